@@ -1,0 +1,84 @@
+"""What can go wrong, in two branches: what never passes, and what may pass later.
+
+Each error carries its evidence and one public sentence. The edge maps it to a status; it never names one.
+"""
+
+from typing import ClassVar
+
+
+class DarkroomError(Exception):
+    """Root of every error that Darkroom raises on purpose."""
+
+
+class PermanentError(DarkroomError):
+    """Trying again gives the same answer."""
+
+
+class TransientError(DarkroomError):
+    """Trying again may succeed: the queue does."""
+
+
+class RejectedPicture(PermanentError):
+    """The picture itself can't be used.
+
+    `reason` is a stable code for machines, `sentence` one sentence for people; `limit` and `actual`
+    are its evidence, in the unit that the sentence names.
+    """
+
+    REASONS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "empty_file",
+            "unsupported_format",
+            "corrupt_image",
+            "too_many_pixels",
+            "too_large",
+            "too_many_scans",
+            "too_expensive",
+            "crashed",
+            "timed_out",
+        }
+    )
+
+    def __init__(
+        self, reason: str, sentence: str, *, limit: float | None = None, actual: float | None = None
+    ) -> None:
+        if reason not in self.REASONS:
+            raise ValueError(f"{reason} is not a reason that a picture is rejected for")
+        super().__init__(sentence)
+        self.reason = reason
+        self.sentence = sentence
+        self.limit = limit
+        self.actual = actual
+
+
+class BadProfile(PermanentError):
+    """A profile document breaks its own rules; `faults` lists every one of them."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class BadSettings(PermanentError):
+    """The environment lacks settings or holds unusable ones; `faults` lists every one of them."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+class UploadGone(PermanentError):
+    """The version that an event names is no longer in the bucket."""
+
+    def __init__(self, key: str, version: str) -> None:
+        super().__init__(f"version {version} of {key!r} is no longer in the uploads bucket")
+        self.key = key
+        self.version = version
+
+
+class BadRequest(PermanentError):
+    """A request can't be understood; the message is one sentence for its sender."""
+
+
+class NotKnown(PermanentError):
+    """Nothing stands under that address."""

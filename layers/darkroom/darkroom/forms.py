@@ -1,0 +1,52 @@
+"""The seed's upload: one file in a multipart form, under whatever field name."""
+
+import re
+from dataclasses import dataclass
+from io import BytesIO
+
+from multipart import MultipartError, MultipartParser, parse_options_header
+
+from darkroom.errors import BadRequest
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NAME_LIMIT_BYTES = 900  # S3 ends a key at 1,024 bytes, and the upload's id goes before the name
+_HOW = "Send one file in a form, as in: curl -F upload=@image.png"
+
+
+@dataclass(frozen=True, slots=True)
+class PostedFile:
+    """A file as it was posted; `name` has no path in it."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def posted_file(content_type: str, body: bytes) -> PostedFile:
+    """The one file of a multipart form. Raises BadRequest, with a sentence for the sender."""
+    kind, options = parse_options_header(content_type)
+    boundary = options.get("boundary", "")
+    if kind != "multipart/form-data" or not boundary:
+        raise BadRequest(f"This is not a form with a file in it. {_HOW}")
+    # The body is in memory already; a part of it needs no temporary file.
+    limit = len(body) + 1
+    parser = MultipartParser(BytesIO(body), boundary, len(body), spool_limit=limit, memory_limit=limit)
+    try:
+        parts = [(part.filename, part.content_type, part.raw) for part in parser if part.filename is not None]
+    except (MultipartError, UnicodeDecodeError) as fault:
+        raise BadRequest(f"The form can't be read: {fault}. {_HOW}") from fault
+    if not parts:
+        raise BadRequest(f"There is no file in the form. {_HOW}")
+    if len(parts) > 1:
+        raise BadRequest(f"There are {len(parts)} files in the form; one goes at a time. {_HOW}")
+    filename, media_type, content = parts[0]
+    return PostedFile(_name(filename), media_type or "application/octet-stream", content)
+
+
+def _name(filename: str) -> str:
+    """The file's own name: browsers and curl escape a quote as %22 (HTML, multipart/form-data encoding)."""
+    last = filename.replace("%22", '"').replace("\\", "/").rsplit("/", 1)[-1]
+    name = _CONTROL.sub("", last).strip()
+    if len(name.encode()) > _NAME_LIMIT_BYTES:
+        raise BadRequest(f"The file's name is longer than {_NAME_LIMIT_BYTES} bytes; give it a shorter one.")
+    return name if name.strip(".") else "picture"

@@ -1,0 +1,258 @@
+"""The words of the house, as frozen values: upload, rendition, decision, receipt, entry.
+
+Pure: no boto3, no Pillow, no environment.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+# The range key of the ledger item that a POST writes before its picture has a version.
+EXPECTED_VERSION = "expected"
+# An event that names no version: a bucket without versions, or an event written by hand. The latest is read.
+NO_VERSION = "null"
+
+# "%" and "?" do not survive an HTTP API's path (it keeps %25 escaped and cuts at a decoded "?"),
+# and control characters survive nowhere: one alias character stands for all of them.
+_NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
+
+
+def picture_id(bucket: str, key: str) -> str:
+    """Id of every upload under one key: 32 hex digits, the same for all its versions."""
+    return _digest(bucket, key)
+
+
+def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
+    """What the keys of one upload's renditions share; other bytes, profile or engine give another."""
+    content = upload.etag if upload.version == NO_VERSION else upload.version
+    return _digest(upload.bucket, upload.key, content, profile_hash, engine)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def alias_of(path: str) -> str:
+    """The `.jpg` name that stands for a key, or for a requested path: its last segment's stem plus `.jpg`.
+
+    >>> alias_of("holiday/Beach 1.PNG")
+    'Beach 1.jpg'
+    """
+    name = path.rsplit("/", 1)[-1]
+    stem, dot, _ = name.rpartition(".")
+    return _NOT_IN_ALIASES.sub("_", stem if dot and stem else name) + ".jpg"
+
+
+def now() -> str:
+    """The present as the ledger writes it: ISO 8601, UTC, milliseconds; such strings sort by time."""
+    return timestamp(datetime.now(UTC))
+
+
+def timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class State(StrEnum):
+    EXPECTED = "expected"
+    RENDERING = "rendering"
+    RENDERED = "rendered"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    SUPERSEDED = "superseded"
+    DELETED = "deleted"
+
+    @property
+    def terminal(self) -> bool:
+        return self not in (State.EXPECTED, State.RENDERING)
+
+
+class Format(StrEnum):
+    """What a rendition can be encoded as."""
+
+    JPEG = "jpeg"
+    WEBP = "webp"
+    AVIF = "avif"
+
+    @property
+    def media_type(self) -> str:
+        return f"image/{self.value}"
+
+    @property
+    def extension(self) -> str:
+        return "jpg" if self is Format.JPEG else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One version of one original object in the uploads bucket.
+
+    `arrived` is the event's time (see `now`); `sequencer` orders the events of one key only.
+    """
+
+    bucket: str
+    key: str
+    version: str
+    etag: str = ""
+    size_bytes: int = 0
+    sequencer: str = ""
+    arrived: str = field(default_factory=now)
+
+    @property
+    def picture(self) -> str:
+        return picture_id(self.bucket, self.key)
+
+    @property
+    def name(self) -> str:
+        return self.key.rsplit("/", 1)[-1] or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What the header of an upload says; pixels as shown, after orientation."""
+
+    format: str
+    width: int
+    height: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One rendition as the engine hands it over, before it has a key."""
+
+    format: Format
+    width: int
+    height: int
+    quality: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One derived file in the renditions bucket."""
+
+    format: Format
+    width: int
+    height: int
+    quality: int
+    size_bytes: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One choice that was taken while rendering: a stable code, and why in words."""
+
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What the engine makes of one picture. `milliseconds` are wall time by pipeline step."""
+
+    original: Original
+    renditions: tuple[Encoded, ...]
+    decisions: tuple[Decision, ...]
+    milliseconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a picture can't be used: see `errors.RejectedPicture`."""
+
+    reason: str
+    sentence: str
+    limit: float | None = None
+    actual: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The record of one rendering. Exactly one of `renditions` and `rejection` is filled."""
+
+    profile: str
+    profile_hash: str
+    engine: str
+    at: str
+    size_bytes: int
+    original: Original | None = None
+    renditions: tuple[Rendition, ...] = ()
+    rejection: Rejection | None = None
+    decisions: tuple[Decision, ...] = ()
+    milliseconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def saved_bytes(self) -> int:
+        """Original's bytes less those of the widest rendition's smallest format; 0 when rejected."""
+        best = self.smallest_at_full_width
+        return self.size_bytes - best.size_bytes if best else 0
+
+    @property
+    def saved_percent(self) -> float:
+        """`saved_bytes` in percent of the original, one decimal; 0 when rejected."""
+        return round(100 * self.saved_bytes / self.size_bytes, 1) if self.size_bytes else 0.0
+
+    @property
+    def smallest_at_full_width(self) -> Rendition | None:
+        widest = max((rendition.width for rendition in self.renditions), default=0)
+        candidates = [rendition for rendition in self.renditions if rendition.width == widest]
+        return min(candidates, key=lambda rendition: rendition.size_bytes, default=None)
+
+    def of_format(self, wanted: Format) -> tuple[Rendition, ...]:
+        """This receipt's renditions in one format, narrowest first."""
+        found = (rendition for rendition in self.renditions if rendition.format is wanted)
+        return tuple(sorted(found, key=lambda rendition: rendition.width))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One upload as the ledger holds it, and as its view shows it.
+
+    Every transition makes `revision` one higher.
+    """
+
+    upload: Upload
+    state: State
+    revision: int
+    attempts: int = 0
+    receipt: Receipt | None = None
+
+    @property
+    def picture(self) -> str:
+        return self.upload.picture
+
+    @property
+    def alias(self) -> str:
+        return alias_of(self.upload.key)
+
+    @property
+    def rejection(self) -> Rejection | None:
+        return self.receipt.rejection if self.receipt else None
+
+    @property
+    def summary(self) -> dict[str, str | int | float]:
+        """One log line's worth; the key is ASCII-escaped, so that it brings no control characters along."""
+        told: dict[str, str | int | float] = {
+            "picture": self.picture,
+            "key": ascii(self.upload.key)[1:-1],
+            "state": self.state.value,
+            "revision": self.revision,
+            "attempts": self.attempts,
+        }
+        if self.rejection:
+            told["reason"] = self.rejection.reason
+        elif self.receipt:
+            told["saved_percent"] = self.receipt.saved_percent
+        return told
+
+
+def shown(entries: list[Entry]) -> Entry | None:
+    """Of one picture's entries the one that its page shows: the newest that came, else what is expected."""
+    arrived = [e for e in entries if e.state not in (State.EXPECTED, State.SUPERSEDED)]
+    candidates = arrived or [e for e in entries if e.state is State.EXPECTED]
+    return max(candidates, key=lambda e: (e.upload.sequencer.ljust(64, "0"), e.upload.arrived), default=None)

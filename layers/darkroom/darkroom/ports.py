@@ -1,0 +1,77 @@
+"""What the use cases ask of the world, in our words. `adapters/` answers with AWS, the tests with fakes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from darkroom.model import Entry, Upload
+
+
+@dataclass(frozen=True, slots=True)
+class PostForm:
+    """A presigned POST: where to, and the form fields that go before the file."""
+
+    url: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An upload that was found by its alias."""
+
+    picture: str
+    key: str
+
+
+class Originals(Protocol):
+    """The uploads bucket."""
+
+    @property
+    def bucket(self) -> str: ...
+
+    def read(self, upload: Upload) -> bytes:
+        """The bytes of exactly that version. Raises errors.UploadGone."""
+
+    def store(self, key: str, content: bytes, media_type: str) -> str:
+        """Puts one object; answers with its version."""
+
+    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
+        """A form that may put that key, of that type, of 1 to `max_bytes` bytes, for `seconds`."""
+
+
+class Renditions(Protocol):
+    """The renditions bucket. What stands in it never changes."""
+
+    def store(self, key: str, content: bytes, media_type: str) -> None:
+        """Puts one immutable object; a no-op when the key is there."""
+
+    def read(self, key: str) -> bytes: ...
+
+    def url(self, key: str, seconds: int) -> str:
+        """A presigned GET that lives for `seconds`."""
+
+
+class Ledger(Protocol):
+    """The write model: one entry per upload, moved by conditional writes only."""
+
+    def find(self, picture: str, version: str) -> Entry | None:
+        """The entry of one upload as it stands now, read consistently."""
+
+    def advance(self, entry: Entry) -> bool:
+        """Writes the entry over the revision just before it (0: over none); False if another stands there."""
+
+
+class Views(Protocol):
+    """The read model."""
+
+    def apply(self, entry: Entry) -> bool:
+        """Takes the entry over if its revision is newer than the view's; False if not."""
+
+    def of_picture(self, picture: str) -> list[Entry]:
+        """All entries of one picture, read consistently."""
+
+    def named(self, alias: str) -> Iterator[Named]:
+        """The uploads whose alias it is, newest first."""
+
+    def recent(self, limit: int) -> list[Entry]:
+        """The newest entries of all, at most `limit`."""

@@ -1,0 +1,66 @@
+"""Settings: read once from the environment, typed, every fault reported together."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+
+from darkroom.errors import BadSettings
+
+
+@dataclass(frozen=True, slots=True)
+class RenderSettings:
+    """`aws_lambda_function_memory_size` is set by Lambda itself."""
+
+    uploads_bucket: str
+    renditions_bucket: str
+    ledger_table: str
+    profile: str = "default"
+    aws_lambda_function_memory_size: int = 1769
+
+    @property
+    def memory_mb(self) -> int:
+        return self.aws_lambda_function_memory_size
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectSettings:
+    views_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """`post_limit_bytes` bounds a POST, `embed_limit_bytes` the picture inside a page (bytes before base64).
+
+    A Lambda answer ends at 6 MB and a request at about 4.5 MB raw; both defaults stay well below.
+    `url_seconds` is how long presigned addresses live.
+    """
+
+    uploads_bucket: str
+    renditions_bucket: str
+    ledger_table: str
+    views_table: str
+    post_limit_bytes: int = 4_000_000
+    post_wait_seconds: float = 10.0
+    alias_wait_seconds: float = 5.0
+    embed_limit_bytes: int = 512_000
+    url_seconds: int = 3600
+
+
+def read_settings[T](kind: type[T], environ: Mapping[str, str]) -> T:
+    """The settings of one function: field `a_b` from variable `A_B`. Raises BadSettings with every fault."""
+    values: dict[str, object] = {}
+    faults = []
+    for setting in fields(kind):  # type: ignore[arg-type]  # T is one of the dataclasses above
+        variable = setting.name.upper()
+        text = environ.get(variable, "").strip()
+        if not text:
+            if setting.default is MISSING:
+                faults.append(f"{variable} is not set")
+            continue
+        assert isinstance(setting.type, type)  # noqa: S101  # no string annotations in this module
+        try:
+            values[setting.name] = setting.type(text)
+        except ValueError:
+            faults.append(f"{variable} is {text!r}, and must be a {setting.type.__name__}")
+    if faults:
+        raise BadSettings(faults)
+    return kind(**values)

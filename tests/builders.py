@@ -1,0 +1,112 @@
+"""Values for tests, with the noise hidden: name what matters, the rest is ordinary."""
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote_plus
+
+from darkroom.model import (
+    Decision,
+    Encoded,
+    Entry,
+    Format,
+    Original,
+    Receipt,
+    Rejection,
+    Rendered,
+    Rendition,
+    State,
+    Upload,
+)
+
+UPLOADS = "uploads"
+
+
+def an_upload(key: str = "image.png", version: str = "v1", **changes: Any) -> Upload:
+    ordinary = Upload(
+        bucket=UPLOADS,
+        key=key,
+        version=version,
+        etag="d41d8cd98f00b204e9800998ecf8427e",
+        size_bytes=1000,
+        sequencer="0055AED6DCD90281E5",
+        arrived="2026-01-02T03:04:05.678Z",
+    )
+    return replace(ordinary, **changes)
+
+
+def a_rendition(format: Format = Format.JPEG, width: int = 640, **changes: Any) -> Rendition:  # noqa: A002
+    ordinary = Rendition(
+        format, width, width * 3 // 4, 75, size_bytes=width, key=f"prefix/{width}.{format.extension}"
+    )
+    return replace(ordinary, **changes)
+
+
+def a_receipt(*renditions: Rendition, **changes: Any) -> Receipt:
+    ordinary = Receipt(
+        profile="default",
+        profile_hash="0123456789abcdef",
+        engine="engine 1",
+        at="2026-01-02T03:04:06.000Z",
+        size_bytes=1000,
+        original=Original("png", 1280, 960, 1000),
+        renditions=renditions or (a_rendition(width=100), a_rendition(width=640)),
+        decisions=(Decision("avif_skipped", "AVIF was skipped: over its time budget."),),
+        milliseconds={"decode": 1.5},
+    )
+    return replace(ordinary, **changes)
+
+
+def a_rejected_receipt(reason: str = "corrupt_image", sentence: str = "It is damaged.") -> Receipt:
+    return replace(
+        a_receipt(), original=None, renditions=(), decisions=(), rejection=Rejection(reason, sentence)
+    )
+
+
+def an_entry(
+    key: str = "image.png", state: State = State.RENDERED, revision: int = 2, **changes: Any
+) -> Entry:
+    """A rendered upload, or one in another state; changes go to its upload."""
+    receipts = {State.RENDERED: a_receipt(), State.REJECTED: a_rejected_receipt()}
+    receipt = changes.pop("receipt", receipts.get(state))
+    return Entry(an_upload(key, **changes), state, revision, attempts=1, receipt=receipt)
+
+
+def a_rendering(*encoded: Encoded) -> Rendered:
+    """What an engine hands over."""
+    return Rendered(
+        original=Original("png", 1280, 960, 1000),
+        renditions=encoded or (an_encoded(width=100), an_encoded(width=640)),
+        decisions=(),
+        milliseconds={"decode": 1.5},
+    )
+
+
+def an_encoded(format: Format = Format.JPEG, width: int = 640) -> Encoded:  # noqa: A002
+    return Encoded(format, width, width * 3 // 4, 75, f"{format} {width}".encode())
+
+
+def a_notification(key: str = "image.png", **changes: Any) -> str:
+    """One S3 notification as the queue carries it; the key is encoded as S3 does."""
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": "eu-central-1",
+        "eventTime": "2026-01-02T03:04:05.678Z",
+        "eventName": changes.get("event", "ObjectCreated:Put"),
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": {
+                "name": changes.get("bucket", UPLOADS),
+                "arn": f"arn:aws:s3:::{changes.get('bucket', UPLOADS)}",
+            },
+            "object": {
+                "key": quote_plus(key, safe="/"),
+                "size": changes.get("size_bytes", 1000),
+                "eTag": "d41d8cd98f00b204e9800998ecf8427e",
+                "versionId": changes.get("version", "v1"),
+                "sequencer": changes.get("sequencer", "0055AED6DCD90281E5"),
+            },
+        },
+    }
+    return json.dumps({"Records": [record]})

@@ -1,0 +1,12 @@
+from collections.abc import Iterator
+
+import pytest
+import pytest_socket
+
+
+@pytest.fixture(autouse=True)
+def no_sockets() -> Iterator[None]:
+    """A unit test that opens a socket is no unit test."""
+    pytest_socket.disable_socket()
+    yield
+    pytest_socket.enable_socket()

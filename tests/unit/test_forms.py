@@ -1,0 +1,77 @@
+import pytest
+
+from darkroom.errors import BadRequest
+from darkroom.forms import PostedFile, posted_file
+
+
+def form(*parts: tuple[str, bytes]) -> tuple[str, bytes]:
+    """A multipart body as curl writes it; each part is its Content-Disposition parameters and content."""
+    body = b"".join(
+        f"--XX\r\nContent-Disposition: form-data; {parameters}\r\nContent-Type: image/png\r\n\r\n".encode()
+        + content
+        + b"\r\n"
+        for parameters, content in parts
+    )
+    return "multipart/form-data; boundary=XX", body + b"--XX--\r\n"
+
+
+@pytest.mark.parametrize("field", ["upload", "file", "anything at all"])
+def test_the_file_is_found_under_any_field_name(field: str) -> None:
+    posted = posted_file(*form((f'name="{field}"; filename="image.png"', b"\x89PNG\r\n\x00")))
+
+    assert posted == PostedFile("image.png", "image/png", b"\x89PNG\r\n\x00")
+
+
+def test_plain_fields_beside_the_file_are_passed_over() -> None:
+    posted = posted_file(*form(('name="note"', b"hello"), ('name="f"; filename="a.png"', b"1")))
+
+    assert posted.name == "a.png"
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        ("my image.png", "my image.png"),
+        ("it's %22quoted%22.png", 'it\'s "quoted".png'),  # as browsers and curl write a quote
+        ('it\'s \\"quoted\\".png', 'it\'s "quoted".png'),  # as older ones do
+        ("100%25.png", "100%25.png"),
+        ("ü 😀.png", "ü 😀.png"),
+        ("../../etc/passwd.png", "passwd.png"),
+        ("C:\\Users\\me\\image.png", "image.png"),
+        ("<img src=x onerror=alert(1)>.png", "<img src=x onerror=alert(1)>.png"),
+        ("a\tb.png", "ab.png"),
+        ("..", "picture"),
+        ("", "picture"),
+    ],
+)
+def test_the_name_is_the_files_own_and_never_a_path(sent: str, name: str) -> None:
+    assert posted_file(*form((f'name="upload"; filename="{sent}"', b"1"))).name == name
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "sentence"),
+    [
+        ("image/png", b"\x89PNG", "not a form"),
+        ("", b"", "not a form"),
+        ("multipart/form-data", b"", "not a form"),
+        ("multipart/form-data; boundary=XX", b"rubbish", "can't be read|no file"),
+        (*form(('name="note"', b"hello")), "no file"),
+        (
+            *form(('name="a"; filename="a.png"', b"1"), ('name="b"; filename="b.png"', b"2")),
+            "one goes at a time",
+        ),
+        (*form((f'name="a"; filename="{"x" * 901}"', b"1")), "longer than 900"),
+    ],
+)
+def test_what_holds_no_single_file_is_refused_in_one_sentence(
+    content_type: str, body: bytes, sentence: str
+) -> None:
+    with pytest.raises(BadRequest, match=sentence):
+        posted_file(content_type, body)
+
+
+def test_a_form_that_ends_early_is_refused() -> None:
+    content_type, body = form(('name="f"; filename="a.png"', b"1" * 1000))
+
+    with pytest.raises(BadRequest):
+        posted_file(content_type, body[:300])

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.notifications import read_mail
+from tests.builders import UPLOADS, a_notification
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a b.png",
+        "a+b.png",
+        "100%.png",
+        "%41.png",
+        "%2e%2e/x.png",
+        "ü.png",
+        "u\u0308.png",
+        "😀.png",
+        "a?b&c=d.png",
+        '"><img>.png',
+    ],
+)
+def test_a_key_is_decoded_exactly_once(key: str) -> None:
+    [upload] = read_mail(a_notification(key), UPLOADS).uploads
+
+    assert upload.key == key
+
+
+@given(st.text(min_size=1, max_size=200).filter(lambda key: key.isprintable()))
+def test_any_key_arrives_as_it_was_put(key: str) -> None:
+    [upload] = read_mail(a_notification(key), UPLOADS).uploads
+
+    assert upload.key == key
+
+
+def test_an_upload_carries_what_the_event_says() -> None:
+    [upload] = read_mail(a_notification(version="v7", size_bytes=42, sequencer="00AB"), UPLOADS).uploads
+
+    assert (upload.version, upload.size_bytes, upload.sequencer) == ("v7", 42, "00AB")
+    assert upload.arrived == "2026-01-02T03:04:05.678Z"
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"uploads"}', "test event"),
+        ("not json {", "not JSON"),
+        ("[]", "not an object"),
+        ('"text"', "not an object"),
+        ("{}", "no records"),
+        ('{"Records": []}', "no records"),
+        ('{"Records": {}}', "no records"),
+        ('{"Records": [null]}', "would not write"),
+        ('{"Records": [{"eventName": "ObjectCreated:Put", "s3": {}}]}', "would not write"),
+        (
+            '{"Records": [{"eventName": "x", "s3": {"bucket": {"name": "uploads"}, "object": {"key": 7}}}]}',
+            "write",
+        ),
+        (a_notification(bucket="another"), "another bucket"),
+        (a_notification(event="ObjectTagging:Put"), "no concern"),
+    ],
+)
+def test_strangers_are_ignored_with_a_reason(body: str, why: str) -> None:
+    mail = read_mail(body, UPLOADS)
+
+    assert mail.uploads == ()
+    assert why in mail.ignored[0]
+
+
+def test_a_stranger_does_not_harm_its_neighbour() -> None:
+    records = json.loads(a_notification("good.png"))["Records"]
+    body = json.dumps({"Records": [{"eventName": "Nonsense"}, *records]})
+
+    mail = read_mail(body, UPLOADS)
+
+    assert [upload.key for upload in mail.uploads] == ["good.png"]
+    assert len(mail.ignored) == 1

@@ -1,0 +1,131 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from darkroom.errors import RejectedPicture
+from darkroom.model import Entry, Rendered, State
+from darkroom.profile import Profile, built_in
+from darkroom.rendering import Contended, Darkroom, budget
+from tests.builders import a_rendering, an_encoded, an_upload
+from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions
+
+
+@dataclass
+class House:
+    """A darkroom on fakes, with one upload in its bucket."""
+
+    originals: FakeOriginals = field(default_factory=FakeOriginals)
+    renditions: FakeRenditions = field(default_factory=FakeRenditions)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+
+    def __post_init__(self) -> None:
+        self.originals.store("image.png", b"pixels", "image/png")
+
+    def develop(self, engine: Callable[[bytes, Profile], Rendered], **changes: object) -> Entry:
+        darkroom = Darkroom(self.originals, self.renditions, self.ledger, built_in("default"), "engine 1")
+        return darkroom.develop(an_upload(**changes), engine)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def working(content: bytes, profile: Profile) -> Rendered:
+    assert content == b"pixels"
+    return a_rendering(an_encoded(width=100), an_encoded(width=640))
+
+
+def rejecting(content: bytes, profile: Profile) -> Rendered:
+    raise RejectedPicture("corrupt_image", "It is damaged.")
+
+
+def never(content: bytes, profile: Profile) -> Rendered:
+    raise AssertionError("the pixels were worked on")
+
+
+def failing(content: bytes, profile: Profile) -> Rendered:
+    raise OSError("the disk is gone")
+
+
+def test_an_upload_becomes_renditions_and_a_receipt(house: House) -> None:
+    entry = house.develop(working)
+
+    assert entry.state is State.RENDERED
+    assert entry.receipt
+    assert [r.width for r in entry.receipt.renditions] == [100, 640]
+    assert {key: content for key, (content, _) in house.renditions.objects.items()} == {
+        rendition.key: f"jpeg {rendition.width}".encode() for rendition in entry.receipt.renditions
+    }
+    assert house.ledger.entries[entry.picture, "v1"] == entry
+
+
+def test_a_picture_that_can_not_be_used_is_rejected_with_its_reason_and_nothing_is_written(
+    house: House,
+) -> None:
+    entry = house.develop(rejecting)
+
+    assert entry.state is State.REJECTED
+    assert entry.rejection
+    assert (entry.rejection.reason, entry.rejection.sentence) == ("corrupt_image", "It is damaged.")
+    assert not house.renditions.objects
+
+
+def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(house: House) -> None:
+    entry = house.develop(never, size_bytes=200_000_000)
+
+    assert entry.rejection
+    assert entry.rejection.reason == "too_large"
+    assert (entry.rejection.limit, entry.rejection.actual) == (100_000_000, 200_000_000)
+
+
+def test_a_version_that_is_gone_ends_as_deleted(house: House) -> None:
+    assert house.develop(never, version="v9").state is State.DELETED
+
+
+@pytest.mark.parametrize("first", [working, rejecting])
+def test_a_redelivery_of_what_is_done_changes_nothing(house: House, first: Callable[..., Rendered]) -> None:
+    done = house.develop(first)
+
+    assert house.develop(never) == done
+
+
+def test_any_other_fault_escapes_and_the_next_attempt_finishes(house: House) -> None:
+    with pytest.raises(OSError, match="disk"):
+        house.develop(failing)
+
+    entry = house.develop(working)
+
+    assert (entry.state, entry.attempts, entry.revision) == (State.RENDERED, 2, 3)
+
+
+def test_a_worker_that_was_overtaken_gives_way(house: House) -> None:
+    def overtaken(content: bytes, profile: Profile) -> Rendered:
+        house.develop(working)
+        return working(content, profile)
+
+    with pytest.raises(Contended):
+        house.develop(overtaken)
+
+    [entry] = house.ledger.entries.values()
+    assert entry.state is State.RENDERED
+
+
+def test_rendering_again_writes_the_same_keys(house: House) -> None:
+    first = house.develop(working)
+    house.ledger.entries.clear()
+
+    second = house.develop(working)
+
+    assert first.receipt
+    assert second.receipt
+    assert second.receipt.renditions == first.receipt.renditions
+    assert len(house.renditions.objects) == 2
+
+
+def test_the_childs_limits_stand_below_the_functions_own() -> None:
+    limits = budget(memory_mb=1769, remaining_milliseconds=60_000)
+
+    assert limits.memory_bytes < 1769 * 1024 * 1024
+    assert limits.seconds < 60
