@@ -1,0 +1,56 @@
+"""Entries as DynamoDB items: the same shape in the ledger, its stream and the views."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from darkroom.documents import receipt_document, receipt_from
+from darkroom.model import Entry, State, Upload
+
+_SHELVES = 4
+
+
+def item_of(entry: Entry) -> dict[str, str | int]:
+    """One entry as plain attributes. The receipt is JSON text: DynamoDB has no floats."""
+    upload = entry.upload
+    return {
+        "picture": upload.picture,
+        "version": upload.version,
+        "state": entry.state.value,
+        "revision": entry.revision,
+        "attempts": entry.attempts,
+        "bucket": upload.bucket,
+        "key": upload.key,
+        "etag": upload.etag,
+        "size_bytes": upload.size_bytes,
+        "sequencer": upload.sequencer,
+        "arrived": upload.arrived,
+        "receipt": json.dumps(receipt_document(entry.receipt)) if entry.receipt else "",
+    }
+
+
+def entry_of(item: Mapping[str, Any]) -> Entry:
+    """The entry that `item_of` made this of; extra attributes are passed over."""
+    return Entry(
+        upload=Upload(
+            bucket=item["bucket"],
+            key=item["key"],
+            version=item["version"],
+            etag=item["etag"],
+            size_bytes=int(item["size_bytes"]),
+            sequencer=item["sequencer"],
+            arrived=item["arrived"],
+        ),
+        state=State(item["state"]),
+        revision=int(item["revision"]),
+        attempts=int(item["attempts"]),
+        receipt=receipt_from(json.loads(item["receipt"])) if item["receipt"] else None,
+    )
+
+
+def shelf_of(picture: str) -> str:
+    """Which part of the index of recent uploads a picture stands on; spreads its writes over partitions."""
+    return str(int(picture[:8], 16) % _SHELVES)
+
+
+SHELVES = tuple(str(shelf) for shelf in range(_SHELVES))

@@ -1,0 +1,88 @@
+"""The two buckets."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from darkroom.errors import UploadGone
+from darkroom.model import NO_VERSION, Upload
+from darkroom.ports import PostForm
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+_GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: the version is a delete marker
+_IMMUTABLE = "public, max-age=31536000, immutable"
+
+
+def _code(fault: ClientError) -> str:
+    return str(fault.response.get("Error", {}).get("Code", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class S3Originals:
+    """ports.Originals on a versioned bucket."""
+
+    bucket: str
+    client: "S3Client"
+
+    def read(self, upload: Upload) -> bytes:
+        try:
+            if upload.version == NO_VERSION:
+                answer = self.client.get_object(Bucket=self.bucket, Key=upload.key)
+            else:
+                answer = self.client.get_object(Bucket=self.bucket, Key=upload.key, VersionId=upload.version)
+        except ClientError as fault:
+            if _code(fault) in _GONE:
+                raise UploadGone(upload.key, upload.version) from fault
+            raise
+        return answer["Body"].read()
+
+    def store(self, key: str, content: bytes, media_type: str) -> str:
+        answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=media_type)
+        return answer.get("VersionId", NO_VERSION)
+
+    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
+        signed = self.client.generate_presigned_post(
+            Bucket=self.bucket,
+            Key=key,
+            Fields={"Content-Type": media_type},
+            Conditions=[
+                {"Content-Type": media_type},
+                ["eq", "$key", key],  # else a ${filename} in the key would be S3's to fill in
+                ["content-length-range", 1, max_bytes],
+            ],
+            ExpiresIn=seconds,
+        )
+        return PostForm(signed["url"], dict(signed["fields"]))
+
+
+@dataclass(frozen=True, slots=True)
+class S3Renditions:
+    """ports.Renditions on a bucket whose objects never change."""
+
+    bucket: str
+    client: "S3Client"
+
+    def store(self, key: str, content: bytes, media_type: str) -> None:
+        try:
+            self.client.put_object(
+                Bucket=self.bucket,
+                Key=key,
+                Body=content,
+                ContentType=media_type,
+                CacheControl=_IMMUTABLE,
+                IfNoneMatch="*",
+            )
+        except ClientError as fault:
+            if _code(fault) != "PreconditionFailed":  # it is there: the same key is the same bytes
+                raise
+
+    def read(self, key: str) -> bytes:
+        return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def url(self, key: str, seconds: int) -> str:
+        return self.client.generate_presigned_url(
+            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
+        )

@@ -1,0 +1,117 @@
+"""The two buckets: what the fake promises, S3 keeps."""
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from darkroom.adapters.clients import s3_client
+from darkroom.adapters.s3 import S3Originals, S3Renditions
+from darkroom.errors import UploadGone
+from darkroom.ports import Originals, Renditions
+from tests.aws import make_bucket
+from tests.builders import an_upload
+from tests.fakes import FakeOriginals, FakeRenditions
+
+BOTH = pytest.mark.parametrize("kind", ["fake", "s3"])
+KEYS = ["image.png", "a b+c%?&#'\".png", "ü/😀.png", "<img src=x>.png", "../x.png"]
+
+
+@pytest.fixture
+def originals(kind: str, request: pytest.FixtureRequest) -> Originals:
+    if kind == "fake":
+        return FakeOriginals()
+    request.getfixturevalue("aws")
+    client = s3_client()
+    make_bucket(client, "UploadsBucket", "uploads")
+    return S3Originals("uploads", client)
+
+
+@pytest.fixture
+def renditions(kind: str, request: pytest.FixtureRequest) -> Renditions:
+    if kind == "fake":
+        return FakeRenditions()
+    request.getfixturevalue("aws")
+    client = s3_client()
+    make_bucket(client, "RenditionsBucket", "renditions")
+    return S3Renditions("renditions", client)
+
+
+@BOTH
+class TestOriginals:
+    @pytest.mark.parametrize("key", KEYS)
+    def test_each_version_is_read_as_it_was_stored(self, originals: Originals, key: str) -> None:
+        first = originals.store(key, b"one", "image/png")
+        second = originals.store(key, b"two", "image/png")
+
+        assert originals.read(an_upload(key, first)) == b"one"
+        assert originals.read(an_upload(key, second)) == b"two"
+
+    def test_a_version_that_is_not_there_is_gone(self, originals: Originals) -> None:
+        version = originals.store("image.png", b"one", "image/png")
+
+        with pytest.raises(UploadGone):
+            originals.read(an_upload("other.png", version))
+
+
+@BOTH
+class TestRenditions:
+    def test_a_rendition_is_read_as_it_was_stored(self, renditions: Renditions) -> None:
+        renditions.store("p/640.jpg", b"bytes", "image/jpeg")
+
+        assert renditions.read("p/640.jpg") == b"bytes"
+
+    def test_a_rendition_never_changes(self, renditions: Renditions) -> None:
+        renditions.store("p/640.jpg", b"bytes", "image/jpeg")
+        renditions.store("p/640.jpg", b"other", "image/jpeg")
+
+        assert renditions.read("p/640.jpg") == b"bytes"
+
+
+@pytest.mark.usefixtures("aws")
+def test_renditions_are_kept_for_ever_by_who_fetches_them() -> None:
+    client = s3_client()
+    make_bucket(client, "RenditionsBucket", "renditions")
+
+    S3Renditions("renditions", client).store("p/640.avif", b"bytes", "image/avif")
+
+    head = client.head_object(Bucket="renditions", Key="p/640.avif")
+    assert head["CacheControl"] == "public, max-age=31536000, immutable"
+    assert head["ContentType"] == "image/avif"
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_presigned_address_is_regional_virtual_hosted_and_sigv4() -> None:
+    address = urlsplit(S3Renditions("renditions", s3_client("eu-central-1")).url("p/640.jpg", 60))
+
+    assert address.netloc == "renditions.s3.eu-central-1.amazonaws.com"
+    assert address.path == "/p/640.jpg"
+    assert parse_qs(address.query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert parse_qs(address.query)["X-Amz-Expires"] == ["60"]
+
+
+@pytest.mark.usefixtures("aws")
+def test_on_the_local_stack_a_presigned_address_is_path_style() -> None:
+    client = s3_client("us-east-1", "http://127.0.0.1:4566")
+
+    assert (
+        S3Renditions("renditions", client)
+        .url("p/640.jpg", 60)
+        .startswith("http://127.0.0.1:4566/renditions/p/640.jpg?")
+    )
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_form_binds_the_exact_key_and_type_and_a_range_of_sizes() -> None:
+    import base64
+    import json
+
+    form = S3Originals("uploads", s3_client("eu-central-1")).post_form(
+        "id/${filename}.png", "image/png", 10, 300
+    )
+
+    conditions = json.loads(base64.b64decode(form.fields["policy"]))["conditions"]
+    assert form.url == "https://uploads.s3.eu-central-1.amazonaws.com/"
+    assert ["content-length-range", 1, 10] in conditions
+    assert ["eq", "$key", "id/${filename}.png"] in conditions
+    assert {"Content-Type": "image/png"} in conditions
+    assert not [each for each in conditions if "starts-with" in each]

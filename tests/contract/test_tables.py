@@ -1,0 +1,138 @@
+"""The ledger and the views: what the fake promises, DynamoDB keeps, and the other way round."""
+
+from dataclasses import replace
+
+import pytest
+
+from darkroom.adapters.clients import dynamodb_client
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.model import State
+from darkroom.ports import Ledger, Named, Views
+from tests.aws import make_table
+from tests.builders import an_entry
+from tests.fakes import FakeLedger, FakeViews
+
+BOTH = pytest.mark.parametrize("kind", ["fake", "dynamodb"])
+
+
+@pytest.fixture
+def ledger(kind: str, request: pytest.FixtureRequest) -> Ledger:
+    if kind == "fake":
+        return FakeLedger()
+    request.getfixturevalue("aws")
+    client = dynamodb_client()
+    make_table(client, "Ledger", "ledger")
+    return DynamoLedger("ledger", client)
+
+
+@pytest.fixture
+def views(kind: str, request: pytest.FixtureRequest) -> Views:
+    if kind == "fake":
+        return FakeViews()
+    request.getfixturevalue("aws")
+    client = dynamodb_client()
+    make_table(client, "Views", "views")
+    return DynamoViews("views", client)
+
+
+@BOTH
+class TestLedger:
+    @pytest.mark.parametrize("state", [State.RENDERED, State.REJECTED, State.RENDERING])
+    def test_an_entry_is_found_as_it_was_written(self, ledger: Ledger, state: State) -> None:
+        entry = an_entry("ü +%?.png", state, revision=1)
+
+        assert ledger.advance(entry)
+
+        assert ledger.find(entry.picture, entry.upload.version) == entry
+
+    def test_what_was_never_written_is_not_found(self, ledger: Ledger) -> None:
+        assert ledger.find("picture", "version") is None
+
+    def test_revisions_advance_one_by_one(self, ledger: Ledger) -> None:
+        first = an_entry(state=State.RENDERING, revision=1)
+        second = an_entry(state=State.RENDERED, revision=2)
+
+        assert ledger.advance(first)
+        assert ledger.advance(second)
+
+        assert ledger.find(first.picture, "v1") == second
+
+    @pytest.mark.parametrize("revision", [1, 2, 4])
+    def test_no_other_revision_is_taken(self, ledger: Ledger, revision: int) -> None:
+        ledger.advance(an_entry(state=State.RENDERING, revision=1))
+        standing = an_entry(state=State.RENDERING, revision=2)
+        ledger.advance(standing)
+
+        assert not ledger.advance(an_entry(state=State.RENDERED, revision=revision))
+
+        assert ledger.find(standing.picture, "v1") == standing
+
+    def test_a_later_revision_needs_one_before_it(self, ledger: Ledger) -> None:
+        assert not ledger.advance(an_entry(revision=2))
+
+    def test_versions_of_one_key_stand_beside_each_other(self, ledger: Ledger) -> None:
+        one, two = an_entry(version="v1", revision=1), an_entry(version="v2", revision=1)
+
+        assert ledger.advance(one)
+        assert ledger.advance(two)
+
+        assert ledger.find(one.picture, "v1") == one
+
+
+@BOTH
+class TestViews:
+    def test_a_newer_revision_replaces_an_older(self, views: Views) -> None:
+        older = an_entry(state=State.RENDERING, revision=1)
+        newer = an_entry(state=State.RENDERED, revision=2)
+
+        assert views.apply(older)
+        assert views.apply(newer)
+
+        assert views.of_picture(newer.picture) == [newer]
+
+    def test_a_revision_that_comes_late_or_twice_is_passed_over(self, views: Views) -> None:
+        newer = an_entry(revision=2)
+        views.apply(newer)
+
+        assert not views.apply(an_entry(state=State.RENDERING, revision=1))
+        assert not views.apply(newer)
+
+        assert views.of_picture(newer.picture) == [newer]
+
+    def test_all_versions_of_a_picture_are_told(self, views: Views) -> None:
+        for version in ("v1", "v2"):
+            views.apply(an_entry(version=version))
+        views.apply(an_entry("other.png"))
+
+        told = views.of_picture(an_entry().picture)
+
+        assert sorted(entry.upload.version for entry in told) == ["v1", "v2"]
+
+    def test_an_alias_names_its_pictures_newest_first(self, views: Views) -> None:
+        entries = [
+            an_entry(key, arrived=f"2026-01-0{day}T00:00:00.000Z")
+            for day, key in enumerate(("a/x.png", "b/x.gif", "c/x.jpg"), start=1)
+        ]
+        for entry in (entries[1], entries[0], entries[2], an_entry("y.png")):
+            views.apply(entry)
+
+        assert list(views.named("x.jpg")) == [Named(e.picture, e.upload.key) for e in reversed(entries)]
+        assert list(views.named("z.jpg")) == []
+
+    def test_the_recent_ones_are_the_newest_of_all(self, views: Views) -> None:
+        entries = [an_entry(f"{day}.png", arrived=f"2026-01-{day:02}T00:00:00.000Z") for day in range(1, 13)]
+        for entry in entries:
+            views.apply(entry)
+
+        assert views.recent(5) == entries[:-6:-1]
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_receipt_of_many_renditions_fits_an_item() -> None:
+    client = dynamodb_client()
+    make_table(client, "Ledger", "ledger")
+    entry = an_entry(revision=1)
+    assert entry.receipt
+    entry = replace(entry, receipt=replace(entry.receipt, renditions=entry.receipt.renditions * 200))
+
+    assert DynamoLedger("ledger", client).advance(entry)
