@@ -5,7 +5,9 @@ SHELL := /bin/bash
 # uv from PATH, else one of our own under .tools/ (brought by pip of any Python 3).
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 
-.PHONY: help setup check test up demo
+RUN := $(UV) run --no-sync
+
+.PHONY: help setup lock check test up down demo
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -19,5 +21,32 @@ setup: $(filter .tools/%,$(UV)) ## Install everything into .venv/ and .tools/
 	@UV_PROJECT_ENVIRONMENT=.tools/sam $(UV) sync --quiet --only-group sam
 	@UV_PROJECT_ENVIRONMENT=.tools/stack $(UV) sync --quiet --only-group stack
 
-layers/%/requirements.txt: uv.lock pyproject.toml
-	@$(UV) export --quiet --only-group $* --no-emit-project --no-hashes --no-annotate --no-header --output-file $@
+lock: ## Lock dependencies anew and write the layers' requirements from the lock
+	@$(UV) lock
+	@for layer in darkroom imaging; do $(EXPORT) $$layer --output-file layers/$$layer/requirements.txt; done
+
+EXPORT := $(UV) export --quiet --frozen --no-emit-project --no-hashes --no-annotate --no-header --only-group
+
+check: setup ## Lint, types, walls, templates, and the build for both processors
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) mypy layers/darkroom/darkroom tools tests
+	@for function in functions/*/app.py; do echo "mypy $$function"; $(RUN) mypy $$function || exit 1; done
+	$(RUN) lint-imports --no-logo
+	@for layer in darkroom imaging; do $(EXPORT) $$layer | diff - layers/$$layer/requirements.txt \
+		|| { echo "layers/$$layer/requirements.txt is not what uv.lock says: run make lock"; exit 1; }; done
+	.tools/sam/bin/sam validate --lint
+	$(RUN) cfn-lint template.yaml
+	$(RUN) pytest -q tests/build
+
+test: setup ## Run every test: unit, contract, integration, template, end to end
+	$(RUN) pytest
+
+up: setup ## Run the whole thing here, until Ctrl-C
+	@$(RUN) darkroom up
+
+down: ## Stop a stack that runs in the background
+	@$(RUN) darkroom down
+
+demo: setup ## Drop sample pictures and show what becomes of them
+	@$(RUN) darkroom demo

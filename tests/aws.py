@@ -5,7 +5,7 @@ from typing import Any
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
-from tests.template import load_template
+from tests.cloudformation import load_template
 
 _RESOURCES = load_template()["Resources"]
 

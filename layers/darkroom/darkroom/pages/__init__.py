@@ -1,0 +1,293 @@
+"""The pages that people see: values in, one whole HTML document out.
+
+Everything that a page needs stands in it: one stylesheet, one small script, no request besides the
+pictures. `root` is always the relative way to the site's root ("./", "../", ...), so that the links work
+behind a stage, a domain and the local front door. Names and keys are hostile: the templates escape
+whatever they show, and `path_segment` whatever becomes part of an address.
+"""
+
+import re
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from darkroom.model import Entry, Format, Rendition, State
+
+_FOLDER = Path(__file__).parent
+_STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
+_SCRIPT = (_FOLDER / "script.js").read_text(encoding="utf-8")
+
+# A browser takes the first format that it knows, so the smallest kind comes first.
+_PREFERENCE = (Format.AVIF, Format.WEBP, Format.JPEG)
+
+_STATES = {
+    State.EXPECTED: "On its way: the picture has not arrived yet.",
+    State.RENDERING: "In the developer: the picture is being rendered.",
+    State.RENDERED: "Rendered.",
+    State.REJECTED: "This picture can't be used.",
+    State.FAILED: "This picture could not be rendered. The fault is ours, not the picture's.",
+    State.SKIPPED: "This picture was skipped.",
+    State.SUPERSEDED: "A newer version has taken this picture's place.",
+    State.DELETED: "This picture was deleted.",
+}
+
+_SAVE_ANEW = "Open it in a picture editor, save it anew as a plain JPEG or PNG, and upload that."
+
+_ADVICE = {
+    "empty_file": "Choose the picture again: this copy has nothing in it.",
+    "unsupported_format": "Save it as JPEG or PNG and upload that. An iPhone takes JPEG pictures when "
+    "Settings, Camera, Formats is set to Most Compatible.",
+    "corrupt_image": "Open it on your computer. If it shows there, save a fresh copy and upload that; "
+    "if not, get it again from where it came.",
+    "too_many_pixels": "Make it smaller in a picture editor and upload that.",
+    "too_large": "Save it with fewer pixels or stronger compression and upload that.",
+    State.FAILED: "It is kept. Upload it again to give it another try.",
+    State.SKIPPED: "Upload it again to have it rendered.",
+    State.SUPERSEDED: "Go to the start page to find the newer one.",
+    State.DELETED: "Upload it again to bring it back.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a rendition can be fetched from, for a while: a presigned address."""
+
+    url: str
+    rendition: Rendition
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One recent upload on the home page.
+
+    `picture` is its id; `width` and `height` are the thumbnail's in pixels, and None without one.
+    """
+
+    name: str
+    picture: str
+    state: State
+    thumbnail_url: str | None = None
+    saved_percent: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One format's line of a <picture> element."""
+
+    media_type: str
+    srcset: str
+    widest: Link
+
+
+def home(root: str, recent: list[Tile], upload_limit_bytes: int) -> str:
+    """The start page: where to drop a picture, and what came lately."""
+    return _page("home.html", root, recent=recent, upload_limit_bytes=upload_limit_bytes)
+
+
+def picture(
+    root: str, entry: Entry, links: tuple[Link, ...], embedded: Link | None, alias_url: str | None
+) -> str:
+    """One picture's page, in any terminal state.
+
+    `links` lead to the receipt's renditions; `embedded` is one of them as a `data:` address, the
+    widest that is small enough; `alias_url` is where the alias shows it, None when the alias shows another.
+    """
+    return _page(
+        "picture.html",
+        root,
+        entry=entry,
+        receipt=entry.receipt,
+        headline=_headline(entry),
+        best=entry.receipt and entry.receipt.smallest_at_full_width,
+        sentence=_sentence(entry),
+        advice=_advice(entry),
+        links=links,
+        sources=_sources(links),
+        embedded=embedded,
+        alias_url=alias_url,
+    )
+
+
+def waiting(root: str, name: str, picture: str, state: State) -> str:
+    """The page that stands in for a picture that is not ready; `picture` is its id.
+
+    Its script asks its own address for JSON until the answer is no longer 202, then reloads; without
+    script it refreshes every 2 seconds.
+    """
+    return _page("waiting.html", root, name=name, picture=picture, sentence=_STATES[state])
+
+
+def stored(root: str, entry: Entry, alias_url: str | None) -> str:
+    """The answer to a POST, whether its picture is ready, rejected or still waiting.
+
+    Written to be read in a terminal too: the text comes last.
+    """
+    return _page(
+        "stored.html",
+        root,
+        entry=entry,
+        headline=_headline(entry),
+        sentence=_sentence(entry),
+        advice=_advice(entry),
+        alias_url=alias_url,
+    )
+
+
+def problem(root: str, title: str, sentence: str, advice: str | None = None) -> str:
+    """What went wrong, in one sentence, and what to do about it."""
+    return _page("problem.html", root, title=title, sentence=sentence, advice=advice)
+
+
+def content_security_policy(image_origins: list[str], connect_origins: list[str]) -> str:
+    """The Content-Security-Policy header for every page here: its own style and script, nothing else.
+
+    Origins are like `https://host:port`: where pictures come from, and what the script may ask.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_hash(_STYLE)}'",
+            f"script-src '{_hash(_SCRIPT)}'",
+            " ".join(("img-src data:", *image_origins)),
+            " ".join(("connect-src 'self'", *connect_origins)),
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def path_segment(text: str) -> str:
+    """Any text as one segment of an address's path; not even a slash keeps its meaning."""
+    return quote(text, safe="")
+
+
+def filesize(size_bytes: int) -> str:
+    """Bytes as people say them, two digits or more.
+
+    >>> filesize(143_210), filesize(1_940_000), filesize(999_999)
+    ('143 KB', '1.9 MB', '1 MB')
+    """
+    if size_bytes < 1000:
+        return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
+    # 999.5 KB would read "1000 KB": from there on it is said in the next unit.
+    unit, scale = next(
+        ((unit, scale) for unit, scale in (("KB", 10**3), ("MB", 10**6)) if size_bytes < 999.5 * scale),
+        ("GB", 10**9),
+    )
+    value = size_bytes / scale
+    return f"{_short(value) if value < 9.95 else format(value, '.0f')} {unit}"
+
+
+def savings(saved_percent: float) -> str:
+    """A saving in words; a negative one is a loss and says so.
+
+    >>> savings(92.64), savings(-12.0), savings(99.98)
+    ('92.6 % smaller', '12 % larger', '99.9 % smaller')
+    """
+    if round(saved_percent, 1) == 0:
+        return "the same size"
+    # Nothing shrinks by all of itself: 99.98 must not be rounded to 100.
+    share = min(saved_percent, 99.9)
+    return f"{_short(abs(share))} % {'smaller' if share > 0 else 'larger'}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _label(image_format: str) -> str:
+    return "WebP" if image_format == Format.WEBP else image_format.upper()
+
+
+def _tied(text: str) -> str:
+    """The text with each number tied to its unit, so that a headline does not break between them."""
+    return re.sub(r"(?<=\d) (?=[KMG]B|%|bytes?)", "\N{NO-BREAK SPACE}", text)
+
+
+def _duration(milliseconds: float) -> str:
+    return f"{milliseconds:,.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
+
+
+def _saved_percent(rendition: Rendition, original_bytes: int) -> float:
+    return 100 * (original_bytes - rendition.size_bytes) / original_bytes if original_bytes else 0.0
+
+
+def _headline(entry: Entry) -> str | None:
+    """What was gained, of a rendered picture."""
+    best = entry.receipt and entry.receipt.smallest_at_full_width
+    if entry.state is not State.RENDERED or entry.receipt is None or best is None:
+        return None
+    before, after = filesize(entry.receipt.size_bytes), filesize(best.size_bytes)
+    return f"{before} became {after}: {savings(entry.receipt.saved_percent)}"
+
+
+def _sentence(entry: Entry) -> str:
+    if entry.state is State.REJECTED and entry.rejection:
+        return entry.rejection.sentence
+    return _STATES[entry.state]
+
+
+def _advice(entry: Entry) -> str | None:
+    if entry.state is State.REJECTED and entry.rejection:
+        return _ADVICE.get(entry.rejection.reason, _SAVE_ANEW)
+    return _ADVICE.get(entry.state)
+
+
+def _sources(links: tuple[Link, ...]) -> tuple[_Source, ...]:
+    """One source per format, best first; its widths by `srcset`.
+
+    A format that stops short of the full width (AVIF over its time budget) is left out: a browser
+    decides by format before it looks at widths, and would enlarge a small AVIF.
+    """
+    full = max((link.rendition.width for link in links), default=0)
+    sources = []
+    for wanted in _PREFERENCE:
+        of_format = sorted(
+            (link for link in links if link.rendition.format is wanted), key=lambda link: link.rendition.width
+        )
+        if of_format and of_format[-1].rendition.width == full:
+            srcset = ", ".join(f"{link.url} {link.rendition.width}w" for link in of_format)
+            sources.append(_Source(wanted.media_type, srcset, of_format[-1]))
+    return tuple(sources)
+
+
+def _page(template: str, root: str, **values: Any) -> str:
+    return _TEMPLATES.get_template(template).render(root=root, **values)
+
+
+def _hash(inlined: str) -> str:
+    return f"sha256-{b64encode(sha256(inlined.encode()).digest()).decode()}"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "segment": path_segment,
+        "filesize": filesize,
+        "savings": savings,
+        "label": _label,
+        "tied": _tied,
+        "saved_percent": _saved_percent,
+        "duration": _duration,
+    }
+    # Both files are ours, and must reach the page unescaped to match their hashes.
+    environment.globals |= {"style": Markup(_STYLE), "script": Markup(_SCRIPT)}  # noqa: S704
+    return environment
+
+
+_TEMPLATES = _environment()

@@ -1,0 +1,339 @@
+"""What a person sees and a client gets: requests in, answers out, whatever carries them.
+
+Reads views alone; writes only what a POST stores. Names, keys and paths are hostile here.
+"""
+
+import json
+import secrets
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from darkroom import pages
+from darkroom.documents import Document, receipt_document
+from darkroom.errors import BadRequest, NotKnown
+from darkroom.forms import PostedFile, posted_file
+from darkroom.model import (
+    EXPECTED_VERSION,
+    Entry,
+    Format,
+    Rendition,
+    State,
+    Upload,
+    alias_of,
+    picture_id,
+    shown,
+)
+from darkroom.negotiation import Wanted, best_rendition, wanted
+from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
+from darkroom.settings import WebSettings
+
+_POLL_SECONDS = 0.15
+_RECENT = 24
+_THUMBNAIL_WIDTH = 320
+_FORM_SECONDS = 300
+_FORM_LIMIT_BYTES = 100_000_000
+# A redirect is remembered for less long than the presigned address that it leads to lives.
+_REDIRECT_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `path` is decoded already, has no stage in it and begins with a slash."""
+
+    path: str
+    accept: str = "*/*"
+    query: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
+    body: bytes = b""
+
+    @property
+    def root(self) -> str:
+        """The relative way from this path to the site's root."""
+        return "../" * (self.path.count("/") - 1) or "./"
+
+    @property
+    def wants(self) -> Wanted:
+        return wanted(self.accept)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer; `text` is the body, empty for a redirect."""
+
+    status: int
+    text: str = ""
+    media_type: str = "text/html; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The routes. `pause` waits for some seconds, `clock` tells monotonic seconds."""
+
+    originals: Originals
+    renditions: Renditions
+    ledger: Ledger
+    views: Views
+    settings: WebSettings
+    pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    # ------------------------------------------------------------------ routes
+
+    def home(self, request: Request) -> Answer:
+        """`GET /`: drop pictures here, and what came lately."""
+        recent = self.views.recent(_RECENT)
+        if request.wants is Wanted.RECEIPT:
+            return self._json(200, {"recent": [self._document(request, entry) for entry in recent]})
+        tiles = [self._tile(entry) for entry in recent]
+        return self._page(200, pages.home(request.root, tiles, self.settings.post_limit_bytes))
+
+    def post(self, request: Request) -> Answer:
+        """`POST /`: stores one picture, and waits a while for what becomes of it."""
+        try:
+            posted = posted_file(request.content_type, request.body)
+            key = f"{secrets.token_hex(16)}/{posted.name}"
+            if len(posted.content) > self.settings.post_limit_bytes:
+                return self._too_large(request, posted, key)
+            entry = self._store(posted, key)
+        except BadRequest as fault:
+            return self._problem(request, 400, "That was no picture", str(fault))
+        if entry.rejection:
+            return self._problem(
+                request,
+                422,
+                "That picture can't be used",
+                entry.rejection.sentence,
+                self._document(request, entry),
+            )
+        status = 201 if entry.state.terminal else 202
+        headers = {"Location": f"{request.root}pictures/{entry.picture}"}
+        if request.wants is Wanted.RECEIPT:
+            return self._json(status, self._document(request, entry), headers)
+        return self._page(status, pages.stored(request.root, entry, self._alias_url(request, entry)), headers)
+
+    def picture(self, request: Request, picture: str) -> Answer:
+        """`GET /pictures/{id}`: one picture's own page, receipt or image."""
+        entry = shown(self.views.of_picture(picture))
+        if entry is None:
+            return self._unknown(request)
+        return self._shown(request, entry)
+
+    def alias(self, request: Request) -> Answer:
+        """`GET /{anything}.jpg`: the newest picture whose name gives that name; waits for one on its way."""
+        try:
+            picture = self._named(request.path)
+        except NotKnown:
+            return self._unknown(request)
+        entry = self._await(picture, self.settings.alias_wait_seconds)
+        return self._shown(request, entry) if entry else self._unknown(request)
+
+    # ------------------------------------------------------------------ finding and storing
+
+    def _named(self, path: str) -> str:
+        """The newest picture that a path names. A longer path must agree with the end of the key."""
+        # An HTTP API decodes every escape but this one (see model.alias_of for its twin).
+        wanted_path = path.lstrip("/").replace("%25", "%")
+        if not wanted_path.lower().endswith(".jpg"):
+            raise NotKnown(path)
+        folders = wanted_path.rsplit("/", 1)[0] + "/" if "/" in wanted_path else ""
+        for named in self.views.named(alias_of(wanted_path)):
+            key_folders = named.key[: named.key.rfind("/") + 1]
+            if ("/" + key_folders).endswith("/" + folders):
+                return named.picture
+        raise NotKnown(path)
+
+    def _alias_is(self, entry: Entry) -> bool:
+        """Whether the alias shows this picture, not a newer one whose name meets it."""
+        newest = next(self.views.named(entry.alias), None)
+        return newest is not None and newest.picture == entry.picture
+
+    def _store(self, posted: PostedFile, key: str) -> Entry:
+        """Notes the upload as expected, stores it, and waits for its outcome."""
+        expected = Entry(
+            Upload(self.originals.bucket, key, EXPECTED_VERSION, size_bytes=len(posted.content)),
+            State.EXPECTED,
+            revision=1,
+        )
+        self.ledger.advance(expected)
+        self.originals.store(key, posted.content, posted.media_type)
+        return self._await(expected.picture, self.settings.post_wait_seconds) or expected
+
+    def _await(self, picture: str, seconds: float) -> Entry | None:
+        """What is shown of a picture once that is final, or when the time is up."""
+        until = self.clock() + seconds
+        while True:
+            entry = shown(self.views.of_picture(picture))
+            if (entry and entry.state.terminal) or self.clock() >= until:
+                return entry
+            self.pause(_POLL_SECONDS)
+
+    # ------------------------------------------------------------------ answering
+
+    def _shown(self, request: Request, entry: Entry) -> Answer:
+        if request.wants is Wanted.RECEIPT:
+            return self._json(200 if entry.state.terminal else 202, self._document(request, entry))
+        if request.wants is Wanted.IMAGE:
+            return self._image(request, entry)
+        if not entry.state.terminal:
+            return self._waiting(request, entry)
+        page = pages.picture(
+            request.root,
+            entry,
+            tuple(pages.Link(self._url(each), each) for each in self._renditions(entry)),
+            self._embedded(entry),
+            self._alias_url(request, entry) if self._alias_is(entry) else None,
+        )
+        return self._page(200, page)
+
+    def _image(self, request: Request, entry: Entry) -> Answer:
+        """A redirect to the best rendition for this client."""
+        width = request.query.get("w", "")
+        if width and not (width.isascii() and width.isdigit() and 0 < int(width) <= 100_000):
+            return self._problem(
+                request, 400, "No such width", "w must be a whole number of pixels, as in ?w=640"
+            )
+        best = entry.receipt and best_rendition(entry.receipt, request.accept, int(width) if width else None)
+        if not best:
+            sentence = (
+                entry.rejection.sentence if entry.rejection else "It is not rendered yet; ask again shortly."
+            )
+            return self._problem(request, 404, "No picture to show", sentence)
+        return Answer(
+            302,
+            headers={
+                "Location": self._url(best),
+                "Cache-Control": f"private, max-age={int(self.settings.url_seconds * _REDIRECT_SHARE)}",
+                "Vary": "Accept",
+            },
+        )
+
+    def _waiting(self, request: Request, entry: Entry) -> Answer:
+        text = pages.waiting(request.root, entry.upload.name, entry.picture, entry.state)
+        return self._page(202, text, {"Retry-After": "2"})
+
+    def _too_large(self, request: Request, posted: PostedFile, key: str) -> Answer:
+        """The way past the gateway's limit: a presigned form, straight to the bucket."""
+        actual, limit = len(posted.content), self.settings.post_limit_bytes
+        form = self.originals.post_form(key, posted.media_type, _FORM_LIMIT_BYTES, _FORM_SECONDS)
+        page = f"{request.root}pictures/{picture_id(self.originals.bucket, key)}"
+        return self._problem(
+            request,
+            413,
+            "Too large to post here",
+            f"The picture has {actual / 1e6:.1f} MB, and a post carries {limit / 1e6:g} MB. "
+            "Send it straight to the bucket, within five minutes:",
+            {"presigned": {"url": form.url, "fields": form.fields, "page": page}},
+            advice=_curl(form, posted.name),
+        )
+
+    def _unknown(self, request: Request) -> Answer:
+        return self._problem(request, 404, "Nothing here", "No picture stands under this address.")
+
+    def _problem(
+        self,
+        request: Request,
+        status: int,
+        title: str,
+        sentence: str,
+        more: Document | None = None,
+        advice: str | None = None,
+    ) -> Answer:
+        if request.wants is Wanted.PAGE:
+            return self._page(status, pages.problem(request.root, title, sentence, advice))
+        document = {"title": title, "status": status, "detail": sentence} | (more or {})
+        return self._json(status, document, media_type="application/problem+json")
+
+    def _page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+        origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.renditions.url("x", 60)))
+        policy = pages.content_security_policy([origin], [])
+        return Answer(
+            status,
+            text,
+            headers={
+                "Content-Security-Policy": policy,
+                "Vary": "Accept",
+                "Cache-Control": "no-store",
+                **(headers or {}),
+            },
+        )
+
+    def _json(
+        self,
+        status: int,
+        document: Document,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
+    ) -> Answer:
+        text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+        return Answer(
+            status, text, media_type, {"Vary": "Accept", "Cache-Control": "no-store", **(headers or {})}
+        )
+
+    # ------------------------------------------------------------------ parts of an answer
+
+    def _document(self, request: Request, entry: Entry) -> Document:
+        """One upload as JSON: where it stands, its receipt, and a presigned address for each rendition."""
+        document: Document = {
+            "id": entry.picture,
+            "name": entry.upload.name,
+            "key": entry.upload.key,
+            "version": entry.upload.version,
+            "status": entry.state.value,
+            "arrived": entry.upload.arrived,
+            "page": f"{request.root}pictures/{entry.picture}",
+            "image": self._alias_url(request, entry),
+        }
+        if entry.receipt:
+            document |= receipt_document(entry.receipt)
+            document["renditions"] = [
+                each | {"url": self._url(rendition)}
+                for each, rendition in zip(document["renditions"], entry.receipt.renditions, strict=True)
+            ]
+        return document
+
+    def _tile(self, entry: Entry) -> pages.Tile:
+        receipt = entry.receipt
+        thumbnail = receipt and best_rendition(receipt, "image/jpeg", _THUMBNAIL_WIDTH)
+        return pages.Tile(
+            name=entry.upload.name,
+            picture=entry.picture,
+            state=entry.state,
+            thumbnail_url=self._url(thumbnail) if thumbnail else None,
+            saved_percent=receipt.saved_percent if receipt and thumbnail else None,
+            width=thumbnail.width if thumbnail else None,
+            height=thumbnail.height if thumbnail else None,
+        )
+
+    def _embedded(self, entry: Entry) -> pages.Link | None:
+        """The widest JPEG that is small enough to stand in the page itself, as a `data:` address."""
+        if not entry.receipt:
+            return None
+        limit = self.settings.embed_limit_bytes
+        fitting = [each for each in entry.receipt.of_format(Format.JPEG) if each.size_bytes <= limit]
+        if not fitting:
+            return None
+        content = b64encode(self.renditions.read(fitting[-1].key)).decode("ascii")
+        return pages.Link(f"data:image/jpeg;base64,{content}", fitting[-1])
+
+    def _renditions(self, entry: Entry) -> tuple[Rendition, ...]:
+        return entry.receipt.renditions if entry.receipt else ()
+
+    def _url(self, rendition: Rendition) -> str:
+        return self.renditions.url(rendition.key, self.settings.url_seconds)
+
+    def _alias_url(self, request: Request, entry: Entry) -> str:
+        return request.root + pages.path_segment(entry.alias)
+
+
+def _curl(form: PostForm, name: str) -> str:
+    """The form as a command to paste into a shell, quoted for it."""
+
+    def quoted(text: str) -> str:
+        return "'" + text.replace("'", "'\\''") + "'"
+
+    fields = [f"-F {quoted(f'{key}={value}')}" for key, value in form.fields.items()]
+    return " ".join(["curl", *fields, f"-F {quoted(f'file=@{name}')}", quoted(form.url)])

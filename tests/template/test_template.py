@@ -1,0 +1,264 @@
+"""What template.yaml promises. Each assertion reads the template that is deployed, not a copy."""
+
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from typing import Any
+
+import pytest
+
+from darkroom import settings
+from tests.cloudformation import PROJECT, Node, load_template
+
+TEMPLATE = load_template()
+RESOURCES: Node = TEMPLATE["Resources"]
+GLOBALS: Node = TEMPLATE["Globals"]["Function"]
+SETTINGS = {
+    "RenderFunction": settings.RenderSettings,
+    "ProjectFunction": settings.ProjectSettings,
+    "WebFunction": settings.WebSettings,
+}
+
+
+def of_type(kind: str) -> dict[str, Node]:
+    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
+
+
+FUNCTIONS = of_type("AWS::Serverless::Function")
+
+
+def statements(function: str) -> list[Node]:
+    return [each for policy in FUNCTIONS[function]["Policies"] for each in policy["Statement"]]
+
+
+def actions_on(function: str, resource: str) -> set[str]:
+    """What a function may do to a resource."""
+    return {
+        action
+        for statement in statements(function)
+        for action in statement["Action"]
+        if resource in re.findall(r"\w+", str(statement["Resource"]))
+    }
+
+
+def texts(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        for value in node.values():
+            yield from texts(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from texts(value)
+    else:
+        yield str(node)
+
+
+# The way of a picture
+
+
+def test_the_uploads_bucket_tells_the_render_queue_and_nothing_else() -> None:
+    [notification] = RESOURCES["UploadsBucket"]["Properties"]["NotificationConfiguration"][
+        "QueueConfigurations"
+    ]
+
+    assert notification["Queue"] == {"Fn::GetAtt": ["RenderQueue", "Arn"]}
+
+
+def test_no_rendition_can_become_an_upload() -> None:
+    assert "NotificationConfiguration" not in RESOURCES["RenditionsBucket"]["Properties"]
+    assert actions_on("RenderFunction", "UploadsBucket").isdisjoint({"s3:PutObject", "s3:DeleteObject"})
+
+
+def test_only_the_uploads_bucket_of_this_account_may_send_to_the_queue() -> None:
+    [policy] = of_type("AWS::SQS::QueuePolicy").values()
+    [statement] = policy["PolicyDocument"]["Statement"]
+
+    assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
+    assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    bucket_name = RESOURCES["UploadsBucket"]["Properties"]["BucketName"]["Fn::Sub"]
+    assert statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].endswith(":::" + bucket_name)
+
+
+def test_a_message_stays_hidden_for_six_times_the_functions_timeout() -> None:
+    chosen = TEMPLATE["Parameters"]["RenderTimeoutSeconds"]
+    mapping = TEMPLATE["Mappings"]["VisibilitySeconds"]["RenderTimeout"]
+
+    assert {int(timeout): seconds for timeout, seconds in mapping.items()} == {
+        int(timeout): 6 * int(timeout) for timeout in chosen["AllowedValues"]
+    }
+    assert RESOURCES["RenderQueue"]["Properties"]["VisibilityTimeout"] == {
+        "Fn::FindInMap": ["VisibilitySeconds", "RenderTimeout", {"Ref": "RenderTimeoutSeconds"}]
+    }
+    assert FUNCTIONS["RenderFunction"]["Timeout"] == {"Ref": "RenderTimeoutSeconds"}
+
+
+def test_what_is_given_up_goes_to_the_dead_letters_and_stays_there_as_long_as_can_be() -> None:
+    redrive = RESOURCES["RenderQueue"]["Properties"]["RedrivePolicy"]
+
+    assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    assert redrive["maxReceiveCount"] >= 5
+    assert RESOURCES["DeadLetters"]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_at_once() -> None:
+    source = FUNCTIONS["RenderFunction"]["Events"]["OriginalArrived"]["Properties"]
+
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+
+
+def test_the_stream_is_bisected_retried_within_bounds_and_ends_in_a_queue() -> None:
+    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerMoved"]["Properties"]
+
+    assert source["BisectBatchOnFunctionError"] is True
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert 0 < source["MaximumRetryAttempts"] < 10_000
+    assert source["DestinationConfig"]["OnFailure"]["Destination"] == {
+        "Fn::GetAtt": ["ProjectFailures", "Arn"]
+    }
+    assert "sqs:SendMessage" in actions_on("ProjectFunction", "ProjectFailures")
+
+
+def test_the_views_are_keyed_like_the_ledger() -> None:
+    assert RESOURCES["Views"]["Properties"]["KeySchema"] == RESOURCES["Ledger"]["Properties"]["KeySchema"]
+
+
+# Wiring
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_setting_is_wired_and_nothing_else_is(function: str) -> None:
+    own = FUNCTIONS[function]["Environment"]["Variables"]
+    kind = SETTINGS[function]
+    needed = {each.name.upper() for each in fields(kind) if each.default is MISSING}
+    known = {each.name.upper() for each in fields(kind)} | {"POWERTOOLS_SERVICE_NAME"}
+
+    assert needed <= own.keys()
+    assert own.keys() <= known
+
+
+def test_every_kind_of_settings_belongs_to_a_function() -> None:
+    kinds = {
+        kind
+        for _, kind in inspect.getmembers(settings, inspect.isclass)
+        if kind.__module__ == settings.__name__
+    }
+
+    assert kinds == set(SETTINGS.values())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_function_is_an_entry_point_with_a_handler(function: str) -> None:
+    source = PROJECT / FUNCTIONS[function]["CodeUri"] / "app.py"
+    defined = {node.name for node in ast.parse(source.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+    assert GLOBALS["Handler"] == "app.handler"
+    assert "handler" in defined
+
+
+def test_every_entry_point_is_deployed() -> None:
+    deployed = {(PROJECT / function["CodeUri"]).name for function in FUNCTIONS.values()}
+
+    assert deployed == {path.parent.name for path in (PROJECT / "functions").glob("*/app.py")}
+
+
+def test_native_wheels_are_attached_to_render_alone() -> None:
+    with_imaging = [
+        name for name, each in FUNCTIONS.items() if {"Ref": "ImagingLayer"} in each.get("Layers", [])
+    ]
+
+    assert with_imaging == ["RenderFunction"]
+    assert GLOBALS["Layers"] == [{"Ref": "DarkroomLayer"}]
+
+
+def test_functions_and_layers_are_of_one_architecture_and_python() -> None:
+    assert GLOBALS["Runtime"] == "python3.13"
+    assert GLOBALS["Architectures"] == [{"Ref": "Architecture"}]
+    for name, layer in of_type("AWS::Serverless::LayerVersion").items():
+        assert layer["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+        assert RESOURCES[name]["Metadata"] == {
+            "BuildMethod": "python3.13",
+            "BuildArchitecture": {"Ref": "Architecture"},
+        }
+
+
+def test_the_cloud_is_arm64_unless_told_otherwise() -> None:
+    assert TEMPLATE["Parameters"]["Architecture"]["Default"] == "arm64"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_function_logs_to_a_group_whose_retention_is_set(function: str) -> None:
+    group = FUNCTIONS[function]["LoggingConfig"]["LogGroup"]["Ref"]
+
+    assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+# Who may do what
+
+
+def test_every_route_needs_authorisation_unless_open_is_set() -> None:
+    routes = of_type("AWS::ApiGatewayV2::Route")
+
+    assert routes
+    for route in routes.values():
+        assert route["AuthorizationType"] == {"Fn::If": ["IsOpen", "NONE", "AWS_IAM"]}
+    assert TEMPLATE["Parameters"]["Open"]["Default"] == "false"
+
+
+def test_only_the_local_configuration_is_open() -> None:
+    import tomllib
+
+    config = tomllib.loads((PROJECT / "samconfig.toml").read_text())
+
+    open_ones = [
+        name for name, each in config.items() if name != "version" and "Open=true" in " ".join(texts(each))
+    ]
+    assert open_ones == ["local"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_policy_has_a_wildcard_action_or_resource(function: str) -> None:
+    for statement in statements(function):
+        assert not [action for action in statement["Action"] if "*" in action]
+        assert statement["Resource"] != "*"
+
+
+def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
+    assert actions_on("WebFunction", "UploadsBucket") == {"s3:PutObject"}
+    assert actions_on("WebFunction", "RenditionsBucket") == {"s3:GetObject"}
+    assert actions_on("RenderFunction", "RenditionsBucket") == {"s3:PutObject"}
+    assert actions_on("RenderFunction", "UploadsBucket") == {
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        "s3:ListBucket",
+    }
+
+
+def test_web_reads_views_and_writes_no_view() -> None:
+    assert actions_on("WebFunction", "Views") == {"dynamodb:Query"}
+
+
+@pytest.mark.parametrize("bucket", of_type("AWS::S3::Bucket"))
+def test_no_bucket_is_public_and_each_is_encrypted(bucket: str) -> None:
+    properties = RESOURCES[bucket]["Properties"]
+
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    assert properties["BucketEncryption"]
+    assert properties["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+
+
+def test_originals_are_versioned() -> None:
+    assert RESOURCES["UploadsBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def test_originals_and_the_ledger_outlive_the_stack() -> None:
+    for name in ("UploadsBucket", "Ledger"):
+        assert RESOURCES[name]["DeletionPolicy"] == "Retain"
+        assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("queue", of_type("AWS::SQS::Queue"))
+def test_each_queue_is_encrypted(queue: str) -> None:
+    assert RESOURCES[queue]["Properties"]["SqsManagedSseEnabled"] is True

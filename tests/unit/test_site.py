@@ -1,0 +1,372 @@
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from darkroom.model import Entry, State, picture_id
+from darkroom.settings import WebSettings
+from darkroom.site import Answer, Request, Site
+from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
+from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions, FakeViews
+from tests.unit.test_forms import form
+
+IMG = "image/avif,image/webp,image/*,*/*;q=0.8"
+
+
+@dataclass
+class House:
+    """A site on fakes, whose clock runs only while it waits. `meanwhile` happens at each wait."""
+
+    originals: FakeOriginals = field(default_factory=FakeOriginals)
+    renditions: FakeRenditions = field(default_factory=FakeRenditions)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    views: FakeViews = field(default_factory=FakeViews)
+    waited: float = 0.0
+    meanwhile: Callable[[], object] = lambda: None
+
+    @property
+    def site(self) -> Site:
+        settings = WebSettings(UPLOADS, "renditions", "ledger", "views", embed_limit_bytes=1000)
+        return Site(
+            self.originals,
+            self.renditions,
+            self.ledger,
+            self.views,
+            settings,
+            pause=self._pause,
+            clock=lambda: self.waited,
+        )
+
+    def _pause(self, seconds: float) -> None:
+        self.waited += seconds
+        self.meanwhile()
+
+    def holds(self, *entries: Entry) -> None:
+        for entry in entries:
+            self.views.apply(entry)
+            for rendition in entry.receipt.renditions if entry.receipt else ():
+                self.renditions.store(rendition.key, b"\xff\xd8 jpeg", "image/jpeg")
+
+    def post(self, name: str = "image.png", content: bytes = b"pixels", accept: str = "*/*") -> Answer:
+        content_type, body = form((f'name="upload"; filename="{name}"', content))
+        return self.site.post(Request("/", accept, content_type=content_type, body=body))
+
+    def renders(self, state: State = State.RENDERED) -> None:
+        """From now on, whatever was stored is rendered at the next wait."""
+
+        def render() -> None:
+            for key, version in self.originals.objects:
+                self.holds(an_entry(key, state, version=version, arrived="2026-01-02T03:04:06.000Z"))
+
+        self.meanwhile = render
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def get(path: str, accept: str = "text/html", **query: str) -> Request:
+    return Request(path, accept, query)
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    parsed = json.loads(answer.text)
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+# The alias
+
+
+def test_the_alias_shows_a_page_with_the_picture_embedded(house: House) -> None:
+    house.holds(an_entry("image.png"))
+
+    answer = house.site.alias(get("/image.jpg", "*/*"))
+
+    assert answer.status == 200
+    assert answer.media_type.startswith("text/html")
+    assert "data:image/jpeg;base64,/9gganBlZw==" in answer.text
+
+
+def test_the_widest_jpeg_that_is_small_enough_is_embedded(house: House) -> None:
+    small, large = a_rendition(width=100, size_bytes=900), a_rendition(width=640, size_bytes=1001)
+    house.holds(an_entry("image.png", receipt=a_receipt(small, large)))
+    house.renditions.objects[small.key] = (b"small", "image/jpeg")
+
+    assert "base64,c21hbGw=" in house.site.alias(get("/image.jpg")).text
+
+
+def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(house: House) -> None:
+    older = an_entry("one/image.png", arrived="2026-01-01T00:00:00.000Z")
+    newer = an_entry("two/image.gif", arrived="2026-01-02T00:00:00.000Z")
+    house.holds(newer, older)
+
+    assert document(house.site.alias(get("/image.jpg", "application/json")))["key"] == "two/image.gif"
+    for entry in (older, newer):
+        page = house.site.picture(get(f"/pictures/{entry.picture}", "application/json"), entry.picture)
+        assert document(page)["key"] == entry.upload.key
+
+
+def test_a_longer_path_names_the_key_that_ends_in_it(house: House) -> None:
+    house.holds(
+        an_entry("one/image.png", arrived="2026-01-01T00:00:00.000Z"),
+        an_entry("two/image.png", arrived="2026-01-02T00:00:00.000Z"),
+    )
+
+    assert document(house.site.alias(get("/one/image.jpg", "application/json")))["key"] == "one/image.png"
+    assert house.site.alias(get("/ne/image.jpg")).status == 404
+
+
+@pytest.mark.parametrize("key", ["docs", "jobs/x.png", "pictures/y.png"])
+def test_a_key_that_spells_a_route_has_its_alias_too(house: House, key: str) -> None:
+    house.holds(an_entry(key))
+    name = an_entry(key).alias
+
+    assert house.site.alias(get(f"/{name}")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("key", "path"),
+    [
+        ("my image.png", "/my image.jpg"),
+        ("a+b.png", "/a+b.jpg"),
+        ("100%.png", "/100%25.jpg"),  # the one escape that an HTTP API leaves
+        ("%41.png", "/%2541.jpg"),
+        ("what?.png", "/what?.jpg"),
+        ("what?.png", "/what_.jpg"),
+        ('it\'s "x".png', '/it\'s "x".jpg'),
+        ("ü😀.png", "/ü😀.jpg"),
+        ("<b>.png", "/<b>.jpg"),
+    ],
+)
+def test_every_name_is_found_under_its_alias(house: House, key: str, path: str) -> None:
+    house.holds(an_entry(key))
+
+    assert house.site.alias(get(path)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/unknown.jpg", "/favicon.ico", "/image.png", "/a/b/c", "/.jpg"])
+def test_what_is_not_known_is_404(house: House, path: str) -> None:
+    house.holds(an_entry("image.png"))
+
+    answer = house.site.alias(get(path))
+
+    assert answer.status == 404
+    assert house.waited == 0
+
+
+def test_a_name_on_its_way_is_waited_for(house: House) -> None:
+    house.holds(an_entry("image.png", State.EXPECTED, revision=1, version="expected", sequencer=""))
+
+    def render() -> None:
+        if house.waited > 2:
+            house.holds(an_entry("image.png"))
+
+    house.meanwhile = render
+
+    answer = house.site.alias(get("/image.jpg"))
+
+    assert answer.status == 200
+    assert 2 < house.waited < 5
+
+
+def test_a_name_that_stays_away_is_a_202_page_after_five_seconds(house: House) -> None:
+    house.holds(an_entry("image.png", State.RENDERING, revision=1))
+
+    answer = house.site.alias(get("/image.jpg"))
+
+    assert answer.status == 202
+    assert "Retry-After" in answer.headers
+    assert house.waited == pytest.approx(5, abs=0.2)
+
+
+def test_a_rejected_picture_says_why(house: House) -> None:
+    house.holds(an_entry("image.png", State.REJECTED))
+
+    assert "It is damaged." in house.site.alias(get("/image.jpg")).text
+    assert document(house.site.alias(get("/image.jpg", IMG)))["detail"] == "It is damaged."
+    assert (
+        document(house.site.alias(get("/image.jpg", "application/json")))["rejection"]["reason"]
+        == "corrupt_image"
+    )
+
+
+# A picture as an image
+
+
+def test_an_image_request_is_sent_to_the_best_rendition(house: House) -> None:
+    house.holds(an_entry("image.png"))
+
+    answer = house.site.alias(get("/image.jpg", IMG, w="90"))
+
+    assert answer.status == 302
+    assert answer.headers["Location"] == "https://renditions.test/prefix/100.jpg?seconds=3600"
+    assert answer.headers["Vary"] == "Accept"
+
+
+def test_a_redirect_is_remembered_for_less_long_than_its_address_lives(house: House) -> None:
+    house.holds(an_entry("image.png"))
+
+    assert house.site.alias(get("/image.jpg", IMG)).headers["Cache-Control"] == "private, max-age=1800"
+
+
+@pytest.mark.parametrize("width", ["0", "-1", "wide", "1e3", "²", "9" * 30])
+def test_a_width_that_is_none_is_refused(house: House, width: str) -> None:
+    house.holds(an_entry("image.png"))
+
+    assert house.site.alias(get("/image.jpg", IMG, w=width)).status == 400
+
+
+# Posting
+
+
+def test_a_posted_picture_is_answered_when_it_is_rendered(house: House) -> None:
+    house.renders()
+
+    answer = house.post("image.png", accept="application/json")
+
+    assert answer.status == 201
+    receipt = document(answer)
+    assert receipt["status"] == "rendered"
+    assert receipt["saved_percent"] == 36.0
+    assert answer.headers["Location"] == f"./pictures/{receipt['id']}"
+    assert receipt["image"] == "./image.jpg"
+
+
+def test_curl_gets_a_page_with_the_saving_and_the_link(house: House) -> None:
+    house.renders()
+
+    answer = house.post("image.png")
+
+    assert answer.status == 201
+    assert "36 % smaller" in answer.text
+    assert "image.jpg" in answer.text
+
+
+def test_a_post_notes_the_upload_as_expected_before_it_stores_it(house: House) -> None:
+    class FullDisk(FakeOriginals):
+        def store(self, key: str, content: bytes, media_type: str) -> str:
+            raise OSError(key)
+
+    house.originals = FullDisk()
+
+    with pytest.raises(OSError, match=r"image\.png") as caught:
+        house.post("image.png")
+
+    [entry] = house.ledger.entries.values()
+    assert entry.state is State.EXPECTED
+    assert entry.picture == picture_id(UPLOADS, str(caught.value))
+
+
+def test_a_post_that_is_not_ready_in_ten_seconds_is_202_with_the_link(house: House) -> None:
+    answer = house.post("image.png", accept="application/json")
+
+    assert answer.status == 202
+    assert house.waited == pytest.approx(10, abs=0.2)
+    assert document(answer)["page"].startswith("./pictures/")
+
+
+def test_a_posted_picture_that_can_not_be_used_is_422_with_the_reason(house: House) -> None:
+    house.renders(State.REJECTED)
+
+    answer = house.post(accept="application/json")
+
+    assert answer.status == 422
+    assert document(answer)["rejection"]["reason"] == "corrupt_image"
+    assert "It is damaged." in house.post().text
+
+
+def test_pictures_of_one_name_are_all_kept(house: House) -> None:
+    house.post("image.png", b"one")
+    house.post("image.png", b"two")
+
+    assert sorted(house.originals.objects.values()) == [b"one", b"two"]
+    assert len({key for key, _ in house.originals.objects}) == 2
+
+
+def test_over_four_megabytes_the_answer_names_the_way_straight_to_the_bucket(house: House) -> None:
+    answer = house.post("it's.png", b"x" * 4_000_001, accept="application/json")
+
+    assert answer.status == 413
+    presigned = document(answer)["presigned"]
+    assert presigned["url"] == "https://uploads.test/"
+    assert presigned["fields"]["key"].endswith("/it's.png")
+    assert not house.originals.objects
+
+
+def test_over_four_megabytes_curl_gets_a_command_to_paste(house: House) -> None:
+    answer = house.post("it's.png", b"x" * 4_000_001)
+
+    assert answer.status == 413
+    assert "curl" in answer.text
+
+
+def test_a_post_without_a_file_is_400(house: House) -> None:
+    answer = house.site.post(Request("/", body=b"hello", content_type="text/plain"))
+
+    assert answer.status == 400
+    assert "curl -F upload=@image.png" in answer.text
+
+
+# Pages
+
+
+def test_the_home_page_shows_what_came_lately(house: House) -> None:
+    house.holds(an_entry("one.png"), an_entry("two.png", State.REJECTED))
+
+    answer = house.site.home(get("/"))
+
+    assert answer.status == 200
+    assert "one.png" in answer.text
+    assert "two.png" in answer.text
+
+
+def test_the_home_page_as_json(house: House) -> None:
+    house.holds(an_entry("one.png"))
+
+    [recent] = document(house.site.home(get("/", "application/json")))["recent"]
+
+    assert recent["name"] == "one.png"
+
+
+def test_markup_in_a_name_stays_text(house: House) -> None:
+    name = "<img src=x onerror=alert(1)>.png"
+    entry = an_entry(name)
+    house.holds(entry)
+
+    for answer in (
+        house.site.home(get("/")),
+        house.site.alias(get("/" + entry.alias)),
+        house.site.picture(get(f"/pictures/{entry.picture}"), entry.picture),
+        house.post(name),
+    ):
+        assert "<img src=x" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "root"), [("/", "./"), ("/a.jpg", "./"), ("/pictures/1", "../"), ("/a/b/c.jpg", "../../")]
+)
+def test_links_are_relative_to_where_the_page_stands(path: str, root: str) -> None:
+    assert Request(path).root == root
+
+
+def test_every_page_allows_pictures_from_the_renditions_bucket_alone(house: House) -> None:
+    policy = house.site.home(get("/")).headers["Content-Security-Policy"]
+
+    assert "img-src data: https://renditions.test;" in policy
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_picture_page_names_its_alias_only_while_the_alias_shows_it(house: House) -> None:
+    older = an_entry("one/image.png", arrived="2026-01-01T00:00:00.000Z")
+    house.holds(older)
+    request = get(f"/pictures/{older.picture}")
+    assert "image.jpg" in house.site.picture(request, older.picture).text
+
+    house.holds(an_entry("two/image.png", arrived="2026-01-02T00:00:00.000Z"))
+
+    assert "image.jpg" not in house.site.picture(request, older.picture).text
