@@ -141,9 +141,9 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
         "rejected": pages.picture(root, rejected, (), None, alias_url),
         "deleted": pages.picture(root, Entry(an_upload(key), State.DELETED, 4), (), None, None),
         "waiting": pages.waiting(root, name, identity, State.RENDERING),
-        "stored": pages.stored(root, rendered, alias_url),
-        "stored, rejected": pages.stored(root, rejected, None),
-        "stored, waiting": pages.stored(root, Entry(an_upload(key), State.EXPECTED, 1), alias_url),
+        "stored": pages.stored(root, rendered, alias_url, alias_url),
+        "stored, rejected": pages.stored(root, rejected, alias_url, alias_url),
+        "stored, waiting": pages.stored(root, Entry(an_upload(key), State.EXPECTED, 1), alias_url, alias_url),
         "problem": pages.problem(root, name, f"{name} is not known here.", f"Upload {name} first."),
     }
 
@@ -370,16 +370,16 @@ def test_no_other_page_refreshes_itself(kind: str) -> None:
 
 
 def test_the_answer_to_a_post_ends_with_the_outcome_and_where_to_see_it() -> None:
-    page = pages.stored("./", a_rendered("image.png"), "http://localhost:8000/image.jpg")
+    page = pages.stored("./", a_rendered("image.png"), "./image.jpg", "http://localhost:8000/image.jpg")
 
     assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB: 92.6 % smaller"]
     tail = page.split("</script>")[-1]
     assert "image.png: 1.9 MB became 144 KB: 92.6 % smaller" in tail
-    assert 'See it at <a href="http://localhost:8000/image.jpg">http://localhost:8000/image.jpg</a>' in tail
+    assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in tail
 
 
 def test_the_answer_to_a_post_that_was_rejected_says_why() -> None:
-    page = Parsed(pages.stored("./", a_rejected("note.png"), None))
+    page = Parsed(pages.stored("./", a_rejected("note.png"), "./note.jpg", "./note.jpg"))
 
     assert page.texts["title"] == ["note.png: This is not a picture: it starts like a text."]
     assert "Save it as JPEG or PNG" in page.text

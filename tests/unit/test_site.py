@@ -51,7 +51,9 @@ class House:
 
     def post(self, name: str = "image.png", content: bytes = b"pixels", accept: str = "*/*") -> Answer:
         content_type, body = form((f'name="upload"; filename="{name}"', content))
-        return self.site.post(Request("/", accept, content_type=content_type, body=body))
+        return self.site.post(
+            Request("/", accept=accept, content_type=content_type, body=body, origin="http://localhost:8000")
+        )
 
     def renders(self, state: State = State.RENDERED) -> None:
         """From now on, whatever was stored is rendered at the next wait."""
@@ -69,7 +71,7 @@ def house() -> House:
 
 
 def get(path: str, accept: str = "text/html", **query: str) -> Request:
-    return Request(path, accept, query)
+    return Request(path, accept=accept, query=query)
 
 
 def document(answer: Answer) -> dict[str, Any]:
@@ -243,7 +245,7 @@ def test_curl_gets_a_page_with_the_saving_and_the_link(house: House) -> None:
 
     assert answer.status == 201
     assert "36 % smaller" in answer.text
-    assert "image.jpg" in answer.text
+    assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in answer.text
 
 
 def test_a_post_notes_the_upload_as_expected_before_it_stores_it(house: House) -> None:

@@ -41,9 +41,13 @@ _REDIRECT_SHARE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `path` is decoded already, has no stage in it and begins with a slash."""
+    """One HTTP request. `path` is decoded already, has no stage in it and begins with a slash.
+
+    `origin` is how the client knows this site, like `http://localhost:8000`; only ever shown, never trusted.
+    """
 
     path: str
+    origin: str = ""
     accept: str = "*/*"
     query: Mapping[str, str] = field(default_factory=dict)
     content_type: str = ""
@@ -101,19 +105,13 @@ class Site:
             entry = self._store(posted, key)
         except BadRequest as fault:
             return self._problem(request, 400, "That was no picture", str(fault))
-        if entry.rejection:
-            return self._problem(
-                request,
-                422,
-                "That picture can't be used",
-                entry.rejection.sentence,
-                self._document(request, entry),
-            )
-        status = 201 if entry.state.terminal else 202
+        status = 422 if entry.rejection else 201 if entry.state.terminal else 202
         headers = {"Location": f"{request.root}pictures/{entry.picture}"}
         if request.wants is Wanted.RECEIPT:
             return self._json(status, self._document(request, entry), headers)
-        return self._page(status, pages.stored(request.root, entry, self._alias_url(request, entry)), headers)
+        alias_url = self._alias_url(request, entry)
+        shown_url = f"{request.origin}/{pages.path_segment(entry.alias)}" if request.origin else alias_url
+        return self._page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
 
     def picture(self, request: Request, picture: str) -> Answer:
         """`GET /pictures/{id}`: one picture's own page, receipt or image."""

@@ -125,10 +125,11 @@ def waiting(root: str, name: str, picture: str, state: State) -> str:
     return _page("waiting.html", root, name=name, picture=picture, sentence=_STATES[state])
 
 
-def stored(root: str, entry: Entry, alias_url: str | None) -> str:
+def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
     """The answer to a POST, whether its picture is ready, rejected or still waiting.
 
-    Written to be read in a terminal too: the text comes last.
+    Written to be read in a terminal too: the text comes last. `shown_url` is what a person is told of
+    `alias_url`: it may be whole where that is relative.
     """
     return _page(
         "stored.html",
@@ -138,6 +139,7 @@ def stored(root: str, entry: Entry, alias_url: str | None) -> str:
         sentence=_sentence(entry),
         advice=_advice(entry),
         alias_url=alias_url,
+        shown_url=shown_url,
     )
 
 

@@ -1,0 +1,24 @@
+"""The engine: pictures in, renditions out. The only place that imports Pillow.
+
+`render` works in this process. `render_isolated` gives the same result from a child process, so that whatever
+a hostile picture does to native code ends in a RejectedPicture.
+"""
+
+from darkroom.imaging.child import isolated
+from darkroom.imaging.pipeline import ENGINE, render
+from darkroom.model import Rendered
+from darkroom.profile import Profile
+
+__all__ = ["ENGINE", "render", "render_isolated"]
+
+
+def render_isolated(content: bytes, profile: Profile, *, memory_bytes: int, seconds: float) -> Rendered:
+    """What `render` gives, from a child of at most `memory_bytes` of address space and `seconds` of time.
+
+    No thread may be alive in the caller. Raises RejectedPicture, also with too_expensive, crashed, timed_out.
+    """
+    return isolated(
+        lambda: render(content, profile, memory_bytes=memory_bytes),
+        memory_bytes=memory_bytes,
+        seconds=seconds,
+    )

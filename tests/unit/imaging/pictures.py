@@ -1,0 +1,248 @@
+"""Draws pictures whose truth is known: what was drawn, how it was stored, what must come out."""
+
+import struct
+import zlib
+from io import BytesIO
+
+from PIL import Image, ImageCms, ImageDraw, TiffImagePlugin
+
+from darkroom.model import Encoded, Format, Rendered
+from darkroom.profile import FormatChoice, Profile
+
+Colour = tuple[int, int, int]
+
+RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
+CORNERS = (RED, GREEN, BLUE, WHITE)
+CANARY = b"CANARY-in-the-metadata"
+
+
+def a_profile(
+    *widths: int, formats: tuple[Format, ...] = (Format.JPEG,), quality: int = 90, **limits: float | str
+) -> Profile:
+    choices = tuple(FormatChoice(wanted, quality) for wanted in formats)
+    return Profile("test", widths or (64,), choices, **limits)  # type: ignore[arg-type]
+
+
+def plain(size: tuple[int, int], colour: Colour = (120, 80, 200), mode: str = "RGB") -> Image.Image:
+    return Image.new("RGB", size, colour).convert(mode)
+
+
+def cornered(width: int = 96, height: int = 64) -> Image.Image:
+    """Quarters in red and green, blue and white: the first pair on top."""
+    image = Image.new("RGB", (width, height), WHITE)
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((0, 0, width // 2 - 1, height // 2 - 1), RED)
+    draw.rectangle((width // 2, 0, width, height // 2 - 1), GREEN)
+    draw.rectangle((0, height // 2, width // 2 - 1, height), BLUE)
+    return image
+
+
+# EXIF's number -> what a camera held that way does to an upright picture when it stores it.
+_AS_STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+def held(orientation: int, image: Image.Image, plugin: str) -> bytes:
+    """The upright picture as a camera held that way stores it, with its EXIF note."""
+    stored = image.transpose(_AS_STORED[orientation]) if orientation in _AS_STORED else image
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return encoded(stored, plugin, exif=exif)
+
+
+def encoded(image: Image.Image, plugin: str, **options: object) -> bytes:
+    if plugin in ("JPEG", "WEBP", "AVIF"):
+        options.setdefault("quality", 95)
+    buffer = BytesIO()
+    image.save(buffer, plugin, **options)
+    return buffer.getvalue()
+
+
+def opened(rendition: Encoded | bytes) -> Image.Image:
+    image = Image.open(BytesIO(rendition if isinstance(rendition, bytes) else rendition.data))
+    image.load()
+    return image
+
+
+def only(rendered: Rendered, wanted: Format = Format.JPEG) -> Encoded:
+    """The one rendition of that format."""
+    (found,) = [rendition for rendition in rendered.renditions if rendition.format is wanted]
+    return found
+
+
+def corners_of(image: Image.Image) -> tuple[Colour, ...]:
+    """What is a tenth of a side away from each corner."""
+    rgb = image.convert("RGB")
+    left, top = rgb.width // 10, rgb.height // 10
+    right, bottom = rgb.width - 1 - left, rgb.height - 1 - top
+    found = [rgb.getpixel(at) for at in ((left, top), (right, top), (left, bottom), (right, bottom))]
+    return tuple(found)  # type: ignore[arg-type]
+
+
+def middle_of(image: Image.Image) -> Colour:
+    return image.convert("RGB").getpixel((image.width // 2, image.height // 2))  # type: ignore[return-value]
+
+
+def distance(one: Colour, other: Colour) -> int:
+    """The largest difference in one channel, 0 to 255."""
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
+
+
+def codes(rendered: Rendered) -> list[str]:
+    return [decision.code for decision in rendered.decisions]
+
+
+def srgb() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+# sRGB's primaries as D50 XYZ; Display P3's differ, which is what its name is about.
+_DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
+_RED_AND_GREEN_SWAPPED = (
+    (0.38515, 0.71687, 0.09708),
+    (0.43607, 0.22249, 0.01392),
+    (0.14307, 0.06061, 0.71410),
+)
+
+
+def display_p3() -> bytes:
+    return _matrix_profile(_DISPLAY_P3)
+
+
+def red_and_green_swapped() -> bytes:
+    """sRGB with the first two primaries exchanged: red is stored where green belongs."""
+    return _matrix_profile(_RED_AND_GREEN_SWAPPED)
+
+
+def grey_gamma(gamma: float) -> bytes:
+    """A grey profile of one gamma."""
+    return _icc(b"GRAY", {b"wtpt": _xyz(0.9642, 1.0, 0.8249), b"kTRC": _curve(gamma)})
+
+
+def _matrix_profile(primaries: tuple[tuple[float, float, float], ...]) -> bytes:
+    tags = {b"wtpt": _xyz(0.9642, 1.0, 0.8249)}
+    for channel, primary in zip((b"r", b"g", b"b"), primaries, strict=True):
+        tags[channel + b"XYZ"] = _xyz(*primary)
+        # sRGB's curve: IEC 61966-2-1 as an ICC parametric curve of type 3.
+        numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+        tags[channel + b"TRC"] = b"para\0\0\0\0\0\3\0\0" + b"".join(map(_fixed, numbers))
+    return _icc(b"RGB ", tags)
+
+
+def _icc(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """ICC.1, version 4.3: a display profile of these tags."""
+    table, bodies = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, body in tags.items():
+        table += name + struct.pack(">II", start + len(bodies), len(body))
+        bodies += body + b"\0" * (-len(body) % 4)
+    size = start + len(bodies)
+    header = struct.pack(">I", size) + b"\0\0\0\0\x04\x30\0\0mntr" + space + b"XYZ " + bytes(12) + b"acsp"
+    header += bytes(28) + _fixed(0.9642) + _fixed(1.0) + _fixed(0.8249)
+    return header.ljust(128, b"\0") + table + bodies
+
+
+def _fixed(number: float) -> bytes:
+    return struct.pack(">i", round(number * 65536))
+
+
+def _xyz(*numbers: float) -> bytes:
+    return b"XYZ \0\0\0\0" + b"".join(map(_fixed, numbers))
+
+
+def _curve(gamma: float) -> bytes:
+    return b"curv\0\0\0\0\0\0\0\1" + struct.pack(">H", round(gamma * 256)) + b"\0\0"
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png_header(width: int, height: int, *, bits: int = 8, colour_type: int = 2) -> bytes:
+    ihdr = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", ihdr)
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """A PNG whose header claims a canvas that its few bytes do not hold."""
+    return png_header(width, height) + png_chunk(b"IDAT", zlib.compress(b"")) + png_chunk(b"IEND", b"")
+
+
+def rgb16_png(levels: Colour, size: int = 40) -> bytes:
+    """A 16-bit RGB PNG of one colour; levels up to 65535."""
+    rows = (b"\0" + struct.pack(">HHH", *levels) * size) * size
+    idat = png_chunk(b"IDAT", zlib.compress(rows))
+    return png_header(size, size, bits=16) + idat + png_chunk(b"IEND", b"")
+
+
+def webp_claiming(width: int, height: int) -> bytes:
+    """An animated WebP of one 1 x 1 frame on a huge canvas."""
+    canvas = b"\x02\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    still = encoded(plain((1, 1)), "WEBP", lossless=True)[12:]
+    frame = bytes(16) + still
+    chunks = b"VP8X" + struct.pack("<I", 10) + canvas
+    chunks += b"ANIM" + struct.pack("<I", 6) + bytes(6)
+    chunks += b"ANMF" + struct.pack("<I", len(frame)) + frame + b"\0" * (len(frame) & 1)
+    return b"RIFF" + struct.pack("<I", 4 + len(chunks)) + b"WEBP" + chunks
+
+
+def gif_claiming(width: int, height: int) -> bytes:
+    content = bytearray(encoded(plain((8, 8)), "GIF"))
+    content[6:10] = struct.pack("<HH", width, height)
+    return bytes(content)
+
+
+def gif_with_a_frame_beyond_its_canvas(width: int, height: int) -> bytes:
+    content = bytearray(encoded(plain((8, 8)), "GIF"))
+    at = content.index(b"\x2c\0\0\0\0\x08\0\x08\0")
+    content[at + 5 : at + 9] = struct.pack("<HH", width, height)
+    return bytes(content)
+
+
+def jpeg_claiming(width: int, height: int) -> bytes:
+    content = bytearray(encoded(plain((8, 8)), "JPEG"))
+    at = content.index(b"\xff\xc0")
+    content[at + 5 : at + 9] = struct.pack(">HH", height, width)
+    return bytes(content)
+
+
+def jpeg_of_many_scans(scans: int) -> bytes:
+    """A progressive JPEG whose last scan is repeated."""
+    content = encoded(plain((16, 16)), "JPEG", progressive=True)
+    last = content.rindex(b"\xff\xda")
+    return content[:-2] + content[last:-2] * scans + b"\xff\xd9"
+
+
+def bmp_claiming(width: int, height: int) -> bytes:
+    content = bytearray(encoded(plain((8, 8)), "BMP"))
+    content[18:26] = struct.pack("<ii", width, height)
+    return bytes(content)
+
+
+def tiff_claiming(width: int, height: int) -> bytes:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, number in (
+        (256, width),
+        (257, height),
+        (258, 8),
+        (259, 1),
+        (262, 1),
+        (273, 8),
+        (277, 1),
+        (279, 1),
+    ):
+        tags[tag] = number
+    return b"II*\0\x08\0\0\0" + tags.tobytes(8)
+
+
+def animated(plugin: str, frames: int = 3) -> bytes:
+    colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))
+    first, *rest = [plain((40, 30), colours[index % 4]) for index in range(frames)]
+    return encoded(first, plugin, save_all=True, append_images=rest, duration=100)

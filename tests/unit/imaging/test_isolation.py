@@ -1,0 +1,148 @@
+"""What a hostile picture can do to the process that decodes it, and what becomes of it."""
+
+import faulthandler
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from darkroom.errors import RejectedPicture
+from darkroom.imaging import render, render_isolated
+from darkroom.imaging.child import Child, ChildFailed, ChildTimedOut, isolated
+from darkroom.model import Format
+from tests.unit.imaging.pictures import a_profile, cornered, encoded
+
+ENOUGH_BYTES = 1_500_000_000
+
+
+def endless() -> int:
+    while True:
+        pass
+
+
+def greedy() -> int:
+    return len([bytes(100_000_000) for _ in range(1000)])
+
+
+def rejecting() -> int:
+    raise RejectedPicture("too_many_pixels", "It has 2 megapixels; the limit is 1.", limit=1.0, actual=2.0)
+
+
+def ending(status: int) -> int:
+    os._exit(status)
+
+
+def killing(number: signal.Signals) -> int:
+    # pytest's own report of a fatal signal is not wanted here.
+    faulthandler.disable()
+    os.kill(os.getpid(), number)
+    return 0
+
+
+def test_a_picture_rendered_in_a_child_is_the_one_rendered_here() -> None:
+    content = encoded(cornered(300, 200), "JPEG")
+    profile = a_profile(100, 300, formats=(Format.JPEG, Format.WEBP, Format.AVIF))
+
+    apart = render_isolated(content, profile, memory_bytes=ENOUGH_BYTES, seconds=60)
+    assert replace(apart, milliseconds={}) == replace(render(content, profile), milliseconds={})
+
+
+def test_a_rejection_crosses_from_the_child_with_its_evidence() -> None:
+    with pytest.raises(RejectedPicture) as caught:
+        isolated(rejecting, memory_bytes=ENOUGH_BYTES, seconds=30)
+
+    refused = caught.value
+    assert (refused.reason, refused.limit, refused.actual) == ("too_many_pixels", 1.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("work", "reason"),
+    [
+        (lambda: ending(0), "crashed"),
+        (lambda: ending(1), "crashed"),
+        (lambda: killing(signal.SIGSEGV), "crashed"),
+        (lambda: killing(signal.SIGABRT), "crashed"),
+        (lambda: killing(signal.SIGKILL), "too_expensive"),
+        (greedy, "too_expensive"),
+    ],
+    ids=["exit 0", "exit 1", "segmentation fault", "abort", "killed for its memory", "memory"],
+)
+def test_the_death_of_the_child_is_a_rejection(work: object, reason: str) -> None:
+    with pytest.raises(RejectedPicture) as caught:
+        isolated(work, memory_bytes=ENOUGH_BYTES, seconds=30)  # type: ignore[arg-type]
+
+    assert caught.value.reason == reason
+
+
+def test_an_endless_loop_is_ended_at_the_deadline() -> None:
+    started = time.monotonic()
+    with pytest.raises(RejectedPicture) as caught:
+        isolated(endless, memory_bytes=ENOUGH_BYTES, seconds=0.3)
+
+    assert (caught.value.reason, caught.value.limit) == ("timed_out", 0.3)
+    assert time.monotonic() - started < 5
+
+
+def test_what_the_child_forked_ends_with_it() -> None:
+    held, inherited = os.pipe()
+
+    def forks() -> int:
+        if os.fork() == 0:
+            endless()
+        return endless()
+
+    with pytest.raises(RejectedPicture):
+        isolated(forks, memory_bytes=ENOUGH_BYTES, seconds=0.3)
+
+    # The end of the pipe is read only once nobody holds its other end any more.
+    os.close(inherited)
+    assert os.read(held, 1) == b""
+    os.close(held)
+
+
+def test_a_crash_is_noticed_at_once_though_what_the_child_forked_lives_on() -> None:
+    def forks_and_crashes() -> int:
+        if os.fork() == 0:
+            endless()
+        return killing(signal.SIGSEGV)
+
+    started = time.monotonic()
+    with pytest.raises(RejectedPicture) as caught:
+        isolated(forks_and_crashes, memory_bytes=ENOUGH_BYTES, seconds=30)
+    assert (caught.value.reason, time.monotonic() - started < 5) == ("crashed", True)
+
+
+def test_an_error_of_ours_is_not_blamed_on_the_picture() -> None:
+    with pytest.raises(ChildFailed, match="ZeroDivisionError"):
+        isolated(lambda: 1 // 0, memory_bytes=ENOUGH_BYTES, seconds=30)
+
+
+def test_answers_that_came_before_the_deadline_are_kept() -> None:
+    def slower_and_slower() -> Iterator[int]:
+        yield 1
+        yield 2
+        endless()
+
+    child = Child(slower_and_slower, seconds=0.5)
+    answers = child.answers()
+    assert [next(answers), next(answers)] == [1, 2]
+    with pytest.raises(ChildTimedOut):
+        next(answers)
+    assert child.end() == -signal.SIGKILL
+
+
+def test_an_answer_larger_than_a_pipe_arrives_whole() -> None:
+    large = os.urandom(5_000_000)
+
+    assert isolated(lambda: large, memory_bytes=ENOUGH_BYTES, seconds=30) == large
+
+
+def test_nothing_that_the_child_prints_reaches_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+    def prints() -> int:
+        return os.write(1, b"forged\n") + os.write(2, b"forged\n")
+
+    isolated(prints, memory_bytes=ENOUGH_BYTES, seconds=30)
+    assert capfd.readouterr() == ("", "")

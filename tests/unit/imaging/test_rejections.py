@@ -1,0 +1,164 @@
+"""What the engine refuses, before a decoder sees it where that is possible."""
+
+import pytest
+from PIL import Image
+
+from darkroom.errors import RejectedPicture
+from darkroom.imaging import render
+from darkroom.profile import Profile
+from tests.unit.imaging.pictures import (
+    a_profile,
+    bmp_claiming,
+    encoded,
+    gif_claiming,
+    gif_with_a_frame_beyond_its_canvas,
+    jpeg_claiming,
+    jpeg_of_many_scans,
+    only,
+    plain,
+    png_claiming,
+    tiff_claiming,
+    webp_claiming,
+)
+
+
+def rejection(content: bytes, profile: Profile | None = None) -> RejectedPicture:
+    with pytest.raises(RejectedPicture) as caught:
+        render(content, profile or a_profile(64))
+    return caught.value
+
+
+def test_an_empty_file_is_rejected_as_empty() -> None:
+    assert rejection(b"").reason == "empty_file"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b" " * 100,
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n",
+        b"%PDF-1.7\n",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"<html><script>alert(1)</script></html>",
+        b"<?php phpinfo(); ?>",
+        b"P6 10 10 255 " + bytes(300),
+        b"MZ" + bytes(200),
+        b"\x00\x00\x00\x0cjP  \r\n\x87\n",
+        b"RIFF\x10\0\0\0WAVEfmt ",
+        b"\0\0\0\x18ftypisom\0\0\0\0isommp42",
+        b"BM" + bytes(60),
+    ],
+)
+def test_what_is_no_picture_of_an_allowed_format_is_rejected_whatever_its_name(content: bytes) -> None:
+    assert rejection(content).reason == "unsupported_format"
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1", b"hevc"])
+def test_heic_is_rejected_with_advice_to_export_it_as_jpeg(brand: bytes) -> None:
+    refused = rejection(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0" + brand + b"heic" + bytes(50))
+
+    assert (refused.reason, "export it as JPEG" in refused.sentence) == ("unsupported_format", True)
+
+
+@pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
+@pytest.mark.parametrize("percent", [1, 10, 50, 90])
+def test_a_truncated_picture_is_rejected_and_not_half_grey(plugin: str, percent: int) -> None:
+    noise = Image.merge("RGB", [Image.effect_noise((200, 150), 90) for _ in range(3)])
+    content = encoded(noise, plugin)
+
+    assert rejection(content[: max(16, len(content) * percent // 100)]).reason == "corrupt_image"
+
+
+@pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
+def test_wherever_a_picture_is_cut_it_is_rejected_or_whole(plugin: str) -> None:
+    content = encoded(plain((30, 20)), plugin)
+
+    reasons = set()
+    for length in range(0, len(content), max(1, len(content) // 200)):
+        try:
+            render(content[:length], a_profile(20))
+        except RejectedPicture as refused:
+            reasons.add(refused.reason)
+    assert reasons <= {"empty_file", "corrupt_image", "unsupported_format"}
+
+
+def test_a_png_with_a_wrong_checksum_is_rejected() -> None:
+    content = bytearray(encoded(plain((40, 40)), "PNG"))
+    content[content.index(b"IDAT") + 8] ^= 0xFF
+
+    assert rejection(bytes(content)).reason == "corrupt_image"
+
+
+def test_a_jpeg_that_holds_far_less_than_its_header_claims_is_rejected_and_not_filled_with_grey() -> None:
+    assert rejection(jpeg_claiming(2000, 2000)).reason == "corrupt_image"
+
+
+def test_only_the_magic_bytes_of_a_jpeg_are_rejected() -> None:
+    assert rejection(b"\xff\xd8").reason == "corrupt_image"
+    assert rejection(b"\xff\xd8\xff\xe0<html>hello</html>").reason == "corrupt_image"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        png_claiming(13300, 13300),
+        png_claiming(2**31 - 1, 2**31 - 1),
+        webp_claiming(13300, 13300),
+        gif_claiming(13300, 13300),
+        gif_with_a_frame_beyond_its_canvas(13300, 13300),
+        jpeg_claiming(65500, 65500),
+        bmp_claiming(13300, -13300),
+        tiff_claiming(13300, 13300),
+    ],
+    ids=["png", "largest png", "webp", "gif", "gif frame", "jpeg", "bmp", "tiff"],
+)
+def test_a_bomb_is_rejected_by_what_its_header_claims(content: bytes) -> None:
+    refused = rejection(content)
+
+    assert refused.reason == "too_many_pixels"
+    assert refused.limit == 50_000_000
+    assert refused.actual is not None
+    assert refused.actual >= 13300 * 13300
+
+
+def test_a_rejection_names_the_limit_and_the_actual_value() -> None:
+    assert rejection(png_claiming(13300, 13300)).sentence == "It has 176.9 megapixels; the limit is 50."
+
+
+def test_a_file_over_the_limit_in_bytes_is_rejected() -> None:
+    content = encoded(plain((400, 400)), "BMP")
+
+    refused = rejection(content, a_profile(64, max_bytes=100_000))
+    assert (refused.reason, refused.limit, refused.actual) == ("too_large", 100_000, len(content))
+
+
+def test_a_jpeg_of_very_many_scans_is_rejected() -> None:
+    refused = rejection(jpeg_of_many_scans(500))
+
+    assert (refused.reason, refused.limit) == ("too_many_scans", 100)
+
+
+def test_a_picture_that_needs_more_memory_than_there_is_is_rejected_before_it_is_decoded() -> None:
+    with pytest.raises(RejectedPicture) as caught:
+        render(webp_claiming(6000, 6000), a_profile(64), memory_bytes=500_000_000)
+
+    assert caught.value.reason == "too_expensive"
+
+
+@pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
+def test_each_allowed_format_is_known_by_its_content(plugin: str) -> None:
+    rendered = render(encoded(plain((40, 30)), plugin), a_profile(40))
+
+    assert (rendered.original.format, only(rendered).width) == (plugin.lower(), 40)
+
+
+def test_a_twelve_bit_jpeg_is_rejected_with_the_reason() -> None:
+    content = bytearray(encoded(plain((8, 8)), "JPEG"))
+    content[content.index(b"\xff\xc0") + 4] = 12
+
+    refused = rejection(bytes(content))
+    assert (refused.reason, "12 bits" in refused.sentence) == ("unsupported_format", True)
+
+
+def test_floating_point_pixels_are_rejected() -> None:
+    assert rejection(encoded(Image.new("F", (10, 10), 0.5), "TIFF")).reason == "unsupported_format"

@@ -1,0 +1,354 @@
+"""What comes out of the engine, on pictures whose truth is known."""
+
+from io import BytesIO
+
+import pytest
+from PIL import Image, ImageDraw
+
+from darkroom.imaging import ENGINE, render
+from darkroom.model import Format
+from tests.unit.imaging.pictures import (
+    CANARY,
+    CORNERS,
+    a_profile,
+    animated,
+    codes,
+    cornered,
+    corners_of,
+    display_p3,
+    distance,
+    encoded,
+    grey_gamma,
+    held,
+    middle_of,
+    only,
+    opened,
+    plain,
+    png_chunk,
+    red_and_green_swapped,
+    rgb16_png,
+    srgb,
+)
+
+EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
+
+
+@pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_picture_comes_out_upright_however_it_was_held(orientation: int, plugin: str) -> None:
+    rendered = render(held(orientation, cornered(96, 64), plugin), a_profile(48))
+
+    upright = opened(only(rendered))
+    assert upright.size == (48, 32)
+    assert (rendered.original.width, rendered.original.height) == (96, 64)
+    for found, wanted in zip(corners_of(upright), CORNERS, strict=True):
+        assert distance(found, wanted) < 12
+
+
+def test_a_png_that_says_its_orientation_in_xmp_comes_out_upright() -> None:
+    stored = encoded(cornered().transpose(Image.Transpose.ROTATE_90), "PNG")
+    xmp = b'XML:com.adobe.xmp\0\0\0\0\0<rdf:Description tiff:Orientation="6"/>'
+    content = stored[:33] + png_chunk(b"iTXt", xmp) + stored[33:]
+
+    assert corners_of(opened(only(render(content, a_profile(96)))))[0] == pytest.approx(CORNERS[0], abs=12)
+
+
+def test_a_damaged_exif_block_does_not_sink_the_picture() -> None:
+    content = encoded(plain((40, 40)), "JPEG")
+    segment = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(range(200))
+    content = content[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2) + segment + content[2:]
+
+    assert only(render(content, a_profile(40))).width == 40
+
+
+def test_display_p3_is_converted_and_not_just_relabelled() -> None:
+    content = encoded(plain((40, 40), (200, 100, 50)), "JPEG", icc_profile=display_p3(), subsampling=0)
+
+    # colour.js and Apple's ColorSync both give 215, 95, 34 for Display P3's 200, 100, 50.
+    found = middle_of(opened(only(render(content, a_profile(40, quality=100)))))
+    assert distance(found, (215, 95, 34)) <= 4
+
+
+def test_colours_follow_the_profile() -> None:
+    content = encoded(plain((40, 40), (255, 0, 0)), "PNG", icc_profile=red_and_green_swapped())
+
+    assert distance(middle_of(opened(only(render(content, a_profile(40))))), (0, 255, 0)) < 12
+
+
+def test_alpha_survives_the_conversion_of_colours() -> None:
+    image = Image.new("RGBA", (40, 40), (255, 0, 0, 128))
+    content = encoded(image, "PNG", icc_profile=red_and_green_swapped())
+
+    kept = opened(only(render(content, a_profile(40, formats=(Format.WEBP,))), Format.WEBP))
+    assert distance(middle_of(kept), (0, 255, 0)) < 20
+    assert kept.getchannel("A").getpixel((20, 20)) == pytest.approx(128, abs=2)
+
+
+def test_a_grey_profile_is_followed_and_the_picture_stays_grey() -> None:
+    content = encoded(plain((40, 40), (128, 128, 128), "L"), "JPEG", icc_profile=grey_gamma(1.0))
+
+    rendition = opened(only(render(content, a_profile(40))))
+    assert rendition.mode == "L"
+    # Linear 128 of 255 is 188 in sRGB.
+    assert distance(middle_of(rendition), (188, 188, 188)) <= 3
+
+
+@pytest.mark.parametrize("profile", [b"not a profile", srgb()[:200], b"\xff" * 3000])
+def test_a_broken_profile_counts_as_srgb_and_the_receipt_says_so(profile: bytes) -> None:
+    content = encoded(plain((40, 40), (200, 100, 50)), "JPEG", icc_profile=profile)
+
+    rendered = render(content, a_profile(40))
+    assert codes(rendered) == ["profile_ignored"]
+    assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 6
+
+
+def test_an_rgb_profile_on_cmyk_pixels_is_ignored() -> None:
+    content = encoded(plain((40, 40), (200, 100, 50), "CMYK"), "JPEG", icc_profile=display_p3())
+
+    rendered = render(content, a_profile(40))
+    assert codes(rendered) == ["profile_ignored"]
+    assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 8
+
+
+def test_cmyk_without_a_profile_becomes_rgb_and_is_not_inverted() -> None:
+    content = encoded(plain((40, 40), (200, 100, 50), "CMYK"), "JPEG")
+
+    rendition = opened(only(render(content, a_profile(40))))
+    assert (rendition.mode, distance(middle_of(rendition), (200, 100, 50)) <= 8) == ("RGB", True)
+
+
+def test_sixteen_bits_of_grey_become_eight() -> None:
+    image = Image.new("I;16", (40, 40), 0x8000)
+
+    assert middle_of(opened(only(render(encoded(image, "PNG"), a_profile(40))))) == (128, 128, 128)
+
+
+def test_sixteen_bits_of_colour_become_eight() -> None:
+    content = rgb16_png((0xC800, 0x6400, 0x3200))
+
+    assert distance(middle_of(opened(only(render(content, a_profile(40))))), (200, 100, 50)) <= 6
+
+
+def test_a_transparent_palette_colour_shows_the_background_in_jpeg_and_stays_transparent_in_webp() -> None:
+    image = plain((60, 60), (255, 0, 0)).quantize(4)
+    content = encoded(image, "PNG", transparency=image.getpixel((0, 0)))
+
+    rendered = render(content, a_profile(60, formats=(Format.JPEG, Format.WEBP), background="#336699"))
+    assert distance(middle_of(opened(only(rendered))), (0x33, 0x66, 0x99)) <= 6
+    assert opened(only(rendered, Format.WEBP)).getchannel("A").getextrema() == (0, 0)
+
+
+@pytest.mark.parametrize("wanted", [Format.WEBP, Format.AVIF])
+def test_alpha_is_kept_where_the_format_has_it(wanted: Format) -> None:
+    image = Image.new("RGBA", (60, 60), (10, 200, 30, 0))
+    ImageDraw.Draw(image).rectangle((0, 0, 29, 59), (10, 200, 30, 255))
+
+    kept = opened(only(render(encoded(image, "PNG"), a_profile(60, formats=(wanted,))), wanted))
+    alpha = kept.getchannel("A")
+    assert (alpha.getpixel((10, 30)), alpha.getpixel((50, 30))) == (255, 0)
+
+
+def test_a_resized_edge_has_no_fringe_of_the_colour_under_the_transparent_pixels() -> None:
+    image = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
+    ImageDraw.Draw(image).ellipse((50, 50, 350, 350), (255, 255, 255, 255))
+
+    # White on white: the black under the transparent pixels must not bleed in.
+    shades = opened(only(render(encoded(image, "PNG"), a_profile(64)))).convert("L").histogram()
+    assert sum(shades[:241]) == 0
+
+
+def test_an_alpha_channel_that_hides_nothing_is_dropped() -> None:
+    image = plain((60, 60)).convert("RGBA")
+
+    assert opened(
+        only(render(encoded(image, "PNG"), a_profile(60, formats=(Format.WEBP,))), Format.WEBP)
+    ).mode == ("RGB")
+
+
+def test_no_rendition_carries_metadata() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = CANARY.decode()
+    exif[0x013B] = CANARY.decode()
+    exif.get_ifd(0x8825)[1] = "N"
+    stored = encoded(plain((80, 80)), "JPEG", exif=exif, comment=CANARY, icc_profile=srgb(), xmp=CANARY)
+
+    for rendition in render(stored, a_profile(40, 80, formats=EVERY_FORMAT)).renditions:
+        published = opened(rendition)
+        assert CANARY not in rendition.data
+        assert not dict(published.getexif())
+        assert not published.info.keys() & {"icc_profile", "xmp", "exif", "comment"}
+
+
+@pytest.mark.parametrize("plugin", ["PNG", "WEBP", "GIF", "AVIF", "TIFF"])
+def test_comments_of_other_formats_do_not_survive_either(plugin: str) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = CANARY.decode()
+    options: dict[str, object] = {"comment": CANARY} if plugin == "GIF" else {"exif": exif}
+    stored = encoded(plain((80, 80)), plugin, **options)
+    assert CANARY in stored
+
+    for rendition in render(stored, a_profile(80, formats=EVERY_FORMAT)).renditions:
+        assert CANARY not in rendition.data
+
+
+def test_what_follows_the_end_of_a_jpeg_is_not_read() -> None:
+    content = encoded(plain((40, 40)), "JPEG") + CANARY + encoded(cornered(), "JPEG")
+
+    rendition = only(render(content, a_profile(40)))
+    assert (opened(rendition).size, CANARY in rendition.data) == ((40, 40), False)
+
+
+def test_each_width_of_the_profile_gives_one_rendition_per_format() -> None:
+    content = encoded(cornered(1200, 800), "JPEG")
+
+    rendered = render(content, a_profile(100, 640, 1000, formats=EVERY_FORMAT))
+    found = {(rendition.format, rendition.width, rendition.height) for rendition in rendered.renditions}
+    sizes = [(100, 67), (640, 427), (1000, 667)]
+    assert found <= {(wanted, *size) for wanted in EVERY_FORMAT for size in sizes}
+    assert {(width, height) for wanted, width, height in found if wanted is Format.JPEG} == set(sizes)
+
+
+def test_a_rendition_is_what_its_record_says() -> None:
+    content = encoded(cornered(300, 200), "PNG")
+
+    for rendition in render(content, a_profile(100, 250, formats=EVERY_FORMAT)).renditions:
+        published = opened(rendition)
+        assert published.size == (rendition.width, rendition.height)
+        assert published.format == rendition.format.value.upper()
+        for found, wanted in zip(corners_of(published), CORNERS, strict=True):
+            assert distance(found, wanted) < 25
+
+
+def test_a_picture_is_never_enlarged() -> None:
+    rendered = render(encoded(plain((300, 200)), "PNG"), a_profile(100, 640, 1280, 1920))
+
+    assert [(rendition.width, rendition.height) for rendition in rendered.renditions] == [
+        (300, 200),
+        (100, 67),
+    ]
+
+
+def test_widths_are_of_the_picture_as_shown() -> None:
+    rendered = render(held(6, cornered(60, 90), "JPEG"), a_profile(100))
+
+    assert (only(rendered).width, only(rendered).height) == (60, 90)
+
+
+@pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
+def test_a_single_pixel_is_a_picture(plugin: str) -> None:
+    rendered = render(encoded(plain((1, 1)), plugin), a_profile(100, 640, formats=EVERY_FORMAT))
+
+    assert {(rendition.width, rendition.height) for rendition in rendered.renditions} == {(1, 1)}
+
+
+@pytest.mark.parametrize(("size", "shown"), [((65500, 1), (64, 1)), ((1, 65500), (1, 65500))])
+def test_no_side_becomes_zero(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    rendered = render(encoded(plain(size), "PNG"), a_profile(64))
+
+    assert (only(rendered).width, only(rendered).height) == shown
+
+
+def test_what_is_too_high_for_a_jpeg_is_made_as_high_as_one_can_be() -> None:
+    rendered = render(encoded(plain((2, 70000)), "PNG"), a_profile(64))
+
+    assert (only(rendered).height, codes(rendered)) == (65500, ["side_limited"])
+
+
+def test_what_is_too_high_for_webp_and_avif_is_skipped_there_and_the_receipt_says_so() -> None:
+    rendered = render(encoded(plain((1, 40000)), "PNG"), a_profile(64, formats=EVERY_FORMAT))
+
+    assert [rendition.format for rendition in rendered.renditions] == [Format.JPEG]
+    assert {"webp_skipped", "avif_skipped"} <= set(codes(rendered))
+
+
+def test_a_noisy_picture_that_outgrows_the_encoders_buffer_is_rendered() -> None:
+    noise = Image.merge("RGB", [Image.effect_noise((600, 600), 250) for _ in range(3)])
+
+    assert only(render(encoded(noise, "PNG"), a_profile(600, quality=100))).width == 600
+
+
+@pytest.mark.parametrize("plugin", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
+def test_of_an_animation_the_first_frame_is_rendered_and_the_receipt_says_so(plugin: str) -> None:
+    rendered = render(animated(plugin), a_profile(40))
+
+    assert distance(middle_of(opened(only(rendered))), (255, 0, 0)) < 12
+    assert "first_frame" in codes(rendered)
+
+
+def test_avif_over_its_time_budget_is_skipped_and_the_receipt_says_so() -> None:
+    noise = Image.effect_noise((1500, 1500), 90)
+
+    rendered = render(encoded(noise, "PNG"), a_profile(1500, formats=EVERY_FORMAT, avif_seconds=0.01))
+    assert Format.AVIF not in {rendition.format for rendition in rendered.renditions}
+    assert "avif_skipped" in codes(rendered)
+
+
+def test_a_time_budget_of_zero_means_no_avif() -> None:
+    rendered = render(encoded(plain((40, 40)), "PNG"), a_profile(40, formats=EVERY_FORMAT, avif_seconds=0))
+
+    assert Format.AVIF not in {rendition.format for rendition in rendered.renditions}
+    assert "avif_skipped" in codes(rendered)
+
+
+def test_the_receipt_says_when_the_original_was_the_smallest() -> None:
+    noise = Image.effect_noise((300, 300), 90)
+
+    rendered = render(encoded(noise, "JPEG", quality=20), a_profile(300, quality=95))
+    assert only(rendered).width == 300
+    assert codes(rendered) == ["original_smaller"]
+
+
+def test_a_format_that_comes_out_larger_than_a_more_widely_readable_one_is_dropped() -> None:
+    content = encoded(plain((200, 200)), "PNG")
+
+    by_width: dict[int, list[tuple[Format, int]]] = {}
+    rendered = render(content, a_profile(20, 200, formats=EVERY_FORMAT))
+    for rendition in rendered.renditions:
+        by_width.setdefault(rendition.width, []).append((rendition.format, len(rendition.data)))
+    for made in by_width.values():
+        assert made[0][0] is Format.JPEG
+        assert [size for _, size in made] == sorted((size for _, size in made), reverse=True)
+
+
+def test_small_pictures_keep_all_their_chroma_and_large_ones_half() -> None:
+    content = encoded(cornered(800, 600), "PNG")
+
+    samplings = {
+        rendition.width: opened(rendition).layer[0][1:3]  # type: ignore[attr-defined]
+        for rendition in render(content, a_profile(100, 700)).renditions
+    }
+    assert samplings == {100: (1, 1), 700: (2, 2)}
+
+
+def test_the_original_is_described_as_shown() -> None:
+    content = held(8, cornered(90, 60), "JPEG")
+
+    original = render(content, a_profile(40)).original
+    assert (original.format, original.width, original.height, original.size_bytes) == (
+        "jpeg",
+        90,
+        60,
+        len(content),
+    )
+
+
+def test_every_step_is_timed() -> None:
+    milliseconds = render(encoded(plain((40, 40)), "PNG"), a_profile(40, formats=EVERY_FORMAT)).milliseconds
+
+    assert {"header", "decode", "shrink", "to_srgb", "encode_jpeg", "encode_webp", "encode_avif"} <= set(
+        milliseconds
+    )
+    assert all(spent >= 0 for spent in milliseconds.values())
+
+
+def test_the_same_picture_gives_the_same_bytes() -> None:
+    content = encoded(cornered(200, 150), "PNG")
+    profile = a_profile(50, 200, formats=EVERY_FORMAT)
+
+    assert render(content, profile).renditions == render(content, profile).renditions
+
+
+def test_the_engine_names_its_native_libraries_and_its_revision() -> None:
+    assert ENGINE.startswith("pillow-")
+    assert " mozjpeg-" in ENGINE
+    assert BytesIO(ENGINE.encode()).read().isascii()
