@@ -44,4 +44,3 @@ def test_the_layers_hold_the_package_and_render_alone_the_imaging(built: tuple[s
     assert (folder / "ImagingLayer/python/PIL").is_dir()
     assert not list((folder / "DarkroomLayer").rglob("PIL"))
     assert {path.name for path in (folder / "RenderFunction").rglob("*.py")} == {"app.py"}
-

@@ -1,0 +1,48 @@
+"""S3 notifications, through the render queue -> renditions and a receipt."""
+
+from functools import partial
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from darkroom import bootstrap
+from darkroom.adapters.batches import LoudBatch
+from darkroom.imaging import ENGINE, render_isolated
+from darkroom.model import Entry
+from darkroom.notifications import read_mail
+from darkroom.rendering import budget
+
+logger = Logger()
+metrics = Metrics()
+darkroom, settings = bootstrap.darkroom(ENGINE)
+processor = LoudBatch(EventType.SQS, logger, metrics)
+
+
+def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    mail = read_mail(record.body, settings.uploads_bucket)
+    for why in mail.ignored:
+        logger.info("ignored", extra={"why": why, "message_id": record.message_id})
+        metrics.add_metric("Ignored", MetricUnit.Count, 1)
+    for upload in mail.uploads:
+        limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
+        engine = partial(render_isolated, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+        report(darkroom.develop(upload, engine))
+
+
+def report(entry: Entry) -> None:
+    logger.info(entry.state.value, extra=entry.summary)
+    metrics.add_metric(entry.state.value.capitalize(), MetricUnit.Count, 1)
+    if entry.receipt and entry.receipt.renditions:
+        metrics.add_metric("Renditions", MetricUnit.Count, len(entry.receipt.renditions))
+        metrics.add_metric("BytesIn", MetricUnit.Bytes, entry.receipt.size_bytes)
+        metrics.add_metric("BytesSaved", MetricUnit.Bytes, entry.receipt.saved_bytes)
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    return process_partial_response(event=event, record_handler=develop, processor=processor, context=context)

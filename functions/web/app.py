@@ -1,0 +1,58 @@
+"""The HTTP API -> pages, receipts, redirects."""
+
+from base64 import b64decode
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from darkroom import bootstrap
+from darkroom.site import Answer, Request
+
+logger = Logger()
+site = bootstrap.site()
+app = APIGatewayHttpResolver()
+
+
+@app.get("/")
+def home() -> Response[str]:
+    return respond(site.home(request()))
+
+
+@app.post("/")
+def post() -> Response[str]:
+    return respond(site.post(request()))
+
+
+@app.get("/pictures/<picture>")
+def picture(picture: str) -> Response[str]:
+    return respond(site.picture(request(), picture))
+
+
+@app.get("/((?s:.+))")  # a group, or it would come before the route above
+def alias() -> Response[str]:
+    return respond(site.alias(request()))
+
+
+def request() -> Request:
+    event = app.current_event
+    body = event.body or ""
+    scheme, host = event.headers.get("x-forwarded-proto", "http"), event.headers.get("host", "")
+    return Request(
+        path=event.path,
+        origin=f"{scheme}://{host}" if host else "",
+        accept=event.headers.get("accept", "*/*"),
+        query=event.query_string_parameters,
+        content_type=event.headers.get("content-type", ""),
+        body=b64decode(body) if event.is_base64_encoded else body.encode(),
+    )
+
+
+def respond(answer: Answer) -> Response[str]:
+    return Response(answer.status, answer.media_type, answer.text, dict(answer.headers))
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,79 @@
+"""The three functions as Lambda would load them, on an in-process account."""
+
+import importlib.util
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from types_boto3_dynamodb import DynamoDBClient
+from types_boto3_s3 import S3Client
+
+from darkroom.adapters.clients import dynamodb_client, s3_client
+from tests.aws import make_bucket, make_table
+from tests.cloudformation import PROJECT
+
+UPLOADS = "darkroom-uploads-000000000000-us-east-1"  # as in events/
+ENVIRONMENT = {
+    "UPLOADS_BUCKET": UPLOADS,
+    "RENDITIONS_BUCKET": "renditions",
+    "LEDGER_TABLE": "ledger",
+    "VIEWS_TABLE": "views",
+    "ALIAS_WAIT_SECONDS": "0",
+    "POST_WAIT_SECONDS": "0",
+    "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538",
+}
+
+type Invoke = Callable[[str, dict[str, Any]], Any]
+
+
+def an_event(name: str) -> dict[str, Any]:
+    event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
+    assert isinstance(event, dict)
+    return event
+
+
+@pytest.fixture
+def s3(aws: None) -> S3Client:
+    client = s3_client()
+    make_bucket(client, "UploadsBucket", UPLOADS)
+    make_bucket(client, "RenditionsBucket", "renditions")
+    return client
+
+
+@pytest.fixture
+def dynamodb(aws: None) -> DynamoDBClient:
+    client = dynamodb_client()
+    make_table(client, "Ledger", "ledger")
+    make_table(client, "Views", "views")
+    return client
+
+
+@pytest.fixture
+def invoke(
+    s3: S3Client, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Invoke:
+    """Calls a function's handler, freshly loaded, with an event."""
+    # A logger of the same service would still write to an earlier test's captured output.
+    for name, value in (ENVIRONMENT | {"POWERTOOLS_SERVICE_NAME": request.node.name}).items():
+        monkeypatch.setenv(name, value)
+
+    def call(function: str, event: dict[str, Any]) -> Any:
+        path = PROJECT / "functions" / function / "app.py"
+        spec = importlib.util.spec_from_file_location(f"{function}_app", path)
+        assert spec
+        assert spec.loader
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        context = SimpleNamespace(
+            function_name=function,
+            memory_limit_in_mb=3538,
+            invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{function}",
+            aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
+            get_remaining_time_in_millis=lambda: 30_000,
+        )
+        return module.handler(event, context)
+
+    return call

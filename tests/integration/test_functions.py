@@ -1,0 +1,219 @@
+"""Each function with the raw events that AWS sends it, and that `sam local invoke` takes."""
+
+import json
+from base64 import b64decode
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from types_boto3_dynamodb import DynamoDBClient
+from types_boto3_s3 import S3Client
+
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.model import NO_VERSION, State, picture_id
+from tests.builders import an_entry
+from tests.cloudformation import PROJECT
+from tests.integration.conftest import UPLOADS, Invoke, an_event
+
+
+def a_picture() -> bytes:
+    buffer = BytesIO()
+    Image.linear_gradient("L").convert("RGB").resize((300, 200)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def ledger(dynamodb: DynamoDBClient) -> DynamoLedger:
+    return DynamoLedger("ledger", dynamodb)
+
+
+@pytest.fixture
+def views(dynamodb: DynamoDBClient) -> DynamoViews:
+    return DynamoViews("views", dynamodb)
+
+
+# render
+
+
+@pytest.mark.parametrize(
+    ("event", "key"),
+    [("render-s3-put", "image.png"), ("render-s3-put-odd-key", 'it\'s "odd" 100% ü.png')],
+)
+def test_an_upload_is_rendered_into_the_other_bucket(
+    invoke: Invoke, s3: S3Client, ledger: DynamoLedger, event: str, key: str
+) -> None:
+    s3.put_object(Bucket=UPLOADS, Key=key, Body=a_picture())
+
+    assert invoke("render", an_event(event)) == {"batchItemFailures": []}
+
+    entry = ledger.find(picture_id(UPLOADS, key), NO_VERSION)
+    assert entry
+    assert entry.state is State.RENDERED
+    assert entry.receipt
+    stored = {each["Key"] for each in s3.list_objects_v2(Bucket="renditions")["Contents"]}
+    assert stored == {rendition.key for rendition in entry.receipt.renditions}
+    assert not [each for each in stored if "image" in each or "odd" in each]
+
+
+def test_a_corrupt_upload_is_rejected_and_acknowledged(
+    invoke: Invoke, s3: S3Client, ledger: DynamoLedger
+) -> None:
+    s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture()[:200])
+
+    assert invoke("render", an_event("render-s3-put")) == {"batchItemFailures": []}
+
+    entry = ledger.find(picture_id(UPLOADS, "image.png"), NO_VERSION)
+    assert entry
+    assert entry.rejection
+    assert entry.rejection.reason == "corrupt_image"
+
+
+@pytest.mark.parametrize("event", ["render-s3-test-event", "render-stranger"])
+def test_a_stranger_is_acknowledged_and_leaves_no_trace(
+    invoke: Invoke, dynamodb: DynamoDBClient, event: str
+) -> None:
+    assert invoke("render", an_event(event)) == {"batchItemFailures": []}
+
+    assert dynamodb.scan(TableName="ledger")["Count"] == 0
+
+
+def test_a_fault_of_ours_is_handed_back_to_the_queue(
+    invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient
+) -> None:
+    s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())
+    dynamodb.delete_table(TableName="ledger")
+    event = an_event("render-s3-put")
+
+    assert invoke("render", event) == {
+        "batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]
+    }
+
+
+def test_a_log_line_is_json_and_a_key_forges_none(
+    invoke: Invoke, s3: S3Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = 'a\n{"level": "ERROR"}.png'
+    s3.put_object(Bucket=UPLOADS, Key=key, Body=a_picture())
+    event = an_event("render-s3-put")
+    body = json.loads(event["Records"][0]["body"])
+    body["Records"][0]["s3"]["object"]["key"] = "a%0A%7B%22level%22%3A+%22ERROR%22%7D.png"
+    event["Records"][0]["body"] = json.dumps(body)
+
+    invoke("render", event)
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert "ERROR" not in [line.get("level") for line in lines]
+    assert 'a\\n{"level": "ERROR"}.png' in [line.get("key") for line in lines]
+
+
+# project
+
+
+def test_a_stream_record_becomes_a_view_once(invoke: Invoke, views: DynamoViews) -> None:
+    event = an_event("project-stream-record")
+
+    for _ in range(2):
+        assert invoke("project", event) == {"batchItemFailures": []}
+
+    [view] = views.of_picture(picture_id(UPLOADS, "image.png"))
+    assert view.state is State.RENDERED
+    assert [named.key for named in views.named("image.jpg")] == ["image.png"]
+
+
+def test_a_view_that_can_not_be_written_is_handed_back_to_the_stream(
+    invoke: Invoke, dynamodb: DynamoDBClient
+) -> None:
+    dynamodb.delete_table(TableName="views")
+    event = an_event("project-stream-record")
+
+    assert invoke("project", event) == {
+        "batchItemFailures": [{"itemIdentifier": event["Records"][0]["dynamodb"]["SequenceNumber"]}]
+    }
+
+
+# web
+
+
+@pytest.fixture
+def shown(s3: S3Client, views: DynamoViews) -> None:
+    """One rendered picture, image.png."""
+    entry = an_entry("image.png", bucket=UPLOADS)
+    views.apply(entry)
+    assert entry.receipt
+    for rendition in entry.receipt.renditions:
+        s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")
+
+
+@pytest.mark.usefixtures("shown")
+class TestWeb:
+    def test_the_home_page_is_html(self, invoke: Invoke) -> None:
+        answer = invoke("web", an_event("web-get-home"))
+
+        assert answer["statusCode"] == 200
+        assert answer["headers"]["Content-Type"].startswith("text/html")
+        assert "image.png" in answer["body"]
+
+    def test_a_picture_as_a_page(self, invoke: Invoke) -> None:
+        answer = invoke("web", an_event("web-get-picture-html"))
+
+        assert answer["statusCode"] == 200
+        assert "data:image/jpeg;base64,anBlZw==" in answer["body"]
+        assert not answer.get("isBase64Encoded")
+
+    def test_a_picture_as_json(self, invoke: Invoke) -> None:
+        answer = invoke("web", an_event("web-get-picture-json"))
+
+        assert answer["headers"]["Content-Type"] == "application/json"
+        receipt = json.loads(answer["body"])
+        assert receipt["status"] == "rendered"
+        assert all("X-Amz-Signature" in each["url"] for each in receipt["renditions"])
+
+    def test_a_picture_as_an_image_is_a_redirect(self, invoke: Invoke) -> None:
+        answer = invoke("web", an_event("web-get-picture-image"))
+
+        assert answer["statusCode"] == 302
+        assert "/prefix/640.jpg" in answer["headers"]["Location"]
+
+    def test_a_page_of_its_own(self, invoke: Invoke) -> None:
+        event = an_event("web-get-picture-html")
+        path = f"/pictures/{picture_id(UPLOADS, 'image.png')}"
+        event |= {"rawPath": path}
+        event["requestContext"]["http"]["path"] = path
+
+        assert invoke("web", event)["statusCode"] == 200
+
+    @pytest.mark.parametrize(
+        "path", ["/a b\"'<>?.jpg", "/ü😀\u0301.jpg", "/a/b/c.jpg", "/docs", "/%25.jpg", "/\n.jpg"]
+    )
+    def test_no_path_breaks_the_routes(self, invoke: Invoke, path: str) -> None:
+        event = an_event("web-get-picture-html")
+        event |= {"rawPath": path}
+        event["requestContext"]["http"]["path"] = path
+
+        answer = invoke("web", event)
+
+        assert answer["statusCode"] == 404
+        assert "No picture stands under this address" in answer["body"]
+
+
+def test_a_posted_picture_is_stored_byte_for_byte(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:
+    event = an_event("web-post-multipart")
+
+    answer = invoke("web", event)
+
+    assert answer["statusCode"] == 202  # nothing renders here
+    [stored] = s3.list_objects_v2(Bucket=UPLOADS)["Contents"]
+    assert stored["Key"].endswith("/image.png")
+    content = s3.get_object(Bucket=UPLOADS, Key=stored["Key"])["Body"].read()
+    assert content in b64decode(event["body"])
+    assert Image.open(BytesIO(content)).size == (48, 32)
+    expected = ledger.find(picture_id(UPLOADS, stored["Key"]), "expected")
+    assert expected
+    assert expected.state is State.EXPECTED
+
+
+def test_every_event_file_is_tried_here() -> None:
+    source = Path(__file__).read_text()
+
+    assert [path.stem for path in (PROJECT / "events").iterdir() if f'"{path.stem}"' not in source] == []
