@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any
 
-from darkroom.errors import BadProfile
+from darkroom.errors import BadProfile, RejectedPicture
 from darkroom.model import Format
 
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -37,6 +37,16 @@ class Profile:
     max_pixels: int = 50_000_000
     max_bytes: int = 100_000_000
     avif_seconds: float = 20.0
+
+    def admit(self, size_bytes: int) -> None:
+        """Raises RejectedPicture for an original of more than `max_bytes`."""
+        if size_bytes > self.max_bytes:
+            raise RejectedPicture(
+                "too_large",
+                f"It has {size_bytes / 1e6:.1f} MB; the limit is {self.max_bytes / 1e6:g} MB.",
+                limit=self.max_bytes,
+                actual=size_bytes,
+            )
 
     @property
     def hash(self) -> str:

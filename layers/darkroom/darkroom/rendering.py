@@ -50,18 +50,6 @@ def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
     )
 
 
-def admit(size_bytes: int, profile: Profile) -> None:
-    """Raises RejectedPicture for an original that is too large, before a byte of it is in memory."""
-    limit = profile.max_bytes
-    if size_bytes > limit:
-        raise RejectedPicture(
-            "too_large",
-            f"It has {size_bytes / 1e6:.1f} MB; the limit is {limit / 1e6:g} MB.",
-            limit=limit,
-            actual=size_bytes,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Darkroom:
     """All that rendering an upload needs, but the upload. `engine_version` names the engine in keys."""
@@ -122,7 +110,7 @@ class Darkroom:
         )
 
     def _read(self, upload: Upload) -> bytes:
-        admit(upload.size_bytes, self.profile)
+        self.profile.admit(upload.size_bytes)  # before a byte of it is in memory
         return self.originals.read(upload)
 
     def _write(self, upload: Upload, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:

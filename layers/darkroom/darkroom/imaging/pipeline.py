@@ -89,13 +89,7 @@ def _milliseconds_since(started: float) -> float:
 
 def _admitted(content: bytes, profile: Profile, memory_bytes: int | None) -> Header:
     """The header of a picture that is within every limit."""
-    if len(content) > profile.max_bytes:
-        raise RejectedPicture(
-            "too_large",
-            f"It has {_mega(len(content))} MB; the limit is {_mega(profile.max_bytes)}.",
-            limit=profile.max_bytes,
-            actual=len(content),
-        )
+    profile.admit(len(content))
     header = read_header(content)
     if header.pixels > profile.max_pixels:
         raise RejectedPicture(

@@ -1,0 +1,153 @@
+"""A local stack of the tests' own, driven from outside: S3, HTTP and the command line only."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.cloudformation import PROJECT
+
+DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+def wait_for[T](condition: Callable[[], T | None], what: str, seconds: float = 60) -> T:
+    """The condition's first true value; fails when the time is up."""
+    until = time.monotonic() + seconds
+    while not (value := condition()):
+        if time.monotonic() > until:
+            pytest.fail(f"{what} did not happen within {seconds:g} s")
+        time.sleep(0.1)
+    return value
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One HTTP answer; redirects are not followed."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = build_opener(_NoRedirect)
+
+
+def fetch(
+    url: str, accept: str = "*/*", method: str = "GET", body: bytes | None = None, **headers: str
+) -> Reply:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    try:
+        with _opener.open(
+            Request(url, body, {"Accept": accept, **named}, method=method), timeout=60
+        ) as answer:
+            return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+    except HTTPError as answer:
+        with answer:
+            return Reply(answer.code, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that is up."""
+
+    environment: dict[str, str]
+
+    def darkroom(self, *arguments: str | Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+        """Runs the command line to its end, whatever its exit code."""
+        return subprocess.run(
+            [DARKROOM, *arguments],
+            cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False,
+        )  # fmt: skip
+
+    @cached_property
+    def status(self) -> dict[str, str]:
+        found = json.loads(self.darkroom("status", "--json").stdout)
+        assert isinstance(found, dict)
+        return found
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.status["aws_endpoint"],
+            region_name=self.status["region"],
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(signature_version="s3v4" if service == "s3" else None),
+        )
+
+    def put(self, key: str, content: bytes) -> None:
+        self.client("s3").put_object(Bucket=self.status["uploads_bucket"], Key=key, Body=content)
+
+    def get(self, path: str, accept: str = "*/*", **query: str) -> Reply:
+        """Asks the site; the path is not yet escaped."""
+        return fetch(f"{self.status['web']}{quote(path)}?{urlencode(query)}", accept)
+
+    def post(self, content: bytes, name: str = "image.png", accept: str = "*/*") -> Reply:
+        """What `curl -F upload=@name` sends, byte for byte."""
+        escaped = name.replace('"', "%22")
+        body = (
+            f'--X\r\nContent-Disposition: form-data; name="upload"; filename="{escaped}"\r\n'
+            "Content-Type: application/octet-stream\r\n\r\n"
+        ).encode() + content + b"\r\n--X--\r\n"  # fmt: skip
+        return fetch(
+            self.status["web"] + "/", accept, "POST", body, Content_Type="multipart/form-data; boundary=X"
+        )
+
+    def settled(self, alias: str) -> dict[str, Any]:
+        """The receipt under an alias, once it is final."""
+
+        def final() -> dict[str, Any] | None:
+            reply = self.get(f"/{alias}", "application/json")
+            return reply.json if reply.status == 200 else None
+
+        return wait_for(final, f"{alias} rendered")
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """`darkroom up`, on ports and in a folder of its own, with AWS's payload limits kept."""
+    ports = {"DARKROOM_PORT": str(free_port()), "DARKROOM_AWS_PORT": str(free_port())}
+    stack = Stack(os.environ | ports | {"DARKROOM_AWS_LIMITS": "1"})
+    started = stack.darkroom("up", "--detach")
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield stack
+    finally:
+        stopped = stack.darkroom("down", seconds=120)
+    assert stopped.returncode == 0, stopped.stdout + stopped.stderr
+    shutil.rmtree(PROJECT / ".darkroom" / ports["DARKROOM_AWS_PORT"])

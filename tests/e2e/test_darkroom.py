@@ -1,0 +1,335 @@
+"""A picture dropped in a bucket becomes a page: the whole way, through the real template."""
+
+import base64
+import re
+import shutil
+import subprocess
+from html import unescape
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.cloudformation import PROJECT
+from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
+from tests.pictures import a_photograph, a_png_with_alpha, a_small_png
+from tools.stack import Site, local_environment
+
+pytestmark = pytest.mark.e2e
+
+KINDS = ("jpeg", "webp", "avif")
+IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+
+
+def embedded(page: str) -> Image.Image:
+    """The picture inside a page."""
+    found = re.search(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", page)
+    assert found
+    picture = Image.open(BytesIO(base64.b64decode(found[1])))
+    picture.load()
+    return picture
+
+
+# The seed's two commands
+
+
+def test_the_seeds_two_commands_one_right_after_the_other(stack: Stack, tmp_path: Path) -> None:
+    picture = tmp_path / "image.png"
+    picture.write_bytes(a_photograph(kind="PNG"))
+
+    curl = subprocess.run(
+        ["curl", "-sS", "-v", "-F", f"upload=@{picture}", f"{stack.status['web']}/"],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    shown = stack.get("/image.jpg")
+
+    assert "HTTP/1.1 201" in curl.stderr
+    assert "% smaller" in curl.stdout
+    assert shown.status == 200
+    assert shown.headers["content-type"].startswith("text/html")
+    assert embedded(shown.text).size == (1200, 800)
+
+
+def test_a_photograph_of_twelve_megapixels_by_post(stack: Stack) -> None:
+    photograph = a_photograph(4000, 3000, quality=85)
+    assert len(photograph) < 4_000_000
+
+    reply = stack.post(photograph, "twelve.jpg", "application/json")
+    receipt = stack.settled("twelve.jpg")
+
+    assert reply.status in (201, 202)
+    assert receipt["original"]["width"] == 4000
+    assert embedded(stack.get("/twelve.jpg").text).width in {each["width"] for each in receipt["renditions"]}
+
+
+def test_a_png_with_alpha_stands_on_the_profiles_background_as_jpeg_and_keeps_it_as_webp(
+    stack: Stack,
+) -> None:
+    stack.post(a_png_with_alpha(), "alpha.png")
+    receipt = stack.settled("alpha.jpg")
+
+    for rendition in receipt["renditions"]:
+        picture = Image.open(BytesIO(fetch(rendition["url"]).body))
+        assert (picture.mode == "RGBA") == (rendition["format"] != "jpeg")
+    assert embedded(stack.get("/alpha.jpg").text).getpixel((2, 2)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "name", ['it\'s "my" image.png', "a+b %41 100%.png", "ünï 😀.png", "<b>&amp;.png", "what?.png"]
+)
+def test_an_odd_name_works_everywhere_and_is_escaped_everywhere(
+    stack: Stack, tmp_path: Path, name: str
+) -> None:
+    picture = tmp_path / name
+    picture.write_bytes(a_small_png())
+
+    # Within quotes curl takes a file's name as it is, but for a backslash and a quote.
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    curl = subprocess.run(
+        ["curl", "-sS", "-F", f'upload=@"{quoted}"', f"{stack.status['web']}/"],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    page = stack.get("/" + name.removesuffix(".png") + ".jpg")
+
+    assert name in unescape(curl.stdout)
+    assert "<b>&amp;" not in curl.stdout
+    assert page.status == 200
+
+
+# Straight into the bucket
+
+
+def test_a_picture_put_into_the_bucket_is_rendered_in_every_format_and_width(stack: Stack) -> None:
+    stack.put("holiday/beach one.jpg", a_photograph(1500, 1000))
+    receipt = stack.settled("beach one.jpg")
+
+    made = {
+        kind: {each["width"] for each in receipt["renditions"] if each["format"] == kind} for kind in KINDS
+    }
+    decided = {each["code"] for each in receipt["decisions"]}
+    assert made["jpeg"] == {100, 640, 1280, 1500}
+    for kind in KINDS:  # a width that is missing was dropped for a reason that the receipt tells
+        assert made[kind] == made["jpeg"] or decided & {f"{kind}_dropped", f"{kind}_skipped"}
+    for rendition in receipt["renditions"]:
+        reply = fetch(rendition["url"])
+        assert reply.status == 200
+        assert reply.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert len(reply.body) == rendition["size_bytes"]
+        assert Image.open(BytesIO(reply.body)).size == (rendition["width"], rendition["height"])
+
+
+def test_a_corrupt_picture_is_rejected_with_a_reason_that_the_user_sees(stack: Stack) -> None:
+    stack.put("broken.jpg", a_photograph()[:5000])
+    receipt = stack.settled("broken.jpg")
+
+    assert receipt["status"] == "rejected"
+    assert receipt["rejection"]["reason"] == "corrupt_image"
+    assert receipt["rejection"]["sentence"] in unescape(stack.get("/broken.jpg").text)
+
+
+@pytest.mark.parametrize("key", ["docs", "jobs/x.png", "pictures/y.png", "a/../b.png", "//double.png"])
+def test_a_key_that_spells_a_route_or_a_path_is_a_picture_like_any_other(stack: Stack, key: str) -> None:
+    stack.put(key, a_small_png(len(key)))
+
+    receipt = stack.settled(key.rsplit("/", 1)[-1].removesuffix(".png") + ".jpg")
+
+    assert receipt["key"] == key
+    assert stack.get(f"/pictures/{receipt['id']}").status == 200
+
+
+def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(stack: Stack) -> None:
+    stack.put("first/meet.png", a_small_png(1))
+    first = stack.settled("meet.jpg")
+    stack.put("second/meet.gif", a_small_png(2))
+
+    second = wait_for(
+        lambda: (found := stack.settled("meet.jpg"))["key"] == "second/meet.gif" and found,
+        "the newer one shown",
+    )
+
+    assert first["id"] != second["id"]
+    for each in (first, second):
+        assert stack.get(f"/pictures/{each['id']}", "application/json").json["key"] == each["key"]
+
+
+def test_a_picture_that_is_put_again_shows_the_new_version(stack: Stack) -> None:
+    stack.put("again.png", a_small_png(1))
+    first = stack.settled("again.jpg")
+    stack.put("again.png", a_png_with_alpha())
+
+    second = wait_for(
+        lambda: (found := stack.settled("again.jpg"))["version"] != first["version"] and found,
+        "the new version",
+    )
+
+    assert second["id"] == first["id"]
+    assert second["original"]["width"] == 640
+
+
+# The pages
+
+
+def test_the_picture_page_offers_every_rendition_as_picture_and_by_presigned_address(stack: Stack) -> None:
+    stack.put("offer.png", a_photograph(700, 500, "PNG"))
+    receipt = stack.settled("offer.jpg")
+
+    page = unescape(stack.get(f"/pictures/{receipt['id']}", "text/html").text)
+
+    assert "<picture>" in page
+    for rendition in receipt["renditions"]:
+        path = rendition["url"].split("?")[0]
+        assert page.count(path) >= 2
+
+
+def test_an_image_request_leads_to_the_format_and_width_for_that_client(stack: Stack) -> None:
+    stack.put("redirect.png", a_photograph(1400, 900, "PNG"))
+    stack.settled("redirect.jpg")
+
+    modern, old = stack.get("/redirect.jpg", IMG, w="600"), stack.get("/redirect.jpg", "image/jpeg")
+
+    assert (modern.status, old.status) == (302, 302)
+    assert Image.open(BytesIO(fetch(modern.headers["location"]).body)).format in {"AVIF", "WEBP"}
+    assert Image.open(BytesIO(fetch(modern.headers["location"]).body)).width == 640
+    assert Image.open(BytesIO(fetch(old.headers["location"]).body)).size == (1400, 900)
+
+
+def test_the_home_page_shows_what_came(stack: Stack) -> None:
+    stack.put("home page.png", a_small_png())
+    stack.settled("home page.jpg")
+
+    assert "home page.png" in stack.get("/", "text/html").text
+
+
+def test_what_nobody_sent_is_404(stack: Stack) -> None:
+    assert stack.get("/nobody.jpg").status == 404
+    assert stack.get("/pictures/0123456789abcdef").status == 404
+    assert stack.get("/nobody.jpg", "application/json").json["status"] == 404
+
+
+def test_markup_in_a_name_changes_nothing(stack: Stack) -> None:
+    stack.put("<img src=x onerror=alert(1)>.png", a_small_png())
+    receipt = stack.settled("<img src=x onerror=alert(1)>.jpg")
+
+    for path in ("/", f"/pictures/{receipt['id']}", "/<img src=x onerror=alert(1)>.jpg"):
+        reply = stack.get(path, "text/html")
+        assert "<img src=x" not in reply.text
+        assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+
+# Limits
+
+
+def test_over_four_megabytes_the_post_names_a_form_that_works(stack: Stack) -> None:
+    photograph = a_photograph(2000, 1500, "BMP")[:4_200_000]
+
+    reply = stack.post(photograph, "large.bmp", "application/json")
+
+    assert reply.status == 413
+    presigned = reply.json["presigned"]
+    fields = "".join(
+        f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in presigned["fields"].items()
+    )
+    file = '--X\r\nContent-Disposition: form-data; name="file"; filename="large.bmp"\r\n\r\n'
+    body = (fields + file).encode() + a_small_png(9) + b"\r\n--X--\r\n"
+    sent = fetch(presigned["url"], method="POST", body=body, Content_Type="multipart/form-data; boundary=X")
+    assert sent.status in (200, 201, 204), sent.text
+    assert stack.settled("large.jpg")["status"] == "rendered"
+
+
+def test_what_the_gateway_would_not_carry_it_does_not_carry_here(stack: Stack) -> None:
+    reply = stack.post(b"x" * 5_000_000)
+
+    assert (reply.status, reply.json) == (413, {"message": "Request Entity Too Large"})
+
+
+# Many
+
+
+def test_of_many_pictures_put_at_once_none_is_lost_and_none_is_given_up(stack: Stack) -> None:
+    names = [f"many-{number:02}" for number in range(40)]
+    for number, name in enumerate(names):
+        stack.put(f"many/{name}.png", a_small_png(number))
+
+    states = {stack.settled(f"{name}.jpg")["status"] for name in names}
+
+    assert states == {"rendered"}
+    waiting = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.status["dead_letters_url"], AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    assert waiting["Attributes"]["ApproximateNumberOfMessages"] == "0"
+
+
+# The command line
+
+
+def test_drop_sends_a_folder_waits_and_names_what_was_rejected(stack: Stack, tmp_path: Path) -> None:
+    folder = tmp_path / "album"
+    folder.mkdir()
+    (folder / "good.jpg").write_bytes(a_photograph(800, 600))
+    (folder / "broken.png").write_bytes(b"not a picture")
+
+    done = stack.darkroom("drop", folder)
+
+    assert done.returncode == 1
+    assert "album/good.jpg" in done.stdout
+    assert "album/broken.png: rejected (unsupported_format)" in done.stdout
+
+
+def test_drop_of_good_pictures_exits_0_and_names_their_pages(stack: Stack, tmp_path: Path) -> None:
+    picture = tmp_path / "drop me.jpg"
+    picture.write_bytes(a_photograph(800, 600))
+
+    done = stack.darkroom("drop", picture)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    [page] = re.findall(rf"{stack.status['web']}/pictures/[0-9a-f]{{32}}", done.stdout)
+    assert fetch(page, "text/html").status == 200
+
+
+def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp_path: Path) -> None:
+    photograph = a_photograph(900, 700)
+    (tmp_path / "same.jpg").write_bytes(photograph)
+    stack.put("same.jpg", photograph)
+
+    local = subprocess.run(
+        [DARKROOM, "render", tmp_path / "same.jpg", tmp_path / "out"], check=True, capture_output=True
+    )
+
+    assert local.stdout
+    for rendition in stack.settled("same.jpg")["renditions"]:
+        extension = {"jpeg": "jpg"}.get(rendition["format"], rendition["format"])
+        made = (tmp_path / "out" / f"same-{rendition['width']}.{extension}").read_bytes()
+        assert fetch(rendition["url"]).body == made
+
+
+def test_a_second_stack_on_the_same_ports_says_what_to_do(stack: Stack) -> None:
+    done = stack.darkroom("up", seconds=60)
+
+    assert done.returncode == 1
+    assert "DARKROOM_AWS_PORT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+# sam
+
+
+def test_the_functions_take_the_events_by_sam_remote_invoke(stack: Stack) -> None:
+    sam = shutil.which("sam", path=str(PROJECT / ".tools/sam/bin"))
+    assert sam
+    environment = local_environment(stack.environment, Site.of(stack.environment)) | {
+        "SAM_CLI_TELEMETRY": "0"
+    }
+    for function, event, expected in (
+        ("WebFunction", "web-get-home", '"statusCode": 200'),
+        ("RenderFunction", "render-stranger", '"batchItemFailures": []'),
+        ("ProjectFunction", "project-stream-record", '"batchItemFailures": []'),
+    ):
+        done = subprocess.run(
+            [sam, "remote", "invoke", function, "--stack-name", stack.status["stack"],
+             "--region", stack.status["region"], "--event-file", f"events/{event}.json"],
+            cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert expected in done.stdout

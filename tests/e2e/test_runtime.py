@@ -1,0 +1,179 @@
+"""The built functions with their layers, under Lambda's own runtime client and interface emulator.
+
+aws-sam-cli carries the emulator that its containers run, and awslambdaric is what Lambda itself starts a
+handler with: so no container is needed for a true context, true errors and true time-outs.
+"""
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom.adapters.dynamodb import DynamoLedger
+from darkroom.model import NO_VERSION, State, picture_id
+from tests.cloudformation import PROJECT
+from tests.e2e.conftest import Stack, fetch, free_port, wait_for
+from tests.pictures import a_photograph
+from tools.up import architecture
+
+pytestmark = pytest.mark.e2e
+
+BUILT = PROJECT / ".aws-sam" / "build"
+LAYERS = {"RenderFunction": ["DarkroomLayer", "ImagingLayer"], "ProjectFunction": ["DarkroomLayer"]}
+# What Lambda's Python 3.13 brings by itself; everything else must come from a layer.
+RUNTIME = ("awslambdaric", "boto3")
+
+type Invoke = Callable[[dict[str, Any]], Any]
+type Start = Callable[..., Invoke]
+
+
+@pytest.fixture(scope="session")
+def runtime_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with those packages and what they need, and no others."""
+    folder = tmp_path_factory.mktemp("runtime")
+    wanted, seen = list(RUNTIME), set[str]()
+    while wanted:
+        name = wanted.pop()
+        if name not in seen:
+            seen.add(name)
+            package = importlib.metadata.distribution(name)
+            wanted += [
+                re.split(r"[^\w.-]", each)[0] for each in package.requires or [] if "extra ==" not in each
+            ]
+            for top in {file.parts[0] for file in package.files or [] if ".." not in file.parts}:
+                if not (folder / top).exists():
+                    (folder / top).symlink_to(str(package.locate_file(top)))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The emulator as a program; in the wheel it is not executable."""
+    carried = PROJECT / ".tools/sam/lib/python3.13/site-packages/samcli/local/rapid"
+    program = tmp_path_factory.mktemp("rie") / "aws-lambda-rie"
+    shutil.copy(carried / f"aws-lambda-rie-{architecture(platform.machine())}", program)
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+@pytest.fixture
+def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) -> Iterator[Start]:
+    """Starts a function; what comes back invokes it."""
+    running: list[subprocess.Popen[bytes]] = []
+    settings = {
+        "UPLOADS_BUCKET": stack.status["uploads_bucket"],
+        "RENDITIONS_BUCKET": stack.status["renditions_bucket"],
+        "LEDGER_TABLE": stack.status["ledger_table"],
+        "VIEWS_TABLE": stack.status["views_table"],
+    }
+
+    def started(function: str, timeout_seconds: int = 30, **changes: str) -> Invoke:
+        port = free_port()
+        code = BUILT / function
+        layers = [str(BUILT / layer / "python") for layer in LAYERS.get(function, ["DarkroomLayer"])]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "LAMBDA_TASK_ROOT": str(code),
+            "PYTHONPATH": os.pathsep.join([*layers, str(runtime_packages)]),
+            "AWS_LAMBDA_FUNCTION_NAME": function,
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(timeout_seconds),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538",
+            "AWS_REGION": stack.status["region"],
+            "AWS_DEFAULT_REGION": stack.status["region"],
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ENDPOINT_URL": stack.status["aws_endpoint"],
+            "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
+            "POWERTOOLS_SERVICE_NAME": function,
+        } | settings | changes  # fmt: skip
+        with (tmp_path / f"{function}.log").open("wb") as log:
+            running.append(
+                subprocess.Popen(
+                    [emulator, "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
+                     "--runtime-api-address", f"127.0.0.1:{free_port()}",
+                     # The plain interpreter: nothing of this project's own environment is on its path.
+                     Path(sys.base_prefix) / "bin" / "python3.13", "-m", "awslambdaric", "app.handler"],
+                    cwd=code, env=environment, stdout=log, stderr=subprocess.STDOUT,
+                )
+            )  # fmt: skip
+        wait_for(lambda: answers(port), "the emulator listening")
+        url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
+
+        def invoke(event: dict[str, Any]) -> Any:
+            reply = fetch(url, method="POST", body=json.dumps(event).encode())
+            return reply.json if reply.text.startswith("{") else reply.text
+
+        return invoke
+
+    yield started
+    for process in running:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def an_event(name: str) -> dict[str, Any]:
+    event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
+    assert isinstance(event, dict)
+    return event
+
+
+def test_web_answers_with_a_page(start: Start) -> None:
+    answer = start("WebFunction")(an_event("web-get-home"))
+
+    assert answer["statusCode"] == 200
+    assert "<title>" in answer["body"]
+
+
+def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, stack: Stack) -> None:
+    # An event without a version, for an object of no bucket event's: this bucket's own render has it too.
+    event = json.loads(json.dumps(an_event("render-s3-put")).replace("image.png", "runtime.png"))
+    stack.put("runtime.png", a_photograph(900, 600, "PNG"))
+
+    assert start("RenderFunction")(event) == {"batchItemFailures": []}
+
+    ledger = DynamoLedger(stack.status["ledger_table"], stack.client("dynamodb"))
+    entry = ledger.find(picture_id(stack.status["uploads_bucket"], "runtime.png"), NO_VERSION)
+    assert entry
+    assert entry.state is State.RENDERED
+    assert entry.receipt
+    # AVIF, which is made in a child of the child, either stands or was measured and found larger.
+    assert "encode_avif" in entry.receipt.milliseconds
+    assert "avif_skipped" not in {decision.code for decision in entry.receipt.decisions}
+
+
+def test_project_takes_a_stream_record(start: Start) -> None:
+    assert start("ProjectFunction")(an_event("project-stream-record")) == {"batchItemFailures": []}
+
+
+def test_a_setting_that_is_missing_is_an_error_that_names_it(start: Start) -> None:
+    answer = start("WebFunction", VIEWS_TABLE="")(an_event("web-get-home"))
+
+    assert answer["errorType"] == "BadSettings"
+    assert "VIEWS_TABLE is not set" in answer["errorMessage"]
+
+
+def test_a_call_that_never_answers_ends_at_the_functions_own_timeout(start: Start) -> None:
+    with socket.socket() as silent:  # takes connections and says nothing
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+
+        answer = start("WebFunction", timeout_seconds=2, AWS_ENDPOINT_URL=endpoint)(an_event("web-get-home"))
+
+    assert "Task timed out after 2.00 seconds" in str(answer)
