@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 
 RUN := $(UV) run --no-sync
 
-.PHONY: help setup lock check test up down demo
+.PHONY: help setup lock check test up down demo throughput deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -18,8 +18,8 @@ help: ## List the targets
 
 setup: $(filter .tools/%,$(UV)) ## Install everything into .venv/ and .tools/
 	@$(UV) sync --quiet
-	@UV_PROJECT_ENVIRONMENT=.tools/sam $(UV) sync --quiet --only-group sam
-	@UV_PROJECT_ENVIRONMENT=.tools/stack $(UV) sync --quiet --only-group stack
+	@UV_PROJECT_ENVIRONMENT=.tools/sam $(UV) sync --quiet --compile-bytecode --only-group sam
+	@UV_PROJECT_ENVIRONMENT=.tools/stack $(UV) sync --quiet --compile-bytecode --only-group stack
 
 lock: ## Lock dependencies anew and write the layers' requirements from the lock
 	@$(UV) lock
@@ -50,3 +50,13 @@ down: ## Stop a stack that runs in the background
 
 demo: setup ## Drop sample pictures and show what becomes of them
 	@$(RUN) darkroom demo
+
+throughput: setup ## Measure pictures per second on the local stack, into docs/throughput.md
+	@$(RUN) python -m tools.throughput
+
+deploy: setup ## Deploy to AWS; asks what it needs the first time
+	.tools/sam/bin/sam build
+	.tools/sam/bin/sam deploy $(GUIDED)
+
+# Until a guided deployment has written a region under [default], the next one asks.
+GUIDED = $(shell awk '/^\[/ { ours = /\[default/ } ours && /^region/ { found = 1 } END { if (!found) print "--guided" }' samconfig.toml)

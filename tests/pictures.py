@@ -6,24 +6,12 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
+from tools.samples import photograph
 
-def a_photograph(
-    width: int = 1200, height: int = 800, kind: str = "JPEG", seed: int = 7, **options: Any
-) -> bytes:
-    """Soft shapes, a gradient and a little grain: compresses like a photograph."""
-    dice = random.Random(seed)  # noqa: S311
-    small = Image.effect_noise((width // 4, height // 4), 12).resize(
-        (width, height), Image.Resampling.BICUBIC
-    )
-    picture = Image.merge("RGB", (small, small.rotate(180), small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
-    gradient = Image.linear_gradient("L").resize((width, height))
-    picture = Image.blend(picture, Image.merge("RGB", (gradient, gradient.rotate(180), gradient)), 0.6)
-    draw = ImageDraw.Draw(picture)
-    for _ in range(12):
-        x, y, r = dice.randrange(width), dice.randrange(height), dice.randrange(20, max(21, width // 5))
-        draw.ellipse((x - r, y - r, x + r, y + r), fill=tuple(dice.randrange(256) for _ in range(3)))
-    picture = picture.filter(ImageFilter.GaussianBlur(1.2))
-    return encoded(picture, kind, **options)
+
+def a_photograph(width: int = 1200, height: int = 800, kind: str = "JPEG", **options: Any) -> bytes:
+    """Sky, hills and grain: compresses like a photograph."""
+    return encoded(photograph(width, height), kind, **options)
 
 
 def a_small_png(seed: int = 0) -> bytes:

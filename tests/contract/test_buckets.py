@@ -1,5 +1,7 @@
 """The two buckets: what the fake promises, S3 keeps."""
 
+import base64
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -102,9 +104,6 @@ def test_on_the_local_stack_a_presigned_address_is_path_style() -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_a_form_binds_the_exact_key_and_type_and_a_range_of_sizes() -> None:
-    import base64
-    import json
-
     form = S3Originals("uploads", s3_client("eu-central-1")).post_form(
         "id/${filename}.png", "image/png", 10, 300
     )

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from darkroom import settings
 from tests.cloudformation import PROJECT, Node, load_template
+from tools import render
 
 TEMPLATE = load_template()
 RESOURCES: Node = TEMPLATE["Resources"]
@@ -195,6 +197,11 @@ def test_each_function_logs_to_a_group_whose_retention_is_set(function: str) -> 
     assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
+def test_the_command_line_renders_within_the_functions_own_limits() -> None:
+    assert FUNCTIONS["RenderFunction"]["MemorySize"] == render.MEMORY_MB
+    assert TEMPLATE["Parameters"]["RenderTimeoutSeconds"]["Default"] == str(render.TIMEOUT_SECONDS)
+
+
 # Who may do what
 
 
@@ -208,8 +215,6 @@ def test_every_route_needs_authorisation_unless_open_is_set() -> None:
 
 
 def test_only_the_local_configuration_is_open() -> None:
-    import tomllib
-
     config = tomllib.loads((PROJECT / "samconfig.toml").read_text())
 
     open_ones = [

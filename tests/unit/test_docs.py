@@ -1,0 +1,95 @@
+"""Every setting, route, command and error is in the docs, and so is every dependency."""
+
+import re
+import tomllib
+from dataclasses import fields
+
+import pytest
+
+from darkroom import model, settings
+from darkroom.errors import RejectedPicture
+from darkroom.profile import Profile
+from tests.cloudformation import PROJECT, load_template
+from tools.cli import app
+
+REFERENCE = (PROJECT / "docs" / "reference.md").read_text()
+README = (PROJECT / "README.md").read_text()
+TEMPLATE = load_template()
+RESOURCES = TEMPLATE["Resources"]
+KINDS = (settings.RenderSettings, settings.ProjectSettings, settings.WebSettings)
+LOCAL = set(re.findall(r"DARKROOM_[A-Z_]+", (PROJECT / "tools" / "stack.py").read_text()))
+
+
+def named(*names: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("name", sorted(set(names)))
+
+
+@named(*(each.name.upper() for kind in KINDS for each in fields(kind)))
+def test_each_setting_is_in_the_reference(name: str) -> None:
+    assert f"`{name}`" in REFERENCE
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_default_is_as_the_reference_says(kind: type) -> None:
+    rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", REFERENCE, re.MULTILINE))
+    for each in fields(kind):
+        if isinstance(each.default, str | int | float) and each.name.upper() in rows:
+            assert rows[each.name.upper()] == str(each.default).removesuffix(".0")
+
+
+@named(*LOCAL)
+def test_each_variable_of_the_local_stack_is_in_the_reference(name: str) -> None:
+    assert f"`{name}`" in REFERENCE
+
+
+@named(*TEMPLATE["Parameters"])
+def test_each_parameter_is_in_the_reference_with_its_default(name: str) -> None:
+    assert f"| `{name}` | `{TEMPLATE['Parameters'][name]['Default']}` |" in REFERENCE
+
+
+@named(
+    *(each["Properties"]["RouteKey"] for each in TEMPLATE["Resources"].values() if "Route" in each["Type"])
+)
+def test_each_route_is_in_the_reference(name: str) -> None:
+    assert f"`{name.replace('{proxy+}', '{anything}.jpg')}`" in REFERENCE
+
+
+@named(
+    *(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
+)
+def test_each_command_is_in_the_reference(name: str) -> None:
+    assert f"`darkroom {name}" in REFERENCE
+
+
+@named(*re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+def test_each_make_target_is_in_the_reference(name: str) -> None:
+    assert f"`make {name}`" in REFERENCE
+
+
+@named(*RejectedPicture.REASONS)
+def test_each_reason_is_in_the_reference(name: str) -> None:
+    assert f"| `{name}` |" in REFERENCE
+
+
+@named(*(each.name for each in fields(Profile)))
+def test_each_field_of_a_profile_is_in_the_reference(name: str) -> None:
+    assert f"| `{name}` |" in REFERENCE
+
+
+@named(*model.State)
+def test_each_state_is_in_the_reference(name: str) -> None:
+    assert f"`{name}`" in REFERENCE
+
+
+def test_each_dependency_is_in_the_readme() -> None:
+    groups = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]
+    wanted = {re.split(r"[\[>=]", each)[0] for group in groups.values() for each in group}
+
+    assert {name for name in wanted if name.lower() not in README.lower()} == set()
+
+
+def test_the_readme_links_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+
+    assert links
+    assert [link for link in links if "://" not in link and not (PROJECT / link).exists()] == []

@@ -1,0 +1,29 @@
+import json
+import tomllib
+from pathlib import Path
+
+from tools.ministack import forget_stream_positions
+
+PROJECT = Path(__file__).parents[2]
+
+
+def test_the_pinned_version_is_the_one_that_the_corrections_were_made_for() -> None:
+    # When this fails: see in tools/ministack.py whether each "1.5.33" still needs its correction.
+    pinned = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]["stack"]
+
+    assert "ministack==1.5.33" in pinned
+
+
+def test_stream_positions_are_forgotten_and_all_else_is_kept(tmp_path: Path) -> None:
+    state = tmp_path / "lambda.json"
+    state.write_text(json.dumps({"format": 1, "payload": {"esms": [1], "dynamodb_stream_positions": [2]}}))
+
+    forget_stream_positions(state)
+
+    assert json.loads(state.read_text()) == {"format": 1, "payload": {"esms": [1]}}
+
+
+def test_a_first_start_has_nothing_to_forget(tmp_path: Path) -> None:
+    forget_stream_positions(tmp_path / "lambda.json")
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,120 @@
+"""`darkroom`: the local stack, pictures into a bucket, and the engine on one file.
+
+Each command imports what it needs: `render` starts without boto3, aiohttp and Rich.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.stack import Fault, Site
+
+app = typer.Typer(
+    help="Drop a picture in a bucket, get the smallest pictures the web can show.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Runs the command line; a fault is one sentence and its exit code."""
+    try:
+        app()
+    except Fault as fault:
+        sys.stdout.flush()
+        typer.echo(f"darkroom: {fault}", err=True)
+        raise SystemExit(fault.exit_code) from None
+
+
+@app.command()
+def up(
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when it is ready, and leave it up.")
+    ] = False,
+) -> None:
+    """Build, deploy and run the local stack, and follow its logs until Ctrl-C."""
+    import asyncio
+
+    from rich.console import Console
+
+    from tools import up as stack
+
+    site, console = Site.of(os.environ), Console()
+    if detach:
+        raise typer.Exit(stack.detach(site, console))
+    asyncio.run(stack.up(site, console))
+
+
+@app.command()
+def down() -> None:
+    """Stop the local stack; its pictures are kept."""
+    site = Site.of(os.environ)
+    stopped = site.supervisor.stop_holder(60)
+    # A supervisor that was killed has left its emulator behind.
+    stopped = site.ministack.stop_holder(30) or stopped
+    typer.echo("Stopped." if stopped else f"No stack is up on port {site.aws_port}.")
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Print the addresses of the local stack."""
+    found = asdict(Site.of(os.environ).status())
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        for name, value in found.items():
+            typer.echo(f"{name:<18} {value}")
+
+
+@app.command()
+def drop(
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    stack: Annotated[str | None, typer.Option(help="A stack in the cloud instead of the local one.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Where that stack is; else as AWS is set up here.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for all of them.")] = 300,
+) -> None:
+    """Put pictures into the uploads bucket, wait, and show what was saved."""
+    from tools.drop import drop_pictures
+
+    if not drop_pictures(Site.of(os.environ), paths, stack, region, timeout):
+        raise typer.Exit(1)
+
+
+@app.command()
+def render(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture.")],
+    folder: Annotated[Path, typer.Argument(metavar="OUTDIR", help="Where its renditions go.")],
+    profile: Annotated[
+        Path | None, typer.Option(help="A profile's JSON file, or the name of a built-in one.")
+    ] = None,
+) -> None:
+    """Render one local file without AWS, and print its receipt as one line of JSON."""
+    from tools.render import render as render_file
+
+    line, exit_code = render_file(source, folder, profile)
+    typer.echo(line)
+    raise typer.Exit(exit_code)
+
+
+@app.command()
+def demo() -> None:
+    """Send sample pictures through the local stack and check what comes out."""
+    from rich.console import Console
+
+    from tools.demo import demo as show
+
+    show(Site.of(os.environ), Console())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""`make demo`: sample pictures all the way through the local stack, and every claim checked."""
+
+import tempfile
+import urllib.request
+from pathlib import Path
+
+from rich.console import Console
+
+from darkroom.model import State
+from tools.drop import Outcome, drop, keys_for, report
+from tools.samples import draw
+from tools.stack import Fault, Site, use_local
+from tools.up import detach
+
+
+def demo(site: Site, console: Console) -> None:
+    """Uses the stack that is up, else one of its own that it stops again. Raises Fault with what is wrong."""
+    borrowed = site.supervisor.holder() is not None
+    if not borrowed and detach(site, console):
+        raise Fault("The stack did not come up.")
+    try:
+        use_local(site)
+        faults = _tour(site, console)
+    finally:
+        if not borrowed:
+            site.supervisor.stop_holder(60)
+            console.print("The stack is stopped.")
+    if faults:
+        raise Fault("The demo failed:\n  " + "\n  ".join(faults))
+    console.print("The demo passed.", style="bold green")
+
+
+def _tour(site: Site, console: Console) -> list[str]:
+    status = site.status()
+    with tempfile.TemporaryDirectory() as scratch:
+        good, corrupt = draw(Path(scratch))
+        files = keys_for(Path(scratch) / name for name in (*good, *corrupt))
+        console.print(f"{len(good)} good pictures and {len(corrupt)} corrupt one are drawn.")
+        outcomes = drop(files, status, 180, console)
+    report(outcomes, console)
+    found = {outcome.name: outcome for outcome in outcomes}
+    checks = {
+        **{f"{name} is rendered": _state(found[name]) is State.RENDERED for name in good},
+        **{f"{name} is rejected with its reason": bool(_reason(found[name])) for name in corrupt},
+        f"{found[good[0]].page} shows {good[0]}": _shows(found[good[0]]),
+    }
+    for claim, holds in checks.items():
+        console.print(f"{'yes' if holds else 'NO '}  {claim}", highlight=False, soft_wrap=True)
+    return [f"not so: {claim}" for claim, holds in checks.items() if not holds]
+
+
+def _state(outcome: Outcome) -> State | None:
+    return outcome.entry.state if outcome.entry else None
+
+
+def _reason(outcome: Outcome) -> str:
+    return outcome.entry.rejection.reason if outcome.entry and outcome.entry.rejection else ""
+
+
+def _shows(outcome: Outcome) -> bool:
+    """Whether its page is HTML that holds the picture."""
+    # The page's address is the front door's own.
+    wanted = urllib.request.Request(outcome.page, headers={"Accept": "text/html"})  # noqa: S310
+    try:
+        with urllib.request.urlopen(wanted, timeout=30) as answer:  # noqa: S310
+            page = answer.read().decode()
+            return (
+                answer.headers.get_content_type() == "text/html" and "<img" in page and outcome.name in page
+            )
+    except OSError:
+        return False

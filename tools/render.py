@@ -1,0 +1,88 @@
+"""`darkroom render`: the engine on one local file. No AWS, and nothing imported that it does not need."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from darkroom.documents import receipt_document
+from darkroom.errors import BadProfile, RejectedPicture
+from darkroom.imaging import ENGINE, render_isolated
+from darkroom.model import Receipt, Rejection, Rendered, Rendition, now
+from darkroom.profile import Profile, built_in, parse_profile
+from darkroom.rendering import budget
+from tools.stack import Fault
+
+# sysexits.h
+DATA_ERROR, NO_INPUT, CANNOT_CREATE, BAD_CONFIGURATION = 65, 66, 73, 78
+# What template.yaml gives the render function, so that both come to the same answer.
+MEMORY_MB, TIMEOUT_SECONDS = 3538, 60
+
+
+def render(source: Path, folder: Path, profile_file: Path | None) -> tuple[str, int]:
+    """Writes `{stem}-{width}.{extension}` into the folder; the line to print last, and the exit code.
+
+    Raises Fault.
+    """
+    profile = _profile(profile_file)
+    limits = budget(MEMORY_MB, TIMEOUT_SECONDS * 1000)
+    try:
+        content = _read(source, profile)
+        rendered = render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+    except RejectedPicture as fault:
+        rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
+        return json.dumps({"status": "rejected"} | asdict(rejection)), DATA_ERROR
+    return json.dumps(_receipt(rendered, profile, _write(rendered, source.stem, folder))), 0
+
+
+def _profile(file: Path | None) -> Profile:
+    """The file's profile, or the built-in one of that name, or the default. Raises Fault."""
+    try:
+        if file is None or not file.exists():
+            return built_in(str(file) if file else "default")
+        return parse_profile(file.read_text())
+    except (BadProfile, OSError, UnicodeDecodeError) as fault:
+        faults = fault.faults if isinstance(fault, BadProfile) else [str(fault)]
+        raise Fault("The profile can't be used:\n  " + "\n  ".join(faults), BAD_CONFIGURATION) from fault
+
+
+def _read(source: Path, profile: Profile) -> bytes:
+    """The file's bytes. Raises Fault, or RejectedPicture before a byte too many is in memory."""
+    try:
+        profile.admit(source.stat().st_size)  # before a byte of it is in memory
+        return source.read_bytes()
+    except OSError as fault:
+        raise Fault(f"{source} can't be read: {fault.strerror}.", NO_INPUT) from fault
+
+
+def _write(rendered: Rendered, stem: str, folder: Path) -> tuple[Rendition, ...]:
+    renditions = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for one in rendered.renditions:
+            name = f"{stem}-{one.width}.{one.format.extension}"
+            (folder / name).write_bytes(one.data)
+            renditions.append(Rendition(one.format, one.width, one.height, one.quality, len(one.data), name))
+    except OSError as fault:
+        raise Fault(f"{folder} can't be written to: {fault.strerror}.", CANNOT_CREATE) from fault
+    return tuple(renditions)
+
+
+def _receipt(rendered: Rendered, profile: Profile, renditions: tuple[Rendition, ...]) -> dict[str, object]:
+    receipt = Receipt(
+        profile=profile.name,
+        profile_hash=profile.hash,
+        engine=ENGINE,
+        at=now(),
+        size_bytes=rendered.original.size_bytes,
+        original=rendered.original,
+        renditions=renditions,
+        decisions=rendered.decisions,
+        milliseconds=rendered.milliseconds,
+    )
+    document = receipt_document(receipt)
+    del document["rejection"]
+    document["renditions"] = [
+        {"file" if name == "key" else name: value for name, value in each.items()}
+        for each in document["renditions"]
+    ]
+    return {"status": "rendered", **document}

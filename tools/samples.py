@@ -1,0 +1,60 @@
+"""Pictures to try Darkroom with, drawn by code: the same on every machine."""
+
+import random
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+_ORIENTATION = 0x0112  # EXIF tag
+_SEED = 20_17
+
+
+def draw(folder: Path) -> tuple[list[str], list[str]]:
+    """Draws good pictures and corrupt ones into the folder; the names of both."""
+    beach = photograph(3000, 2000)
+    exif = Image.Exif()
+    exif[_ORIENTATION] = 6  # as a telephone held upright writes it
+    beach.save(folder / "beach.jpg", quality=92, exif=exif)
+    _cut_out(photograph(900, 600, seed=2)).save(folder / "kite with alpha.png")
+    photograph(1600, 1200, seed=3).save(folder / "hills.webp", quality=90)
+    photograph(640, 480, seed=4).quantize(64).save(folder / "poster.gif")
+    whole = (folder / "beach.jpg").read_bytes()
+    (folder / "torn.jpg").write_bytes(whole[: len(whole) // 3])
+    return ["beach.jpg", "kite with alpha.png", "hills.webp", "poster.gif"], ["torn.jpg"]
+
+
+def photograph(width: int, height: int, seed: int = 1) -> Image.Image:
+    """Sky, light, clouds, hills, sharp edges and grain, which is what makes a photograph hard to encode."""
+    chance = random.Random(_SEED + seed)  # noqa: S311 - a drawing, not a secret
+    size = (width, height)
+    vertical = Image.linear_gradient("L").resize(size)
+    sky = Image.merge("RGB", [vertical.point(lambda v, base=base: base - v // 3) for base in (150, 190, 240)])
+    clouds = Image.new("L", size)
+    for cells in (5, 11, 23, 47):  # the finer, the fainter
+        noise = _noise(chance, cells, cells * height // width + 2).resize(size, Image.Resampling.BICUBIC)
+        clouds = Image.blend(clouds, noise, 0.5)
+    picture = Image.composite(Image.new("RGB", size, "#f4f1ea"), sky, clouds.point(lambda v: max(0, v - 70)))
+    pencil = ImageDraw.Draw(picture)
+    for layer, colour in enumerate(("#6d8f8a", "#4d7355", "#2f4d34")):
+        line = height * (55 + 13 * layer) // 100
+        ridge = [(x, line - chance.randrange(height // 8)) for x in range(0, width + 1, width // 12)]
+        pencil.polygon([(0, height), *ridge, (width, line), (width, height)], fill=colour)
+    for _ in range(40):
+        x, y, r = (
+            chance.randrange(width),
+            height - chance.randrange(height // 4),
+            2 + chance.randrange(height // 40),
+        )
+        pencil.ellipse((x - r, y - r, x + r, y + r), fill=chance.choice(("#c8402a", "#e0b030", "#f0f0e0")))
+    grain = Image.merge("RGB", [_noise(chance, width, height)] * 3)
+    return Image.blend(picture, grain, 0.05)
+
+
+def _noise(chance: random.Random, width: int, height: int) -> Image.Image:
+    return Image.frombytes("L", (width, height), chance.randbytes(width * height))
+
+
+def _cut_out(picture: Image.Image) -> Image.Image:
+    """The picture with a soft round edge, transparent around it."""
+    picture.putalpha(Image.radial_gradient("L").resize(picture.size).point(lambda v: min(255, 2 * (255 - v))))
+    return picture

@@ -1,0 +1,87 @@
+"""`make throughput`: how many pictures a second the local stack takes from bucket to view.
+
+Writes docs/throughput.md, which the README quotes: run it again and the figures follow.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import boto3
+from rich.console import Console
+
+from darkroom.model import State
+from tools.drop import drop
+from tools.samples import photograph
+from tools.stack import PROJECT, Fault, Site, use_local
+from tools.up import detach
+
+REPORT = PROJECT / "docs" / "throughput.md"
+SEED = 20260102
+SIZE = (800, 600)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=200)
+    chosen = parser.parse_args()
+    site, console = Site.of(os.environ), Console()
+    borrowed = site.supervisor.holder() is not None
+    if not borrowed and detach(site, console):
+        raise Fault("The stack did not come up.")
+    try:
+        use_local(site)
+        line = measure(site, chosen.pictures, console)
+    finally:
+        if not borrowed:
+            site.supervisor.stop_holder(60)
+    REPORT.write_text(line)
+    console.print(line, highlight=False, markup=False)
+
+
+def measure(site: Site, pictures: int, console: Console) -> str:
+    """Drops that many pictures and reports. Raises Fault unless each was rendered and none was given up."""
+    status = site.status()
+    with tempfile.TemporaryDirectory() as folder:
+        stamp = f"throughput-{time.time_ns()}"
+        files = {}
+        for number in range(pictures):
+            path = Path(folder) / f"{number}.jpg"
+            photograph(*SIZE, seed=SEED + number).save(path, quality=85)
+            files[f"{stamp}/{number}.jpg"] = path
+        megabytes = sum(path.stat().st_size for path in files.values()) / 1e6
+        began = time.monotonic()
+        outcomes = drop(files, status, 1800, console)
+        seconds = time.monotonic() - began
+    rendered = sum(1 for each in outcomes if each.entry and each.entry.state is State.RENDERED)
+    given_up = boto3.client("sqs").get_queue_attributes(
+        QueueUrl=status.dead_letters_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]["ApproximateNumberOfMessages"]
+    if rendered != pictures or int(given_up):
+        raise Fault(f"{rendered} of {pictures} were rendered and {given_up} messages given up.")
+    return f"""# Throughput of the local stack
+
+Written by `make throughput` (tools/throughput.py); seed {SEED}.
+
+| what | figure |
+|---|---|
+| pictures put into the bucket, and views that came of them | {pictures}, {rendered} |
+| messages in the dead-letter queue | {given_up} |
+| each picture | {SIZE[0]} x {SIZE[1]} JPEG, {megabytes / pictures * 1000:.0f} KB on average |
+| profile | default: 4 widths at most, as JPEG, WebP and AVIF |
+| from the first put to the last view | {seconds:.1f} s |
+| pictures a second | {pictures / seconds:.1f} |
+| rendered at once | 2 (`MaximumConcurrency` in samconfig [local]) |
+| machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
+| Python, Pillow | {platform.python_version()}, {version("pillow")} |
+| date | {datetime.now(UTC):%Y-%m-%d} |
+"""
+
+
+if __name__ == "__main__":
+    main()
