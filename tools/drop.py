@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import boto3
@@ -23,6 +24,8 @@ from darkroom.model import Entry, Format, Receipt, State, picture_id
 from tools.stack import Fault, Site, Status, outputs_of, status_from, use_local
 
 _AT_ONCE = 8  # the clients keep ten connections
+# They are rendered about in the order in which they were stored: to ask for all of many would slow them down.
+_ASKED_FOR = 16
 _WIDE_ENOUGH_FOR_ADDRESSES = 140
 
 
@@ -150,7 +153,8 @@ def drop(
                 waiting[key] = stored
         bar = progress.add_task("rendering", total=len(waiting))
         while waiting and time.monotonic() < deadline:
-            for key, entry in zip(list(waiting), pool.map(look, waiting.items()), strict=True):
+            first = list(islice(waiting.items(), _ASKED_FOR))
+            for (key, _), entry in zip(first, pool.map(look, first), strict=True):
                 if entry:
                     outcomes[key] = Outcome(key, pages[key], entry)
                     del waiting[key]
