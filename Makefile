@@ -17,6 +17,7 @@ help: ## List the targets
 	@test -x $@ || .tools/uv/bin/pip install --quiet uv
 
 setup: $(filter .tools/%,$(UV)) ## Install everything into .venv/ and .tools/
+	@test -d .tools/stack || echo "Installing into .venv/ and .tools/, once ..."
 	@$(UV) sync --quiet
 	@UV_PROJECT_ENVIRONMENT=.tools/sam $(UV) sync --quiet --compile-bytecode --only-group sam
 	@UV_PROJECT_ENVIRONMENT=.tools/stack $(UV) sync --quiet --compile-bytecode --only-group stack

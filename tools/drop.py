@@ -168,7 +168,17 @@ def drop(
 def report(outcomes: list[Outcome], console: Console) -> bool:
     """Prints the table and then every trouble; True if there is none."""
     addresses_fit = console.width >= _WIDE_ENOUGH_FOR_ADDRESSES
-    table = Table("Name", "Original", "JPEG", "WebP", "AVIF", "Saved", box=box.SIMPLE_HEAD)
+    table = Table(
+        "Name",
+        "Original",
+        "JPEG",
+        "WebP",
+        "AVIF",
+        "Saved",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+    )
     table.columns[0].overflow = "fold"
     for column in table.columns[1:]:
         column.justify = "right"

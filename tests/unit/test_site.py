@@ -326,6 +326,20 @@ def test_the_home_page_shows_what_came_lately(house: House) -> None:
     assert "two.png" in answer.text
 
 
+def test_the_home_page_shows_each_picture_once(house: House) -> None:
+    house.holds(
+        an_entry(
+            "one.png", State.EXPECTED, revision=1, version="expected", arrived="2026-01-01T00:00:00.000Z"
+        ),
+        an_entry("one.png", version="v1", arrived="2026-01-02T00:00:00.000Z"),
+        an_entry("one.png", version="v2", arrived="2026-01-03T00:00:00.000Z"),
+    )
+
+    [recent] = document(house.site.home(get("/", "application/json")))["recent"]
+
+    assert recent["version"] == "v2"
+
+
 def test_the_home_page_as_json(house: House) -> None:
     house.holds(an_entry("one.png"))
 

@@ -89,7 +89,7 @@ class Site:
 
     def home(self, request: Request) -> Answer:
         """`GET /`: drop pictures here, and what came lately."""
-        recent = self.views.recent(_RECENT)
+        recent = self._recent()
         if request.wants is Wanted.RECEIPT:
             return self._json(200, {"recent": [self._document(request, entry) for entry in recent]})
         tiles = [self._tile(entry) for entry in recent]
@@ -143,6 +143,13 @@ class Site:
             if ("/" + key_folders).endswith("/" + folders):
                 return named.picture
         raise NotKnown(path)
+
+    def _recent(self) -> list[Entry]:
+        """The newest uploads, each picture once: as it stands now, not also as it was expected."""
+        newest: dict[str, Entry] = {}
+        for entry in self.views.recent(2 * _RECENT):  # what a POST expected and what then came are two
+            newest.setdefault(entry.picture, entry)
+        return list(newest.values())[:_RECENT]
 
     def _alias_is(self, entry: Entry) -> bool:
         """Whether the alias shows this picture, not a newer one whose name meets it."""
