@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-# uv from PATH, else one of our own under .tools/ (brought by pip of any Python 3).
+# As tools/setup.sh finds or brings it.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 
 RUN := $(UV) run --no-sync
@@ -12,15 +12,8 @@ RUN := $(UV) run --no-sync
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-.tools/uv/bin/uv:
-	@python3 -m venv .tools/uv 2>/dev/null || python3 -m pip install --quiet --target .tools/uv uv
-	@test -x $@ || .tools/uv/bin/pip install --quiet uv
-
-setup: $(filter .tools/%,$(UV)) ## Install everything into .venv/ and .tools/
-	@test -d .tools/stack || echo "Installing into .venv/ and .tools/, once ..."
-	@$(UV) sync --quiet
-	@UV_PROJECT_ENVIRONMENT=.tools/sam $(UV) sync --quiet --compile-bytecode --only-group sam
-	@UV_PROJECT_ENVIRONMENT=.tools/stack $(UV) sync --quiet --compile-bytecode --only-group stack
+setup: ## Install everything into .venv/ and .tools/
+	@tools/setup.sh
 
 lock: ## Lock dependencies anew and write the layers' requirements from the lock
 	@$(UV) lock

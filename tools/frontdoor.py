@@ -66,7 +66,8 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
 
 def port_taken(port: int, variable: str, code: int = errno.EADDRINUSE) -> Fault:
     why = "is in use" if code == errno.EADDRINUSE else "may only be opened by root"
-    return Fault(f"Port {port} {why}; set {variable} to another one, for example {variable}={port + 10_000}.")
+    other = port % 50_000 + 10_000  # never below 1024, never above 65535
+    return Fault(f"Port {port} {why}; set {variable} to another one, for example {variable}={other}.")
 
 
 def is_loopback(host: str) -> bool:

@@ -6,7 +6,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,6 +88,11 @@ class Stack:
 
     environment: dict[str, str]
 
+    @classmethod
+    def on(cls, ports: Mapping[str, int]) -> "Stack":
+        named = {name: str(port) for name, port in ports.items()}
+        return cls(os.environ | named | {"DARKROOM_AWS_LIMITS": "1"})
+
     def darkroom(self, *arguments: str | Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Runs the command line to its end, whatever its exit code."""
         return subprocess.run(
@@ -138,16 +144,23 @@ class Stack:
         return wait_for(final, f"{alias} rendered")
 
 
-@pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+@contextmanager
+def a_stack() -> Iterator[Stack]:
     """`darkroom up`, on ports and in a folder of its own, with AWS's payload limits kept."""
-    ports = {"DARKROOM_PORT": str(free_port()), "DARKROOM_AWS_PORT": str(free_port())}
-    stack = Stack(os.environ | ports | {"DARKROOM_AWS_LIMITS": "1"})
+    aws_port = free_port()
+    stack = Stack.on({"DARKROOM_PORT": free_port(), "DARKROOM_AWS_PORT": aws_port})
     started = stack.darkroom("up", "--detach")
     try:
         assert started.returncode == 0, started.stdout + started.stderr
         yield stack
     finally:
         stopped = stack.darkroom("down", seconds=120)
+        shutil.rmtree(PROJECT / ".darkroom" / str(aws_port), ignore_errors=True)
     assert stopped.returncode == 0, stopped.stdout + stopped.stderr
-    shutil.rmtree(PROJECT / ".darkroom" / ports["DARKROOM_AWS_PORT"])
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The stack that most tests share."""
+    with a_stack() as stack:
+        yield stack

@@ -304,14 +304,6 @@ def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp
         assert fetch(rendition["url"]).body == made
 
 
-def test_a_second_stack_on_the_same_ports_says_what_to_do(stack: Stack) -> None:
-    done = stack.darkroom("up", seconds=60)
-
-    assert done.returncode == 1
-    assert "DARKROOM_AWS_PORT" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 # sam
 
 

@@ -88,6 +88,13 @@ def test_each_dependency_is_in_the_readme() -> None:
     assert {name for name in wanted if name.lower() not in README.lower()} == set()
 
 
+def test_the_readme_quotes_the_throughput_that_was_measured() -> None:
+    measured = (PROJECT / "docs" / "throughput.md").read_text()
+    [figure] = re.findall(r"^\| pictures a second \| ([\d.]+) \|$", measured, re.MULTILINE)
+
+    assert f"takes {figure} pictures a second" in README
+
+
 def test_the_readme_links_lead_somewhere() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
 

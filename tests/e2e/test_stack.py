@@ -1,0 +1,75 @@
+"""The local stack itself: what it says when it can't start, and what it keeps."""
+
+import shutil
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cloudformation import PROJECT
+from tests.e2e.conftest import Stack, a_stack, free_port
+from tests.pictures import a_small_png
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def second_stack() -> Iterator[Stack]:
+    """Another stack, beside the session's."""
+    with a_stack() as stack:
+        yield stack
+
+
+def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(second_stack: Stack) -> None:
+    second_stack.put("before.png", a_small_png(1))
+    before = second_stack.settled("before.jpg")
+
+    assert second_stack.darkroom("down").returncode == 0
+    assert second_stack.darkroom("up", "--detach").returncode == 0
+
+    assert second_stack.settled("before.jpg")["version"] == before["version"]
+    assert "data:image/jpeg;base64," in second_stack.get("/before.jpg").text
+    second_stack.put("after.png", a_small_png(2))
+    assert second_stack.settled("after.jpg")["status"] == "rendered"
+
+
+def test_two_stacks_do_not_disturb_each_other(stack: Stack, second_stack: Stack) -> None:
+    second_stack.put("mine.png", a_small_png(3))
+    second_stack.settled("mine.jpg")
+
+    assert stack.get("/mine.jpg").status == 404
+
+
+@pytest.mark.parametrize("variable", ["DARKROOM_PORT", "DARKROOM_AWS_PORT"])
+def test_a_port_in_use_is_one_sentence_that_names_the_way_out(variable: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ports = {"DARKROOM_PORT": free_port(), "DARKROOM_AWS_PORT": free_port()}
+        ports[variable] = taken.getsockname()[1]
+
+        done = Stack.on(ports).darkroom("up", seconds=60)
+
+    shutil.rmtree(PROJECT / ".darkroom" / str(ports["DARKROOM_AWS_PORT"]), ignore_errors=True)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"darkroom: Port {ports[variable]} is in use; set {variable} to another one,"
+        f" for example {variable}={ports[variable] + 10_000}.\n"
+    )
+
+
+def test_a_second_up_on_the_same_ports_says_what_to_do(stack: Stack) -> None:
+    done = stack.darkroom("up", seconds=60)
+
+    assert done.returncode == 1
+    assert "darkroom down" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_where_no_stack_is_up_status_says_how_to_start_one() -> None:
+    done = Stack.on({"DARKROOM_PORT": free_port(), "DARKROOM_AWS_PORT": free_port()}).darkroom(
+        "status", "--json"
+    )
+
+    assert done.returncode == 1
+    assert "darkroom up" in done.stderr
