@@ -61,6 +61,7 @@ def test_an_upload_carries_what_the_event_says() -> None:
         ),
         (a_notification(bucket="another"), "another bucket"),
         (a_notification(event="ObjectTagging:Put"), "no concern"),
+        (a_notification("holiday/", size_bytes=0), "a folder"),
     ],
 )
 def test_strangers_are_ignored_with_a_reason(body: str, why: str) -> None:

@@ -53,6 +53,8 @@ def _upload(record: Any, bucket: str) -> Upload | str:
         return f"another bucket: {source}"
     if not event.removeprefix("s3:").startswith("ObjectCreated:"):
         return f"an event of no concern: {event}"
+    if key.endswith("/") and not size_bytes:
+        return "a folder, as the S3 console makes them"
     return Upload(
         bucket=source,
         key=key,
