@@ -18,6 +18,7 @@ from darkroom.model import (
     State,
     Upload,
 )
+from tests.cloudformation import PROJECT
 
 UPLOADS = "uploads"
 
@@ -110,3 +111,10 @@ def a_notification(key: str = "image.png", **changes: Any) -> str:
         },
     }
     return json.dumps({"Records": [record]})
+
+
+def an_event(name: str) -> dict[str, Any]:
+    """One of the raw events in events/."""
+    event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
+    assert isinstance(event, dict)
+    return event

@@ -9,29 +9,20 @@ from rich.console import Console
 from darkroom.model import State
 from tools.drop import Outcome, drop, keys_for, report
 from tools.samples import draw
-from tools.stack import Fault, Site, use_local
-from tools.up import detach
+from tools.stack import Fault, Site, Status
+from tools.up import borrowed
 
 
 def demo(site: Site, console: Console) -> None:
     """Uses the stack that is up, else one of its own that it stops again. Raises Fault with what is wrong."""
-    borrowed = site.supervisor.holder() is not None
-    if not borrowed and detach(site, console):
-        raise Fault("The stack did not come up.")
-    try:
-        use_local(site)
-        faults = _tour(site, console)
-    finally:
-        if not borrowed:
-            site.supervisor.stop_holder(60)
-            console.print("The stack is stopped.")
+    with borrowed(site, console) as status:
+        faults = _tour(status, console)
     if faults:
         raise Fault("The demo failed:\n  " + "\n  ".join(faults))
     console.print("The demo passed.", style="bold green")
 
 
-def _tour(site: Site, console: Console) -> list[str]:
-    status = site.status()
+def _tour(status: Status, console: Console) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         good, corrupt = draw(Path(scratch))
         files = keys_for(Path(scratch) / name for name in (*good, *corrupt))

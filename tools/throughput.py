@@ -18,8 +18,8 @@ from rich.console import Console
 from darkroom.model import State
 from tools.drop import drop
 from tools.samples import photograph
-from tools.stack import PROJECT, Fault, Site, use_local
-from tools.up import detach
+from tools.stack import PROJECT, Fault, Site, Status
+from tools.up import borrowed
 
 REPORT = PROJECT / "docs" / "throughput.md"
 SEED = 20260102
@@ -30,23 +30,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, default=200)
     chosen = parser.parse_args()
-    site, console = Site.of(os.environ), Console()
-    borrowed = site.supervisor.holder() is not None
-    if not borrowed and detach(site, console):
-        raise Fault("The stack did not come up.")
-    try:
-        use_local(site)
-        line = measure(site, chosen.pictures, console)
-    finally:
-        if not borrowed:
-            site.supervisor.stop_holder(60)
-    REPORT.write_text(line)
-    console.print(line, highlight=False, markup=False)
+    console = Console()
+    with borrowed(Site.of(os.environ), console) as status:
+        report = measure(status, chosen.pictures, console)
+    REPORT.write_text(report)
+    console.print(report, highlight=False, markup=False)
 
 
-def measure(site: Site, pictures: int, console: Console) -> str:
+def measure(status: Status, pictures: int, console: Console) -> str:
     """Drops that many pictures and reports. Raises Fault unless each was rendered and none was given up."""
-    status = site.status()
     with tempfile.TemporaryDirectory() as folder:
         stamp = f"throughput-{time.time_ns()}"
         files = {}

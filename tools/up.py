@@ -124,6 +124,21 @@ def detach(site: Site, console: Console) -> int:
     return 0
 
 
+@contextmanager
+def borrowed(site: Site, console: Console) -> Iterator[Status]:
+    """The stack that is up, else one that is stopped again at the end. Raises Fault."""
+    ours = site.supervisor.holder() is None
+    if ours and detach(site, console):
+        raise Fault("The stack did not come up.")
+    try:
+        use_local(site)
+        yield site.status()
+    finally:
+        if ours:
+            site.supervisor.stop_holder(60)
+            console.print("The stack is stopped.")
+
+
 def _ready(site: Site, process: int) -> bool:
     if site.supervisor.holder() != process:
         return False

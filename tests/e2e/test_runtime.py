@@ -22,6 +22,7 @@ import pytest
 
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.model import NO_VERSION, State, picture_id
+from tests.builders import an_event
 from tests.cloudformation import PROJECT
 from tests.e2e.conftest import Stack, fetch, free_port, wait_for
 from tests.pictures import a_photograph
@@ -125,12 +126,6 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
 def answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def an_event(name: str) -> dict[str, Any]:
-    event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
-    assert isinstance(event, dict)
-    return event
 
 
 def test_web_answers_with_a_page(start: Start) -> None:

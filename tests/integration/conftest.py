@@ -1,7 +1,6 @@
 """The three functions as Lambda would load them, on an in-process account."""
 
 import importlib.util
-import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -27,12 +26,6 @@ ENVIRONMENT = {
 }
 
 type Invoke = Callable[[str, dict[str, Any]], Any]
-
-
-def an_event(name: str) -> dict[str, Any]:
-    event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
-    assert isinstance(event, dict)
-    return event
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from types_boto3_s3 import S3Client
 
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.model import NO_VERSION, State, picture_id
-from tests.builders import an_entry
+from tests.builders import an_entry, an_event
 from tests.cloudformation import PROJECT
-from tests.integration.conftest import UPLOADS, Invoke, an_event
+from tests.integration.conftest import UPLOADS, Invoke
 
 
 def a_picture() -> bytes:
