@@ -6,8 +6,10 @@ SHELL := /bin/bash
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 
 RUN := $(UV) run --no-sync
+# SAM builds layers with the first python3.13 on PATH that has pip; its own environment has one.
+SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test up down demo throughput deploy
+.PHONY: help setup lock check test up down demo throughput build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -29,7 +31,7 @@ check: setup ## Lint, types, walls, templates, and the build for both processors
 	$(RUN) lint-imports --no-logo
 	@for layer in darkroom imaging; do $(EXPORT) $$layer | diff - layers/$$layer/requirements.txt \
 		|| { echo "layers/$$layer/requirements.txt is not what uv.lock says: run make lock"; exit 1; }; done
-	.tools/sam/bin/sam validate --lint
+	$(SAM) validate --lint
 	$(RUN) cfn-lint template.yaml
 	$(RUN) pytest -q tests/build
 
@@ -48,9 +50,12 @@ demo: setup ## Drop sample pictures and show what becomes of them
 throughput: setup ## Measure pictures per second on the local stack, into docs/throughput.md
 	@$(RUN) python -m tools.throughput
 
+build: setup ## Build for AWS, into .aws-sam/
+	$(SAM) build
+
 deploy: setup ## Deploy to AWS; asks what it needs the first time
-	.tools/sam/bin/sam build
-	.tools/sam/bin/sam deploy $(GUIDED)
+	$(SAM) build
+	$(SAM) deploy $(GUIDED)
 
 # Until a guided deployment has written a region under [default], the next one asks.
 GUIDED = $(shell awk '/^\[/ { ours = /\[default/ } ours && /^region/ { found = 1 } END { if (!found) print "--guided" }' samconfig.toml)

@@ -21,6 +21,8 @@ from darkroom.adapters.clients import dynamodb_client, s3_client
 from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.adapters.s3 import S3Originals
 from darkroom.model import Entry, Format, Receipt, State, picture_id
+from darkroom.pages import filesize
+from tools.logs import printable
 from tools.stack import Fault, Site, Status, outputs_of, status_from, use_local
 
 _AT_ONCE = 8  # the clients keep ten connections
@@ -45,13 +47,15 @@ class Outcome:
             return self.fault
         if self.entry.rejection:
             return f"rejected ({self.entry.rejection.reason}): {self.entry.rejection.sentence}"
-        return "failed: its retries ran out." if self.entry.state is State.FAILED else ""
+        return "" if self.entry.state is State.RENDERED else self.entry.state.value
 
 
 def drop_pictures(
     site: Site, paths: list[Path], stack: str | None, region: str | None, timeout_seconds: float
 ) -> bool:
     """`darkroom drop`; whether every picture came out. Raises Fault."""
+    if region and not stack:
+        raise Fault("--region names where a stack in the cloud is; name the stack too, by --stack.", 2)
     files = keys_for(paths)
     if not files:
         raise Fault("No pictures were found there.", 2)
@@ -190,23 +194,23 @@ def report(outcomes: list[Outcome], console: Console) -> bool:
     console.print(table)
     if not addresses_fit:  # an address that is broken over lines can't be clicked
         for outcome in outcomes:
-            console.print(Text(f"{_printable(outcome.name)}  {outcome.page}"), soft_wrap=True)
+            console.print(Text(f"{printable(outcome.name)}  {outcome.page}"), soft_wrap=True)
         console.print()
     troubles = [outcome for outcome in outcomes if outcome.trouble]
     for outcome in troubles:
-        console.print(Text(f"{_printable(outcome.name)}: {outcome.trouble}", style="red"), soft_wrap=True)
+        console.print(Text(f"{printable(outcome.name)}: {outcome.trouble}", style="red"), soft_wrap=True)
     return not troubles
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
-    name, receipt = _printable(outcome.name), outcome.entry.receipt if outcome.entry else None
+    name, receipt = printable(outcome.name), outcome.entry.receipt if outcome.entry else None
     if receipt is None or receipt.original is None:
         state = outcome.entry.state.value if outcome.entry else "-"
         return (name, state, "", "", "", "", outcome.page)
     original = receipt.original
     return (
         name,
-        f"{original.format} {original.width}x{original.height} {size(original.size_bytes)}",
+        f"{original.format} {original.width}x{original.height} {filesize(original.size_bytes)}",
         *(_at_full_width(receipt, kind) for kind in (Format.JPEG, Format.WEBP, Format.AVIF)),
         f"{receipt.saved_percent:.1f} %",
         outcome.page,
@@ -215,22 +219,4 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 def _at_full_width(receipt: Receipt, kind: Format) -> str:
     renditions = receipt.of_format(kind)
-    return size(renditions[-1].size_bytes) if renditions else "-"
-
-
-def size(size_bytes: int) -> str:
-    """A number of bytes as people read it, in decimal units.
-
-    >>> size(1_250_000)
-    '1.2 MB'
-    """
-    if size_bytes < 1000:
-        return f"{size_bytes} B"
-    if size_bytes < 1_000_000:
-        return f"{size_bytes / 1000:.1f} kB"
-    return f"{size_bytes / 1_000_000:.1f} MB"
-
-
-def _printable(name: str) -> str:
-    """A name that can't steer a terminal."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in name)
+    return filesize(renditions[-1].size_bytes) if renditions else "-"

@@ -81,12 +81,17 @@ def _message(entry: Mapping[str, Any]) -> str:
     head = entry.get("message", "")
     shown = {key: value for key, value in entry.items() if key not in _LEFT_OUT and value is not None}
     rest = [f"{key}={_plain(value)}" for key, value in shown.items()]
-    trace = str(entry.get("exception") or "").strip()
-    return " ".join([_plain(head), *rest]).strip() + "".join(f"\n    {line}" for line in trace.splitlines())
+    trace = str(entry.get("exception") or "").strip().splitlines()
+    return "\n    ".join([" ".join([_plain(head), *rest]).strip(), *map(printable, trace)])
 
 
 def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def printable(text: str) -> str:
+    """A text that can't steer a terminal."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 class Follower:

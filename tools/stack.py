@@ -50,10 +50,14 @@ class Site:
     @classmethod
     def of(cls, environment: Mapping[str, str], project: Path = PROJECT) -> "Site":
         """The site that the environment names. Raises Fault."""
+        web_port = _port(environment, "DARKROOM_PORT", 8000)
+        aws_port = _port(environment, "DARKROOM_AWS_PORT", 4566)
+        if web_port == aws_port:
+            raise Fault(f"DARKROOM_PORT and DARKROOM_AWS_PORT are both {web_port}; give one another port.")
         return cls(
             project.absolute(),
-            _port(environment, "DARKROOM_PORT", 8000),
-            _port(environment, "DARKROOM_AWS_PORT", 4566),
+            web_port,
+            aws_port,
             environment.get("DARKROOM_AWS_LIMITS") == "1",
         )
 

@@ -76,4 +76,7 @@ Written by `make throughput` (tools/throughput.py); seed {SEED}.
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Fault as fault:
+        raise SystemExit(f"darkroom: {fault}") from None

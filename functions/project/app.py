@@ -20,7 +20,7 @@ processor = LoudBatch(EventType.DynamoDBStreams, logger, metrics)
 
 def project(record: DynamoDBRecord) -> None:
     image = record.dynamodb and record.dynamodb.new_image
-    if image:  # a removed entry has none, and its view expires by itself
+    if image:  # an entry that has expired has none; its view expires by itself
         entry = entry_of(image)
         applied = views.apply(entry)
         metrics.add_metric("Projected", MetricUnit.Count, int(applied))

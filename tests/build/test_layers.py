@@ -1,5 +1,6 @@
 """`sam build` for both architectures: what the layers hold is what the processor can run."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -21,7 +22,9 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "--cached", "--cache-dir", str(PROJECT / ".aws-sam" / f"cache-{request.param}"),
         "--parameter-overrides", f"Architecture={request.param}",
     ]  # fmt: skip
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    # SAM builds with the first python3.13 on PATH that has pip: its own.
+    environment = os.environ | {"PATH": f"{SAM.parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return request.param, folder
 

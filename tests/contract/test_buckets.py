@@ -54,6 +54,13 @@ class TestOriginals:
         with pytest.raises(UploadGone):
             originals.read(an_upload("other.png", version))
 
+    def test_a_form_names_its_key_and_type_and_where_to_send_it(self, originals: Originals) -> None:
+        form = originals.post_form("id/ü +%.png", "image/png", 10, 300)
+
+        assert form.url.startswith("https://")
+        assert form.fields["key"] == "id/ü +%.png"
+        assert form.fields["Content-Type"] == "image/png"
+
 
 @BOTH
 class TestRenditions:
@@ -61,6 +68,9 @@ class TestRenditions:
         renditions.store("p/640.jpg", b"bytes", "image/jpeg")
 
         assert renditions.read("p/640.jpg") == b"bytes"
+
+    def test_an_address_names_its_key(self, renditions: Renditions) -> None:
+        assert "/p/640.jpg?" in renditions.url("p/640.jpg", 60)
 
     def test_a_rendition_never_changes(self, renditions: Renditions) -> None:
         renditions.store("p/640.jpg", b"bytes", "image/jpeg")
@@ -82,10 +92,11 @@ def test_renditions_are_kept_for_ever_by_who_fetches_them() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_presigned_address_is_regional_virtual_hosted_and_sigv4() -> None:
-    address = urlsplit(S3Renditions("renditions", s3_client("eu-central-1")).url("p/640.jpg", 60))
+@pytest.mark.parametrize("region", ["eu-central-1", "us-east-1"])
+def test_a_presigned_address_is_regional_virtual_hosted_and_sigv4(region: str) -> None:
+    address = urlsplit(S3Renditions("renditions", s3_client(region)).url("p/640.jpg", 60))
 
-    assert address.netloc == "renditions.s3.eu-central-1.amazonaws.com"
+    assert address.netloc == f"renditions.s3.{region}.amazonaws.com"
     assert address.path == "/p/640.jpg"
     assert parse_qs(address.query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
     assert parse_qs(address.query)["X-Amz-Expires"] == ["60"]

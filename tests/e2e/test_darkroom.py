@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from boto3.s3.transfer import TransferConfig
 from PIL import Image
 
 from tests.cloudformation import PROJECT
@@ -136,6 +137,7 @@ def test_a_key_that_spells_a_route_or_a_path_is_a_picture_like_any_other(stack: 
 
     assert receipt["key"] == key
     assert stack.get(f"/pictures/{receipt['id']}").status == 200
+    assert stack.get("/" + key.lstrip("/").removesuffix(".png") + ".jpg").status == 200
 
 
 def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(stack: Stack) -> None:
@@ -236,6 +238,30 @@ def test_over_four_megabytes_the_post_names_a_form_that_works(stack: Stack) -> N
     sent = fetch(presigned["url"], method="POST", body=body, Content_Type="multipart/form-data; boundary=X")
     assert sent.status in (200, 201, 204), sent.text
     assert stack.settled("large.jpg")["status"] == "rendered"
+
+
+def test_the_command_that_the_413_page_shows_can_be_pasted_into_a_shell(stack: Stack, tmp_path: Path) -> None:
+    name = 'it\'s a;b, "c" & $HOME.bmp'
+    large = a_photograph(1300, 1050, "BMP")
+    (tmp_path / name).write_bytes(large)
+    assert 4_000_000 < len(large) < 4_500_000
+
+    page = unescape(stack.post(large, name).text)
+    [command] = re.findall(r"curl --form-string .*", page)
+    subprocess.run(["bash", "-c", command.split("</")[0]], cwd=tmp_path, timeout=60, check=True)
+
+    assert stack.settled(name.removesuffix(".bmp") + ".jpg")["status"] == "rendered"
+
+
+def test_a_picture_that_comes_in_parts_is_a_picture_like_any_other(stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "parts.bmp").write_bytes(a_photograph(1800, 1200, "BMP"))
+    in_parts = TransferConfig(multipart_threshold=5_242_880, multipart_chunksize=5_242_880)
+
+    stack.client("s3").upload_file(
+        str(tmp_path / "parts.bmp"), stack.status["uploads_bucket"], "parts.bmp", Config=in_parts
+    )
+
+    assert stack.settled("parts.jpg")["original"]["format"] == "bmp"
 
 
 def test_what_the_gateway_would_not_carry_it_does_not_carry_here(stack: Stack) -> None:

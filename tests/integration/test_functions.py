@@ -56,6 +56,23 @@ def test_an_upload_is_rendered_into_the_other_bucket(
     assert not [each for each in stored if "image" in each or "odd" in each]
 
 
+def test_an_upload_is_read_at_the_version_that_the_event_names(
+    invoke: Invoke, s3: S3Client, ledger: DynamoLedger
+) -> None:
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())["VersionId"]
+    s3.put_object(Bucket=UPLOADS, Key="image.png", Body=b"newer, and no picture")
+    event = an_event("render-s3-put")
+    body = json.loads(event["Records"][0]["body"])
+    body["Records"][0]["s3"]["object"]["versionId"] = version
+    event["Records"][0]["body"] = json.dumps(body)
+
+    assert invoke("render", event) == {"batchItemFailures": []}
+
+    entry = ledger.find(picture_id(UPLOADS, "image.png"), version)
+    assert entry
+    assert entry.state is State.RENDERED
+
+
 def test_a_corrupt_upload_is_rejected_and_acknowledged(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger
 ) -> None:

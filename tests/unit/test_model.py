@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from darkroom.documents import receipt_document, receipt_from
 from darkroom.model import Format, State, alias_of, picture_id, rendition_prefix, shown
@@ -11,6 +13,9 @@ from tests.builders import a_receipt, a_rejected_receipt, a_rendition, an_entry,
         ("image.png", "image.jpg"),
         ("holiday/Beach 1.PNG", "Beach 1.jpg"),
         ("docs", "docs.jpg"),
+        ("odd.png/", "odd.jpg"),
+        ("//", "_.jpg"),
+        (".jpg", ".jpg.jpg"),
         ("jobs/x.png", "x.jpg"),
         (".hidden", ".hidden.jpg"),
         ("archive.tar.gz", "archive.tar.jpg"),
@@ -28,6 +33,11 @@ def test_the_alias_is_the_last_segments_stem_with_jpg(key: str, alias: str) -> N
 
 def test_a_requested_alias_finds_the_names_alias_though_the_gateway_keeps_or_decodes_its_percent() -> None:
     assert alias_of("100%.jpg".replace("%25", "%")) == alias_of("100%.png")
+
+
+@given(st.text(min_size=1))
+def test_an_alias_is_its_own_alias(key: str) -> None:
+    assert alias_of(alias_of(key)) == alias_of(key)
 
 
 def test_a_picture_is_named_by_bucket_and_key_and_no_two_meet() -> None:

@@ -1,6 +1,9 @@
 import json
+import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from html import unescape
 from typing import Any
 
 import pytest
@@ -122,12 +125,19 @@ def test_a_longer_path_names_the_key_that_ends_in_it(house: House) -> None:
     assert house.site.alias(get("/ne/image.jpg")).status == 404
 
 
-@pytest.mark.parametrize("key", ["docs", "jobs/x.png", "pictures/y.png"])
+@pytest.mark.parametrize("key", ["docs", "jobs/x.png", "pictures/y.png", "odd//", "a/b.png/"])
 def test_a_key_that_spells_a_route_has_its_alias_too(house: House, key: str) -> None:
     house.holds(an_entry(key))
     name = an_entry(key).alias
 
     assert house.site.alias(get(f"/{name}")).status == 200
+
+
+def test_a_picture_in_a_folder_named_pictures_is_found_by_its_path(house: House) -> None:
+    house.holds(an_entry("pictures/y.png"))
+
+    assert house.site.picture(get("/pictures/y.jpg"), "y.jpg").status == 200
+    assert house.site.picture(get("/pictures/z.jpg"), "z.jpg").status == 404
 
 
 @pytest.mark.parametrize(
@@ -215,7 +225,7 @@ def test_a_redirect_is_remembered_for_less_long_than_its_address_lives(house: Ho
     assert house.site.alias(get("/image.jpg", IMG)).headers["Cache-Control"] == "private, max-age=1800"
 
 
-@pytest.mark.parametrize("width", ["0", "-1", "wide", "1e3", "²", "9" * 30])
+@pytest.mark.parametrize("width", ["0", "-1", "wide", "1e3", "²", "9" * 30, "9" * 5000])
 def test_a_width_that_is_none_is_refused(house: House, width: str) -> None:
     house.holds(an_entry("image.png"))
 
@@ -299,11 +309,16 @@ def test_over_four_megabytes_the_answer_names_the_way_straight_to_the_bucket(hou
     assert not house.originals.objects
 
 
-def test_over_four_megabytes_curl_gets_a_command_to_paste(house: House) -> None:
-    answer = house.post("it's.png", b"x" * 4_000_001)
+@pytest.mark.parametrize("name", ["it's.png", "a;type=b,c.png", "<b> & $HOME `id`.png", "${filename}.png"])
+def test_over_four_megabytes_curl_gets_a_command_to_paste(house: House, name: str) -> None:
+    answer = house.post(name, b"x" * 4_000_001)
 
+    [command] = re.findall(r"curl .*uploads\.test/", unescape(answer.text))
+    arguments = shlex.split(command)
     assert answer.status == 413
-    assert "curl" in answer.text
+    assert f'file=@"{name}"' in arguments
+    [key] = [argument for argument in arguments if argument.startswith("key=")]
+    assert key.endswith("/" + name.replace("${", "$_{"))
 
 
 def test_a_post_without_a_file_is_400(house: House) -> None:

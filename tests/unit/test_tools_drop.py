@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.model import Entry, Receipt, Rejection, State, Upload
-from tools.drop import Outcome, keys_for, size
+from tools.drop import Outcome, keys_for
 from tools.stack import Fault
 
 
@@ -76,7 +76,3 @@ def test_failed_and_missing_pictures_are_trouble_and_rendered_ones_are_not() -> 
     assert Outcome("a.jpg", "", an_entry(State.FAILED)).trouble
     assert Outcome("a.jpg", "", fault="not ready after 5 s").trouble == "not ready after 5 s"
     assert not Outcome("a.jpg", "", an_entry(State.RENDERED)).trouble
-
-
-def test_sizes_read_in_decimal_units() -> None:
-    assert [size(999), size(1000), size(2_345_678)] == ["999 B", "1.0 kB", "2.3 MB"]

@@ -35,13 +35,23 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
+def split_key(key: str) -> tuple[str, str]:
+    """A key's folders, with the slash, and its name, which is never empty.
+
+    >>> split_key("holiday/beach.png"), split_key("odd//")
+    (('holiday/', 'beach.png'), ('', 'odd'))
+    """
+    folders, slash, name = key.rstrip("/").rpartition("/")
+    return folders + slash, name or "_"
+
+
 def alias_of(path: str) -> str:
     """The `.jpg` name that stands for a key, or for a requested path: its last segment's stem plus `.jpg`.
 
     >>> alias_of("holiday/Beach 1.PNG")
     'Beach 1.jpg'
     """
-    name = path.rsplit("/", 1)[-1]
+    _, name = split_key(path)
     stem, dot, _ = name.rpartition(".")
     return _NOT_IN_ALIASES.sub("_", stem if dot and stem else name) + ".jpg"
 
@@ -107,7 +117,7 @@ class Upload:
 
     @property
     def name(self) -> str:
-        return self.key.rsplit("/", 1)[-1] or self.key
+        return split_key(self.key)[1]
 
 
 @dataclass(frozen=True, slots=True)

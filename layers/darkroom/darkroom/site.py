@@ -4,11 +4,14 @@ Reads views alone; writes only what a POST stores. Names, keys and paths are hos
 """
 
 import json
+import re
 import secrets
+import shlex
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from urllib.parse import urlsplit
 
 from darkroom import pages
@@ -25,18 +28,26 @@ from darkroom.model import (
     alias_of,
     picture_id,
     shown,
+    split_key,
 )
 from darkroom.negotiation import Wanted, best_rendition, wanted
 from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
 from darkroom.settings import WebSettings
 
+_PICTURE = re.compile(r"[0-9a-f]{32}")
+_WIDTH = re.compile(r"[1-9][0-9]{0,5}")
 _POLL_SECONDS = 0.15
 _RECENT = 24
+_NAMESAKES = 500  # a path that agrees with none of so many is not looked for further
 _THUMBNAIL_WIDTH = 320
 _FORM_SECONDS = 300
 _FORM_LIMIT_BYTES = 100_000_000
 # A redirect is remembered for less long than the presigned address that it leads to lives.
 _REDIRECT_SHARE = 0.5
+_NO_IMAGE = {
+    False: "It is not rendered yet; ask again shortly.",
+    True: "It has no rendition that this client can show.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +108,13 @@ class Site:
 
     def post(self, request: Request) -> Answer:
         """`POST /`: stores one picture, and waits a while for what becomes of it."""
+        until = self.clock() + self.settings.post_wait_seconds
         try:
             posted = posted_file(request.content_type, request.body)
             key = f"{secrets.token_hex(16)}/{posted.name}"
             if len(posted.content) > self.settings.post_limit_bytes:
                 return self._too_large(request, posted, key)
-            entry = self._store(posted, key)
+            entry = self._store(posted, key, until)
         except BadRequest as fault:
             return self._problem(request, 400, "That was no picture", str(fault))
         status = 422 if entry.rejection else 201 if entry.state.terminal else 202
@@ -115,10 +127,10 @@ class Site:
 
     def picture(self, request: Request, picture: str) -> Answer:
         """`GET /pictures/{id}`: one picture's own page, receipt or image."""
+        if not _PICTURE.fullmatch(picture):  # a key in a folder of that name
+            return self.alias(request)
         entry = shown(self.views.of_picture(picture))
-        if entry is None:
-            return self._unknown(request)
-        return self._shown(request, entry)
+        return self._shown(request, entry) if entry else self._unknown(request)
 
     def alias(self, request: Request) -> Answer:
         """`GET /{anything}.jpg`: the newest picture whose name gives that name; waits for one on its way."""
@@ -126,7 +138,7 @@ class Site:
             picture = self._named(request.path)
         except NotKnown:
             return self._unknown(request)
-        entry = self._await(picture, self.settings.alias_wait_seconds)
+        entry = self._await(picture, self.clock() + self.settings.alias_wait_seconds)
         return self._shown(request, entry) if entry else self._unknown(request)
 
     # ------------------------------------------------------------------ finding and storing
@@ -137,26 +149,25 @@ class Site:
         wanted_path = path.lstrip("/").replace("%25", "%")
         if not wanted_path.lower().endswith(".jpg"):
             raise NotKnown(path)
-        folders = wanted_path.rsplit("/", 1)[0] + "/" if "/" in wanted_path else ""
-        for named in self.views.named(alias_of(wanted_path)):
-            key_folders = named.key[: named.key.rfind("/") + 1]
-            if ("/" + key_folders).endswith("/" + folders):
+        folders, _ = split_key(wanted_path)
+        for named in islice(self.views.named(alias_of(wanted_path)), _NAMESAKES):
+            if ("/" + split_key(named.key)[0]).endswith("/" + folders):
                 return named.picture
         raise NotKnown(path)
 
     def _recent(self) -> list[Entry]:
         """The newest uploads, each picture once: as it stands now, not also as it was expected."""
-        newest: dict[str, Entry] = {}
+        pictures: dict[str, list[Entry]] = {}
         for entry in self.views.recent(2 * _RECENT):  # what a POST expected and what then came are two
-            newest.setdefault(entry.picture, entry)
-        return list(newest.values())[:_RECENT]
+            pictures.setdefault(entry.picture, []).append(entry)
+        return [now for entries in pictures.values() if (now := shown(entries))][:_RECENT]
 
     def _alias_is(self, entry: Entry) -> bool:
         """Whether the alias shows this picture, not a newer one whose name meets it."""
         newest = next(self.views.named(entry.alias), None)
         return newest is not None and newest.picture == entry.picture
 
-    def _store(self, posted: PostedFile, key: str) -> Entry:
+    def _store(self, posted: PostedFile, key: str, until: float) -> Entry:
         """Notes the upload as expected, stores it, and waits for its outcome."""
         expected = Entry(
             Upload(self.originals.bucket, key, EXPECTED_VERSION, size_bytes=len(posted.content)),
@@ -165,11 +176,10 @@ class Site:
         )
         self.ledger.advance(expected)
         self.originals.store(key, posted.content, posted.media_type)
-        return self._await(expected.picture, self.settings.post_wait_seconds) or expected
+        return self._await(expected.picture, until) or expected
 
-    def _await(self, picture: str, seconds: float) -> Entry | None:
-        """What is shown of a picture once that is final, or when the time is up."""
-        until = self.clock() + seconds
+    def _await(self, picture: str, until: float) -> Entry | None:
+        """What is shown of a picture once that is final, or when the clock is at `until`."""
         while True:
             entry = shown(self.views.of_picture(picture))
             if (entry and entry.state.terminal) or self.clock() >= until:
@@ -197,15 +207,13 @@ class Site:
     def _image(self, request: Request, entry: Entry) -> Answer:
         """A redirect to the best rendition for this client."""
         width = request.query.get("w", "")
-        if width and not (width.isascii() and width.isdigit() and 0 < int(width) <= 100_000):
+        if width and not _WIDTH.fullmatch(width):
             return self._problem(
                 request, 400, "No such width", "w must be a whole number of pixels, as in ?w=640"
             )
         best = entry.receipt and best_rendition(entry.receipt, request.accept, int(width) if width else None)
         if not best:
-            sentence = (
-                entry.rejection.sentence if entry.rejection else "It is not rendered yet; ask again shortly."
-            )
+            sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.state.terminal]
             return self._problem(request, 404, "No picture to show", sentence)
         return Answer(
             302,
@@ -223,6 +231,7 @@ class Site:
     def _too_large(self, request: Request, posted: PostedFile, key: str) -> Answer:
         """The way past the gateway's limit: a presigned form, straight to the bucket."""
         actual, limit = len(posted.content), self.settings.post_limit_bytes
+        key = key.replace("${", "$_{")  # S3 would put the sent file's name for ${filename}
         form = self.originals.post_form(key, posted.media_type, _FORM_LIMIT_BYTES, _FORM_SECONDS)
         page = f"{request.root}pictures/{picture_id(self.originals.bucket, key)}"
         return self._problem(
@@ -335,10 +344,7 @@ class Site:
 
 
 def _curl(form: PostForm, name: str) -> str:
-    """The form as a command to paste into a shell, quoted for it."""
-
-    def quoted(text: str) -> str:
-        return "'" + text.replace("'", "'\\''") + "'"
-
-    fields = [f"-F {quoted(f'{key}={value}')}" for key, value in form.fields.items()]
-    return " ".join(["curl", *fields, f"-F {quoted(f'file=@{name}')}", quoted(form.url)])
+    """The form as a command to paste into a shell, quoted for it and for curl."""
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    fields = [argument for each in form.fields.items() for argument in ("--form-string", "=".join(each))]
+    return shlex.join(["curl", *fields, "-F", f'file=@"{quoted}"', form.url])

@@ -19,7 +19,12 @@ _CALLS = Config(
 )
 # SigV4 and the bucket's own regional host: the global one redirects, and a browser's preflight fails there.
 # botocore itself falls back to path style where the endpoint is an IP address, as on the local stack.
-_S3_CALLS = _CALLS.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+_S3_CALLS = _CALLS.merge(
+    Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
+)
 
 
 def s3_client(region: str | None = None, endpoint: str | None = None) -> "S3Client":

@@ -2,18 +2,24 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from darkroom.documents import receipt_document, receipt_from
 from darkroom.model import Entry, State, Upload
 
 _SHELVES = 4
+# How long what was announced and never came is kept; the tables drop it by themselves.
+_EXPECTED_SECONDS = 24 * 3600
 
 
 def item_of(entry: Entry) -> dict[str, str | int]:
     """One entry as plain attributes. The receipt is JSON text: DynamoDB has no floats."""
     upload = entry.upload
-    return {
+    expires = (
+        {"expires": _seconds(upload.arrived) + _EXPECTED_SECONDS} if entry.state is State.EXPECTED else {}
+    )
+    return expires | {
         "picture": upload.picture,
         "version": upload.version,
         "state": entry.state.value,
@@ -27,6 +33,10 @@ def item_of(entry: Entry) -> dict[str, str | int]:
         "arrived": upload.arrived,
         "receipt": json.dumps(receipt_document(entry.receipt)) if entry.receipt else "",
     }
+
+
+def _seconds(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp())
 
 
 def entry_of(item: Mapping[str, Any]) -> Entry:
