@@ -97,6 +97,7 @@ def _environment(site: Site, scratch: Path) -> dict[str, str]:
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
         # At its start MiniStack removes containers that it takes for its own: it shall find no Docker.
+        "AUTH": "true" if site.aws_auth else "false",
         "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -46,6 +46,7 @@ class Site:
     web_port: int
     aws_port: int
     aws_limits: bool = False
+    aws_auth: bool = False
 
     @classmethod
     def of(cls, environment: Mapping[str, str], project: Path = PROJECT) -> "Site":
@@ -59,6 +60,7 @@ class Site:
             web_port,
             aws_port,
             environment.get("DARKROOM_AWS_LIMITS") == "1",
+            environment.get("DARKROOM_AWS_AUTH") == "1",
         )
 
     @property

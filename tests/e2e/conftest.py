@@ -91,7 +91,7 @@ class Stack:
     @classmethod
     def on(cls, ports: Mapping[str, int]) -> "Stack":
         named = {name: str(port) for name, port in ports.items()}
-        return cls(os.environ | named | {"DARKROOM_AWS_LIMITS": "1"})
+        return cls(os.environ | named | {"DARKROOM_AWS_LIMITS": "1", "DARKROOM_AWS_AUTH": "1"})
 
     def darkroom(self, *arguments: str | Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Runs the command line to its end, whatever its exit code."""
@@ -146,7 +146,7 @@ class Stack:
 
 @contextmanager
 def a_stack() -> Iterator[Stack]:
-    """`darkroom up`, on ports and in a folder of its own, with AWS's payload limits kept."""
+    """`darkroom up`, on ports and in a folder of its own, with AWS's limits and permissions enforced."""
     aws_port = free_port()
     stack = Stack.on({"DARKROOM_PORT": free_port(), "DARKROOM_AWS_PORT": aws_port})
     started = stack.darkroom("up", "--detach")

@@ -222,6 +222,16 @@ def test_markup_in_a_name_changes_nothing(stack: Stack) -> None:
 # Limits
 
 
+def test_an_address_whose_signature_was_changed_shows_nothing(stack: Stack) -> None:
+    stack.put("signed.png", a_small_png())
+    [rendition] = [each for each in stack.settled("signed.jpg")["renditions"] if each["format"] == "jpeg"]
+    other = re.sub("X-Amz-Signature=.", "X-Amz-Signature=z", rendition["url"])
+
+    assert fetch(rendition["url"]).status == 200
+    assert fetch(other).status == 403
+    assert fetch(rendition["url"].split("?")[0]).status == 403
+
+
 def test_over_four_megabytes_the_post_names_a_form_that_works(stack: Stack) -> None:
     photograph = a_photograph(2000, 1500, "BMP")[:4_200_000]
 
