@@ -1,6 +1,5 @@
 """S3 notifications, through the render queue -> renditions and a receipt."""
 
-from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -12,8 +11,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom import bootstrap
 from darkroom.adapters.batches import LoudBatch
 from darkroom.imaging import ENGINE, render_isolated
-from darkroom.model import Entry
+from darkroom.model import Entry, Rendered
 from darkroom.notifications import read_mail
+from darkroom.profile import Profile
 from darkroom.rendering import budget
 
 logger = Logger()
@@ -27,10 +27,14 @@ def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
     for why in mail.ignored:
         logger.info("ignored", extra={"why": why, "message_id": record.message_id})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
-    for upload in mail.uploads:
+
+    def engine(content: bytes, profile: Profile) -> Rendered:
+        # Asked when the original is read: the time that took is gone.
         limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
-        engine = partial(render_isolated, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
-        report(darkroom.develop(upload, engine))
+        return render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+
+    for entry in darkroom.develop_each(mail.uploads, engine):
+        report(entry)
 
 
 def report(entry: Entry) -> None:

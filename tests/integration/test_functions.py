@@ -169,6 +169,7 @@ class TestWeb:
 
         assert answer["statusCode"] == 200
         assert answer["headers"]["Content-Type"].startswith("text/html")
+        assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
         assert "image.png" in answer["body"]
 
     def test_a_picture_as_a_page(self, invoke: Invoke) -> None:

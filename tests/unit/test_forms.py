@@ -48,6 +48,12 @@ def test_the_name_is_the_files_own_and_never_a_path(sent: str, name: str) -> Non
     assert posted_file(*form((f'name="upload"; filename="{sent}"', b"1"))).name == name
 
 
+def test_a_name_that_comes_encoded_alone_is_decoded() -> None:
+    posted = posted_file(*form(("name=\"upload\"; filename*=utf-8''%C3%BC%20x.png", b"1")))
+
+    assert posted.name == "ü x.png"
+
+
 @pytest.mark.parametrize(
     ("content_type", "body", "sentence"),
     [

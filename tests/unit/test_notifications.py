@@ -61,6 +61,10 @@ def test_an_upload_carries_what_the_event_says() -> None:
         ),
         (a_notification(bucket="another"), "another bucket"),
         (a_notification(event="ObjectTagging:Put"), "no concern"),
+        ("[" * 100_000, "not JSON"),
+        (a_notification("x").replace('"size": 1000', '"size": Infinity'), "would not write"),
+        (a_notification("x").replace('"key": "x"', '"key": "\\ud800"'), "would not write"),
+        (a_notification(""), "without a key"),
         (a_notification("holiday/", size_bytes=0), "a folder"),
     ],
 )

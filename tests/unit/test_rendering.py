@@ -6,7 +6,7 @@ import pytest
 from darkroom.errors import RejectedPicture
 from darkroom.model import Entry, Rendered, State
 from darkroom.profile import Profile, built_in
-from darkroom.rendering import Contended, Darkroom, budget
+from darkroom.rendering import Contended, Darkroom, OutOfTime, budget
 from tests.builders import a_rendering, an_encoded, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions
 
@@ -23,8 +23,11 @@ class House:
         self.originals.store("image.png", b"pixels", "image/png")
 
     def develop(self, engine: Callable[[bytes, Profile], Rendered], **changes: object) -> Entry:
-        darkroom = Darkroom(self.originals, self.renditions, self.ledger, built_in("default"), "engine 1")
-        return darkroom.develop(an_upload(**changes), engine)  # type: ignore[arg-type]
+        return self.darkroom.develop(an_upload(**changes), engine)  # type: ignore[arg-type]
+
+    @property
+    def darkroom(self) -> Darkroom:
+        return Darkroom(self.originals, self.renditions, self.ledger, built_in("default"), "engine 1")
 
 
 @pytest.fixture
@@ -127,5 +130,29 @@ def test_rendering_again_writes_the_same_keys(house: House) -> None:
 def test_the_childs_limits_stand_below_the_functions_own() -> None:
     limits = budget(memory_mb=1769, remaining_milliseconds=60_000)
 
-    assert limits.memory_bytes < 1769 * 1024 * 1024
-    assert limits.seconds < 60
+    assert limits.memory_bytes == 1769 * 1024 * 1024 - 300_000_000
+    assert limits.seconds == 56
+
+
+def test_a_picture_is_not_blamed_for_the_time_that_others_took() -> None:
+    with pytest.raises(OutOfTime):
+        budget(memory_mb=1769, remaining_milliseconds=7_000)
+
+
+def test_one_upload_that_fails_does_not_starve_its_neighbours(house: House) -> None:
+    house.originals.store("other.png", b"pixels", "image/png")
+    done: list[str] = []
+
+    def engine(content: bytes, profile: Profile) -> Rendered:
+        if not done:
+            done.append("failed")
+            raise OSError("the disk is gone")
+        return working(content, profile)
+
+    uploads = [an_upload("image.png"), an_upload("other.png", "v2")]
+
+    with pytest.raises(ExceptionGroup) as caught:
+        done.extend(entry.upload.key for entry in house.darkroom.develop_each(uploads, engine))
+
+    assert done == ["failed", "other.png"]
+    assert [str(fault) for fault in caught.value.exceptions] == ["the disk is gone"]

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from email.message import Message
 from io import BytesIO
 
 from multipart import MultipartError, MultipartParser, parse_options_header
@@ -32,15 +33,28 @@ def posted_file(content_type: str, body: bytes) -> PostedFile:
     limit = len(body) + 1
     parser = MultipartParser(BytesIO(body), boundary, len(body), spool_limit=limit, memory_limit=limit)
     try:
-        parts = [(part.filename, part.content_type, part.raw) for part in parser if part.filename is not None]
+        parts = [
+            (filename, part.content_type, part.raw)
+            for part in parser
+            if (filename := _filename(part.filename, part.disposition)) is not None
+        ]
     except (MultipartError, UnicodeDecodeError) as fault:
-        raise BadRequest(f"The form can't be read: {fault}. {_HOW}") from fault
+        raise BadRequest(f"The form can't be read. {_HOW}") from fault
     if not parts:
         raise BadRequest(f"There is no file in the form. {_HOW}")
     if len(parts) > 1:
         raise BadRequest(f"There are {len(parts)} files in the form; one goes at a time. {_HOW}")
     filename, media_type, content = parts[0]
     return PostedFile(_name(filename), media_type or "application/octet-stream", content)
+
+
+def _filename(plain: str | None, disposition: str) -> str | None:
+    """A part's file name; some clients send one that is not ASCII as `filename*` alone (RFC 5987)."""
+    if plain is not None or "filename*=" not in disposition:
+        return plain
+    header = Message()
+    header["Content-Disposition"] = disposition
+    return header.get_filename()
 
 
 def _name(filename: str) -> str:

@@ -20,7 +20,7 @@ def read_mail(body: str, bucket: str) -> Mail:
     """The uploads into `bucket` that a message names. Never raises: all else is ignored, with why."""
     try:
         message = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return Mail((), ("not JSON",))
     if not isinstance(message, dict):
         return Mail((), ("not an object",))
@@ -46,13 +46,16 @@ def _upload(record: Any, bucket: str) -> Upload | str:
         source, item = told["bucket"]["name"], told["object"]
         # Decoded once, here: a key that was itself percent-encoded stays as it was put.
         key = unquote_plus(item["key"], errors="strict")
+        key.encode()
         size_bytes = int(item.get("size", 0))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return "a record that S3 would not write"
+    if not key:
+        return "a record without a key"
     if source != bucket:
-        return f"another bucket: {source}"
+        return f"another bucket: {source!a}"
     if not event.removeprefix("s3:").startswith("ObjectCreated:"):
-        return f"an event of no concern: {event}"
+        return f"an event of no concern: {event!a}"
     if key.endswith("/") and not size_bytes:
         return "a folder, as the S3 console makes them"
     return Upload(

@@ -1,6 +1,6 @@
 """Render one upload: read it, make its renditions, write them, and conclude it in the ledger."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -28,6 +28,12 @@ _WRITES_AT_ONCE = 8
 _PARENT_BYTES = 300_000_000
 # Before the function's deadline, what the parent needs to write renditions and the receipt.
 _CONCLUDE_SECONDS = 4.0
+# With less than this for the pixels, a picture would be rejected for what is not its fault.
+_LEAST_SECONDS = 4.0
+
+
+class OutOfTime(TransientError):
+    """Too little of the invocation is left to begin; the next one has more."""
 
 
 class Contended(TransientError):
@@ -43,11 +49,14 @@ class Budget:
 
 
 def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
-    """A child's limits, below those of a function with that memory and that time left: it dies, never we."""
-    return Budget(
-        memory_bytes=memory_mb * 1024 * 1024 - _PARENT_BYTES,
-        seconds=max(1.0, remaining_milliseconds / 1000 - _CONCLUDE_SECONDS),
-    )
+    """A child's limits, below those of a function with that memory and that time left: it dies, never we.
+
+    Raises OutOfTime rather than blame a picture for the time that others took.
+    """
+    seconds = remaining_milliseconds / 1000 - _CONCLUDE_SECONDS
+    if seconds < _LEAST_SECONDS:
+        raise OutOfTime(f"{remaining_milliseconds} ms are too few to begin with")
+    return Budget(memory_mb * 1024 * 1024 - _PARENT_BYTES, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,17 @@ class Darkroom:
     ledger: Ledger
     profile: Profile
     engine_version: str
+
+    def develop_each(self, uploads: Iterable[Upload], engine: Engine) -> Iterator[Entry]:
+        """Renders one upload after the other; what one fails with is raised when all had their turn."""
+        faults = []
+        for upload in uploads:
+            try:
+                yield self.develop(upload, engine)
+            except Exception as fault:  # noqa: BLE001 - none is kept: all are raised together
+                faults.append(fault)
+        if faults:
+            raise ExceptionGroup("not every upload of the message was rendered", faults)
 
     def develop(self, upload: Upload, engine: Engine) -> Entry:
         """Renders the upload unless that is done, and answers with its ledger entry.

@@ -17,6 +17,7 @@ class LoudBatch(BatchProcessor):
         self._metrics = metrics
 
     def failure_handler(self, record: Any, exception: Any) -> Any:
-        self._logger.error("failed", exc_info=exception)
+        name = getattr(record, "message_id", None) or getattr(record, "event_id", None)
+        self._logger.error("failed", exc_info=exception, extra={"record": name})
         self._metrics.add_metric("Faults", MetricUnit.Count, 1)
         return super().failure_handler(record, exception)
