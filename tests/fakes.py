@@ -1,10 +1,10 @@
 """The ports, in memory. Each passes the contract suite that its adapter passes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from darkroom.errors import UploadGone
-from darkroom.model import Entry, Upload
+from darkroom.model import EXPECTED_VERSION, Entry, Latest, Upload
 from darkroom.ports import Named, PostForm
 
 
@@ -18,6 +18,10 @@ class FakeOriginals:
             return self.objects[upload.key, upload.version]
         except KeyError as fault:
             raise UploadGone(upload.key, upload.version) from fault
+
+    def latest(self, key: str) -> Upload | None:
+        version = next((each for name, each in reversed(self.objects) if name == key), None)
+        return Upload(self.bucket, key, version) if version else None
 
     def store(self, key: str, content: bytes, media_type: str) -> str:
         version = f"v{len(self.objects) + 1}"
@@ -38,6 +42,10 @@ class FakeRenditions:
     def read(self, key: str) -> bytes:
         return self.objects[key][0]
 
+    def remove(self, keys: Collection[str]) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+
     def url(self, key: str, seconds: int) -> str:
         return f"https://renditions.test/{key}?seconds={seconds}"
 
@@ -45,16 +53,34 @@ class FakeRenditions:
 @dataclass
 class FakeLedger:
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    latests: dict[str, Latest] = field(default_factory=dict)
 
     def find(self, picture: str, version: str) -> Entry | None:
         return self.entries.get((picture, version))
 
-    def advance(self, entry: Entry) -> bool:
-        key = (entry.picture, entry.upload.version)
-        standing = self.entries[key].revision if key in self.entries else 0
-        if standing != entry.revision - 1:
+    def of_picture(self, picture: str) -> list[Entry]:
+        entries = (entry for entry in self.entries.values() if entry.picture == picture)
+        return [entry for entry in entries if entry.upload.version != EXPECTED_VERSION]
+
+    def latest(self, picture: str) -> Latest | None:
+        return self.latests.get(picture)
+
+    def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
+        if standing and self.latest(standing.picture) != standing:
             return False
-        self.entries[key] = entry
+        for move in moves:
+            before = (
+                self.find(move.picture, move.upload.version)
+                if isinstance(move, Entry)
+                else self.latest(move.picture)
+            )
+            if (before.revision if before else 0) != move.revision - 1:
+                return False
+        for move in moves:
+            if isinstance(move, Entry):
+                self.entries[move.picture, move.upload.version] = move
+            else:
+                self.latests[move.picture] = move
         return True
 
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import bootstrap
 from darkroom.adapters.batches import LoudBatch
-from darkroom.adapters.items import entry_of
+from darkroom.adapters.items import LATEST, entry_of
 
 logger = Logger()
 metrics = Metrics()
@@ -20,7 +20,8 @@ processor = LoudBatch(EventType.DynamoDBStreams, logger, metrics)
 
 def project(record: DynamoDBRecord) -> None:
     image = record.dynamodb and record.dynamodb.new_image
-    if image:  # an entry that has expired has none; its view expires by itself
+    # An entry that has expired has no image; its view expires by itself. What is latest has no view.
+    if image and image["version"] != LATEST:
         entry = entry_of(image)
         applied = views.apply(entry)
         metrics.add_metric("Projected", MetricUnit.Count, int(applied))

@@ -33,7 +33,7 @@ def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
         limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
         return render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
 
-    for entry in darkroom.develop_each(mail.uploads, engine):
+    for entry in darkroom.apply_each(mail.changes, engine):
         report(entry)
 
 

@@ -48,6 +48,16 @@ class TestOriginals:
         assert originals.read(an_upload(key, first)) == b"one"
         assert originals.read(an_upload(key, second)) == b"two"
 
+    def test_the_latest_version_is_told(self, originals: Originals) -> None:
+        originals.store("a +%.png", b"one", "image/png")
+        second = originals.store("a +%.png", b"two", "image/png")
+
+        latest = originals.latest("a +%.png")
+
+        assert latest
+        assert (latest.key, latest.version, latest.sequencer) == ("a +%.png", second, "")
+        assert originals.latest("other.png") is None
+
     def test_a_version_that_is_not_there_is_gone(self, originals: Originals) -> None:
         version = originals.store("image.png", b"one", "image/png")
 
@@ -68,6 +78,17 @@ class TestRenditions:
         renditions.store("p/640.jpg", b"bytes", "image/jpeg")
 
         assert renditions.read("p/640.jpg") == b"bytes"
+
+    def test_renditions_are_removed_and_may_be_missing(self, renditions: Renditions) -> None:
+        for width in (100, 640):
+            renditions.store(f"p/{width}.jpg", b"bytes", "image/jpeg")
+
+        renditions.remove(["p/100.jpg", "p/none.jpg"])
+        renditions.remove([])
+
+        assert renditions.read("p/640.jpg") == b"bytes"
+        with pytest.raises(Exception, match=r"p/100\.jpg|NoSuchKey"):
+            renditions.read("p/100.jpg")
 
     def test_an_address_names_its_key(self, renditions: Renditions) -> None:
         assert "/p/640.jpg?" in renditions.url("p/640.jpg", 60)

@@ -6,7 +6,7 @@ import pytest
 
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.model import State
+from darkroom.model import Entry, Latest, State
 from darkroom.ports import Ledger, Named, Views
 from tests.aws import make_table
 from tests.builders import an_entry
@@ -69,6 +69,41 @@ class TestLedger:
 
     def test_a_later_revision_needs_one_before_it(self, ledger: Ledger) -> None:
         assert not ledger.advance(an_entry(revision=2))
+
+    def test_several_moves_are_made_together_or_not_at_all(self, ledger: Ledger) -> None:
+        first, latest = an_entry(revision=1), Latest(an_entry().picture, "01", "v1", 1)
+        assert ledger.advance(first, latest)
+
+        newer = replace(latest, version="v2", revision=2)
+        assert not ledger.advance(an_entry(version="v2", revision=1), replace(newer, revision=1))
+        assert not ledger.advance(an_entry(version="v2", revision=2), newer)
+
+        assert ledger.find(first.picture, "v2") is None
+        assert ledger.latest(first.picture) == latest
+        assert ledger.advance(an_entry(version="v2", revision=1), newer)
+
+    def test_a_move_may_depend_on_what_is_latest(self, ledger: Ledger) -> None:
+        latest = Latest(an_entry().picture, "01", "v1", 1)
+        newer = replace(latest, sequencer="02", version="v2", revision=2)
+        ledger.advance(latest)
+        ledger.advance(newer)
+
+        assert not ledger.advance(an_entry(revision=1), standing=latest)
+        assert ledger.advance(an_entry(revision=1), standing=newer)
+
+    def test_the_entries_of_a_picture_are_its_uploads_alone(self, ledger: Ledger) -> None:
+        entries = [an_entry(version=version, revision=1) for version in ("v1", "v2")]
+        expected = an_entry(state=State.EXPECTED, version="expected", revision=1)
+        moves: list[Entry | Latest] = [
+            *entries,
+            expected,
+            an_entry("other.png", revision=1),
+            Latest(expected.picture, "01", "v2", 1),
+        ]
+        for move in moves:
+            ledger.advance(move)
+
+        assert sorted(ledger.of_picture(expected.picture), key=lambda e: e.upload.version) == entries
 
     def test_versions_of_one_key_stand_beside_each_other(self, ledger: Ledger) -> None:
         one, two = an_entry(version="v1", revision=1), an_entry(version="v2", revision=1)

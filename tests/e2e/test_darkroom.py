@@ -169,6 +169,38 @@ def test_a_picture_that_is_put_again_shows_the_new_version(stack: Stack) -> None
     assert second["original"]["width"] == 640
 
 
+def test_a_picture_that_is_deleted_is_gone_and_its_renditions_with_it(stack: Stack) -> None:
+    s3, uploads = stack.client("s3"), stack.status["uploads_bucket"]
+    stack.put("delete me.png", a_small_png())
+    receipt = stack.settled("delete me.jpg")
+
+    marker = s3.delete_object(Bucket=uploads, Key="delete me.png")["VersionId"]
+    wait_for(lambda: stack.get("/delete me.jpg").status == 410, "the picture gone")
+    wait_for(lambda: fetch(receipt["renditions"][0]["url"]).status == 404, "its renditions gone")
+
+    s3.delete_object(Bucket=uploads, Key="delete me.png", VersionId=marker)
+    back = wait_for(
+        lambda: (reply := stack.get("/delete me.jpg", "application/json")).status == 200 and reply.json,
+        "the picture back",
+    )
+    assert back["version"] == receipt["version"]
+
+
+def test_when_the_latest_version_is_destroyed_the_one_before_is_shown_again(stack: Stack) -> None:
+    stack.put("two.png", a_small_png(1))
+    first = stack.settled("two.jpg")
+    stack.put("two.png", a_small_png(2))
+    second = wait_for(
+        lambda: (found := stack.settled("two.jpg"))["version"] != first["version"] and found, "the second"
+    )
+
+    stack.client("s3").delete_object(
+        Bucket=stack.status["uploads_bucket"], Key="two.png", VersionId=second["version"]
+    )
+
+    wait_for(lambda: stack.settled("two.jpg")["version"] == first["version"], "the first shown again")
+
+
 # The pages
 
 

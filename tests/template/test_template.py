@@ -60,11 +60,12 @@ def texts(node: Any) -> Iterator[str]:
 
 
 def test_the_uploads_bucket_tells_the_render_queue_and_nothing_else() -> None:
-    [notification] = RESOURCES["UploadsBucket"]["Properties"]["NotificationConfiguration"][
-        "QueueConfigurations"
-    ]
+    notifications = RESOURCES["UploadsBucket"]["Properties"]["NotificationConfiguration"]
+    told = {each["Event"]: each["Queue"] for each in notifications["QueueConfigurations"]}
 
-    assert notification["Queue"] == {"Fn::GetAtt": ["RenderQueue", "Arn"]}
+    assert notifications.keys() == {"QueueConfigurations"}
+    assert told.keys() == {"s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"}
+    assert all(queue == {"Fn::GetAtt": ["RenderQueue", "Arn"]} for queue in told.values())
 
 
 def test_no_rendition_can_become_an_upload() -> None:
@@ -242,7 +243,7 @@ def test_no_policy_has_a_wildcard_action_or_resource(function: str) -> None:
 def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
     assert actions_on("WebFunction", "UploadsBucket") == {"s3:PutObject"}
     assert actions_on("WebFunction", "RenditionsBucket") == {"s3:GetObject"}
-    assert actions_on("RenderFunction", "RenditionsBucket") == {"s3:PutObject"}
+    assert actions_on("RenderFunction", "RenditionsBucket") == {"s3:PutObject", "s3:DeleteObject"}
     assert actions_on("RenderFunction", "UploadsBucket") == {
         "s3:GetObject",
         "s3:GetObjectVersion",

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.model import Removal, Upload
 from darkroom.notifications import read_mail
 from tests.builders import UPLOADS, a_notification
 
@@ -24,21 +25,37 @@ from tests.builders import UPLOADS, a_notification
     ],
 )
 def test_a_key_is_decoded_exactly_once(key: str) -> None:
-    [upload] = read_mail(a_notification(key), UPLOADS).uploads
+    [upload] = read_mail(a_notification(key), UPLOADS).changes
 
     assert upload.key == key
 
 
+@pytest.mark.parametrize(
+    ("event", "marker"),
+    [
+        ("ObjectRemoved:DeleteMarkerCreated", True),
+        ("LifecycleExpiration:DeleteMarkerCreated", True),
+        ("ObjectRemoved:Delete", False),
+        ("s3:LifecycleExpiration:Delete", False),
+    ],
+)
+def test_a_removal_says_whether_it_hides_or_destroys(event: str, marker: bool) -> None:
+    [removal] = read_mail(a_notification("a b.png", event=event, version="v2"), UPLOADS).changes
+
+    assert removal == Removal(UPLOADS, "a b.png", "v2", "0055AED6DCD90281E5", marker)
+
+
 @given(st.text(min_size=1, max_size=200).filter(lambda key: key.isprintable()))
 def test_any_key_arrives_as_it_was_put(key: str) -> None:
-    [upload] = read_mail(a_notification(key), UPLOADS).uploads
+    [upload] = read_mail(a_notification(key), UPLOADS).changes
 
     assert upload.key == key
 
 
 def test_an_upload_carries_what_the_event_says() -> None:
-    [upload] = read_mail(a_notification(version="v7", size_bytes=42, sequencer="00AB"), UPLOADS).uploads
+    [upload] = read_mail(a_notification(version="v7", size_bytes=42, sequencer="00AB"), UPLOADS).changes
 
+    assert isinstance(upload, Upload)
     assert (upload.version, upload.size_bytes, upload.sequencer) == ("v7", 42, "00AB")
     assert upload.arrived == "2026-01-02T03:04:05.678Z"
 
@@ -71,7 +88,7 @@ def test_an_upload_carries_what_the_event_says() -> None:
 def test_strangers_are_ignored_with_a_reason(body: str, why: str) -> None:
     mail = read_mail(body, UPLOADS)
 
-    assert mail.uploads == ()
+    assert mail.changes == ()
     assert why in mail.ignored[0]
 
 
@@ -81,5 +98,5 @@ def test_a_stranger_does_not_harm_its_neighbour() -> None:
 
     mail = read_mail(body, UPLOADS)
 
-    assert [upload.key for upload in mail.uploads] == ["good.png"]
+    assert [change.key for change in mail.changes] == ["good.png"]
     assert len(mail.ignored) == 1

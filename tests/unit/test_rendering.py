@@ -84,7 +84,7 @@ def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(house: House)
 
 
 def test_a_version_that_is_gone_ends_as_deleted(house: House) -> None:
-    assert house.develop(never, version="v9").state is State.DELETED
+    assert house.develop(never, key="gone.png").state is State.DELETED
 
 
 @pytest.mark.parametrize("first", [working, rejecting])
@@ -152,7 +152,7 @@ def test_one_upload_that_fails_does_not_starve_its_neighbours(house: House) -> N
     uploads = [an_upload("image.png"), an_upload("other.png", "v2")]
 
     with pytest.raises(ExceptionGroup) as caught:
-        done.extend(entry.upload.key for entry in house.darkroom.develop_each(uploads, engine))
+        done.extend(entry.upload.key for entry in house.darkroom.apply_each(uploads, engine))
 
     assert done == ["failed", "other.png"]
     assert [str(fault) for fault in caught.value.exceptions] == ["the disk is gone"]

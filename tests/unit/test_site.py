@@ -206,6 +206,13 @@ def test_a_rejected_picture_says_why(house: House) -> None:
     )
 
 
+def test_a_deleted_picture_is_gone(house: House) -> None:
+    entry = an_entry("image.png", State.DELETED)
+    house.holds(entry)
+
+    assert house.site.picture(get(f"/pictures/{entry.picture}"), entry.picture).status == 410
+
+
 # A picture as an image
 
 

@@ -76,6 +76,14 @@ class UploadGone(PermanentError):
         self.version = version
 
 
+class NotRemoved(TransientError):
+    """Some renditions could not be deleted, this time."""
+
+    def __init__(self, keys: list[str]) -> None:
+        super().__init__(f"{len(keys)} renditions could not be deleted, {keys[0]!r} among them")
+        self.keys = keys
+
+
 class BadRequest(PermanentError):
     """A request can't be understood; the message is one sentence for its sender."""
 

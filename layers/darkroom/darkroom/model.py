@@ -6,9 +6,10 @@ Pure: no boto3, no Pillow, no environment.
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 # The range key of the ledger item that a POST writes before its picture has a version.
 EXPECTED_VERSION = "expected"
@@ -118,6 +119,42 @@ class Upload:
     @property
     def name(self) -> str:
         return split_key(self.key)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One version of one object is gone, or hidden: then `marker` is true and the version is the marker's."""
+
+    bucket: str
+    key: str
+    version: str
+    sequencer: str
+    marker: bool
+
+    @property
+    def picture(self) -> str:
+        return picture_id(self.bucket, self.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What the events of one key have told so far: the last of them, and the version that it left on top.
+
+    `version` is empty while the key is deleted. Every move makes `revision` one higher.
+    """
+
+    picture: str
+    sequencer: str
+    version: str
+    revision: int
+
+
+def in_order(sequencer: str) -> str:
+    """A sequencer so that texts compare as S3 means it: the shorter is padded on the right with zeros.
+
+    Source: Amazon S3 user guide, "Event message structure".
+    """
+    return sequencer.ljust(64, "0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +281,14 @@ class Entry:
     def rejection(self) -> Rejection | None:
         return self.receipt.rejection if self.receipt else None
 
+    def moved(self, state: State, **changes: Any) -> "Entry":
+        """The entry one revision on."""
+        return replace(self, state=state, revision=self.revision + 1, **changes)
+
+    @property
+    def rendition_keys(self) -> tuple[str, ...]:
+        return tuple(each.key for each in self.receipt.renditions) if self.receipt else ()
+
     @property
     def summary(self) -> dict[str, str | int | float]:
         """One log line's worth; the key is ASCII-escaped, so that it brings no control characters along."""
@@ -262,7 +307,15 @@ class Entry:
 
 
 def shown(entries: list[Entry]) -> Entry | None:
-    """Of one picture's entries the one that its page shows: the newest that came, else what is expected."""
-    arrived = [e for e in entries if e.state not in (State.EXPECTED, State.SUPERSEDED)]
-    candidates = arrived or [e for e in entries if e.state is State.EXPECTED]
-    return max(candidates, key=lambda e: (e.upload.sequencer.ljust(64, "0"), e.upload.arrived), default=None)
+    """Of one picture's entries the one that its page shows.
+
+    The newest that stands in S3, else the newest that was deleted, else what is expected.
+    """
+    for rank in (_STANDS, {State.DELETED}, {State.EXPECTED}):
+        ranked = [entry for entry in entries if entry.state in rank]
+        if ranked:
+            return max(ranked, key=lambda entry: (in_order(entry.upload.sequencer), entry.upload.arrived))
+    return None
+
+
+_STANDS = set(State) - {State.DELETED, State.EXPECTED, State.SUPERSEDED}

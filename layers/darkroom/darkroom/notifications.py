@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_plus
 
-from darkroom.model import NO_VERSION, Upload, now
+from darkroom.model import NO_VERSION, Removal, Upload, now
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One queue message, read: the uploads that it names, and why the rest of it concerns nobody here."""
+    """One queue message, read: the changes that it names, and why the rest of it concerns nobody here."""
 
-    uploads: tuple[Upload, ...]
+    changes: tuple[Upload | Removal, ...]
     ignored: tuple[str, ...]
 
 
 def read_mail(body: str, bucket: str) -> Mail:
-    """The uploads into `bucket` that a message names. Never raises: all else is ignored, with why."""
+    """What a message says has happened in `bucket`. Never raises: all else is ignored, with why."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
@@ -29,20 +29,22 @@ def read_mail(body: str, bucket: str) -> Mail:
     records = message.get("Records")
     if not isinstance(records, list) or not records:
         return Mail((), ("no records",))
-    uploads, ignored = [], []
-    for record in records:
-        found = _upload(record, bucket)
-        if isinstance(found, Upload):
-            uploads.append(found)
-        else:
-            ignored.append(found)
-    return Mail(tuple(uploads), tuple(ignored))
+    found = [_change(record, bucket) for record in records]
+    return Mail(
+        tuple(each for each in found if not isinstance(each, str)),
+        tuple(each for each in found if isinstance(each, str)),
+    )
 
 
-def _upload(record: Any, bucket: str) -> Upload | str:
-    """The upload that a record names, or why it names none."""
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
+_MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
+_DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
+
+
+def _change(record: Any, bucket: str) -> Upload | Removal | str:
+    """What a record says has happened, or why it concerns nobody here."""
     try:
-        event, told = str(record["eventName"]), record["s3"]
+        event, told = str(record["eventName"]).removeprefix("s3:"), record["s3"]
         source, item = told["bucket"]["name"], told["object"]
         # Decoded once, here: a key that was itself percent-encoded stays as it was put.
         key = unquote_plus(item["key"], errors="strict")
@@ -54,16 +56,19 @@ def _upload(record: Any, bucket: str) -> Upload | str:
         return "a record without a key"
     if source != bucket:
         return f"another bucket: {source!a}"
-    if not event.removeprefix("s3:").startswith("ObjectCreated:"):
+    version, sequencer = str(item.get("versionId") or NO_VERSION), str(item.get("sequencer", ""))
+    if event in _MARKERS | _DELETIONS:
+        return Removal(source, key, version, sequencer, marker=event in _MARKERS)
+    if not event.startswith("ObjectCreated:"):
         return f"an event of no concern: {event!a}"
     if key.endswith("/") and not size_bytes:
         return "a folder, as the S3 console makes them"
     return Upload(
         bucket=source,
         key=key,
-        version=str(item.get("versionId") or NO_VERSION),
+        version=version,
         etag=str(item.get("eTag", "")).strip('"'),
         size_bytes=size_bytes,
-        sequencer=str(item.get("sequencer", "")),
+        sequencer=sequencer,
         arrived=str(record.get("eventTime") or now()),
     )

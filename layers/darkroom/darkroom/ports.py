@@ -1,10 +1,10 @@
 """What the use cases ask of the world, in our words. `adapters/` answers with AWS, the tests with fakes."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from darkroom.model import Entry, Upload
+from darkroom.model import Entry, Latest, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ class Originals(Protocol):
     def read(self, upload: Upload) -> bytes:
         """The bytes of exactly that version. Raises errors.UploadGone."""
 
+    def latest(self, key: str) -> Upload | None:
+        """What S3 holds under the key now, without a sequencer; None if it is deleted."""
+
     def store(self, key: str, content: bytes, media_type: str) -> str:
         """Puts one object; answers with its version."""
 
@@ -47,18 +50,30 @@ class Renditions(Protocol):
 
     def read(self, key: str) -> bytes: ...
 
+    def remove(self, keys: Collection[str]) -> None:
+        """Deletes objects; those that are not there are passed over."""
+
     def url(self, key: str, seconds: int) -> str:
         """A presigned GET that lives for `seconds`."""
 
 
 class Ledger(Protocol):
-    """The write model: one entry per upload, moved by conditional writes only."""
+    """The write model: one entry per upload, one latest per key; both moved by conditional writes only."""
 
     def find(self, picture: str, version: str) -> Entry | None:
         """The entry of one upload as it stands now, read consistently."""
 
-    def advance(self, entry: Entry) -> bool:
-        """Writes the entry over the revision just before it (0: over none); False if another stands there."""
+    def of_picture(self, picture: str) -> list[Entry]:
+        """The entries of all uploads under one key, read consistently; not what is only expected."""
+
+    def latest(self, picture: str) -> Latest | None:
+        """What the events of that key have told so far, read consistently."""
+
+    def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
+        """Writes each over the revision just before it (0: over none), all or nothing.
+
+        False if another revision stands in one's place, or if `standing` has moved on.
+        """
 
 
 class Views(Protocol):

@@ -6,14 +6,18 @@ from dataclasses import dataclass, replace
 
 from darkroom.errors import RejectedPicture, TransientError, UploadGone
 from darkroom.model import (
+    NO_VERSION,
     Encoded,
     Entry,
+    Latest,
     Receipt,
     Rejection,
+    Removal,
     Rendered,
     Rendition,
     State,
     Upload,
+    in_order,
     now,
     rendition_prefix,
 )
@@ -24,6 +28,10 @@ from darkroom.profile import Profile
 type Engine = Callable[[bytes, Profile], Rendered]
 
 _WRITES_AT_ONCE = 8
+# What a newer version takes the place of, in one move with it. DynamoDB moves at most 100 items at once;
+# what is left over is older still, and shown no more than these.
+_PUBLISHED = {State.RENDERED, State.REJECTED, State.FAILED, State.SKIPPED}
+_AT_ONCE = 90
 # Of the function's memory, what the parent keeps: interpreter, boto3, the original and its renditions.
 _PARENT_BYTES = 300_000_000
 # Before the function's deadline, what the parent needs to write renditions and the receipt.
@@ -59,6 +67,17 @@ def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
     return Budget(memory_mb * 1024 * 1024 - _PARENT_BYTES, seconds)
 
 
+def _is_news(upload: Upload, latest: Latest | None) -> bool:
+    """Whether an upload's event is later than all that were heard of its key."""
+    return in_order(upload.sequencer) > in_order(latest.sequencer if latest else "")
+
+
+def _claim(picture: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
+    """What is latest under a key now; without a sequencer of its own it keeps the one that stands."""
+    before = latest or Latest(picture, "", "", 0)
+    return Latest(picture, sequencer or before.sequencer, version, before.revision + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Darkroom:
     """All that rendering an upload needs, but the upload. `engine_version` names the engine in keys."""
@@ -69,43 +88,128 @@ class Darkroom:
     profile: Profile
     engine_version: str
 
-    def develop_each(self, uploads: Iterable[Upload], engine: Engine) -> Iterator[Entry]:
-        """Renders one upload after the other; what one fails with is raised when all had their turn."""
+    def apply_each(self, changes: Iterable[Upload | Removal], engine: Engine) -> Iterator[Entry]:
+        """Applies one change after the other; what one fails with is raised when all had their turn."""
         faults = []
-        for upload in uploads:
+        for change in changes:
             try:
-                yield self.develop(upload, engine)
+                yield from self.apply(change, engine)
             except Exception as fault:  # noqa: BLE001 - none is kept: all are raised together
                 faults.append(fault)
         if faults:
-            raise ExceptionGroup("not every upload of the message was rendered", faults)
+            raise ExceptionGroup("not every change that the message names was applied", faults)
 
-    def develop(self, upload: Upload, engine: Engine) -> Entry:
+    def apply(self, change: Upload | Removal, engine: Engine) -> list[Entry]:
+        """What S3 says has happened under a key; the entries that it moved, or left as they are."""
+        if isinstance(change, Upload):
+            return [self.develop(change, engine)]
+        return self._hide(change, engine) if change.marker else self._forget(change, engine)
+
+    def develop(self, upload: Upload, engine: Engine, *, anew: bool = False) -> Entry:
         """Renders the upload unless that is done, and answers with its ledger entry.
 
-        A picture that can't be used ends as rejected; every other fault escapes, so that the queue retries.
+        A picture that can't be used ends as rejected, one that a later event has overtaken as superseded;
+        every other fault escapes, so that the queue retries. `anew` begins again what had ended.
         """
-        begun = self._begin(upload)
-        if begun.state.terminal:
-            return begun
-        state, receipt = self._outcome(upload, engine)
-        concluded = replace(begun, state=state, receipt=receipt, revision=begun.revision + 1)
-        if not self.ledger.advance(concluded):
-            raise Contended(f"{upload.key!r} moved on while it was rendered")
-        return concluded
-
-    def _begin(self, upload: Upload) -> Entry:
-        """Notes one more attempt; an upload in a terminal state is left as it is."""
         entry = self.ledger.find(upload.picture, upload.version)
-        if entry and entry.state.terminal:
-            return entry
-        standing = entry or Entry(upload=upload, state=State.RENDERING, revision=0)
-        begun = replace(standing, revision=standing.revision + 1, attempts=standing.attempts + 1)
-        if not self.ledger.advance(begun):
+        latest = self.ledger.latest(upload.picture)
+        if entry and entry.state.terminal and not anew:
+            if not _is_news(upload, latest):
+                return entry
+            if entry.state in _PUBLISHED:  # read from S3 before its event came, which says where it belongs
+                return self._placed(replace(entry, upload=upload), latest)
+        # What S3 itself was asked for has no sequencer; the one that its event had is kept.
+        known = entry.upload if entry and not upload.sequencer else upload
+        entry = replace(entry, upload=known) if entry else Entry(known, State.RENDERING, revision=0)
+        if not self._is_newest(upload, latest):
+            return self._moved(entry.moved(State.SUPERSEDED))
+        begun = entry.moved(State.RENDERING, attempts=entry.attempts + 1)
+        claim = _claim(upload.picture, upload.version, upload.sequencer, latest)
+        if not self.ledger.advance(begun, claim):
             raise Contended(f"{upload.key!r} was begun by another worker")
-        return begun
+        try:
+            state, receipt = self._outcome(upload, engine)
+        except UploadGone:  # destroyed since its event, which may have been heard before
+            gone = self._moved(begun.moved(State.DELETED))
+            self._agree(upload.picture, upload.key, engine)
+            return gone
+        return self._conclude(begun.moved(state, receipt=receipt), claim)
 
-    def _outcome(self, upload: Upload, engine: Engine) -> tuple[State, Receipt | None]:
+    def _placed(self, entry: Entry, latest: Latest | None) -> Entry:
+        upload = entry.upload
+        placed = entry.moved(entry.state)
+        if not self.ledger.advance(placed, _claim(upload.picture, upload.version, upload.sequencer, latest)):
+            raise Contended(f"{upload.key!r} moved on while its event was heard")
+        return placed
+
+    def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
+        """Whether no later event of its key is known; without a sequencer of its own, S3 is asked."""
+        if upload.sequencer:
+            return latest is None or in_order(upload.sequencer) >= in_order(latest.sequencer)
+        if upload.version == NO_VERSION:
+            return True
+        on_top = self.originals.latest(upload.key)
+        return on_top is not None and on_top.version == upload.version
+
+    def _conclude(self, concluded: Entry, claim: Latest) -> Entry:
+        """Publishes an outcome over its predecessors, unless a later event came while it was worked out."""
+        upload = concluded.upload
+        older = [
+            each.moved(State.SUPERSEDED)
+            for each in self.ledger.of_picture(upload.picture)
+            if each.upload.version != upload.version and each.state in _PUBLISHED
+        ]
+        if self.ledger.advance(concluded, *older[:_AT_ONCE], standing=claim):
+            return concluded
+        latest = self.ledger.latest(upload.picture)
+        if latest and latest.version != upload.version:
+            return self._moved(replace(concluded, state=State.SUPERSEDED))
+        raise Contended(f"{upload.key!r} moved on while it was rendered")
+
+    def _hide(self, removal: Removal, engine: Engine) -> list[Entry]:
+        """A delete marker came; what it hides goes, unless a later event is known or S3 says otherwise."""
+        latest = self.ledger.latest(removal.picture)
+        if latest and in_order(removal.sequencer) < in_order(latest.sequencer):
+            return []
+        return self._agree(removal.picture, removal.key, engine, removal.sequencer)
+
+    def _forget(self, removal: Removal, engine: Engine) -> list[Entry]:
+        """A version is gone for good; if it was on top, or hid what is, S3's latest takes its place."""
+        moved = []
+        entry = self.ledger.find(removal.picture, removal.version)
+        if entry:
+            if entry.state is not State.DELETED:
+                moved.append(self._moved(entry.moved(State.DELETED)))
+            self.renditions.remove(entry.rendition_keys)
+        return [*moved, *self._agree(removal.picture, removal.key, engine)]
+
+    def _agree(self, picture: str, key: str, engine: Engine, sequencer: str = "") -> list[Entry]:
+        """Makes the ledger say what S3 holds on top of a key; the entries that this moved."""
+        latest, on_top = self.ledger.latest(picture), self.originals.latest(key)
+        if on_top is None:
+            return self._clear(picture, sequencer, latest)
+        if latest and latest.version == on_top.version:
+            return []
+        return [self.develop(on_top, engine, anew=True)]
+
+    def _clear(self, picture: str, sequencer: str, latest: Latest | None) -> list[Entry]:
+        """Nothing stands under a key: nothing of it is shown, and no rendition of it is kept."""
+        entries = self.ledger.of_picture(picture)
+        gone = [each.moved(State.DELETED) for each in entries if each.state is not State.DELETED][:_AT_ONCE]
+        claim = _claim(picture, "", sequencer, latest)
+        settled = latest and (latest.version, latest.sequencer) == (claim.version, claim.sequencer)
+        if (gone or not settled) and not self.ledger.advance(claim, *gone):
+            raise Contended(f"{picture} moved on while it was deleted")
+        # After the ledger, and again at each redelivery: what a crash leaves here is not left for long.
+        self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
+        return gone
+
+    def _moved[Move: (Entry, Latest)](self, move: Move) -> Move:
+        if not self.ledger.advance(move):
+            raise Contended(f"another worker moved {move.picture}")
+        return move
+
+    def _outcome(self, upload: Upload, engine: Engine) -> tuple[State, Receipt]:
         blank = Receipt(
             profile=self.profile.name,
             profile_hash=self.profile.hash,
@@ -115,8 +219,6 @@ class Darkroom:
         )
         try:
             rendered = engine(self._read(upload), self.profile)
-        except UploadGone:
-            return State.DELETED, None
         except RejectedPicture as fault:
             rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
             return State.REJECTED, replace(blank, rejection=rejection)

@@ -195,6 +195,8 @@ class Site:
             return self._image(request, entry)
         if not entry.state.terminal:
             return self._waiting(request, entry)
+        if entry.state is State.DELETED:
+            return self._problem(request, 410, "Deleted", "This picture was deleted.")
         page = pages.picture(
             request.root,
             entry,

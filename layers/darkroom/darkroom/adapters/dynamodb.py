@@ -1,18 +1,30 @@
 """The ledger and the views as DynamoDB tables."""
 
 import heapq
+import random
+import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom.adapters.items import SHELVES, entry_of, item_of, shelf_of
-from darkroom.model import Entry
+from darkroom.adapters.items import (
+    LATEST,
+    SHELVES,
+    entry_of,
+    item_of,
+    latest_item_of,
+    latest_of,
+    shelf_of,
+)
+from darkroom.model import EXPECTED_VERSION, Entry, Latest
 from darkroom.ports import Named
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
@@ -34,27 +46,77 @@ class DynamoLedger:
     client: "DynamoDBClient"
 
     def find(self, picture: str, version: str) -> Entry | None:
-        answer = self.client.get_item(
-            TableName=self.table,
-            Key=_to_wire({"picture": picture, "version": version}),
-            ConsistentRead=True,
-        )
-        return entry_of(_from_wire(answer["Item"])) if "Item" in answer else None
+        item = self._get(picture, version)
+        return entry_of(item) if item else None
 
-    def advance(self, entry: Entry) -> bool:
-        before = entry.revision - 1
-        # No item has revision 0, so a first revision is written over nothing only.
-        over = "revision = :before" if before else "attribute_not_exists(picture) OR revision = :before"
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item=_to_wire(item_of(entry)),
-                ConditionExpression=over,
-                ExpressionAttributeValues={":before": {"N": str(before)}},
+    def latest(self, picture: str) -> Latest | None:
+        item = self._get(picture, LATEST)
+        return latest_of(item) if item else None
+
+    def _get(self, picture: str, version: str) -> dict[str, Any] | None:
+        key = _to_wire({"picture": picture, "version": version})
+        answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
+        return _from_wire(answer["Item"]) if "Item" in answer else None
+
+    def of_picture(self, picture: str) -> list[Entry]:
+        items = _items_of_picture(self.client, self.table, picture)
+        return [entry_of(item) for item in items if item["version"] not in (LATEST, EXPECTED_VERSION)]
+
+    def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
+        transaction: list[TransactWriteItemTypeDef] = [
+            {
+                "Put": {
+                    "TableName": self.table,
+                    "Item": _to_wire(item_of(move) if isinstance(move, Entry) else latest_item_of(move)),
+                    # No item has revision 0, so a first revision is written over nothing only.
+                    "ConditionExpression": "revision = :before"
+                    if move.revision > 1
+                    else "attribute_not_exists(picture) OR revision = :before",
+                    "ExpressionAttributeValues": {":before": {"N": str(move.revision - 1)}},
+                }
+            }
+            for move in moves
+        ]
+        if standing:
+            transaction.append(
+                {
+                    "ConditionCheck": {
+                        "TableName": self.table,
+                        "Key": _to_wire({"picture": standing.picture, "version": LATEST}),
+                        "ConditionExpression": "revision = :now",
+                        "ExpressionAttributeValues": {":now": {"N": str(standing.revision)}},
+                    }
+                }
             )
-        except self.client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+        # The token makes a call whose answer was lost the same call when it is made again.
+        token = str(uuid.uuid4())
+        for patience_seconds in (*_PATIENCE_SECONDS, None):
+            try:
+                self.client.transact_write_items(TransactItems=transaction, ClientRequestToken=token)
+            except self.client.exceptions.TransactionCanceledException as fault:
+                reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in reasons:
+                    return False
+                if "TransactionConflict" not in reasons or patience_seconds is None:
+                    raise
+                time.sleep(random.uniform(0, patience_seconds))  # noqa: S311 - jitter, not a secret
+            else:
+                return True
+        raise AssertionError("the last turn returns or raises")
+
+
+# Another transaction holds one of the items, for milliseconds.
+_PATIENCE_SECONDS = (0.05, 0.1, 0.2, 0.4)
+
+
+def _items_of_picture(client: "DynamoDBClient", table: str, picture: str) -> Iterator[dict[str, Any]]:
+    pages = client.get_paginator("query").paginate(
+        TableName=table,
+        KeyConditionExpression="picture = :picture",
+        ExpressionAttributeValues={":picture": {"S": picture}},
+        ConsistentRead=True,
+    )
+    return (_from_wire(item) for page in pages for item in page["Items"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +140,7 @@ class DynamoViews:
         return True
 
     def of_picture(self, picture: str) -> list[Entry]:
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            KeyConditionExpression="picture = :picture",
-            ExpressionAttributeValues={":picture": {"S": picture}},
-            ConsistentRead=True,
-        )
-        return [entry_of(_from_wire(item)) for page in pages for item in page["Items"]]
+        return [entry_of(item) for item in _items_of_picture(self.client, self.table, picture)]
 
     def named(self, alias: str) -> Iterator[Named]:
         pages = self.client.get_paginator("query").paginate(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from darkroom.documents import receipt_document, receipt_from
-from darkroom.model import Entry, State, Upload
+from darkroom.model import Entry, Latest, State, Upload
 
 _SHELVES = 4
 # How long what was announced and never came is kept; the tables drop it by themselves.
@@ -56,6 +56,26 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
         attempts=int(item["attempts"]),
         receipt=receipt_from(json.loads(item["receipt"])) if item["receipt"] else None,
     )
+
+
+# The range key of the item that holds what is latest; no version of S3's is called that.
+LATEST = "latest"
+
+
+def latest_item_of(latest: Latest) -> dict[str, str | int]:
+    """What is latest under a key, as plain attributes."""
+    return {
+        "picture": latest.picture,
+        "version": LATEST,
+        "revision": latest.revision,
+        "sequencer": latest.sequencer,
+        "on_top": latest.version,
+    }
+
+
+def latest_of(item: Mapping[str, Any]) -> Latest:
+    """The value that `latest_item_of` made this of."""
+    return Latest(item["picture"], item["sequencer"], item["on_top"], int(item["revision"]))
 
 
 def shelf_of(picture: str) -> str:

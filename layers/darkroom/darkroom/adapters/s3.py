@@ -1,18 +1,21 @@
 """The two buckets."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from darkroom.errors import UploadGone
-from darkroom.model import NO_VERSION, Upload
+from darkroom.errors import NotRemoved, UploadGone
+from darkroom.model import NO_VERSION, Upload, timestamp
 from darkroom.ports import PostForm
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: the version is a delete marker
+_DELETED_AT_ONCE = 1000  # the most that S3 takes
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -38,6 +41,22 @@ class S3Originals:
                 raise UploadGone(upload.key, upload.version) from fault
             raise
         return answer["Body"].read()
+
+    def latest(self, key: str) -> Upload | None:
+        try:
+            head = self.client.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as fault:
+            if _code(fault) in _GONE:
+                return None
+            raise
+        return Upload(
+            bucket=self.bucket,
+            key=key,
+            version=head.get("VersionId", NO_VERSION),
+            etag=head["ETag"].strip('"'),
+            size_bytes=head["ContentLength"],
+            arrived=timestamp(head["LastModified"]),
+        )
 
     def store(self, key: str, content: bytes, media_type: str) -> str:
         answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=media_type)
@@ -81,6 +100,14 @@ class S3Renditions:
 
     def read(self, key: str) -> bytes:
         return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def remove(self, keys: Collection[str]) -> None:
+        for some in batched(keys, _DELETED_AT_ONCE, strict=False):
+            answer = self.client.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+            )
+            if answer.get("Errors"):
+                raise NotRemoved([each.get("Key", "") for each in answer["Errors"]])
 
     def url(self, key: str, seconds: int) -> str:
         return self.client.generate_presigned_url(
