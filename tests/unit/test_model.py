@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.documents import receipt_document, receipt_from
 from darkroom.model import Format, State, alias_of, picture_id, rendition_prefix, shown
-from tests.builders import a_receipt, a_rejected_receipt, a_rendition, an_entry, an_upload
+from tests.builders import a_receipt, a_rejected_receipt, a_rendition, an_encoded, an_entry, an_upload
 
 
 @pytest.mark.parametrize(
@@ -84,6 +86,41 @@ def test_a_rejected_picture_saves_nothing() -> None:
 @pytest.mark.parametrize("receipt", [a_receipt(), a_rejected_receipt()])
 def test_a_receipt_survives_its_document(receipt) -> None:  # type: ignore[no-untyped-def]
     assert receipt_from(receipt_document(receipt)) == receipt
+
+
+def test_a_receipt_from_before_placeholders_and_ladders_is_still_read() -> None:
+    old = receipt_document(a_receipt())
+    for newer in ("placeholder", "colour"):
+        del old[newer]
+    for rendition in old["renditions"]:
+        del rendition["ladder"], rendition["frames"]
+
+    assert receipt_from(old) == a_receipt()
+
+
+def test_the_reference_and_other_ladders_stand_in_the_receipt_and_count_for_nothing() -> None:
+    main = a_rendition(width=640, size_bytes=400)
+    reference = a_rendition(width=640, size_bytes=900, ladder="reference")
+    square = a_rendition(width=800, size_bytes=100, ladder="square")
+    receipt = a_receipt(main, reference, square, size_bytes=1000)
+
+    assert (receipt.shown, receipt.reference) == ((main,), reference)
+    assert (receipt.saved_bytes, receipt.of_format(Format.JPEG)) == (600, (main,))
+
+
+def test_an_animation_is_what_is_shown_and_saved_though_a_still_is_smaller() -> None:
+    moving = a_rendition(Format.WEBP, size_bytes=500, frames=10)
+    stills = a_rendition(Format.JPEG, size_bytes=50), a_rendition(Format.AVIF, size_bytes=20)
+    receipt = a_receipt(*stills, moving, size_bytes=1000)
+
+    assert receipt.shown == (stills[0], moving)
+    assert receipt.saved_bytes == 500
+
+
+def test_each_rendition_of_a_picture_has_a_name_of_its_own() -> None:
+    ordinary = an_encoded(width=640)
+
+    assert [ordinary.name, replace(ordinary, ladder="square").name] == ["640.jpg", "square-640.jpg"]
 
 
 def test_the_newest_upload_of_a_key_is_shown_and_sequencers_of_unequal_length_compare_by_value() -> None:

@@ -69,3 +69,21 @@ def test_a_width_that_avif_lacks_comes_as_another_format() -> None:
 
     assert best
     assert best.format is Format.JPEG
+
+
+def test_a_client_that_can_show_the_animation_gets_it_though_a_still_is_smaller() -> None:
+    moving = a_rendition(Format.WEBP, 640, size_bytes=500, frames=10)
+    still = a_rendition(Format.JPEG, 640, size_bytes=50)
+    receipt = a_receipt(still, moving, a_rendition(Format.AVIF, 640, size_bytes=20))
+
+    assert best_rendition(receipt, CHROMIUM_IMG) == moving
+    assert best_rendition(receipt, CHROMIUM_IMG, 100) == moving
+    assert best_rendition(receipt, "image/jpeg") == still
+
+
+def test_neither_the_reference_nor_another_ladder_is_ever_picked() -> None:
+    main = a_rendition(width=640)
+    others = a_rendition(width=1280, ladder="reference"), a_rendition(width=200, ladder="square")
+
+    receipt = a_receipt(*others, main)
+    assert [best_rendition(receipt, "image/*", width) for width in (None, 100, 1000)] == [main] * 3

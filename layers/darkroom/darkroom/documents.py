@@ -32,4 +32,7 @@ def receipt_from(document: Document) -> Receipt:
         rejection=Rejection(**rejection) if rejection else None,
         decisions=tuple(Decision(**each) for each in document["decisions"]),
         milliseconds=dict(document["milliseconds"]),
+        # Receipts from before the engine's second revision have neither.
+        placeholder=document.get("placeholder", ""),
+        colour=document.get("colour", ""),
     )

@@ -31,6 +31,7 @@ class RejectedPicture(PermanentError):
             "unsupported_format",
             "corrupt_image",
             "too_many_pixels",
+            "too_many_frames",
             "too_large",
             "too_many_scans",
             "too_expensive",

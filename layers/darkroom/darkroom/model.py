@@ -6,6 +6,7 @@ Pure: no boto3, no Pillow, no environment.
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -15,6 +16,11 @@ from typing import Any
 EXPECTED_VERSION = "expected"
 # An event that names no version: a bucket without versions, or an event written by hand. The latest is read.
 NO_VERSION = "null"
+
+# The ladder that the web shows; every profile has it. Any other is extra, asked for by its name.
+MAIN = "main"
+# The ladder of the one rendition that is made for comparing by eye, and never shown otherwise.
+REFERENCE = "reference"
 
 # "%" and "?" do not survive an HTTP API's path (it keeps %25 escaped and cuts at a decoded "?"),
 # and control characters survive nowhere: one alias character stands for all of them.
@@ -176,11 +182,31 @@ class Encoded:
     height: int
     quality: int
     data: bytes
+    ladder: str = MAIN
+    frames: int = 1
+
+    @property
+    def name(self) -> str:
+        """A file name that no other rendition of the same picture has."""
+        ladder = "" if self.ladder == MAIN else f"{self.ladder}-"
+        return f"{ladder}{self.width}.{self.format.extension}"
+
+    def stored_as(self, key: str) -> "Rendition":
+        return Rendition(
+            self.format,
+            self.width,
+            self.height,
+            self.quality,
+            len(self.data),
+            key,
+            ladder=self.ladder,
+            frames=self.frames,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One derived file in the renditions bucket."""
+    """One derived file in the renditions bucket. An animation has more than one of `frames`."""
 
     format: Format
     width: int
@@ -188,6 +214,8 @@ class Rendition:
     quality: int
     size_bytes: int
     key: str
+    ladder: str = MAIN
+    frames: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +228,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What the engine makes of one picture. `milliseconds` are wall time by pipeline step."""
+    """What the engine makes of one picture. `milliseconds` are wall time by pipeline step.
+
+    `placeholder` is a `data:` address of some hundred bytes to show while the picture loads, `colour` the
+    dominant one, like #336699.
+    """
 
     original: Original
     renditions: tuple[Encoded, ...]
     decisions: tuple[Decision, ...]
     milliseconds: dict[str, float]
+    placeholder: str = ""
+    colour: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +266,23 @@ class Receipt:
     rejection: Rejection | None = None
     decisions: tuple[Decision, ...] = ()
     milliseconds: dict[str, float] = field(default_factory=dict)
+    placeholder: str = ""
+    colour: str = ""
+
+    @property
+    def shown(self) -> tuple[Rendition, ...]:
+        """What stands for the original on the web: the main ladder's.
+
+        Beside an animation no still of another format than JPEG: a browser would take it for the better file.
+        """
+        main = [rendition for rendition in self.renditions if rendition.ladder == MAIN]
+        moves = any(rendition.frames > 1 for rendition in main)
+        return tuple(r for r in main if not moves or r.frames > 1 or r.format is Format.JPEG)
+
+    @property
+    def reference(self) -> Rendition | None:
+        """The rendition of high quality to compare the others with by eye."""
+        return next((r for r in self.renditions if r.ladder == REFERENCE), None)
 
     @property
     def saved_bytes(self) -> int:
@@ -246,14 +297,18 @@ class Receipt:
 
     @property
     def smallest_at_full_width(self) -> Rendition | None:
-        widest = max((rendition.width for rendition in self.renditions), default=0)
-        candidates = [rendition for rendition in self.renditions if rendition.width == widest]
-        return min(candidates, key=lambda rendition: rendition.size_bytes, default=None)
+        widest = max((rendition.width for rendition in self.shown), default=0)
+        return smallest(rendition for rendition in self.shown if rendition.width == widest)
 
     def of_format(self, wanted: Format) -> tuple[Rendition, ...]:
-        """This receipt's renditions in one format, narrowest first."""
-        found = (rendition for rendition in self.renditions if rendition.format is wanted)
+        """What is shown in one format, narrowest first."""
+        found = (rendition for rendition in self.shown if rendition.format is wanted)
         return tuple(sorted(found, key=lambda rendition: rendition.width))
+
+
+def smallest(renditions: Iterable[Rendition]) -> Rendition | None:
+    """The one with the fewest bytes; of an animation one that moves, since a still shows less."""
+    return min(renditions, key=lambda each: (each.frames == 1, each.size_bytes), default=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from darkroom.model import Format, Receipt, Rendition
+from darkroom.model import Format, Receipt, Rendition, smallest
 
 
 class Wanted(StrEnum):
@@ -40,10 +40,10 @@ def best_rendition(receipt: Receipt, accept: str, width: int | None = None) -> R
     JPEG serves every client; WebP and AVIF only those that list them by name.
     """
     types = accepted_types(accept)
-    usable = [r for r in receipt.renditions if r.format is Format.JPEG or r.format.media_type in types]
+    usable = [r for r in receipt.shown if r.format is Format.JPEG or r.format.media_type in types]
     wide_enough = [r for r in usable if width is not None and r.width >= width]
     if wide_enough:
         narrowest = min(r.width for r in wide_enough)
-        return min((r for r in wide_enough if r.width == narrowest), key=lambda r: r.size_bytes)
+        return smallest(r for r in wide_enough if r.width == narrowest)
     widest = max((r.width for r in usable), default=0)
-    return min((r for r in usable if r.width == widest), key=lambda r: r.size_bytes, default=None)
+    return smallest(r for r in usable if r.width == widest)

@@ -229,6 +229,8 @@ class Darkroom:
             renditions=self._write(upload, rendered.renditions),
             decisions=rendered.decisions,
             milliseconds=rendered.milliseconds,
+            placeholder=rendered.placeholder,
+            colour=rendered.colour,
         )
 
     def _read(self, upload: Upload) -> bytes:
@@ -239,9 +241,9 @@ class Darkroom:
         prefix = rendition_prefix(upload, self.profile.hash, self.engine_version)
 
         def write(one: Encoded) -> Rendition:
-            key = f"{prefix}/{one.width}.{one.format.extension}"
+            key = f"{prefix}/{one.name}"
             self.renditions.store(key, one.data, one.format.media_type)
-            return Rendition(one.format, one.width, one.height, one.quality, len(one.data), key)
+            return one.stored_as(key)
 
         # The pool is closed here: no thread may be alive when the next picture forks its child.
         with ThreadPoolExecutor(_WRITES_AT_ONCE) as pool:

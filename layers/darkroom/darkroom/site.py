@@ -336,7 +336,7 @@ class Site:
         return pages.Link(f"data:image/jpeg;base64,{content}", fitting[-1])
 
     def _renditions(self, entry: Entry) -> tuple[Rendition, ...]:
-        return entry.receipt.renditions if entry.receipt else ()
+        return entry.receipt.shown if entry.receipt else ()
 
     def _url(self, rendition: Rendition) -> str:
         return self.renditions.url(rendition.key, self.settings.url_seconds)

@@ -7,7 +7,7 @@ from io import BytesIO
 from PIL import Image, ImageCms, ImageDraw, TiffImagePlugin
 
 from darkroom.model import Encoded, Format, Rendered
-from darkroom.profile import FormatChoice, Profile
+from darkroom.profile import Crop, FormatChoice, Ladder, Limits, Profile
 
 Colour = tuple[int, int, int]
 
@@ -17,10 +17,25 @@ CANARY = b"CANARY-in-the-metadata"
 
 
 def a_profile(
-    *widths: int, formats: tuple[Format, ...] = (Format.JPEG,), quality: int = 90, **limits: float | str
+    *widths: int,
+    formats: tuple[Format, ...] = (Format.JPEG,),
+    quality: int = 90,
+    background: str = "#ffffff",
+    animation: bool = True,
+    crop: Crop | None = None,
+    linear_light: bool = False,
+    reference: bool = False,
+    **limits: float,
 ) -> Profile:
     choices = tuple(FormatChoice(wanted, quality) for wanted in formats)
-    return Profile("test", widths or (64,), choices, **limits)  # type: ignore[arg-type]
+    main = Ladder("main", widths or (64,), choices, background, animation, crop)
+    return Profile(
+        "test",
+        (main,),
+        Limits(**limits),  # type: ignore[arg-type]
+        linear_light=linear_light,
+        reference=reference,
+    )
 
 
 def plain(size: tuple[int, int], colour: Colour = (120, 80, 200), mode: str = "RGB") -> Image.Image:

@@ -6,10 +6,13 @@ import pytest
 from PIL import Image, ImageDraw
 
 from darkroom.imaging import ENGINE, render
-from darkroom.model import Format
+from darkroom.model import Format, Rendered
 from tests.unit.imaging.pictures import (
+    BLUE,
     CANARY,
     CORNERS,
+    RED,
+    WHITE,
     a_profile,
     animated,
     codes,
@@ -310,14 +313,27 @@ def test_a_format_that_comes_out_larger_than_a_more_widely_readable_one_is_dropp
         assert [size for _, size in made] == sorted((size for _, size in made), reverse=True)
 
 
-def test_small_pictures_keep_all_their_chroma_and_large_ones_half() -> None:
-    content = encoded(cornered(800, 600), "PNG")
-
-    samplings = {
+def samplings(rendered: Rendered) -> dict[int, tuple[int, int]]:
+    """Of each JPEG's width, how many times finer its brightness is than its colours."""
+    return {
         rendition.width: opened(rendition).layer[0][1:3]  # type: ignore[attr-defined]
-        for rendition in render(content, a_profile(100, 700)).renditions
+        for rendition in rendered.renditions
     }
-    assert samplings == {100: (1, 1), 700: (2, 2)}
+
+
+def test_small_pictures_keep_all_their_chroma_and_large_ones_half() -> None:
+    content = encoded(Image.radial_gradient("L").convert("RGB").resize((800, 600)), "PNG")
+
+    assert samplings(render(content, a_profile(100, 700))) == {100: (1, 1), 700: (2, 2)}
+
+
+def test_saturated_text_on_a_screenshot_keeps_all_its_chroma() -> None:
+    screen = plain((800, 600), WHITE)
+    draw = ImageDraw.Draw(screen)
+    for line, colour in enumerate((RED, BLUE, (0, 140, 0)) * 8):
+        draw.text((10, 20 + 24 * line), "Every letter of this stays crisp " * 4, colour)
+
+    assert samplings(render(encoded(screen, "PNG"), a_profile(800))) == {800: (1, 1)}
 
 
 def test_the_original_is_described_as_shown() -> None:

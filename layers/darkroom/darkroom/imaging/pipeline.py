@@ -1,49 +1,55 @@
 """The pipeline: a tuple of steps, each from one state of the work to the next."""
 
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import version
-from io import BytesIO
 
 import PIL
-from PIL import Image, ImageFile
+from PIL import Image
 
 from darkroom.errors import RejectedPicture
 from darkroom.imaging import encode
+from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut, too_expensive
+from darkroom.imaging.decoding import opened, plain, strictly
+from darkroom.imaging.ladders import Plan, planned
+from darkroom.imaging.placeholder import dominant_colour, placeholder
+from darkroom.imaging.resize import Size, resized
 from darkroom.imaging.sniff import Header, corrupt, read_header
-from darkroom.model import Decision, Encoded, Format, Original, Rendered
-from darkroom.profile import Profile
+from darkroom.model import REFERENCE, Decision, Encoded, Format, Original, Rendered
+from darkroom.profile import FormatChoice, Profile
 
 # One higher whenever the same upload and profile would give other bytes.
-_REVISION = "r1"
+_REVISION = "r2"
 ENGINE = f"pillow-{PIL.__version__} mozjpeg-{version('mozjpeg-lossless-optimization')} {_REVISION}"
 
 # What the decoder, the picture and its first resize hold at once, in bytes per stored pixel: measured at
 # 48 megapixels (progressive JPEG 7.3, PNG with alpha 12.1, WebP 17.6, AVIF 12.7) and rounded up.
 _BYTES_PER_PIXEL = {"jpeg": 12, "png": 13, "webp": 18, "gif": 10, "avif": 14, "tiff": 12, "bmp": 10}
+# Beside that: a whole frame, and the encoder's own two before and after it.
+_BYTES_PER_ANIMATED_PIXEL = 30
+# Beside that, in linear light: one channel in floating point, its alpha's and their product.
+_BYTES_PER_LINEAR_PIXEL = 13
 # The interpreter, its libraries and what encoding takes.
 _BYTES_BESIDES = 250_000_000
-
-type Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One picture on its way. `sizes` are the renditions', as shown, the widest first."""
+    """One picture on its way: `image` the whole of it, then each plan's rungs, then the renditions."""
 
     header: Header
     profile: Profile
     size_bytes: int
-    sizes: tuple[Size, ...] = ()
+    plans: tuple[Plan, ...] = ()
     image: Image.Image = field(default_factory=Image.Image)
-    rungs: tuple[Image.Image, ...] = ()
     avif: Child[Encoded] | None = None
     renditions: tuple[Encoded, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    placeholder: str = ""
+    colour: str = ""
 
     def decided(self, code: str, why: str) -> "Work":
         return replace(self, decisions=(*self.decisions, Decision(code, why)))
@@ -51,9 +57,19 @@ class Work:
     def made(self, *renditions: Encoded) -> "Work":
         return replace(self, renditions=(*self.renditions, *renditions))
 
-    def quality(self, wanted: Format) -> int | None:
-        """The profile's quality for a format; None if the profile does not ask for it."""
-        return next((c.quality for c in self.profile.formats if c.format is wanted), None)
+    def wanting(self, wanted: Format) -> Iterator[tuple[Plan, FormatChoice]]:
+        """The plans of the ladders that ask for a format, and what they choose for it."""
+        for plan in self.plans:
+            choice = plan.ladder.choice(wanted)
+            if choice:
+                yield plan, choice
+
+    @property
+    def whole(self) -> Size:
+        """The size at which the picture is just large enough for every plan."""
+        width, height = self.header.shown
+        scale = max(plan.scale for plan in self.plans)
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None) -> Rendered:
@@ -80,6 +96,8 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
         renditions=work.renditions,
         decisions=work.decisions,
         milliseconds=milliseconds,
+        placeholder=work.placeholder,
+        colour=work.colour,
     )
 
 
@@ -91,120 +109,90 @@ def _admitted(content: bytes, profile: Profile, memory_bytes: int | None) -> Hea
     """The header of a picture that is within every limit."""
     profile.admit(len(content))
     header = read_header(content)
-    if header.pixels > profile.max_pixels:
-        raise RejectedPicture(
+    limits = profile.limits
+    _within("too_many_pixels", "It has {} megapixels; the limit is {}.", header.pixels, limits.max_pixels)
+    animation = header.animation if _animates(profile) else None
+    if animation:
+        frames = len(animation.durations)
+        _within("too_many_frames", "It has {} frames; the limit is {}.", frames, limits.max_frames)
+        _within(
             "too_many_pixels",
-            f"It has {_mega(header.pixels)} megapixels; the limit is {_mega(profile.max_pixels)}.",
-            limit=profile.max_pixels,
-            actual=header.pixels,
+            "All its frames together have {} megapixels; the limit is {}.",
+            frames * header.pixels,
+            limits.max_animation_pixels,
         )
-    needed = _BYTES_BESIDES + len(content) + header.pixels * _BYTES_PER_PIXEL[header.format]
+    bytes_per_pixel = (
+        _BYTES_PER_PIXEL[header.format]
+        + (_BYTES_PER_ANIMATED_PIXEL if animation else 0)
+        + (_BYTES_PER_LINEAR_PIXEL if profile.linear_light else 0)
+    )
+    needed = _BYTES_BESIDES + len(content) + header.pixels * bytes_per_pixel
     if memory_bytes is not None and needed > memory_bytes:
         raise too_expensive(memory_bytes, needed)
     return header
+
+
+def _animates(profile: Profile) -> bool:
+    return any(ladder.animation and ladder.choice(Format.WEBP) for ladder in profile.ladders)
+
+
+def _within(reason: str, sentence: str, actual: int, limit: int) -> None:
+    if actual > limit:
+        show = _mega if reason == "too_many_pixels" else "{:,}".format
+        raise RejectedPicture(reason, sentence.format(show(actual), show(limit)), limit=limit, actual=actual)
 
 
 def _mega(count: int) -> str:
     return f"{count / 1e6:.1f}".removesuffix(".0")
 
 
-def plan_sizes(work: Work) -> Work:
-    """The sizes to make: never larger than the picture, no side below 1 or above what JPEG can hold."""
-    width, height = work.header.shown
-    longest = encode.SIDE_LIMITS[Format.JPEG]
-    sizes = set()
-    for wanted in work.profile.widths:
-        scale = min(1.0, wanted / width, longest / height)
-        sizes.add((max(1, round(width * scale)), max(1, round(height * scale))))
-    work = replace(work, sizes=tuple(sorted(sizes, reverse=True)))
-    if height > longest and max(sizes)[1] == longest:
-        work = work.decided(
-            "side_limited", f"Made {longest} pixels high: a JPEG can't be higher, the original is {height}."
-        )
-    if work.header.frames > 1:
-        work = work.decided(
-            "first_frame", f"The original has {work.header.frames} frames; the first one was rendered."
-        )
+def plan(work: Work) -> Work:
+    """What to make for each ladder."""
+    work = replace(work, plans=tuple(planned(ladder, work.header.shown) for ladder in work.profile.ladders))
+    for each in work.plans:
+        if each.cut_short:
+            width, height = each.sizes[0]
+            work = work.decided(
+                "side_limited",
+                f"Made {width} x {height} pixels at most: no side of a JPEG can be longer.",
+            )
+    return _noting_what_moves(work)
+
+
+def _noting_what_moves(work: Work) -> Work:
+    frames = work.header.frames
+    if work.header.animation and _animates(work.profile):
+        return work.decided("animated", f"All {frames} frames move in WebP; other formats show the first.")
+    if frames > 1:
+        return work.decided("first_frame", f"The original has {frames} frames; the first one was rendered.")
     return work
-
-
-_PLUGINS = {
-    "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),
-    "png": ("PIL.PngImagePlugin", "PngImageFile"),
-    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "gif": ("PIL.GifImagePlugin", "GifImageFile"),
-    "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
-    "tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
-    "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
-}
 
 
 def decode(work: Work) -> Work:
     """The first frame in one of the modes L, LA, RGB, RGBA and CMYK, without any metadata."""
     if work.header.starved:
         raise corrupt()
-    # Not Image.open: that imports five plugins, and tries them, where the header has named the one.
-    module, plugin = _PLUGINS[work.header.format]
-    opened: type[ImageFile.ImageFile] = getattr(import_module(module), plugin)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            image: Image.Image = opened(BytesIO(work.header.stream))
-            _check_size(image, work.header)
-            if work.header.format == "jpeg":
-                # Twice the size needed: that costs nothing visible, and once does.
-                wanted, _ = _as_stored(work, 2 * work.sizes[0][0], 2 * work.sizes[0][1])
-                image.draft(None, wanted)
-            image.load()
-    except (MemoryError, RejectedPicture):
-        raise
-    except Exception as fault:  # what decoders raise on hostile bytes has no common root
-        raise corrupt() from fault
-    image = _plain(image)
-    image.info = {}
-    return replace(work, image=image)
+    with strictly():
+        image = opened(work.header, work.header.stream)
+        if work.header.format == "jpeg" and not work.profile.linear_light:
+            # Twice the size needed: that costs nothing visible, and once does.
+            width, height = _as_stored(work, work.whole)
+            image.draft(None, (2 * width, 2 * height))
+        image.load()
+    decoded = plain(image)
+    decoded.info = {}
+    return replace(work, image=decoded)
 
 
-def _check_size(image: Image.Image, header: Header) -> None:
-    """The decoder must not see another, larger picture than the header pass did."""
-    if image.width * image.height > header.pixels:
-        raise corrupt()
-
-
-def _plain(image: Image.Image) -> Image.Image:
-    """The picture in one of the modes L, LA, RGB, RGBA and CMYK, with alpha only where it shows."""
-    if image.mode.startswith("I;16"):
-        image = image.point(lambda level: level * (1 / 256)).convert("L")
-    if image.mode in ("I", "F", "LAB", "HSV"):
-        raise RejectedPicture(
-            "unsupported_format",
-            "Its pixels are of a kind that can't be shown on the web; export it as JPEG.",
-        )
-    if image.has_transparency_data:
-        image = image.convert("LA" if image.mode == "LA" else "RGBA")
-        if image.getchannel("A").getextrema() == (255, 255):
-            image = image.convert(image.mode.removesuffix("A"))
-    elif image.mode == "1":
-        image = image.convert("L")
-    elif image.mode not in ("L", "RGB", "CMYK"):
-        image = image.convert("RGB")
-    return image
-
-
-def _as_stored(work: Work, width: int, height: int) -> tuple[Size, bool]:
-    """A shown size in the axes of the stored picture, and whether they are swapped."""
-    swapped = work.header.orientation >= 5
-    return ((height, width), True) if swapped else ((width, height), False)
+def _as_stored(work: Work, size: Size) -> Size:
+    """A shown size in the axes of the stored picture."""
+    return (size[1], size[0]) if work.header.orientation >= 5 else size
 
 
 def shrink(work: Work) -> Work:
-    """To the widest rendition, so that every later step has fewer pixels; alpha premultiplied."""
-    wanted, _ = _as_stored(work, *work.sizes[0])
-    return replace(work, image=_resized(work.image, wanted))
-
-
-def _resized(image: Image.Image, size: Size) -> Image.Image:
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    """To the size that the widest rendition needs, so that every later step has fewer pixels."""
+    wanted = _as_stored(work, work.whole)
+    return replace(work, image=resized(work.image, wanted, linear=work.profile.linear_light))
 
 
 _UPRIGHT = {
@@ -219,57 +207,90 @@ _UPRIGHT = {
 
 
 def orient(work: Work) -> Work:
-    turn = _UPRIGHT.get(work.header.orientation)
-    return work if turn is None else replace(work, image=work.image.transpose(turn))
+    return replace(work, image=_upright(work.image, work.header))
+
+
+def _upright(image: Image.Image, header: Header) -> Image.Image:
+    turn = _UPRIGHT.get(header.orientation)
+    return image if turn is None else image.transpose(turn)
 
 
 def to_srgb(work: Work) -> Work:
     """Colours as sRGB; a profile that can't be used counts as none, which the receipt says."""
-    if work.header.icc:
-        # Imported for the pictures that need it: most carry no profile.
-        colour = import_module("darkroom.imaging.colour")
-        converted = colour.converted(work.image, work.header.icc)
-        if converted is not None:
-            return replace(work, image=converted)
-        work = work.decided(
-            "profile_ignored", "Its colour profile is broken or of another kind: taken as sRGB."
-        )
-    return replace(work, image=work.image.convert("RGB")) if work.image.mode == "CMYK" else work
+    converted = _in_srgb(work.image, work.header)
+    if converted is not None:
+        return replace(work, image=converted)
+    return replace(work, image=_without_profile(work.image)).decided(
+        "profile_ignored", "Its colour profile is broken or of another kind: taken as sRGB."
+    )
+
+
+def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
+    """None where the picture's profile can't be used."""
+    if not header.icc:
+        return _without_profile(image)
+    # Imported for the pictures that need it: most carry no profile.
+    colour = import_module("darkroom.imaging.colour")
+    converted: Image.Image | None = colour.converted(image, header.icc)
+    return converted
+
+
+def _without_profile(image: Image.Image) -> Image.Image:
+    return image.convert("RGB") if image.mode == "CMYK" else image
 
 
 def step_down(work: Work) -> Work:
-    """One picture per size, each from the narrowest that is at least twice as wide, else from the widest."""
-    rungs = [work.image]
-    for size in work.sizes[1:]:
+    """One picture per size of each plan."""
+    return replace(work, plans=tuple(replace(each, rungs=_rungs(work, each)) for each in work.plans))
+
+
+def _rungs(work: Work, each: Plan) -> tuple[Image.Image, ...]:
+    """The first from the whole picture, any other from the narrowest that is at least twice as wide."""
+    linear = work.profile.linear_light
+    rungs = [resized(work.image, each.sizes[0], each.window_in(work.image.size), linear=linear)]
+    for size in each.sizes[1:]:
         wide_enough = [rung for rung in rungs if rung.width >= 2 * size[0]]
-        rungs.append(_resized(wide_enough[-1] if wide_enough else rungs[0], size))
-    return replace(work, rungs=tuple(rungs))
+        rungs.append(resized(wide_enough[-1] if wide_enough else rungs[0], size, linear=linear))
+    return tuple(rungs)
+
+
+def describe(work: Work) -> Work:
+    """What a page can show before the picture is there."""
+    narrowest = work.plans[0].rungs[-1]
+    return replace(work, placeholder=placeholder(narrowest), colour=dominant_colour(narrowest))
 
 
 def begin_avif(work: Work) -> Work:
     """Starts AVIF in a child: it takes as long as the other formats together, and can't be told to stop."""
-    quality = work.quality(Format.AVIF)
-    if quality is None or not work.profile.avif_seconds:
+    wanting = list(work.wanting(Format.AVIF))
+    if not wanting or not work.profile.limits.avif_seconds:
         return work
 
     def narrowest_first() -> Iterator[Encoded]:
-        for rung in reversed(_fitting(work, Format.AVIF)):
-            yield Encoded(Format.AVIF, rung.width, rung.height, quality, encode.avif(rung, quality))
+        for each, choice in wanting:
+            for rung in reversed(_fitting(each, Format.AVIF)):
+                quality = encode.quality_for(choice, rung)
+                yield _encoded(Format.AVIF, each, rung, quality, encode.avif(rung, quality))
 
-    return replace(work, avif=Child(narrowest_first, seconds=work.profile.avif_seconds))
+    return replace(work, avif=Child(narrowest_first, seconds=work.profile.limits.avif_seconds))
+
+
+def _encoded(
+    wanted: Format, each: Plan, rung: Image.Image, quality: int, content: bytes, frames: int = 1
+) -> Encoded:
+    width, height = rung.size
+    return Encoded(wanted, width, height, quality, content, ladder=each.ladder.name, frames=frames)
 
 
 def encode_jpeg(work: Work) -> Work:
-    quality = work.quality(Format.JPEG)
-    if quality is None:
-        return work
-    return work.made(
-        *(
-            Encoded(Format.JPEG, rung.width, rung.height, quality, encode.jpeg(flat, quality))
-            for rung in work.rungs
-            for flat in [_flattened(rung, work.profile.background)]
-        )
-    )
+    made = []
+    for each, choice in work.wanting(Format.JPEG):
+        for rung in each.rungs:
+            flat = _flattened(rung, each.ladder.background)
+            quality = encode.quality_for(choice, flat)
+            content = encode.jpeg(flat, quality, repack=work.profile.repack)
+            made.append(_encoded(Format.JPEG, each, flat, quality, content))
+    return work.made(*made)
 
 
 def _flattened(image: Image.Image, background: str) -> Image.Image:
@@ -282,23 +303,40 @@ def _flattened(image: Image.Image, background: str) -> Image.Image:
 
 
 def encode_webp(work: Work) -> Work:
-    quality = work.quality(Format.WEBP)
-    if quality is None:
-        return work
-    return _noting_what_does_not_fit(work, Format.WEBP).made(
-        *(
-            Encoded(Format.WEBP, rung.width, rung.height, quality, encode.webp(rung, quality))
-            for rung in _fitting(work, Format.WEBP)
-        )
-    )
+    made = []
+    for each, choice in work.wanting(Format.WEBP):
+        work = _noting_what_does_not_fit(work, each, Format.WEBP)
+        for rung in _fitting(each, Format.WEBP):
+            quality = encode.quality_for(choice, rung)
+            if work.header.animation and each.ladder.animation:
+                frames = len(work.header.animation.durations)
+                content = animated_webp(
+                    work.header, work.header.animation, quality, _finisher(work, each, rung.size)
+                )
+                made.append(_encoded(Format.WEBP, each, rung, quality, content, frames))
+            else:
+                made.append(_encoded(Format.WEBP, each, rung, quality, encode.webp(rung, quality)))
+    return work.made(*made)
 
 
-def _fitting(work: Work, wanted: Format) -> list[Image.Image]:
-    return [rung for rung in work.rungs if max(rung.size) <= encode.SIDE_LIMITS[wanted]]
+def _finisher(work: Work, each: Plan, size: Size) -> Callable[[Image.Image], Image.Image]:
+    """What makes of a whole frame what `plan` makes of the first."""
+
+    def finished(frame: Image.Image) -> Image.Image:
+        upright = _upright(frame, work.header)
+        small = resized(upright, size, each.window_in(upright.size), linear=work.profile.linear_light)
+        in_srgb = _in_srgb(small, work.header)
+        return small if in_srgb is None else in_srgb
+
+    return finished
 
 
-def _noting_what_does_not_fit(work: Work, wanted: Format) -> Work:
-    for rung in work.rungs:
+def _fitting(each: Plan, wanted: Format) -> list[Image.Image]:
+    return [rung for rung in each.rungs if max(rung.size) <= encode.SIDE_LIMITS[wanted]]
+
+
+def _noting_what_does_not_fit(work: Work, each: Plan, wanted: Format) -> Work:
+    for rung in each.rungs:
         if max(rung.size) > encode.SIDE_LIMITS[wanted]:
             work = work.decided(
                 f"{wanted.value}_skipped",
@@ -310,11 +348,8 @@ def _noting_what_does_not_fit(work: Work, wanted: Format) -> Work:
 
 def encode_avif(work: Work) -> Work:
     """Waits for what `begin_avif` started, to the end of its time budget at the latest."""
-    if work.quality(Format.AVIF) is None:
-        return work
-    work = _noting_what_does_not_fit(work, Format.AVIF)
     made: list[Encoded] = []
-    seconds = work.profile.avif_seconds
+    seconds = work.profile.limits.avif_seconds
     reason = f"over its time budget of {seconds:g} s"
     if work.avif:
         try:
@@ -325,9 +360,12 @@ def encode_avif(work: Work) -> Work:
             reason = "its encoder failed"
         finally:
             work.avif.end()
-    missing = [rung.width for rung in reversed(_fitting(work, Format.AVIF)[: -len(made) or None])]
-    for width in missing:
-        work = work.decided("avif_skipped", f"No AVIF {width} pixels wide: {reason}.")
+    done = {(rendition.ladder, rendition.width) for rendition in made}
+    for each, _ in work.wanting(Format.AVIF):
+        work = _noting_what_does_not_fit(work, each, Format.AVIF)
+        for rung in reversed(_fitting(each, Format.AVIF)):
+            if (each.ladder.name, rung.width) not in done:
+                work = work.decided("avif_skipped", f"No AVIF {rung.width} pixels wide: {reason}.")
     return replace(work, avif=None).made(*made)
 
 
@@ -337,39 +375,59 @@ def keep_the_smaller(work: Work) -> Work:
     JPEG always stays, since originals are never served; the receipt says when the original was smaller.
     """
     kept: list[Encoded] = []
-    for size in work.sizes:
-        smallest: Encoded | None = None
-        for rendition in sorted(_of_size(work, size), key=lambda r: _READABILITY.index(r.format)):
-            if smallest is None or len(rendition.data) < len(smallest.data):
-                kept.append(rendition)
-                # A JPEG of a transparent picture shows less than the others, so it does not replace them.
-                if not (rendition.format is Format.JPEG and work.image.mode in ("LA", "RGBA")):
-                    smallest = rendition
-                continue
-            work = work.decided(
-                f"{rendition.format.value}_dropped",
-                f"No {_named(rendition.format)} {size[0]} pixels wide: its {len(rendition.data):,} bytes"
-                f" are no fewer than the {_named(smallest.format)}'s {len(smallest.data):,}.",
-            )
+    for each in work.plans:
+        for size in each.sizes:
+            smallest: Encoded | None = None
+            for rendition in _of_size(work, each, size):
+                # An animation shows more than a still, so it stays and replaces none.
+                if rendition.frames > 1 or smallest is None or len(rendition.data) < len(smallest.data):
+                    kept.append(rendition)
+                    if _shows_all(work, rendition):
+                        smallest = rendition
+                    continue
+                work = work.decided(
+                    f"{rendition.format.value}_dropped",
+                    f"No {_named(rendition.format)} {size[0]} pixels wide: its {len(rendition.data):,} bytes"
+                    f" are no fewer than the {_named(smallest.format)}'s {len(smallest.data):,}.",
+                )
     return _noting_a_smaller_original(replace(work, renditions=tuple(kept)))
+
+
+def _shows_all(work: Work, rendition: Encoded) -> bool:
+    """Whether a rendition can stand for others; a JPEG of a transparent picture shows less than they do."""
+    transparent = work.image.mode in ("LA", "RGBA")
+    return rendition.frames == 1 and not (rendition.format is Format.JPEG and transparent)
 
 
 _READABILITY = (Format.JPEG, Format.WEBP, Format.AVIF)
 
 
-def _of_size(work: Work, size: Size) -> list[Encoded]:
-    return [r for r in work.renditions if (r.width, r.height) == size]
+def _of_size(work: Work, each: Plan, size: Size) -> list[Encoded]:
+    """One plan's renditions of one size, the most widely readable first."""
+    found = [r for r in work.renditions if r.ladder == each.ladder.name and (r.width, r.height) == size]
+    return sorted(found, key=lambda rendition: _READABILITY.index(rendition.format))
 
 
 def _noting_a_smaller_original(work: Work) -> Work:
-    at_full_size = [len(r.data) for r in _of_size(work, work.header.shown)]
-    if not at_full_size or min(at_full_size) < work.size_bytes:
+    at_full_size = _of_size(work, work.plans[0], work.header.shown)
+    sizes = [len(r.data) for r in at_full_size if r.frames > 1] or [len(r.data) for r in at_full_size]
+    if not sizes or min(sizes) < work.size_bytes:
         return work
     return work.decided(
         "original_smaller",
         f"No rendition at the original's own size is smaller than its {work.size_bytes:,} bytes:"
-        f" the smallest has {min(at_full_size):,}.",
+        f" the smallest has {min(sizes):,}.",
     )
+
+
+def add_reference(work: Work) -> Work:
+    """One rendition without visible loss, to compare the others with by eye."""
+    if not work.profile.reference:
+        return work
+    main = work.plans[0]
+    flat = _flattened(main.rungs[0], main.ladder.background)
+    made = _encoded(Format.JPEG, main, flat, encode.REFERENCE_QUALITY, encode.reference(flat))
+    return work.made(replace(made, ladder=REFERENCE))
 
 
 def _named(wanted: Format) -> str:
@@ -377,15 +435,17 @@ def _named(wanted: Format) -> str:
 
 
 PIPELINE: tuple[Callable[[Work], Work], ...] = (
-    plan_sizes,
+    plan,
     decode,  # once, at a reduced scale where JPEG allows it: it feeds the whole ladder
     shrink,
     orient,  # after the resize: turning all the pixels first would defeat the reduced scale
     to_srgb,  # after the resize: 49 ms instead of 224 on 10 megapixels
     step_down,
+    describe,
     begin_avif,
     encode_jpeg,
     encode_webp,
     encode_avif,
     keep_the_smaller,
+    add_reference,  # last: it takes no part in what is kept
 )

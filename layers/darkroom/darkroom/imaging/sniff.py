@@ -24,6 +24,20 @@ MAX_METADATA_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
+class Animation:
+    """How the pictures of one file follow one another.
+
+    `durations` in milliseconds, one per frame. It is played `loops` times, 0 is for ever. The frames begin
+    with picture number `first` of what the decoder finds in `stream`.
+    """
+
+    durations: tuple[int, ...]
+    loops: int
+    stream: bytes
+    first: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What the header pass found.
 
@@ -31,6 +45,7 @@ class Header:
     is the largest canvas or frame that a decoder may have to hold. `icc` is empty without a profile.
     `starved` means that there are fewer bytes than so many pixels can be coded in.
     `stream` is what the decoder gets: the upload without the metadata that a decoder could stumble over.
+    `animation` is there for what can be made to move again: GIF, WebP and PNG of two frames or more.
     """
 
     format: str
@@ -42,6 +57,7 @@ class Header:
     frames: int = 1
     largest_pixels: int = 0
     starved: bool = False
+    animation: Animation | None = None
 
     @property
     def pixels(self) -> int:
@@ -199,6 +215,7 @@ def _check_frame(frame: bytes) -> None:
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
 
 
 def _png(content: bytes) -> Header:
@@ -207,6 +224,7 @@ def _png(content: bytes) -> Header:
     width, height = _numbers(">II", content, 16)
     view = memoryview(content)
     kept: list[bytes | memoryview] = [_PNG_MAGIC]
+    moving: list[tuple[bytes, int, int]] = []
     orientations: dict[bytes, int] = {}
     icc, frames = b"", 0
     for kind, start, end in _png_chunks(content):
@@ -214,9 +232,11 @@ def _png(content: bytes) -> Header:
             if zlib.crc32(view[start - 4 : end]) != _numbers(">I", content, end)[0]:
                 raise _Damaged("a checksum is wrong")
             kept.append(view[start - 8 : end + 4])
+        if kind in _PIXEL_CHUNKS or kind in _ANIMATION_CHUNKS:
+            moving.append((kind, start, end))
         elif kind == b"iCCP":
             icc = _inflated(content[start:end].partition(b"\0")[2][1:], MAX_PROFILE_BYTES)
-        elif kind == b"fcTL":
+        if kind == b"fcTL":
             frames += 1
         elif kind in _PNG_ORIENTATIONS:
             orientations[kind] = orientations.get(kind) or _PNG_ORIENTATIONS[kind](content[start:end])
@@ -228,6 +248,34 @@ def _png(content: bytes) -> Header:
         orientation=next((o for kind in _PNG_ORIENTATIONS if (o := orientations.get(kind))), 1),
         icc=icc,
         frames=max(1, frames),
+        animation=_png_animation(content, moving) if frames > 1 else None,
+    )
+
+
+def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Animation | None:
+    """What moves in a PNG; None where it breaks a rule, since a viewer then shows the still.
+
+    Source: W3C PNG, third edition, 11.3.5.
+    """
+    kinds = [kind for kind, _, _ in chunks]
+    if b"acTL" not in kinds[: kinds.index(b"IDAT") if b"IDAT" in kinds else 0] or kinds.count(b"acTL") > 1:
+        return None
+    frames, plays = _numbers(">II", content, chunks[kinds.index(b"acTL")][1])
+    controls = [start for kind, start, _ in chunks if kind == b"fcTL"]
+    numbered = [_numbers(">I", content, start)[0] for kind, start, _ in chunks if kind in (b"fcTL", b"fdAT")]
+    view = memoryview(content)
+    sound = all(
+        zlib.crc32(view[start - 4 : end]) == _numbers(">I", content, end)[0] for _, start, end in chunks
+    )
+    if frames != len(controls) or numbered != list(range(len(numbered))) or not sound:
+        return None
+    delays = (_numbers(">HH", content, start + 20) for start in controls)
+    return Animation(
+        durations=tuple(round(1000 * delay / (of or 100)) for delay, of in delays),
+        loops=plays,
+        stream=b"".join([_PNG_MAGIC, *(view[start - 8 : end + 4] for _, start, end in chunks)]),
+        # A still without a frame control is for viewers that know no animation.
+        first=0 if kinds.index(b"fcTL") < kinds.index(b"IDAT") else 1,
     )
 
 
@@ -282,7 +330,8 @@ def _webp(content: bytes) -> Header:
     if riff_bytes + 8 > len(content):
         raise _Damaged("the file ends early")
     width = height = frames = largest = 0
-    orientation, icc, xmp = 0, b"", 0
+    durations: list[int] = []
+    bodies: dict[bytes, bytes] = {}
     for kind, start, end in _webp_chunks(content, riff_bytes + 8):
         if kind == b"VP8X" and not width:
             width, height = _three_bytes(content, start + 4) + 1, _three_bytes(content, start + 7) + 1
@@ -293,26 +342,26 @@ def _webp(content: bytes) -> Header:
             width, height = (width, height) if width else coded
         elif kind == b"ANMF":
             frames += 1
+            durations.append(_three_bytes(content, start + 12))
             largest = max(
                 largest, (_three_bytes(content, start + 6) + 1) * (_three_bytes(content, start + 9) + 1)
             )
-        elif kind == b"ICCP":
-            icc = content[start : min(end, start + MAX_PROFILE_BYTES)]
-        elif kind == b"EXIF":
-            orientation = exif_orientation(content[start:end].removeprefix(b"Exif\0\0"))
-        elif kind == b"XMP ":
-            xmp = _xmp_orientation(content[start:end])
+        elif kind in (b"ICCP", b"EXIF", b"XMP ", b"ANIM"):
+            bodies[kind] = content[start : min(end, start + MAX_PROFILE_BYTES)]
     if not frames:
         raise _Damaged("no picture in it")
+    exif, xmp = bodies.get(b"EXIF", b""), bodies.get(b"XMP ", b"")
+    loops = _numbers("<H", bodies[b"ANIM"], 4)[0] if b"ANIM" in bodies else 0
     return Header(
         format="webp",
         width=width,
         height=height,
         stream=content,
-        orientation=orientation or xmp or 1,
-        icc=icc,
+        orientation=exif_orientation(exif.removeprefix(b"Exif\0\0")) or _xmp_orientation(xmp) or 1,
+        icc=bodies.get(b"ICCP", b""),
         frames=frames,
         largest_pixels=largest,
+        animation=Animation(tuple(durations), loops, content) if len(durations) > 1 else None,
     )
 
 
@@ -351,13 +400,16 @@ def _three_bytes(content: bytes, offset: int) -> int:
 
 
 _GIF_BLOCK = re.compile(rb"[!,;]")
+_GIF_CONTROL = 0xF9
+_GIF_LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
 def _gif(content: bytes) -> Header:
     width, height, flags = _numbers("<HHB", content, 6)
     position = 13 + _gif_palette_bytes(flags)
-    frames = largest = 0
-    right = bottom = 0
+    largest = right = bottom = 0
+    durations: list[int] = []
+    duration, loops = 0, 1
     while position < len(content):
         # Browsers and Pillow skip bytes that start no block.
         found = _GIF_BLOCK.search(content, position)
@@ -365,15 +417,23 @@ def _gif(content: bytes) -> Header:
             break
         position, introducer = found.start(), content[found.start()]
         if introducer == 0x21:
+            label, body = content[position + 1], content[position + 3 : position + 19]
+            if label == _GIF_CONTROL:
+                duration = 10 * _numbers("<H", body, 1)[0]
+            elif body[:11] in _GIF_LOOPING and body[11:13] == b"\x03\x01":
+                # It counts the repetitions: one more than it is played.
+                (repeated,) = _numbers("<H", body, 13)
+                loops = repeated + 1 if repeated else 0
             position = _past_sub_blocks(content, position + 2)
         else:
             left, top, frame_width, frame_height, flags = _numbers("<HHHHB", content, position + 1)
             position = _past_sub_blocks(content, position + 11 + _gif_palette_bytes(flags))
             largest = max(largest, (left + frame_width) * (top + frame_height))
-            if not frames:
+            if not durations:
                 right, bottom = left + frame_width, top + frame_height
-            frames += 1
-    if not frames:
+            durations.append(duration)
+            duration = 0
+    if not durations:
         raise _Damaged("no picture in it")
     return Header(
         format="gif",
@@ -381,8 +441,9 @@ def _gif(content: bytes) -> Header:
         width=max(width, right),
         height=max(height, bottom),
         stream=content,
-        frames=frames,
+        frames=len(durations),
         largest_pixels=largest,
+        animation=Animation(tuple(durations), min(loops, 65_535), content) if len(durations) > 1 else None,
     )
 
 

@@ -1,0 +1,68 @@
+"""From bytes to plain pixels: the one decoder that the header pass named, its warnings taken for errors."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from io import BytesIO
+
+from PIL import Image, ImageFile
+
+from darkroom.errors import RejectedPicture
+from darkroom.imaging.sniff import Header, corrupt
+
+_PLUGINS = {
+    "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "png": ("PIL.PngImagePlugin", "PngImageFile"),
+    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "gif": ("PIL.GifImagePlugin", "GifImageFile"),
+    "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
+}
+
+
+def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:
+    """The picture before any of its pixels is decoded.
+
+    Not Image.open: that imports five plugins, and tries them, where the header has named the one.
+    """
+    module, plugin = _PLUGINS[header.format]
+    image: ImageFile.ImageFile = getattr(import_module(module), plugin)(BytesIO(stream))
+    # The decoder must not see another, larger picture than the header pass did.
+    if image.width * image.height > header.pixels:
+        raise corrupt()
+    return image
+
+
+@contextmanager
+def strictly() -> Iterator[None]:
+    """Whatever a decoder warns of or raises becomes corrupt_image; what was out of memory stays so."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yield
+    except (MemoryError, RejectedPicture):
+        raise
+    except Exception as fault:  # what decoders raise on hostile bytes has no common root
+        raise corrupt() from fault
+
+
+def plain(image: Image.Image) -> Image.Image:
+    """The picture in one of the modes L, LA, RGB, RGBA and CMYK, with alpha only where it shows."""
+    if image.mode.startswith("I;16"):
+        image = image.point(lambda level: level * (1 / 256)).convert("L")
+    if image.mode in ("I", "F", "LAB", "HSV"):
+        raise RejectedPicture(
+            "unsupported_format",
+            "Its pixels are of a kind that can't be shown on the web; export it as JPEG.",
+        )
+    if image.has_transparency_data:
+        image = image.convert("LA" if image.mode == "LA" else "RGBA")
+        if image.getchannel("A").getextrema() == (255, 255):
+            image = image.convert(image.mode.removesuffix("A"))
+    elif image.mode == "1":
+        image = image.convert("L")
+    elif image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("RGB")
+    return image
