@@ -19,7 +19,7 @@ MEMORY_MB, TIMEOUT_SECONDS = 3008, 60
 
 
 def render(source: Path, folder: Path, profile_file: Path | None) -> tuple[str, int]:
-    """Writes `{stem}-{width}.{extension}` into the folder; the line to print last, and the exit code.
+    """Writes `{stem}-{name of the rendition}` into the folder; the line to print last, and the exit code.
 
     Raises Fault.
     """
@@ -59,9 +59,9 @@ def _write(rendered: Rendered, stem: str, folder: Path) -> tuple[Rendition, ...]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for one in rendered.renditions:
-            name = f"{stem}-{one.width}.{one.format.extension}"
+            name = f"{stem}-{one.name}"
             (folder / name).write_bytes(one.data)
-            renditions.append(Rendition(one.format, one.width, one.height, one.quality, len(one.data), name))
+            renditions.append(one.stored_as(name))
     except OSError as fault:
         raise Fault(f"{folder} can't be written to: {fault.strerror}.", CANNOT_CREATE) from fault
     return tuple(renditions)
@@ -78,6 +78,8 @@ def _receipt(rendered: Rendered, profile: Profile, renditions: tuple[Rendition, 
         renditions=renditions,
         decisions=rendered.decisions,
         milliseconds=rendered.milliseconds,
+        placeholder=rendered.placeholder,
+        colour=rendered.colour,
     )
     document = receipt_document(receipt)
     del document["rejection"]

@@ -8,7 +8,7 @@ import pytest
 
 from darkroom import model, settings
 from darkroom.errors import RejectedPicture
-from darkroom.profile import Profile
+from darkroom.profile import Crop, Ladder, Limits, Profile
 from tests.cloudformation import PROJECT, load_template
 from tools.cli import app
 
@@ -71,7 +71,7 @@ def test_each_reason_is_in_the_reference(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
 
 
-@named(*(each.name for each in fields(Profile)))
+@named(*(each.name for kind in (Profile, Ladder, Limits, Crop) for each in fields(kind)))
 def test_each_field_of_a_profile_is_in_the_reference(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
 

@@ -41,7 +41,8 @@ def test_a_file_that_is_no_picture_is_rejected_with_its_reason(tmp_path: Path) -
 
 def test_a_file_over_the_profiles_limit_is_rejected_before_it_is_read(picture: Path, tmp_path: Path) -> None:
     profile = tmp_path / "small.json"
-    profile.write_text('{"name": "small", "widths": [100], "formats": {"jpeg": 75}, "max_bytes": 10}')
+    main = {"widths": [100], "formats": {"jpeg": {"quality": 75}}}
+    profile.write_text(json.dumps({"name": "small", "ladders": {"main": main}, "limits": {"max_bytes": 10}}))
 
     line, exit_code = render(picture, tmp_path / "out", profile)
 
@@ -58,7 +59,7 @@ def test_a_missing_picture_is_a_fault_of_its_own(tmp_path: Path) -> None:
 
 def test_every_fault_of_a_profile_is_listed(picture: Path, tmp_path: Path) -> None:
     profile = tmp_path / "bad.json"
-    profile.write_text('{"name": "bad", "widths": [0], "formats": {"gif": 1}}')
+    profile.write_text('{"name": "bad", "ladders": {"main": {"widths": [0], "formats": {"gif": 1}}}}')
 
     with pytest.raises(Fault, match=r"(?s)widths.*formats") as fault:
         render(picture, tmp_path / "out", profile)
