@@ -2,7 +2,10 @@
 
 import struct
 import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from io import BytesIO
+from itertools import product
 
 from PIL import Image, ImageCms, ImageDraw, TiffImagePlugin
 
@@ -118,7 +121,7 @@ def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-# sRGB's primaries as D50 XYZ; Display P3's differ, which is what its name is about.
+# Red, green and blue as XYZ under D50 (Lindbloom's tables, Bradford): what the profiles' names are about.
 _DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
 _RED_AND_GREEN_SWAPPED = (
     (0.38515, 0.71687, 0.09708),
@@ -127,8 +130,61 @@ _RED_AND_GREEN_SWAPPED = (
 )
 
 
+_SRGB = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
+_ADOBE = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
+_PROPHOTO = ((0.79767, 0.28804, 0.0), (0.13519, 0.71187, 0.0), (0.03135, 0.00009, 0.82521))
+
+
+@dataclass(frozen=True)
+class Space:
+    """A colour space of three primaries; without a gamma it has sRGB's curve."""
+
+    primaries: tuple[tuple[float, float, float], ...]
+    gamma: float | None = None
+
+    @property
+    def profile(self) -> bytes:
+        return _matrix_profile(self.primaries, self.gamma)
+
+    def in_srgb(self, colour: Colour) -> Colour:
+        """What a colour of this space is in sRGB: worked out here, without Little CMS."""
+        light = [self._light(level / 255) for level in colour]
+        xyz = [sum(light[c] * self.primaries[c][axis] for c in range(3)) for axis in range(3)]
+        shares = _solved(_SRGB, xyz)
+        red, green, blue = (round(255 * _srgb_stored(min(1.0, max(0.0, share)))) for share in shares)
+        return red, green, blue
+
+    def _light(self, level: float) -> float:
+        if self.gamma is not None:
+            return float(level**self.gamma)
+        return level / 12.92 if level <= 0.04045 else float(((level + 0.055) / 1.055) ** 2.4)
+
+
+DISPLAY_P3 = Space(_DISPLAY_P3)
+ADOBE_RGB = Space(_ADOBE, 2.19921875)
+PROPHOTO = Space(_PROPHOTO, 1.8)
+
+
+def _srgb_stored(light: float) -> float:
+    return 12.92 * light if light <= 0.0031308 else float(1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def _solved(columns: tuple[tuple[float, float, float], ...], wanted: list[float]) -> list[float]:
+    """How much of each column makes up what is wanted: Cramer's rule."""
+
+    def determinant(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
+        return (
+            a[0] * (b[1] * c[2] - b[2] * c[1])
+            - b[0] * (a[1] * c[2] - a[2] * c[1])
+            + c[0] * (a[1] * b[2] - a[2] * b[1])
+        )
+
+    whole = determinant(*columns)
+    return [determinant(*(wanted if at == n else columns[at] for at in range(3))) / whole for n in range(3)]
+
+
 def display_p3() -> bytes:
-    return _matrix_profile(_DISPLAY_P3)
+    return DISPLAY_P3.profile
 
 
 def red_and_green_swapped() -> bytes:
@@ -136,30 +192,69 @@ def red_and_green_swapped() -> bytes:
     return _matrix_profile(_RED_AND_GREEN_SWAPPED)
 
 
+def cmyk_press(inks: Mapping[tuple[int, ...], tuple[int, int, int]]) -> bytes:
+    """A CMYK profile that gives the named full inks (0 or 1 each) these Lab values; all others are black.
+
+    ICC.1, 10.11: a lut8Type of two grid points per ink, its outputs L, a + 128 and b + 128.
+    """
+    identity = b"".join(_fixed(number) for number in (1, 0, 0, 0, 1, 0, 0, 0, 1))
+    straight = bytes(range(256))
+    grid = b""
+    for corner in product((0, 1), repeat=4):
+        lightness, a, b = inks.get(corner, (0, 0, 0))
+        grid += bytes((round(lightness * 2.55), a + 128, b + 128))
+    lut = b"mft1\0\0\0\0\4\3\2\0" + identity + 4 * straight + grid + 3 * straight
+    return _icc(
+        b"CMYK", {b"wtpt": _xyz(0.9642, 1.0, 0.8249), b"A2B0": lut}, kind=b"prtr", between=b"Lab ", version=2
+    )
+
+
+def lab_in_srgb(lightness: float, a: float, b: float) -> Colour:
+    """CIE Lab under D50 in sRGB."""
+
+    def unfolded(t: float) -> float:
+        return float(t**3) if t > 6 / 29 else 3 * (6 / 29) ** 2 * (t - 4 / 29)
+
+    y = (lightness + 16) / 116
+    xyz = [0.9642 * unfolded(y + a / 500), unfolded(y), 0.8249 * unfolded(y - b / 200)]
+    shares = _solved(_SRGB, xyz)
+    red, green, blue = (round(255 * _srgb_stored(min(1.0, max(0.0, share)))) for share in shares)
+    return red, green, blue
+
+
 def grey_gamma(gamma: float) -> bytes:
     """A grey profile of one gamma."""
     return _icc(b"GRAY", {b"wtpt": _xyz(0.9642, 1.0, 0.8249), b"kTRC": _curve(gamma)})
 
 
-def _matrix_profile(primaries: tuple[tuple[float, float, float], ...]) -> bytes:
+def _matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: float | None = None) -> bytes:
     tags = {b"wtpt": _xyz(0.9642, 1.0, 0.8249)}
     for channel, primary in zip((b"r", b"g", b"b"), primaries, strict=True):
         tags[channel + b"XYZ"] = _xyz(*primary)
         # sRGB's curve: IEC 61966-2-1 as an ICC parametric curve of type 3.
         numbers = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-        tags[channel + b"TRC"] = b"para\0\0\0\0\0\3\0\0" + b"".join(map(_fixed, numbers))
+        tags[channel + b"TRC"] = (
+            _curve(gamma) if gamma else b"para\0\0\0\0\0\3\0\0" + b"".join(map(_fixed, numbers))
+        )
     return _icc(b"RGB ", tags)
 
 
-def _icc(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """ICC.1, version 4.3: a display profile of these tags."""
+def _icc(
+    space: bytes,
+    tags: dict[bytes, bytes],
+    *,
+    kind: bytes = b"mntr",
+    between: bytes = b"XYZ ",
+    version: int = 4,
+) -> bytes:
+    """ICC.1: a profile of these tags, for a display if nothing else is said."""
     table, bodies = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for name, body in tags.items():
         table += name + struct.pack(">II", start + len(bodies), len(body))
         bodies += body + b"\0" * (-len(body) % 4)
     size = start + len(bodies)
-    header = struct.pack(">I", size) + b"\0\0\0\0\x04\x30\0\0mntr" + space + b"XYZ " + bytes(12) + b"acsp"
+    header = struct.pack(">IIBBH", size, 0, version, 0, 0) + kind + space + between + bytes(12) + b"acsp"
     header += bytes(28) + _fixed(0.9642) + _fixed(1.0) + _fixed(0.8249)
     return header.ljust(128, b"\0") + table + bodies
 
@@ -190,11 +285,12 @@ def png_claiming(width: int, height: int) -> bytes:
     return png_header(width, height) + png_chunk(b"IDAT", zlib.compress(b"")) + png_chunk(b"IEND", b"")
 
 
-def rgb16_png(levels: Colour, size: int = 40) -> bytes:
+def rgb16_png(levels: Colour, size: int = 40, icc: bytes = b"") -> bytes:
     """A 16-bit RGB PNG of one colour; levels up to 65535."""
+    profile = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(icc)) if icc else b""
     rows = (b"\0" + struct.pack(">HHH", *levels) * size) * size
     idat = png_chunk(b"IDAT", zlib.compress(rows))
-    return png_header(size, size, bits=16) + idat + png_chunk(b"IEND", b"")
+    return png_header(size, size, bits=16) + profile + idat + png_chunk(b"IEND", b"")
 
 
 def webp_claiming(width: int, height: int) -> bytes:

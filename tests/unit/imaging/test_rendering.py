@@ -18,18 +18,14 @@ from tests.unit.imaging.pictures import (
     codes,
     cornered,
     corners_of,
-    display_p3,
     distance,
     encoded,
-    grey_gamma,
     held,
     middle_of,
     only,
     opened,
     plain,
     png_chunk,
-    red_and_green_swapped,
-    rgb16_png,
     srgb,
 )
 
@@ -62,74 +58,6 @@ def test_a_damaged_exif_block_does_not_sink_the_picture() -> None:
     content = content[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2) + segment + content[2:]
 
     assert only(render(content, a_profile(40))).width == 40
-
-
-def test_display_p3_is_converted_and_not_just_relabelled() -> None:
-    content = encoded(plain((40, 40), (200, 100, 50)), "JPEG", icc_profile=display_p3(), subsampling=0)
-
-    # colour.js and Apple's ColorSync both give 215, 95, 34 for Display P3's 200, 100, 50.
-    found = middle_of(opened(only(render(content, a_profile(40, quality=100)))))
-    assert distance(found, (215, 95, 34)) <= 4
-
-
-def test_colours_follow_the_profile() -> None:
-    content = encoded(plain((40, 40), (255, 0, 0)), "PNG", icc_profile=red_and_green_swapped())
-
-    assert distance(middle_of(opened(only(render(content, a_profile(40))))), (0, 255, 0)) < 12
-
-
-def test_alpha_survives_the_conversion_of_colours() -> None:
-    image = Image.new("RGBA", (40, 40), (255, 0, 0, 128))
-    content = encoded(image, "PNG", icc_profile=red_and_green_swapped())
-
-    kept = opened(only(render(content, a_profile(40, formats=(Format.WEBP,))), Format.WEBP))
-    assert distance(middle_of(kept), (0, 255, 0)) < 20
-    assert kept.getchannel("A").getpixel((20, 20)) == pytest.approx(128, abs=2)
-
-
-def test_a_grey_profile_is_followed_and_the_picture_stays_grey() -> None:
-    content = encoded(plain((40, 40), (128, 128, 128), "L"), "JPEG", icc_profile=grey_gamma(1.0))
-
-    rendition = opened(only(render(content, a_profile(40))))
-    assert rendition.mode == "L"
-    # Linear 128 of 255 is 188 in sRGB.
-    assert distance(middle_of(rendition), (188, 188, 188)) <= 3
-
-
-@pytest.mark.parametrize("profile", [b"not a profile", srgb()[:200], b"\xff" * 3000])
-def test_a_broken_profile_counts_as_srgb_and_the_receipt_says_so(profile: bytes) -> None:
-    content = encoded(plain((40, 40), (200, 100, 50)), "JPEG", icc_profile=profile)
-
-    rendered = render(content, a_profile(40))
-    assert codes(rendered) == ["profile_ignored"]
-    assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 6
-
-
-def test_an_rgb_profile_on_cmyk_pixels_is_ignored() -> None:
-    content = encoded(plain((40, 40), (200, 100, 50), "CMYK"), "JPEG", icc_profile=display_p3())
-
-    rendered = render(content, a_profile(40))
-    assert codes(rendered) == ["profile_ignored"]
-    assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 8
-
-
-def test_cmyk_without_a_profile_becomes_rgb_and_is_not_inverted() -> None:
-    content = encoded(plain((40, 40), (200, 100, 50), "CMYK"), "JPEG")
-
-    rendition = opened(only(render(content, a_profile(40))))
-    assert (rendition.mode, distance(middle_of(rendition), (200, 100, 50)) <= 8) == ("RGB", True)
-
-
-def test_sixteen_bits_of_grey_become_eight() -> None:
-    image = Image.new("I;16", (40, 40), 0x8000)
-
-    assert middle_of(opened(only(render(encoded(image, "PNG"), a_profile(40))))) == (128, 128, 128)
-
-
-def test_sixteen_bits_of_colour_become_eight() -> None:
-    content = rgb16_png((0xC800, 0x6400, 0x3200))
-
-    assert distance(middle_of(opened(only(render(content, a_profile(40))))), (200, 100, 50)) <= 6
 
 
 def test_a_transparent_palette_colour_shows_the_background_in_jpeg_and_stays_transparent_in_webp() -> None:

@@ -20,6 +20,8 @@ from darkroom.errors import RejectedPicture
 
 _PIPE_BYTES = 1 << 20
 _LENGTH_BYTES = 8
+# What a child forks holds its end of the pipe too, so that its death is to be looked for.
+_LOOK_SECONDS = 0.1
 
 
 def isolated[Answer](work: Callable[[], Answer], *, memory_bytes: int, seconds: float) -> Answer:
@@ -103,8 +105,6 @@ class Child[Answer]:
             os.close(self._pipe)
             _live(work, writing, ceil(seconds), memory_bytes)
         os.close(writing)
-        # What the child forks holds its end of the pipe too, so that only this tells of its death.
-        self._exit = os.pidfd_open(self._pid)
         if leads:
             # Here and not in the child, so that the group is there as soon as it may have to be ended.
             os.setpgid(self._pid, self._pid)
@@ -129,7 +129,6 @@ class Child[Answer]:
         """Ends the child if it still runs; its exit code, negative for a signal."""
         if self._status is None:
             os.close(self._pipe)
-            os.close(self._exit)
             if self._leads:
                 os.killpg(self._pid, signal.SIGKILL)
             else:
@@ -148,20 +147,29 @@ class Child[Answer]:
 
     def _read(self, length: int) -> bytes:
         parts: list[bytes] = []
-        ready = select.poll()
-        ready.register(self._pipe, select.POLLIN)
-        ready.register(self._exit, select.POLLIN)
-        while length:
-            remaining = max(0.0, self._deadline - time.monotonic())
-            events = dict(ready.poll(remaining * 1000))
-            if not events:
-                raise ChildTimedOut
-            part = os.read(self._pipe, min(length, _PIPE_BYTES)) if self._pipe in events else b""
+        while length and self._readable():
+            part = os.read(self._pipe, min(length, _PIPE_BYTES))
             if not part:
                 break
             parts.append(part)
             length -= len(part)
         return b"".join(parts)
+
+    def _readable(self) -> bool:
+        """Waits until there is something to read; False if the child ended and left nothing."""
+        pipe = select.poll()
+        pipe.register(self._pipe, select.POLLIN)
+        while True:
+            # Looked at first: what a child wrote before it ended is there by then.
+            ended = os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            remaining = self._deadline - time.monotonic()
+            wait = 0.0 if ended else min(max(remaining, 0.0), _LOOK_SECONDS)
+            if pipe.poll(1000 * wait):
+                return True
+            if ended:
+                return False
+            if remaining <= 0:
+                raise ChildTimedOut
 
 
 def _live[Answer](

@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import version
 
 import PIL
-from PIL import Image
+from PIL import Image, ImageChops
 
 from darkroom.errors import RejectedPicture
 from darkroom.imaging import encode
@@ -180,6 +180,8 @@ def decode(work: Work) -> Work:
             image.draft(None, (2 * width, 2 * height))
         image.load()
     decoded = plain(image)
+    if decoded.mode == "CMYK" and work.header.uninverted and work.header.format == "jpeg":
+        decoded = ImageChops.invert(decoded)  # Pillow takes every JPEG for Adobe's
     decoded.info = {}
     return replace(work, image=decoded)
 

@@ -43,7 +43,8 @@ class Header:
 
     `width` and `height` are as stored, `orientation` (EXIF, 1 to 8) makes them upright. `largest_pixels`
     is the largest canvas or frame that a decoder may have to hold. `icc` is empty without a profile.
-    `starved` means that there are fewer bytes than so many pixels can be coded in.
+    `starved` means that there are fewer bytes than so many pixels can be coded in, `uninverted` that a
+    JPEG in CMYK stores its inks as they are, where all that Adobe's mark is on store them inverted.
     `stream` is what the decoder gets: the upload without the metadata that a decoder could stumble over.
     `animation` is there for what can be made to move again: GIF, WebP and PNG of two frames or more.
     """
@@ -57,6 +58,7 @@ class Header:
     frames: int = 1
     largest_pixels: int = 0
     starved: bool = False
+    uninverted: bool = False
     animation: Animation | None = None
 
     @property
@@ -130,7 +132,7 @@ def _numbers(layout: str, content: bytes, offset: int) -> tuple[int, ...]:
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_START, _END, _SCAN, _APP1, _APP2, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0x01
+_START, _END, _SCAN, _APP1, _APP2, _APP14, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xEE, 0x01
 _WITHOUT_BODY = (_START, _END, _TEMPORARY)
 # JFIF and Adobe say how the channels are coded; every other application segment and comment is metadata.
 _METADATA = (frozenset(range(0xE0, 0xF0)) | {0xFE}) - {0xE0, 0xEE}
@@ -170,6 +172,9 @@ def _jpeg(content: bytes) -> Header:
         orientation=next(filter(None, orientations), 1),
         icc=_jpeg_profile(content, segments),
         # A Huffman code takes a bit per block at least. libjpeg fills what is missing with grey, silently.
+        uninverted=not any(
+            marker == _APP14 and content[start + 4 : start + 9] == b"Adobe" for marker, start, _ in segments
+        ),
         starved=frames[0][1] in _HUFFMAN and 8 * (end - scans[0]) < width * height // 64,
     )
 
@@ -483,7 +488,8 @@ def _avif(content: bytes) -> Header:
     if not sizes:
         raise _Damaged("no picture in it")
     largest = max(sizes, key=lambda size: size[0] * size[1])
-    of_primary = _primary_properties(content, boxes)
+    properties = _primary_properties(content, boxes)
+    of_primary = {kind: start for kind, start, _ in properties}
     width, height = _box_size(content, of_primary[b"ispe"]) if b"ispe" in of_primary else largest
     return Header(
         format="avif",
@@ -491,6 +497,7 @@ def _avif(content: bytes) -> Header:
         height=height,
         stream=content,
         orientation=_avif_orientation(content, of_primary),
+        icc=_avif_profile(content, properties),
         frames=_avif_frames(content, boxes),
         largest_pixels=largest[0] * largest[1],
     )
@@ -512,21 +519,24 @@ def _box_size(content: bytes, start: int) -> tuple[int, int]:
     return width, height
 
 
-def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> dict[bytes, int]:
-    """The properties of the primary item: each one's kind, and where its body starts."""
+def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> list[tuple[bytes, int, int]]:
+    """The properties of the primary item: each one's kind, and where its body starts and ends."""
     found = {kind: (start, end) for kind, start, end in reversed(boxes)}
     if not {b"pitm", b"ipco", b"ipma"} <= found.keys():
-        return {}
+        return []
     start, _ = found[b"pitm"]
     (primary,) = _numbers(">I" if content[start] else ">H", content, start + 4)
     properties = list(islice(_boxes(content, *found[b"ipco"], _MAX_DEPTH), _MAX_PARTS))
     indices = _associations(content, found[b"ipma"][0]).get(primary, [])
-    return {
-        kind: start
-        for index in indices
-        if 1 <= index <= len(properties)
-        for kind, start, _ in [properties[index - 1]]
-    }
+    return [properties[index - 1] for index in indices if 1 <= index <= len(properties)]
+
+
+def _avif_profile(content: bytes, properties: list[tuple[bytes, int, int]]) -> bytes:
+    """The primary item's ICC profile; it can have a second colour property that is none."""
+    for kind, start, end in properties:
+        if kind == b"colr" and content[start : start + 4] in (b"prof", b"rICC"):
+            return content[start + 4 : min(end, start + MAX_PROFILE_BYTES)]
+    return b""
 
 
 def _associations(content: bytes, position: int) -> dict[int, list[int]]:

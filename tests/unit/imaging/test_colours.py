@@ -1,0 +1,159 @@
+"""Colours come out as sRGB, within a stated distance of what the picture's own profile means.
+
+A distance is the largest difference in one channel, of 255. The truth is worked out without Little CMS.
+"""
+
+import pytest
+from PIL import Image, ImageChops
+
+from darkroom.imaging import render
+from darkroom.model import Format
+from tests.unit.imaging.pictures import (
+    ADOBE_RGB,
+    DISPLAY_P3,
+    PROPHOTO,
+    Colour,
+    Space,
+    a_profile,
+    cmyk_press,
+    codes,
+    display_p3,
+    distance,
+    encoded,
+    grey_gamma,
+    lab_in_srgb,
+    middle_of,
+    only,
+    opened,
+    plain,
+    red_and_green_swapped,
+    rgb16_png,
+    srgb,
+)
+
+SPACES = {"display p3": DISPLAY_P3, "adobe rgb": ADOBE_RGB, "prophoto": PROPHOTO}
+# Within sRGB's own gamut in each of the three spaces, so that nothing has to be clipped.
+MILD = ((200, 120, 90), (110, 140, 110), (110, 115, 150), (128, 128, 128), (20, 20, 20), (250, 250, 250))
+
+EXACT: dict[str, dict[str, object]] = {
+    "JPEG": {"quality": 100, "subsampling": "4:4:4"},
+    "WEBP": {"lossless": True},
+    "AVIF": {"quality": 100, "subsampling": "4:4:4"},
+}
+
+
+def shown(content: bytes) -> Image.Image:
+    return opened(only(render(content, a_profile(40, quality=100))))
+
+
+@pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
+def test_a_wider_space_is_converted_and_not_just_relabelled(space: Space, plugin: str) -> None:
+    for colour in MILD:
+        content = encoded(plain((40, 40), colour), plugin, icc_profile=space.profile, **EXACT.get(plugin, {}))
+
+        assert distance(middle_of(shown(content)), space.in_srgb(colour)) <= 4
+
+
+def test_a_colour_beyond_srgb_becomes_the_nearest_that_it_has() -> None:
+    content = encoded(plain((40, 40), (0, 255, 0)), "PNG", icc_profile=display_p3())
+
+    assert distance(middle_of(shown(content)), (0, 255, 0)) <= 3
+
+
+def test_colours_follow_the_profile() -> None:
+    content = encoded(plain((40, 40), (255, 0, 0)), "PNG", icc_profile=red_and_green_swapped())
+
+    assert distance(middle_of(shown(content)), (0, 255, 0)) <= 4
+
+
+def test_every_format_shows_the_same_colour() -> None:
+    content = encoded(plain((40, 40), (200, 120, 90)), "PNG", icc_profile=ADOBE_RGB.profile)
+
+    rendered = render(content, a_profile(40, formats=tuple(Format), quality=95))
+    for rendition in rendered.renditions:
+        assert distance(middle_of(opened(rendition)), ADOBE_RGB.in_srgb((200, 120, 90))) <= 5
+
+
+def test_alpha_survives_the_conversion_of_colours() -> None:
+    image = Image.new("RGBA", (40, 40), (255, 0, 0, 128))
+    content = encoded(image, "PNG", icc_profile=red_and_green_swapped())
+
+    kept = opened(only(render(content, a_profile(40, formats=(Format.WEBP,))), Format.WEBP))
+    assert distance(middle_of(kept), (0, 255, 0)) < 20
+    assert kept.getchannel("A").getpixel((20, 20)) == pytest.approx(128, abs=2)
+
+
+def test_a_grey_profile_is_followed_and_the_picture_stays_grey() -> None:
+    content = encoded(plain((40, 40), (128, 128, 128), "L"), "JPEG", icc_profile=grey_gamma(1.0))
+
+    rendition = shown(content)
+    assert rendition.mode == "L"
+    # Linear 128 of 255 is 188 in sRGB.
+    assert distance(middle_of(rendition), (188, 188, 188)) <= 3
+
+
+@pytest.mark.parametrize("profile", [b"not a profile", srgb()[:200], b"\xff" * 3000])
+def test_a_broken_profile_counts_as_srgb_and_the_receipt_says_so(profile: bytes) -> None:
+    content = encoded(plain((40, 40), (200, 100, 50)), "JPEG", icc_profile=profile)
+
+    rendered = render(content, a_profile(40))
+    assert codes(rendered) == ["profile_ignored"]
+    assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 6
+
+
+INKS: dict[tuple[int, ...], tuple[int, int, int]] = {
+    (0, 0, 0, 0): (100, 0, 0),
+    (1, 0, 0, 0): (60, -20, -30),
+    (0, 1, 0, 0): (55, 50, 5),
+    (0, 0, 1, 0): (85, 0, 60),
+    (0, 0, 0, 1): (15, 0, 0),
+}
+
+
+@pytest.mark.parametrize("plugin", ["JPEG", "TIFF"])
+@pytest.mark.parametrize("inks", INKS)
+def test_cmyk_with_a_profile_is_what_the_press_would_print(inks: tuple[int, ...], plugin: str) -> None:
+    image = Image.new("CMYK", (40, 40), tuple(255 * ink for ink in inks))
+    options = {"quality": 100} if plugin == "JPEG" else {}
+    content = encoded(image, plugin, icc_profile=cmyk_press(INKS), **options)
+
+    rendition = shown(content)
+    assert rendition.mode == "RGB"
+    assert distance(middle_of(rendition), lab_in_srgb(*INKS[inks])) <= 4
+
+
+@pytest.mark.parametrize("colour", [(200, 100, 50), (255, 255, 255), (0, 0, 0), (0, 160, 230)])
+def test_cmyk_without_a_profile_becomes_rgb_whether_adobe_inverted_it_or_not(colour: Colour) -> None:
+    inks = plain((40, 40), colour, "CMYK")
+    by_adobe = encoded(inks, "JPEG", quality=100)
+    mark = by_adobe.index(b"\xff\xee")
+    stored_as_they_are = encoded(ImageChops.invert(inks), "JPEG", quality=100)
+    without_mark = stored_as_they_are[:mark] + stored_as_they_are[mark + 16 :]
+    assert (by_adobe[mark + 4 : mark + 9], b"Adobe" in without_mark) == (b"Adobe", False)
+
+    for content in (by_adobe, without_mark, encoded(inks, "TIFF")):
+        rendition = shown(content)
+        assert (rendition.mode, distance(middle_of(rendition), colour) <= 4) == ("RGB", True)
+
+
+def test_an_rgb_profile_on_cmyk_pixels_is_ignored() -> None:
+    content = encoded(plain((40, 40), (200, 100, 50), "CMYK"), "JPEG", icc_profile=display_p3())
+
+    rendered = render(content, a_profile(40))
+    assert codes(rendered) == ["profile_ignored"]
+    assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 8
+
+
+def test_sixteen_bits_of_grey_become_eight() -> None:
+    image = Image.new("I;16", (40, 40), 0x8000)
+
+    assert middle_of(shown(encoded(image, "PNG"))) == (128, 128, 128)
+    assert middle_of(shown(encoded(image, "TIFF"))) == (128, 128, 128)
+
+
+def test_sixteen_bits_of_colour_become_eight_and_keep_their_profile() -> None:
+    assert distance(middle_of(shown(rgb16_png((0xC800, 0x6400, 0x3200)))), (200, 100, 50)) <= 4
+
+    tagged = rgb16_png((0xC800, 0x7800, 0x5A00), icc=PROPHOTO.profile)
+    assert distance(middle_of(shown(tagged)), PROPHOTO.in_srgb((200, 120, 90))) <= 4
