@@ -6,7 +6,7 @@ from PIL import Image, ImageFile
 
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import opened, plain, strictly
-from darkroom.imaging.sniff import Animation, Header
+from darkroom.imaging.sniff import Animation, Header, webp_with_alpha
 
 
 def animated_webp(
@@ -20,7 +20,8 @@ def animated_webp(
     with strictly():
         source = opened(header, animation.stream)
         frames = _Frames(source, animation, finish)
-        return encode.animated_webp(frames, quality, list(animation.durations), animation.loops)
+        content = encode.animated_webp(frames, quality, list(animation.durations), animation.loops)
+    return webp_with_alpha(content) if frames.transparent else content
 
 
 class _Frames(Image.Image):
@@ -38,6 +39,7 @@ class _Frames(Image.Image):
         self._canvas = source.size
         self._finish = finish
         self._frame = -1
+        self.transparent = False
         self.n_frames = len(animation.durations)
         self.seek(0)
 
@@ -54,6 +56,7 @@ class _Frames(Image.Image):
         # As Pillow's own plugins set them: see "Writing your own image plugin".
         self.im, self._mode, self._size = shown.im, shown.mode, shown.size
         self._frame = frame
+        self.transparent = self.transparent or shown.mode == "RGBA"
 
     def tell(self) -> int:
         return self._frame

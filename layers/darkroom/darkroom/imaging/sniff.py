@@ -336,6 +336,7 @@ def _webp(content: bytes) -> Header:
         raise _Damaged("the file ends early")
     width = height = frames = largest = 0
     durations: list[int] = []
+    partial = False
     bodies: dict[bytes, bytes] = {}
     for kind, start, end in _webp_chunks(content, riff_bytes + 8):
         if kind == b"VP8X" and not width:
@@ -348,26 +349,36 @@ def _webp(content: bytes) -> Header:
         elif kind == b"ANMF":
             frames += 1
             durations.append(_three_bytes(content, start + 12))
-            largest = max(
-                largest, (_three_bytes(content, start + 6) + 1) * (_three_bytes(content, start + 9) + 1)
-            )
+            size = _three_bytes(content, start + 6) + 1, _three_bytes(content, start + 9) + 1
+            largest = max(largest, size[0] * size[1])
+            partial = partial or size != (width, height)
         elif kind in (b"ICCP", b"EXIF", b"XMP ", b"ANIM"):
             bodies[kind] = content[start : min(end, start + MAX_PROFILE_BYTES)]
     if not frames:
         raise _Damaged("no picture in it")
     exif, xmp = bodies.get(b"EXIF", b""), bodies.get(b"XMP ", b"")
     loops = _numbers("<H", bodies[b"ANIM"], 4)[0] if b"ANIM" in bodies else 0
+    stream = webp_with_alpha(content) if partial and content[12:16] == b"VP8X" else content
     return Header(
         format="webp",
         width=width,
         height=height,
-        stream=content,
+        stream=stream,
         orientation=exif_orientation(exif.removeprefix(b"Exif\0\0")) or _xmp_orientation(xmp) or 1,
         icc=bodies.get(b"ICCP", b""),
         frames=frames,
         largest_pixels=largest,
-        animation=Animation(tuple(durations), loops, content) if len(durations) > 1 else None,
+        animation=Animation(tuple(durations), loops, stream) if len(durations) > 1 else None,
     )
+
+
+def webp_with_alpha(content: bytes) -> bytes:
+    """An extended WebP marked as transparent.
+
+    libwebp leaves the mark out where each frame is cut down to what is opaque in it, and then takes the
+    canvas around it for black. Source: RFC 9649, 2.7.
+    """
+    return content[:20] + bytes([content[20] | 0x10]) + content[21:]
 
 
 def _webp_chunks(content: bytes, end_of_riff: int) -> Iterator[tuple[bytes, int, int]]:
