@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -329,6 +330,31 @@ def jpeg_of_many_scans(scans: int) -> bytes:
     content = encoded(plain((16, 16)), "JPEG", progressive=True)
     last = content.rindex(b"\xff\xda")
     return content[:-2] + content[last:-2] * scans + b"\xff\xd9"
+
+
+# 32 x 16 pixels, its halves 200, 100, 50 and 40, 100, 180: written by libjpeg-turbo with arith_code, since
+# nothing at hand here writes arithmetic coding.
+ARITHMETIC_JPEG = b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQ"
+    "ERMUFRUVDA8XGBYUGBIUFRT/2wBDAQMEBAUEBQkFBQkUDQsNFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU"
+    "FBQUFBQUFBQUFBQUFBT/yQARCAAQACADAREAAhEBAxEB/8wACgAQEAUBEBEF/9oADAMBAAIRAxEAPwD9408Glco6aX2FJslz"
+    "uFpuhzuwwP/Z"
+)
+
+
+def multi_picture_jpeg(first: Image.Image, second: Image.Image) -> bytes:
+    """CIPA DC-007, as cameras write stereo pairs and previews: a second JPEG after the first."""
+    return encoded(first, "MPO", save_all=True, append_images=[second], quality=95)
+
+
+def jpeg_with_a_gain_map(base: Image.Image, gain: Image.Image) -> bytes:
+    """Ultra HDR: the picture for all, XMP that names what follows, and the map for brighter screens."""
+    xmp = (
+        b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>"
+        b"<rdf:Description hdrgm:Version='1.0' xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/'/></x:xmpmeta>"
+    )
+    first = encoded(base, "JPEG")
+    return first[:2] + b"\xff\xe1" + struct.pack(">H", len(xmp) + 2) + xmp + first[2:] + encoded(gain, "JPEG")
 
 
 def bmp_claiming(width: int, height: int) -> bytes:

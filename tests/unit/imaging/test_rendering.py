@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from darkroom.imaging import ENGINE, render
 from darkroom.model import Format, Rendered
 from tests.unit.imaging.pictures import (
+    ARITHMETIC_JPEG,
     BLUE,
     CANARY,
     CORNERS,
@@ -21,7 +22,9 @@ from tests.unit.imaging.pictures import (
     distance,
     encoded,
     held,
+    jpeg_with_a_gain_map,
     middle_of,
+    multi_picture_jpeg,
     only,
     opened,
     plain,
@@ -127,6 +130,38 @@ def test_what_follows_the_end_of_a_jpeg_is_not_read() -> None:
 
     rendition = only(render(content, a_profile(40)))
     assert (opened(rendition).size, CANARY in rendition.data) == ((40, 40), False)
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_progressive_jpeg_is_read_like_any_other(progressive: bool) -> None:
+    content = encoded(cornered(300, 200), "JPEG", progressive=progressive)
+
+    for found, wanted in zip(corners_of(opened(only(render(content, a_profile(100))))), CORNERS, strict=True):
+        assert distance(found, wanted) < 12
+
+
+def test_an_arithmetic_coded_jpeg_is_read() -> None:
+    image = opened(only(render(ARITHMETIC_JPEG, a_profile(32))))
+
+    assert distance(image.getpixel((6, 8)), (200, 100, 50)) < 8  # type: ignore[arg-type]
+    assert distance(image.getpixel((26, 8)), (40, 100, 180)) < 8  # type: ignore[arg-type]
+
+
+def test_of_a_multi_picture_jpeg_the_first_is_rendered() -> None:
+    rendered = render(multi_picture_jpeg(cornered(90, 60), plain((30, 20))), a_profile(90))
+
+    assert (rendered.original.format, rendered.original.width) == ("jpeg", 90)
+    assert corners_of(opened(only(rendered)))[0] == pytest.approx(RED, abs=12)
+
+
+def test_of_a_jpeg_with_a_gain_map_the_picture_for_all_screens_is_rendered_and_no_map_survives() -> None:
+    content = jpeg_with_a_gain_map(cornered(90, 60), plain((45, 30), (255, 255, 255), "L"))
+
+    rendered = render(content, a_profile(90, formats=EVERY_FORMAT))
+    for rendition in rendered.renditions:
+        assert b"hdrgm" not in rendition.data
+        for found, wanted in zip(corners_of(opened(rendition)), CORNERS, strict=True):
+            assert distance(found, wanted) < 25
 
 
 def test_each_width_of_the_profile_gives_one_rendition_per_format() -> None:

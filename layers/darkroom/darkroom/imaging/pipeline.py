@@ -16,7 +16,7 @@ from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut,
 from darkroom.imaging.decoding import opened, plain, strictly
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
-from darkroom.imaging.resize import Size, resized
+from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Header, corrupt, read_header
 from darkroom.model import REFERENCE, Decision, Encoded, Format, Original, Rendered
 from darkroom.profile import FormatChoice, Profile
@@ -253,7 +253,7 @@ def _rungs(work: Work, each: Plan) -> tuple[Image.Image, ...]:
     for size in each.sizes[1:]:
         wide_enough = [rung for rung in rungs if rung.width >= 2 * size[0]]
         rungs.append(resized(wide_enough[-1] if wide_enough else rungs[0], size, linear=linear))
-    return tuple(rungs)
+    return tuple(with_colours_spread(rung) for rung in rungs)
 
 
 def describe(work: Work) -> Work:

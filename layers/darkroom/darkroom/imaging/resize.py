@@ -1,12 +1,16 @@
 """Resizing with alpha premultiplied, by stored values or by the amount of light."""
 
-from PIL import Image, ImageMath
+from PIL import Image, ImageFilter, ImageMath
 
 type Size = tuple[int, int]
 type Box = tuple[float, float, float, float]
 
 # 16 bits hold sRGB's darkest steps apart; 8 bits of linear light would merge them.
 _FULL = 65535
+
+# As far as a block of chroma reaches; of so little alpha only coarse colours are left.
+_SPREAD_PIXELS = 4
+_HARDLY_SEEN = 8
 
 
 def resized(image: Image.Image, size: Size, box: Box | None = None, *, linear: bool = False) -> Image.Image:
@@ -55,6 +59,24 @@ def _as_light(channel: Image.Image) -> Image.Image:
 def _as_stored(light: Image.Image) -> Image.Image:
     # Lanczos overshoots both ends; a table clips what lies beyond its own.
     return light.convert("I").point(_FROM_LIGHT, "L")
+
+
+def with_colours_spread(image: Image.Image) -> Image.Image:
+    """The same to the eye, with the colours at an edge carried on under what is transparent beside it.
+
+    Nothing stands there after a resize but black, which an encoder of blocks would mix into the edge.
+    """
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    image = image.convert("RGBA")
+    premultiplied = image.convert("RGBa")
+    mean = premultiplied.resize((1, 1), Image.Resampling.BOX).convert("RGBA").convert("RGB")
+    ground = mean.resize(image.size).convert("RGBA")
+    ground.alpha_composite(premultiplied.filter(ImageFilter.BoxBlur(_SPREAD_PIXELS)).convert("RGBA"))
+    alpha = image.getchannel("A")
+    ground.putalpha(alpha)
+    ground.paste(image, mask=alpha.point([255 * (level > _HARDLY_SEEN) for level in range(256)]))
+    return ground
 
 
 def _linear(stored: float) -> float:
