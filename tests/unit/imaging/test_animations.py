@@ -6,7 +6,8 @@ import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
 from darkroom.errors import RejectedPicture
-from darkroom.imaging import render, render_isolated
+from darkroom.imaging import render
+from darkroom.imaging.child import isolated
 from darkroom.model import Encoded, Format
 from darkroom.profile import Crop, Fit
 from tests.unit.imaging.pictures import (
@@ -231,7 +232,8 @@ def test_no_more_than_one_frame_is_in_memory_at_once() -> None:
 
     # All frames at once are 118 MB, which do not fit beside what the interpreter takes.
     profile = a_profile(70, formats=(Format.WEBP,))
-    rendered = render_isolated(content, profile, memory_bytes=beside_this_process(90_000_000), seconds=60)
+    limit = beside_this_process(90_000_000)
+    rendered = isolated(lambda: render(content, profile), memory_bytes=limit, seconds=60)
     assert only(rendered, Format.WEBP).frames == 60
 
 

@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -132,6 +133,14 @@ def test_answers_that_came_before_the_deadline_are_kept() -> None:
     with pytest.raises(ChildTimedOut):
         next(answers)
     assert child.end() == -signal.SIGKILL
+
+
+def test_a_lower_limit_that_the_process_was_born_with_is_no_fault_of_the_picture() -> None:
+    def within_a_lower_limit() -> int:
+        resource.setrlimit(resource.RLIMIT_AS, (ENOUGH_BYTES // 2, ENOUGH_BYTES // 2))
+        return isolated(lambda: 7, memory_bytes=ENOUGH_BYTES, seconds=30)
+
+    assert isolated(within_a_lower_limit, memory_bytes=ENOUGH_BYTES, seconds=30) == 7
 
 
 def test_an_answer_larger_than_a_pipe_arrives_whole() -> None:

@@ -178,15 +178,22 @@ def _live[Answer](
     """The child's whole life; it never returns into the parent's code."""
     try:
         _silence()
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _limit(resource.RLIMIT_CORE, 0)
         # Should the parent die first, nobody else would end an endless loop. Twice, for two threads.
-        resource.setrlimit(resource.RLIMIT_CPU, (2 * cpu_seconds + 1, 2 * cpu_seconds + 2))
+        _limit(resource.RLIMIT_CPU, 2 * cpu_seconds + 1)
         if memory_bytes is not None:
-            resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+            _limit(resource.RLIMIT_AS, memory_bytes)
         _send_all(work, pipe)
     finally:
         # Not sys.exit: the parent's exit handlers and buffers are not the child's to run and flush.
         os._exit(0)
+
+
+def _limit(kind: int, wanted: int) -> None:
+    """Limits this process; a lower limit that it was born with stays, since it can't be raised again."""
+    _, inherited = resource.getrlimit(kind)
+    limit = wanted if inherited == resource.RLIM_INFINITY else min(wanted, inherited)
+    resource.setrlimit(kind, (limit, limit))
 
 
 def _silence() -> None:
