@@ -1,0 +1,78 @@
+"""Fuzzes the header pass: whatever the bytes, a Header that holds together comes of it or a RejectedPicture.
+
+    uv run --with atheris python tests/fuzz/header.py -max_total_time=300
+
+Takes libFuzzer's options. It begins with pictures of every kind that is read, drawn here. Not a test of the
+suite: atheris has wheels for few platforms, and fuzzing has no end.
+"""
+
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+PROJECT = Path(__file__).parents[2]
+sys.path[:0] = [str(PROJECT / "layers" / "darkroom"), str(PROJECT)]
+
+atheris = import_module("atheris")
+with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.errors"]):
+    from darkroom.errors import RejectedPicture
+    from darkroom.imaging.sniff import MAX_SCANS, read_header
+
+from tests.unit.imaging import pictures as drawn  # noqa: E402 - after what is to be instrumented
+
+REASONS = {"empty_file", "unsupported_format", "corrupt_image", "too_many_scans"}
+
+
+def one_input(content: bytes) -> None:
+    try:
+        header = read_header(content)
+    except RejectedPicture as refused:
+        if refused.reason not in REASONS:
+            raise
+        return
+    assert header.width >= 1
+    assert header.height >= 1
+    assert header.pixels >= header.width * header.height
+    assert 1 <= header.orientation <= 8
+    assert header.frames >= 1
+    # What a decoder gets is never more than what came.
+    assert len(header.stream) <= len(content)
+    if header.animation:
+        assert len(header.animation.durations) > 1
+        assert min(header.animation.durations) >= 0
+        assert 0 <= header.animation.loops < 2**32
+        assert len(header.animation.stream) <= len(content)
+
+
+def seeds() -> Iterator[bytes]:
+    """A small picture of every kind."""
+    picture = drawn.cornered(24, 16)
+    for plugin in ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"):
+        yield drawn.encoded(picture, plugin)
+    for plugin in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF"):
+        yield drawn.held(6, picture, plugin)
+        yield drawn.encoded(picture, plugin, icc_profile=drawn.display_p3())
+    for plugin in ("GIF", "PNG", "WEBP", "AVIF", "TIFF"):
+        yield drawn.animated(plugin)
+    yield drawn.encoded(picture, "JPEG", progressive=True)
+    yield drawn.encoded(picture.convert("CMYK"), "JPEG")
+    yield drawn.encoded(picture.convert("RGBA"), "WEBP", lossless=True)
+    yield drawn.ARITHMETIC_JPEG
+    yield drawn.multi_picture_jpeg(picture, picture)
+    yield drawn.jpeg_with_a_gain_map(picture, picture)
+    yield drawn.jpeg_of_many_scans(MAX_SCANS + 1)
+    yield drawn.rgb16_png((1, 2, 3), 4)
+
+
+def main() -> None:
+    with TemporaryDirectory() as folder:
+        for number, seed in enumerate(seeds()):
+            (Path(folder) / str(number)).write_bytes(seed)
+        atheris.Setup([*sys.argv, folder], one_input)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
