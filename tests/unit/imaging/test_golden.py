@@ -1,0 +1,115 @@
+"""The engine's pictures beside ones that were looked at and kept: size first, then pixels.
+
+Drawn anew, to be looked at before they are kept: python -m tests.unit.imaging.test_golden
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageChops, ImageDraw, ImageStat
+
+from darkroom.imaging import render
+from darkroom.model import Encoded, Format
+from darkroom.profile import Crop, Fit, Profile
+from tests.unit.imaging.pictures import ADOBE_RGB, PROPHOTO, a_profile, encoded, held
+from tools.samples import photograph
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
+GROUND = "#336699"
+# Of 255, on average and in a place of 8 x 8 pixels, at quality 98. Here JPEG keeps all its chroma, the others
+# half. Adobe RGB taken for sRGB costs 7 on average.
+TOLERANCES = {Format.JPEG: (2.5, 6), Format.WEBP: (6.0, 30), Format.AVIF: (6.0, 30)}
+
+
+def scene() -> Image.Image:
+    return photograph(480, 320)
+
+
+def cut_out() -> Image.Image:
+    picture = scene()
+    mask = Image.new("L", picture.size)
+    ImageDraw.Draw(mask).ellipse((60, 20, 420, 300), 255)
+    picture.putalpha(mask)
+    return picture
+
+
+def moving() -> bytes:
+    frames = [
+        scene().transpose(turn) for turn in (Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180)
+    ]
+    return encoded(scene(), "WEBP", save_all=True, append_images=frames, duration=100)
+
+
+CASES: dict[str, tuple[Callable[[], bytes], Profile]] = {
+    "plain": (lambda: encoded(scene(), "PNG"), a_profile(96, formats=EVERY_FORMAT, quality=98)),
+    "held-upright": (lambda: held(6, scene(), "JPEG"), a_profile(96, formats=EVERY_FORMAT, quality=98)),
+    "adobe-rgb": (
+        lambda: encoded(scene(), "JPEG", icc_profile=ADOBE_RGB.profile),
+        a_profile(96, formats=EVERY_FORMAT, quality=98),
+    ),
+    "prophoto": (
+        lambda: encoded(scene(), "PNG", icc_profile=PROPHOTO.profile),
+        a_profile(96, formats=EVERY_FORMAT, quality=98),
+    ),
+    "cmyk": (
+        lambda: encoded(scene().convert("CMYK"), "JPEG"),
+        a_profile(96, formats=EVERY_FORMAT, quality=98),
+    ),
+    "cut-out": (
+        lambda: encoded(cut_out(), "PNG"),
+        a_profile(96, formats=EVERY_FORMAT, quality=98, background=GROUND),
+    ),
+    "covering": (
+        lambda: encoded(scene(), "PNG"),
+        a_profile(64, formats=EVERY_FORMAT, quality=98, crop=Crop(Fit.COVER, (1, 1), (0.9, 0.5))),
+    ),
+    "linear-light": (
+        lambda: encoded(scene(), "PNG"),
+        a_profile(96, formats=EVERY_FORMAT, quality=98, linear_light=True),
+    ),
+    "moving": (moving, a_profile(96, formats=(Format.WEBP,), quality=98)),
+}
+
+
+def seen(rendition: Encoded | Path) -> Image.Image:
+    """Its last frame, over the ground of this page."""
+    image = Image.open(BytesIO(rendition.data) if isinstance(rendition, Encoded) else rendition)
+    image.seek(getattr(image, "n_frames", 1) - 1)
+    over = Image.new("RGBA", image.size, GROUND)
+    over.alpha_composite(image.convert("RGBA"))
+    return over.convert("RGB")
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_picture_comes_out_as_the_one_that_was_looked_at(case: str, tmp_path: Path) -> None:
+    content, profile = CASES[case]
+    golden = seen(GOLDEN / f"{case}.png")
+
+    for rendition in render(content(), profile).renditions:
+        found = seen(rendition)
+        found.save(kept := tmp_path / f"{case}.{rendition.format}.png")
+        assert found.size == golden.size
+        difference = ImageChops.difference(found, golden)
+        places = difference.reduce(8).getextrema()
+        mean = sum(ImageStat.Stat(difference).mean) / 3
+        mean_limit, place_limit = TOLERANCES[rendition.format]
+        assert mean <= mean_limit, f"{rendition.format} differs by {mean:.1f} on average: see {kept}"
+        assert max(high for _, high in places) <= place_limit, f"{rendition.format}: see {kept}"  # type: ignore[misc]
+
+
+def draw() -> None:
+    """Each case's picture as the engine makes it, at the highest quality."""
+    for case, (content, profile) in CASES.items():
+        best = [replace(choice, quality=100) for choice in profile.ladders[0].formats]
+        ladder = replace(profile.ladders[0], formats=tuple(best))
+        # The first is a JPEG of full chroma, where one is made; colours show none of an encoder's choices.
+        rendition, *_ = render(content(), replace(profile, ladders=(ladder,))).renditions
+        seen(rendition).save(GOLDEN / f"{case}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    draw()
