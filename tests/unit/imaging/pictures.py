@@ -161,7 +161,9 @@ class Space:
         return level / 12.92 if level <= 0.04045 else float(((level + 0.055) / 1.055) ** 2.4)
 
 
+SRGB = Space(_SRGB)
 DISPLAY_P3 = Space(_DISPLAY_P3)
+BT_2020 = Space(((0.67349, 0.27903, -0.00194), (0.16566, 0.67534, 0.02998), (0.12506, 0.04563, 0.79681)))
 ADOBE_RGB = Space(_ADOBE, 2.19921875)
 PROPHOTO = Space(_PROPHOTO, 1.8)
 

@@ -3,6 +3,8 @@
 A distance is the largest difference in one channel, of 255. The truth is worked out without Little CMS.
 """
 
+import struct
+
 import pytest
 from PIL import Image, ImageChops
 
@@ -10,8 +12,10 @@ from darkroom.imaging import render
 from darkroom.model import Format
 from tests.unit.imaging.pictures import (
     ADOBE_RGB,
+    BT_2020,
     DISPLAY_P3,
     PROPHOTO,
+    SRGB,
     Colour,
     Space,
     a_profile,
@@ -26,6 +30,7 @@ from tests.unit.imaging.pictures import (
     only,
     opened,
     plain,
+    png_chunk,
     red_and_green_swapped,
     rgb16_png,
     srgb,
@@ -53,6 +58,34 @@ def test_a_wider_space_is_converted_and_not_just_relabelled(space: Space, plugin
         content = encoded(plain((40, 40), colour), plugin, icc_profile=space.profile, **EXACT.get(plugin, {}))
 
         assert distance(middle_of(shown(content)), space.in_srgb(colour)) <= 4
+
+
+def named_by_number(primaries: int, transfer: int, plugin: str, colour: Colour) -> bytes:
+    """A picture that names its colour space as ITU-T H.273 numbers it, without a profile."""
+    if plugin == "PNG":
+        content = encoded(plain((40, 40), colour), "PNG")
+        return content[:33] + png_chunk(b"cICP", bytes((primaries, transfer, 0, 1))) + content[33:]
+    content = encoded(plain((40, 40), colour), "AVIF", quality=100, subsampling="4:4:4")
+    at = content.index(b"colrnclx") + 8
+    return content[:at] + struct.pack(">HH", primaries, transfer) + content[at + 4 :]
+
+
+@pytest.mark.parametrize("plugin", ["PNG", "AVIF"])
+@pytest.mark.parametrize(
+    ("primaries", "space"), [(1, SRGB), (12, DISPLAY_P3), (9, BT_2020)], ids=["srgb", "p3", "2020"]
+)
+def test_a_space_that_is_named_by_its_number_is_converted(primaries: int, space: Space, plugin: str) -> None:
+    for colour in MILD:
+        found = middle_of(shown(named_by_number(primaries, 13, plugin, colour)))
+        assert distance(found, space.in_srgb(colour)) <= 4
+
+
+@pytest.mark.parametrize("plugin", ["PNG", "AVIF"])
+def test_a_space_of_a_number_that_is_not_known_counts_as_srgb_and_the_receipt_says_so(plugin: str) -> None:
+    rendered = render(named_by_number(11, 13, plugin, (200, 120, 90)), a_profile(40))
+
+    assert "profile_ignored" in codes(rendered)
+    assert distance(middle_of(opened(only(rendered))), (200, 120, 90)) <= 6
 
 
 def test_a_colour_beyond_srgb_becomes_the_nearest_that_it_has() -> None:

@@ -24,6 +24,8 @@ GROUND = "#336699"
 # half. Adobe RGB taken for sRGB costs 7 on average.
 TOLERANCES = {Format.JPEG: (2.5, 6), Format.WEBP: (6.0, 30), Format.AVIF: (6.0, 30)}
 
+USUAL = a_profile(96, formats=EVERY_FORMAT, quality=98)
+
 
 def scene() -> Image.Image:
     return photograph(480, 320)
@@ -45,19 +47,19 @@ def moving() -> bytes:
 
 
 CASES: dict[str, tuple[Callable[[], bytes], Profile]] = {
-    "plain": (lambda: encoded(scene(), "PNG"), a_profile(96, formats=EVERY_FORMAT, quality=98)),
-    "held-upright": (lambda: held(6, scene(), "JPEG"), a_profile(96, formats=EVERY_FORMAT, quality=98)),
+    "plain": (lambda: encoded(scene(), "PNG"), USUAL),
+    "held-upright": (lambda: held(6, scene(), "JPEG"), USUAL),
     "adobe-rgb": (
         lambda: encoded(scene(), "JPEG", icc_profile=ADOBE_RGB.profile),
-        a_profile(96, formats=EVERY_FORMAT, quality=98),
+        USUAL,
     ),
     "prophoto": (
         lambda: encoded(scene(), "PNG", icc_profile=PROPHOTO.profile),
-        a_profile(96, formats=EVERY_FORMAT, quality=98),
+        USUAL,
     ),
     "cmyk": (
         lambda: encoded(scene().convert("CMYK"), "JPEG"),
-        a_profile(96, formats=EVERY_FORMAT, quality=98),
+        USUAL,
     ),
     "cut-out": (
         lambda: encoded(cut_out(), "PNG"),

@@ -1,5 +1,6 @@
 """ICC profiles to sRGB, by Little CMS."""
 
+import struct
 from io import BytesIO
 
 from PIL import Image, ImageCms
@@ -32,3 +33,38 @@ def converted(image: Image.Image, icc: bytes) -> Image.Image | None:
         in_srgb.putalpha(image.getchannel("A"))
     in_srgb.info = {}
     return in_srgb
+
+
+# ITU-T H.273's number -> red, green and blue as XYZ, adapted to ICC's white (D50) by Bradford's matrix.
+_PRIMARIES = {
+    9: ((0.67349, 0.27903, -0.00194), (0.16566, 0.67534, 0.02998), (0.12506, 0.04563, 0.79681)),
+    12: ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)),
+}
+_WHITE = (0.9642, 1.0, 0.8249)
+# IEC 61966-2-1: nearly the curve of BT.2020 too.
+_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+
+
+def profile_of(primaries: int) -> bytes:
+    """The ICC profile of BT.2020 (9) or Display P3 (12), which files can name by number alone; else none.
+
+    Source: ICC.1:2022, 7.2, 9.2 and 10.18.
+    """
+    if primaries not in _PRIMARIES:
+        return b""
+    curve = b"para" + struct.pack(">4xHxx", 3) + _fixed(*_SRGB_CURVE)
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + _fixed(*_WHITE)}
+    for channel, xyz in zip((b"r", b"g", b"b"), _PRIMARIES[primaries], strict=True):
+        tags |= {channel + b"XYZ": b"XYZ \0\0\0\0" + _fixed(*xyz), channel + b"TRC": curve}
+    start = 132 + 12 * len(tags)
+    table, bodies = struct.pack(">I", len(tags)), b""
+    for name, body in tags.items():
+        table += name + struct.pack(">II", start + len(bodies), len(body))
+        bodies += body
+    header = struct.pack(">I4xI", start + len(bodies), 0x04300000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
+    return (header + bytes(28) + _fixed(*_WHITE)).ljust(128, b"\0") + table + bodies
+
+
+def _fixed(*numbers: float) -> bytes:
+    """ICC's s15Fixed16Number."""
+    return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)

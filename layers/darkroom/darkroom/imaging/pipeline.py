@@ -229,12 +229,17 @@ def to_srgb(work: Work) -> Work:
 
 def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
     """None where the picture's profile can't be used."""
-    if not header.icc:
+    if not header.icc and header.primaries in _AS_SRGB:
         return _without_profile(image)
     # Imported for the pictures that need it: most carry no profile.
     colour = import_module("darkroom.imaging.colour")
-    converted: Image.Image | None = colour.converted(image, header.icc)
+    profile = header.icc or colour.profile_of(header.primaries)
+    converted: Image.Image | None = colour.converted(image, profile)
     return converted
+
+
+# ITU-T H.273: not named, sRGB's own, unspecified, and the near-identical ones of analogue television.
+_AS_SRGB = (0, 1, 2, 5, 6, 7)
 
 
 def _without_profile(image: Image.Image) -> Image.Image:

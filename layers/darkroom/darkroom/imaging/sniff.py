@@ -42,7 +42,8 @@ class Header:
     """What the header pass found.
 
     `width` and `height` are as stored, `orientation` (EXIF, 1 to 8) makes them upright. `largest_pixels`
-    is the largest canvas or frame that a decoder may have to hold. `icc` is empty without a profile.
+    is the largest canvas or frame that a decoder may have to hold. `icc` is empty without a profile;
+    `primaries` is the number that ITU-T H.273 has for the colour space, 0 if the file names none.
     `starved` means that there are fewer bytes than so many pixels can be coded in, `uninverted` that a
     JPEG in CMYK stores its inks as they are, where all that Adobe's mark is on store them inverted.
     `stream` is what the decoder gets: the upload without the metadata that a decoder could stumble over.
@@ -55,6 +56,7 @@ class Header:
     stream: bytes
     orientation: int = 1
     icc: bytes = b""
+    primaries: int = 0
     frames: int = 1
     largest_pixels: int = 0
     starved: bool = False
@@ -231,7 +233,7 @@ def _png(content: bytes) -> Header:
     kept: list[bytes | memoryview] = [_PNG_MAGIC]
     moving: list[tuple[bytes, int, int]] = []
     orientations: dict[bytes, int] = {}
-    icc, frames = b"", 0
+    icc, primaries, frames = b"", 0, 0
     for kind, start, end in _png_chunks(content):
         if kind in _PIXEL_CHUNKS:
             if zlib.crc32(view[start - 4 : end]) != _numbers(">I", content, end)[0]:
@@ -239,6 +241,8 @@ def _png(content: bytes) -> Header:
             kept.append(view[start - 8 : end + 4])
         if kind in _PIXEL_CHUNKS or kind in _ANIMATION_CHUNKS:
             moving.append((kind, start, end))
+        elif kind == b"cICP":
+            primaries = _primaries(*_numbers(">BB", content, start))
         elif kind == b"iCCP":
             icc = _inflated(content[start:end].partition(b"\0")[2][1:], MAX_PROFILE_BYTES)
         if kind == b"fcTL":
@@ -251,10 +255,16 @@ def _png(content: bytes) -> Header:
         height=height,
         stream=b"".join(kept),
         orientation=next((o for kind in _PNG_ORIENTATIONS if (o := orientations.get(kind))), 1),
-        icc=icc,
+        icc=b"" if primaries else icc,  # third edition, 4.3: cICP comes first
+        primaries=primaries,
         frames=max(1, frames),
         animation=_png_animation(content, moving) if frames > 1 else None,
     )
+
+
+def _primaries(primaries: int, transfer: int) -> int:
+    """The primaries of a picture for screens of ordinary brightness; 0 for one in PQ or HLG."""
+    return 0 if transfer in (16, 18) else primaries
 
 
 def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Animation | None:
@@ -501,6 +511,7 @@ def _avif(content: bytes) -> Header:
     largest = max(sizes, key=lambda size: size[0] * size[1])
     properties = _primary_properties(content, boxes)
     of_primary = {kind: start for kind, start, _ in properties}
+    icc, primaries = _avif_colour(content, properties)
     width, height = _box_size(content, of_primary[b"ispe"]) if b"ispe" in of_primary else largest
     return Header(
         format="avif",
@@ -508,7 +519,8 @@ def _avif(content: bytes) -> Header:
         height=height,
         stream=content,
         orientation=_avif_orientation(content, of_primary),
-        icc=_avif_profile(content, properties),
+        icc=icc,
+        primaries=primaries,
         frames=_avif_frames(content, boxes),
         largest_pixels=largest[0] * largest[1],
     )
@@ -542,12 +554,15 @@ def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> 
     return [properties[index - 1] for index in indices if 1 <= index <= len(properties)]
 
 
-def _avif_profile(content: bytes, properties: list[tuple[bytes, int, int]]) -> bytes:
-    """The primary item's ICC profile; it can have a second colour property that is none."""
+def _avif_colour(content: bytes, properties: list[tuple[bytes, int, int]]) -> tuple[bytes, int]:
+    """The primary item's ICC profile and its primaries; it can name either or both."""
+    icc, primaries = b"", 0
     for kind, start, end in properties:
         if kind == b"colr" and content[start : start + 4] in (b"prof", b"rICC"):
-            return content[start + 4 : min(end, start + MAX_PROFILE_BYTES)]
-    return b""
+            icc = content[start + 4 : min(end, start + MAX_PROFILE_BYTES)]
+        elif kind == b"colr" and content[start : start + 4] == b"nclx":
+            primaries = _primaries(*_numbers(">HH", content, start + 4))
+    return icc, primaries
 
 
 def _associations(content: bytes, position: int) -> dict[int, list[int]]:
