@@ -3,6 +3,7 @@
 import re
 import tomllib
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -95,6 +96,13 @@ def test_the_readme_quotes_the_throughput_that_was_measured() -> None:
     [figure] = re.findall(r"^\| pictures a second \| ([\d.]+) \|$", measured, re.MULTILINE)
 
     assert f"takes {figure} pictures a second" in README
+
+
+@pytest.mark.parametrize("page", sorted((PROJECT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_the_links_of_the_docs_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)", page.read_text())
+
+    assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
 def test_the_readme_links_lead_somewhere() -> None:

@@ -1,5 +1,7 @@
 """Resizing with alpha premultiplied, by stored values or by the amount of light."""
 
+from functools import cache
+
 from PIL import Image, ImageFilter, ImageMath
 
 type Size = tuple[int, int]
@@ -53,12 +55,12 @@ def _scaled(channel: Image.Image, size: Size, box: Box | None) -> Image.Image:
 
 
 def _as_light(channel: Image.Image) -> Image.Image:
-    return channel.point(_TO_LIGHT, "F")
+    return channel.point(_to_light(), "F")
 
 
 def _as_stored(light: Image.Image) -> Image.Image:
     # Lanczos overshoots both ends; a table clips what lies beyond its own.
-    return light.convert("I").point(_FROM_LIGHT, "L")
+    return light.convert("I").point(_from_light(), "L")
 
 
 def with_colours_spread(image: Image.Image) -> Image.Image:
@@ -88,5 +90,12 @@ def _stored(linear: float) -> float:
     return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
 
 
-_TO_LIGHT = [_FULL * _linear(level / 255) for level in range(256)]
-_FROM_LIGHT = [round(255 * _stored(level / _FULL)) for level in range(_FULL + 1)]
+# Tables made once and only where they are asked for: they take 20 ms, which a cold start does not have.
+@cache
+def _to_light() -> list[float]:
+    return [_FULL * _linear(level / 255) for level in range(256)]
+
+
+@cache
+def _from_light() -> list[int]:
+    return [round(255 * _stored(level / _FULL)) for level in range(_FULL + 1)]

@@ -46,6 +46,7 @@ _ADVICE = {
     "corrupt_image": "Open it on your computer. If it shows there, save a fresh copy and upload that; "
     "if not, get it again from where it came.",
     "too_many_pixels": "Make it smaller in a picture editor and upload that.",
+    "too_many_frames": "Make it shorter, or save one of its frames as a picture, and upload that.",
     "too_large": "Save it with fewer pixels or stronger compression and upload that.",
     State.FAILED: "It is kept. Upload it again to give it another try.",
     State.SKIPPED: "Upload it again to have it rendered.",
