@@ -160,5 +160,12 @@ def test_a_twelve_bit_jpeg_is_rejected_with_the_reason() -> None:
     assert (refused.reason, "12 bits" in refused.sentence) == ("unsupported_format", True)
 
 
+def test_a_tiff_without_a_directory_is_rejected() -> None:
+    content = bytearray(encoded(plain((40, 30)), "TIFF"))
+    content[4:8] = bytes(4)
+
+    assert rejection(bytes(content)).reason == "corrupt_image"
+
+
 def test_floating_point_pixels_are_rejected() -> None:
     assert rejection(encoded(Image.new("F", (10, 10), 0.5), "TIFF")).reason == "unsupported_format"

@@ -681,6 +681,8 @@ def _first_directory(content: bytes) -> dict[int, tuple[int, int]]:
     if order is None:
         raise _Damaged("no TIFF header")
     (start,) = _numbers(order + "I", content, 4)
+    if start < 8:
+        raise _Damaged("the directory lies in the header")
     (entries,) = _numbers(order + "H", content, start)
     tags: dict[int, tuple[int, int]] = {}
     for at in range(start + 2, min(start + 2 + 12 * entries, len(content) - 11), 12):
