@@ -180,7 +180,7 @@ def decode(work: Work) -> Work:
             image.draft(None, (2 * width, 2 * height))
         image.load()
     decoded = plain(image)
-    if decoded.mode == "CMYK" and work.header.uninverted and work.header.format == "jpeg":
+    if decoded.mode == "CMYK" and work.header.uninverted:
         decoded = ImageChops.invert(decoded)  # Pillow takes every JPEG for Adobe's
     decoded.info = {}
     return replace(work, image=decoded)
