@@ -204,7 +204,7 @@ def test_when_the_latest_version_is_destroyed_the_one_before_is_shown_again(stac
 # The pages
 
 
-def test_the_picture_page_offers_every_rendition_as_picture_and_by_presigned_address(stack: Stack) -> None:
+def test_the_picture_page_offers_all_that_is_shown_as_picture_and_by_presigned_address(stack: Stack) -> None:
     stack.put("offer.png", a_photograph(700, 500, "PNG"))
     receipt = stack.settled("offer.jpg")
 
@@ -212,8 +212,8 @@ def test_the_picture_page_offers_every_rendition_as_picture_and_by_presigned_add
 
     assert "<picture>" in page
     for rendition in receipt["renditions"]:
-        path = rendition["url"].split("?")[0]
-        assert page.count(path) >= 2
+        if rendition["ladder"] == "main":
+            assert page.count(rendition["url"].split("?")[0]) >= 2
 
 
 def test_an_image_request_leads_to_the_format_and_width_for_that_client(stack: Stack) -> None:
@@ -256,7 +256,7 @@ def test_markup_in_a_name_changes_nothing(stack: Stack) -> None:
 
 def test_an_address_whose_signature_was_changed_shows_nothing(stack: Stack) -> None:
     stack.put("signed.png", a_small_png())
-    [rendition] = [each for each in stack.settled("signed.jpg")["renditions"] if each["format"] == "jpeg"]
+    rendition = stack.settled("signed.jpg")["renditions"][0]
     other = re.sub("X-Amz-Signature=.", "X-Amz-Signature=z", rendition["url"])
 
     assert fetch(rendition["url"]).status == 200
@@ -367,9 +367,8 @@ def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp
 
     assert local.stdout
     for rendition in stack.settled("same.jpg")["renditions"]:
-        extension = {"jpeg": "jpg"}.get(rendition["format"], rendition["format"])
-        made = (tmp_path / "out" / f"same-{rendition['width']}.{extension}").read_bytes()
-        assert fetch(rendition["url"]).body == made
+        name = rendition["url"].split("?")[0].rsplit("/", 1)[-1]
+        assert fetch(rendition["url"]).body == (tmp_path / "out" / f"same-{name}").read_bytes()
 
 
 # sam
