@@ -184,6 +184,9 @@ class Encoded:
     data: bytes
     ladder: str = MAIN
     frames: int = 1
+    target: float | None = None
+    score: float | None = None
+    score_kind: str = ""
 
     @property
     def name(self) -> str:
@@ -201,12 +204,19 @@ class Encoded:
             key,
             ladder=self.ladder,
             frames=self.frames,
+            target=self.target,
+            score=self.score,
+            score_kind=self.score_kind,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Rendition:
-    """One derived file in the renditions bucket. An animation has more than one of `frames`."""
+    """One derived file in the renditions bucket. An animation has more than one of `frames`.
+
+    `target` is the SSIMULACRA2 score that was asked for, `score` the one reached; `score_kind` says whether
+    that was predicted or measured.
+    """
 
     format: Format
     width: int
@@ -216,6 +226,9 @@ class Rendition:
     key: str
     ladder: str = MAIN
     frames: int = 1
+    target: float | None = None
+    score: float | None = None
+    score_kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

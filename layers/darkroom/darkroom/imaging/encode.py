@@ -1,14 +1,16 @@
 """One function per format: upright sRGB pixels in, the bytes of a file without metadata out."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
-from itertools import pairwise
+from itertools import product
+from math import exp, log
 
 from mozjpeg_lossless_optimization import optimize
 from PIL import Image, ImageChops
 
 from darkroom.model import Format
-from darkroom.profile import FormatChoice
 
 # libjpeg's own limit; WebP's is in its bitstream, AVIF's is what libavif's readers take by default.
 SIDE_LIMITS = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.AVIF: 32_768}
@@ -22,25 +24,53 @@ REFERENCE_QUALITY = 95
 _BASELINE_UP_TO_PIXELS = 16_000
 
 
-# A score -> the quality that reaches it on an ordinary photograph, and straight lines in between. For JPEG
-# the median over 30 pictures; it ranges by 15 to either side.
-_QUALITIES_BY_TARGET = {
-    Format.JPEG: ((30, 20), (70, 66), (80, 79), (90, 92), (95, 97)),
-    Format.WEBP: ((30, 15), (70, 70), (80, 83), (90, 95), (95, 99)),
-    Format.AVIF: ((30, 25), (70, 60), (80, 72), (90, 86), (95, 94)),
-}
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One quantisation table as a smooth function of the frequency f = (row + column) / 14.
+
+    ln step = level + slope f + bend f^2 + skew |row - column| / 7 + (power + spread f) ln scale
+    """
+
+    level: float
+    slope: float
+    bend: float
+    skew: float
+    power: float
+    spread: float
 
 
-def quality_for(choice: FormatChoice, image: Image.Image) -> int:  # noqa: ARG001 - what may decide it
-    """The encoder's quality for a picture: the profile's own, or the one that should reach its target."""
-    if choice.quality is not None:
-        return choice.quality
-    points = _QUALITIES_BY_TARGET[choice.format]
-    target = choice.target or 0.0
-    for (low, quality_low), (high, quality_high) in pairwise(points):
-        if target <= high:
-            return round(quality_low + (quality_high - quality_low) * (target - low) / (high - low))
-    return points[-1][1]
+# Luma, Cb and Cr, by tools/bench/fit_tables.py; docs/adr says against what they were measured.
+SHAPES = (
+    Shape(level=0.518, slope=4.287, bend=-2.482, skew=0.181, power=1.0, spread=0.743),
+    Shape(level=0.718, slope=5.15, bend=-2.249, skew=0.216, power=0.733, spread=0.0),
+    Shape(level=1.154, slope=2.107, bend=0.859, skew=0.113, power=0.751, spread=0.0),
+)
+
+
+def quantisation(scale: float, shapes: tuple[Shape, ...] = SHAPES) -> list[list[int]]:
+    """The tables for luma, Cb and Cr, row by row."""
+    luma, *chroma = (_steps(shape, scale) for shape in shapes)
+    # Pure white is 127 x 8 and black -128 x 8 from the middle: steps that divide 8 keep both, which is
+    # worth 5 to 9 % of the bytes where a sky or a page has run into white, and costs nothing elsewhere.
+    luma[0] = max(
+        divisor for divisor in (1, 2, 4, 8) if divisor <= max(1.0, 2.7 * exp(shapes[0].level) * scale)
+    )
+    return [luma, *chroma]
+
+
+def _steps(shape: Shape, scale: float) -> list[int]:
+    steps = []
+    for row, column in product(range(8), repeat=2):
+        f = (row + column) / 14
+        shaped = shape.level + shape.slope * f + shape.bend * f * f + shape.skew * abs(row - column) / 7
+        steps.append(max(1, min(255, round(exp(shaped + (shape.power + shape.spread * f) * log(scale))))))
+    return steps
+
+
+def _scale(quality: int) -> float:
+    """libjpeg's own curve from quality to the coarseness of its tables, which users know; 3.3 at 75."""
+    percent = 5000 / quality if quality < 50 else 200 - 2 * quality
+    return max(0.01, percent / 100) * 6.6
 
 
 # Halving its colours changes many a pixel of interface text by more than this; of photographs hardly any.
@@ -64,17 +94,32 @@ def loses_colour_when_subsampled(image: Image.Image) -> bool:
 
 def jpeg(image: Image.Image, quality: int, *, repack: bool = True) -> bytes:
     """The smallest of what Pillow writes and, to `repack`, its lossless repacking; `image` is L or RGB."""
-    subsampling = _subsampling(image)
-    if not repack:
-        return _saved(image, "JPEG", quality=quality, subsampling=subsampling)
+    options = _jpeg_options(image, quality, _subsampling(image))
     # Plain first: Pillow's `optimize` and `progressive` fail on noisy pictures, whose bytes outgrow
     # its buffer, and the repacking does both better. It is only ever called on bytes made here: on
     # hostile ones it ends the process.
-    plain = _saved(image, "JPEG", quality=quality, subsampling=subsampling)
+    plain = _saved(image, "JPEG", **options)
+    if not repack:
+        return plain
     candidates: list[bytes] = [plain, optimize(plain)]
     if image.width * image.height <= _BASELINE_UP_TO_PIXELS:
-        candidates.append(_saved(image, "JPEG", quality=quality, subsampling=subsampling, optimize=True))
+        candidates.append(_saved(image, "JPEG", optimize=True, **options))
     return min(candidates, key=len)
+
+
+def _jpeg_options(image: Image.Image, quality: int, subsampling: str) -> dict[str, object]:
+    tables = quantisation(_scale(quality))
+    return {"qtables": tables[:1] if image.mode == "L" else tables, "subsampling": subsampling}
+
+
+def trial(wanted: Format, image: Image.Image) -> Callable[[Image.Image, int], bytes]:
+    """Encodes a sample of `image` at a quality: it loses what `image` would, in more bytes."""
+    if wanted is Format.WEBP:
+        return webp
+    if wanted is Format.AVIF:
+        return avif
+    subsampling = _subsampling(image)
+    return lambda sample, quality: _saved(sample, "JPEG", **_jpeg_options(sample, quality, subsampling))
 
 
 def _subsampling(image: Image.Image) -> str:

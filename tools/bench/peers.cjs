@@ -1,0 +1,72 @@
+// The peers of the bench, run as their users run them. The packages are in NODE_PATH. Node has to be started with
+// --no-experimental-fetch: libSquoosh loads its WebAssembly with `fetch` where there is one, and that knows no files.
+//
+//   node peers.cjs ladder PEER QUALITY WIDTHS FILE FOLDER   one whole process: a file to JPEGs of several widths
+//   node peers.cjs encode PEER                              a server: one JSON request per line, {file, quality, out}
+//
+// PEER is squoosh (@squoosh/lib, MozJPEG at its defaults), sharp (its mozjpeg option) or sharp-plain.
+"use strict";
+
+const fs = require("node:fs");
+const path = require("node:path");
+const readline = require("node:readline");
+
+const SHARP_OPTIONS = { sharp: { mozjpeg: true }, "sharp-plain": {} };
+
+/** What a peer can do: `jpeg(file, quality, width)` answers with the bytes; without a width it does not resize. */
+function peer(name) {
+  return name === "squoosh" ? squoosh() : sharp(SHARP_OPTIONS[name]);
+}
+
+function sharp(options) {
+  const library = require("sharp");
+  const jpeg = (file, quality, width) => {
+    // One pipeline per width: it lets libvips pick the decoder's reduction for each, and is what sharp documents.
+    const upright = library(file).autoOrient();
+    const sized = width ? upright.resize({ width, withoutEnlargement: true }) : upright;
+    return sized.jpeg({ quality, ...options }).toBuffer();
+  };
+  return { jpeg, close: async () => {} };
+}
+
+function squoosh() {
+  const { ImagePool } = require("@squoosh/lib");
+  const pool = new ImagePool(1);
+  const jpeg = async (file, quality, width) => {
+    // An image of the pool can be resized once, so each width decodes anew.
+    const image = pool.ingestImage(fs.readFileSync(file));
+    const { bitmap } = await image.decoded;
+    if (width && width < bitmap.width) await image.preprocess({ resize: { width } });
+    await image.encode({ mozjpeg: { quality } });
+    return (await image.encodedWith.mozjpeg).binary;
+  };
+  return { jpeg, close: () => pool.close() };
+}
+
+async function ladder(name, quality, widths, file, folder) {
+  const { jpeg, close } = peer(name);
+  fs.mkdirSync(folder, { recursive: true });
+  for (const width of widths.split(",").map(Number)) {
+    fs.writeFileSync(path.join(folder, `${width}.jpg`), await jpeg(file, Number(quality), width));
+  }
+  await close();
+}
+
+async function encode(name) {
+  const { jpeg, close } = peer(name);
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    const { file, quality, out } = JSON.parse(line);
+    fs.writeFileSync(out, await jpeg(file, quality, null));
+    process.stdout.write("done\n");
+  }
+  await close();
+}
+
+const [command, ...rest] = process.argv.slice(2);
+({ ladder, encode })[command](...rest).then(
+  () => process.exit(0),
+  (fault) => {
+    process.stderr.write(`${fault.stack}\n`);
+    process.exit(1);
+  },
+);
