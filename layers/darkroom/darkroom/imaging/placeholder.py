@@ -1,6 +1,7 @@
 """What a page can show before a picture is there: a few blurred pixels, and one colour."""
 
 from base64 import b64encode
+from typing import Any
 
 from PIL import Image
 
@@ -38,7 +39,7 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.mode not in ("LA", "RGBA"):
         return colours
     pixels = zip(colours.get_flattened_data(), image.getchannel("A").get_flattened_data(), strict=True)
-    opaque = [colour for colour, alpha in pixels if isinstance(alpha, int) and alpha >= 128]
+    opaque: list[Any] = [colour for colour, alpha in pixels if isinstance(alpha, int) and alpha >= 128]
     if not opaque:
         return colours
     row = Image.new("RGB", (len(opaque), 1))
