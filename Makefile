@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; its own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test up down demo throughput build deploy
+.PHONY: help setup lock check test up down demo throughput bench build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,3 +59,6 @@ deploy: setup ## Deploy to AWS; asks what it needs the first time
 
 # Until a guided deployment has written a region under [default], the next one asks.
 GUIDED = $(shell awk '/^\[/ { ours = /\[default/ } ours && /^region/ { found = 1 } END { if (!found) print "--guided" }' samconfig.toml)
+
+bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder
+	@$(RUN) python -m tools.bench $(PICTURES)

@@ -48,15 +48,16 @@ def main(folder: Path) -> None:
 
 def _note(picture: Image.Image, by_quality: Scores, off: Scores) -> None:
     reference = Reference(picture)
-    sample = quality.sampled(picture)
+    sample, unseen = quality.sampled(picture)
     yardstick = quality.Yardstick(sample)
     for wanted, qualities in _QUALITIES.items():
         encoder = encode.trial(wanted, picture)
         for number in qualities:
-            score = reference.score(quality.reopened(encoder(picture, number)))
+            score = reference.score(quality.reopened(encoder(picture, number), wanted))
             by_quality[wanted, number].append(score)
             if _SCORES[0] < score < _SCORES[1]:
-                predicted = yardstick.score(quality.reopened(encoder(sample, number)))
+                error = unseen * yardstick.error(quality.reopened(encoder(sample, number), wanted))
+                predicted = quality.score_of(error)
                 off[wanted, picture.width].append(predicted - score)
 
 

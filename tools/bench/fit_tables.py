@@ -94,8 +94,7 @@ def crops(folder: Path) -> list[Crop]:
             if whole.width < width:
                 continue
             small = whole.resize((width, round(whole.height * width / whole.width)), Image.Resampling.LANCZOS)
-            for number in range(count):
-                found.append(Crop(_piece(small, (number + 0.5) / count)))
+            found += [Crop(_piece(small, (number + 0.5) / count)) for number in range(count)]
     return found
 
 
@@ -114,7 +113,7 @@ def fit(found: list[Crop], shapes: Shapes) -> Shapes:
             return fmean(pool.map(lambda job: getattr(job[0], measure)(candidate, job[1]), jobs))
 
         first = over_all("settle", shapes)
-        steps = {place: _FIRST_STEP for place in _places(shapes)}
+        steps = dict.fromkeys(_places(shapes), _FIRST_STEP)
         for sweep in range(_SWEEPS):
             best = over_all("estimate", shapes)
             for place, width in steps.items():

@@ -1,8 +1,8 @@
 """SSIMULACRA2 2.1, ported from the reference in libjxl 0.11 (tools/ssimulacra2.cc, BSD-3-Clause).
 
-The reference tool is in no package that can be had everywhere, and the port that PyPI has blurs with
-another kernel, and counts one scale too few in small pictures. tests/unit/bench holds this one to values that the
-reference tool printed. It is slower than the reference: about a second for 1920 x 1280.
+The reference tool is in no package that can be had everywhere; the port that PyPI has blurs with another
+kernel and counts one scale too few in small pictures. tests/unit/bench holds this one to what the reference
+printed. It is slower: about a second for 1920 x 1280.
 """
 
 from dataclasses import dataclass
@@ -185,7 +185,7 @@ def _mapped(error: float) -> float:
 
 
 def _pyramid(picture: Image.Image) -> list[Plane]:
-    """Linear RGB, 3 x height x width, halved up to five times while both sides have eight pixels before it."""
+    """Linear RGB, 3 x height x width, halved up to five times while both sides had eight pixels before."""
     stored = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
     curve = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
     linear = np.ascontiguousarray(curve.transpose(2, 0, 1), dtype=np.float32)

@@ -6,6 +6,7 @@ from importlib import import_module
 from io import BytesIO
 from itertools import product
 from math import exp, log
+from typing import Any
 
 from mozjpeg_lossless_optimization import optimize
 from PIL import Image, ImageChops
@@ -98,12 +99,12 @@ def jpeg(image: Image.Image, quality: int, *, repack: bool = True) -> bytes:
     # Plain first: Pillow's `optimize` and `progressive` fail on noisy pictures, whose bytes outgrow
     # its buffer, and the repacking does both better. It is only ever called on bytes made here: on
     # hostile ones it ends the process.
-    plain = _saved(image, "JPEG", **options)
+    plain = _saved(image, Format.JPEG, **options)
     if not repack:
         return plain
     candidates: list[bytes] = [plain, optimize(plain)]
     if image.width * image.height <= _BASELINE_UP_TO_PIXELS:
-        candidates.append(_saved(image, "JPEG", optimize=True, **options))
+        candidates.append(_saved(image, Format.JPEG, optimize=True, **options))
     return min(candidates, key=len)
 
 
@@ -119,7 +120,7 @@ def trial(wanted: Format, image: Image.Image) -> Callable[[Image.Image, int], by
     if wanted is Format.AVIF:
         return avif
     subsampling = _subsampling(image)
-    return lambda sample, quality: _saved(sample, "JPEG", **_jpeg_options(sample, quality, subsampling))
+    return lambda sample, quality: _saved(sample, Format.JPEG, **_jpeg_options(sample, quality, subsampling))
 
 
 def _subsampling(image: Image.Image) -> str:
@@ -130,12 +131,12 @@ def _subsampling(image: Image.Image) -> str:
 
 def reference(image: Image.Image) -> bytes:
     """A JPEG that shows no loss, to compare the others with; not repacked, since its size does not count."""
-    return _saved(image, "JPEG", quality=REFERENCE_QUALITY, subsampling="4:4:4")
+    return _saved(image, Format.JPEG, quality=REFERENCE_QUALITY, subsampling="4:4:4")
 
 
 def webp(image: Image.Image, quality: int) -> bytes:
     import_module("PIL.WebPImagePlugin")
-    return _saved(image, "WEBP", quality=quality, method=4)
+    return _saved(image, Format.WEBP, quality=quality, method=4)
 
 
 def animated_webp(frames: Image.Image, quality: int, durations: list[int], loops: int) -> bytes:
@@ -146,17 +147,25 @@ def animated_webp(frames: Image.Image, quality: int, durations: list[int], loops
     """
     import_module("PIL.WebPImagePlugin")
     options = {"quality": quality, "method": 2, "kmin": 0, "kmax": 0}
-    return _saved(frames, "WEBP", save_all=True, duration=durations, loop=loops, **options)
+    return _saved(frames, Format.WEBP, save_all=True, duration=durations, loop=loops, **options)
 
 
 def avif(image: Image.Image, quality: int) -> bytes:
     """Speed 8: 176 ms per megapixel, where speed 6 takes 530 for 10 % fewer bytes."""
     import_module("PIL.AvifImagePlugin")
     # One thread: it runs beside the other formats, and each thread's heap counts against the limit.
-    return _saved(image, "AVIF", quality=quality, speed=8, subsampling="4:2:0", max_threads=1)
+    return _saved(image, Format.AVIF, quality=quality, speed=8, subsampling="4:2:0", max_threads=1)
 
 
-def _saved(image: Image.Image, plugin: str, **options: object) -> bytes:
-    buffer = BytesIO()
-    image.save(buffer, plugin, **options)
-    return buffer.getvalue()
+class _File(BytesIO):
+    """Named, and the format is told by the name alone: told by format, Pillow imports five plugins for it."""
+
+    def __init__(self, wanted: Format) -> None:
+        super().__init__()
+        self.name = f"picture.{wanted.extension}"
+
+
+def _saved(image: Image.Image, wanted: Format, **options: Any) -> bytes:
+    file = _File(wanted)
+    image.save(file, **options)
+    return file.getvalue()

@@ -7,6 +7,7 @@ that is from the whole metric: within 2 points. It is a prediction, and receipts
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from io import BytesIO
 from itertools import pairwise, product
 from typing import Any
@@ -215,14 +216,13 @@ class _Search:
     def run(self, image: Image.Image) -> Chosen:
         small = _is_small(image)
         near, trials = (_NEAR_IN_SMALL, _TRIALS_IN_SMALL) if small else (_NEAR, _TRIALS)
-        sample = sampled(image)
-        unseen = 1.0 if sample.size == image.size else _UNSEEN
+        sample, unseen = sampled(image)
         yardstick = Yardstick(sample)
         encoder = encode.trial(self._format, image)
         below, reaching = TYPICAL[self._format][0][0], TYPICAL[self._format][-1][0]
         quality = self._next(below, reaching)
         for _ in range(trials):
-            score = score_of(unseen * yardstick.error(reopened(encoder(sample, quality))))
+            score = score_of(unseen * yardstick.error(reopened(encoder(sample, quality), self._format)))
             self._above = score - typical_score(self._format, quality)
             below, reaching = (quality, reaching) if score < self._target else (below, quality)
             tried, quality = quality, self._next(below, reaching)
@@ -251,10 +251,10 @@ def quality_at(wanted: Format, score: float) -> int:
     return next((q for q in range(points[0][0], points[-1][0]) if typical_score(wanted, q) >= score), 100)
 
 
-def sampled(image: Image.Image) -> Image.Image:
-    """A small picture whole; of a large one tiles, as one picture. RGB."""
+def sampled(image: Image.Image) -> tuple[Image.Image, float]:
+    """A small picture whole; of a large one tiles, as one picture; RGB. And what to multiply its error by."""
     if image.width * image.height < _SAMPLED_FROM_PIXELS or min(image.size) < _TILES * _TILE:
-        return image.convert("RGB")
+        return image.convert("RGB"), 1.0
     tiles = Image.new("RGB", (_TILES * _TILE, _TILES * _TILE))
     for column, row in product(range(_TILES), repeat=2):
         left, top = (
@@ -263,17 +263,25 @@ def sampled(image: Image.Image) -> Image.Image:
         )
         tile = image.crop((left, top, left + _TILE, top + _TILE))
         tiles.paste(tile, (column * _TILE, row * _TILE))
-    return tiles
+    return tiles, _UNSEEN
 
 
 def _is_small(picture: Image.Image) -> bool:
     return picture.width * picture.height <= _SMALL_PIXELS
 
 
-def reopened(content: bytes) -> Image.Image:
-    """What was encoded just now, decoded."""
-    with Image.open(BytesIO(content)) as stored:
-        return stored.convert("RGB")
+_READERS = {
+    Format.JPEG: ("PIL.JpegImagePlugin", "JpegImageFile"),
+    Format.WEBP: ("PIL.WebPImagePlugin", "WebPImageFile"),
+    Format.AVIF: ("PIL.AvifImagePlugin", "AvifImageFile"),
+}
+
+
+def reopened(content: bytes, wanted: Format) -> Image.Image:
+    """What was encoded just now, decoded; by the one reader, where Image.open would import five."""
+    module, reader = _READERS[wanted]
+    stored: Image.Image = getattr(import_module(module), reader)(BytesIO(content))
+    return stored.convert("RGB")
 
 
 def score_of(error: float) -> float:
@@ -305,6 +313,7 @@ class Yardstick:
         self._weights = {plane: _weights(plane, _scales(picture.size)) for plane in self._planes}
         self._means = {name: _local_means(plane) for name, plane in self._planes.items()}
         self._squares = {name: _local_means(_product(p, p)) for name, p in self._planes.items()}
+        self._smooth: dict[Plane, Image.Image] = {}
 
     def error(self, other: Image.Image) -> float:
         """The weighted sum of the terms, for `score_of`. `other` has to be of the same size."""
@@ -317,9 +326,9 @@ class Yardstick:
         if weights[0] or weights[3]:
             structure = self._structure(plane, others)
             error += weights[0] * _mean(structure) + weights[3] * _mean(_fourth_power(structure)) ** 0.25
-        if weights[4] or weights[5]:
-            lost, added = self._edges(plane, others)
-            error += weights[4] * added + weights[5] * lost
+        for weight, sign in ((weights[4], 1), (weights[5], -1)):
+            if weight:
+                error += weight * self._edges(plane, others[plane], sign)
         return error
 
     def _structure(self, name: Plane, others: dict[Plane, Image.Image]) -> Image.Image:
@@ -339,20 +348,25 @@ class Yardstick:
             both=_local_means(_product(mine, other)),
         )
 
-    def _edges(self, name: Plane, others: dict[Plane, Image.Image]) -> tuple[float, float]:
-        """The edges that the other picture has lost and those that it has added: fourth roots of means."""
-        mine, other = self._planes[name], others[name]
-        ratio = _evaluate(
-            lambda a: (1 + abs(a["y"] - a["n"])) / (1 + abs(a["x"] - a["m"])) - 1,
-            x=mine,
+    def _edges(self, name: Plane, other: Image.Image, sign: int) -> float:
+        """The edges that the other picture has added (sign 1) or lost (-1): fourth root of their mean."""
+        if name not in self._smooth:
+            self._smooth[name] = _evaluate(
+                lambda a: 1 / (1 + abs(a["x"] - a["m"])),
+                x=self._planes[name],
+                m=_spread(self._means[name], self._planes[name]),
+            )
+        twice = _evaluate(
+            lambda a: _twice_positive(((1 + abs(a["y"] - a["n"])) * a["smooth"] - 1) * sign),
             y=other,
-            m=_spread(self._means[name], mine),
             n=_spread(_local_means(other), other),
+            smooth=self._smooth[name],
         )
-        cubes = _evaluate(lambda a: abs(a["e"] * a["e"] * a["e"]), e=ratio)
-        both = _mean(_evaluate(lambda a: a["c"] * abs(a["e"]), c=cubes, e=ratio))
-        gained = _mean(_evaluate(lambda a: a["c"] * a["e"], c=cubes, e=ratio))
-        return (max(0.0, both - gained) / 2) ** 0.25, (max(0.0, both + gained) / 2) ** 0.25
+        return float(_mean(_fourth_power(twice)) ** 0.25 / 2)
+
+
+def _twice_positive(value: Any) -> Any:
+    return abs(value) + value
 
 
 def _linear(level: int) -> float:
@@ -419,7 +433,7 @@ def _local_means(plane: Image.Image) -> Image.Image:
 
 
 def _spread(means: Image.Image, plane: Image.Image) -> Image.Image:
-    return means.resize(plane.size, Image.Resampling.BICUBIC)
+    return means.resize(plane.size, Image.Resampling.BILINEAR)
 
 
 def _mean(plane: Image.Image) -> float:
