@@ -78,11 +78,12 @@ def _scale(quality: int) -> float:
 _COLOUR_STEP = 48
 _COLOUR_STEPS_SHARE = 0.00025
 _BANDS = 16
+_BAND_ROWS = 8
 
 
 def loses_colour_when_subsampled(image: Image.Image) -> bool:
-    """Whether 4:2:0 shows: saturated text and line art. Looks at a quarter of the rows, spread evenly."""
-    height = max(2, image.height // (4 * _BANDS))
+    """Whether 4:2:0 shows: saturated text and line art. Looks at a quarter of the rows at most, spread evenly."""
+    height = max(2, min(_BAND_ROWS, image.height // (4 * _BANDS)))
     pixels = steps = 0
     for top in range(0, image.height - height + 1, max(height, image.height // _BANDS)):
         band = image.crop((0, top, image.width, top + height)).convert("YCbCr")

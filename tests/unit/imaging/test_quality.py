@@ -1,0 +1,100 @@
+"""A target is a score to reach; the quality that reaches it is found for each picture."""
+
+from dataclasses import asdict
+from io import BytesIO
+from itertools import pairwise
+
+import pytest
+from PIL import Image, ImageChops
+
+from darkroom.documents import receipt_document, receipt_from
+from darkroom.imaging import encode
+from darkroom.imaging.pipeline import render
+from darkroom.imaging.quality import Chosen, chosen
+from darkroom.model import Format, Receipt
+from darkroom.profile import FormatChoice, Ladder, Profile
+from tools.bench.ssimulacra2 import Reference
+
+ENCODERS = {Format.JPEG: encode.jpeg, Format.WEBP: encode.webp, Format.AVIF: encode.avif}
+
+
+def a_scene(width: int = 640, height: int = 427) -> Image.Image:
+    """Soft gradients, hard edges and fine detail, the same everywhere."""
+    size = (width, height)
+    fractal = Image.effect_mandelbrot(size, (-2.0, -1.2, 1.0, 1.2), 90)
+    detail = Image.effect_mandelbrot(size, (-0.8, 0.05, -0.7, 0.13), 200)
+    soft = Image.radial_gradient("L").resize(size, Image.Resampling.BICUBIC)
+    across = Image.linear_gradient("L").rotate(90).resize(size, Image.Resampling.BICUBIC)
+    light = ImageChops.blend(fractal, detail, 0.5)
+    return Image.merge(
+        "RGB", [ImageChops.blend(hue, light, 0.5) for hue in (soft, across, fractal.reduce(8).resize(size))]
+    )
+
+
+@pytest.mark.parametrize("target", [70, 80])
+@pytest.mark.parametrize("wanted", Format)
+@pytest.mark.parametrize("width", [100, 640])
+def test_a_target_is_reached_within_two_points(width: int, wanted: Format, target: float) -> None:
+    scene = a_scene().resize((width, width * 2 // 3))
+
+    (found,) = chosen(FormatChoice(wanted, None, target), [scene])
+
+    with Image.open(BytesIO(ENCODERS[wanted](scene, found.quality))) as made:
+        score = Reference(scene).score(made)
+    assert score == pytest.approx(target, abs=2)
+    assert found.score == pytest.approx(score, abs=2)
+
+
+def test_a_fixed_quality_is_kept_and_no_score_is_claimed() -> None:
+    assert chosen(FormatChoice(Format.JPEG, 63), [a_scene()]) == [Chosen(63, None)]
+
+
+def test_a_target_beyond_reach_takes_the_highest_quality() -> None:
+    (found,) = chosen(FormatChoice(Format.JPEG, None, 100), [a_scene()])
+
+    assert found.quality == 100
+    assert found.score is not None
+    assert found.score < 100
+
+
+def test_the_receipt_says_target_quality_and_a_score_that_is_predicted() -> None:
+    ladder = Ladder("main", (320,), (FormatChoice(Format.JPEG, None, 75), FormatChoice(Format.WEBP, 60)))
+    original = BytesIO()
+    a_scene().save(original, "PNG")
+
+    by_target, fixed = render(original.getvalue(), Profile("test", (ladder,))).renditions
+
+    assert (by_target.target, by_target.score_kind) == (75, "predicted")
+    assert by_target.score == pytest.approx(75, abs=2)
+    assert (fixed.quality, fixed.target, fixed.score, fixed.score_kind) == (60, None, None, "")
+
+
+def test_a_receipt_from_before_there_were_targets_is_still_read() -> None:
+    rendition = {"format": "jpeg", "width": 9, "height": 9, "quality": 75, "size_bytes": 9, "key": "k"}
+    empty = asdict(Receipt(profile="p", profile_hash="h", engine="e", at="t", size_bytes=1))
+
+    (read,) = receipt_from(empty | {"renditions": [rendition]}).renditions
+
+    assert (read.target, read.score, read.score_kind) == (None, None, "")
+    assert receipt_document(receipt_from(empty))["size_bytes"] == 1
+
+
+@pytest.mark.parametrize("quality", [1, 30, 75, 90, 100])
+def test_the_first_step_of_luma_keeps_white_and_black(quality: int) -> None:
+    page = Image.new("L", (64, 64), 255)
+    page.paste(0, (0, 0, 32, 64))
+
+    with Image.open(BytesIO(encode.jpeg(page, quality))) as made:
+        assert made.getextrema() == (0, 255)
+
+
+def test_a_higher_quality_never_has_a_coarser_step() -> None:
+    def steps(quality: int) -> list[list[int]]:
+        with Image.open(BytesIO(encode.jpeg(a_scene(64, 64), quality))) as made:
+            return list(made.quantization.values())  # type: ignore[attr-defined]
+
+    tables = [steps(quality) for quality in range(1, 101)]
+    for coarse, fine in pairwise(tables):
+        assert all(
+            f <= c for one, other in zip(coarse, fine, strict=True) for c, f in zip(one, other, strict=True)
+        )
