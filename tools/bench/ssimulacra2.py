@@ -220,16 +220,17 @@ def _positive_xyb(linear: Plane) -> tuple[Plane, ...]:
 
 def _blurred(plane: Plane) -> Plane:
     """With zeros beyond the edges, as in the reference."""
-    return _blurred_down(_blurred_down(plane).T).T
-
-
-def _blurred_down(plane: Plane) -> Plane:
     reach = len(_KERNEL) // 2
+    height, width = plane.shape
     padded = np.pad(plane, ((reach, reach), (0, 0)))
-    blurred = np.zeros_like(plane)
-    for offset, weight in enumerate(_KERNEL):
-        blurred += np.float32(weight) * padded[offset : offset + len(plane)]
-    return blurred
+    down = np.zeros_like(plane)
+    for place, weight in enumerate(_KERNEL):
+        down += np.float32(weight) * padded[place : place + height]
+    padded = np.pad(down, ((0, 0), (reach, reach)))
+    across = np.zeros_like(plane)
+    for place, weight in enumerate(_KERNEL):
+        across += np.float32(weight) * padded[:, place : place + width]
+    return across
 
 
 def _norms(one: _Scale, other: _Scale) -> list[list[list[float]]]:
@@ -242,6 +243,10 @@ def _norms(one: _Scale, other: _Scale) -> list[list[list[float]]]:
         variances = one.squares[channel] - mean_x**2 + other.squares[channel] - mean_y**2
         structure = 1 - (1 - (mean_x - mean_y) ** 2) * (2 * covariance + _C2) / (variances + _C2)
         edges = (1 + np.abs(y - mean_y)) / (1 + np.abs(x - mean_x)) - 1
-        errors = [np.maximum(e, 0).astype(np.float64) for e in (structure, edges, -edges)]
-        by_channel.append([[float(e.mean()) for e in errors], [float((e**4).mean() ** 0.25) for e in errors]])
+        errors = [np.maximum(e, np.float32(0)) for e in (structure, edges, -edges)]
+        by_channel.append([[_mean(e) for e in errors], [_mean((e * e) ** 2) ** 0.25 for e in errors]])
     return by_channel
+
+
+def _mean(plane: Plane) -> float:
+    return float(plane.mean(dtype=np.float64))

@@ -82,7 +82,7 @@ _BAND_ROWS = 8
 
 
 def loses_colour_when_subsampled(image: Image.Image) -> bool:
-    """Whether 4:2:0 shows: saturated text and line art. Looks at a quarter of the rows at most, spread evenly."""
+    """Whether 4:2:0 shows: saturated text and line art. Looks at some rows, spread evenly."""
     height = max(2, min(_BAND_ROWS, image.height // (4 * _BANDS)))
     pixels = steps = 0
     for top in range(0, image.height - height + 1, max(height, image.height // _BANDS)):
