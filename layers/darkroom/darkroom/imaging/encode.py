@@ -97,16 +97,24 @@ def loses_colour_when_subsampled(image: Image.Image) -> bool:
 def jpeg(image: Image.Image, quality: int, *, repack: bool = True) -> bytes:
     """The smallest of what Pillow writes and, to `repack`, its lossless repacking; `image` is L or RGB."""
     options = _jpeg_options(image, quality, _subsampling(image))
+    if not repack:
+        return _with_own_codes(image, options)
     # Plain first: Pillow's `optimize` and `progressive` fail on noisy pictures, whose bytes outgrow
     # its buffer, and the repacking does both better. It is only ever called on bytes made here: on
     # hostile ones it ends the process.
     plain = _saved(image, Format.JPEG, **options)
-    if not repack:
-        return plain
     candidates: list[bytes] = [plain, optimize(plain)]
     if image.width * image.height <= _BASELINE_UP_TO_PIXELS:
         candidates.append(_saved(image, Format.JPEG, optimize=True, **options))
     return min(candidates, key=len)
+
+
+def _with_own_codes(image: Image.Image, options: dict[str, object]) -> bytes:
+    """With Huffman codes made for the picture: up to a quarter smaller for the same time."""
+    try:
+        return _saved(image, Format.JPEG, optimize=True, **options)
+    except OSError:  # noise, whose bytes outgrow Pillow's buffer; no codes help that
+        return _saved(image, Format.JPEG, **options)
 
 
 def _jpeg_options(image: Image.Image, quality: int, subsampling: str) -> dict[str, object]:
