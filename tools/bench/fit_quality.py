@@ -48,7 +48,7 @@ def main(folder: Path) -> None:
 
 def _note(picture: Image.Image, by_quality: Scores, off: Scores) -> None:
     reference = Reference(picture)
-    sample, unseen = quality.sampled(picture)
+    sample = quality.sampled(picture)
     yardstick = quality.Yardstick(sample)
     for wanted, qualities in _QUALITIES.items():
         encoder = encode.trial(wanted, picture)
@@ -56,7 +56,7 @@ def _note(picture: Image.Image, by_quality: Scores, off: Scores) -> None:
             score = reference.score(quality.reopened(encoder(picture, number), wanted))
             by_quality[wanted, number].append(score)
             if _SCORES[0] < score < _SCORES[1]:
-                error = unseen * yardstick.error(quality.reopened(encoder(sample, number), wanted))
+                error = yardstick.error(quality.reopened(encoder(sample, number), wanted))
                 predicted = quality.score_of(error)
                 off[wanted, picture.width].append(predicted - score)
 
