@@ -1,8 +1,8 @@
 """The lowest quality that reaches a perceptual target, from a few trials on a sample of the picture.
 
 A trial is scored by SSIMULACRA2 worked out with Pillow alone, since numpy would cost the function 90 ms and
-60 MB: those of its 108 terms that weigh, at every fourth pixel, on a sample. `make bench` says how far that is
-from the whole metric. It is a prediction, and receipts call it so.
+60 MB: those of its 108 terms that weigh, at every fourth pixel, on a sample. `make bench` says how far that
+is from the whole metric. It is a prediction, and receipts call it so.
 """
 
 from collections.abc import Callable, Iterator, Sequence
