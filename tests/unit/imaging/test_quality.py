@@ -1,5 +1,7 @@
 """A target is a score to reach; the quality that reaches it is found for each picture."""
 
+import json
+import random
 from dataclasses import asdict
 from io import BytesIO
 from itertools import pairwise
@@ -12,7 +14,7 @@ from darkroom.imaging import encode
 from darkroom.imaging.pipeline import render
 from darkroom.imaging.quality import Chosen, chosen
 from darkroom.model import Format, Receipt
-from darkroom.profile import FormatChoice, Ladder, Profile
+from darkroom.profile import FormatChoice, Ladder, Profile, parse_profile
 from tools.bench.ssimulacra2 import Reference
 
 ENCODERS = {Format.JPEG: encode.jpeg, Format.WEBP: encode.webp, Format.AVIF: encode.avif}
@@ -98,3 +100,17 @@ def test_a_higher_quality_never_has_a_coarser_step() -> None:
         assert all(
             f <= c for one, other in zip(coarse, fine, strict=True) for c, f in zip(one, other, strict=True)
         )
+
+
+def test_a_format_that_can_not_reach_the_target_is_left_out_and_the_receipt_says_so() -> None:
+    chance = random.Random(1)  # noqa: S311 - a drawing
+    confetti = Image.frombytes("RGB", (100, 75), chance.randbytes(100 * 75 * 3))
+    file = BytesIO()
+    confetti.save(file, "PNG")
+    ladder = {"widths": [100], "formats": {"jpeg": {"target": 80}, "webp": {"target": 80}}}
+    profile = parse_profile(json.dumps({"name": "small", "ladders": {"main": ladder}}))
+
+    rendered = render(file.getvalue(), profile)
+
+    assert [each.format for each in rendered.renditions] == [Format.JPEG]
+    assert "webp_short" in {decision.code for decision in rendered.decisions}

@@ -386,6 +386,27 @@ def encode_avif(work: Work) -> Work:
     return replace(work, avif=None).made(*made)
 
 
+# A search ends nearer to its target than this, where the format can reach it at all.
+_SHORT_BY = 5
+
+
+def drop_what_falls_short(work: Work) -> Work:
+    """Drops a rendition whose format can't come near the target: WebP and AVIF halve the colours, which shows
+    in small pictures at any quality. JPEG always stays.
+    """
+    kept: list[Encoded] = []
+    for each in work.renditions:
+        if each.format is Format.JPEG or not each.target or (each.score or 0) >= each.target - _SHORT_BY:
+            kept.append(each)
+            continue
+        work = work.decided(
+            f"{each.format.value}_short",
+            f"No {_named(each.format)} {each.width} pixels wide: the target is {each.target:g},"
+            f" and {each.score:.0f} the most that it can reach.",
+        )
+    return replace(work, renditions=tuple(kept))
+
+
 def keep_the_smaller(work: Work) -> Work:
     """Drops a rendition that is no smaller than a more widely readable one of its size.
 
@@ -465,6 +486,7 @@ PIPELINE: tuple[Callable[[Work], Work], ...] = (
     encode_jpeg,
     encode_webp,
     encode_avif,
+    drop_what_falls_short,
     keep_the_smaller,
     add_reference,  # last: it takes no part in what is kept
 )
