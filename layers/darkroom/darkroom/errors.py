@@ -87,7 +87,3 @@ class NotRemoved(TransientError):
 
 class BadRequest(PermanentError):
     """A request can't be understood; the message is one sentence for its sender."""
-
-
-class NotKnown(PermanentError):
-    """Nothing stands under that address."""

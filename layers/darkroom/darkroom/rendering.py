@@ -204,10 +204,10 @@ class Darkroom:
         self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
         return gone
 
-    def _moved[Move: (Entry, Latest)](self, move: Move) -> Move:
-        if not self.ledger.advance(move):
-            raise Contended(f"another worker moved {move.picture}")
-        return move
+    def _moved(self, entry: Entry) -> Entry:
+        if not self.ledger.advance(entry):
+            raise Contended(f"another worker moved {entry.upload.key!r}")
+        return entry
 
     def _outcome(self, upload: Upload, engine: Engine) -> tuple[State, Receipt]:
         blank = Receipt(

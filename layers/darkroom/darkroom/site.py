@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from darkroom import pages
 from darkroom.documents import Document, receipt_document
-from darkroom.errors import BadRequest, NotKnown
+from darkroom.errors import BadRequest
 from darkroom.forms import PostedFile, posted_file
 from darkroom.model import (
     EXPECTED_VERSION,
@@ -134,26 +134,23 @@ class Site:
 
     def alias(self, request: Request) -> Answer:
         """`GET /{anything}.jpg`: the newest picture whose name gives that name; waits for one on its way."""
-        try:
-            picture = self._named(request.path)
-        except NotKnown:
-            return self._unknown(request)
-        entry = self._await(picture, self.clock() + self.settings.alias_wait_seconds)
+        picture = self._named(request.path)
+        entry = picture and self._await(picture, self.clock() + self.settings.alias_wait_seconds)
         return self._shown(request, entry) if entry else self._unknown(request)
 
     # ------------------------------------------------------------------ finding and storing
 
-    def _named(self, path: str) -> str:
-        """The newest picture that a path names. A longer path must agree with the end of the key."""
+    def _named(self, path: str) -> str | None:
+        """The newest picture that a path names, if any. A longer path must agree with the end of the key."""
         # An HTTP API decodes every escape but this one (see model.alias_of for its twin).
         wanted_path = path.lstrip("/").replace("%25", "%")
         if not wanted_path.lower().endswith(".jpg"):
-            raise NotKnown(path)
+            return None
         folders, _ = split_key(wanted_path)
         for named in islice(self.views.named(alias_of(wanted_path)), _NAMESAKES):
             if ("/" + split_key(named.key)[0]).endswith("/" + folders):
                 return named.picture
-        raise NotKnown(path)
+        return None
 
     def _recent(self) -> list[Entry]:
         """The newest uploads, each picture once: as it stands now, not also as it was expected."""

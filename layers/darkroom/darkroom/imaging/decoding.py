@@ -22,13 +22,19 @@ _PLUGINS = {
 }
 
 
-def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:
-    """The picture before any of its pixels is decoded.
+def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
+    """The picture before any of its pixels is decoded, by the one decoder for its format.
 
-    Not Image.open: that imports five plugins, and tries them, where the header has named the one.
+    Not Image.open: that imports five plugins, and tries them, where the format is known.
     """
-    module, plugin = _PLUGINS[header.format]
+    module, plugin = _PLUGINS[kind]
     image: ImageFile.ImageFile = getattr(import_module(module), plugin)(BytesIO(stream))
+    return image
+
+
+def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:
+    """What a header has described, before any of its pixels is decoded."""
+    image = read_as(header.format, stream)
     # The decoder must not see another, larger picture than the header pass did.
     if image.width * image.height > header.pixels:
         raise corrupt()

@@ -7,8 +7,6 @@ is from the whole metric. It is a prediction, and receipts call it so.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from io import BytesIO
 from itertools import pairwise, product
 from math import inf
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 from PIL import Image, ImageMath
 
 from darkroom.imaging import encode
+from darkroom.imaging.decoding import read_as
 from darkroom.model import Format
 from darkroom.profile import FormatChoice
 
@@ -279,18 +278,9 @@ def _is_small(picture: Image.Image) -> bool:
     return picture.width * picture.height <= _SMALL_PIXELS
 
 
-_READERS = {
-    Format.JPEG: ("PIL.JpegImagePlugin", "JpegImageFile"),
-    Format.WEBP: ("PIL.WebPImagePlugin", "WebPImageFile"),
-    Format.AVIF: ("PIL.AvifImagePlugin", "AvifImageFile"),
-}
-
-
 def reopened(content: bytes, wanted: Format) -> Image.Image:
-    """What was encoded just now, decoded; by the one reader, where Image.open would import five."""
-    module, reader = _READERS[wanted]
-    stored: Image.Image = getattr(import_module(module), reader)(BytesIO(content))
-    return stored.convert("RGB")
+    """What was encoded just now, decoded."""
+    return read_as(wanted.value, content).convert("RGB")
 
 
 def score_of(error: float) -> float:
