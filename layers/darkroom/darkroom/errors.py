@@ -52,6 +52,13 @@ class RejectedPicture(PermanentError):
         self.actual = actual
 
 
+class KilledItsChild(RejectedPicture):
+    """The process that worked on the picture was ended: by its memory, its time or its own native code.
+
+    That is the picture's fault as far as one attempt can tell; the queue tries once more before it says so.
+    """
+
+
 class BadProfile(PermanentError):
     """A profile document breaks its own rules; `faults` lists every one of them."""
 

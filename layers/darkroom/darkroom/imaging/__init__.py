@@ -15,7 +15,7 @@ __all__ = ["ENGINE", "render", "render_isolated"]
 def render_isolated(content: bytes, profile: Profile, *, memory_bytes: int, seconds: float) -> Rendered:
     """What `render` gives, from a child of at most `memory_bytes` of address space and `seconds` of time.
 
-    No thread may be alive in the caller. Raises RejectedPicture, also with too_expensive, crashed, timed_out.
+    No thread may be alive in the caller. Raises RejectedPicture; KilledItsChild where the child was ended.
     """
     return isolated(
         lambda: render(content, profile, memory_bytes=memory_bytes),

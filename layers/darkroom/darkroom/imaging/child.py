@@ -16,7 +16,7 @@ from contextlib import suppress
 from math import ceil
 from typing import NoReturn
 
-from darkroom.errors import RejectedPicture
+from darkroom.errors import KilledItsChild, RejectedPicture
 
 _PIPE_BYTES = 1 << 20
 _LENGTH_BYTES = 8
@@ -27,34 +27,32 @@ _LOOK_SECONDS = 0.1
 def isolated[Answer](work: Callable[[], Answer], *, memory_bytes: int, seconds: float) -> Answer:
     """What `work` returns, from a child process of its own.
 
-    Raises RejectedPicture with too_expensive, crashed or timed_out for what became of the child, and
+    Raises KilledItsChild with too_expensive, crashed or timed_out for what became of the child, and
     whatever RejectedPicture the work raised; ChildFailed for any other error of the work.
     """
     child = Child(lambda: iter([work()]), seconds=seconds, memory_bytes=memory_bytes, leads=True)
     try:
         return next(child.answers())
     except ChildTimedOut as fault:
-        raise RejectedPicture(
+        raise KilledItsChild(
             "timed_out", f"It was not done after {seconds:g} seconds, which is the limit.", limit=seconds
         ) from fault
     except MemoryError as fault:
-        raise too_expensive(memory_bytes) from fault
+        raise _out_of_memory(memory_bytes) from fault
     except ChildDied as fault:
         # The kernel's answer to memory that is not there.
         if fault.status == -signal.SIGKILL:
-            raise too_expensive(memory_bytes) from fault
-        raise RejectedPicture("crashed", "Decoding it ended the process that decoded it.") from fault
+            raise _out_of_memory(memory_bytes) from fault
+        raise KilledItsChild("crashed", "Decoding it ended the process that decoded it.") from fault
     finally:
         child.end()
 
 
-def too_expensive(limit_bytes: int, needed_bytes: int | None = None) -> RejectedPicture:
-    needs = f"about {needed_bytes / 1e6:,.0f} MB" if needed_bytes else "more memory than there is"
-    return RejectedPicture(
+def _out_of_memory(limit_bytes: int) -> KilledItsChild:
+    return KilledItsChild(
         "too_expensive",
-        f"It needs {needs} to decode; the limit is {limit_bytes / 1e6:,.0f} MB.",
+        f"It needs more memory than there is to decode; the limit is {limit_bytes / 1e6:,.0f} MB.",
         limit=limit_bytes,
-        actual=needed_bytes,
     )
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 from darkroom.errors import RejectedPicture
 from darkroom.imaging import encode
 from darkroom.imaging.animation import animated_webp
-from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut, too_expensive
+from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import opened, plain, strictly
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
@@ -129,7 +129,12 @@ def _admitted(content: bytes, profile: Profile, memory_bytes: int | None) -> Hea
     )
     needed = _BYTES_BESIDES + len(content) + header.pixels * bytes_per_pixel
     if memory_bytes is not None and needed > memory_bytes:
-        raise too_expensive(memory_bytes, needed)
+        raise RejectedPicture(
+            "too_expensive",
+            f"It needs about {needed / 1e6:,.0f} MB to decode; the limit is {memory_bytes / 1e6:,.0f} MB.",
+            limit=memory_bytes,
+            actual=needed,
+        )
     return header
 
 
