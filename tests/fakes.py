@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from darkroom.errors import UploadGone
+from darkroom.errors import NoProfile, UploadGone
 from darkroom.model import EXPECTED_VERSION, Entry, Latest, Upload
 from darkroom.ports import Named, PostForm
+from darkroom.profile import Profile, built_in
 
 
 @dataclass
@@ -108,3 +109,15 @@ class FakeViews:
 
     def _newest_first(self) -> list[Entry]:
         return sorted(self.entries.values(), key=lambda entry: entry.upload.arrived, reverse=True)
+
+
+@dataclass
+class FakeProfiles:
+    """The profile in force; None: none is known."""
+
+    profile: Profile | None = field(default_factory=lambda: built_in("default"))
+
+    def current(self) -> Profile:
+        if self.profile is None:
+            raise NoProfile("no profile is known")
+        return self.profile

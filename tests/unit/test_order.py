@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.model import Entry, Removal, Rendered, State, Upload, picture_id, shown
-from darkroom.profile import Profile, built_in
+from darkroom.profile import Profile
 from darkroom.rendering import Contended, Darkroom
 from tests.builders import UPLOADS, a_rendering
-from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions
+from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
 KEY = "image.png"
 PICTURE = picture_id(UPLOADS, KEY)
@@ -57,7 +57,7 @@ class House:
     ledger: FakeLedger = field(default_factory=FakeLedger)
 
     def hears(self, *events: Upload | Removal) -> None:
-        darkroom = Darkroom(self.bucket, self.renditions, self.ledger, built_in("default"), "engine 1")
+        darkroom = Darkroom(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
         for event in events:
             darkroom.apply(event, engine)
 
@@ -101,7 +101,7 @@ def test_an_older_version_that_finishes_late_is_not_published(house: House) -> N
     house.bucket.put()
     house.bucket.put()
     first, second = house.bucket.events
-    darkroom = Darkroom(house.bucket, house.renditions, house.ledger, built_in("default"), "engine 1")
+    darkroom = Darkroom(house.bucket, house.renditions, house.ledger, FakeProfiles(), "engine 1")
 
     def overtaken(content: bytes, profile: Profile) -> Rendered:
         house.hears(second)
@@ -182,7 +182,7 @@ def test_a_delete_while_a_picture_is_rendered_wins(house: House) -> None:
     house.bucket.put()
     house.bucket.delete()
     put, delete = house.bucket.events
-    darkroom = Darkroom(house.bucket, house.renditions, house.ledger, built_in("default"), "engine 1")
+    darkroom = Darkroom(house.bucket, house.renditions, house.ledger, FakeProfiles(), "engine 1")
 
     def deleted_meanwhile(content: bytes, profile: Profile) -> Rendered:
         house.hears(delete)

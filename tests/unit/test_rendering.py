@@ -3,12 +3,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from darkroom.errors import RejectedPicture
-from darkroom.model import Entry, Rendered, State
+from darkroom.errors import NoProfile, RejectedPicture
+from darkroom.model import Entry, Rendered, State, rendition_prefix
 from darkroom.profile import Profile, built_in
 from darkroom.rendering import Contended, Darkroom, OutOfTime, budget
 from tests.builders import a_rendering, an_encoded, an_upload
-from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions
+from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
 
 @dataclass
@@ -18,6 +18,7 @@ class House:
     originals: FakeOriginals = field(default_factory=FakeOriginals)
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
     ledger: FakeLedger = field(default_factory=FakeLedger)
+    profiles: FakeProfiles = field(default_factory=FakeProfiles)
 
     def __post_init__(self) -> None:
         self.originals.store("image.png", b"pixels", "image/png")
@@ -27,7 +28,7 @@ class House:
 
     @property
     def darkroom(self) -> Darkroom:
-        return Darkroom(self.originals, self.renditions, self.ledger, built_in("default"), "engine 1")
+        return Darkroom(self.originals, self.renditions, self.ledger, self.profiles, "engine 1")
 
 
 @pytest.fixture
@@ -113,6 +114,37 @@ def test_a_worker_that_was_overtaken_gives_way(house: House) -> None:
 
     [entry] = house.ledger.entries.values()
     assert entry.state is State.RENDERED
+
+
+def test_each_rendering_is_of_the_profile_in_force_when_it_begins(house: House) -> None:
+    house.originals.store("image.png", b"pixels", "image/png")
+    asked = []
+
+    def replaced_meanwhile(content: bytes, profile: Profile) -> Rendered:
+        asked.append(profile)
+        house.profiles.profile = built_in("fast")
+        return a_rendering()
+
+    first, second = [house.develop(replaced_meanwhile, version=v) for v in ("v1", "v2")]
+
+    assert asked == [built_in("default"), built_in("fast")]
+    for entry, profile in ((first, built_in("default")), (second, built_in("fast"))):
+        assert entry.receipt
+        assert (entry.receipt.profile, entry.receipt.profile_hash) == (profile.name, profile.hash)
+        prefix = rendition_prefix(entry.upload, profile.hash, "engine 1")
+        assert all(rendition.key.startswith(f"{prefix}/") for rendition in entry.receipt.renditions)
+
+
+def test_without_a_profile_nothing_is_rendered_by_another_and_the_next_attempt_finishes(house: House) -> None:
+    house.profiles.profile = None
+    with pytest.raises(NoProfile):
+        house.develop(never)
+
+    house.profiles.profile = built_in("fast")
+
+    entry = house.develop(working)
+    assert entry.receipt
+    assert entry.receipt.profile == "fast"
 
 
 def test_rendering_again_writes_the_same_keys(house: House) -> None:

@@ -67,6 +67,10 @@ class BadProfile(PermanentError):
         self.faults = faults
 
 
+class NoProfile(TransientError):
+    """Which profile is in force can't be told, this time; no other is taken in its place."""
+
+
 class BadSettings(PermanentError):
     """The environment lacks settings or holds unusable ones; `faults` lists every one of them."""
 

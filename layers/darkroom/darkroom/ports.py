@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from darkroom.model import Entry, Latest, Upload
+from darkroom.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,10 @@ class Views(Protocol):
 
     def recent(self, limit: int) -> list[Entry]:
         """The newest entries of all, at most `limit`."""
+
+
+class Profiles(Protocol):
+    """Where the profile in force comes from. It may be another one at any time."""
+
+    def current(self) -> Profile:
+        """The profile in force, as far as is known here. Raises errors.NoProfile if none is known yet."""

@@ -21,7 +21,7 @@ from darkroom.model import (
     now,
     rendition_prefix,
 )
-from darkroom.ports import Ledger, Originals, Renditions
+from darkroom.ports import Ledger, Originals, Profiles, Renditions
 from darkroom.profile import Profile
 
 # bytes and what to make of them -> renditions; raises errors.RejectedPicture.
@@ -85,7 +85,7 @@ class Darkroom:
     originals: Originals
     renditions: Renditions
     ledger: Ledger
-    profile: Profile
+    profiles: Profiles
     engine_version: str
 
     def apply_each(self, changes: Iterable[Upload | Removal], engine: Engine) -> Iterator[Entry]:
@@ -210,15 +210,16 @@ class Darkroom:
         return entry
 
     def _outcome(self, upload: Upload, engine: Engine) -> tuple[State, Receipt]:
+        profile = self.profiles.current()  # asked once: one rendering is of one profile
         blank = Receipt(
-            profile=self.profile.name,
-            profile_hash=self.profile.hash,
+            profile=profile.name,
+            profile_hash=profile.hash,
             engine=self.engine_version,
             at=now(),
             size_bytes=upload.size_bytes,
         )
         try:
-            rendered = engine(self._read(upload), self.profile)
+            rendered = engine(self._read(upload, profile), profile)
         except RejectedPicture as fault:
             rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
             return State.REJECTED, replace(blank, rejection=rejection)
@@ -226,19 +227,19 @@ class Darkroom:
             blank,
             size_bytes=rendered.original.size_bytes,
             original=rendered.original,
-            renditions=self._write(upload, rendered.renditions),
+            renditions=self._write(upload, profile, rendered.renditions),
             decisions=rendered.decisions,
             milliseconds=rendered.milliseconds,
             placeholder=rendered.placeholder,
             colour=rendered.colour,
         )
 
-    def _read(self, upload: Upload) -> bytes:
-        self.profile.admit(upload.size_bytes)  # before a byte of it is in memory
+    def _read(self, upload: Upload, profile: Profile) -> bytes:
+        profile.admit(upload.size_bytes)  # before a byte of it is in memory
         return self.originals.read(upload)
 
-    def _write(self, upload: Upload, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:
-        prefix = rendition_prefix(upload, self.profile.hash, self.engine_version)
+    def _write(self, upload: Upload, profile: Profile, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:
+        prefix = rendition_prefix(upload, profile.hash, self.engine_version)
 
         def write(one: Encoded) -> Rendition:
             key = f"{prefix}/{one.name}"
