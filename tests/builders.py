@@ -6,11 +6,13 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from darkroom.model import (
+    Attempt,
     Decision,
     Encoded,
     Entry,
     Format,
     Original,
+    Outcome,
     Receipt,
     Rejection,
     Rendered,
@@ -70,7 +72,15 @@ def an_entry(
     """A rendered upload, or one in another state; changes go to its upload."""
     receipts = {State.RENDERED: a_receipt(), State.REJECTED: a_rejected_receipt()}
     receipt = changes.pop("receipt", receipts.get(state))
-    return Entry(an_upload(key, **changes), state, revision, attempts=1, receipt=receipt)
+    attempts = changes.pop("attempts", (an_attempt(),))
+    message = changes.pop("message", "")
+    return Entry(
+        an_upload(key, **changes), state, revision, attempts, receipt, "2026-01-02T03:04:06.789Z", message
+    )
+
+
+def an_attempt(outcome: Outcome | None = Outcome.CONCLUDED, why: str = "") -> Attempt:
+    return Attempt("2026-01-02T03:04:05.789Z", "2026-01-02T03:05:05.789Z", outcome, why)
 
 
 def a_rendering(*encoded: Encoded) -> Rendered:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from darkroom.errors import NoProfile, UploadGone
-from darkroom.model import EXPECTED_VERSION, Entry, Latest, Upload
+from darkroom.model import EXPECTED_VERSION, Entry, Latest, State, Upload
 from darkroom.ports import Named, PostForm
 from darkroom.profile import Profile, built_in
 
@@ -88,6 +88,7 @@ class FakeLedger:
 @dataclass
 class FakeViews:
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    failed_at_once: int = 2
 
     def apply(self, entry: Entry) -> bool:
         key = (entry.picture, entry.upload.version)
@@ -107,6 +108,15 @@ class FakeViews:
     def recent(self, limit: int) -> list[Entry]:
         return self._newest_first()[:limit]
 
+    def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
+        parked = sorted(
+            (entry for entry in self.entries.values() if entry.state is State.FAILED),
+            key=lambda entry: entry.since,
+        )
+        begin = int(cursor or 0)
+        end = begin + self.failed_at_once
+        return parked[begin:end], str(end) if end < len(parked) else ""
+
     def _newest_first(self) -> list[Entry]:
         return sorted(self.entries.values(), key=lambda entry: entry.upload.arrived, reverse=True)
 
@@ -121,3 +131,17 @@ class FakeProfiles:
         if self.profile is None:
             raise NoProfile("no profile is known")
         return self.profile
+
+
+@dataclass
+class FakeQueue:
+    """What was sent, with the revision that it is over, and for how long each receipt was put off."""
+
+    sent: list[tuple[str, int]] = field(default_factory=list)
+    put_offs: list[tuple[str, int]] = field(default_factory=list)
+
+    def send(self, body: str, over: int) -> None:
+        self.sent.append((body, over))
+
+    def put_off(self, receipt: str, seconds: int) -> None:
+        self.put_offs.append((receipt, seconds))

@@ -22,6 +22,12 @@ app = typer.Typer(
 )
 
 
+Stack = Annotated[str | None, typer.Option(help="A stack in the cloud instead of the local one.")]
+Region = Annotated[str | None, typer.Option(help="Where that stack is; else as AWS is set up here.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="As `darkroom failures` lists.")]
+All = Annotated[bool, typer.Option("--all", help="All that were given up.")]
+
+
 def main() -> None:
     """Runs the command line; a fault is one sentence and its exit code."""
     try:
@@ -77,10 +83,8 @@ def status(
 @app.command()
 def drop(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
-    stack: Annotated[str | None, typer.Option(help="A stack in the cloud instead of the local one.")] = None,
-    region: Annotated[
-        str | None, typer.Option(help="Where that stack is; else as AWS is set up here.")
-    ] = None,
+    stack: Stack = None,
+    region: Region = None,
     timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for all of them.")] = 300,
 ) -> None:
     """Put pictures into the uploads bucket, wait, and show what was saved."""
@@ -88,6 +92,49 @@ def drop(
 
     if not drop_pictures(Site.of(os.environ), paths, stack, region, timeout):
         raise typer.Exit(1)
+
+
+@app.command()
+def failures(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    stack: Stack = None,
+    region: Region = None,
+) -> None:
+    """List the uploads that were given up, with their reasons."""
+    from rich.console import Console
+
+    from tools import operate
+    from tools.stack import asking_aws, status_of
+
+    with asking_aws():
+        found = operate.failures_of(status_of(Site.of(os.environ), stack, region))
+        operate.show(found, as_json, Console())
+
+
+@app.command()
+def retry(ids: Ids = None, everything: All = False, stack: Stack = None, region: Region = None) -> None:
+    """Try again what was given up."""
+    from rich.console import Console
+
+    from tools import operate
+    from tools.stack import asking_aws, status_of
+
+    with asking_aws():
+        found = operate.failures_of(status_of(Site.of(os.environ), stack, region))
+        operate.retry(found, ids or [], everything, Console())
+
+
+@app.command()
+def skip(ids: Ids = None, everything: All = False, stack: Stack = None, region: Region = None) -> None:
+    """Let go what was given up: it stays as it is, and is no failure any more."""
+    from rich.console import Console
+
+    from tools import operate
+    from tools.stack import asking_aws, status_of
+
+    with asking_aws():
+        found = operate.failures_of(status_of(Site.of(os.environ), stack, region))
+        operate.skip(found, ids or [], everything, Console())
 
 
 @app.command()

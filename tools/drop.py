@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from rich import box
 from rich.console import Console
@@ -23,7 +22,7 @@ from darkroom.adapters.s3 import S3Originals
 from darkroom.model import Entry, Format, Receipt, State, picture_id
 from darkroom.pages import filesize
 from tools.logs import printable
-from tools.stack import Fault, Site, Status, outputs_of, status_from, use_local
+from tools.stack import Fault, Site, Status, asking_aws, status_of
 
 _AT_ONCE = 8  # the clients keep ten connections
 # They are rendered about in the order in which they were stored: to ask for all of many would slow them down.
@@ -54,32 +53,13 @@ def drop_pictures(
     site: Site, paths: list[Path], stack: str | None, region: str | None, timeout_seconds: float
 ) -> bool:
     """`darkroom drop`; whether every picture came out. Raises Fault."""
-    if region and not stack:
-        raise Fault("--region names where a stack in the cloud is; name the stack too, by --stack.", 2)
     files = keys_for(paths)
     if not files:
         raise Fault("No pictures were found there.", 2)
     # Where it is not read by eye, a line is as long as it needs to be.
     console = Console(width=None if sys.stdout.isatty() else 250)
-    try:
-        if stack is None:
-            status = site.status()
-            use_local(site)
-        else:
-            status = _in_the_cloud(stack, region)
-        return report(drop(files, status, timeout_seconds, console), console)
-    except (BotoCoreError, ClientError) as fault:
-        raise Fault(f"AWS can't be asked: {fault}") from fault
-
-
-def _in_the_cloud(stack: str, region: str | None) -> Status:
-    region = region or boto3.Session().region_name
-    if not region:
-        raise Fault("No region is set; name it by --region.")
-    outputs = outputs_of(stack, region)
-    if outputs is None:
-        raise Fault(f"There is no stack {stack} in {region}.")
-    return status_from(outputs, stack, region, None)
+    with asking_aws():
+        return report(drop(files, status_of(site, stack, region), timeout_seconds, console), console)
 
 
 def keys_for(paths: Iterable[Path]) -> dict[str, Path]:

@@ -254,3 +254,36 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
         )
     except KeyError as missing:
         raise Fault(f"Stack {stack} has no output {missing}: it is no Darkroom, or an older one.") from None
+
+
+def status_of(site: Site, stack: str | None, region: str | None) -> Status:
+    """The stack in the cloud if one is named, else the site's own, to which boto3 speaks from here on.
+
+    Raises Fault.
+    """
+    if stack is None:
+        if region:
+            raise Fault("--region names where a stack in the cloud is; name the stack too, by --stack.", 2)
+        status = site.status()
+        use_local(site)
+        return status
+    import boto3
+
+    region = region or boto3.Session().region_name
+    if not region:
+        raise Fault("No region is set; name it by --region.")
+    outputs = outputs_of(stack, region)
+    if outputs is None:
+        raise Fault(f"There is no stack {stack} in {region}.")
+    return status_from(outputs, stack, region, None)
+
+
+@contextmanager
+def asking_aws() -> Iterator[None]:
+    """Turns what AWS answers in place of an answer into a Fault."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as fault:
+        raise Fault(f"AWS can't be asked: {fault}") from fault

@@ -4,22 +4,24 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import bootstrap
-from darkroom.adapters.batches import LoudBatch
+from darkroom.adapters.batches import PatientBatch
+from darkroom.adapters.sqs import over_of
 from darkroom.imaging import ENGINE, render_isolated
 from darkroom.model import Entry, Rendered
 from darkroom.notifications import read_mail
+from darkroom.patience import called_off_in_time, end_of
 from darkroom.profile import Profile
-from darkroom.rendering import budget
+from darkroom.rendering import Worker, budget
 
 logger = Logger()
 metrics = Metrics()
-darkroom, settings = bootstrap.darkroom(ENGINE)
-processor = LoudBatch(EventType.SQS, logger, metrics)
+darkroom, queue, settings = bootstrap.darkroom(ENGINE)
+processor = PatientBatch(queue, logger, metrics)
 
 
 def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
@@ -33,8 +35,10 @@ def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
         limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
         return render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
 
-    for entry in darkroom.apply_each(mail.changes, engine):
-        report(entry)
+    remaining = lambda_context.get_remaining_time_in_millis()
+    with called_off_in_time(remaining):
+        for entry in darkroom.apply_each(mail.changes, Worker(engine, end_of(remaining)), over_of(record)):
+            report(entry)
 
 
 def report(entry: Entry) -> None:

@@ -33,7 +33,22 @@ def picture(picture: str) -> Response[str]:
     return respond(site.picture(request(), picture))
 
 
-@app.get("/((?s:.+))")  # a group, or it would come before the route above
+@app.get("/failures")
+def failures() -> Response[str]:
+    return respond(site.parked(request()))
+
+
+@app.post("/failures/<action>")
+def act_on_all(action: str) -> Response[str]:
+    return respond(site.act(request(), action))
+
+
+@app.post("/failures/<failure>/<action>")
+def act_on_one(failure: str, action: str) -> Response[str]:
+    return respond(site.act(request(), action, failure))
+
+
+@app.get("/((?s:.+))")  # a group, or it would come before the routes above
 def alias() -> Response[str]:
     return respond(site.alias(request()))
 

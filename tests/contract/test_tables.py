@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from darkroom.adapters import dynamodb
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.model import Entry, Latest, State
@@ -32,6 +33,7 @@ def views(kind: str, request: pytest.FixtureRequest) -> Views:
     request.getfixturevalue("aws")
     client = dynamodb_client()
     make_table(client, "Views", "views")
+    request.getfixturevalue("monkeypatch").setattr(dynamodb, "_FAILED_AT_ONCE", 2)
     return DynamoViews("views", client)
 
 
@@ -160,6 +162,22 @@ class TestViews:
             views.apply(entry)
 
         assert views.recent(5) == entries[:-6:-1]
+
+    def test_what_was_given_up_is_told_longest_ago_first_and_nothing_else(self, views: Views) -> None:
+        failed = [
+            replace(an_entry(f"{day}.png", State.FAILED), since=f"2026-01-{day:02}T00:00:00.000Z")
+            for day in range(1, 6)
+        ]
+        for entry in (*reversed(failed), an_entry("fine.png")):
+            views.apply(entry)
+        views.apply(replace(failed[2], state=State.SKIPPED, revision=3))
+
+        told, cursor = views.failed()
+        while cursor:
+            more, cursor = views.failed(cursor)
+            told += more
+
+        assert told == [*failed[:2], *failed[3:]]
 
 
 @pytest.mark.usefixtures("aws")

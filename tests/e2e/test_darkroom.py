@@ -1,17 +1,20 @@
 """A picture dropped in a bucket becomes a page: the whole way, through the real template."""
 
 import base64
+import json
 import re
 import shutil
 import subprocess
 from html import unescape
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
 from PIL import Image
 
+from tests.builders import an_event
 from tests.cloudformation import PROJECT
 from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
 from tests.pictures import a_photograph, a_png_with_alpha, a_small_png
@@ -96,6 +99,32 @@ def test_an_odd_name_works_everywhere_and_is_escaped_everywhere(
     assert name in unescape(curl.stdout)
     assert "<b>&amp;" not in curl.stdout
     assert page.status == 200
+
+
+def test_what_was_given_up_is_seen_and_a_retry_takes_it_up_again(stack: Stack) -> None:
+    notification = json.loads(an_event("render-s3-put")["Records"][0]["body"])
+    told = notification["Records"][0]["s3"]
+    told["bucket"]["name"] = stack.status["uploads_bucket"]
+    told["object"] |= {"key": "parked.png", "versionId": "gone"}
+    queue = stack.client("sqs")
+    queue.send_message(QueueUrl=stack.status["dead_letters_url"], MessageBody=json.dumps(notification))
+
+    def failure() -> Any:
+        return next((each for each in failures() if each["key"] == "parked.png"), None)
+
+    def failures() -> Any:
+        return stack.get("/failures", "application/json").json["failures"]
+
+    parked = wait_for(failure, "the dead letter parked")
+    assert parked["reason"] == "not_begun"
+    assert "parked.png" in stack.darkroom("failures").stdout
+
+    retried = stack.darkroom("retry", parked["id"])
+
+    assert retried.returncode == 0, retried.stderr
+    wait_for(lambda: not failure(), "the failure closed")
+    assert stack.get("/parked.jpg").status == 410  # S3 has no such version
+    assert stack.darkroom("retry", parked["id"]).returncode == 1
 
 
 # Straight into the bucket

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from darkroom.adapters.dynamodb import DynamoLedger
-from darkroom.model import NO_VERSION, State, picture_id
+from darkroom.model import State, picture_id
 from tests.builders import an_event
 from tests.cloudformation import PROJECT
 from tests.e2e.conftest import Stack, fetch, free_port, wait_for
@@ -76,6 +76,7 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
         "UPLOADS_BUCKET": stack.status["uploads_bucket"],
         "RENDITIONS_BUCKET": stack.status["renditions_bucket"],
         "LEDGER_TABLE": stack.status["ledger_table"],
+        "RENDER_QUEUE_URL": stack.status["queue_url"],
         "VIEWS_TABLE": stack.status["views_table"],
     }
 
@@ -136,16 +137,19 @@ def test_web_answers_with_a_page(start: Start) -> None:
 
 
 def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, stack: Stack) -> None:
-    # An event without a version, for an object of no bucket event's: this bucket's own render has it too.
-    event = json.loads(json.dumps(an_event("render-s3-put")).replace("image.png", "runtime.png"))
     stack.put("runtime.png", a_photograph(900, 600, "PNG"))
+    stack.settled("runtime.jpg")
+    ledger = DynamoLedger(stack.status["ledger_table"], stack.client("dynamodb"))
+    [before] = ledger.of_picture(picture_id(stack.status["uploads_bucket"], "runtime.png"))
+    # Again, over what the stack's own render has made of it.
+    event = json.loads(json.dumps(an_event("render-s3-put")).replace("image.png", "runtime.png"))
+    over = {"dataType": "Number", "stringValue": str(before.revision)}
+    event["Records"][0]["messageAttributes"] = {"over": over}
 
     assert start("RenderFunction")(event) == {"batchItemFailures": []}
 
-    ledger = DynamoLedger(stack.status["ledger_table"], stack.client("dynamodb"))
-    entry = ledger.find(picture_id(stack.status["uploads_bucket"], "runtime.png"), NO_VERSION)
-    assert entry
-    assert entry.state is State.RENDERED
+    [entry] = ledger.of_picture(before.picture)
+    assert (entry.state, entry.revision) == (State.RENDERED, before.revision + 2)
     assert entry.receipt
     # AVIF, which is made in a child of the child, either stands or was measured and found larger.
     assert "encode_avif" in entry.receipt.milliseconds

@@ -18,6 +18,8 @@ ENVIRONMENT = {
     "UPLOADS_BUCKET": UPLOADS,
     "RENDITIONS_BUCKET": "renditions",
     "LEDGER_TABLE": "ledger",
+    "RENDER_QUEUE_URL": "http://127.0.0.1:9/no-queue",
+    "DEAD_LETTERS_URL": "http://127.0.0.1:9/no-queue",
     "VIEWS_TABLE": "views",
     "ALIAS_WAIT_SECONDS": "0",
     "POST_WAIT_SECONDS": "0",

@@ -4,6 +4,7 @@ import json
 from base64 import b64decode
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -11,7 +12,7 @@ from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.model import NO_VERSION, State, picture_id
+from darkroom.model import State, picture_id
 from tests.builders import an_entry, an_event
 from tests.cloudformation import PROJECT
 from tests.integration.conftest import UPLOADS, Invoke
@@ -43,11 +44,12 @@ def views(dynamodb: DynamoDBClient) -> DynamoViews:
 def test_an_upload_is_rendered_into_the_other_bucket(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger, event: str, key: str
 ) -> None:
-    s3.put_object(Bucket=UPLOADS, Key=key, Body=a_picture())
+    version = s3.put_object(Bucket=UPLOADS, Key=key, Body=a_picture())["VersionId"]
 
     assert invoke("render", an_event(event)) == {"batchItemFailures": []}
 
-    entry = ledger.find(picture_id(UPLOADS, key), NO_VERSION)
+    # The event names no version, so it is about S3's latest.
+    entry = ledger.find(picture_id(UPLOADS, key), version)
     assert entry
     assert entry.state is State.RENDERED
     assert entry.receipt
@@ -76,11 +78,11 @@ def test_an_upload_is_read_at_the_version_that_the_event_names(
 def test_a_corrupt_upload_is_rejected_and_acknowledged(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger
 ) -> None:
-    s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture()[:200])
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture()[:200])["VersionId"]
 
     assert invoke("render", an_event("render-s3-put")) == {"batchItemFailures": []}
 
-    entry = ledger.find(picture_id(UPLOADS, "image.png"), NO_VERSION)
+    entry = ledger.find(picture_id(UPLOADS, "image.png"), version)
     assert entry
     assert entry.rejection
     assert entry.rejection.reason == "corrupt_image"
@@ -122,6 +124,43 @@ def test_a_log_line_is_json_and_a_key_forges_none(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert "ERROR" not in [line.get("level") for line in lines]
     assert 'a\\n{"level": "ERROR"}.png' in [line.get("key") for line in lines]
+
+
+# park
+
+
+@pytest.fixture
+def dead_letter() -> dict[str, Any]:
+    return an_event("park-dead-letter")
+
+
+def test_what_was_given_up_is_failed_and_keeps_its_message(
+    invoke: Invoke, ledger: DynamoLedger, dead_letter: dict[str, Any]
+) -> None:
+    assert invoke("park", dead_letter) == {"batchItemFailures": []}
+
+    [entry] = ledger.of_picture(picture_id(UPLOADS, "image.png"))
+    assert entry.state is State.FAILED
+    assert entry.message == dead_letter["Records"][0]["body"]
+
+
+def test_what_can_not_be_parked_stays_among_the_dead_letters(
+    invoke: Invoke, dynamodb: DynamoDBClient, dead_letter: dict[str, Any]
+) -> None:
+    dynamodb.delete_table(TableName="ledger")
+
+    assert invoke("park", dead_letter) == {
+        "batchItemFailures": [{"itemIdentifier": dead_letter["Records"][0]["messageId"]}]
+    }
+
+
+def test_a_stranger_among_the_dead_letters_is_logged_and_dropped(
+    invoke: Invoke, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke("park", an_event("render-stranger")) == {"batchItemFailures": []}
+
+    assert dynamodb.scan(TableName="ledger")["Count"] == 0
+    assert "given up, and no upload" in capsys.readouterr().out
 
 
 # project

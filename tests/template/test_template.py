@@ -19,6 +19,7 @@ RESOURCES: Node = TEMPLATE["Resources"]
 GLOBALS: Node = TEMPLATE["Globals"]["Function"]
 SETTINGS = {
     "RenderFunction": settings.RenderSettings,
+    "ParkFunction": settings.ParkSettings,
     "ProjectFunction": settings.ProjectSettings,
     "WebFunction": settings.WebSettings,
 }
@@ -102,6 +103,19 @@ def test_what_is_given_up_goes_to_the_dead_letters_and_stays_there_as_long_as_ca
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert redrive["maxReceiveCount"] >= 5
     assert RESOURCES["DeadLetters"]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_what_can_not_even_be_parked_raises_an_alarm() -> None:
+    source = FUNCTIONS["ParkFunction"]["Events"]["GivenUp"]["Properties"]
+    [alarm] = of_type("AWS::CloudWatch::Alarm").values()
+
+    assert source["Queue"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert "RedrivePolicy" not in RESOURCES["DeadLetters"]["Properties"]
+    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+    assert alarm["Dimensions"][0]["Value"] == {"Fn::GetAtt": ["DeadLetters", "QueueName"]}
+    # It is tried again for hours before it is lost.
+    assert alarm["Threshold"] < RESOURCES["DeadLetters"]["Properties"]["MessageRetentionPeriod"] / 2
 
 
 def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_at_once() -> None:

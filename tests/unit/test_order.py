@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from darkroom.errors import Contended
 from darkroom.model import Entry, Removal, Rendered, State, Upload, picture_id, shown
 from darkroom.profile import Profile
-from darkroom.rendering import Contended, Darkroom
+from darkroom.rendering import Darkroom, Worker
 from tests.builders import UPLOADS, a_rendering
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
@@ -59,7 +60,7 @@ class House:
     def hears(self, *events: Upload | Removal) -> None:
         darkroom = Darkroom(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
         for event in events:
-            darkroom.apply(event, engine)
+            darkroom.apply(event, Worker(engine))
 
     @property
     def shown(self) -> Entry | None:
@@ -107,7 +108,7 @@ def test_an_older_version_that_finishes_late_is_not_published(house: House) -> N
         house.hears(second)
         return a_rendering()
 
-    [entry] = darkroom.apply(first, overtaken)
+    [entry] = darkroom.apply(first, Worker(overtaken))
 
     assert entry.state is State.SUPERSEDED
     assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
@@ -189,7 +190,7 @@ def test_a_delete_while_a_picture_is_rendered_wins(house: House) -> None:
         return a_rendering()
 
     with pytest.raises(Contended):
-        darkroom.apply(put, deleted_meanwhile)
+        darkroom.apply(put, Worker(deleted_meanwhile))
     house.hears(put)
 
     assert house.states == {"v1": State.DELETED}

@@ -105,12 +105,12 @@ def a_receipt(*renditions: Rendition, rejection: Rejection | None = None) -> Rec
 
 
 def a_rendered(key: str = "holiday/Beach 1.PNG", receipt: Receipt | None = None) -> Entry:
-    return Entry(an_upload(key), State.RENDERED, 3, 1, receipt or a_receipt())
+    return Entry(an_upload(key), State.RENDERED, 3, receipt=receipt or a_receipt())
 
 
 def a_rejected(key: str = "notes.txt.png", reason: str = "unsupported_format") -> Entry:
     rejection = Rejection(reason, "This is not a picture: it starts like a text.")
-    return Entry(an_upload(key), State.REJECTED, 3, 1, a_receipt(rejection=rejection))
+    return Entry(an_upload(key), State.REJECTED, 3, receipt=a_receipt(rejection=rejection))
 
 
 def links_of(entry: Entry) -> tuple[Link, ...]:

@@ -3,10 +3,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from darkroom.errors import NoProfile, RejectedPicture
+from darkroom.errors import Contended, NoProfile, OutOfTime, RejectedPicture
 from darkroom.model import Entry, Rendered, State, rendition_prefix
 from darkroom.profile import Profile, built_in
-from darkroom.rendering import Contended, Darkroom, OutOfTime, budget
+from darkroom.rendering import Darkroom, Worker, budget
 from tests.builders import a_rendering, an_encoded, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
@@ -24,7 +24,7 @@ class House:
         self.originals.store("image.png", b"pixels", "image/png")
 
     def develop(self, engine: Callable[[bytes, Profile], Rendered], **changes: object) -> Entry:
-        return self.darkroom.develop(an_upload(**changes), engine)  # type: ignore[arg-type]
+        return self.darkroom.develop(an_upload(**changes), Worker(engine))  # type: ignore[arg-type]
 
     @property
     def darkroom(self) -> Darkroom:
@@ -101,7 +101,7 @@ def test_any_other_fault_escapes_and_the_next_attempt_finishes(house: House) -> 
 
     entry = house.develop(working)
 
-    assert (entry.state, entry.attempts, entry.revision) == (State.RENDERED, 2, 3)
+    assert (entry.state, len(entry.attempts), entry.revision) == (State.RENDERED, 2, 4)
 
 
 def test_a_worker_that_was_overtaken_gives_way(house: House) -> None:
@@ -184,7 +184,7 @@ def test_one_upload_that_fails_does_not_starve_its_neighbours(house: House) -> N
     uploads = [an_upload("image.png"), an_upload("other.png", "v2")]
 
     with pytest.raises(ExceptionGroup) as caught:
-        done.extend(entry.upload.key for entry in house.darkroom.apply_each(uploads, engine))
+        done.extend(entry.upload.key for entry in house.darkroom.apply_each(uploads, Worker(engine)))
 
     assert done == ["failed", "other.png"]
     assert [str(fault) for fault in caught.value.exceptions] == ["the disk is gone"]

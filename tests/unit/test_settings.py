@@ -3,7 +3,13 @@ import pytest
 from darkroom.errors import BadSettings
 from darkroom.settings import ProjectSettings, RenderSettings, WebSettings, read_settings
 
-WEB = {"UPLOADS_BUCKET": "u", "RENDITIONS_BUCKET": "r", "LEDGER_TABLE": "l", "VIEWS_TABLE": "v"}
+WEB = {
+    "UPLOADS_BUCKET": "u",
+    "RENDITIONS_BUCKET": "r",
+    "LEDGER_TABLE": "l",
+    "VIEWS_TABLE": "v",
+    "RENDER_QUEUE_URL": "q",
+}
 
 
 def test_settings_come_from_the_environment_typed() -> None:
@@ -26,6 +32,7 @@ def test_every_fault_is_reported_at_once() -> None:
         "RENDITIONS_BUCKET is not set",
         "LEDGER_TABLE is not set",
         "VIEWS_TABLE is not set",
+        "RENDER_QUEUE_URL is not set",
         "URL_SECONDS is 'soon', and must be a int",
     ]
 

@@ -3,12 +3,14 @@
 import os
 from dataclasses import dataclass
 
-from darkroom.adapters.clients import dynamodb_client, s3_client
+from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.s3 import S3Originals, S3Renditions
+from darkroom.adapters.sqs import SqsQueue
+from darkroom.parking import Failures, Parking
 from darkroom.profile import Profile, built_in
 from darkroom.rendering import Darkroom
-from darkroom.settings import ProjectSettings, RenderSettings, WebSettings, read_settings
+from darkroom.settings import ParkSettings, ProjectSettings, RenderSettings, WebSettings, read_settings
 from darkroom.site import Site
 
 
@@ -22,16 +24,23 @@ class OneProfile:
         return self.profile
 
 
-def darkroom(engine_version: str) -> tuple[Darkroom, RenderSettings]:
+def darkroom(engine_version: str) -> tuple[Darkroom, SqsQueue, RenderSettings]:
     settings = read_settings(RenderSettings, os.environ)
     s3 = s3_client()
-    return Darkroom(
+    house = Darkroom(
         originals=S3Originals(settings.uploads_bucket, s3),
         renditions=S3Renditions(settings.renditions_bucket, s3),
         ledger=DynamoLedger(settings.ledger_table, dynamodb_client()),
         profiles=OneProfile(built_in(settings.profile)),
         engine_version=engine_version,
-    ), settings
+    )
+    return house, SqsQueue(settings.render_queue_url, sqs_client()), settings
+
+
+def parking() -> tuple[Parking, SqsQueue, ParkSettings]:
+    settings = read_settings(ParkSettings, os.environ)
+    ledger = DynamoLedger(settings.ledger_table, dynamodb_client())
+    return Parking(ledger), SqsQueue(settings.dead_letters_url, sqs_client()), settings
 
 
 def views() -> DynamoViews:
@@ -42,10 +51,12 @@ def views() -> DynamoViews:
 def site() -> Site:
     settings = read_settings(WebSettings, os.environ)
     s3, dynamodb = s3_client(), dynamodb_client()
+    ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     return Site(
         originals=S3Originals(settings.uploads_bucket, s3),
         renditions=S3Renditions(settings.renditions_bucket, s3),
-        ledger=DynamoLedger(settings.ledger_table, dynamodb),
-        views=DynamoViews(settings.views_table, dynamodb),
+        ledger=ledger,
+        views=views,
+        failures=Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client())),
         settings=settings,
     )

@@ -88,6 +88,26 @@ class UploadGone(PermanentError):
         self.version = version
 
 
+class OutOfTime(TransientError):
+    """Too little of the invocation is left; the next one has more."""
+
+
+class Contended(TransientError):
+    """Another worker moved the same upload meanwhile; the queue's redelivery finds how that ended."""
+
+
+class Busy(TransientError):
+    """Another worker is at the same upload, until then at the latest: to work on it too would be wasted."""
+
+    def __init__(self, key: str, until: str) -> None:
+        super().__init__(f"another worker has {key!r} until {until}")
+        self.until = until
+
+
+class SecondChance(TransientError):
+    """The picture has ended the process that worked on it, for the first time."""
+
+
 class NotRemoved(TransientError):
     """Some renditions could not be deleted, this time."""
 

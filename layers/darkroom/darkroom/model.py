@@ -27,15 +27,22 @@ REFERENCE = "reference"
 _NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
 
 
+# Removals that were given up have ledger items too, which are no uploads: they are never shown.
+_REMOVAL = "removal:"
+
+
 def picture_id(bucket: str, key: str) -> str:
     """Id of every upload under one key: 32 hex digits, the same for all its versions."""
     return _digest(bucket, key)
 
 
 def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
-    """What the keys of one upload's renditions share; other bytes, profile or engine give another."""
+    """What the keys of one upload's renditions share; other bytes, profile or engine give another.
+
+    It begins with the picture's id, by which whoever finds a rendition finds its receipt.
+    """
     content = upload.etag if upload.version == NO_VERSION else upload.version
-    return _digest(upload.bucket, upload.key, content, profile_hash, engine)
+    return f"{upload.picture}/{_digest(upload.bucket, upload.key, content, profile_hash, engine)}"
 
 
 def _digest(*parts: str) -> str:
@@ -140,6 +147,11 @@ class Removal:
     @property
     def picture(self) -> str:
         return picture_id(self.bucket, self.key)
+
+    @property
+    def failed_as(self) -> str:
+        """The range key of the ledger item that says that this removal was given up."""
+        return f"{_REMOVAL}{self.version}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,22 +336,69 @@ def smallest(renditions: Iterable[Rendition]) -> Rendition | None:
     return min(renditions, key=lambda each: (each.frames == 1, each.size_bytes), default=None)
 
 
+class Outcome(StrEnum):
+    """How an attempt ended. One that noted nothing was killed, or has not ended yet."""
+
+    CONCLUDED = "concluded"
+    CHILD_DIED = "child_died"
+    EXCEPTION = "exception"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at an upload, noted before it starts. Its worker has ended by `until`, whatever happens.
+
+    `outcome` is None until it is noted; `why` says more about one that failed.
+    """
+
+    at: str
+    until: str
+    outcome: Outcome | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an upload was given up: a stable reason, and a sentence for people."""
+
+    reason: str
+    sentence: str
+
+
+# More attempts than that tell nothing new, and an item has its limit.
+_ATTEMPTS_KEPT = 20
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One upload as the ledger holds it, and as its view shows it.
 
-    Every transition makes `revision` one higher.
+    Every transition makes `revision` one higher, and is `since` its time. `message` is what the queue said of
+    an upload that was given up, so that it can be said again.
     """
 
     upload: Upload
     state: State
     revision: int
-    attempts: int = 0
+    attempts: tuple[Attempt, ...] = ()
     receipt: Receipt | None = None
+    since: str = ""
+    message: str = ""
 
     @property
     def picture(self) -> str:
         return self.upload.picture
+
+    @property
+    def id(self) -> str:
+        """Names this upload among all."""
+        return f"{self.picture}.{self.upload.version}"
+
+    @property
+    def is_removal(self) -> bool:
+        """Whether this is a removal that was given up, which is never shown."""
+        return self.upload.version.startswith(_REMOVAL)
 
     @property
     def alias(self) -> str:
@@ -351,7 +410,40 @@ class Entry:
 
     def moved(self, state: State, **changes: Any) -> "Entry":
         """The entry one revision on."""
-        return replace(self, state=state, revision=self.revision + 1, **changes)
+        return replace(self, state=state, revision=self.revision + 1, since=now(), **changes)
+
+    def begun(self, until: str) -> "Entry":
+        """With one more attempt, whose worker has ended by then."""
+        attempts = (*self.attempts, Attempt(now(), until))[-_ATTEMPTS_KEPT:]
+        return self.moved(State.RENDERING, attempts=attempts, message="")
+
+    def ended(self, state: State, outcome: Outcome, why: str = "", **changes: Any) -> "Entry":
+        """With its last attempt's outcome noted."""
+        *before, last = self.attempts
+        return self.moved(state, attempts=(*before, replace(last, outcome=outcome, why=why)), **changes)
+
+    @property
+    def busy_until(self) -> str:
+        """When whoever works on it will have ended, at the latest; empty if nobody does."""
+        last = self.attempts[-1] if self.attempts else None
+        return last.until if self.state is State.RENDERING and last and not last.outcome else ""
+
+    @property
+    def has_killed(self) -> bool:
+        """Whether it has ended the process that worked on it before."""
+        return any(attempt.outcome is Outcome.CHILD_DIED for attempt in self.attempts)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it was given up, as its last attempt tells."""
+        if self.state is not State.FAILED:
+            return None
+        if not self.attempts:
+            return Failure("not_begun", "No worker could so much as begin with it.")
+        last = self.attempts[-1]
+        if not last.outcome:
+            return Failure("killed", "Its worker was ended before it was done.")
+        return Failure(last.outcome.value, last.why)
 
     @property
     def rendition_keys(self) -> tuple[str, ...]:
@@ -365,10 +457,10 @@ class Entry:
             "key": ascii(self.upload.key)[1:-1],
             "state": self.state.value,
             "revision": self.revision,
-            "attempts": self.attempts,
+            "attempts": len(self.attempts),
         }
-        if self.rejection:
-            told["reason"] = self.rejection.reason
+        if reason := self.rejection or self.failure:
+            told["reason"] = reason.reason
         elif self.receipt:
             told["saved_percent"] = self.receipt.saved_percent
         return told
@@ -380,7 +472,7 @@ def shown(entries: list[Entry]) -> Entry | None:
     The newest that stands in S3, else the newest that was deleted, else what is expected.
     """
     for rank in (_STANDS, {State.DELETED}, {State.EXPECTED}):
-        ranked = [entry for entry in entries if entry.state in rank]
+        ranked = [entry for entry in entries if entry.state in rank and not entry.is_removal]
         if ranked:
             return max(ranked, key=lambda entry: (in_order(entry.upload.sequencer), entry.upload.arrived))
     return None

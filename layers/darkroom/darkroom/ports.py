@@ -92,6 +92,19 @@ class Views(Protocol):
     def recent(self, limit: int) -> list[Entry]:
         """The newest entries of all, at most `limit`."""
 
+    def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
+        """Some of the uploads that were given up, longest ago first; and a cursor to the rest, or nothing."""
+
+
+class Queue(Protocol):
+    """A queue whose messages are hidden while somebody works on them."""
+
+    def send(self, body: str, over: int) -> None:
+        """One message about an upload that ended at revision `over`, and shall be begun again."""
+
+    def put_off(self, receipt: str, seconds: int) -> None:
+        """Hides a message that was received for so long from now; at most 12 hours."""
+
 
 class Profiles(Protocol):
     """Where the profile in force comes from. It may be another one at any time."""

@@ -2,14 +2,24 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from darkroom.errors import RejectedPicture, TransientError, UploadGone
+from darkroom.errors import (
+    Busy,
+    Contended,
+    KilledItsChild,
+    OutOfTime,
+    RejectedPicture,
+    SecondChance,
+    UploadGone,
+)
 from darkroom.model import (
     NO_VERSION,
     Encoded,
     Entry,
     Latest,
+    Outcome,
     Receipt,
     Rejection,
     Removal,
@@ -28,6 +38,8 @@ from darkroom.profile import Profile
 type Engine = Callable[[bytes, Profile], Rendered]
 
 _WRITES_AT_ONCE = 8
+# Of a fault's message, what the ledger keeps.
+_WHY_CHARACTERS = 300
 # What a newer version takes the place of, in one move with it. DynamoDB moves at most 100 items at once;
 # what is left over is older still, and shown no more than these.
 _PUBLISHED = {State.RENDERED, State.REJECTED, State.FAILED, State.SKIPPED}
@@ -38,14 +50,6 @@ _PARENT_BYTES = 300_000_000
 _CONCLUDE_SECONDS = 4.0
 # With less than this for the pixels, a picture would be rejected for what is not its fault.
 _LEAST_SECONDS = 4.0
-
-
-class OutOfTime(TransientError):
-    """Too little of the invocation is left to begin; the next one has more."""
-
-
-class Contended(TransientError):
-    """Another worker moved the same upload meanwhile; the queue's redelivery finds how that ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,14 @@ def _claim(picture: str, version: str, sequencer: str, latest: Latest | None) ->
 
 
 @dataclass(frozen=True, slots=True)
+class Worker:
+    """Whoever renders: its engine, and when it has ended whatever happens (see model.now; empty: at once)."""
+
+    engine: Engine
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Darkroom:
     """All that rendering an upload needs, but the upload. `engine_version` names the engine in keys."""
 
@@ -88,32 +100,46 @@ class Darkroom:
     profiles: Profiles
     engine_version: str
 
-    def apply_each(self, changes: Iterable[Upload | Removal], engine: Engine) -> Iterator[Entry]:
-        """Applies one change after the other; what one fails with is raised when all had their turn."""
+    def apply_each(
+        self, changes: Iterable[Upload | Removal], worker: Worker, over: int | None = None
+    ) -> Iterator[Entry]:
+        """Applies one change after the other; what one fails with is raised when all had their turn.
+
+        An upload that has ended is left so, unless it did at revision `over`: that is begun again.
+        """
         faults = []
         for change in changes:
             try:
-                yield from self.apply(change, engine)
+                yield from self.apply(change, worker, over)
             except Exception as fault:  # noqa: BLE001 - none is kept: all are raised together
                 faults.append(fault)
         if faults:
             raise ExceptionGroup("not every change that the message names was applied", faults)
 
-    def apply(self, change: Upload | Removal, engine: Engine) -> list[Entry]:
+    def apply(self, change: Upload | Removal, worker: Worker, over: int | None = None) -> list[Entry]:
         """What S3 says has happened under a key; the entries that it moved, or left as they are."""
-        if isinstance(change, Upload):
-            return [self.develop(change, engine)]
-        return self._hide(change, engine) if change.marker else self._forget(change, engine)
+        if isinstance(change, Removal):
+            moved = self._hide(change, worker) if change.marker else self._forget(change, worker)
+            return [*moved, *self._settled(change.picture, change.failed_as, State.DELETED)]
+        if change.version != NO_VERSION:
+            return [self.develop(change, worker, over)]
+        on_top = self.originals.latest(change.key)
+        if on_top is None:
+            return self._clear(change.picture, "", self.ledger.latest(change.picture))
+        developed = self.develop(on_top, worker, over)
+        return [developed, *self._settled(change.picture, NO_VERSION, State.SUPERSEDED)]
 
-    def develop(self, upload: Upload, engine: Engine, *, anew: bool = False) -> Entry:
+    def develop(self, upload: Upload, worker: Worker, over: int | None = None) -> Entry:
         """Renders the upload unless that is done, and answers with its ledger entry.
 
         A picture that can't be used ends as rejected, one that a later event has overtaken as superseded;
-        every other fault escapes, so that the queue retries. `anew` begins again what had ended.
+        every other fault escapes, so that the queue retries: Busy and SecondChance among them.
         """
         entry = self.ledger.find(upload.picture, upload.version)
         latest = self.ledger.latest(upload.picture)
-        if entry and entry.state.terminal and not anew:
+        if entry and entry.busy_until > now():
+            raise Busy(upload.key, entry.busy_until)
+        if entry and entry.state.terminal and entry.revision != over:
             if not _is_news(upload, latest):
                 return entry
             if entry.state in _PUBLISHED:  # read from S3 before its event came, which says where it belongs
@@ -123,17 +149,38 @@ class Darkroom:
         entry = replace(entry, upload=known) if entry else Entry(known, State.RENDERING, revision=0)
         if not self._is_newest(upload, latest):
             return self._moved(entry.moved(State.SUPERSEDED))
-        begun = entry.moved(State.RENDERING, attempts=entry.attempts + 1)
+        begun = entry.begun(worker.until or now())
         claim = _claim(upload.picture, upload.version, upload.sequencer, latest)
         if not self.ledger.advance(begun, claim):
             raise Contended(f"{upload.key!r} was begun by another worker")
         try:
-            state, receipt = self._outcome(upload, engine)
+            return self._concluded(begun, claim, worker)
+        except Exception as fault:
+            self._note(begun, fault)
+            raise
+
+    def _concluded(self, begun: Entry, claim: Latest, worker: Worker) -> Entry:
+        upload = begun.upload
+        try:
+            state, receipt = self._outcome(begun, worker.engine)
         except UploadGone:  # destroyed since its event, which may have been heard before
-            gone = self._moved(begun.moved(State.DELETED))
-            self._agree(upload.picture, upload.key, engine)
+            gone = self._moved(begun.ended(State.DELETED, Outcome.CONCLUDED))
+            self._agree(upload.picture, upload.key, worker)
             return gone
-        return self._conclude(begun.moved(state, receipt=receipt), claim)
+        return self._conclude(begun.ended(state, Outcome.CONCLUDED, receipt=receipt), claim)
+
+    def _note(self, begun: Entry, fault: Exception) -> None:
+        """Says in the ledger how the attempt failed, if it can: the fault itself is what counts."""
+        outcome = (
+            Outcome.CHILD_DIED
+            if isinstance(fault, SecondChance)
+            else Outcome.TIMEOUT
+            if isinstance(fault, OutOfTime)
+            else Outcome.EXCEPTION
+        )
+        why = f"{type(fault).__name__}: {fault}"[:_WHY_CHARACTERS]
+        with suppress(Exception):
+            self.ledger.advance(begun.ended(State.RENDERING, outcome, why))
 
     def _placed(self, entry: Entry, latest: Latest | None) -> Entry:
         upload = entry.upload
@@ -166,14 +213,14 @@ class Darkroom:
             return self._moved(replace(concluded, state=State.SUPERSEDED))
         raise Contended(f"{upload.key!r} moved on while it was rendered")
 
-    def _hide(self, removal: Removal, engine: Engine) -> list[Entry]:
+    def _hide(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A delete marker came; what it hides goes, unless a later event is known or S3 says otherwise."""
         latest = self.ledger.latest(removal.picture)
         if latest and in_order(removal.sequencer) < in_order(latest.sequencer):
             return []
-        return self._agree(removal.picture, removal.key, engine, removal.sequencer)
+        return self._agree(removal.picture, removal.key, worker, removal.sequencer)
 
-    def _forget(self, removal: Removal, engine: Engine) -> list[Entry]:
+    def _forget(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A version is gone for good; if it was on top, or hid what is, S3's latest takes its place."""
         moved = []
         entry = self.ledger.find(removal.picture, removal.version)
@@ -181,16 +228,22 @@ class Darkroom:
             if entry.state is not State.DELETED:
                 moved.append(self._moved(entry.moved(State.DELETED)))
             self.renditions.remove(entry.rendition_keys)
-        return [*moved, *self._agree(removal.picture, removal.key, engine)]
+        return [*moved, *self._agree(removal.picture, removal.key, worker)]
 
-    def _agree(self, picture: str, key: str, engine: Engine, sequencer: str = "") -> list[Entry]:
+    def _agree(self, picture: str, key: str, worker: Worker, sequencer: str = "") -> list[Entry]:
         """Makes the ledger say what S3 holds on top of a key; the entries that this moved."""
         latest, on_top = self.ledger.latest(picture), self.originals.latest(key)
         if on_top is None:
             return self._clear(picture, sequencer, latest)
         if latest and latest.version == on_top.version:
             return []
-        return [self.develop(on_top, engine, anew=True)]
+        entry = self.ledger.find(picture, on_top.version)
+        return [self.develop(on_top, worker, over=entry.revision if entry else None)]
+
+    def _settled(self, picture: str, version: str, state: State) -> list[Entry]:
+        """Closes what had been noted when a change that is no upload of its own was given up before."""
+        noted = self.ledger.find(picture, version)
+        return [self._moved(noted.moved(state))] if noted and noted.state is State.FAILED else []
 
     def _clear(self, picture: str, sequencer: str, latest: Latest | None) -> list[Entry]:
         """Nothing stands under a key: nothing of it is shown, and no rendition of it is kept."""
@@ -209,7 +262,8 @@ class Darkroom:
             raise Contended(f"another worker moved {entry.upload.key!r}")
         return entry
 
-    def _outcome(self, upload: Upload, engine: Engine) -> tuple[State, Receipt]:
+    def _outcome(self, begun: Entry, engine: Engine) -> tuple[State, Receipt]:
+        upload = begun.upload
         profile = self.profiles.current()  # asked once: one rendering is of one profile
         blank = Receipt(
             profile=profile.name,
@@ -221,6 +275,8 @@ class Darkroom:
         try:
             rendered = engine(self._read(upload, profile), profile)
         except RejectedPicture as fault:
+            if isinstance(fault, KilledItsChild) and not begun.has_killed:
+                raise SecondChance(fault.sentence) from fault
             rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
             return State.REJECTED, replace(blank, rejection=rejection)
         return State.RENDERED, replace(

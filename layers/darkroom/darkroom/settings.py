@@ -13,12 +13,20 @@ class RenderSettings:
     uploads_bucket: str
     renditions_bucket: str
     ledger_table: str
+    render_queue_url: str
     profile: str = "default"
     aws_lambda_function_memory_size: int = 1769
 
     @property
     def memory_mb(self) -> int:
         return self.aws_lambda_function_memory_size
+
+
+@dataclass(frozen=True, slots=True)
+class ParkSettings:
+    uploads_bucket: str
+    ledger_table: str
+    dead_letters_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class WebSettings:
     renditions_bucket: str
     ledger_table: str
     views_table: str
+    render_queue_url: str
     post_limit_bytes: int = 4_000_000
     post_wait_seconds: float = 10.0
     alias_wait_seconds: float = 5.0

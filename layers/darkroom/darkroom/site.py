@@ -31,6 +31,7 @@ from darkroom.model import (
     split_key,
 )
 from darkroom.negotiation import Wanted, best_rendition, wanted
+from darkroom.parking import Failures, failure_document
 from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
 from darkroom.settings import WebSettings
 
@@ -44,6 +45,8 @@ _FORM_SECONDS = 300
 _FORM_LIMIT_BYTES = 100_000_000
 # A redirect is remembered for less long than the presigned address that it leads to lives.
 _REDIRECT_SHARE = 0.5
+_ACTIONS = ("retry", "skip")
+_ACTION_SECONDS = 20  # of the 30 that an HTTP API waits
 _NO_IMAGE = {
     False: "It is not rendered yet; ask again shortly.",
     True: "It has no rendition that this client can show.",
@@ -92,6 +95,7 @@ class Site:
     renditions: Renditions
     ledger: Ledger
     views: Views
+    failures: Failures
     settings: WebSettings
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -137,6 +141,35 @@ class Site:
         picture = self._named(request.path)
         entry = picture and self._await(picture, self.clock() + self.settings.alias_wait_seconds)
         return self._shown(request, entry) if entry else self._unknown(request)
+
+    def parked(self, request: Request) -> Answer:
+        """`GET /failures`: the uploads that were given up, with their reasons."""
+        entries, cursor = self.views.failed(request.query.get("cursor", ""))
+        failures = [
+            failure_document(entry) | {"page": f"{request.root}pictures/{entry.picture}"} for entry in entries
+        ]
+        if request.wants is Wanted.RECEIPT:
+            return self._json(200, {"failures": failures, "cursor": cursor})
+        return self._page(200, pages.failures(request.root, failures, cursor))
+
+    def act(self, request: Request, action: str, failure: str | None = None) -> Answer:
+        """`POST /failures/{id}/retry` or `/skip`; without an id, all of them."""
+        if action not in _ACTIONS:
+            return self._unknown(request)
+        if failure is None:
+            chosen = self.failures.each()
+        elif entry := self.failures.find(failure):
+            chosen = iter([entry])
+        else:
+            return self._problem(request, 404, "No failure", "No upload of that id is given up any more.")
+        until, done = self.clock() + _ACTION_SECONDS, 0
+        for entry in chosen:
+            if self.clock() >= until:
+                break
+            done += self.failures.retry(entry) if action == "retry" else self.failures.skip(entry)
+        if request.wants is Wanted.PAGE:
+            return Answer(303, headers={"Location": f"{request.root}failures"})
+        return self._json(202, {"action": action, "uploads": done})
 
     # ------------------------------------------------------------------ finding and storing
 

@@ -1,10 +1,15 @@
 """Batches of records, each answered for by itself."""
 
+import random
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+
+from darkroom.patience import wait_after
+from darkroom.ports import Queue
 
 
 class LoudBatch(BatchProcessor):
@@ -20,4 +25,22 @@ class LoudBatch(BatchProcessor):
         name = getattr(record, "message_id", None) or getattr(record, "event_id", None)
         self._logger.error("failed", exc_info=exception, extra={"record": name})
         self._metrics.add_metric("Faults", MetricUnit.Count, 1)
+        return super().failure_handler(record, exception)
+
+
+class PatientBatch(LoudBatch):
+    """Also says how long a failed message shall rest: the longer, the more often it has failed."""
+
+    def __init__(self, queue: Queue, logger: Logger, metrics: Metrics) -> None:
+        super().__init__(EventType.SQS, logger, metrics)
+        self._queue = queue
+
+    def failure_handler(self, record: Any, exception: Any) -> Any:
+        count = int(record.attributes.approximate_receive_count)
+        seconds = wait_after(exception[1], count, random.random(), datetime.now(UTC))  # noqa: S311 - jitter
+        try:
+            self._queue.put_off(record.receipt_handle, seconds)
+        except Exception:
+            # It rests for the queue's own visibility timeout then.
+            self._logger.warning("not put off", exc_info=True)
         return super().failure_handler(record, exception)

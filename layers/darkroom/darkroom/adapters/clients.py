@@ -8,6 +8,7 @@ from botocore.config import Config
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
+    from types_boto3_sqs import SQSClient
 
 # Standard mode retries throttles and lost answers with back-off; the read time-out ends a hung call
 # long before the function's own.
@@ -35,3 +36,8 @@ def s3_client(region: str | None = None, endpoint: str | None = None) -> "S3Clie
 def dynamodb_client(region: str | None = None, endpoint: str | None = None) -> "DynamoDBClient":
     """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("dynamodb", region_name=region, endpoint_url=endpoint, config=_CALLS)
+
+
+def sqs_client(region: str | None = None, endpoint: str | None = None) -> "SQSClient":
+    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
+    return boto3.client("sqs", region_name=region, endpoint_url=endpoint, config=_CALLS)

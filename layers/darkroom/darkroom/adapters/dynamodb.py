@@ -1,6 +1,7 @@
 """The ledger and the views as DynamoDB tables."""
 
 import heapq
+import json
 import random
 import time
 import uuid
@@ -19,7 +20,7 @@ from darkroom.adapters.items import (
     latest_of,
     shelf_of,
 )
-from darkroom.model import EXPECTED_VERSION, Entry, Latest
+from darkroom.model import EXPECTED_VERSION, Entry, Latest, State
 from darkroom.ports import Named
 
 if TYPE_CHECKING:
@@ -105,6 +106,10 @@ class DynamoLedger:
         raise AssertionError("the last turn returns or raises")
 
 
+# Only what was given up stands in the index; hopefully little, so that one partition holds it.
+_PARKED = "parked"
+_FAILED_AT_ONCE = 100
+
 # Another transaction holds one of the items, for milliseconds.
 _PATIENCE_SECONDS = (0.05, 0.1, 0.2, 0.4)
 
@@ -121,13 +126,15 @@ def _items_of_picture(client: "DynamoDBClient", table: str, picture: str) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class DynamoViews:
-    """ports.Views on a table keyed by picture and version, with the indexes `by-alias` and `recent`."""
+    """ports.Views on a table keyed by picture and version, with the indexes by-alias, recent and parked."""
 
     table: str
     client: "DynamoDBClient"
 
     def apply(self, entry: Entry) -> bool:
         item = item_of(entry) | {"alias": entry.alias, "shelf": shelf_of(entry.picture)}
+        if entry.state is State.FAILED:
+            item["parked"] = _PARKED
         try:
             self.client.put_item(
                 TableName=self.table,
@@ -169,3 +176,17 @@ class DynamoViews:
         ]
         entries = [entry_of(_from_wire(item)) for shelf in shelves for item in shelf]
         return heapq.nlargest(limit, entries, key=lambda entry: entry.upload.arrived)
+
+    def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
+        begin = {"ExclusiveStartKey": _to_wire(json.loads(cursor))} if cursor else {}
+        answer = self.client.query(
+            TableName=self.table,
+            IndexName="parked",
+            KeyConditionExpression="parked = :parked",
+            ExpressionAttributeValues={":parked": {"S": _PARKED}},
+            Limit=_FAILED_AT_ONCE,
+            **begin,  # type: ignore[arg-type]  # the stubs take no unpacked option
+        )
+        after = answer.get("LastEvaluatedKey")
+        entries = [entry_of(_from_wire(item)) for item in answer["Items"]]
+        return entries, json.dumps(_from_wire(after)) if after else ""

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from darkroom.documents import receipt_document, receipt_from
-from darkroom.model import Entry, Latest, State, Upload
+from darkroom.model import Attempt, Entry, Latest, Outcome, State, Upload
 
 _SHELVES = 4
 # How long what was announced and never came is kept; the tables drop it by themselves.
@@ -24,7 +25,9 @@ def item_of(entry: Entry) -> dict[str, str | int]:
         "version": upload.version,
         "state": entry.state.value,
         "revision": entry.revision,
-        "attempts": entry.attempts,
+        "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
+        "since": entry.since,
+        "message": entry.message,
         "bucket": upload.bucket,
         "key": upload.key,
         "etag": upload.etag,
@@ -53,7 +56,12 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
         ),
         state=State(item["state"]),
         revision=int(item["revision"]),
-        attempts=int(item["attempts"]),
+        attempts=tuple(
+            Attempt(**each | {"outcome": Outcome(each["outcome"]) if each["outcome"] else None})
+            for each in json.loads(item["attempts"])
+        ),
+        since=item["since"],
+        message=item["message"],
         receipt=receipt_from(json.loads(item["receipt"])) if item["receipt"] else None,
     )
 

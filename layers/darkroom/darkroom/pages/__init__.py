@@ -117,6 +117,11 @@ def picture(
     )
 
 
+def failures(root: str, failures: list[dict[str, Any]], cursor: str) -> str:
+    """What was given up, with its reasons and what can be done; `cursor` leads to more of it."""
+    return _page("failures.html", root, failures=failures, cursor=cursor)
+
+
 def waiting(root: str, name: str, picture: str, state: State) -> str:
     """The page that stands in for a picture that is not ready; `picture` is its id.
 

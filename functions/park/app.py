@@ -1,0 +1,35 @@
+"""What the render queue has given up -> uploads that are failed, with their reason."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.batch import process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from darkroom import bootstrap
+from darkroom.adapters.batches import PatientBatch
+from darkroom.notifications import read_mail
+
+logger = Logger()
+metrics = Metrics()
+parking, dead_letters, settings = bootstrap.parking()
+processor = PatientBatch(dead_letters, logger, metrics)
+
+
+def park(record: SQSRecord) -> None:
+    mail = read_mail(record.body, settings.uploads_bucket)
+    for why in mail.ignored:
+        logger.warning("given up, and no upload", extra={"why": why, "body": ascii(record.body[:1000])})
+        metrics.add_metric("Ignored", MetricUnit.Count, 1)
+    for change in mail.changes:
+        entry = parking.park(change, record.body)
+        logger.warning("parked" if entry else "ended otherwise", extra=entry.summary if entry else {})
+        metrics.add_metric("Parked", MetricUnit.Count, int(entry is not None))
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    return process_partial_response(event=event, record_handler=park, processor=processor, context=context)

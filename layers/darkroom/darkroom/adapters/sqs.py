@@ -1,0 +1,36 @@
+"""The render queue and its dead letters."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+    from types_boto3_sqs import SQSClient
+
+_OVER = "over"
+
+
+def over_of(record: "SQSRecord") -> int | None:
+    """The revision that a message is over, if it is."""
+    attribute = record.message_attributes.get(_OVER)
+    return int(attribute["stringValue"]) if attribute else None
+
+
+@dataclass(frozen=True, slots=True)
+class SqsQueue:
+    """ports.Queue on a standard queue; what a message is over goes beside its body, as an attribute."""
+
+    url: str
+    client: "SQSClient"
+
+    def send(self, body: str, over: int) -> None:
+        self.client.send_message(
+            QueueUrl=self.url,
+            MessageBody=body,
+            MessageAttributes={_OVER: {"DataType": "Number", "StringValue": str(over)}},
+        )
+
+    def put_off(self, receipt: str, seconds: int) -> None:
+        self.client.change_message_visibility(
+            QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+        )

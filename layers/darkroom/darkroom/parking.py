@@ -1,0 +1,92 @@
+"""Uploads that were given up: parked with their reason, then tried again or let go."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from darkroom.documents import Document
+from darkroom.errors import Busy, Contended
+from darkroom.model import Entry, Latest, Removal, State, Upload, in_order, now
+from darkroom.ports import Ledger, Queue, Views
+
+
+@dataclass(frozen=True, slots=True)
+class Parking:
+    """What becomes of a message that the queue has given up."""
+
+    ledger: Ledger
+
+    def park(self, change: Upload | Removal, message: str) -> Entry | None:
+        """Records the change that `message` told as failed; None where that is no longer true.
+
+        An upload that has ended otherwise stays as it is. Raises Busy while another worker has it, and
+        Contended if one took it just now: then the message is left, and comes again.
+        """
+        if isinstance(change, Removal):
+            # Its own item: the upload that was to be removed has ended before, and may stand.
+            change = Upload(change.bucket, change.key, change.failed_as, sequencer=change.sequencer)
+        entry = self.ledger.find(change.picture, change.version)
+        if entry and entry.busy_until > now():
+            raise Busy(change.key, entry.busy_until)
+        if entry and entry.state.terminal:
+            return None
+        parked = self._parked(entry or Entry(change, State.RENDERING, revision=0), message)
+        if not self.ledger.advance(parked):
+            raise Contended(f"{change.key!r} moved on while it was parked")
+        return parked
+
+    def _parked(self, entry: Entry, message: str) -> Entry:
+        if _is_overtaken(entry.upload, self.ledger.latest(entry.picture)):
+            return entry.moved(State.SUPERSEDED)
+        return entry.moved(State.FAILED, message=message)
+
+
+def _is_overtaken(upload: Upload, latest: Latest | None) -> bool:
+    return latest is not None and in_order(upload.sequencer) < in_order(latest.sequencer)
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """The parked uploads, for whoever looks after them."""
+
+    ledger: Ledger
+    views: Views
+    queue: Queue
+
+    def each(self) -> Iterator[Entry]:
+        """All of them, oldest first, as the views know them."""
+        cursor = ""
+        while True:
+            entries, cursor = self.views.failed(cursor)
+            yield from entries
+            if not cursor:
+                return
+
+    def find(self, failure: str) -> Entry | None:
+        """The parked upload of that id (see model.Entry.id), if it is one still."""
+        picture, _, version = failure.partition(".")
+        entry = self.ledger.find(picture, version) if version else None
+        return entry if entry and entry.state is State.FAILED else None
+
+    def retry(self, entry: Entry) -> bool:
+        """Says the original message again. Any number of times is the same as once: see Darkroom.apply."""
+        self.queue.send(entry.message, entry.revision)
+        return True
+
+    def skip(self, entry: Entry) -> bool:
+        """Lets it go: it stays as it is, and is no failure any more. False if it has moved on meanwhile."""
+        return self.ledger.advance(entry.moved(State.SKIPPED, message=""))
+
+
+def failure_document(entry: Entry) -> Document:
+    """One parked upload as plain JSON values."""
+    failure = entry.failure
+    return {
+        "id": entry.id,
+        "key": entry.upload.key,
+        "version": entry.upload.version,
+        "removal": entry.is_removal,
+        "reason": failure.reason if failure else "",
+        "detail": failure.sentence if failure else "",
+        "attempts": len(entry.attempts),
+        "since": entry.since,
+    }

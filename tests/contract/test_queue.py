@@ -1,0 +1,31 @@
+"""The render queue: what the adapter of ports.Queue promises, on an in-process account."""
+
+import pytest
+
+from darkroom.adapters.clients import sqs_client
+from darkroom.adapters.sqs import SqsQueue
+
+
+@pytest.fixture
+def queue(aws: None) -> SqsQueue:
+    client = sqs_client()
+    url = client.create_queue(QueueName="render", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
+    return SqsQueue(url, client)
+
+
+def test_a_message_says_word_for_word_what_was_sent_and_what_it_is_over(queue: SqsQueue) -> None:
+    queue.send('{"key": "ü"}', over=7)
+
+    [message] = queue.client.receive_message(QueueUrl=queue.url, MessageAttributeNames=["All"])["Messages"]
+    assert message["Body"] == '{"key": "ü"}'
+    assert message["MessageAttributes"] == {"over": {"DataType": "Number", "StringValue": "7"}}
+
+
+def test_a_message_that_is_put_off_comes_again_after_that_time(queue: SqsQueue) -> None:
+    queue.send("{}", over=7)
+    [message] = queue.client.receive_message(QueueUrl=queue.url)["Messages"]
+    assert "Messages" not in queue.client.receive_message(QueueUrl=queue.url)
+
+    queue.put_off(message["ReceiptHandle"], 0)
+
+    assert "Messages" in queue.client.receive_message(QueueUrl=queue.url)

@@ -1,0 +1,56 @@
+"""A failed message rests the longer, the more often it has failed."""
+
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.batch import process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from darkroom.adapters.batches import PatientBatch
+from darkroom.adapters.sqs import over_of
+from tests.builders import an_event
+from tests.fakes import FakeQueue
+
+
+class DeafQueue(FakeQueue):
+    def put_off(self, receipt: str, seconds: int) -> None:
+        raise OSError("the queue does not answer")
+
+
+def fails(record: SQSRecord) -> None:
+    raise OSError("the disk is gone")
+
+
+def handled(queue: FakeQueue, receive_count: int) -> Any:
+    event = an_event("render-s3-put")
+    event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(receive_count)
+    processor = PatientBatch(queue, Logger("test"), Metrics("test", "test"))
+    return process_partial_response(event=event, record_handler=fails, processor=processor)
+
+
+@pytest.mark.parametrize(("receive_count", "least", "most"), [(1, 2, 4), (2, 8, 16), (4, 128, 256)])
+def test_a_failed_message_is_put_off_by_how_often_it_was_received(
+    receive_count: int, least: int, most: int
+) -> None:
+    queue = FakeQueue()
+
+    handled(queue, receive_count)
+
+    [(receipt, seconds)] = queue.put_offs
+    assert receipt == an_event("render-s3-put")["Records"][0]["receiptHandle"]
+    assert least <= seconds <= most
+
+
+def test_a_message_that_can_not_be_put_off_is_handed_back_all_the_same() -> None:
+    message = an_event("render-s3-put")["Records"][0]["messageId"]
+
+    assert handled(DeafQueue(), 1) == {"batchItemFailures": [{"itemIdentifier": message}]}
+
+
+def test_a_message_says_which_revision_it_is_over() -> None:
+    record = an_event("render-s3-put")["Records"][0]
+    assert over_of(SQSRecord(record)) is None
+
+    record["messageAttributes"] = {"over": {"dataType": "Number", "stringValue": "7"}}
+    assert over_of(SQSRecord(record)) == 7
