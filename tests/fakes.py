@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 
 from darkroom.errors import NoProfile, UploadGone
 from darkroom.model import EXPECTED_VERSION, Entry, Latest, State, Upload
-from darkroom.ports import Named, PostForm
+from darkroom.ports import Named, PostForm, Stored
 from darkroom.profile import Profile, built_in
 
 
 @dataclass
 class FakeOriginals:
     bucket: str = "uploads"
+    listed_at_once: int = 2
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def read(self, upload: Upload) -> bytes:
@@ -24,6 +25,12 @@ class FakeOriginals:
         version = next((each for name, each in reversed(self.objects) if name == key), None)
         return Upload(self.bucket, key, version) if version else None
 
+    def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
+        keys = sorted({key for key, _ in self.objects if key > cursor})
+        some = keys[: self.listed_at_once]
+        found = (self.latest(key) for key in some)
+        return [each for each in found if each], some[-1] if len(keys) > len(some) else ""
+
     def store(self, key: str, content: bytes, media_type: str) -> str:
         version = f"v{len(self.objects) + 1}"
         self.objects[key, version] = content
@@ -35,6 +42,8 @@ class FakeOriginals:
 
 @dataclass
 class FakeRenditions:
+    listed_at_once: int = 2
+    since: str = "2026-01-02T03:04:06.000Z"
     objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
     def store(self, key: str, content: bytes, media_type: str) -> None:
@@ -42,6 +51,12 @@ class FakeRenditions:
 
     def read(self, key: str) -> bytes:
         return self.objects[key][0]
+
+    def each(self, cursor: str) -> tuple[list[Stored], str]:
+        keys = sorted(key for key in self.objects if key > cursor)
+        some = keys[: self.listed_at_once]
+        stored = [Stored(key, self.since) for key in some]
+        return stored, some[-1] if len(keys) > len(some) else ""
 
     def remove(self, keys: Collection[str]) -> None:
         for key in keys:
@@ -55,9 +70,22 @@ class FakeRenditions:
 class FakeLedger:
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     latests: dict[str, Latest] = field(default_factory=dict)
+    cursors: dict[str, str] = field(default_factory=dict)
 
     def find(self, picture: str, version: str) -> Entry | None:
         return self.entries.get((picture, version))
+
+    def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
+        return [self.find(each.picture, each.version) for each in uploads]
+
+    def every(self) -> Iterator[Entry]:
+        yield from list(self.entries.values())
+
+    def cursor(self, name: str) -> str:
+        return self.cursors.get(name, "")
+
+    def save_cursor(self, name: str, cursor: str) -> None:
+        self.cursors[name] = cursor
 
     def of_picture(self, picture: str) -> list[Entry]:
         entries = (entry for entry in self.entries.values() if entry.picture == picture)
@@ -137,10 +165,10 @@ class FakeProfiles:
 class FakeQueue:
     """What was sent, with the revision that it is over, and for how long each receipt was put off."""
 
-    sent: list[tuple[str, int]] = field(default_factory=list)
+    sent: list[tuple[str, int | None]] = field(default_factory=list)
     put_offs: list[tuple[str, int]] = field(default_factory=list)
 
-    def send(self, body: str, over: int) -> None:
+    def send(self, body: str, over: int | None = None) -> None:
         self.sent.append((body, over))
 
     def put_off(self, receipt: str, seconds: int) -> None:

@@ -22,7 +22,7 @@ from aiohttp import ClientError, ClientSession
 
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoViews
-from darkroom.adapters.items import LATEST, entry_of
+from darkroom.adapters.items import entry_of, is_entry
 from darkroom.model import Entry
 from tools.frontdoor import port_taken
 from tools.stack import REGION, Fault, Hold, Site, Status, held
@@ -188,7 +188,7 @@ def catch_up(status: Status) -> None:
 def _entries(table: str) -> Iterator[Entry]:
     pages = boto3.resource("dynamodb").meta.client.get_paginator("scan").paginate(TableName=table)
     items: Iterator[dict[str, Any]] = (item for page in pages for item in page["Items"])
-    return (entry_of(item) for item in items if item["version"] != LATEST)
+    return (entry_of(item) for item in items if is_entry(item))
 
 
 def mend_concurrency() -> None:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import bootstrap
 from darkroom.adapters.batches import LoudBatch
-from darkroom.adapters.items import LATEST, entry_of
+from darkroom.adapters.items import entry_of, is_entry
 
 logger = Logger()
 metrics = Metrics()
@@ -20,8 +20,8 @@ processor = LoudBatch(EventType.DynamoDBStreams, logger, metrics)
 
 def project(record: DynamoDBRecord) -> None:
     image = record.dynamodb and record.dynamodb.new_image
-    # An entry that has expired has no image; its view expires by itself. What is latest has no view.
-    if image and image["version"] != LATEST:
+    # An entry that has expired has no image; its view expires by itself.
+    if image and is_entry(image):
         entry = entry_of(image)
         applied = views.apply(entry)
         metrics.add_metric("Projected", MetricUnit.Count, int(applied))

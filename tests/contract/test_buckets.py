@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from darkroom.adapters import s3
 from darkroom.adapters.clients import s3_client
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.errors import UploadGone
@@ -25,6 +26,7 @@ def originals(kind: str, request: pytest.FixtureRequest) -> Originals:
     request.getfixturevalue("aws")
     client = s3_client()
     make_bucket(client, "UploadsBucket", "uploads")
+    request.getfixturevalue("monkeypatch").setattr(s3, "_LISTED_AT_ONCE", 2)
     return S3Originals("uploads", client)
 
 
@@ -35,6 +37,7 @@ def renditions(kind: str, request: pytest.FixtureRequest) -> Renditions:
     request.getfixturevalue("aws")
     client = s3_client()
     make_bucket(client, "RenditionsBucket", "renditions")
+    request.getfixturevalue("monkeypatch").setattr(s3, "_LISTED_AT_ONCE", 2)
     return S3Renditions("renditions", client)
 
 
@@ -64,6 +67,22 @@ class TestOriginals:
         with pytest.raises(UploadGone):
             originals.read(an_upload("other.png", version))
 
+    def test_every_key_is_listed_once_at_its_latest_version_without_a_sequencer(
+        self, originals: Originals
+    ) -> None:
+        versions = {key: originals.store(key, b"", "image/png") for key in KEYS}
+        versions[KEYS[0]] = originals.store(KEYS[0], b"newer", "image/png")
+
+        listed, cursor = originals.each_latest("")
+        while cursor:
+            more, cursor = originals.each_latest(cursor)
+            listed += more
+
+        assert {each.key: (each.version, each.sequencer) for each in listed} == {
+            key: (version, "") for key, version in versions.items()
+        }
+        assert len(listed) == len(KEYS)
+
     def test_a_form_names_its_key_and_type_and_where_to_send_it(self, originals: Originals) -> None:
         form = originals.post_form("id/ü +%.png", "image/png", 10, 300)
 
@@ -89,6 +108,19 @@ class TestRenditions:
         assert renditions.read("p/640.jpg") == b"bytes"
         with pytest.raises(Exception, match=r"p/100\.jpg|NoSuchKey"):
             renditions.read("p/100.jpg")
+
+    def test_every_rendition_is_listed_once(self, renditions: Renditions) -> None:
+        keys = sorted(f"{picture}/{width}.jpg" for picture in "pq" for width in (100, 640, 1280))
+        for key in keys:
+            renditions.store(key, b"bytes", "image/jpeg")
+
+        listed, cursor = renditions.each("")
+        while cursor:
+            more, cursor = renditions.each(cursor)
+            listed += more
+
+        assert [each.key for each in listed] == keys
+        assert all(each.since for each in listed)
 
     def test_an_address_names_its_key(self, renditions: Renditions) -> None:
         assert "/p/640.jpg?" in renditions.url("p/640.jpg", 60)

@@ -23,6 +23,7 @@ def ledger(kind: str, request: pytest.FixtureRequest) -> Ledger:
     request.getfixturevalue("aws")
     client = dynamodb_client()
     make_table(client, "Ledger", "ledger")
+    request.getfixturevalue("monkeypatch").setattr(dynamodb, "_FOUND_AT_ONCE", 2)
     return DynamoLedger("ledger", client)
 
 
@@ -106,6 +107,33 @@ class TestLedger:
             ledger.advance(move)
 
         assert sorted(ledger.of_picture(expected.picture), key=lambda e: e.upload.version) == entries
+
+    def test_many_entries_are_found_in_the_order_asked_for(self, ledger: Ledger) -> None:
+        entries = [an_entry(f"{number}.png", revision=1) for number in range(5)]
+        for entry in entries:
+            ledger.advance(entry)
+        unknown = an_entry("unknown.png").upload
+
+        found = ledger.find_each([unknown, *(entry.upload for entry in reversed(entries)), unknown])
+
+        assert found == [None, *reversed(entries), None]
+        assert ledger.find_each([]) == []
+
+    def test_every_entry_is_told_and_nothing_else(self, ledger: Ledger) -> None:
+        entries = [an_entry(f"{number}.png", revision=1) for number in range(3)]
+        for entry in entries:
+            ledger.advance(entry, Latest(entry.picture, "01", "v1", 1))
+        ledger.save_cursor("uploads", "somewhere")
+
+        assert sorted(ledger.every(), key=lambda entry: entry.upload.key) == entries
+
+    def test_a_walk_goes_on_where_it_was_left(self, ledger: Ledger) -> None:
+        assert ledger.cursor("uploads") == ""
+
+        ledger.save_cursor("uploads", "here")
+        ledger.save_cursor("renditions", "there")
+
+        assert (ledger.cursor("uploads"), ledger.cursor("renditions")) == ("here", "there")
 
     def test_versions_of_one_key_stand_beside_each_other(self, ledger: Ledger) -> None:
         one, two = an_entry(version="v1", revision=1), an_entry(version="v2", revision=1)

@@ -11,6 +11,7 @@ from PIL import Image
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
+from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.model import State, picture_id
 from tests.builders import an_entry, an_event
@@ -161,6 +162,30 @@ def test_a_stranger_among_the_dead_letters_is_logged_and_dropped(
 
     assert dynamodb.scan(TableName="ledger")["Count"] == 0
     assert "given up, and no upload" in capsys.readouterr().out
+
+
+# sweep
+
+
+def test_a_lost_upload_is_noted_and_enqueued(
+    invoke: Invoke, s3: S3Client, ledger: DynamoLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqs = sqs_client()
+    queue = sqs.create_queue(QueueName="render")["QueueUrl"]
+    monkeypatch.setenv("RENDER_QUEUE_URL", queue)
+    monkeypatch.setenv("SWEEP_AFTER_MINUTES", "0")
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())["VersionId"]
+    s3.put_object(Bucket="renditions", Key="orphan", Body=b"")
+
+    invoke("sweep", {})
+
+    [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
+    [told] = json.loads(message["Body"])["Records"]
+    assert told["s3"]["object"]["versionId"] == version
+    noted = ledger.find(picture_id(UPLOADS, "image.png"), version)
+    assert noted
+    assert noted.state is State.EXPECTED
+    assert s3.list_objects_v2(Bucket="renditions")["KeyCount"] == 1  # it is young yet
 
 
 # project

@@ -20,6 +20,7 @@ GLOBALS: Node = TEMPLATE["Globals"]["Function"]
 SETTINGS = {
     "RenderFunction": settings.RenderSettings,
     "ParkFunction": settings.ParkSettings,
+    "SweepFunction": settings.SweepSettings,
     "ProjectFunction": settings.ProjectSettings,
     "WebFunction": settings.WebSettings,
 }

@@ -17,7 +17,13 @@ REFERENCE = (PROJECT / "docs" / "reference.md").read_text()
 README = (PROJECT / "README.md").read_text()
 TEMPLATE = load_template()
 RESOURCES = TEMPLATE["Resources"]
-KINDS = (settings.RenderSettings, settings.ParkSettings, settings.ProjectSettings, settings.WebSettings)
+KINDS = (
+    settings.RenderSettings,
+    settings.ParkSettings,
+    settings.SweepSettings,
+    settings.ProjectSettings,
+    settings.WebSettings,
+)
 LOCAL = set(re.findall(r"DARKROOM_[A-Z_]+", (PROJECT / "tools" / "stack.py").read_text()))
 
 

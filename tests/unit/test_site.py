@@ -413,6 +413,15 @@ def test_a_picture_page_names_its_alias_only_while_the_alias_shows_it(house: Hou
     assert "image.jpg" not in house.site.picture(request, older.picture).text
 
 
+def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(house: House) -> None:
+    house.holds(an_entry("beach.png", State.RENDERING, revision=5, receipt=a_receipt()))
+
+    page = house.site.alias(get("/beach.jpg"))
+
+    assert page.status == 200
+    assert "smaller" in page.text
+
+
 # what was given up
 
 

@@ -10,8 +10,16 @@ from darkroom.adapters.sqs import SqsQueue
 from darkroom.parking import Failures, Parking
 from darkroom.profile import Profile, built_in
 from darkroom.rendering import Darkroom
-from darkroom.settings import ParkSettings, ProjectSettings, RenderSettings, WebSettings, read_settings
+from darkroom.settings import (
+    ParkSettings,
+    ProjectSettings,
+    RenderSettings,
+    SweepSettings,
+    WebSettings,
+    read_settings,
+)
 from darkroom.site import Site
+from darkroom.sweeping import Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,19 @@ def parking() -> tuple[Parking, SqsQueue, ParkSettings]:
     settings = read_settings(ParkSettings, os.environ)
     ledger = DynamoLedger(settings.ledger_table, dynamodb_client())
     return Parking(ledger), SqsQueue(settings.dead_letters_url, sqs_client()), settings
+
+
+def sweep() -> tuple[Sweep, SweepSettings]:
+    settings = read_settings(SweepSettings, os.environ)
+    s3 = s3_client()
+    return Sweep(
+        originals=S3Originals(settings.uploads_bucket, s3),
+        renditions=S3Renditions(settings.renditions_bucket, s3),
+        ledger=DynamoLedger(settings.ledger_table, dynamodb_client()),
+        queue=SqsQueue(settings.render_queue_url, sqs_client()),
+        after_minutes=settings.sweep_after_minutes,
+        keep_hours=settings.keep_superseded_hours,
+    ), settings
 
 
 def views() -> DynamoViews:

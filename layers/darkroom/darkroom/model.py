@@ -59,6 +59,11 @@ def split_key(key: str) -> tuple[str, str]:
     return folders + slash, name or "_"
 
 
+def is_folder(key: str, size_bytes: int) -> bool:
+    """Whether an object only stands for a folder, as the S3 console makes them."""
+    return key.endswith("/") and not size_bytes
+
+
 def alias_of(path: str) -> str:
     """The `.jpg` name that stands for a key, or for a requested path: its last segment's stem plus `.jpg`.
 
@@ -403,6 +408,11 @@ class Entry:
     @property
     def alias(self) -> str:
         return alias_of(self.upload.key)
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is something final to show: also while it is rendered anew."""
+        return self.state.terminal or self.receipt is not None
 
     @property
     def rejection(self) -> Rejection | None:

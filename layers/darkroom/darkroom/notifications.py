@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
-from darkroom.model import NO_VERSION, Removal, Upload, now
+from darkroom.model import NO_VERSION, Removal, Upload, is_folder, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,15 @@ def read_mail(body: str, bucket: str) -> Mail:
     )
 
 
+def notification_of(upload: Upload) -> str:
+    """What S3 would have said of an upload whose event is lost; `read_mail` makes the same of it."""
+    item = {"key": quote_plus(upload.key, safe="/"), "size": upload.size_bytes, "eTag": upload.etag}
+    item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
+    told = {"bucket": {"name": upload.bucket}, "object": item}
+    record = {"eventName": "ObjectCreated:Put", "eventTime": upload.arrived, "s3": told}
+    return json.dumps({"Records": [record]})
+
+
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
@@ -61,7 +70,7 @@ def _change(record: Any, bucket: str) -> Upload | Removal | str:
         return Removal(source, key, version, sequencer, marker=event in _MARKERS)
     if not event.startswith("ObjectCreated:"):
         return f"an event of no concern: {event!a}"
-    if key.endswith("/") and not size_bytes:
+    if is_folder(key, size_bytes):
         return "a folder, as the S3 console makes them"
     return Upload(
         bucket=source,

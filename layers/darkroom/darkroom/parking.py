@@ -41,7 +41,9 @@ class Parking:
 
 
 def _is_overtaken(upload: Upload, latest: Latest | None) -> bool:
-    return latest is not None and in_order(upload.sequencer) < in_order(latest.sequencer)
+    if not upload.sequencer or latest is None:  # what was swept has none: only S3 could tell
+        return False
+    return in_order(upload.sequencer) < in_order(latest.sequencer)
 
 
 @dataclass(frozen=True, slots=True)

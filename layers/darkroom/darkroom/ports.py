@@ -17,6 +17,14 @@ class PostForm:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """One object of the renditions bucket, and since when it is there."""
+
+    key: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """An upload that was found by its alias."""
 
@@ -36,6 +44,12 @@ class Originals(Protocol):
     def latest(self, key: str) -> Upload | None:
         """What S3 holds under the key now, without a sequencer; None if it is deleted."""
 
+    def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
+        """Some of what stands in the bucket, each at its latest version, without a sequencer; by key.
+
+        And a cursor to the rest, empty at the end. What is deleted is passed over.
+        """
+
     def store(self, key: str, content: bytes, media_type: str) -> str:
         """Puts one object; answers with its version."""
 
@@ -51,6 +65,9 @@ class Renditions(Protocol):
 
     def read(self, key: str) -> bytes: ...
 
+    def each(self, cursor: str) -> tuple[list[Stored], str]:
+        """Some of what stands in the bucket, by key; and a cursor to the rest, empty at the end."""
+
     def remove(self, keys: Collection[str]) -> None:
         """Deletes objects; those that are not there are passed over."""
 
@@ -63,6 +80,18 @@ class Ledger(Protocol):
 
     def find(self, picture: str, version: str) -> Entry | None:
         """The entry of one upload as it stands now, read consistently."""
+
+    def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
+        """The entries of many uploads, in their order."""
+
+    def every(self) -> Iterator[Entry]:
+        """All entries, in no order: the whole table is read."""
+
+    def cursor(self, name: str) -> str:
+        """How far a walk of that name has come; empty at its beginning."""
+
+    def save_cursor(self, name: str, cursor: str) -> None:
+        """Notes how far it has come."""
 
     def of_picture(self, picture: str) -> list[Entry]:
         """The entries of all uploads under one key, read consistently; not what is only expected."""
@@ -99,8 +128,8 @@ class Views(Protocol):
 class Queue(Protocol):
     """A queue whose messages are hidden while somebody works on them."""
 
-    def send(self, body: str, over: int) -> None:
-        """One message about an upload that ended at revision `over`, and shall be begun again."""
+    def send(self, body: str, over: int | None = None) -> None:
+        """One message; an upload that ended at revision `over` shall be begun again."""
 
     def put_off(self, receipt: str, seconds: int) -> None:
         """Hides a message that was received for so long from now; at most 12 hours."""

@@ -30,6 +30,19 @@ class ParkSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepSettings:
+    """`sweep_pages` bounds one run's work: pages of a thousand objects, of each bucket."""
+
+    uploads_bucket: str
+    renditions_bucket: str
+    ledger_table: str
+    render_queue_url: str
+    sweep_after_minutes: float = 60.0
+    keep_superseded_hours: float = 24.0
+    sweep_pages: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectSettings:
     views_table: str
 

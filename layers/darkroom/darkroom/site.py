@@ -121,7 +121,7 @@ class Site:
             entry = self._store(posted, key, until)
         except BadRequest as fault:
             return self._problem(request, 400, "That was no picture", str(fault))
-        status = 422 if entry.rejection else 201 if entry.state.terminal else 202
+        status = 422 if entry.rejection else 201 if entry.settled else 202
         headers = {"Location": f"{request.root}pictures/{entry.picture}"}
         if request.wants is Wanted.RECEIPT:
             return self._json(status, self._document(request, entry), headers)
@@ -212,7 +212,7 @@ class Site:
         """What is shown of a picture once that is final, or when the clock is at `until`."""
         while True:
             entry = shown(self.views.of_picture(picture))
-            if (entry and entry.state.terminal) or self.clock() >= until:
+            if (entry and entry.settled) or self.clock() >= until:
                 return entry
             self.pause(_POLL_SECONDS)
 
@@ -220,10 +220,10 @@ class Site:
 
     def _shown(self, request: Request, entry: Entry) -> Answer:
         if request.wants is Wanted.RECEIPT:
-            return self._json(200 if entry.state.terminal else 202, self._document(request, entry))
+            return self._json(200 if entry.settled else 202, self._document(request, entry))
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
-        if not entry.state.terminal:
+        if not entry.settled:
             return self._waiting(request, entry)
         if entry.state is State.DELETED:
             return self._problem(request, 410, "Deleted", "This picture was deleted.")
@@ -245,7 +245,7 @@ class Site:
             )
         best = entry.receipt and best_rendition(entry.receipt, request.accept, int(width) if width else None)
         if not best:
-            sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.state.terminal]
+            sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.settled]
             return self._problem(request, 404, "No picture to show", sentence)
         return Answer(
             302,

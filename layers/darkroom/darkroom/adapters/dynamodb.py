@@ -5,8 +5,9 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -14,13 +15,15 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from darkroom.adapters.items import (
     LATEST,
     SHELVES,
+    WALKS,
     entry_of,
+    is_entry,
     item_of,
     latest_item_of,
     latest_of,
     shelf_of,
 )
-from darkroom.model import EXPECTED_VERSION, Entry, Latest, State
+from darkroom.model import EXPECTED_VERSION, Entry, Latest, State, Upload
 from darkroom.ports import Named
 
 if TYPE_CHECKING:
@@ -61,7 +64,38 @@ class DynamoLedger:
 
     def of_picture(self, picture: str) -> list[Entry]:
         items = _items_of_picture(self.client, self.table, picture)
-        return [entry_of(item) for item in items if item["version"] not in (LATEST, EXPECTED_VERSION)]
+        return [entry_of(item) for item in items if is_entry(item) and item["version"] != EXPECTED_VERSION]
+
+    def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
+        found: dict[tuple[str, str], Entry] = {}
+        wanted = dict.fromkeys((each.picture, each.version) for each in uploads)
+        for some in batched(wanted, _FOUND_AT_ONCE, strict=False):
+            keys: list[Any] = [
+                _to_wire({"picture": picture, "version": version}) for picture, version in some
+            ]
+            while keys:  # an answer has 16 MB at most, and names what it left out
+                answer = self.client.batch_get_item(
+                    RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}}
+                )
+                for wire in answer["Responses"].get(self.table, []):
+                    entry = entry_of(_from_wire(wire))
+                    found[entry.picture, entry.upload.version] = entry
+                left = answer.get("UnprocessedKeys", {}).get(self.table)
+                keys = list(left["Keys"]) if left else []
+        return [found.get((each.picture, each.version)) for each in uploads]
+
+    def every(self) -> Iterator[Entry]:
+        pages = self.client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
+        items = (_from_wire(wire) for page in pages for wire in page["Items"])
+        return (entry_of(item) for item in items if is_entry(item))
+
+    def cursor(self, name: str) -> str:
+        item = self._get(WALKS, name)
+        return item["cursor"] if item else ""
+
+    def save_cursor(self, name: str, cursor: str) -> None:
+        item = _to_wire({"picture": WALKS, "version": name, "cursor": cursor})
+        self.client.put_item(TableName=self.table, Item=item)
 
     def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
         transaction: list[TransactWriteItemTypeDef] = [
@@ -109,6 +143,8 @@ class DynamoLedger:
 # Only what was given up stands in the index; hopefully little, so that one partition holds it.
 _PARKED = "parked"
 _FAILED_AT_ONCE = 100
+
+_FOUND_AT_ONCE = 100  # the most that DynamoDB takes
 
 # Another transaction holds one of the items, for milliseconds.
 _PATIENCE_SECONDS = (0.05, 0.1, 0.2, 0.4)

@@ -17,9 +17,8 @@ _EXPECTED_SECONDS = 24 * 3600
 def item_of(entry: Entry) -> dict[str, str | int]:
     """One entry as plain attributes. The receipt is JSON text: DynamoDB has no floats."""
     upload = entry.upload
-    expires = (
-        {"expires": _seconds(upload.arrived) + _EXPECTED_SECONDS} if entry.state is State.EXPECTED else {}
-    )
+    noted = entry.since or upload.arrived
+    expires = {"expires": _seconds(noted) + _EXPECTED_SECONDS} if entry.state is State.EXPECTED else {}
     return expires | {
         "picture": upload.picture,
         "version": upload.version,
@@ -70,6 +69,11 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
 LATEST = "latest"
 
 
+def is_entry(item: Mapping[str, Any]) -> bool:
+    """Whether an item of the ledger is an upload's; others say what is latest, or how far a walk has come."""
+    return "state" in item
+
+
 def latest_item_of(latest: Latest) -> dict[str, str | int]:
     """What is latest under a key, as plain attributes."""
     return {
@@ -84,6 +88,10 @@ def latest_item_of(latest: Latest) -> dict[str, str | int]:
 def latest_of(item: Mapping[str, Any]) -> Latest:
     """The value that `latest_item_of` made this of."""
     return Latest(item["picture"], item["sequencer"], item["on_top"], int(item["revision"]))
+
+
+# The partition of the items that say how far a walk has come; no picture's id is called that.
+WALKS = "walks"
 
 
 def shelf_of(picture: str) -> str:

@@ -1,5 +1,6 @@
 """The two buckets."""
 
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import batched
@@ -8,14 +9,15 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import ClientError
 
 from darkroom.errors import NotRemoved, UploadGone
-from darkroom.model import NO_VERSION, Upload, timestamp
-from darkroom.ports import PostForm
+from darkroom.model import NO_VERSION, Upload, is_folder, timestamp
+from darkroom.ports import PostForm, Stored
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: the version is a delete marker
 _DELETED_AT_ONCE = 1000  # the most that S3 takes
+_LISTED_AT_ONCE = 1000  # and answers with
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -57,6 +59,24 @@ class S3Originals:
             size_bytes=head["ContentLength"],
             arrived=timestamp(head["LastModified"]),
         )
+
+    def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
+        begin = json.loads(cursor) if cursor else {}
+        page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, **begin)
+        uploads = [
+            Upload(
+                bucket=self.bucket,
+                key=each["Key"],
+                version=each["VersionId"],
+                etag=each["ETag"].strip('"'),
+                size_bytes=each["Size"],
+                arrived=timestamp(each["LastModified"]),
+            )
+            for each in page.get("Versions", [])
+            if each["IsLatest"] and not is_folder(each["Key"], each["Size"])
+        ]
+        after = {"KeyMarker": page.get("NextKeyMarker"), "VersionIdMarker": page.get("NextVersionIdMarker")}
+        return uploads, json.dumps(after) if page["IsTruncated"] else ""
 
     def store(self, key: str, content: bytes, media_type: str) -> str:
         answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=media_type)
@@ -100,6 +120,11 @@ class S3Renditions:
 
     def read(self, key: str) -> bytes:
         return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def each(self, cursor: str) -> tuple[list[Stored], str]:
+        page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, StartAfter=cursor)
+        stored = [Stored(each["Key"], timestamp(each["LastModified"])) for each in page.get("Contents", [])]
+        return stored, stored[-1].key if page["IsTruncated"] else ""
 
     def remove(self, keys: Collection[str]) -> None:
         for some in batched(keys, _DELETED_AT_ONCE, strict=False):

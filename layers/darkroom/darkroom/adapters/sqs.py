@@ -23,11 +23,12 @@ class SqsQueue:
     url: str
     client: "SQSClient"
 
-    def send(self, body: str, over: int) -> None:
+    def send(self, body: str, over: int | None = None) -> None:
+        attribute = {_OVER: {"DataType": "Number", "StringValue": str(over)}}
         self.client.send_message(
             QueueUrl=self.url,
             MessageBody=body,
-            MessageAttributes={_OVER: {"DataType": "Number", "StringValue": str(over)}},
+            MessageAttributes={} if over is None else attribute,  # type: ignore[arg-type]  # a literal
         )
 
     def put_off(self, receipt: str, seconds: int) -> None:

@@ -232,7 +232,8 @@ def _saved_percent(rendition: Rendition, original_bytes: int) -> float:
 def _headline(entry: Entry) -> str | None:
     """What was gained, of a rendered picture."""
     best = entry.receipt and entry.receipt.smallest_at_full_width
-    if entry.state is not State.RENDERED or entry.receipt is None or best is None:
+    # While it is rendered anew, what was gained before holds.
+    if entry.state not in (State.RENDERED, State.RENDERING) or entry.receipt is None or best is None:
         return None
     before, after = filesize(entry.receipt.size_bytes), filesize(best.size_bytes)
     return f"{before} became {after}: {savings(entry.receipt.saved_percent)}"

@@ -1,0 +1,268 @@
+"""What was lost is found and enqueued once, and what nothing names is removed (design: rule 2)."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+import pytest
+
+from darkroom.model import Entry, Latest, State, Upload, picture_id, timestamp
+from darkroom.notifications import notification_of, read_mail
+from darkroom.profile import Profile
+from darkroom.rendering import Darkroom, Worker
+from darkroom.sweeping import Sweep, stale
+from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_entry, an_upload
+from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions
+
+LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=9))
+PICTURE = picture_id(UPLOADS, "image.png")
+
+
+@dataclass
+class Bucket(FakeOriginals):
+    """Lists what it holds as put at `arrived`."""
+
+    arrived: str = LONG_AGO
+
+    def latest(self, key: str) -> Upload | None:
+        found = super().latest(key)
+        return replace(found, arrived=self.arrived) if found else None
+
+
+@dataclass
+class House:
+    originals: Bucket = field(default_factory=Bucket)
+    renditions: FakeRenditions = field(default_factory=FakeRenditions)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    queue: FakeQueue = field(default_factory=FakeQueue)
+
+    @property
+    def sweep(self) -> Sweep:
+        return Sweep(
+            self.originals, self.renditions, self.ledger, self.queue, after_minutes=60, keep_hours=24
+        )
+
+    def holds(self, *keys: str) -> None:
+        for key in keys:
+            self.originals.store(key, b"pixels", "image/png")
+
+    def finds_lost(self, pages: int = 100) -> list[str]:
+        return list(chain.from_iterable(page.acted_on for page in self.sweep.find_lost(pages)))
+
+    def removes(self) -> set[str]:
+        return set(chain.from_iterable(page.acted_on for page in self.sweep.remove_unnamed(100)))
+
+    def makes(self, *names: str) -> None:
+        for name in names:
+            self.renditions.store(f"{PICTURE}/{name}", b"", "image/jpeg")
+
+    def notes(self, state: State, *names: str, since: str = LONG_AGO, version: str = "v1") -> Entry:
+        """An entry in a state since then, whose receipt names those renditions."""
+        receipt = a_receipt(*(replace(a_rendition(), key=f"{PICTURE}/{name}") for name in names))
+        entry = an_entry(state=state, revision=1, version=version, receipt=receipt)
+        self.ledger.advance(replace(entry, since=since))
+        return entry
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+# lost uploads
+
+
+def test_an_upload_that_nobody_began_with_is_enqueued_as_s3_would_have_told_it(house: House) -> None:
+    house.holds("holiday/ü +%.png")
+
+    assert house.finds_lost() == ["holiday/ü +%.png"]
+
+    [(message, over)] = house.queue.sent
+    assert over is None
+    [change] = read_mail(message, UPLOADS).changes
+    assert change == house.originals.latest("holiday/ü +%.png")
+
+
+def test_what_was_swept_lately_is_not_swept_again(house: House) -> None:
+    house.holds("image.png")
+    house.finds_lost()
+
+    assert house.finds_lost() == []
+
+
+def test_what_was_swept_long_ago_and_still_not_begun_with_is_swept_again(house: House) -> None:
+    house.holds("image.png")
+    house.finds_lost()
+    [(key, entry)] = house.ledger.entries.items()
+    house.ledger.entries[key] = replace(entry, since=LONG_AGO)
+
+    assert house.finds_lost() == ["image.png"]
+
+
+def test_a_young_upload_is_not_lost(house: House) -> None:
+    house.originals.arrived = timestamp(datetime.now(UTC))
+    house.holds("image.png")
+
+    assert house.finds_lost() == []
+
+
+@pytest.mark.parametrize("state", [each for each in State if each is not State.EXPECTED])
+def test_what_somebody_has_begun_with_is_not_lost(house: House, state: State) -> None:
+    house.holds("image.png")
+    house.notes(state)
+
+    assert house.finds_lost() == []
+
+
+def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(house: House) -> None:
+    house.originals.listed_at_once = 2
+    house.holds(*"abcdefg")
+
+    found = [house.finds_lost(pages=2) for _ in range(3)]
+
+    assert found == [["a", "b", "c", "d"], ["e", "f", "g"], []]
+
+
+def engine(content: bytes, profile: Profile) -> object:
+    return a_rendering()
+
+
+def test_a_swept_upload_is_rendered_and_its_late_event_changes_nothing(house: House) -> None:
+    house.holds("image.png")
+    house.finds_lost()
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [change] = read_mail(house.queue.sent[0][0], UPLOADS).changes
+
+    [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
+    [after] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+
+    assert entry.state is State.RENDERED
+    assert (after.state, after.receipt) == (State.RENDERED, entry.receipt)
+
+
+def test_a_swept_upload_that_is_not_latest_any_more_is_superseded(house: House) -> None:
+    house.holds("image.png")
+    house.finds_lost()
+    house.holds("image.png")
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [change] = read_mail(house.queue.sent[0][0], UPLOADS).changes
+
+    [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
+
+    assert entry.state is State.SUPERSEDED
+
+
+# renditions that nothing names
+
+
+def test_what_a_receipt_names_is_kept(house: House) -> None:
+    house.makes("a", "b")
+    house.notes(State.RENDERED, "a", "b")
+
+    assert house.removes() == set()
+
+
+def test_what_no_receipt_names_is_removed(house: House) -> None:
+    house.makes("a", "orphan")
+    house.notes(State.RENDERED, "a")
+
+    assert house.removes() == {f"{PICTURE}/orphan"}
+    assert list(house.renditions.objects) == [f"{PICTURE}/a"]
+
+
+def test_what_no_receipt_names_yet_is_kept_while_a_rendering_is_under_way(house: House) -> None:
+    house.makes("a")
+    house.notes(State.RENDERING)
+
+    assert house.removes() == set()
+
+
+def test_a_young_file_is_kept(house: House) -> None:
+    house.renditions.since = timestamp(datetime.now(UTC))
+    house.makes("a")
+
+    assert house.removes() == set()
+
+
+def test_superseded_renditions_stay_for_pages_that_are_open_and_then_go(house: House) -> None:
+    house.makes("old", "older", "new")
+    house.notes(State.RENDERED, "new", version="v3")
+    house.notes(State.SUPERSEDED, "old", version="v2", since=timestamp(datetime.now(UTC)))
+    house.notes(State.SUPERSEDED, "older", version="v1", since=LONG_AGO)
+
+    assert house.removes() == {f"{PICTURE}/older"}
+
+
+def test_what_another_receipt_took_the_place_of_stays_for_pages_that_are_open(house: House) -> None:
+    house.makes("by the old profile", "new")
+    house.notes(State.RENDERED, "new", since=timestamp(datetime.now(UTC)))
+
+    assert house.removes() == set()
+
+
+def test_what_a_deletion_left_behind_goes_at_once(house: House) -> None:
+    house.makes("a")
+    house.notes(State.DELETED, "a", since=timestamp(datetime.now(UTC)))
+
+    assert house.removes() == {f"{PICTURE}/a"}
+
+
+def test_a_rendering_that_took_a_removed_file_for_written_writes_it_again(house: House) -> None:
+    house.holds("image.png")
+    house.ledger.advance(Latest(PICTURE, "", "", 1))
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+
+    @dataclass
+    class Racing(FakeRenditions):
+        """While it lists, an upload is rendered over the file that a crash had left."""
+
+        def remove(self, keys) -> None:  # type: ignore[no-untyped-def]
+            [rendered] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+            assert set(keys) <= set(rendered.rendition_keys)
+            super().remove(keys)
+
+    first = darkroom.apply(an_upload(), Worker(engine))[0]  # type: ignore[arg-type]
+    house.ledger.entries.clear()  # as if it had crashed before it was published
+    racing = Racing(objects=house.renditions.objects)
+    darkroom = replace(darkroom, renditions=racing)
+    house.renditions = racing
+
+    assert house.removes() == set(first.rendition_keys)
+
+    [(message, over)] = set(house.queue.sent)
+    [change] = read_mail(message, UPLOADS).changes
+    [entry] = darkroom.apply(change, Worker(engine), over)  # type: ignore[arg-type]
+    assert set(entry.rendition_keys) == set(racing.objects)
+
+
+# results of another profile or engine
+
+
+def test_a_result_of_another_profile_or_engine_is_stale() -> None:
+    fresh = an_entry("fresh.png", receipt=a_receipt(profile_hash="now", engine="engine 2"))
+    older = an_entry("older.png", receipt=a_receipt(profile_hash="now", engine="engine 1"))
+    other = an_entry("other.png", State.REJECTED, receipt=a_receipt(profile_hash="then", engine="engine 2"))
+    gone = an_entry("gone.png", State.DELETED, receipt=a_receipt(profile_hash="then"))
+
+    assert list(stale(iter([fresh, older, other, gone]), "now", "engine 2")) == [older, other]
+
+
+def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(house: House) -> None:
+    house.holds("image.png")
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    darkroom = replace(darkroom, engine_version="engine 2")
+    [change] = read_mail(notification_of(before.upload), UPLOADS).changes
+
+    def looking(content: bytes, profile: Profile) -> object:
+        begun = house.ledger.find(PICTURE, "v1")
+        assert begun
+        assert (begun.state, begun.receipt) == (State.RENDERING, before.receipt)
+        return a_rendering()
+
+    [entry] = darkroom.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
+    [again] = darkroom.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
+
+    assert entry.receipt
+    assert entry.receipt.engine == "engine 2"
+    assert again == entry
