@@ -41,7 +41,7 @@ def _profile(file: Path | None) -> Profile:
             return built_in(str(file) if file else "default")
         return parse_profile(file.read_text())
     except (BadProfile, OSError, UnicodeDecodeError) as fault:
-        faults = fault.faults if isinstance(fault, BadProfile) else [str(fault)]
+        faults = map(str, fault.flaws) if isinstance(fault, BadProfile) else [str(fault)]
         raise Fault("The profile can't be used:\n  " + "\n  ".join(faults), BAD_CONFIGURATION) from fault
 
 

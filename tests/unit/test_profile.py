@@ -6,8 +6,10 @@ import pytest
 from darkroom.errors import BadProfile
 from darkroom.model import Format
 from darkroom.profile import Crop, Fit, Limits, Profile, built_in, parse_profile, profile_schema
+from tests.cloudformation import PROJECT
 
 LADDER = {"widths": [640, 100], "formats": {"jpeg": {"quality": 75}, "avif": {"target": 80}}}
+PACKAGE = PROJECT / "layers" / "darkroom" / "darkroom"
 GOOD = {"name": "mine", "ladders": {"main": LADDER}}
 
 
@@ -23,7 +25,7 @@ def parse_main(**changes: object) -> Profile:
 def faults_of(document: object) -> list[str]:
     with pytest.raises(BadProfile) as caught:
         parse_profile(json.dumps(document))
-    return caught.value.faults
+    return [str(flaw) for flaw in caught.value.flaws]
 
 
 def test_a_ladder_names_widths_and_for_each_format_a_quality_or_a_target() -> None:
@@ -75,6 +77,38 @@ def test_the_profile_named_squoosh_is_the_seeds_own() -> None:
 def test_no_other_name_is_built_in(name: str) -> None:
     with pytest.raises(BadProfile, match="no built-in profile"):
         built_in(name)
+
+
+@pytest.mark.parametrize("name", ["default", "fast", "thumbnails", "squoosh"])
+def test_a_document_may_name_a_built_in_profile_and_stands_for_it_wholly(name: str) -> None:
+    named = parse_profile(json.dumps({"built_in": name}))
+
+    assert (named, named.hash) == (built_in(name), built_in(name).hash)
+
+
+def test_a_document_may_name_any_built_in_profile_and_no_other() -> None:
+    names = profile_schema()["definitions"]["named"]["properties"]["built_in"]["enum"]
+
+    assert names == sorted(each.stem for each in (PACKAGE / "profiles").glob("*.json"))
+    [fault] = faults_of({"built_in": "nonesuch"})
+    assert fault.endswith(': "default", "fast", "squoosh" or "thumbnails", not "nonesuch"')
+
+
+@pytest.mark.parametrize(
+    ("document", "flaws"),
+    [
+        ({"built_in": "../default"}, ["built_in: must be the name of a built-in profile"]),
+        ({"built_in": 7}, ["built_in: must be the name of a built-in profile"]),
+        ({"built_in": "fast", "name": "mine"}, ["name: no such setting"]),
+        ({"built_in": "fast"} | GOOD, ["name: no such setting", "ladders: no such setting"]),
+    ],
+)
+def test_a_document_that_names_a_profile_says_nothing_else(
+    document: dict[str, object], flaws: list[str]
+) -> None:
+    found = faults_of(document)
+
+    assert [each[: len(flaw)] for each, flaw in zip(found, flaws, strict=True)] == flaws
 
 
 def test_any_change_gives_another_hash() -> None:
@@ -168,8 +202,8 @@ def test_every_fault_is_reported_at_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("document", ["", "{", "[]", "7", "null"])
-def test_what_is_no_profile_at_all_says_so(document: str) -> None:
+@pytest.mark.parametrize("document", ["", "{", "[]", "7", "null", "[" * 100_000, b"\xff", b"{}\0"])
+def test_what_is_no_profile_at_all_says_so(document: str | bytes) -> None:
     with pytest.raises(BadProfile):
         parse_profile(document)
 
@@ -210,10 +244,14 @@ def rules(schema: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_the_published_schema_says_nothing_that_is_not_checked_here() -> None:
     schema = profile_schema()
+    assert schema.keys() == {"$schema", "title", "oneOf", "definitions"}
     assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"
-    whole = {key: value for key, value in schema.items() if key not in ("$schema", "title", "definitions")}
+    # A required member that the other lacks tells which of them was meant.
+    assert schema["oneOf"] == [{"$ref": "#/definitions/named"}, {"$ref": "#/definitions/profile"}]
+    assert schema["definitions"]["named"]["required"] == ["built_in"]
+    assert "built_in" not in schema["definitions"]["profile"]["properties"]
 
-    for rule in [each for one in (whole, *schema["definitions"].values()) for each in rules(one)]:
+    for rule in [each for one in schema["definitions"].values() for each in rules(one)]:
         if "$ref" in rule:
             assert rule.keys() == {"$ref"}
             assert rule["$ref"].removeprefix("#/definitions/") in schema["definitions"]

@@ -3,6 +3,8 @@
 Each error carries its evidence and one public sentence. The edge maps it to a status; it never names one.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -59,12 +61,24 @@ class KilledItsChild(RejectedPicture):
     """
 
 
-class BadProfile(PermanentError):
-    """A profile document breaks its own rules; `faults` lists every one of them."""
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong in a document, and where: names of members and places in lists, from the outside in."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    wrong: str
+    path: tuple[str | int, ...] = ()
+
+    def __str__(self) -> str:
+        steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in self.path)
+        return f"{''.join(steps).removeprefix('.') or 'the profile'}: {self.wrong}"
+
+
+class BadProfile(PermanentError):
+    """A profile document breaks its own rules; `flaws` lists every way in which it does."""
+
+    def __init__(self, flaws: Sequence[Flaw]) -> None:
+        super().__init__("; ".join(map(str, flaws)))
+        self.flaws = flaws
 
 
 class NoProfile(TransientError):

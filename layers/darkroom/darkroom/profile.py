@@ -13,7 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from darkroom.errors import BadProfile, RejectedPicture
+from darkroom.errors import BadProfile, Flaw, RejectedPicture
 from darkroom.model import MAIN, Format
 
 
@@ -121,29 +121,32 @@ class Profile:
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
-def parse_profile(document: str) -> Profile:
-    """A profile from its JSON. Raises BadProfile with every fault, each with the path to what is wrong."""
+def parse_profile(document: str | bytes) -> Profile:
+    """A profile from its JSON: rules of its own, or the name of a built-in profile and nothing else.
+
+    Raises BadProfile with every flaw, each with the path to what is wrong.
+    """
     try:
         raw = json.loads(document)
-    except ValueError as fault:
-        raise BadProfile([f"not JSON: {fault}"]) from fault
-    faults = list(_faults(raw, profile_schema(), ""))
-    if faults:
-        raise BadProfile(faults)
-    return _profile(raw)
+    except (ValueError, RecursionError) as fault:  # the latter: thousands of brackets
+        raise BadProfile([Flaw(f"not JSON: {fault}")]) from fault
+    flaws = list(_flaws(raw, profile_schema(), ()))
+    if flaws:
+        raise BadProfile(flaws)
+    return built_in(raw["built_in"]) if "built_in" in raw else _profile(raw)
 
 
 def built_in(name: str) -> Profile:
     """One of the profiles that come with Darkroom. Raises BadProfile if there is none of that name."""
     source = files("darkroom") / "profiles" / f"{name}.json"
     if not re.fullmatch(r"[a-z]+", name) or not source.is_file():
-        raise BadProfile([f"there is no built-in profile named {name!r}"])
+        raise BadProfile([Flaw(f"there is no built-in profile named {name!r}")])
     return parse_profile(source.read_text())
 
 
 @cache
 def profile_schema() -> dict[str, Any]:
-    """The rules for a profile: JSON Schema, of draft 04 what `_faults` knows."""
+    """The rules for a profile: JSON Schema, of draft 04 what `_flaws` knows."""
     schema: dict[str, Any] = json.loads((files("darkroom") / "profile.schema.json").read_text())
     return schema
 
@@ -180,6 +183,8 @@ def _crop(raw: dict[str, Any]) -> Crop:
 
 # --- The part of JSON Schema, draft 04, that the rules are written in
 
+type Path = tuple[str | int, ...]
+
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
@@ -190,17 +195,31 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def _faults(value: object, schema: dict[str, Any], path: str) -> Iterator[str]:
+def _flaws(value: object, schema: dict[str, Any], path: Path) -> Iterator[Flaw]:
     """Every way in which a value breaks its rules; a rule's own words say what was expected."""
-    if "$ref" in schema:
-        schema = profile_schema()["definitions"][schema["$ref"].removeprefix("#/definitions/")]
-    if not _fits(value, schema):
-        yield f"{path or 'the profile'}: must be {schema['description']}, not {_shortened(value)}"
+    rule = _rule(value, schema)
+    if not _fits(value, rule):
+        yield Flaw(f"must be {rule['description']}, not {_shortened(value)}", path)
     elif isinstance(value, dict):
-        yield from _faults_of_members(value, schema, path)
+        yield from _flaws_of_members(value, rule, path)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _faults(item, schema["items"], f"{path}[{index}]")
+            yield from _flaws(item, rule["items"], (*path, index))
+
+
+def _rule(value: object, schema: dict[str, Any]) -> dict[str, Any]:
+    """The rule that a schema holds a value to.
+
+    Of several that is the first all of whose required members are there, so that what is said of a wrong
+    value is said of what was meant; else the last.
+    """
+    if "$ref" in schema:
+        return _rule(value, profile_schema()["definitions"][schema["$ref"].removeprefix("#/definitions/")])
+    if "oneOf" in schema:
+        rules = [_rule(value, each) for each in schema["oneOf"]]
+        meant = (rule for rule in rules if isinstance(value, dict) and value.keys() >= {*rule["required"]})
+        return next(meant, rules[-1])
+    return schema
 
 
 def _fits(value: object, schema: dict[str, Any]) -> bool:
@@ -224,19 +243,18 @@ def _fits(value: object, schema: dict[str, Any]) -> bool:
     return True
 
 
-def _faults_of_members(value: dict[str, Any], schema: dict[str, Any], path: str) -> Iterator[str]:
-    prefix = f"{path}." if path else ""
+def _flaws_of_members(value: dict[str, Any], schema: dict[str, Any], path: Path) -> Iterator[Flaw]:
     known = schema.get("properties", {})
     patterns = schema.get("patternProperties", {})
     for name in schema.get("required", []):
         if name not in value:
-            yield f"{prefix}{name}: missing"
+            yield Flaw("missing", (*path, name))
     for name, member in value.items():
         rules = [known[name]] if name in known else [r for p, r in patterns.items() if re.fullmatch(p, name)]
         if not rules:
-            yield f"{prefix}{name}: no such {'name is possible' if patterns else 'setting'}"
+            yield Flaw(f"no such {'name is possible' if patterns else 'setting'}", (*path, name))
         for rule in rules:
-            yield from _faults(member, rule, prefix + name)
+            yield from _flaws(member, rule, (*path, name))
 
 
 def _shortened(value: object) -> str:
