@@ -1,7 +1,11 @@
 """Buckets and tables in an in-process account, made as template.yaml describes them."""
 
+import socket
+from dataclasses import dataclass
 from typing import Any
 
+import boto3
+from types_boto3_appconfig import AppConfigClient
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
@@ -21,3 +25,53 @@ def make_table(client: DynamoDBClient, logical_id: str, name: str) -> None:
     properties: dict[str, Any] = _RESOURCES[logical_id]["Properties"]
     kept = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
     client.create_table(TableName=name, **{key: properties[key] for key in kept if key in properties})
+
+
+@dataclass(frozen=True)
+class LiveProfile:
+    """A profile's place in AppConfig, on the emulator; without a profile until one is deployed."""
+
+    application: str
+    environment: str
+    configuration: str
+    strategy: str
+    client: AppConfigClient
+
+    def deploy(self, document: bytes) -> None:
+        """Puts a document in force, good or bad."""
+        version = self.client.create_hosted_configuration_version(
+            ApplicationId=self.application,
+            ConfigurationProfileId=self.configuration,
+            Content=document,
+            ContentType="application/json",
+        )
+        self.client.start_deployment(
+            ApplicationId=self.application,
+            EnvironmentId=self.environment,
+            ConfigurationProfileId=self.configuration,
+            ConfigurationVersion=str(version["VersionNumber"]),
+            DeploymentStrategyId=self.strategy,
+        )
+
+
+def make_live_profile(endpoint: str) -> LiveProfile:
+    """A new one each time, on an emulator that outlives tests."""
+    client = boto3.client("appconfig", endpoint_url=endpoint)
+    application = client.create_application(Name="darkroom")["Id"]
+    configuration: dict[str, Any] = _RESOURCES["LiveProfile"]["Properties"]
+    strategy: dict[str, Any] = _RESOURCES["ProfileStrategy"]["Properties"]
+    return LiveProfile(
+        application,
+        client.create_environment(ApplicationId=application, Name="live")["Id"],
+        client.create_configuration_profile(**configuration | {"ApplicationId": application})["Id"],
+        client.create_deployment_strategy(**strategy | {"Name": "at-once"})["Id"],
+        client,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        assert isinstance(port, int)
+        return port

@@ -1,8 +1,15 @@
+import asyncio
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
 from moto import mock_aws
+
+from tests.aws import free_port
+from tests.cloudformation import PROJECT
+from tools.ministack import ministack
+from tools.stack import Site
 
 # The same examples on every run, however slow the machine is today.
 settings.register_profile("darkroom", deadline=None, derandomize=True)
@@ -23,3 +30,17 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
         yield
+
+
+@pytest.fixture(scope="session")
+def local_aws() -> Iterator[str]:
+    """The local stack's emulator with nothing in it, for what moto lacks; its address."""
+    site = Site(PROJECT, free_port(), free_port())
+    with asyncio.Runner() as runner:
+        running = ministack(site)
+        runner.run(running.__aenter__())
+        try:
+            yield site.aws_endpoint
+        finally:
+            runner.run(running.__aexit__(None, None, None))
+            shutil.rmtree(site.folder, ignore_errors=True)

@@ -35,6 +35,10 @@ class Status:
     dead_letters_url: str
     ledger_table: str
     views_table: str
+    profile_application: str
+    profile_environment: str
+    live_profile: str
+    profile_strategy: str
     stack: str
 
 
@@ -250,6 +254,10 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
             dead_letters_url=outputs["DeadLettersUrl"],
             ledger_table=outputs["LedgerTable"],
             views_table=outputs["ViewsTable"],
+            profile_application=outputs["ProfileApplication"],
+            profile_environment=outputs["ProfileEnvironment"],
+            live_profile=outputs["LiveProfile"],
+            profile_strategy=outputs["ProfileStrategy"],
             stack=stack,
         )
     except KeyError as missing:

@@ -20,7 +20,14 @@ from darkroom.rendering import Worker, budget
 
 logger = Logger()
 metrics = Metrics()
-darkroom, queue, settings = bootstrap.darkroom(ENGINE)
+
+
+def report_profile_fault(fault: Exception) -> None:
+    logger.warning("profile_fault", exc_info=fault)
+    metrics.add_metric("ProfileFault", MetricUnit.Count, 1)
+
+
+darkroom, queue, settings = bootstrap.darkroom(ENGINE, report_profile_fault)
 processor = PatientBatch(queue, logger, metrics)
 
 

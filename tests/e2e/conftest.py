@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -20,17 +19,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from tests.aws import free_port
 from tests.cloudformation import PROJECT
 
 DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
 
 
 def wait_for[T](condition: Callable[[], T | None], what: str, seconds: float = 60) -> T:

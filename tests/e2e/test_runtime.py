@@ -22,9 +22,10 @@ import pytest
 
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.model import State, picture_id
+from tests.aws import free_port
 from tests.builders import an_event
 from tests.cloudformation import PROJECT
-from tests.e2e.conftest import Stack, fetch, free_port, wait_for
+from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_photograph
 from tools.up import architecture
 
@@ -78,6 +79,9 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
         "LEDGER_TABLE": stack.status["ledger_table"],
         "RENDER_QUEUE_URL": stack.status["queue_url"],
         "VIEWS_TABLE": stack.status["views_table"],
+        "PROFILE_APPLICATION": stack.status["profile_application"],
+        "PROFILE_ENVIRONMENT": stack.status["profile_environment"],
+        "LIVE_PROFILE": stack.status["live_profile"],
     }
 
     def started(function: str, timeout_seconds: int = 30, **changes: str) -> Invoke:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.aws import free_port
 from tests.cloudformation import PROJECT
-from tests.e2e.conftest import Stack, a_stack, free_port
+from tests.e2e.conftest import Stack, a_stack
 from tests.pictures import a_small_png
 
 pytestmark = pytest.mark.e2e

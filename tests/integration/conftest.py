@@ -10,7 +10,7 @@ from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
 from darkroom.adapters.clients import dynamodb_client, s3_client
-from tests.aws import make_bucket, make_table
+from tests.aws import LiveProfile, make_bucket, make_live_profile, make_table
 from tests.cloudformation import PROJECT
 
 UPLOADS = "darkroom-uploads-000000000000-us-east-1"  # as in events/
@@ -47,12 +47,31 @@ def dynamodb(aws: None) -> DynamoDBClient:
 
 
 @pytest.fixture
+def live_profile(aws: None, local_aws: str) -> LiveProfile:
+    live = make_live_profile(local_aws)
+    live.deploy(b'{"built_in": "default"}')
+    return live
+
+
+@pytest.fixture
 def invoke(
-    s3: S3Client, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    s3: S3Client,
+    dynamodb: DynamoDBClient,
+    live_profile: LiveProfile,
+    local_aws: str,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> Invoke:
     """Calls a function's handler, freshly loaded, with an event."""
-    # A logger of the same service would still write to an earlier test's captured output.
-    for name, value in (ENVIRONMENT | {"POWERTOOLS_SERVICE_NAME": request.node.name}).items():
+    placed = {
+        # A logger of the same service would still write to an earlier test's captured output.
+        "POWERTOOLS_SERVICE_NAME": request.node.name,
+        "AWS_ENDPOINT_URL_APPCONFIGDATA": local_aws,
+        "PROFILE_APPLICATION": live_profile.application,
+        "PROFILE_ENVIRONMENT": live_profile.environment,
+        "LIVE_PROFILE": live_profile.configuration,
+    }
+    for name, value in (ENVIRONMENT | placed).items():
         monkeypatch.setenv(name, value)
 
     def call(function: str, event: dict[str, Any]) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import ClientSession, web
 from yarl import URL
 
-from tests.e2e.conftest import free_port
+from tests.aws import free_port
 from tools.frontdoor import FrontDoor, bind
 
 

@@ -14,6 +14,7 @@ from types_boto3_s3 import S3Client
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.model import State, picture_id
+from tests.aws import LiveProfile
 from tests.builders import an_entry, an_event
 from tests.cloudformation import PROJECT
 from tests.integration.conftest import UPLOADS, Invoke
@@ -87,6 +88,34 @@ def test_a_corrupt_upload_is_rejected_and_acknowledged(
     assert entry
     assert entry.rejection
     assert entry.rejection.reason == "corrupt_image"
+
+
+def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_counted(
+    invoke: Invoke,
+    s3: S3Client,
+    ledger: DynamoLedger,
+    live_profile: LiveProfile,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())["VersionId"]
+    event = an_event("render-s3-put")
+    live_profile.deploy(b'{"built_in": "nonesuch"}')
+
+    failed = invoke("render", event)
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    live_profile.deploy(b'{"built_in": "fast"}')
+    again = invoke("render", event)
+
+    assert failed == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
+    [warning] = [line for line in said if line.get("message") == "profile_fault"]
+    assert warning["level"] == "WARNING"
+    assert "built_in: must be the name of a built-in profile" in warning["exception"]
+    assert [1.0] in [line.get("ProfileFault") for line in said]
+    assert again == {"batchItemFailures": []}
+    entry = ledger.find(picture_id(UPLOADS, "image.png"), version)
+    assert entry
+    assert entry.receipt
+    assert entry.receipt.profile == "fast"
 
 
 @pytest.mark.parametrize("event", ["render-s3-test-event", "render-stranger"])

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from darkroom import settings
+from darkroom.profile import built_in, parse_profile, profile_schema
 from tests.cloudformation import PROJECT, Node, load_template
 from tools import render
 
@@ -151,6 +153,72 @@ def test_what_was_expected_and_never_came_expires(table: str) -> None:
     }
 
 
+# The live profile
+
+_PROFILE_RESOURCES = {
+    "ProfileApplication": {"Name": {"Ref": "AWS::StackName"}},
+    "ProfileEnvironment": {"ApplicationId": {"Ref": "ProfileApplication"}, "Name": "live"},
+    "LiveProfile": {
+        "ApplicationId": {"Ref": "ProfileApplication"},
+        "Name": "profile",
+        "LocationUri": "hosted",
+    },
+    "ProfileStrategy": {
+        "Name": {"Fn::Sub": "${AWS::StackName}-at-once"},
+        "DeploymentDurationInMinutes": 0,
+        "GrowthFactor": 100,
+        "FinalBakeTimeInMinutes": 0,
+        "ReplicateTo": "NONE",
+    },
+    "FirstProfile": {
+        "ApplicationId": {"Ref": "ProfileApplication"},
+        "ConfigurationProfileId": {"Ref": "LiveProfile"},
+        "ContentType": "application/json",
+        "Content": '{"built_in": "default"}',
+    },
+    "FirstProfileDeployment": {
+        "ApplicationId": {"Ref": "ProfileApplication"},
+        "EnvironmentId": {"Ref": "ProfileEnvironment"},
+        "ConfigurationProfileId": {"Ref": "LiveProfile"},
+        "ConfigurationVersion": {"Ref": "FirstProfile"},
+        "DeploymentStrategyId": {"Ref": "ProfileStrategy"},
+    },
+}
+
+
+@pytest.mark.parametrize("name", _PROFILE_RESOURCES)
+def test_a_release_never_deploys_the_first_profile_again_over_one_that_was_pushed(name: str) -> None:
+    """A template that differs in one of these from the one before makes CloudFormation replace the version
+    or its deployment, which puts the first profile back in force. The validators alone may change.
+    """
+    properties = {**RESOURCES[name]["Properties"]}
+    properties.pop("Validators", None)
+
+    assert properties == _PROFILE_RESOURCES[name]
+
+
+def test_the_first_profile_is_a_good_one() -> None:
+    assert parse_profile(RESOURCES["FirstProfile"]["Properties"]["Content"]) == built_in("default")
+
+
+def test_appconfig_holds_a_profile_to_the_rules_that_the_functions_hold_it_to() -> None:
+    [validator] = RESOURCES["LiveProfile"]["Properties"]["Validators"]
+
+    assert validator == {
+        "Type": "JSON_SCHEMA",
+        "Content": json.dumps(profile_schema(), separators=(",", ":")),
+    }
+
+
+def test_render_reads_the_live_profile_and_nothing_else_in_appconfig() -> None:
+    [statement] = [each for each in statements("RenderFunction") if "appconfig" in str(each)]
+
+    assert statement["Action"] == ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"]
+    assert statement["Resource"]["Fn::Sub"].endswith(
+        ":application/${ProfileApplication}/environment/${ProfileEnvironment}/configuration/${LiveProfile}"
+    )
+
+
 # Wiring
 
 
@@ -283,8 +351,8 @@ def test_originals_are_versioned() -> None:
     assert RESOURCES["UploadsBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-def test_originals_and_the_ledger_outlive_the_stack() -> None:
-    for name in ("UploadsBucket", "Ledger"):
+def test_originals_the_ledger_and_pushed_profiles_outlive_the_stack() -> None:
+    for name in ("UploadsBucket", "Ledger", "ProfileApplication", "LiveProfile"):
         assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 

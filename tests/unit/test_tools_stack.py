@@ -14,6 +14,10 @@ OUTPUTS = {
     "DeadLettersUrl": "dead",
     "LedgerTable": "ledger",
     "ViewsTable": "views",
+    "ProfileApplication": "application",
+    "ProfileEnvironment": "environment",
+    "LiveProfile": "profile",
+    "ProfileStrategy": "strategy",
 }
 
 
@@ -100,6 +104,10 @@ def test_a_stack_in_the_cloud_has_the_address_that_it_states() -> None:
         dead_letters_url="dead",
         ledger_table="ledger",
         views_table="views",
+        profile_application="application",
+        profile_environment="environment",
+        live_profile="profile",
+        profile_strategy="strategy",
         stack="darkroom",
     )
 

@@ -1,14 +1,14 @@
 """Wires the house together: the only place that reads the environment and builds adapters."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.appconfig import AppConfigProfiles
+from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.parking import Failures, Parking
-from darkroom.profile import Profile, built_in
 from darkroom.rendering import Darkroom
 from darkroom.settings import (
     ParkSettings,
@@ -22,24 +22,22 @@ from darkroom.site import Site
 from darkroom.sweeping import Sweep
 
 
-@dataclass(frozen=True, slots=True)
-class OneProfile:
-    """ports.Profiles where it is always the same."""
-
-    profile: Profile
-
-    def current(self) -> Profile:
-        return self.profile
-
-
-def darkroom(engine_version: str) -> tuple[Darkroom, SqsQueue, RenderSettings]:
+def darkroom(
+    engine_version: str, report_profile_fault: Callable[[Exception], None]
+) -> tuple[Darkroom, SqsQueue, RenderSettings]:
     settings = read_settings(RenderSettings, os.environ)
     s3 = s3_client()
     house = Darkroom(
         originals=S3Originals(settings.uploads_bucket, s3),
         renditions=S3Renditions(settings.renditions_bucket, s3),
         ledger=DynamoLedger(settings.ledger_table, dynamodb_client()),
-        profiles=OneProfile(built_in(settings.profile)),
+        profiles=AppConfigProfiles(
+            settings.profile_application,
+            settings.profile_environment,
+            settings.live_profile,
+            appconfigdata_client(),
+            report_profile_fault,
+        ),
         engine_version=engine_version,
     )
     return house, SqsQueue(settings.render_queue_url, sqs_client()), settings

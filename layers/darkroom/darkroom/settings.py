@@ -8,13 +8,15 @@ from darkroom.errors import BadSettings
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """`aws_lambda_function_memory_size` is set by Lambda itself."""
+    """The three of the profile are ids in AppConfig; Lambda sets `aws_lambda_function_memory_size` itself."""
 
     uploads_bucket: str
     renditions_bucket: str
     ledger_table: str
     render_queue_url: str
-    profile: str = "default"
+    profile_application: str
+    profile_environment: str
+    live_profile: str
     aws_lambda_function_memory_size: int = 1769
 
     @property

@@ -6,6 +6,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_appconfigdata import AppConfigDataClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
@@ -26,6 +27,14 @@ _S3_CALLS = _CALLS.merge(
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
+# Asked before each rendering that finds its profile too old, and done without if need be.
+_QUICK_CALLS = _CALLS.merge(
+    Config(
+        retries={"mode": "standard", "total_max_attempts": 2},
+        connect_timeout=1,
+        read_timeout=2,
+    )
+)
 
 
 def s3_client(region: str | None = None, endpoint: str | None = None) -> "S3Client":
@@ -41,3 +50,8 @@ def dynamodb_client(region: str | None = None, endpoint: str | None = None) -> "
 def sqs_client(region: str | None = None, endpoint: str | None = None) -> "SQSClient":
     """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("sqs", region_name=region, endpoint_url=endpoint, config=_CALLS)
+
+
+def appconfigdata_client(region: str | None = None, endpoint: str | None = None) -> "AppConfigDataClient":
+    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
+    return boto3.client("appconfigdata", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS)
