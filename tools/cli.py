@@ -153,6 +153,47 @@ def render(
     raise typer.Exit(exit_code)
 
 
+profiles = typer.Typer(
+    help="What is to be made of pictures: show it, check a file, put one in force.", no_args_is_help=True
+)
+app.add_typer(profiles, name="profile")
+ProfileFile = Annotated[Path, typer.Argument(metavar="FILE", help="A profile's JSON file.")]
+
+
+@profiles.command("show")
+def show_profile(stack: Stack = None, region: Region = None) -> None:
+    """Print the profile in force, with its hash, its version and when it was deployed."""
+    from tools.profiles import show
+    from tools.stack import asking_aws, status_of
+
+    with asking_aws():
+        typer.echo(show(status_of(Site.of(os.environ), stack, region)))
+
+
+@profiles.command("check")
+def check_profile(file: ProfileFile) -> None:
+    """Say what is wrong in a profile's file, and on which lines."""
+    from tools.profiles import check
+
+    _, profile = check(file)
+    typer.echo(f"{file} is a good profile: {profile.name} ({profile.hash}).")
+
+
+@profiles.command("push")
+def push_profile(file: ProfileFile, stack: Stack = None, region: Region = None) -> None:
+    """Put a profile in force, without a deployment of the stack; a bad one is refused before it is sent."""
+    from rich.console import Console
+
+    from tools.profiles import check, push
+    from tools.stack import asking_aws, status_of
+
+    document, profile = check(file)
+    with asking_aws():
+        version = push(status_of(Site.of(os.environ), stack, region), document, Console())
+    typer.echo(f"{profile.name} ({profile.hash}) is in force as version {version}.")
+    typer.echo("Warm functions take it within 45 s.")
+
+
 @app.command()
 def demo() -> None:
     """Send sample pictures through the local stack and check what comes out."""

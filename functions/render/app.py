@@ -23,7 +23,7 @@ metrics = Metrics()
 
 
 def report_profile_fault(fault: Exception) -> None:
-    logger.warning("profile_fault", exc_info=fault)
+    logger.warning("profile_fault", extra={"why": str(fault)})
     metrics.add_metric("ProfileFault", MetricUnit.Count, 1)
 
 

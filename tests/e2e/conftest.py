@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import time
@@ -21,6 +22,8 @@ from botocore.config import Config
 
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
+from tools.stack import Site, local_environment
+from tools.up import architecture, deployment
 
 DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
 
@@ -91,6 +94,24 @@ class Stack:
             [DARKROOM, *arguments],
             cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
+
+    def deploy(self, *overrides: str) -> None:
+        """Deploys what is built once more, with other parameters."""
+        local = deployment((PROJECT / "samconfig.toml").read_text(), architecture(platform.machine()))
+        self.sam(
+            *("deploy", "--config-env", "local", "--parameter-overrides", *local.overrides, *overrides),
+        )
+
+    def sam(self, *arguments: str) -> str:
+        """Runs SAM on this stack; what it printed."""
+        sam = PROJECT / ".tools/sam/bin/sam"
+        environment = local_environment(self.environment, Site.of(self.environment))
+        done = subprocess.run(
+            [sam, *arguments], cwd=PROJECT, env=environment | {"SAM_CLI_TELEMETRY": "0"},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     @cached_property
     def status(self) -> dict[str, str]:

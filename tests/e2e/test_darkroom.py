@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-import shutil
 import subprocess
 from html import unescape
 from io import BytesIO
@@ -15,10 +14,8 @@ from boto3.s3.transfer import TransferConfig
 from PIL import Image
 
 from tests.builders import an_event
-from tests.cloudformation import PROJECT
 from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
 from tests.pictures import a_photograph, a_png_with_alpha, a_small_png
-from tools.stack import Site, local_environment
 
 pytestmark = pytest.mark.e2e
 
@@ -410,20 +407,13 @@ def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp
 
 
 def test_the_functions_take_the_events_by_sam_remote_invoke(stack: Stack) -> None:
-    sam = shutil.which("sam", path=str(PROJECT / ".tools/sam/bin"))
-    assert sam
-    environment = local_environment(stack.environment, Site.of(stack.environment)) | {
-        "SAM_CLI_TELEMETRY": "0"
-    }
     for function, event, expected in (
         ("WebFunction", "web-get-home", '"statusCode": 200'),
         ("RenderFunction", "render-stranger", '"batchItemFailures": []'),
         ("ProjectFunction", "project-stream-record", '"batchItemFailures": []'),
     ):
-        done = subprocess.run(
-            [sam, "remote", "invoke", function, "--stack-name", stack.status["stack"],
-             "--region", stack.status["region"], "--event-file", f"events/{event}.json"],
-            cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        assert expected in done.stdout
+        told = stack.sam(
+            *("remote", "invoke", function, "--stack-name", stack.status["stack"]),
+            *("--region", stack.status["region"], "--event-file", f"events/{event}.json"),
+        )
+        assert expected in told

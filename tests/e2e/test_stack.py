@@ -1,15 +1,19 @@
 """The local stack itself: what it says when it can't start, and what it keeps."""
 
+import json
 import shutil
 import socket
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
 
-from tests.aws import free_port
+from tests.aws import LiveProfile, free_port
 from tests.cloudformation import PROJECT
-from tests.e2e.conftest import Stack, a_stack
-from tests.pictures import a_small_png
+from tests.e2e.conftest import Stack, a_stack, wait_for
+from tests.pictures import a_photograph, a_small_png
+from tools.stack import Site
 
 pytestmark = pytest.mark.e2e
 
@@ -74,3 +78,49 @@ def test_where_no_stack_is_up_status_says_how_to_start_one() -> None:
 
     assert done.returncode == 1
     assert "darkroom up" in done.stderr
+
+
+def test_a_pushed_profile_is_in_force_within_45_seconds_and_outlives_bad_ones_and_redeployments(
+    second_stack: Stack, tmp_path: Path
+) -> None:
+    status, dropped = second_stack.status, count(1)
+    log = Site.of(second_stack.environment).log
+
+    def widths_of_another() -> set[int]:
+        """Of a picture that is dropped now."""
+        name = f"profile-{next(dropped)}"
+        second_stack.put(f"{name}.png", a_photograph(320, 200, "PNG"))
+        return {each["width"] for each in second_stack.settled(f"{name}.jpg")["renditions"]}
+
+    def refused() -> bool:
+        """Whether the function has said so; it looks when it renders, and renders as before."""
+        assert widths_of_another() == {64}
+        return "nonesuch" in log.read_text()
+
+    assert 64 not in widths_of_another()  # the first profile, and a function that is warm
+    narrow = {"name": "narrow", "ladders": {"main": {"widths": [64], "formats": {"jpeg": {"quality": 75}}}}}
+    (tmp_path / "narrow.json").write_text(json.dumps(narrow))
+
+    pushed = second_stack.darkroom("profile", "push", tmp_path / "narrow.json")
+
+    assert pushed.returncode == 0, pushed.stderr
+    wait_for(lambda: widths_of_another() == {64}, "a picture 64 wide", seconds=45)
+
+    # The local AWS runs no validator: what is put past the command line comes as far as the function.
+    live = LiveProfile(
+        status["profile_application"],
+        status["profile_environment"],
+        status["live_profile"],
+        status["profile_strategy"],
+        second_stack.client("appconfig"),
+    )
+    live.deploy(b'{"built_in": "nonesuch"}')
+
+    wait_for(refused, "a warning of the bad profile", seconds=45)
+
+    assert second_stack.darkroom("profile", "push", tmp_path / "narrow.json").returncode == 0
+    before = second_stack.darkroom("profile", "show").stdout
+    second_stack.deploy("LogRetentionDays=14")
+
+    assert "Profile   narrow" in before
+    assert second_stack.darkroom("profile", "show").stdout == before

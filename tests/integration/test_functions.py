@@ -109,7 +109,7 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
     assert failed == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     [warning] = [line for line in said if line.get("message") == "profile_fault"]
     assert warning["level"] == "WARNING"
-    assert "built_in: must be the name of a built-in profile" in warning["exception"]
+    assert "built_in: must be the name of a built-in profile" in warning["why"]
     assert [1.0] in [line.get("ProfileFault") for line in said]
     assert again == {"batchItemFailures": []}
     entry = ledger.find(picture_id(UPLOADS, "image.png"), version)

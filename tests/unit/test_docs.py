@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from typer import Typer
 
 from darkroom import model, settings
 from darkroom.errors import RejectedPicture
@@ -61,9 +63,16 @@ def test_each_route_is_in_the_reference(name: str) -> None:
     assert f"`{name.replace('{proxy+}', '{anything}.jpg')}`" in REFERENCE
 
 
-@named(
-    *(command.name or command.callback.__name__ for command in app.registered_commands if command.callback)
-)
+def commands(group: Typer) -> Iterator[str]:
+    for command in group.registered_commands:
+        assert command.callback
+        yield command.name or command.callback.__name__
+    for inner in group.registered_groups:
+        assert inner.typer_instance
+        yield from (f"{inner.name} {name}" for name in commands(inner.typer_instance))
+
+
+@named(*commands(app))
 def test_each_command_is_in_the_reference(name: str) -> None:
     assert f"`darkroom {name}" in REFERENCE
 

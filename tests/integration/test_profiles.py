@@ -1,0 +1,99 @@
+"""`darkroom profile` against AppConfig's own interface."""
+
+import json
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from darkroom.adapters.appconfig import AppConfigProfiles
+from darkroom.adapters.clients import appconfigdata_client
+from darkroom.profile import built_in
+from tests.aws import LiveProfile
+from tools.cli import app
+from tools.profiles import in_force, push, show
+from tools.stack import Fault, Status
+
+
+@pytest.fixture
+def status(live_profile: LiveProfile, local_aws: str) -> Status:
+    return Status(
+        web="",
+        aws_endpoint=local_aws,
+        region="eu-central-1",
+        uploads_bucket="",
+        renditions_bucket="",
+        queue_url="",
+        dead_letters_url="",
+        ledger_table="",
+        views_table="",
+        profile_application=live_profile.application,
+        profile_environment=live_profile.environment,
+        live_profile=live_profile.configuration,
+        profile_strategy=live_profile.strategy,
+        stack="darkroom",
+    )
+
+
+def test_what_is_pushed_is_in_force_byte_for_byte(status: Status, local_aws: str) -> None:
+    document = b'{\n  "built_in": "fast" }\n'
+
+    version = push(status, document, Console(quiet=True))
+
+    assert version == 2
+    assert (in_force(status).document, in_force(status).version) == (document, 2)
+    faults: list[Exception] = []
+    profiles = AppConfigProfiles(
+        status.profile_application,
+        status.profile_environment,
+        status.live_profile,
+        appconfigdata_client(endpoint=local_aws),
+        faults.append,
+    )
+    assert profiles.current() == built_in("fast")
+
+
+def test_the_profile_in_force_is_shown_with_its_hash_version_and_date(status: Status) -> None:
+    push(status, b'{"built_in": "fast"}', Console(quiet=True))
+
+    head, _, document = show(status).partition("\n\n")
+
+    rows = dict(line.split(maxsplit=1) for line in head.splitlines())
+    assert (rows["Profile"], rows["Hash"], rows["Version"]) == ("fast", built_in("fast").hash, "2")
+    assert rows["Deployed"].startswith(f"{in_force(status).at.astimezone():%Y-%m-%d}")
+    assert json.loads(document) == {"built_in": "fast"}
+
+
+def test_a_deployment_that_was_taken_back_is_not_shown(status: Status, live_profile: LiveProfile) -> None:
+    push(status, b'{"built_in": "fast"}', Console(quiet=True))
+    live_profile.client.stop_deployment(
+        ApplicationId=live_profile.application,
+        EnvironmentId=live_profile.environment,
+        DeploymentNumber=2,
+        AllowRevert=True,
+    )
+
+    assert in_force(status).version == 1
+
+
+def test_a_bad_document_in_force_is_shown_as_such_with_its_lines(
+    status: Status, live_profile: LiveProfile
+) -> None:
+    live_profile.deploy(b'{\n"built_in": "nonesuch"}')
+
+    with pytest.raises(Fault, match=r"(?s)Version 2 is in force and bad.*\n2: built_in: must be"):
+        show(status)
+
+
+def test_a_bad_file_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text('{"built_in": "nonesuch"}')
+
+    # Neither a stack nor AWS is asked for: there is none.
+    done = CliRunner().invoke(
+        app, ["profile", "push", str(file), "--stack", "darkroom", "--region", "nowhere"]
+    )
+
+    assert isinstance(done.exception, Fault)
+    assert f"{file}:1: built_in: must be" in str(done.exception)
