@@ -138,6 +138,55 @@ def skip(ids: Ids = None, everything: All = False, stack: Stack = None, region: 
 
 
 @app.command()
+def sweep(
+    stale: Annotated[
+        bool, typer.Option("--stale", help="Render again what another profile or engine has made.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --stale: only say what it would cost.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --stale: do not ask.")] = False,
+    after_minutes: Annotated[float, typer.Option(min=0, help="Younger uploads are not lost.")] = 60,
+    keep_hours: Annotated[
+        float, typer.Option(min=0, help="How long what is not shown any more is kept.")
+    ] = 24,
+    stack: Stack = None,
+    region: Region = None,
+) -> None:
+    """Look for lost uploads and for renditions that nothing names, now."""
+    from rich.console import Console
+
+    from tools import operate
+    from tools.stack import asking_aws, status_of
+
+    with asking_aws():
+        status = status_of(Site.of(os.environ), stack, region)
+        if not stale:
+            operate.sweep(status, after_minutes, keep_hours, Console())
+            return
+        from darkroom.imaging import ENGINE
+        from darkroom.profile import parse_profile
+        from tools.profiles import in_force
+
+        agreed = None if dry_run else (lambda _: True) if yes else typer.confirm
+        deployed = in_force(status)
+        profile = parse_profile(deployed.document)
+        operate.sweep_stale(status, profile, deployed.at, ENGINE, agreed, Console())
+
+
+@app.command()
+def rebuild_views(stack: Stack = None, region: Region = None) -> None:
+    """Restore the views from the ledger; a table that is gone is made anew."""
+    from rich.console import Console
+
+    from tools import operate
+    from tools.stack import asking_aws, status_of
+
+    with asking_aws():
+        operate.rebuild_views(status_of(Site.of(os.environ), stack, region), Console())
+
+
+@app.command()
 def render(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A picture.")],
     folder: Annotated[Path, typer.Argument(metavar="OUTDIR", help="Where its renditions go.")],

@@ -1,18 +1,26 @@
-"""`darkroom failures`, `retry` and `skip`: what was given up."""
+"""What an operator does: failures, retry, skip, sweep, rebuild-views."""
 
 import json
+import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
 
+import boto3
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from darkroom.adapters.clients import dynamodb_client, sqs_client
+from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.model import Entry
+from darkroom.notifications import notification_of
 from darkroom.parking import Failures, failure_document
+from darkroom.profile import Profile
+from darkroom.sweeping import Sweep, stale
 from tools.logs import printable
 from tools.stack import Fault, Status
 
@@ -84,3 +92,130 @@ def _each(entries: Iterable[Entry], act: Callable[[Entry], bool], description: s
 
 def _uploads(count: int) -> str:
     return "1 upload is" if count == 1 else f"{count} uploads are"
+
+
+# AWS Lambda, arm64, us-east-1, first tier; other regions differ by some percent.
+_DOLLARS_PER_GB_SECOND = 0.0000133334
+_EVERY_PAGE = 1_000_000
+
+
+def sweep(status: Status, after_minutes: float, keep_hours: float, console: Console) -> None:
+    """What the schedule does now and then, at once and to the end of both buckets."""
+    s3 = s3_client(status.region, status.aws_endpoint)
+    walk = Sweep(
+        S3Originals(status.uploads_bucket, s3),
+        S3Renditions(status.renditions_bucket, s3),
+        DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint)),
+        SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint)),
+        after_minutes,
+        keep_hours,
+    )
+    seen = lost = removed = 0
+    with console.status("Looking for what was lost ...") as told:
+        for page in walk.find_lost(_EVERY_PAGE):
+            seen, lost = seen + page.seen, lost + len(page.acted_on)
+            told.update(f"{seen} uploads looked at, {lost} were lost ...")
+        for page in walk.remove_unnamed(_EVERY_PAGE):
+            removed += len(page.acted_on)
+            told.update(f"{removed} renditions that nothing names are removed ...")
+    console.print(f"{seen} uploads looked at; {lost} were lost and are in the queue again.")
+    console.print(f"{removed} renditions that nothing names are removed.")
+
+
+# A warm function takes a profile within so long; what it renders sooner would be stale again.
+_IN_FORCE_SECONDS = 45
+
+
+def sweep_stale(
+    status: Status,
+    profile: Profile,
+    since: datetime,
+    engine: str,
+    agreed: Callable[[str], bool] | None,
+    console: Console,
+) -> None:
+    """Enqueues every result that another profile or engine has made, once `agreed` to what that costs.
+
+    The profile is deployed `since` then. Without anybody to agree it only says what it would do.
+    """
+    ledger = DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint))
+    queue = SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint))
+    with console.status("Reading the ledger ..."):
+        found = list(stale(ledger.every(), profile.hash, engine))
+    console.print(f"{_uploads(len(found))} of another profile or engine than {profile.name} and {engine}.")
+    if not found:
+        return
+    seconds = _seconds_per_picture(found)
+    gigabytes = _memory_mb(status) / 1024
+    dollars = len(found) * seconds * gigabytes * _DOLLARS_PER_GB_SECOND
+    console.print(
+        f"At {seconds:.1f} s a picture, as was measured, and {gigabytes:.1f} GB"
+        f" that is about {dollars:,.2f} US dollars of Lambda."
+    )
+    if agreed is None or not agreed(f"Render {len(found)} again?"):
+        console.print("Nothing was enqueued.")
+        return
+
+    wait = since.timestamp() + _IN_FORCE_SECONDS - time.time()
+    if wait > 0:
+        with console.status(f"Waiting {wait:.0f} s, until every function has the profile ..."):
+            time.sleep(wait)
+
+    def enqueue(entry: Entry) -> bool:
+        queue.send(notification_of(entry.upload), entry.revision)
+        return True
+
+    console.print(f"{_uploads(_each(found, enqueue, 'enqueuing', console))} in the queue.")
+
+
+def _seconds_per_picture(entries: list[Entry]) -> float:
+    """As their receipts say; of some when there are many."""
+    receipts = [entry.receipt for entry in entries[:10_000] if entry.receipt and entry.receipt.milliseconds]
+    total = sum(sum(receipt.milliseconds.values()) for receipt in receipts) / 1000
+    return total / len(receipts) if receipts else 0.0
+
+
+def _memory_mb(status: Status) -> int:
+    functions = boto3.client("lambda", region_name=status.region, endpoint_url=status.aws_endpoint)
+    return int(functions.get_function_configuration(FunctionName=status.render_function)["MemorySize"])
+
+
+def rebuild_views(status: Status, console: Console) -> None:
+    """Gives the views everything that the ledger holds; a table that is gone is made anew, as it was."""
+    dynamodb = dynamodb_client(status.region, status.aws_endpoint)
+    ledger, views = DynamoLedger(status.ledger_table, dynamodb), DynamoViews(status.views_table, dynamodb)
+    if _make_views_table(status):
+        console.print(f"The table {status.views_table} was gone; it is there again.")
+    applied = total = 0
+    with console.status("Reading the ledger ...") as told:
+        for entry in ledger.every():
+            total, applied = total + 1, applied + views.apply(entry)
+            told.update(f"{total} uploads read, {applied} views written ...")
+    console.print(f"{total} uploads read, {applied} views written; the others were as new already.")
+
+
+def _make_views_table(status: Status) -> bool:
+    """Makes the table that the deployed template describes, unless it is there; whether it did."""
+    dynamodb = dynamodb_client(status.region, status.aws_endpoint)
+    try:
+        dynamodb.describe_table(TableName=status.views_table)
+    except dynamodb.exceptions.ResourceNotFoundException:
+        pass
+    else:
+        return False
+    stacks = boto3.client("cloudformation", region_name=status.region, endpoint_url=status.aws_endpoint)
+    template: Any = stacks.get_template(StackName=status.stack, TemplateStage="Processed")["TemplateBody"]
+    template = json.loads(template) if isinstance(template, str) else template
+    described = template["Resources"]["Views"]["Properties"]
+    dynamodb.create_table(
+        TableName=status.views_table,
+        **{name: described[name] for name in _TABLE_PROPERTIES},
+    )
+    dynamodb.get_waiter("table_exists").wait(TableName=status.views_table)
+    dynamodb.update_time_to_live(
+        TableName=status.views_table, TimeToLiveSpecification=described["TimeToLiveSpecification"]
+    )
+    return True
+
+
+_TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")

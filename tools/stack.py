@@ -35,6 +35,7 @@ class Status:
     dead_letters_url: str
     ledger_table: str
     views_table: str
+    render_function: str
     profile_application: str
     profile_environment: str
     live_profile: str
@@ -254,6 +255,7 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
             dead_letters_url=outputs["DeadLettersUrl"],
             ledger_table=outputs["LedgerTable"],
             views_table=outputs["ViewsTable"],
+            render_function=outputs["RenderFunction"],
             profile_application=outputs["ProfileApplication"],
             profile_environment=outputs["ProfileEnvironment"],
             live_profile=outputs["LiveProfile"],

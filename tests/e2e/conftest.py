@@ -177,3 +177,10 @@ def stack() -> Iterator[Stack]:
     """The stack that most tests share."""
     with a_stack() as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def second_stack() -> Iterator[Stack]:
+    """Another stack, beside it, for tests that stop it or change what it is made of."""
+    with a_stack() as stack:
+        yield stack

@@ -3,7 +3,6 @@
 import json
 import shutil
 import socket
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -11,18 +10,11 @@ import pytest
 
 from tests.aws import LiveProfile, free_port
 from tests.cloudformation import PROJECT
-from tests.e2e.conftest import Stack, a_stack, wait_for
+from tests.e2e.conftest import Stack, wait_for
 from tests.pictures import a_photograph, a_small_png
 from tools.stack import Site
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def second_stack() -> Iterator[Stack]:
-    """Another stack, beside the session's."""
-    with a_stack() as stack:
-        yield stack
 
 
 def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(second_stack: Stack) -> None:

@@ -28,6 +28,7 @@ def status(live_profile: LiveProfile, local_aws: str) -> Status:
         dead_letters_url="",
         ledger_table="",
         views_table="",
+        render_function="",
         profile_application=live_profile.application,
         profile_environment=live_profile.environment,
         live_profile=live_profile.configuration,

@@ -66,7 +66,7 @@ def test_each_route_is_in_the_reference(name: str) -> None:
 def commands(group: Typer) -> Iterator[str]:
     for command in group.registered_commands:
         assert command.callback
-        yield command.name or command.callback.__name__
+        yield command.name or command.callback.__name__.replace("_", "-")
     for inner in group.registered_groups:
         assert inner.typer_instance
         yield from (f"{inner.name} {name}" for name in commands(inner.typer_instance))

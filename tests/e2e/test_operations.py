@@ -1,0 +1,83 @@
+"""What an operator does, on a stack: sweep, render anew, rebuild the views."""
+
+from pathlib import Path
+from typing import Any
+
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.model import State, picture_id
+from tests.e2e.conftest import Stack, wait_for
+from tests.pictures import a_small_png
+
+
+def test_a_lost_upload_is_found_and_rendered_and_an_orphan_is_removed(second_stack: Stack) -> None:
+    """The bucket says nothing of this upload: its notifications are switched off when it comes."""
+    stack, bucket = second_stack, second_stack.status["uploads_bucket"]
+    s3 = stack.client("s3")
+    notifications = s3.get_bucket_notification_configuration(Bucket=bucket)
+    notifications.pop("ResponseMetadata")
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    stack.put("lost.png", a_small_png())
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=notifications)
+    renditions = stack.status["renditions_bucket"]
+    s3.put_object(Bucket=renditions, Key=f"{picture_id(bucket, 'lost.png')}/0/orphan.jpg", Body=b"")
+
+    swept = stack.darkroom("sweep", "--after-minutes", "0", "--keep-hours", "0")
+
+    assert swept.returncode == 0, swept.stderr
+    assert "1 were lost" in swept.stdout
+    assert stack.settled("lost.jpg")["status"] == "rendered"
+    # Not while the upload was under way: what it writes has no receipt yet.
+    swept = stack.darkroom("sweep", "--after-minutes", "0", "--keep-hours", "0")
+    assert "0 were lost" in swept.stdout
+    assert not [each for each in listed(s3, renditions) if "orphan" in each]
+    # Nothing that is shown was taken for unnamed.
+    assert listed(s3, renditions) >= {each["key"] for each in stack.settled("lost.jpg")["renditions"]}
+
+
+def listed(s3: Any, bucket: str) -> set[str]:
+    return {each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
+
+
+def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
+    second_stack: Stack, tmp_path: Path
+) -> None:
+    stack = second_stack
+    stack.put("stale.png", a_small_png())
+    before = stack.settled("stale.jpg")
+    squoosh = tmp_path / "squoosh.json"
+    squoosh.write_text('{"built_in": "squoosh"}')
+    assert stack.darkroom("profile", "push", squoosh).returncode == 0
+
+    asked = stack.darkroom("sweep", "--stale", "--dry-run")
+    assert asked.returncode == 0, asked.stderr
+    assert "US dollars" in asked.stdout
+    assert stack.darkroom("sweep", "--stale", "--yes").returncode == 0
+
+    def renewed() -> Any:
+        now = stack.get("/stale.jpg", "application/json")
+        assert now.status == 200  # it is shown all the while
+        return now.json["profile"] == "squoosh"
+
+    assert before["profile"] == "default"
+    wait_for(renewed, "the result renewed", seconds=120)
+    default = tmp_path / "default.json"
+    default.write_text('{"built_in": "default"}')
+    assert stack.darkroom("profile", "push", default).returncode == 0
+
+
+def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: Stack) -> None:
+    stack = second_stack
+    stack.put("kept.png", a_small_png())
+    stack.settled("kept.jpg")
+    dynamodb, table = stack.client("dynamodb"), stack.status["views_table"]
+    dynamodb.delete_table(TableName=table)
+
+    rebuilt = stack.darkroom("rebuild-views")
+
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert stack.settled("kept.jpg")["status"] == "rendered"
+    ledger = {each.id: each for each in DynamoLedger(stack.status["ledger_table"], dynamodb).every()}
+    views = DynamoViews(table, dynamodb)
+    shown = [view for entry in ledger.values() for view in views.of_picture(entry.picture)]
+    assert {view.id: view for view in shown} == ledger
+    assert any(entry.state is State.RENDERED for entry in ledger.values())
