@@ -33,7 +33,8 @@ sync() { # environment, and what to install into it
     UV_PROJECT_ENVIRONMENT=$1 "$uv" sync --quiet --locked "${@:2}" >"$log" 2>&1 ||
         give_up "The packages can't be installed into $1: connect to the network and try again."
 }
-sync .venv
-# Both start anew for each command and each function: compiled once here, not every time there.
+# They start anew for each command and each function: compiled once here, not every time there.
+sync .venv --compile-bytecode
+.venv/bin/python -m compileall -q layers/darkroom/darkroom tools
 sync .tools/sam --compile-bytecode --only-group sam
 sync .tools/stack --compile-bytecode --only-group stack
