@@ -60,5 +60,5 @@ deploy: setup ## Deploy to AWS; asks what it needs the first time
 # Until a guided deployment has written a region under [default], the next one asks.
 GUIDED = $(shell awk '/^\[/ { ours = /\[default/ } ours && /^region/ { found = 1 } END { if (!found) print "--guided" }' samconfig.toml)
 
-bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder
-	@$(RUN) python -m tools.bench $(PICTURES)
+bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder [BENCH="--only light"]
+	@$(RUN) python -m tools.bench $(PICTURES) $(BENCH)

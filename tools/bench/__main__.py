@@ -1,16 +1,14 @@
 """make bench PICTURES=folder: Darkroom beside its peers, written to docs/performance.md."""
 
 import argparse
-import json
 import os
 import platform
 import random
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.metadata import distribution, version
+from importlib.metadata import version
 from math import exp, log
 from pathlib import Path
 from statistics import fmean, median
@@ -21,17 +19,16 @@ from rich.progress import Progress
 from darkroom.imaging import encode, quality
 from darkroom.model import Format
 from darkroom.profile import FormatChoice
-from tools.bench import peers, ssimulacra2
+from tools.bench import light, peers, ssimulacra2
 from tools.bench.equal import Candidate, Scores
+from tools.bench.light import LADDER, reference_of
 from tools.bench.pictures import opened_upright
-from tools.bench.runs import Command, Run, paired
 from tools.stack import PROJECT
 
 _WIDTHS = (640, 1280, 1920)
-_LADDER = (1920, 1280, 640, 100)
 _TARGETS = (70.0, 80.0)
 _ENCODERS = {Format.JPEG: encode.jpeg, Format.WEBP: encode.webp, Format.AVIF: encode.avif}
-_FIXED_QUALITY = 75
+_PAGE = PROJECT / "docs" / "performance.md"
 
 type Cell = dict[tuple[float, int, str], list[float]]
 
@@ -41,51 +38,49 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--limit", type=int, default=8, help="how many pictures, drawn by --seed")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=5, help="of the paired runs")
+    parser.add_argument("--rounds", type=int, default=7, help="of the paired runs")
+    parser.add_argument("--only", choices=("scores", "light"), help="half of it; the rest of the page stays")
     asked = parser.parse_args()
     cache = PROJECT / ".tools" / "bench"
     cache.mkdir(parents=True, exist_ok=True)
     peers.install(cache)
-    files = _drawn(asked.folder, asked.limit, asked.seed)
+    usable = [path for path in sorted(asked.folder.iterdir()) if opened_upright(path)]
+    files = _drawn(usable, asked.limit, asked.seed)
+    made: list[str] = []
     with Progress() as progress:
-        widths = dict(_references(files, cache, progress))
-        at_equal_score = _at_equal_score(widths, cache, progress)
-        within = _within(widths, cache, progress)
-    heaviest = max(
-        (f for f in files if f.suffix.lower() in (".jpg", ".jpeg")), key=lambda f: f.stat().st_size
-    )
-    runs = _runs(heaviest, cache, asked.rounds)
-    page = "\n\n".join(
-        [
-            _heading(len(files), asked.seed),
-            _equal_table(at_equal_score),
-            _within_table(within),
-            _runs_table(heaviest, runs, asked.rounds),
-            _weight_table(),
-        ]
-    )
-    (PROJECT / "docs" / "performance.md").write_text(page + "\n")
-    print(page)  # noqa: T201
+        if asked.only != "light":
+            widths = dict(_references(files, cache, progress))
+            made.append(_equal_table(_at_equal_score(widths, cache, progress)))
+            made.append(_within_table(_within(widths, cache, progress)))
+        if asked.only != "scores":
+            jpegs = [path for path in usable if path.suffix.lower() in (".jpg", ".jpeg")]
+            largest = max(jpegs, key=lambda path: path.stat().st_size)
+            bench = light.Bench(largest, cache, asked.rounds)
+            made += [section(bench) for section in progress.track(light.SECTIONS, description="light")]
+    page = _PAGE.read_text() if asked.only else ""
+    kept = {} if not asked.only else {_title(part): part for part in page.strip().split("\n\n## ")[1:]}
+    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}."
+    kept |= {_title(part): f"{part.removeprefix('## ')}\n\n{measured}" for part in made}
+    written = "\n\n## ".join([_heading(len(files), asked.seed), *kept.values()]) + "\n"
+    _PAGE.write_text(written)
+    print(written)  # noqa: T201
 
 
-def _drawn(folder: Path, limit: int, seed: int) -> list[Path]:
-    usable = [path for path in sorted(folder.iterdir()) if opened_upright(path)]
-    random.Random(seed).shuffle(usable)  # noqa: S311 - a draw that can be repeated, no secret
-    return sorted(usable[:limit])
+def _title(section: str) -> str:
+    return section.removeprefix("## ").splitlines()[0]
+
+
+def _drawn(usable: list[Path], limit: int, seed: int) -> list[Path]:
+    drawn = random.Random(seed).sample(usable, len(usable))  # noqa: S311 - can be repeated, no secret
+    return sorted(drawn[:limit])
 
 
 def _references(files: list[Path], cache: Path, progress: Progress) -> Iterator[tuple[tuple[str, int], Path]]:
-    """Every picture at every width without loss, by one resizer for all encoders."""
     for file in progress.track(files, description="references"):
         whole = opened_upright(file)
-        for width in _LADDER:
-            if whole is None or whole.width < width:
-                continue
-            path = cache / f"{file.stem}-{file.stat().st_size}-{width}.png"
-            if not path.exists():
-                size = (width, max(1, round(whole.height * width / whole.width)))
-                whole.resize(size, Image.Resampling.LANCZOS).save(path, compress_level=1)
-            yield (file.stem, width), path
+        for width in LADDER:
+            if whole and whole.width >= width:
+                yield (file.stem, width), reference_of(file, width, cache)
 
 
 def _at_equal_score(widths: dict[tuple[str, int], Path], cache: Path, progress: Progress) -> Cell:
@@ -130,33 +125,6 @@ def _within(
     return off
 
 
-def _runs(file: Path, cache: Path, rounds: int) -> dict[str, Run]:
-    ladder = ",".join(str(width) for width in reversed(_LADDER))
-    commands: dict[str, Command] = {}
-    for name in ("sharp", "sharp-plain"):
-        commands[name] = peers.node(
-            cache, "ladder", name, str(_FIXED_QUALITY), ladder, str(file), str(cache / "out")
-        )
-    profiles = {
-        "darkroom, fixed quality": {"jpeg": {"quality": _FIXED_QUALITY}},
-        "darkroom, by target": {"jpeg": {"target": 75}},
-        "darkroom, fixed quality, not repacked": {"jpeg": {"quality": _FIXED_QUALITY}},
-    }
-    for name, formats in profiles.items():
-        profile = cache / f"{name.replace(' ', '-')}.json"
-        main_ladder = {"widths": list(reversed(_LADDER)), "formats": formats, "animation": False}
-        document = {"name": "bench", "repack": "not repacked" not in name, "ladders": {"main": main_ladder}}
-        profile.write_text(json.dumps(document))
-        line = [sys.executable, "-m", "tools.bench.once", str(profile), str(file), str(cache / "out")]
-        commands[name] = (line, dict(os.environ))
-    found = paired(commands, rounds)
-    # Once: it takes a quarter of a minute, and no disturbance makes up for that.
-    squoosh = peers.node(
-        cache, "ladder", "squoosh", str(_FIXED_QUALITY), ladder, str(file), str(cache / "out")
-    )
-    return found | paired({"squoosh": squoosh}, 1)
-
-
 def _heading(pictures: int, seed: int) -> str:
     engine = ", ".join(f"{name} {version(name)}" for name in ("pillow", "mozjpeg-lossless-optimization"))
     bought = ", ".join(f"{name} {number}" for name, number in peers.PACKAGES.items())
@@ -167,7 +135,6 @@ Written by `make bench PICTURES=folder`; every figure can be made again on any f
 
 | | |
 |---|---|
-| date | {datetime.now(UTC):%Y-%m-%d} |
 | machine | {os.cpu_count()} x {_processor()}, {platform.system()} {platform.machine()} |
 | engine | Python {platform.python_version()}, {engine} |
 | peers | Node {node}, {bought} |
@@ -217,7 +184,7 @@ def _within_table(off: dict[tuple[Format, float], list[float]]) -> str:
     lines = [
         "## Quality by target",
         "",
-        f"Renditions at {', '.join(map(str, _LADDER))} pixels, scored in full.",
+        f"Renditions at {', '.join(map(str, LADDER))} pixels, scored in full.",
     ]
     lines += ["", "| format | target | within 2 points | lowest | median | highest | renditions |"]
     lines += ["|---|---|---|---|---|---|---|"]
@@ -228,51 +195,6 @@ def _within_table(off: dict[tuple[Format, float], list[float]]) -> str:
             f" | {max(distances):+.1f} | {len(distances)} |"
         )
     return "\n".join(lines)
-
-
-def _runs_table(file: Path, runs: dict[str, Run], rounds: int) -> str:
-    with Image.open(file) as picture:
-        mega = picture.width * picture.height / 1e6
-    base = runs["sharp"]
-    lines = [
-        "## Time and memory",
-        "",
-        f"{mega:.0f} megapixels of JPEG to {', '.join(map(str, _LADDER))} as JPEG, quality {_FIXED_QUALITY}:",
-        f"whole processes in turn, medians of {rounds} (Squoosh once); in brackets the part of sharp's.",
-        "",
-        "| | wall s | CPU s | peak MB |",
-        "|---|---|---|---|",
-    ]
-    for name, run in runs.items():
-        lines.append(
-            f"| {name} | {run.wall_seconds:.2f} ({run.wall_seconds / base.wall_seconds:.2f})"
-            f" | {run.cpu_seconds:.2f} ({run.cpu_seconds / base.cpu_seconds:.2f})"
-            f" | {run.peak_mb:.0f} ({run.peak_mb / base.peak_mb:.2f}) |"
-        )
-    return "\n".join(lines)
-
-
-def _weight_table() -> str:
-    bare, full = (
-        median(_seconds([sys.executable, "-c", code]) for _ in range(7))
-        for code in ("pass", "import darkroom.imaging.pipeline")
-    )
-    files = [
-        Path(str(found.locate_file(file)))
-        for found in (distribution("pillow"), distribution("mozjpeg-lossless-optimization"))
-        for file in found.files or []
-    ]
-    native = sum(path.stat().st_size for path in files if path.is_file()) / 1e6
-    return f"""## Weight of `render`
-
-| | |
-|---|---|
-| importing the engine, above a bare interpreter | {(full - bare) * 1000:.0f} ms |
-| the imaging layer unpacked (Pillow, mozjpeg-lossless-optimization) | {native:.1f} MB |"""
-
-
-def _seconds(line: list[str]) -> float:
-    return paired({"": (line, dict(os.environ))}, 1)[""].wall_seconds
 
 
 if __name__ == "__main__":

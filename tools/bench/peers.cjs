@@ -1,8 +1,8 @@
 // The peers of the bench, run as their users run them. The packages are in NODE_PATH. Node has to be started with
 // --no-experimental-fetch: libSquoosh loads its WebAssembly with `fetch` where there is one, and that knows no files.
 //
-//   node peers.cjs ladder PEER QUALITY WIDTHS FILE FOLDER   one whole process: a file to JPEGs of several widths
-//   node peers.cjs encode PEER                              a server: one JSON request per line, {file, quality, out}
+//   node peers.cjs ladder PEER SIZES FILE FOLDER   one whole process: a file to JPEGs; SIZES is width:quality,...
+//   node peers.cjs encode PEER                     a server: one JSON request per line, {file, quality, out}
 //
 // PEER is squoosh (@squoosh/lib, MozJPEG at its defaults), sharp (its mozjpeg option) or sharp-plain.
 "use strict";
@@ -43,11 +43,12 @@ function squoosh() {
   return { jpeg, close: () => pool.close() };
 }
 
-async function ladder(name, quality, widths, file, folder) {
+async function ladder(name, sizes, file, folder) {
   const { jpeg, close } = peer(name);
   fs.mkdirSync(folder, { recursive: true });
-  for (const width of widths.split(",").map(Number)) {
-    fs.writeFileSync(path.join(folder, `${width}.jpg`), await jpeg(file, Number(quality), width));
+  for (const size of sizes.split(",")) {
+    const [width, quality] = size.split(":").map(Number);
+    fs.writeFileSync(path.join(folder, `${width}.jpg`), await jpeg(file, quality, width));
   }
   await close();
 }
