@@ -6,6 +6,7 @@ import pytest
 from PIL import Image, ImageChops, ImageDraw
 
 from darkroom.imaging import render
+from darkroom.imaging.resize import resized
 from darkroom.model import Format, Rendered
 from darkroom.profile import Crop, Fit, FormatChoice, Ladder, Profile
 from tests.unit.imaging.pictures import (
@@ -28,6 +29,7 @@ from tests.unit.imaging.pictures import (
     opened,
     plain,
 )
+from tools.samples import photograph
 
 EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
 
@@ -266,3 +268,16 @@ def test_no_reference_is_made_unless_the_profile_asks_for_one() -> None:
     rendered = render(encoded(cornered(), "PNG"), a_profile(50))
 
     assert ([each.ladder for each in rendered.renditions], codes(rendered)) == (["main"], [])
+
+
+@pytest.mark.parametrize("size", [(600, 800), (400, 500), (70, 300)])
+def test_a_large_cut_out_picture_is_resized_in_bands_without_a_seam(size: tuple[int, int]) -> None:
+    image = photograph(1200, 1600).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    box = 0.5, 3.25, 1199.0, 1597.5
+
+    at_once = image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
+    found = resized(image, size, box)
+
+    differences = ImageChops.difference(found.convert("RGBa"), at_once.convert("RGBa"))
+    assert max(high for _, high in differences.getextrema()) <= 3  # type: ignore[misc]

@@ -4,9 +4,9 @@ from importlib.metadata import version
 from io import BytesIO
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
-from darkroom.imaging import ENGINE, render
+from darkroom.imaging import ENGINE, render, webp
 from darkroom.model import Format, Rendered
 from tests.unit.imaging.pictures import (
     ARITHMETIC_JPEG,
@@ -32,6 +32,7 @@ from tests.unit.imaging.pictures import (
     png_chunk,
     srgb,
 )
+from tools.samples import photograph
 
 EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
 
@@ -332,3 +333,30 @@ def test_the_engine_names_its_native_libraries_and_its_revision() -> None:
     assert ENGINE.startswith("pillow-")
     assert f" mozjpeg-{version('mozjpeg-lossless-optimization')} " in ENGINE
     assert BytesIO(ENGINE.encode()).read().isascii()
+
+
+@pytest.mark.parametrize(
+    ("mode", "options"),
+    [("RGB", {}), ("RGB", {"lossless": True}), ("RGBA", {}), ("RGBA", {"lossless": True}), ("LA", {})],
+)
+def test_a_still_webp_is_decoded_as_pillow_decodes_it(mode: str, options: dict[str, object]) -> None:
+    image = photograph(160, 120).convert(mode)
+    if mode.endswith("A"):
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    content = encoded(image, "WEBP", **options)
+
+    found = webp.still(content, image.size)
+
+    assert found is not None
+    theirs = opened(content)
+    assert (
+        ImageChops.difference(found.convert("RGBA"), theirs.convert("RGBA")).getbbox(alpha_only=False) is None
+    )
+
+
+def test_a_webp_that_moves_or_is_cut_off_is_no_still() -> None:
+    whole = encoded(photograph(64, 64), "WEBP")
+
+    assert webp.still(animated("WEBP"), (40, 30)) is None
+    assert webp.still(whole[: len(whole) // 2], (64, 64)) is None
+    assert webp.still(whole, (64, 65)) is None

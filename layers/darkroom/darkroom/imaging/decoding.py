@@ -55,7 +55,7 @@ def strictly() -> Iterator[None]:
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """The picture in one of the modes L, LA, RGB, RGBA and CMYK, with alpha only where it shows."""
+    """The picture in one of the modes L, LA, RGB, RGBA and CMYK."""
     if image.mode.startswith("I;16"):
         image = image.point(lambda level: level * (1 / 256)).convert("L")
     if image.mode in ("I", "F", "LAB", "HSV"):
@@ -63,12 +63,16 @@ def plain(image: Image.Image) -> Image.Image:
             "unsupported_format",
             "Its pixels are of a kind that can't be shown on the web; export it as JPEG.",
         )
-    if image.has_transparency_data:
-        image = image.convert("LA" if image.mode == "LA" else "RGBA")
-        if image.getchannel("A").getextrema() == (255, 255):
-            image = image.convert(image.mode.removesuffix("A"))
+    # Never converted to the mode that it has: that copies it, and a large one counts.
+    wanted = image.mode if image.mode in ("L", "LA", "RGBA", "CMYK") else "RGB"
+    if image.has_transparency_data and wanted != "LA":
+        wanted = "RGBA"
     elif image.mode == "1":
-        image = image.convert("L")
-    elif image.mode not in ("L", "RGB", "CMYK"):
-        image = image.convert("RGB")
+        wanted = "L"
+    return image if image.mode == wanted else image.convert(wanted)
+
+
+def with_alpha_where_it_shows(image: Image.Image) -> Image.Image:
+    if image.mode in ("LA", "RGBA") and image.getchannel("A").getextrema() == (255, 255):
+        return image.convert(image.mode.removesuffix("A"))
     return image

@@ -12,7 +12,7 @@ from darkroom.errors import RejectedPicture
 from darkroom.imaging import encode
 from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
-from darkroom.imaging.decoding import opened, plain, strictly
+from darkroom.imaging.decoding import opened, plain, strictly, with_alpha_where_it_shows
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Chosen, chosen
@@ -81,9 +81,9 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
     Raises RejectedPicture.
     """
     started = time.perf_counter()
-    header = _admitted(content, profile, memory_bytes)
+    work = Work(_admitted(content, profile, memory_bytes), profile, len(content))
+    del content  # the header has it until it is decoded, and a large one is not needed longer
     milliseconds = {"header": _milliseconds_since(started)}
-    work = Work(header, profile, len(content))
     try:
         for step in PIPELINE:
             started = time.perf_counter()
@@ -92,9 +92,9 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
     finally:
         if work.avif:
             work.avif.end()
-    width, height = header.shown
+    width, height = work.header.shown
     return Rendered(
-        original=Original(header.format, width, height, len(content)),
+        original=Original(work.header.format, width, height, work.size_bytes),
         renditions=work.renditions,
         decisions=work.decisions,
         milliseconds=milliseconds,
@@ -180,18 +180,29 @@ def decode(work: Work) -> Work:
     if work.header.starved:
         raise corrupt()
     with strictly():
-        image = opened(work.header, work.header.stream)
-        if work.header.format == "jpeg" and not work.profile.linear_light:
-            # 1.5 times the size needed, which scores 93 to 97 against all the pixels: beyond what can be
-            # seen, where sharp's own reduction scores less. Twice would cost 24 megapixels half a second.
-            width, height = _as_stored(work, work.whole)
-            image.draft(None, (width * 3 // 2, height * 3 // 2))
-        image.load()
-    decoded = plain(image)
+        decoded = plain(_first_frame(work))
     if decoded.mode == "CMYK" and work.header.uninverted:
         decoded = ImageChops.invert(decoded)  # Pillow takes every JPEG for Adobe's
     decoded.info = {}
-    return replace(work, image=decoded)
+    return replace(work, image=decoded, header=replace(work.header, stream=b""))
+
+
+def _first_frame(work: Work) -> Image.Image:
+    header = work.header
+    if header.format == "webp":
+        # Imported for the pictures that need it.
+        webp = import_module("darkroom.imaging.webp")
+        still: Image.Image | None = webp.still(header.stream, (header.width, header.height))
+        if still:
+            return still
+    image = opened(header, header.stream)
+    if header.format == "jpeg" and not work.profile.linear_light:
+        # 1.5 times the size needed, which scores 93 to 97 against all the pixels: beyond what can be
+        # seen, where sharp's own reduction scores less. Twice would cost 24 megapixels half a second.
+        width, height = _as_stored(work, work.whole)
+        image.draft(None, (width * 3 // 2, height * 3 // 2))
+    image.load()
+    return image
 
 
 def _as_stored(work: Work, size: Size) -> Size:
@@ -202,7 +213,8 @@ def _as_stored(work: Work, size: Size) -> Size:
 def shrink(work: Work) -> Work:
     """To the size that the widest rendition needs, so that every later step has fewer pixels."""
     wanted = _as_stored(work, work.whole)
-    return replace(work, image=resized(work.image, wanted, linear=work.profile.linear_light))
+    smaller = resized(work.image, wanted, linear=work.profile.linear_light)
+    return replace(work, image=with_alpha_where_it_shows(smaller))
 
 
 _UPRIGHT = {
@@ -347,7 +359,8 @@ def _finisher(work: Work, each: Plan, size: Size) -> Callable[[Image.Image], Ima
 
     def finished(frame: Image.Image) -> Image.Image:
         upright = _upright(frame, work.header)
-        small = resized(upright, size, each.window_in(upright.size), linear=work.profile.linear_light)
+        window, linear = each.window_in(upright.size), work.profile.linear_light
+        small = with_alpha_where_it_shows(resized(upright, size, window, linear=linear))
         in_srgb = _in_srgb(small, work.header)
         return small if in_srgb is None else in_srgb
 

@@ -253,7 +253,8 @@ def _png(content: bytes) -> Header:
         format="png",
         width=width,
         height=height,
-        stream=b"".join(kept),
+        # As it is where nothing was left out: a copy of a large one counts.
+        stream=content if sum(map(len, kept)) == len(content) else b"".join(kept),
         orientation=next((o for kind in _PNG_ORIENTATIONS if (o := orientations.get(kind))), 1),
         icc=b"" if primaries else icc,  # third edition, 4.3: cICP comes first
         primaries=primaries,

@@ -1,0 +1,34 @@
+"""Still WebP by libwebp's own functions: Pillow decodes it as an animation, which takes twice the memory."""
+
+import ctypes
+
+from PIL import Image, _webp
+
+_TRANSPARENT = 0x10
+
+
+def still(stream: bytes, size: tuple[int, int]) -> Image.Image | None:
+    """The picture as RGB or RGBA; None for what moves, is of another size, or is broken."""
+    # By way of Pillow's module, so that it is the libwebp that Pillow brought; webp/decode.h.
+    library = ctypes.CDLL(_webp.__file__)
+    width, height, length = ctypes.c_int(), ctypes.c_int(), ctypes.c_size_t(len(stream))
+    if not library.WebPGetInfo(stream, length, ctypes.byref(width), ctypes.byref(height)):
+        return None
+    if (width.value, height.value) != size:
+        return None
+    mode, decode = "RGB", library.WebPDecodeRGBInto
+    if _has_alpha(stream):
+        mode, decode = "RGBA", library.WebPDecodeRGBAInto
+    row_bytes = len(mode) * width.value
+    pixels = bytearray(row_bytes * height.value)
+    whole = (ctypes.c_char * len(pixels)).from_buffer(pixels)
+    decode.restype = ctypes.c_void_p
+    if not decode(stream, length, whole, ctypes.c_size_t(len(pixels)), row_bytes):
+        return None
+    return Image.frombuffer(mode, size, pixels, "raw", mode, 0, 1)
+
+
+def _has_alpha(stream: bytes) -> bool:
+    """What the file says; a lossless one always has room for it. RFC 9649, 2.7 and 3.4."""
+    kind = stream[12:16]
+    return kind == b"VP8L" or (kind == b"VP8X" and bool(stream[20] & _TRANSPARENT))
