@@ -5,19 +5,19 @@ What a document may say stands in profile.schema.json alone: this module and App
 
 import hashlib
 import json
+import pathlib
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from darkroom.errors import BadProfile, Flaw, RejectedPicture
 from darkroom.model import MAIN, Format
 
 # Not importlib.resources, which costs every start 5 ms.
-_HERE = Path(__file__).parent
+_HERE = pathlib.Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
