@@ -23,7 +23,9 @@ class FakeOriginals:
 
     def latest(self, key: str) -> Upload | None:
         version = next((each for name, each in reversed(self.objects) if name == key), None)
-        return Upload(self.bucket, key, version) if version else None
+        return (
+            Upload(self.bucket, key, version, size_bytes=len(self.objects[key, version])) if version else None
+        )
 
     def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
         keys = sorted({key for key, _ in self.objects if key > cursor})

@@ -84,6 +84,13 @@ def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(house: House)
     assert (entry.rejection.limit, entry.rejection.actual) == (100_000_000, 200_000_000)
 
 
+def test_a_picture_without_bytes_is_rejected_before_it_is_read(house: House) -> None:
+    entry = house.develop(never, key="gone.png", size_bytes=0)
+
+    assert entry.rejection
+    assert entry.rejection.reason == "empty_file"
+
+
 def test_a_version_that_is_gone_ends_as_deleted(house: House) -> None:
     assert house.develop(never, key="gone.png").state is State.DELETED
 

@@ -119,14 +119,15 @@ class Format(StrEnum):
 class Upload:
     """One version of one original object in the uploads bucket.
 
-    `arrived` is the event's time (see `now`); `sequencer` orders the events of one key only.
+    `arrived` is the event's time (see `now`); `sequencer` orders the events of one key only. `size_bytes` is
+    -1 where nobody has told it.
     """
 
     bucket: str
     key: str
     version: str
     etag: str = ""
-    size_bytes: int = 0
+    size_bytes: int = -1
     sequencer: str = ""
     arrived: str = field(default_factory=now)
 

@@ -58,7 +58,7 @@ def _change(record: Any, bucket: str) -> Upload | Removal | str:
         # Decoded once, here: a key that was itself percent-encoded stays as it was put.
         key = unquote_plus(item["key"], errors="strict")
         key.encode()
-        size_bytes = int(item.get("size", 0))
+        size_bytes = int(item.get("size", -1))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return "a record that S3 would not write"
     if not key:

@@ -108,7 +108,9 @@ class Profile:
     reference: bool = False
 
     def admit(self, size_bytes: int) -> None:
-        """Raises RejectedPicture for an original of more than `limits.max_bytes`."""
+        """Raises RejectedPicture for an original without any bytes, or of more than `limits.max_bytes`."""
+        if size_bytes == 0:
+            raise RejectedPicture("empty_file", "The file is empty.")
         limit = self.limits.max_bytes
         if size_bytes > limit:
             raise RejectedPicture(

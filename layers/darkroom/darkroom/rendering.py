@@ -270,7 +270,7 @@ class Darkroom:
             profile_hash=profile.hash,
             engine=self.engine_version,
             at=now(),
-            size_bytes=upload.size_bytes,
+            size_bytes=max(0, upload.size_bytes),
         )
         try:
             rendered = engine(self._read(upload, profile), profile)
