@@ -1,0 +1,258 @@
+"""Takes each defence of the write side away in turn, and sees a named test fail.
+
+    python -m tests.chaos.defences
+
+Works on a copy of the project; exits 1 if a defence can be taken away unnoticed.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from tests.cloudformation import PROJECT
+
+_PACKAGE = "layers/darkroom/darkroom"
+_COPIED = ("layers", "functions", "tests", "tools", "events", "template.yaml", "pyproject.toml")
+_PATIENCE_SECONDS = 60
+_FAILED = 1  # pytest: some tests failed; any other code means that it could not run them
+
+
+@dataclass(frozen=True, slots=True)
+class Defence:
+    """What protects, the line that does it, what stands there without it, and the test that misses it."""
+
+    name: str
+    file: str
+    line: str
+    without: str
+    test: str
+
+
+DEFENCES = (
+    Defence(
+        "a transition needs the revision before it",
+        "adapters/dynamodb.py",
+        '"ConditionExpression": "revision = :before"',
+        '"ConditionExpression": "attribute_not_exists(none) OR revision = :before"',
+        "tests/contract/test_tables.py::TestLedger::test_no_other_revision_is_taken",
+    ),
+    Defence(
+        "a view takes newer revisions alone",
+        "adapters/dynamodb.py",
+        "attribute_not_exists(picture) OR revision < :this",
+        "attribute_not_exists(none) OR revision < :this",
+        "tests/contract/test_tables.py::TestViews::test_a_revision_that_comes_late_or_twice_is_passed_over",
+    ),
+    Defence(
+        "an outcome is published only while its version is latest",
+        "rendering.py",
+        "self.ledger.advance(concluded, *older[:_AT_ONCE], standing=claim)",
+        "self.ledger.advance(concluded, *older[:_AT_ONCE])",
+        "tests/unit/test_order.py::test_an_older_version_that_finishes_late_is_not_published",
+    ),
+    Defence(
+        "an older version that comes late is not begun",
+        "rendering.py",
+        "if not self._is_newest(upload, latest):",
+        "if False:",
+        "tests/unit/test_order.py::test_an_older_version_that_comes_late_is_superseded_and_never_shown",
+    ),
+    Defence(
+        "an object is read at the version that the event names",
+        "adapters/s3.py",
+        "Bucket=self.bucket, Key=upload.key, VersionId=upload.version)",
+        "Bucket=self.bucket, Key=upload.key)",
+        "tests/contract/test_buckets.py::TestOriginals::test_each_version_is_read_as_it_was_stored",
+    ),
+    Defence(
+        "sequencers of two lengths compare as S3 means it",
+        "model.py",
+        'return sequencer.ljust(64, "0")',
+        'return sequencer.rjust(64, "0")',
+        "tests/unit/test_model.py",
+    ),
+    Defence(
+        "a delete marker takes the renditions along",
+        "rendering.py",
+        "self.renditions.remove([key for entry in entries for key in entry.rendition_keys])",
+        "pass",
+        "tests/unit/test_order.py::test_a_delete_marker_hides_the_picture_and_takes_its_renditions_along",
+    ),
+    Defence(
+        "a rendition that stands is never written over",
+        "adapters/s3.py",
+        'IfNoneMatch="*",',
+        "",
+        "tests/contract/test_buckets.py::TestRenditions::test_a_rendition_never_changes",
+    ),
+    Defence(
+        "what is done is not done again",
+        "rendering.py",
+        "if not _is_news(upload, latest):\n                return entry",
+        "if False:\n                return entry",
+        "tests/unit/test_rendering.py::test_a_redelivery_of_what_is_done_changes_nothing",
+    ),
+    Defence(
+        "what another worker has waits",
+        "rendering.py",
+        "if entry and entry.busy_until > now():",
+        "if False:",
+        "tests/unit/test_parking.py"
+        "::test_while_another_worker_has_it_an_upload_is_not_rendered_a_second_time",
+    ),
+    Defence(
+        "failures are put off, the longer the oftener",
+        "adapters/batches.py",
+        "self._queue.put_off(record.receipt_handle, seconds)",
+        "pass",
+        "tests/unit/test_batches.py::test_a_failed_message_is_put_off_by_how_often_it_was_received",
+    ),
+    Defence(
+        "failures are spread by chance",
+        "patience.py",
+        "longest * (1 + chance) / 2",
+        "longest",
+        "tests/unit/test_patience.py::test_what_failed_together_comes_back_spread_over_half_of_the_wait",
+    ),
+    Defence(
+        "one record's fault is not its neighbours'",
+        "rendering.py",
+        "faults.append(fault)",
+        "raise",
+        "tests/unit/test_rendering.py",
+    ),
+    Defence(
+        "a dead child has a second chance",
+        "rendering.py",
+        "if isinstance(fault, KilledItsChild) and not begun.has_killed:",
+        "if False:",
+        "tests/unit/test_parking.py::test_a_picture_that_kills_its_child_has_a_second_chance",
+    ),
+    Defence(
+        "a child that dies twice is the picture's fault",
+        "rendering.py",
+        "and not begun.has_killed:",
+        "and True:",
+        "tests/unit/test_parking.py::test_a_picture_that_kills_its_child_twice_is_rejected",
+    ),
+    Defence(
+        "pixels are worked on in a child process",
+        "imaging/child.py",
+        "    child = Child(lambda: iter([work()]), seconds=seconds, memory_bytes=memory_bytes, leads=True)",
+        "    return work()",
+        "tests/unit/imaging/test_isolation.py",
+    ),
+    Defence(
+        "an attempt that fails says how",
+        "rendering.py",
+        "self._note(begun, fault)",
+        "pass",
+        "tests/unit/test_parking.py::test_the_last_attempt_tells_why",
+    ),
+    Defence(
+        "a call that hangs is interrupted",
+        "patience.py",
+        "signal.setitimer(signal.ITIMER_REAL, max(",
+        "max(0, max(",
+        "tests/unit/test_patience.py::test_a_call_that_hangs_is_interrupted_before_the_invocation_ends",
+    ),
+    Defence(
+        "what has ended is never parked",
+        "parking.py",
+        "if entry and entry.state.terminal:",
+        "if False:",
+        "tests/unit/test_parking.py::test_an_upload_that_has_ended_stays_as_it_is",
+    ),
+    Defence(
+        "a retry is over one revision, and so counts once",
+        "rendering.py",
+        "entry.state.terminal and entry.revision != over",
+        "entry.state.terminal and over is None",
+        "tests/unit/test_parking.py::test_a_retry_that_comes_twice_renders_once",
+    ),
+    Defence(
+        "what was swept lately is not swept again",
+        "sweeping.py",
+        "entry.state is State.EXPECTED and entry.since < before",
+        "entry.state is State.EXPECTED",
+        "tests/unit/test_sweeping.py::test_what_was_swept_lately_is_not_swept_again",
+    ),
+    Defence(
+        "a swept message holds only while its version is S3's latest",
+        "rendering.py",
+        "return on_top is not None and on_top.version == upload.version",
+        "return True",
+        "tests/unit/test_sweeping.py::test_a_swept_upload_that_is_not_latest_any_more_is_superseded",
+    ),
+    Defence(
+        "a rendering that took a removed file for written writes it again",
+        "sweeping.py",
+        "self._agree(picture, set(unnamed))",
+        "pass",
+        "tests/unit/test_sweeping.py::test_a_rendering_that_took_a_removed_file_for_written_writes_it_again",
+    ),
+    Defence(
+        "only the uploads bucket is listened to",
+        "notifications.py",
+        "if source != bucket:",
+        "if False:",
+        "tests/unit/test_notifications.py",
+    ),
+)
+
+
+def missed(defence: Defence, copy: Path) -> bool:
+    """Whether the test fails without the defence. Raises LookupError when the defence is not found."""
+    file = copy / _PACKAGE / defence.file
+    whole = file.read_text()
+    if defence.line not in whole:
+        raise LookupError(f"{defence.file} has no line {defence.line!r}")
+    file.write_text(whole.replace(defence.line, defence.without, 1))
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", defence.test],
+            cwd=copy,
+            env=os.environ | {"PYTHONPATH": f"{copy}/layers/darkroom:{copy}", "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:  # what nothing interrupts any more
+        return True
+    finally:
+        file.write_text(whole)
+    if ended.returncode not in (0, _FAILED):
+        raise LookupError(f"{defence.test} could not be run:\n{ended.stdout[-2000:]}")
+    return ended.returncode == _FAILED
+
+
+def main() -> None:
+    console = Console(width=200)
+    with tempfile.TemporaryDirectory() as scratch:
+        copy = Path(scratch)
+        for name in _COPIED:
+            source = PROJECT / name
+            if source.is_dir():
+                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(source, copy / name)
+        unnoticed = [
+            defence.name
+            for defence in track(DEFENCES, "taking away", console=console)
+            if not missed(defence, copy)
+        ]
+    if unnoticed:
+        sys.exit("Taken away unnoticed: " + "; ".join(unnoticed))
+    console.print(f"{len(DEFENCES)} defences were taken away in turn, and each was missed by its test.")
+
+
+if __name__ == "__main__":
+    main()
