@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from darkroom.adapters.appconfig import AppConfigProfiles
 from darkroom.adapters.clients import appconfigdata_client
-from darkroom.errors import BadProfile, NoProfile
+from darkroom.errors import BadProfile, NoProfile, OutOfTime
 from darkroom.ports import Profiles
 from darkroom.profile import built_in, parse_profile
 from tests.aws import LiveProfile, make_live_profile
@@ -19,6 +19,13 @@ BOTH = pytest.mark.parametrize("kind", ["fake", "appconfig"])
 DEFAULT, FAST = b'{"built_in": "default"}', b'{"built_in": "fast"}'
 
 
+class CalledOff:
+    """A document while which is read the invocation's time is up."""
+
+    def read(self) -> bytes:
+        raise OutOfTime("the invocation's time is up")
+
+
 class Line:
     """The way to AppConfig: a client whose calls can be disturbed."""
 
@@ -26,6 +33,7 @@ class Line:
         self._client = appconfigdata_client(endpoint=endpoint)
         self.is_down = False
         self.answers_are_lost = False
+        self.is_called_off = False
         self.asked = 0
 
     def __getattr__(self, name: str) -> Any:
@@ -39,7 +47,8 @@ class Line:
             self.answers_are_lost = False
             self._client.get_latest_configuration(**parameters)
         self.asked += 1
-        return self._call(self._client.get_latest_configuration, parameters)
+        answer = self._call(self._client.get_latest_configuration, parameters)
+        return answer | {"Configuration": CalledOff()} if self.is_called_off else answer
 
     def _call(self, operation: Callable[..., Any], parameters: dict[str, Any]) -> Any:
         if self.is_down:
@@ -193,7 +202,7 @@ def test_a_cold_start_with_a_bad_document_fails(house: House) -> None:
     house.deploy(DEFAULT)
     house.deploy(b'{"built_in": "nonesuch"}')
 
-    with pytest.raises(NoProfile):
+    with pytest.raises(NoProfile, match="built_in: must be the name of a built-in profile"):
         house.profiles.current()
 
 
@@ -203,6 +212,21 @@ def test_a_token_that_expired_or_was_used_up_is_replaced_without_a_fault(house: 
     house.line.answers_are_lost = True
 
     house.deploy(FAST)
+
+    assert house.current == "fast"
+    assert not house.faults
+
+
+def test_an_answer_that_an_invocation_had_no_time_to_read_is_not_lost(house: House) -> None:
+    house.deploy(DEFAULT)
+    assert house.current == "default"
+    house.deploy(FAST)
+
+    house.line.is_called_off = True
+    with pytest.raises(OutOfTime):
+        house.profiles.current()
+    house.line.is_called_off = False
+    house.time += 30
 
     assert house.current == "fast"
     assert not house.faults

@@ -13,6 +13,7 @@ from darkroom.profile import Profile, parse_profile
 
 if TYPE_CHECKING:
     from types_boto3_appconfigdata import AppConfigDataClient
+    from types_boto3_appconfigdata.type_defs import GetLatestConfigurationResponseTypeDef
 
 # A profile is to be in force everywhere within 45 s of its deployment.
 _MAX_AGE_SECONDS = 30
@@ -44,35 +45,34 @@ class AppConfigProfiles:
 
     def current(self) -> Profile:
         if self._profile is None or not 0 <= self.clock() - self._asked < _MAX_AGE_SECONDS:
-            self._refresh()
+            self._asked = self.clock()
+            try:
+                self._refresh()
+            except (BadProfile, BotoCoreError, ClientError) as fault:
+                self.report(fault)
+                if self._profile is None:
+                    raise NoProfile(f"no profile is known: {fault}") from fault
         if self._profile is None:
-            raise NoProfile("no profile is known: AppConfig can't be asked, or has none that is good")
+            raise NoProfile("no profile has been deployed yet")
         return self._profile
 
     def _refresh(self) -> None:
-        self._asked = self.clock()
-        try:
-            document = self._latest()
-            if document:  # empty: what was answered last is still the latest
-                self._profile = parse_profile(document)
-        except (BadProfile, BotoCoreError, ClientError) as fault:
-            self._token = ""  # so that a bad document is told again, as long as it is the latest
-            self.report(fault)
+        answer = self._latest()
+        document = answer["Configuration"].read()
+        if document:  # empty: what was answered last is still the latest
+            self._profile = parse_profile(document)
+        # Not before: with the token of before, what was not taken in is answered again.
+        self._token = answer["NextPollConfigurationToken"]
 
-    def _latest(self) -> bytes:
+    def _latest(self) -> "GetLatestConfigurationResponseTypeDef":
         if self._token:
-            # Used up or expired: as good as none.
+            # Each is good for one call, and that within 24 hours.
             with suppress(self.client.exceptions.BadRequestException):
-                return self._answer()
-        self._token = self.client.start_configuration_session(
+                return self.client.get_latest_configuration(ConfigurationToken=self._token)
+        session = self.client.start_configuration_session(
             ApplicationIdentifier=self.application,
             EnvironmentIdentifier=self.environment,
             ConfigurationProfileIdentifier=self.configuration,
             RequiredMinimumPollIntervalInSeconds=_LEAST_POLL_SECONDS,
-        )["InitialConfigurationToken"]
-        return self._answer()
-
-    def _answer(self) -> bytes:
-        answer = self.client.get_latest_configuration(ConfigurationToken=self._token)
-        self._token = answer["NextPollConfigurationToken"]  # each is good for one call
-        return answer["Configuration"].read()
+        )
+        return self.client.get_latest_configuration(ConfigurationToken=session["InitialConfigurationToken"])
