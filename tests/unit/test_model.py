@@ -126,9 +126,12 @@ def test_each_rendition_of_a_picture_has_a_name_of_its_own() -> None:
 def test_the_newest_upload_of_a_key_is_shown_and_sequencers_of_unequal_length_compare_by_value() -> None:
     older = an_entry(version="a", sequencer="0055AED6DCD90281E5")
     newer = an_entry(version="b", sequencer="0055AED6DCD90281E6")
-    newest = an_entry(version="c", sequencer="0055AED6DCD90281E6FF")
+    longer = an_entry(version="c", sequencer="0055AED6DCD90281E6FF")
+    newest = an_entry(version="d", sequencer="0055AED6DCD90281E7")
 
-    assert shown([newest, older, newer]) == newest
+    assert shown([newer, older]) == newer
+    assert shown([longer, older, newer]) == longer
+    assert shown([longer, newest, older, newer]) == newest
 
 
 def test_what_is_expected_is_shown_only_until_something_came() -> None:
