@@ -1,0 +1,239 @@
+"""The local stack as the stage of a chaos run: S3's events held back, a proxy in between, time-outs short.
+
+All of it by AWS's own interfaces: the template's parameter, the bucket's notification, functions' variables.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Event, Thread
+from typing import Any
+from urllib.parse import unquote_plus
+
+from boto3.dynamodb.types import TypeDeserializer
+
+from darkroom.adapters.items import LATEST, entry_of
+from darkroom.model import picture_id
+from tests.chaos.pictures import drawn
+from tests.chaos.plan import Picture, Plan, Put
+from tests.chaos.proxy import FaultProxy
+from tests.chaos.stream import Stream
+from tests.chaos.verify import Snapshot
+from tests.chaos.workers import Workers
+from tests.e2e.conftest import Stack, free_port
+from tools.stack import Site, Status
+
+RENDER_TIMEOUT_SECONDS = 10
+_PATIENCE_SECONDS = 0.25
+
+
+class Killer(Thread):
+    """Ends a worker that is chosen by chance every 0.5 to 2 s, so many times."""
+
+    def __init__(self, workers: Workers, chance: random.Random, kills: int) -> None:
+        super().__init__(name="killer", daemon=True)
+        self._workers, self._chance, self._wanted = workers, chance, kills
+        self.kills = 0
+        self._stopped = Event()
+
+    def run(self) -> None:
+        while self.kills < self._wanted and not self._stopped.wait(self._chance.uniform(0.5, 2)):
+            processes = self._workers.ids()
+            self.kills += bool(processes) and self._workers.kill(self._chance.choice(processes))
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+
+@dataclass
+class Stage:
+    """A stack that is ready: events of puts arrive in `capture`, and nowhere else."""
+
+    stack: Stack
+    status: Status
+    proxy: FaultProxy
+    stream: Stream
+    capture: str
+    told: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    @cached_property
+    def s3(self) -> Any:
+        return self.stack.client("s3")
+
+    @cached_property
+    def sqs(self) -> Any:
+        return self.stack.client("sqs")
+
+    def play(self, plan: Plan, advanced: Callable[[int], object]) -> dict[tuple[str, str], Picture]:
+        """Does what the plan says; the pictures by key and version."""
+        versions: dict[str, list[str]] = {}
+        pictures = {}
+        for number, act in enumerate(plan.acts, 1):
+            if isinstance(act, Put):
+                version = self.s3.put_object(
+                    Bucket=self.status.uploads_bucket, Key=act.key, Body=drawn(act.picture)
+                )["VersionId"]
+                versions.setdefault(act.key, []).append(version)
+                pictures[act.key, version] = act.picture
+            else:
+                body = self._event(act.key, versions[act.key][act.put])
+                self.sqs.send_message(QueueUrl=self.status.queue_url, MessageBody=body)
+            advanced(number)
+        return pictures
+
+    def _event(self, key: str, version: str) -> str:
+        """The body that S3 wrote of that put."""
+        while (key, version) not in self.told:
+            answer = self.sqs.receive_message(
+                QueueUrl=self.capture, MaxNumberOfMessages=10, WaitTimeSeconds=1
+            )
+            for message in answer.get("Messages", []):
+                for record in json.loads(message["Body"]).get("Records", []):
+                    item = record["s3"]["object"]
+                    self.told[unquote_plus(item["key"]), item["versionId"]] = message["Body"]
+                self.sqs.delete_message(QueueUrl=self.capture, ReceiptHandle=message["ReceiptHandle"])
+        return self.told[key, version]
+
+    def drained(self, seconds: float, advanced: Callable[[int], object]) -> bool:
+        """Waits until nothing is under way; False when the time is up."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            advanced(sum(move.state.terminal for move in self.stream.moves))
+            if not any(self.messages().values()) and self.stream.idle:
+                return True
+            time.sleep(_PATIENCE_SECONDS)
+        return False
+
+    def messages(self) -> dict[str, int]:
+        """How many there are in each queue, those under way included."""
+        queues = {"the render queue": self.status.queue_url, "the dead letters": self.status.dead_letters_url}
+        return {name: self._messages_in(url) for name, url in queues.items()}
+
+    def _messages_in(self, url: str) -> int:
+        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+        return sum(int(count) for name, count in found.items() if name.startswith("ApproximateNumberOf"))
+
+    def snapshot(self, folder: str) -> Snapshot:
+        """What stands of the keys in a folder; renditions of all."""
+        bucket = self.status.uploads_bucket
+        listed = self._pages("s3", "list_object_versions", Bucket=bucket, Prefix=f"{folder}/")
+        versions: dict[str, tuple[str, ...]] = {}
+        for page in listed:
+            for each in page.get("Versions", []):  # newest first, says S3
+                versions[each["Key"]] = (*versions.get(each["Key"], ()), each["VersionId"])
+        pictures = {picture_id(bucket, key) for key in versions}
+        ledger = list(self._items(self.status.ledger_table))
+        entries = [entry_of(item) for item in ledger if item["version"] != LATEST]
+        views = [item for item in self._items(self.status.views_table) if item["picture"] in pictures]
+        stored = self._pages("s3", "list_objects_v2", Bucket=self.status.renditions_bucket)
+        return Snapshot(
+            versions=versions,
+            ledger=tuple(entry for entry in entries if entry.picture in pictures),
+            on_top={item["picture"]: item["on_top"] for item in ledger if item["version"] == LATEST},
+            views=tuple(map(entry_of, views)),
+            renditions={e["Key"]: e["ETag"].strip('"') for page in stored for e in page.get("Contents", [])},
+            named=frozenset(key for entry in entries for key in entry.rendition_keys),
+            messages=self.messages(),
+            moves=tuple(move for move in self.stream.moves if move.picture in pictures),
+        )
+
+    def _items(self, table: str) -> Iterator[dict[str, Any]]:
+        plain = TypeDeserializer().deserialize
+        for page in self._pages("dynamodb", "scan", TableName=table, ConsistentRead=True):
+            for item in page["Items"]:
+                yield {name: plain(value) for name, value in item.items()}
+
+    def _pages(self, service: str, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
+        yield from self.stack.client(service).get_paginator(operation).paginate(**arguments)
+
+
+@contextmanager
+def staged(stack: Stack, visibility_seconds: int | None = None) -> Iterator[Stage]:
+    """Makes a stack ready; it stays so, but without the proxy it is of no use to others afterwards.
+
+    The queue hides a message as long as the template says, or so many seconds: more than a rendering takes.
+    """
+    site = Site.of(stack.environment)
+    status, ministack = site.status(), site.ministack.holder()
+    assert ministack
+    outputs = _shorten(stack, status, visibility_seconds)
+    proxy = FaultProxy(status, free_port(), Workers(ministack, outputs["RenderFunction"]))
+    stream = Stream(stack.client, status.ledger_table, outputs["ProjectFunction"])
+    proxy.start()
+    try:
+        _lead_through(stack, f"http://127.0.0.1:{proxy.port}", {outputs["WebFunction"]})
+        _unsubscribe(stack, outputs["ProjectFunction"])
+        capture = _capture(stack, status)
+        stream.start()
+        yield Stage(stack, status, proxy, stream, capture)
+        stream.stop()
+    finally:
+        proxy.stop()
+
+
+def _shorten(stack: Stack, status: Status, visibility_seconds: int | None) -> dict[str, str]:
+    """Shortens the stack's time-outs; its outputs."""
+    deployments = stack.client("cloudformation")
+    [deployed] = deployments.describe_stacks(StackName=status.stack)["Stacks"]
+    names = {each["ParameterKey"] for each in deployed["Parameters"]} - {"RenderTimeoutSeconds"}
+    deployments.update_stack(
+        StackName=status.stack,
+        UsePreviousTemplate=True,
+        Parameters=[
+            *({"ParameterKey": name, "UsePreviousValue": True} for name in names),
+            {"ParameterKey": "RenderTimeoutSeconds", "ParameterValue": str(RENDER_TIMEOUT_SECONDS)},
+        ],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    deployments.get_waiter("stack_update_complete").wait(
+        StackName=status.stack, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    if visibility_seconds:
+        stack.client("sqs").set_queue_attributes(
+            QueueUrl=status.queue_url, Attributes={"VisibilityTimeout": str(visibility_seconds)}
+        )
+    return {each["OutputKey"]: each["OutputValue"] for each in deployed["Outputs"]}
+
+
+def _lead_through(stack: Stack, endpoint: str, spared: set[str]) -> None:
+    """From here on functions call AWS there."""
+    functions = stack.client("lambda")
+    for function in functions.list_functions()["Functions"]:
+        if function["FunctionName"] not in spared:
+            variables = function["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": endpoint}
+            functions.update_function_configuration(
+                FunctionName=function["FunctionName"], Environment={"Variables": variables}
+            )
+
+
+def _unsubscribe(stack: Stack, function: str) -> None:
+    functions = stack.client("lambda")
+    for mapping in functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
+def _capture(stack: Stack, status: Status) -> str:
+    """A queue that S3's events go to from here on."""
+    queues = stack.client("sqs")
+    url: str = queues.create_queue(QueueName="captured-events")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "s3.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    queues.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    stack.client("s3").put_bucket_notification_configuration(
+        Bucket=status.uploads_bucket,
+        NotificationConfiguration={
+            "QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]}]
+        },
+    )
+    return url

@@ -1,0 +1,106 @@
+"""The verifier can fail: for each word a snapshot that is broken in that way alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from darkroom.model import Entry, State
+from tests.builders import a_receipt, a_rejected_receipt, a_rendition, an_entry
+from tests.chaos.verify import WORDS, Move, Snapshot, Verdict, verify
+
+GOOD = an_entry("good.png", version="v1", receipt=a_receipt(a_rendition(key="p1/640.jpg")))
+TORN = an_entry("torn.png", State.REJECTED, version="v1")
+OLD = an_entry(
+    "twice.png", State.SUPERSEDED, 3, version="v1", receipt=a_receipt(a_rendition(key="p2/640.jpg"))
+)
+NEW = an_entry(
+    "twice.png",
+    version="v2",
+    sequencer="0055AED6DCD90281E6",
+    receipt=a_receipt(a_rendition(key="p3/640.jpg")),
+)
+ENTRIES = (GOOD, TORN, OLD, NEW)
+WANTED = {
+    ("good.png", "v1"): {"640.jpg": "e1"},
+    ("torn.png", "v1"): None,
+    ("twice.png", "v1"): {"640.jpg": "e2"},
+    ("twice.png", "v2"): {"640.jpg": "e3"},
+}
+
+
+def moves(entry: Entry, *states: State) -> tuple[Move, ...]:
+    return tuple(Move(entry.picture, entry.upload.version, n, state) for n, state in enumerate(states, 1))
+
+
+SOUND = Snapshot(
+    versions={"good.png": ("v1",), "torn.png": ("v1",), "twice.png": ("v2", "v1")},
+    ledger=ENTRIES,
+    on_top={GOOD.picture: "v1", TORN.picture: "v1", NEW.picture: "v2"},
+    views=ENTRIES,
+    renditions={"p1/640.jpg": "e1", "p2/640.jpg": "e2", "p3/640.jpg": "e3"},
+    named=frozenset({"p1/640.jpg", "p2/640.jpg", "p3/640.jpg"}),
+    messages={"the render queue": 0},
+    moves=(
+        *moves(GOOD, State.RENDERING, State.RENDERING, State.RENDERED),
+        *moves(OLD, State.RENDERING, State.RENDERED, State.SUPERSEDED),
+    ),
+)
+
+
+def but(entry: Entry) -> Snapshot:
+    """The sound one with another entry of that version, in ledger and views."""
+    entries = tuple(entry if each.upload == entry.upload else each for each in ENTRIES)
+    return replace(SOUND, ledger=entries, views=entries)
+
+
+def storing(**renditions: str) -> Snapshot:
+    """The sound one with other bytes, or more."""
+    changed = {f"{prefix}/640.jpg": etag for prefix, etag in renditions.items()}
+    return replace(SOUND, renditions={**SOUND.renditions, **changed})
+
+
+def after(*states: State) -> Snapshot:
+    """The sound one with another history of the good picture."""
+    return replace(SOUND, moves=moves(GOOD, *states))
+
+
+TWICE = moves(GOOD, State.RENDERING) * 2
+AHEAD = moves(GOOD, State.RENDERING, State.RENDERED)[1:]
+BROKEN = {
+    "not in the ledger": ("lost", replace(SOUND, ledger=(TORN, OLD, NEW))),
+    "no view": ("lost", replace(SOUND, views=(TORN, OLD, NEW))),
+    "good, and failed": ("lost", but(replace(GOOD, state=State.FAILED, receipt=a_rejected_receipt()))),
+    "newest, and superseded": ("lost", but(replace(NEW, state=State.SUPERSEDED))),
+    "a rendition gone": ("lost", replace(SOUND, renditions={"p2/640.jpg": "e2", "p3/640.jpg": "e3"})),
+    "other bytes": ("double", storing(p1="e2")),
+    "concluded twice": ("double", after(State.RENDERED, State.RENDERING, State.RENDERED)),
+    "a revision written twice": ("double", replace(SOUND, moves=TWICE)),
+    "a revision left out": ("double", replace(SOUND, moves=AHEAD)),
+    "a view behind the ledger": ("stale", replace(SOUND, views=(replace(GOOD, revision=1), TORN, OLD, NEW))),
+    "an older version stands": ("stale", but(replace(OLD, state=State.RENDERED))),
+    "an older version on top": ("stale", replace(SOUND, on_top={**SOUND.on_top, NEW.picture: "v1"})),
+    "not in S3": ("stale", replace(SOUND, versions={"torn.png": ("v1",), "twice.png": ("v2", "v1")})),
+    "named by no receipt": ("orphan", storing(p4="e4")),
+    "never ended": ("stuck", but(replace(GOOD, state=State.RENDERING))),
+    "a message left": ("stuck", replace(SOUND, messages={"the dead letters": 1})),
+    "rejected for no reason": ("unreasoned", but(replace(TORN, receipt=None))),
+    "poison rendered": ("unreasoned", but(replace(TORN, state=State.RENDERED, receipt=a_receipt()))),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_word_is_said_of_what_is_broken_that_way(name: str) -> None:
+    word, broken = BROKEN[name]
+
+    assert word in {said for said, _ in verify(broken, WANTED).findings}
+
+
+def test_every_word_can_be_said() -> None:
+    assert {word for word, _ in BROKEN.values()} == set(WORDS)
+
+
+def test_a_verdict_is_one_line_of_all_words() -> None:
+    verdict = Verdict((("lost", "this"), ("lost", "that"), ("stuck", "one")))
+
+    assert str(verdict) == "lost 2 double 0 stale 0 orphan 0 stuck 1 unreasoned 0"
+    assert set(str(Verdict()).split()) == {*WORDS, "0"}
