@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 
 import PIL
@@ -47,7 +48,7 @@ class Work:
     size_bytes: int
     plans: tuple[Plan, ...] = ()
     image: Image.Image = field(default_factory=Image.Image)
-    avif: Child[Encoded] | None = None
+    avif: tuple[Child[Encoded], ...] = ()
     renditions: tuple[Encoded, ...] = ()
     decisions: tuple[Decision, ...] = ()
     placeholder: str = ""
@@ -90,8 +91,8 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
             work = step(work)
             milliseconds[step.__name__] = _milliseconds_since(started)
     finally:
-        if work.avif:
-            work.avif.end()
+        for child in work.avif:
+            child.end()
     width, height = work.header.shown
     return Rendered(
         original=Original(work.header.format, width, height, work.size_bytes),
@@ -288,18 +289,27 @@ def describe(work: Work) -> Work:
 
 
 def begin_avif(work: Work) -> Work:
-    """Starts AVIF in a child: it takes as long as the other formats together, and can't be told to stop."""
-    wanting = list(work.wanting(Format.AVIF))
-    if not wanting or not work.profile.limits.avif_seconds:
-        return work
+    """Starts AVIF in two children, the widest of each ladder in the second, which takes about as long as the
+    first, or as the other formats here. In children since it can't be told to stop.
+    """
+    seconds = work.profile.limits.avif_seconds
+    children = []
+    for part in (slice(1, None), slice(1)):
+        wanting = [
+            (each, choice, rungs)
+            for each, choice in work.wanting(Format.AVIF)
+            if (rungs := _fitting(each, Format.AVIF)[part])
+        ]
+        if wanting and seconds:
+            children.append(Child(partial(_avifs, wanting), seconds=seconds))
+    return replace(work, avif=tuple(children))
 
-    def narrowest_first() -> Iterator[Encoded]:
-        for each, choice in wanting:
-            rungs = _fitting(each, Format.AVIF)
-            for rung, found in reversed([*zip(rungs, chosen(choice, rungs), strict=True)]):
-                yield _encoded(choice, each, rung, found, encode.avif(rung, found.quality))
 
-    return replace(work, avif=Child(narrowest_first, seconds=work.profile.limits.avif_seconds))
+def _avifs(wanting: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Iterator[Encoded]:
+    """The narrowest first, so that it is the wide ones that are not done in time."""
+    for each, choice, rungs in wanting:
+        for rung, found in reversed([*zip(rungs, chosen(choice, rungs), strict=True)]):
+            yield _encoded(choice, each, rung, found, encode.avif(rung, found.quality))
 
 
 def _encoded(
@@ -387,22 +397,22 @@ def encode_avif(work: Work) -> Work:
     made: list[Encoded] = []
     seconds = work.profile.limits.avif_seconds
     reason = f"over its time budget of {seconds:g} s"
-    if work.avif:
+    for child in work.avif:
         try:
-            made.extend(work.avif.answers())
+            made.extend(child.answers())
         except ChildTimedOut:
             pass
         except (ChildDied, ChildFailed, MemoryError):
             reason = "its encoder failed"
         finally:
-            work.avif.end()
+            child.end()
     done = {(rendition.ladder, rendition.width) for rendition in made}
     for each, _ in work.wanting(Format.AVIF):
         work = _noting_what_does_not_fit(work, each, Format.AVIF)
         for rung in reversed(_fitting(each, Format.AVIF)):
             if (each.ladder.name, rung.width) not in done:
                 work = work.decided("avif_skipped", f"No AVIF {rung.width} pixels wide: {reason}.")
-    return replace(work, avif=None).made(*made)
+    return replace(work, avif=()).made(*made)
 
 
 # A search ends nearer to its target than this, where the format can reach it at all.
