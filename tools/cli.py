@@ -186,20 +186,15 @@ def rebuild_views(stack: Stack = None, region: Region = None) -> None:
         operate.rebuild_views(status_of(Site.of(os.environ), stack, region), Console())
 
 
-@app.command()
-def render(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture.")],
-    folder: Annotated[Path, typer.Argument(metavar="OUTDIR", help="Where its renditions go.")],
-    profile: Annotated[
-        Path | None, typer.Option(help="A profile's JSON file, or the name of a built-in one.")
-    ] = None,
-) -> None:
+@app.command(
+    add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def render() -> None:
     """Render one local file without AWS, and print its receipt as one line of JSON."""
-    from tools.render import render as render_file
+    # Here to be listed: it parses its own arguments, so that it starts without Typer.
+    from tools.render import main as command
 
-    line, exit_code = render_file(source, folder, profile)
-    typer.echo(line)
-    raise typer.Exit(exit_code)
+    command()
 
 
 profiles = typer.Typer(

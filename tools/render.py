@@ -1,6 +1,8 @@
 """`darkroom render`: the engine on one local file. No AWS, and nothing imported that it does not need."""
 
+import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +18,24 @@ from tools.stack import Fault
 DATA_ERROR, NO_INPUT, CANNOT_CREATE, BAD_CONFIGURATION = 65, 66, 73, 78
 # What template.yaml gives the render function, so that both come to the same answer.
 MEMORY_MB, TIMEOUT_SECONDS = 3008, 60
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="darkroom render",
+        description="Render one local file without AWS, and print its receipt as one line of JSON.",
+    )
+    parser.add_argument("source", metavar="IN", type=Path, help="a picture")
+    parser.add_argument("folder", metavar="OUTDIR", type=Path, help="where its renditions go")
+    parser.add_argument("--profile", type=Path, help="a profile's JSON file, or the name of a built-in one")
+    asked = parser.parse_args(sys.argv[2:])
+    try:
+        line, exit_code = render(asked.source, asked.folder, asked.profile)
+    except Fault as fault:
+        print(f"darkroom: {fault}", file=sys.stderr)  # noqa: T201
+        sys.exit(fault.exit_code)
+    print(line)  # noqa: T201
+    sys.exit(exit_code)
 
 
 def render(source: Path, folder: Path, profile_file: Path | None) -> tuple[str, int]:
