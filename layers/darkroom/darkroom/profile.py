@@ -96,7 +96,7 @@ class Profile:
     """What to make of an upload. The first of `ladders` is named main: it is what the web shows.
 
     `linear_light` resizes by the amount of light: truer where fine bright and dark detail meet, slower.
-    `repack` makes JPEG files some 3 % smaller for a fifth more time. `reference` adds one rendition of high
+    `repack` makes JPEG files some 3 % smaller for a third more time. `reference` adds one rendition of high
     quality, the widest size that is shown, to compare the others with.
     """
 

@@ -110,9 +110,12 @@ def jpeg(image: Image.Image, quality: int, *, repack: bool = True) -> bytes:
 
 
 def _with_own_codes(image: Image.Image, options: dict[str, object]) -> bytes:
-    """With Huffman codes made for the picture: up to a quarter smaller for the same time."""
+    """With Huffman codes made for the picture, and in scans where those help: 3 % larger than repacked, in a
+    third of the time.
+    """
+    scans = image.width * image.height > _BASELINE_UP_TO_PIXELS
     try:
-        return _saved(image, Format.JPEG, optimize=True, **options)
+        return _saved(image, Format.JPEG, optimize=True, progressive=scans, **options)
     except OSError:  # noise, whose bytes outgrow Pillow's buffer; no codes help that
         return _saved(image, Format.JPEG, **options)
 
