@@ -2,15 +2,17 @@
 
     python -m tools.bench.fit_tables FOLDER
 
-Prints the coefficients to put there. Least bytes at equal SSIMULACRA2: the mean of the logarithms of the
-bytes over crops of every photograph at three widths and two scores. Judge the outcome on other
-photographs, by `make bench`. Coordinate descent, one parabola per coefficient; an hour for ten photographs.
+Prints the steps to put there. Least bytes at equal SSIMULACRA2: the mean of the logarithms of the bytes over
+crops of every photograph at three widths and two scores, each with the chroma subsampling that takes the
+fewest. Judge the outcome on other photographs, by `make bench`. Coordinate descent, one parabola per step;
+two hours for ten photographs.
 """
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from io import BytesIO
+from itertools import product
 from math import exp, log
 from pathlib import Path
 from statistics import fmean
@@ -26,54 +28,68 @@ from tools.bench.ssimulacra2 import Reference
 _WIDTHS = {640: 1, 1280: 2, 1920: 3}  # and how many crops of each
 _CROP = (512, 448)
 _TARGETS = (70.0, 80.0)
-_SWEEPS = 4
-_FIRST_STEP, _LAST_STEP = 0.15, 0.04
+_SUBSAMPLINGS = ("4:2:0", "4:2:2", "4:4:4")
+_SWEEPS = 3
+_FIRST_MOVE, _LAST_MOVE = 0.2, 0.06  # of the logarithm of a step
 
 type Shapes = tuple[Shape, ...]
 
 
-@dataclass
 class Crop:
-    """A piece of a photograph at the scale of one width."""
+    """A piece of a photograph at the scale of one width, and a score to reach."""
 
-    picture: Image.Image
-    reference: Reference = field(init=False)
-    # By target: the logarithm of the step that reaches it, and how the bytes grow with the score there.
-    steps: dict[float, float] = field(
-        default_factory=lambda: {target: (95 - target) / 17 for target in _TARGETS}
-    )
-    growth: dict[float, float] = field(default_factory=lambda: dict.fromkeys(_TARGETS, 0.025))
+    def __init__(self, picture: Image.Image, target: float) -> None:
+        self._picture = picture
+        self._reference = Reference(picture)
+        self._target = target
+        # Where the target is reached, and how the logarithm of the bytes grows with the score there.
+        self._subsampling = _SUBSAMPLINGS[0]
+        self._scale = log(0.8 if target < 75 else 0.3)
+        self._growth = 0.025
 
-    def __post_init__(self) -> None:
-        self.reference = Reference(self.picture)
+    def settle(self, shapes: Shapes) -> float | None:
+        """The logarithm of the bytes at the target, by the best subsampling; notes where that is.
 
-    def measured(self, shapes: Shapes, step: float) -> tuple[float, float]:
+        None if no subsampling reaches it.
+        """
+        found = [each for each in (self._reached(shapes, s) for s in _SUBSAMPLINGS) if each]
+        if not found:
+            return None
+        size, self._subsampling, self._scale, self._growth = min(found)
+        return size
+
+    def estimate(self, shapes: Shapes) -> float:
+        """The same for shapes that are not far from the settled ones, from the encodings around them."""
+        sizes = []
+        for by in (-0.05, 0.05):  # two, since what one of them rounds to is chance
+            score, size = self._measured(shapes, self._scale + by, self._subsampling)
+            sizes.append(size + (self._target - score) * self._growth)
+        return fmean(sizes)
+
+    def _measured(self, shapes: Shapes, scale: float, subsampling: str) -> tuple[float, float]:
         """The score, and the logarithm of the bytes."""
         plain = BytesIO()
-        tables = encode.quantisation(exp(step), shapes)
-        self.picture.save(plain, "JPEG", qtables=tables, subsampling="4:2:0")
+        tables = encode.quantisation(exp(scale), shapes)
+        self._picture.save(plain, "JPEG", qtables=tables, subsampling=subsampling)
         content = optimize(plain.getvalue())
-        return self.reference.score(Image.open(BytesIO(content))), log(len(content))
+        return self._reference.score(Image.open(BytesIO(content))), log(len(content))
 
-    def settle(self, shapes: Shapes, target: float) -> float:
-        """The logarithm of the bytes at the target; notes where that is, for `estimate`."""
-        step, tried = self.steps[target], []
+    def _reached(self, shapes: Shapes, subsampling: str) -> tuple[float, str, float, float] | None:
+        """The logarithm of the bytes, and how and where they reach the target."""
+        scale, tried = self._scale, []
         for _ in range(8):
-            score, size = self.measured(shapes, step)
-            tried.append((abs(score - target), score, size, step))
+            score, size = self._measured(shapes, scale, subsampling)
+            tried.append((abs(score - self._target), score, size, scale))
             if len(tried) > 1 and tried[-1][0] < 0.4:
                 break
-            step += (score - target) / -_slope(tried)
-        (_, score, size, step), (_, other_score, other_size, _) = sorted(tried)[:2]
-        self.steps[target] = step + (score - target) / -_slope(tried)
-        if abs(score - other_score) > 0.3:
-            self.growth[target] = min(0.06, max(0.01, (size - other_size) / (score - other_score)))
-        return size + (target - score) * self.growth[target]
-
-    def estimate(self, shapes: Shapes, target: float) -> float:
-        """The same from one encoding, for shapes that are not far from the settled ones."""
-        score, size = self.measured(shapes, self.steps[target])
-        return size + (target - score) * self.growth[target]
+            scale += max(-0.8, min(0.8, (score - self._target) / -_slope(tried)))
+        (distance, score, size, scale), (_, other_score, other_size, _) = sorted(tried)[:2]
+        if distance > 1:
+            return None
+        growth = (size - other_size) / (score - other_score) if abs(score - other_score) > 0.3 else 0.025
+        growth = min(0.06, max(0.01, growth))
+        ahead = self._target - score
+        return size + ahead * growth, subsampling, scale + ahead / _slope(tried), growth
 
 
 def _slope(tried: list[tuple[float, float, float, float]]) -> float:
@@ -94,7 +110,8 @@ def crops(folder: Path) -> list[Crop]:
             if whole.width < width:
                 continue
             small = whole.resize((width, round(whole.height * width / whole.width)), Image.Resampling.LANCZOS)
-            found += [Crop(_piece(small, (number + 0.5) / count)) for number in range(count)]
+            pieces = [_piece(small, (number + 0.5) / count) for number in range(count)]
+            found += [Crop(piece, target) for piece in pieces for target in _TARGETS]
     return found
 
 
@@ -108,41 +125,45 @@ def _piece(picture: Image.Image, place: float) -> Image.Image:
 def fit(found: list[Crop], shapes: Shapes) -> Shapes:
     with ThreadPoolExecutor() as pool:
 
-        def over_all(measure: str, candidate: Shapes) -> float:
-            jobs = [(crop, target) for crop in found for target in _TARGETS]
-            return fmean(pool.map(lambda job: getattr(job[0], measure)(candidate, job[1]), jobs))
+        def settled() -> list[float]:
+            sizes = list(pool.map(lambda crop: crop.settle(shapes), found))
+            found[:] = [crop for crop, size in zip(found, sizes, strict=True) if size is not None]
+            return [size for size in sizes if size is not None]
 
-        first = over_all("settle", shapes)
-        steps = dict.fromkeys(_places(shapes), _FIRST_STEP)
+        def over_all(candidate: Shapes) -> float:
+            return fmean(pool.map(lambda crop: crop.estimate(candidate), found))
+
+        moves = dict.fromkeys(_places(), _FIRST_MOVE)
+        print(f"{exp(fmean(settled())):.0f} bytes at first", flush=True)  # noqa: T201
         for sweep in range(_SWEEPS):
-            best = over_all("estimate", shapes)
-            for place, width in steps.items():
-                left, right = (over_all("estimate", _moved(shapes, place, by)) for by in (-width, width))
+            best = over_all(shapes)
+            for place, width in moves.items():
+                left, right = (over_all(_moved(shapes, place, by)) for by in (-width, width))
                 bend = left + right - 2 * best
                 by = 0.5 * width * (left - right) / bend if bend > 0 else width * (1 if right < left else -1)
-                by = max(-2 * width, min(2 * width, by))
-                vertex = over_all("estimate", _moved(shapes, place, by))
+                by = max(-1.3 * width, min(1.3 * width, by))
+                vertex = over_all(_moved(shapes, place, by))
                 best, by = min((best, 0.0), (left, -width), (right, width), (vertex, by))
                 shapes = _moved(shapes, place, by)
-                steps[place] = max(_LAST_STEP, width * 0.7) if abs(by) < width / 2 else width
-            settled = over_all("settle", shapes)
-            print(f"sweep {sweep}: {exp(settled - first):.4f} of the bytes at first\n{shapes}", flush=True)  # noqa: T201
+                moves[place] = max(_LAST_MOVE, width * 0.7) if abs(by) < width * 0.8 else width
+            print(f"sweep {sweep}: {exp(fmean(settled())):.0f}\n{shapes}", flush=True)  # noqa: T201
     return shapes
 
 
-def _places(shapes: Shapes) -> list[tuple[int, str]]:
-    """Every coefficient but the luma's level and power, which the scale moves already."""
-    places = [(0, "slope"), (0, "bend"), (0, "skew"), (0, "spread")]
-    return places + [
-        (number, name)
-        for number in range(1, len(shapes))
-        for name in ("level", "slope", "bend", "skew", "power")
-    ]
+type Place = tuple[int, str, int]  # table, quality, distance
 
 
-def _moved(shapes: Shapes, place: tuple[int, str], by: float) -> Shapes:
-    number, name = place
-    moved = replace(shapes[number], **{name: getattr(shapes[number], name) + by})
+def _places() -> list[Place]:
+    """Every step but the first of luma, which follows from white and black."""
+    places = product(range(len(encode.SHAPES)), ("at_85", "at_60"), range(len(encode.DISTANCES)))
+    return [place for place in places if place[::2] != (0, 0)]
+
+
+def _moved(shapes: Shapes, place: Place, by: float) -> Shapes:
+    number, name, distance = place
+    steps = list(getattr(shapes[number], name))
+    steps[distance] *= exp(by)
+    moved = replace(shapes[number], **{name: tuple(steps)})
     return (*shapes[:number], moved, *shapes[number + 1 :])
 
 

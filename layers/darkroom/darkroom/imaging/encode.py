@@ -1,11 +1,12 @@
 """One function per format: upright sRGB pixels in, the bytes of a file without metadata out."""
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from io import BytesIO
 from itertools import product
-from math import exp, log
+from math import exp, hypot, log
 from typing import Any
 
 from mozjpeg_lossless_optimization import optimize
@@ -27,25 +28,35 @@ _BASELINE_UP_TO_PIXELS = 16_000
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One quantisation table as a smooth function of the frequency f = (row + column) / 14.
+    """One quantisation table: its steps at each of DISTANCES, at two qualities."""
 
-    ln step = level + slope f + bend f^2 + skew |row - column| / 7 + (power + spread f) ln scale
-    """
+    at_85: tuple[float, ...]
+    at_60: tuple[float, ...]
 
-    level: float
-    slope: float
-    bend: float
-    skew: float
-    power: float
-    spread: float
 
+# How far a frequency lies from the first one: the root of row squared + column squared.
+DISTANCES = (0.0, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 9.9)
 
 # Luma, Cb and Cr, by tools/bench/fit_tables.py; docs/adr says against what they were measured.
 SHAPES = (
-    Shape(level=0.518, slope=4.287, bend=-2.482, skew=0.181, power=1.0, spread=0.743),
-    Shape(level=0.718, slope=5.15, bend=-2.249, skew=0.216, power=0.733, spread=0.0),
-    Shape(level=1.154, slope=2.107, bend=0.859, skew=0.113, power=0.751, spread=0.0),
+    Shape(
+        at_85=(3.3, 5.8, 8.1, 13.0, 15.0, 19.1, 26.8, 37.8),
+        at_60=(8.8, 11.2, 18.2, 33.6, 34.5, 60.0, 106.0, 182.0),
+    ),
+    Shape(
+        at_85=(2.5, 5.2, 8.6, 12.9, 15.9, 24.7, 41.3, 69.1),
+        at_60=(7.1, 12.1, 17.0, 23.8, 29.9, 38.7, 56.7, 105.0),
+    ),
+    Shape(
+        at_85=(5.3, 7.6, 8.5, 10.4, 12.9, 18.3, 27.5, 114.0),
+        at_60=(8.1, 13.5, 14.9, 19.7, 25.2, 35.4, 51.0, 217.0),
+    ),
 )
+
+# By libjpeg's scale, what the first step of luma is at most.
+_FIRST_STEP = 21.0
+# From this scale down (a quality of 92 up), where nothing was fitted, all steps shrink alike.
+_FINEST_FITTED = 0.15
 
 
 def quantisation(scale: float, shapes: tuple[Shape, ...] = SHAPES) -> list[list[int]]:
@@ -53,25 +64,32 @@ def quantisation(scale: float, shapes: tuple[Shape, ...] = SHAPES) -> list[list[
     luma, *chroma = (_steps(shape, scale) for shape in shapes)
     # Pure white is 127 x 8 and black -128 x 8 from the middle: steps that divide 8 keep both, which is
     # worth 5 to 9 % of the bytes where a sky or a page has run into white, and costs nothing elsewhere.
-    luma[0] = max(
-        divisor for divisor in (1, 2, 4, 8) if divisor <= max(1.0, 2.7 * exp(shapes[0].level) * scale)
-    )
+    luma[0] = max(divisor for divisor in (1, 2, 4, 8) if divisor <= max(1.0, _FIRST_STEP * scale))
     return [luma, *chroma]
 
 
 def _steps(shape: Shape, scale: float) -> list[int]:
-    steps = []
-    for row, column in product(range(8), repeat=2):
-        f = (row + column) / 14
-        shaped = shape.level + shape.slope * f + shape.bend * f * f + shape.skew * abs(row - column) / 7
-        steps.append(max(1, min(255, round(exp(shaped + (shape.power + shape.spread * f) * log(scale))))))
-    return steps
+    fitted, beyond = max(scale, _FINEST_FITTED), min(scale / _FINEST_FITTED, 1.0)
+    share = log(fitted / scale_of(85)) / log(scale_of(60) / scale_of(85))
+    curve = [fine * (coarse / fine) ** share for fine, coarse in zip(shape.at_85, shape.at_60, strict=True)]
+    return [
+        max(1, min(255, round(beyond * _between(curve, hypot(row, column)))))
+        for row, column in product(range(8), repeat=2)
+    ]
 
 
-def _scale(quality: int) -> float:
-    """libjpeg's own curve from quality to the coarseness of its tables, which users know; 3.3 at 75."""
+def _between(curve: Sequence[float], distance: float) -> float:
+    """Between the two steps around a distance, in equal ratios."""
+    place = max(1, bisect_left(DISTANCES, distance))
+    near, far = DISTANCES[place - 1], DISTANCES[place]
+    share = (distance - near) / (far - near)
+    return exp(log(curve[place - 1]) * (1 - share) + log(curve[place]) * share)
+
+
+def scale_of(quality: int) -> float:
+    """libjpeg's own curve from quality to the coarseness of its tables, which users know: 1 at 50."""
     percent = 5000 / quality if quality < 50 else 200 - 2 * quality
-    return max(0.01, percent / 100) * 6.6
+    return max(0.01, percent / 100)
 
 
 # Halving its colours changes many a pixel of interface text by more than this; of photographs hardly any.
@@ -121,7 +139,7 @@ def _with_own_codes(image: Image.Image, options: dict[str, object]) -> bytes:
 
 
 def _jpeg_options(image: Image.Image, quality: int, subsampling: str) -> dict[str, object]:
-    tables = quantisation(_scale(quality))
+    tables = quantisation(scale_of(quality))
     return {"qtables": tables[:1] if image.mode == "L" else tables, "subsampling": subsampling}
 
 

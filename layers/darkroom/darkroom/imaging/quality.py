@@ -139,15 +139,15 @@ _NEGLIGIBLE = 2.0
 TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     Format.JPEG: (
         (1, -20.0),
-        (30, 46.5),
-        (45, 55.8),
-        (60, 62.9),
-        (72, 69.4),
-        (80, 74.8),
-        (86, 79.9),
-        (91, 84.5),
-        (95, 88.3),
-        (100, 94.0),
+        (30, 51.9),
+        (45, 59.8),
+        (60, 64.9),
+        (72, 70.1),
+        (80, 75.2),
+        (86, 79.7),
+        (91, 84.2),
+        (95, 88.5),
+        (100, 95.0),
     ),
     Format.WEBP: (
         (1, 25.0),
@@ -173,7 +173,7 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
 
 # From a trial this near to its target the typical curve leads to it; small pictures stray from that curve, so
 # that only what was tried is taken, and they can be tried as often as it takes.
-_NEAR = {Format.JPEG: 4.0, Format.WEBP: 2.0, Format.AVIF: 2.0}
+_NEAR = {Format.JPEG: 2.0, Format.WEBP: 2.0, Format.AVIF: 2.0}
 _AS_GOOD_AS_REACHED = 0.7
 _TRIALS, _TRIALS_IN_SMALL = 4, 7
 
