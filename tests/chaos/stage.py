@@ -18,13 +18,14 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from darkroom.adapters.items import LATEST, entry_of
 from darkroom.model import picture_id
+from tests.aws import free_port
 from tests.chaos.pictures import drawn
 from tests.chaos.plan import Picture, Plan, Put
 from tests.chaos.proxy import FaultProxy
 from tests.chaos.stream import Stream
 from tests.chaos.verify import Snapshot
 from tests.chaos.workers import Workers
-from tests.e2e.conftest import Stack, free_port
+from tests.e2e.conftest import Stack
 from tools.stack import Site, Status
 
 RENDER_TIMEOUT_SECONDS = 10
