@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from darkroom.errors import NoProfile, UploadGone
+from darkroom.errors import BadRequest, NoProfile, UploadGone
 from darkroom.model import EXPECTED_VERSION, Entry, Latest, State, Upload
 from darkroom.ports import Named, PostForm, Stored
 from darkroom.profile import Profile, built_in
@@ -132,7 +132,7 @@ class FakeViews:
 
     def named(self, alias: str) -> Iterator[Named]:
         for entry in self._newest_first():
-            if entry.alias == alias:
+            if entry.alias == alias and not entry.is_removal:
                 yield Named(entry.picture, entry.upload.key)
 
     def recent(self, limit: int) -> list[Entry]:
@@ -143,6 +143,8 @@ class FakeViews:
             (entry for entry in self.entries.values() if entry.state is State.FAILED),
             key=lambda entry: entry.since,
         )
+        if cursor and not cursor.isdigit():
+            raise BadRequest("The cursor is none that this list has given.")
         begin = int(cursor or 0)
         end = begin + self.failed_at_once
         return parked[begin:end], str(end) if end < len(parked) else ""

@@ -146,10 +146,13 @@ def sweep(
         bool, typer.Option("--dry-run", help="With --stale: only say what it would cost.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --stale: do not ask.")] = False,
-    after_minutes: Annotated[float, typer.Option(min=0, help="Younger uploads are not lost.")] = 60,
+    after_minutes: Annotated[
+        float | None, typer.Option(min=0, help="Younger uploads are not lost; else as the stack has it.")
+    ] = None,
     keep_hours: Annotated[
-        float, typer.Option(min=0, help="How long what is not shown any more is kept.")
-    ] = 24,
+        float | None,
+        typer.Option(min=0, help="How long what is not shown any more is kept; else as the stack has it."),
+    ] = None,
     stack: Stack = None,
     region: Region = None,
 ) -> None:
@@ -159,6 +162,8 @@ def sweep(
     from tools import operate
     from tools.stack import asking_aws, status_of
 
+    if not stale and (dry_run or yes):
+        raise Fault("--dry-run and --yes belong to --stale.", 2)
     with asking_aws():
         status = status_of(Site.of(os.environ), stack, region)
         if not stale:

@@ -20,6 +20,7 @@ from darkroom.model import Entry
 from darkroom.notifications import notification_of
 from darkroom.parking import Failures, failure_document
 from darkroom.profile import Profile
+from darkroom.settings import SweepSettings, read_settings
 from darkroom.sweeping import Sweep, stale
 from tools.logs import printable
 from tools.stack import Fault, Status
@@ -99,17 +100,24 @@ _DOLLARS_PER_GB_SECOND = 0.0000133334
 _EVERY_PAGE = 1_000_000
 
 
-def sweep(status: Status, after_minutes: float, keep_hours: float, console: Console) -> None:
-    """What the schedule does now and then, at once and to the end of both buckets."""
+def sweep(status: Status, after_minutes: float | None, keep_hours: float | None, console: Console) -> None:
+    """What the schedule does now and then, at once and for all of both buckets.
+
+    What is not given here is as the stack's own sweep has it.
+    """
+    deployed = read_settings(
+        SweepSettings, _configuration(status, status.sweep_function)["Environment"]["Variables"]
+    )
     s3 = s3_client(status.region, status.aws_endpoint)
     walk = Sweep(
         S3Originals(status.uploads_bucket, s3),
         S3Renditions(status.renditions_bucket, s3),
         DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint)),
         SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint)),
-        after_minutes,
-        keep_hours,
+        deployed.sweep_after_minutes if after_minutes is None else after_minutes,
+        deployed.keep_superseded_hours if keep_hours is None else keep_hours,
     )
+    walk.begin_anew()
     seen = lost = removed = 0
     with console.status("Looking for what was lost ...") as told:
         for page in walk.find_lost(_EVERY_PAGE):
@@ -140,13 +148,16 @@ def sweep_stale(
     """
     ledger = DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint))
     queue = SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint))
+    render = _configuration(status, status.render_function)
     with console.status("Reading the ledger ..."):
-        found = list(stale(ledger.every(), profile.hash, engine))
+        entries = list(ledger.every())
+    _check_engine(entries, engine, datetime.fromisoformat(render["LastModified"]))
+    found = list(stale(iter(entries), profile.hash, engine))
     console.print(f"{_uploads(len(found))} of another profile or engine than {profile.name} and {engine}.")
     if not found:
         return
     seconds = _seconds_per_picture(found)
-    gigabytes = _memory_mb(status) / 1024
+    gigabytes = render["MemorySize"] / 1024
     dollars = len(found) * seconds * gigabytes * _DOLLARS_PER_GB_SECOND
     console.print(
         f"At {seconds:.1f} s a picture, as was measured, and {gigabytes:.1f} GB"
@@ -175,9 +186,20 @@ def _seconds_per_picture(entries: list[Entry]) -> float:
     return total / len(receipts) if receipts else 0.0
 
 
-def _memory_mb(status: Status) -> int:
+def _check_engine(entries: list[Entry], engine: str, deployed: datetime) -> None:
+    """Raises Fault where the stack renders with another engine than the one at hand: all would stay stale."""
+    receipts = [entry.receipt for entry in entries if entry.receipt]
+    newest = max(receipts, key=lambda receipt: receipt.at, default=None)
+    if newest and newest.engine != engine and datetime.fromisoformat(newest.at) > deployed:
+        raise Fault(
+            f"The stack renders with {newest.engine}, and this checkout is {engine}: deploy it first, or use"
+            " the one that is deployed."
+        )
+
+
+def _configuration(status: Status, function: str) -> Any:
     functions = boto3.client("lambda", region_name=status.region, endpoint_url=status.aws_endpoint)
-    return int(functions.get_function_configuration(FunctionName=status.render_function)["MemorySize"])
+    return functions.get_function_configuration(FunctionName=function)
 
 
 def rebuild_views(status: Status, console: Console) -> None:

@@ -36,6 +36,7 @@ class Status:
     ledger_table: str
     views_table: str
     render_function: str
+    sweep_function: str
     profile_application: str
     profile_environment: str
     live_profile: str
@@ -256,6 +257,7 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
             ledger_table=outputs["LedgerTable"],
             views_table=outputs["ViewsTable"],
             render_function=outputs["RenderFunction"],
+            sweep_function=outputs["SweepFunction"],
             profile_application=outputs["ProfileApplication"],
             profile_environment=outputs["ProfileEnvironment"],
             live_profile=outputs["LiveProfile"],

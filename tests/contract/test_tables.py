@@ -7,10 +7,11 @@ import pytest
 from darkroom.adapters import dynamodb
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.model import Entry, Latest, State
+from darkroom.errors import BadRequest
+from darkroom.model import Entry, Latest, Removal, State
 from darkroom.ports import Ledger, Named, Views
 from tests.aws import make_table
-from tests.builders import an_entry
+from tests.builders import an_entry, an_upload
 from tests.fakes import FakeLedger, FakeViews
 
 BOTH = pytest.mark.parametrize("kind", ["fake", "dynamodb"])
@@ -190,6 +191,21 @@ class TestViews:
             views.apply(entry)
 
         assert views.recent(5) == entries[:-6:-1]
+
+    def test_what_is_only_expected_is_taken_too(self, views: Views) -> None:
+        expected = Entry(an_upload(version="expected"), State.EXPECTED, revision=1)  # nobody says since when
+
+        assert views.apply(expected)
+
+    def test_a_removal_that_was_given_up_takes_no_name(self, views: Views) -> None:
+        removal = Removal("uploads", "x.png", "v1", "01", marker=True)
+        views.apply(an_entry("x.png", State.FAILED, version=removal.failed_as))
+
+        assert list(views.named("x.jpg")) == []
+
+    def test_what_is_no_cursor_is_refused(self, views: Views) -> None:
+        with pytest.raises(BadRequest):
+            views.failed("nonsense")
 
     def test_what_was_given_up_is_told_longest_ago_first_and_nothing_else(self, views: Views) -> None:
         failed = [

@@ -29,6 +29,7 @@ def status(live_profile: LiveProfile, local_aws: str) -> Status:
         ledger_table="",
         views_table="",
         render_function="",
+        sweep_function="",
         profile_application=live_profile.application,
         profile_environment=live_profile.environment,
         live_profile=live_profile.configuration,

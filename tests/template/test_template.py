@@ -110,15 +110,21 @@ def test_what_is_given_up_goes_to_the_dead_letters_and_stays_there_as_long_as_ca
 
 def test_what_can_not_even_be_parked_raises_an_alarm() -> None:
     source = FUNCTIONS["ParkFunction"]["Events"]["GivenUp"]["Properties"]
-    [alarm] = of_type("AWS::CloudWatch::Alarm").values()
+    alarm = of_type("AWS::CloudWatch::Alarm")["ParkStuckAlarm"]
+    [sum_of_both, *counts] = alarm["Metrics"]
 
     assert source["Queue"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert "RedrivePolicy" not in RESOURCES["DeadLetters"]["Properties"]
-    assert alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
-    assert alarm["Dimensions"][0]["Value"] == {"Fn::GetAtt": ["DeadLetters", "QueueName"]}
-    # It is tried again for hours before it is lost.
-    assert alarm["Threshold"] < RESOURCES["DeadLetters"]["Properties"]["MessageRetentionPeriod"] / 2
+    # Not by their age, which SQS does not tell of a message that was received three times.
+    assert sum_of_both["Expression"] == "visible + hidden"
+    assert {each["MetricStat"]["Metric"]["MetricName"] for each in counts} == {
+        "ApproximateNumberOfMessagesVisible",
+        "ApproximateNumberOfMessagesNotVisible",
+    }
+    for each in counts:
+        [dimension] = each["MetricStat"]["Metric"]["Dimensions"]
+        assert dimension["Value"] == {"Fn::GetAtt": ["DeadLetters", "QueueName"]}
 
 
 def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_at_once() -> None:
@@ -331,6 +337,7 @@ def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
         "s3:GetObject",
         "s3:GetObjectVersion",
         "s3:ListBucket",
+        "s3:ListBucketVersions",
     }
 
 

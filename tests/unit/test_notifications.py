@@ -82,6 +82,9 @@ def test_an_upload_carries_what_the_event_says() -> None:
         (a_notification("x").replace('"size": 1000', '"size": Infinity'), "would not write"),
         (a_notification("x").replace('"key": "x"', '"key": "\\ud800"'), "would not write"),
         (a_notification(""), "without a key"),
+        (a_notification("x", size_bytes=10**40), "would not write"),
+        (a_notification("x" * 1025), "would not write"),
+        (a_notification("x", version="v" * 1025), "would not write"),
         (a_notification("holiday/", size_bytes=0), "a folder"),
     ],
 )

@@ -1,13 +1,17 @@
 """S3's latest version is the truth, in whatever order its events come (design: rule 1)."""
 
-from dataclasses import dataclass, field
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.errors import Contended
 from darkroom.model import Entry, Removal, Rendered, State, Upload, picture_id, shown
+from darkroom.parking import Parking
 from darkroom.profile import Profile
 from darkroom.rendering import Darkroom, Worker
 from tests.builders import UPLOADS, a_rendering
@@ -46,6 +50,10 @@ class Bucket(FakeOriginals):
         self.objects.pop((KEY, version), None)
         self.events.append(Removal(UPLOADS, KEY, version, self._next()[1], marker=False))
 
+    def destroy_one(self, index: int) -> None:
+        if self.stack:
+            self.destroy(self.stack[index][0])
+
     def latest(self, key: str) -> Upload | None:
         version, marker = self.stack[-1] if self.stack else ("", True)
         return None if marker else Upload(UPLOADS, KEY, version)
@@ -56,6 +64,10 @@ class House:
     bucket: Bucket = field(default_factory=Bucket)
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
     ledger: FakeLedger = field(default_factory=FakeLedger)
+
+    @property
+    def darkroom(self) -> Darkroom:
+        return Darkroom(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
 
     def hears(self, *events: Upload | Removal) -> None:
         darkroom = Darkroom(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
@@ -73,6 +85,10 @@ class House:
 
 def engine(content: bytes, profile: Profile) -> Rendered:
     return a_rendering()
+
+
+def failing(content: bytes, profile: Profile) -> Rendered:
+    raise OSError("the disk is gone")
 
 
 @pytest.fixture
@@ -214,6 +230,169 @@ def test_events_in_any_order_and_number_end_as_s3_says(operations: list[str], di
 
     house.hears(*events)
 
+    assert_all_is_as_s3_says(house)
+
+
+# What else may happen than that events come in another order.
+
+
+def test_a_removal_whose_picture_could_not_be_rendered_is_taken_up_by_its_redelivery(house: House) -> None:
+    house.bucket.put()
+    marker = house.bucket.delete()
+    house.hears(*house.bucket.events)
+    house.bucket.destroy(marker)
+
+    with pytest.raises(OSError, match="disk"):
+        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+    house.hears(house.bucket.events[-1])
+
+    assert house.states == {"v1": State.RENDERED}
+
+
+def test_a_picture_that_is_back_is_rendered_anew_like_any_other(house: House) -> None:
+    house.bucket.put()
+    second = house.bucket.put()
+    house.bucket.destroy(second)
+    house.hears(*house.bucket.events)
+    entry = house.ledger.find(PICTURE, "v1")
+    assert entry
+
+    house.darkroom.apply(entry.upload, Worker(engine), over=entry.revision)
+
+    assert house.states == {"v1": State.RENDERED, "v2": State.DELETED}
+
+
+def test_an_older_version_that_is_retried_does_not_win_over_a_newer_that_was_swept(
+    house: House,
+) -> None:
+    house.bucket.put()
+    [older] = house.bucket.events
+    with pytest.raises(OSError, match="disk"):
+        house.darkroom.apply(older, Worker(failing))
+    house.bucket.put()
+    swept = house.bucket.latest(KEY)
+    assert swept
+    house.hears(swept)
+
+    house.hears(older)
+
+    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+
+
+def test_a_delete_marker_that_says_no_sequencer_is_heard(house: House) -> None:
+    house.bucket.put()
+    house.bucket.delete()
+    put, marker = house.bucket.events
+    assert isinstance(marker, Removal)
+
+    house.hears(put, replace(marker, sequencer=""))
+
+    assert house.states == {"v1": State.DELETED}
+
+
+def test_a_key_of_many_versions_is_deleted_like_any_other(house: House) -> None:
+    for _ in range(120):
+        house.bucket.put()
+    house.hears(*house.bucket.events)
+    house.bucket.delete()
+
+    house.hears(house.bucket.events[-1])
+
+    assert house.shown
+    assert house.shown.state is State.DELETED
+
+
+@dataclass
+class Weather:
+    """A queue with a will of its own: faults, duplicates, losses, failures that are parked and retried."""
+
+    dice: Any
+    house: House = field(default_factory=House)
+    waiting: list[tuple[Upload | Removal, int | None, int]] = field(default_factory=list)
+    parked: dict[str, Upload | Removal] = field(default_factory=dict)
+    told: int = 0
+
+    @property
+    def unsettled(self) -> bool:
+        failed = any(entry.state is State.FAILED for entry in self.house.ledger.of_picture(PICTURE))
+        on_top = self.house.bucket.latest(KEY)
+        lost = on_top and not self.house.ledger.find(PICTURE, on_top.version)
+        return bool(self.waiting or failed or lost)
+
+    def tells(self) -> None:
+        """Puts into the queue what the bucket has said since; some twice, and of the puts some never."""
+        for event in self.house.bucket.events[self.told :]:
+            if not isinstance(event, Upload) or self.dice.random() > 0.2:
+                self.waiting += [(event, None, 0)] * self.dice.choice([1, 1, 2])
+        self.told = len(self.house.bucket.events)
+
+    def sweeps(self) -> None:
+        on_top = self.house.bucket.latest(KEY)
+        if on_top and not self.house.ledger.find(PICTURE, on_top.version):
+            self.waiting.append((on_top, None, 0))
+
+    def renews(self) -> None:
+        for entry in self.house.ledger.of_picture(PICTURE):
+            if entry.state is State.RENDERED:
+                self.waiting.append((entry.upload, entry.revision, 0))
+
+    def retries(self) -> None:
+        """As an operator would: all that is listed as failed."""
+        for entry in self.house.ledger.of_picture(PICTURE):
+            if entry.state is State.FAILED:
+                self.waiting.append((self.parked[entry.upload.version], entry.revision, 0))
+
+    def delivers(self) -> None:
+        """One of the messages, if there is any; one that has failed twice is parked."""
+        if not self.waiting:
+            return
+        change, over, failures = self.waiting.pop(self.dice.randrange(len(self.waiting)))
+        try:
+            self.house.darkroom.apply(change, Worker(self.engine), over)
+        except (OSError, Contended):
+            if failures < 1:
+                self.waiting.append((change, over, failures + 1))
+            elif parked := Parking(self.house.ledger).park(change, "its message"):
+                self.parked[parked.upload.version] = change
+
+    def engine(self, content: bytes, profile: Profile) -> Rendered:
+        return failing(content, profile) if self.dice.random() < 0.3 else engine(content, profile)
+
+
+def what_may_happen(weather: Weather) -> dict[str, Callable[[], object]]:
+    """By its weight, from likely to seldom."""
+    bucket, dice = weather.house.bucket, weather.dice
+    return {
+        "deliver": weather.delivers,
+        "put": bucket.put,
+        "delete": bucket.delete,
+        "destroy": lambda: bucket.destroy_one(dice.choice([0, -1])),
+        "sweep": weather.sweeps,
+        "renew": weather.renews,
+        "retry": weather.retries,
+    }
+
+
+@settings(max_examples=400)
+@given(st.integers(0, 2**32))
+def test_whatever_happens_meanwhile_all_ends_as_s3_says(seed: int) -> None:
+    weather = Weather(random.Random(seed))  # noqa: S311 - a history, not a secret
+    house, happenings = weather.house, what_may_happen(weather)
+    names = ["put", *weather.dice.choices([*happenings], [6, 4, 2, 2, 1, 1, 1], k=weather.dice.randrange(24))]
+    for name in names:
+        happenings[name]()
+        weather.tells()
+    while weather.unsettled:  # what was lost is found, and what failed is retried, sooner or later
+        while weather.waiting:
+            weather.delivers()
+        weather.sweeps()
+        weather.retries()
+
+    assert_all_is_as_s3_says(house)
+    assert [entry for entry in house.ledger.of_picture(PICTURE) if not entry.state.terminal] == []
+
+
+def assert_all_is_as_s3_says(house: House) -> None:
     latest, entry = house.bucket.latest(KEY), house.shown
     alive = entry if entry and entry.state is not State.DELETED else None
     assert (alive.upload.version if alive else None) == (latest.version if latest else None)

@@ -325,3 +325,23 @@ def test_a_message_that_names_no_version_is_about_s3s_latest_and_closes_its_fail
 
     assert house.entry.state is State.RENDERED
     assert list(house.failures.each()) == []
+
+
+def test_a_child_that_died_before_the_last_conclusion_is_not_held_against_a_picture(house: House) -> None:
+    house.attempts(deadly, working)
+
+    house.attempts(deadly, working, over=house.entry.revision)
+
+    assert house.entry.state is State.RENDERED
+
+
+def test_a_removal_that_failed_on_what_it_brought_back_says_why(house: House) -> None:
+    house.originals.store("image.png", b"newer", "image/png")
+    destroyed = Removal(UPLOADS, "image.png", "v2", "1055AED6DCD90281E5", marker=False)
+    del house.originals.objects["image.png", "v2"]
+    house.attempts(failing, change=destroyed)
+
+    parked = house.parks(destroyed)
+
+    assert parked
+    assert parked.failure == Failure("exception", "OSError: the disk is gone")

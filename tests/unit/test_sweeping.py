@@ -123,6 +123,15 @@ def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(house: Hou
     assert found == [["a", "b", "c", "d"], ["e", "f", "g"], []]
 
 
+def test_a_walk_can_be_begun_anew(house: House) -> None:
+    house.holds(*"abcdef")
+    house.ledger.save_cursor("uploads", "d")
+
+    house.sweep.begin_anew()
+
+    assert house.finds_lost() == list("abcdef")
+
+
 def engine(content: bytes, profile: Profile) -> object:
     return a_rendering()
 

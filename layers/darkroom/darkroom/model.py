@@ -441,8 +441,13 @@ class Entry:
 
     @property
     def has_killed(self) -> bool:
-        """Whether it has ended the process that worked on it before."""
-        return any(attempt.outcome is Outcome.CHILD_DIED for attempt in self.attempts)
+        """Whether it has ended the process that worked on it, since it was last concluded."""
+        for attempt in reversed(self.attempts):
+            if attempt.outcome is Outcome.CONCLUDED:
+                return False
+            if attempt.outcome is Outcome.CHILD_DIED:
+                return True
+        return False
 
     @property
     def failure(self) -> Failure | None:

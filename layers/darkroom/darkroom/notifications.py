@@ -47,6 +47,8 @@ def notification_of(upload: Upload) -> str:
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
+_LONGEST = 1024  # of a key and a version, in bytes
+_LARGEST_BYTES = 1 << 50
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
 
 
@@ -63,9 +65,12 @@ def _change(record: Any, bucket: str) -> Upload | Removal | str:
         return "a record that S3 would not write"
     if not key:
         return "a record without a key"
+    version, sequencer = str(item.get("versionId") or NO_VERSION), str(item.get("sequencer", ""))
+    # Nor could the ledger hold it; S3's own limit is 5 TB.
+    if len(key.encode()) > _LONGEST or len(version) > _LONGEST or abs(size_bytes) > _LARGEST_BYTES:
+        return "a record that S3 would not write"
     if source != bucket:
         return f"another bucket: {source!a}"
-    version, sequencer = str(item.get("versionId") or NO_VERSION), str(item.get("sequencer", ""))
     if event in _MARKERS | _DELETIONS:
         return Removal(source, key, version, sequencer, marker=event in _MARKERS)
     if not event.startswith("ObjectCreated:"):

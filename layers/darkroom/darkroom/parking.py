@@ -1,7 +1,7 @@
 """Uploads that were given up: parked with their reason, then tried again or let go."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from darkroom.documents import Document
 from darkroom.errors import Busy, Contended
@@ -22,27 +22,41 @@ class Parking:
         Contended if one took it just now: then the message is left, and comes again.
         """
         if isinstance(change, Removal):
-            # Its own item: the upload that was to be removed has ended before, and may stand.
-            change = Upload(change.bucket, change.key, change.failed_as, sequencer=change.sequencer)
+            return self._park_removal(change, message)
         entry = self.ledger.find(change.picture, change.version)
         if entry and entry.busy_until > now():
             raise Busy(change.key, entry.busy_until)
         if entry and entry.state.terminal:
             return None
-        parked = self._parked(entry or Entry(change, State.RENDERING, revision=0), message)
-        if not self.ledger.advance(parked):
-            raise Contended(f"{change.key!r} moved on while it was parked")
-        return parked
+        entry = entry or Entry(change, State.RENDERING, revision=0)
+        return self._parked(entry, message, _is_overtaken(entry.upload, self.ledger.latest(entry.picture)))
 
-    def _parked(self, entry: Entry, message: str) -> Entry:
-        if _is_overtaken(entry.upload, self.ledger.latest(entry.picture)):
-            return entry.moved(State.SUPERSEDED)
-        return entry.moved(State.FAILED, message=message)
+    def _park_removal(self, removal: Removal, message: str) -> Entry | None:
+        """In an item of its own: what was to be removed has ended before, and may stand."""
+        noted = self.ledger.find(removal.picture, removal.failed_as)
+        latest = self.ledger.latest(removal.picture)
+        # What it brought back was begun with, and that is what failed.
+        begun = self.ledger.find(removal.picture, latest.version) if latest and latest.version else None
+        if begun and begun.busy_until > now():
+            raise Busy(removal.key, begun.busy_until)
+        attempts = begun.attempts[-1:] if begun and not begun.state.terminal else ()
+        if noted and noted.state.terminal and (noted.state is State.FAILED or not attempts):
+            return None
+        upload = Upload(removal.bucket, removal.key, removal.failed_as, sequencer=removal.sequencer)
+        entry = replace(noted or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
+        # A later event undoes a marker; a version that is gone for good stays gone.
+        return self._parked(entry, message, removal.marker and not attempts and _is_overtaken(upload, latest))
+
+    def _parked(self, entry: Entry, message: str, overtaken: bool) -> Entry:
+        parked = entry.moved(State.SUPERSEDED) if overtaken else entry.moved(State.FAILED, message=message)
+        if not self.ledger.advance(parked):
+            raise Contended(f"{entry.upload.key!r} moved on while it was parked")
+        return parked
 
 
 def _is_overtaken(upload: Upload, latest: Latest | None) -> bool:
-    if not upload.sequencer or latest is None:  # what was swept has none: only S3 could tell
-        return False
+    if not upload.sequencer or latest is None or latest.version == upload.version:
+        return False  # without a sequencer, only S3 could tell
     return in_order(upload.sequencer) < in_order(latest.sequencer)
 
 

@@ -42,7 +42,8 @@ _WRITES_AT_ONCE = 8
 _WHY_CHARACTERS = 300
 # What a newer version takes the place of, in one move with it. DynamoDB moves at most 100 items at once;
 # what is left over is older still, and shown no more than these.
-_PUBLISHED = {State.RENDERED, State.REJECTED, State.FAILED, State.SKIPPED}
+_RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
+_PUBLISHED = _RESULTS | {State.FAILED}
 _AT_ONCE = 90
 # Of the function's memory, what the parent keeps: interpreter, boto3, the original and its renditions.
 _PARENT_BYTES = 300_000_000
@@ -74,6 +75,11 @@ def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
 def _is_news(upload: Upload, latest: Latest | None) -> bool:
     """Whether an upload's event is later than all that were heard of its key."""
     return in_order(upload.sequencer) > in_order(latest.sequencer if latest else "")
+
+
+def _gives_way(entry: Entry) -> bool:
+    """Whether a newer version takes its place: it was published, or given up by whoever had begun with it."""
+    return entry.state in _PUBLISHED or (entry.state is State.RENDERING and not entry.busy_until)
 
 
 def _claim(picture: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
@@ -142,7 +148,7 @@ class Darkroom:
         if entry and entry.state.terminal and entry.revision != over:
             if not _is_news(upload, latest):
                 return entry
-            if entry.state in _PUBLISHED:  # read from S3 before its event came, which says where it belongs
+            if entry.state in _RESULTS:  # read from S3 before its event came, which says where it belongs
                 return self._placed(replace(entry, upload=upload), latest)
         # What S3 itself was asked for has no sequencer; the one that its event had is kept.
         known = entry.upload if entry and not upload.sequencer else upload
@@ -190,9 +196,16 @@ class Darkroom:
         return placed
 
     def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
-        """Whether no later event of its key is known; without a sequencer of its own, S3 is asked."""
+        """Whether it is what S3 holds on top, as far as is known; in doubt S3 is asked.
+
+        What was swept, or came back by a removal, is latest under a sequencer that is not its own: an upload
+        whose sequencer is later than that may still be older than what stands.
+        """
         if upload.sequencer:
-            return latest is None or in_order(upload.sequencer) >= in_order(latest.sequencer)
+            if latest is None or latest.version == upload.version:
+                return True
+            if in_order(upload.sequencer) < in_order(latest.sequencer):
+                return False
         if upload.version == NO_VERSION:
             return True
         on_top = self.originals.latest(upload.key)
@@ -204,7 +217,7 @@ class Darkroom:
         older = [
             each.moved(State.SUPERSEDED)
             for each in self.ledger.of_picture(upload.picture)
-            if each.upload.version != upload.version and each.state in _PUBLISHED
+            if each.upload.version != upload.version and _gives_way(each)
         ]
         if self.ledger.advance(concluded, *older[:_AT_ONCE], standing=claim):
             return concluded
@@ -216,7 +229,7 @@ class Darkroom:
     def _hide(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A delete marker came; what it hides goes, unless a later event is known or S3 says otherwise."""
         latest = self.ledger.latest(removal.picture)
-        if latest and in_order(removal.sequencer) < in_order(latest.sequencer):
+        if removal.sequencer and latest and in_order(removal.sequencer) < in_order(latest.sequencer):
             return []
         return self._agree(removal.picture, removal.key, worker, removal.sequencer)
 
@@ -235,9 +248,9 @@ class Darkroom:
         latest, on_top = self.ledger.latest(picture), self.originals.latest(key)
         if on_top is None:
             return self._clear(picture, sequencer, latest)
-        if latest and latest.version == on_top.version:
-            return []
         entry = self.ledger.find(picture, on_top.version)
+        if entry and entry.state.terminal and latest and latest.version == on_top.version:
+            return []
         return [self.develop(on_top, worker, over=entry.revision if entry else None)]
 
     def _settled(self, picture: str, version: str, state: State) -> list[Entry]:
@@ -248,7 +261,9 @@ class Darkroom:
     def _clear(self, picture: str, sequencer: str, latest: Latest | None) -> list[Entry]:
         """Nothing stands under a key: nothing of it is shown, and no rendition of it is kept."""
         entries = self.ledger.of_picture(picture)
-        gone = [each.moved(State.DELETED) for each in entries if each.state is not State.DELETED][:_AT_ONCE]
+        standing = [each for each in entries if each.state is not State.DELETED]
+        standing.sort(key=lambda each: each.state is State.SUPERSEDED)  # what is shown goes before all else
+        gone = [each.moved(State.DELETED) for each in standing[:_AT_ONCE]]
         claim = _claim(picture, "", sequencer, latest)
         settled = latest and (latest.version, latest.sequencer) == (claim.version, claim.sequencer)
         if (gone or not settled) and not self.ledger.advance(claim, *gone):

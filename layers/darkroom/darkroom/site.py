@@ -144,7 +144,10 @@ class Site:
 
     def parked(self, request: Request) -> Answer:
         """`GET /failures`: the uploads that were given up, with their reasons."""
-        entries, cursor = self.views.failed(request.query.get("cursor", ""))
+        try:
+            entries, cursor = self.views.failed(request.query.get("cursor", ""))
+        except BadRequest as fault:
+            return self._problem(request, 400, "No such place in the list", str(fault))
         failures = [
             failure_document(entry) | {"page": f"{request.root}pictures/{entry.picture}"} for entry in entries
         ]
@@ -199,11 +202,8 @@ class Site:
 
     def _store(self, posted: PostedFile, key: str, until: float) -> Entry:
         """Notes the upload as expected, stores it, and waits for its outcome."""
-        expected = Entry(
-            Upload(self.originals.bucket, key, EXPECTED_VERSION, size_bytes=len(posted.content)),
-            State.EXPECTED,
-            revision=1,
-        )
+        upload = Upload(self.originals.bucket, key, EXPECTED_VERSION, size_bytes=len(posted.content))
+        expected = Entry(upload, State.EXPECTED, revision=0).moved(State.EXPECTED)
         self.ledger.advance(expected)
         self.originals.store(key, posted.content, posted.media_type)
         return self._await(expected.picture, until) or expected

@@ -35,6 +35,11 @@ class Sweep:
     after_minutes: float
     keep_hours: float
 
+    def begin_anew(self) -> None:
+        """Has the next walks begin at the beginning."""
+        for name in (_UPLOADS, _RENDITIONS):
+            self.ledger.save_cursor(name, "")
+
     def find_lost(self, pages: int) -> Iterator[Found]:
         """Enqueues lost uploads, a page at a time; ends where the bucket does, and begins anew next time."""
         for _ in range(pages):

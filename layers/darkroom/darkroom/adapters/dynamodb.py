@@ -23,6 +23,7 @@ from darkroom.adapters.items import (
     latest_of,
     shelf_of,
 )
+from darkroom.errors import BadRequest
 from darkroom.model import EXPECTED_VERSION, Entry, Latest, State, Upload
 from darkroom.ports import Named
 
@@ -51,7 +52,7 @@ class DynamoLedger:
 
     def find(self, picture: str, version: str) -> Entry | None:
         item = self._get(picture, version)
-        return entry_of(item) if item else None
+        return entry_of(item) if item and is_entry(item) else None
 
     def latest(self, picture: str) -> Latest | None:
         item = self._get(picture, LATEST)
@@ -140,6 +141,17 @@ class DynamoLedger:
         raise AssertionError("the last turn returns or raises")
 
 
+def _start(cursor: str) -> dict[str, Any]:
+    """Where a list goes on. Raises BadRequest for what is no cursor of ours."""
+    try:
+        after = json.loads(cursor)
+    except ValueError:
+        after = None
+    if not isinstance(after, dict) or set(after) != {"picture", "version", "parked", "since"}:
+        raise BadRequest("The cursor is none that this list has given.")
+    return _to_wire({name: str(value) for name, value in after.items()})
+
+
 # Only what was given up stands in the index; hopefully little, so that one partition holds it.
 _PARKED = "parked"
 _FAILED_AT_ONCE = 100
@@ -168,7 +180,9 @@ class DynamoViews:
     client: "DynamoDBClient"
 
     def apply(self, entry: Entry) -> bool:
-        item = item_of(entry) | {"alias": entry.alias, "shelf": shelf_of(entry.picture)}
+        item = item_of(entry)
+        if not entry.is_removal:  # which is never shown
+            item |= {"alias": entry.alias, "shelf": shelf_of(entry.picture)}
         if entry.state is State.FAILED:
             item["parked"] = _PARKED
         try:
@@ -214,7 +228,7 @@ class DynamoViews:
         return heapq.nlargest(limit, entries, key=lambda entry: entry.upload.arrived)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
-        begin = {"ExclusiveStartKey": _to_wire(json.loads(cursor))} if cursor else {}
+        begin = {"ExclusiveStartKey": _start(cursor)} if cursor else {}
         answer = self.client.query(
             TableName=self.table,
             IndexName="parked",

@@ -25,7 +25,7 @@ def item_of(entry: Entry) -> dict[str, str | int]:
         "state": entry.state.value,
         "revision": entry.revision,
         "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
-        "since": entry.since,
+        "since": noted,
         "message": entry.message,
         "bucket": upload.bucket,
         "key": upload.key,
