@@ -147,7 +147,10 @@ class FaultProxy:
         await self._client.close()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionError:  # its worker was killed
+            return _hung_up(request)
         headers = request.headers
         call = Call.of(
             request.method,

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from darkroom.adapters.items import LATEST, entry_of
+from darkroom.adapters.items import entry_of, is_entry
 from darkroom.model import picture_id
 from tests.aws import free_port
 from tests.chaos.pictures import drawn
@@ -25,11 +25,14 @@ from tests.chaos.proxy import FaultProxy
 from tests.chaos.stream import Stream
 from tests.chaos.verify import Snapshot
 from tests.chaos.workers import Workers
-from tests.e2e.conftest import Stack
+from tests.e2e.conftest import Stack, wait_for
 from tools.stack import Site, Status
 
 RENDER_TIMEOUT_SECONDS = 10
+VISIBILITY_SECONDS = 60  # what the template makes of it
 _PATIENCE_SECONDS = 0.25
+# Settings of the sweep's.
+_KEEPS_NOTHING = {"KEEP_SUPERSEDED_HOURS": "0", "SWEEP_PAGES": "1000"}
 
 
 class Killer(Thread):
@@ -60,6 +63,7 @@ class Stage:
     proxy: FaultProxy
     stream: Stream
     capture: str
+    sweeper: str
     told: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property
@@ -100,11 +104,11 @@ class Stage:
                 self.sqs.delete_message(QueueUrl=self.capture, ReceiptHandle=message["ReceiptHandle"])
         return self.told[key, version]
 
-    def drained(self, seconds: float, advanced: Callable[[int], object]) -> bool:
+    def drained(self, seconds: float, look: Callable[[], object] = lambda: None) -> bool:
         """Waits until nothing is under way; False when the time is up."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            advanced(sum(move.state.terminal for move in self.stream.moves))
+            look()
             if not any(self.messages().values()) and self.stream.idle:
                 return True
             time.sleep(_PATIENCE_SECONDS)
@@ -113,14 +117,10 @@ class Stage:
     def messages(self) -> dict[str, int]:
         """How many there are in each queue, those under way included."""
         queues = {"the render queue": self.status.queue_url, "the dead letters": self.status.dead_letters_url}
-        return {name: self._messages_in(url) for name, url in queues.items()}
-
-    def _messages_in(self, url: str) -> int:
-        found = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return sum(int(count) for name, count in found.items() if name.startswith("ApproximateNumberOf"))
+        return {name: _messages_in(self.sqs, url) for name, url in queues.items()}
 
     def snapshot(self, folder: str) -> Snapshot:
-        """What stands of the keys in a folder; renditions of all."""
+        """What stands of the keys in a folder."""
         bucket = self.status.uploads_bucket
         listed = self._pages("s3", "list_object_versions", Bucket=bucket, Prefix=f"{folder}/")
         versions: dict[str, tuple[str, ...]] = {}
@@ -128,20 +128,33 @@ class Stage:
             for each in page.get("Versions", []):  # newest first, says S3
                 versions[each["Key"]] = (*versions.get(each["Key"], ()), each["VersionId"])
         pictures = {picture_id(bucket, key) for key in versions}
-        ledger = list(self._items(self.status.ledger_table))
-        entries = [entry_of(item) for item in ledger if item["version"] != LATEST]
+        ledger = [item for item in self._items(self.status.ledger_table) if item["picture"] in pictures]
         views = [item for item in self._items(self.status.views_table) if item["picture"] in pictures]
         stored = self._pages("s3", "list_objects_v2", Bucket=self.status.renditions_bucket)
         return Snapshot(
             versions=versions,
-            ledger=tuple(entry for entry in entries if entry.picture in pictures),
-            on_top={item["picture"]: item["on_top"] for item in ledger if item["version"] == LATEST},
+            ledger=tuple(entry_of(item) for item in ledger if is_entry(item)),
+            on_top={item["picture"]: item["on_top"] for item in ledger if not is_entry(item)},
             views=tuple(map(entry_of, views)),
-            renditions={e["Key"]: e["ETag"].strip('"') for page in stored for e in page.get("Contents", [])},
-            named=frozenset(key for entry in entries for key in entry.rendition_keys),
+            renditions={
+                each["Key"]: each["ETag"].strip('"')
+                for page in stored
+                for each in page.get("Contents", [])
+                if each["Key"].partition("/")[0] in pictures
+            },
             messages=self.messages(),
             moves=tuple(move for move in self.stream.moves if move.picture in pictures),
         )
+
+    def retry_failures(self) -> None:
+        """What an operator does about all that was parked."""
+        answer = self.stack.darkroom("retry", "--all")
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+
+    def sweep(self) -> None:
+        """What the schedule does, but for all that may go at once."""
+        answer = self.stack.client("lambda").invoke(FunctionName=self.sweeper, Payload=b"{}")
+        assert "FunctionError" not in answer, answer["Payload"].read()
 
     def _items(self, table: str) -> Iterator[dict[str, Any]]:
         plain = TypeDeserializer().deserialize
@@ -162,6 +175,8 @@ def staged(stack: Stack, visibility_seconds: int | None = None) -> Iterator[Stag
     site = Site.of(stack.environment)
     status, ministack = site.status(), site.ministack.holder()
     assert ministack
+    # Were a worker stopped with S3's test event, that would stay hidden as long as the template said before.
+    wait_for(lambda: not _messages_in(stack.client("sqs"), status.queue_url), "S3's test events read")
     outputs = _shorten(stack, status, visibility_seconds)
     proxy = FaultProxy(status, free_port(), Workers(ministack, outputs["RenderFunction"]))
     stream = Stream(stack.client, status.ledger_table, outputs["ProjectFunction"])
@@ -171,10 +186,15 @@ def staged(stack: Stack, visibility_seconds: int | None = None) -> Iterator[Stag
         _unsubscribe(stack, outputs["ProjectFunction"])
         capture = _capture(stack, status)
         stream.start()
-        yield Stage(stack, status, proxy, stream, capture)
+        yield Stage(stack, status, proxy, stream, capture, outputs["SweepFunction"])
         stream.stop()
     finally:
         proxy.stop()
+
+
+def _messages_in(sqs: Any, queue: str) -> int:
+    found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    return sum(int(count) for name, count in found.items() if name.startswith("ApproximateNumberOf"))
 
 
 def _shorten(stack: Stack, status: Status, visibility_seconds: int | None) -> dict[str, str]:
@@ -206,7 +226,7 @@ def _lead_through(stack: Stack, endpoint: str, spared: set[str]) -> None:
     functions = stack.client("lambda")
     for function in functions.list_functions()["Functions"]:
         if function["FunctionName"] not in spared:
-            variables = function["Environment"]["Variables"] | {"AWS_ENDPOINT_URL": endpoint}
+            variables = function["Environment"]["Variables"] | _KEEPS_NOTHING | {"AWS_ENDPOINT_URL": endpoint}
             functions.update_function_configuration(
                 FunctionName=function["FunctionName"], Environment={"Variables": variables}
             )

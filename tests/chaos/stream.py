@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Any
 
-from darkroom.adapters.items import LATEST
+from darkroom.adapters.items import is_entry
 from darkroom.model import State
 from tests.chaos.verify import Move
 
@@ -22,11 +22,16 @@ _PAUSE_SECONDS = 0.1
 
 
 class Stream(Thread):
-    """Follows a ledger's stream from now on. `moves` are the uploads' changes that it has told of."""
+    """Follows a ledger's stream from now on.
+
+    `moves` are the uploads' changes that it has told of, `ended` the uploads that have come to an end, by
+    picture and version.
+    """
 
     def __init__(self, client: Callable[[str], Any], table: str, function: str) -> None:
         super().__init__(name="stream", daemon=True)
         self.moves: list[Move] = []
+        self.ended: set[tuple[str, str]] = set()
         self.idle = False
         self.fault: Exception | None = None
         self._streams, self._lambda, self._function = client("dynamodbstreams"), client("lambda"), function
@@ -67,11 +72,12 @@ class Stream(Thread):
             change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
             picture, version = change["Keys"]["picture"]["S"], change["Keys"]["version"]["S"]
             image = change.get("NewImage")
-            if image and version != LATEST:
-                self.moves.append(
-                    Move(picture, version, int(image["revision"]["N"]), State(image["state"]["S"]))
-                )
-            shard = self._shards[int(picture[:8], 16) % _SHARDS]
+            if image and is_entry(image):
+                state = State(image["state"]["S"])
+                self.moves.append(Move(picture, version, int(image["revision"]["N"]), state))
+                if state.terminal:
+                    self.ended.add((picture, version))
+            shard = self._shards[sum(picture.encode()) % _SHARDS]
             shard.append(record | {"eventSourceARN": self._arn})
         return len(page["Records"])
 

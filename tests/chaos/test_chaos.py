@@ -19,7 +19,7 @@ VISIBILITY_SECONDS = 15
 PATIENCE_SECONDS = 300
 KINDS = {kind.name: kind for kind in kinds(SHORT, seed=20_26)}
 # What waits for the same time-out waits together.
-GROUPS = (("undisturbed",), ("kills", "steps", "races"), ("faults",))
+GROUPS = (("undisturbed",), ("kills", "steps", "parked", "races"), ("faults",))
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +39,7 @@ def results(request: pytest.FixtureRequest) -> dict[str, Result]:
             results[result.kind.name] = result
     assert set(stage.proxy.killed) == set(Step)
     assert stage.proxy.injected
+    assert results["parked"].parked
     return results
 
 

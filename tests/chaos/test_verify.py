@@ -38,7 +38,6 @@ SOUND = Snapshot(
     on_top={GOOD.picture: "v1", TORN.picture: "v1", NEW.picture: "v2"},
     views=ENTRIES,
     renditions={"p1/640.jpg": "e1", "p2/640.jpg": "e2", "p3/640.jpg": "e3"},
-    named=frozenset({"p1/640.jpg", "p2/640.jpg", "p3/640.jpg"}),
     messages={"the render queue": 0},
     moves=(
         *moves(GOOD, State.RENDERING, State.RENDERING, State.RENDERED),

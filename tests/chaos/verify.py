@@ -29,8 +29,7 @@ class Snapshot:
     """What stands when all is quiet.
 
     `versions` are S3's, by key, newest first. `on_top` is what the ledger takes for each picture's latest
-    version. `renditions` are the bucket's keys with ETags, `named` the keys in receipts, `messages` what is
-    left in each queue.
+    version. `renditions` are their keys with ETags, `messages` what is left in each queue.
     """
 
     versions: Mapping[str, tuple[str, ...]]
@@ -38,7 +37,6 @@ class Snapshot:
     on_top: Mapping[str, str]
     views: tuple[Entry, ...]
     renditions: Mapping[str, str]
-    named: frozenset[str]
     messages: Mapping[str, int]
     moves: tuple[Move, ...] = ()
 
@@ -115,7 +113,8 @@ def _end(entry: Entry, wanted: Outcome, renditions: Mapping[str, str], *, newest
 
 
 def reason_of(entry: Entry) -> str:
-    return entry.rejection.reason if entry.rejection else ""
+    why = entry.rejection or entry.failure
+    return why.reason if why else ""
 
 
 def _pictures(snapshot: Snapshot) -> Iterator[Finding]:
@@ -154,5 +153,6 @@ def _history(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
-    for key in snapshot.renditions.keys() - snapshot.named:
+    named = {key for entry in snapshot.ledger for key in entry.rendition_keys}
+    for key in snapshot.renditions.keys() - named:
         yield "orphan", key
