@@ -111,16 +111,16 @@ def perform(
 
     with _disturbed(stage, group, patience_seconds) as injected:
         stored = stage.play(plan, look)
-    stage.drained(patience_seconds, look)
+    stage.drain(patience_seconds, look)
     stage.proxy.chance = None
     seconds = time.monotonic() - began
     parked = {kind: _count(stage.snapshot(kind.name), State.FAILED) for kind in group}
     if any(parked.values()):
         stage.retry_failures()
-        stage.drained(patience_seconds)
+        stage.drain(patience_seconds)
     swept = {kind: verify(stage.snapshot(kind.name), {}).count("orphan") for kind in group}
     stage.sweep()
-    stage.drained(patience_seconds)
+    stage.drain(patience_seconds)
     outcomes = {upload: wanted[picture] for upload, picture in stored.items()}
     return [
         Result(

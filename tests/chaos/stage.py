@@ -104,15 +104,14 @@ class Stage:
                 self.sqs.delete_message(QueueUrl=self.capture, ReceiptHandle=message["ReceiptHandle"])
         return self.told[key, version]
 
-    def drained(self, seconds: float, look: Callable[[], object] = lambda: None) -> bool:
-        """Waits until nothing is under way; False when the time is up."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+    def drain(self, seconds: float, look: Callable[[], object] = lambda: None) -> None:
+        """Waits until nothing is under way, or the time is up."""
+        until, quiet = time.monotonic() + seconds, 0
+        # Twice: what the last message has moved, the stream may not have told of the first time.
+        while quiet < 2 and time.monotonic() < until:
             look()
-            if not any(self.messages().values()) and self.stream.idle:
-                return True
+            quiet = 0 if any(self.messages().values()) or not self.stream.idle else quiet + 1
             time.sleep(_PATIENCE_SECONDS)
-        return False
 
     def messages(self) -> dict[str, int]:
         """How many there are in each queue, those under way included."""
