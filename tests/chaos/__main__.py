@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
 
 from darkroom.profile import built_in
-from tests.chaos.pictures import Outcome, outcome
-from tests.chaos.plan import PREFIXES, Picture
+from tests.chaos.pictures import outcomes
+from tests.chaos.plan import PREFIXES
 from tests.chaos.runs import FULL, SHORT, Result, Size, kinds, perform, pictures_of
-from tests.chaos.stage import RENDER_TIMEOUT_SECONDS, VISIBILITY_SECONDS, staged
+from tests.chaos.stage import RENDER_TIMEOUT_SECONDS, RENDERED_AT_ONCE, VISIBILITY_SECONDS, staged
 from tests.chaos.verify import WORDS
 from tests.e2e.conftest import a_stack
 from tools.stack import PROJECT, Fault
@@ -23,6 +23,7 @@ REPORT = PROJECT / "docs" / "reliability.md"
 # What stands above this line is written by hand, and stays.
 _MARK = "<!-- What follows is written by `make chaos`. -->\n"
 _PATIENCE_SECONDS = 3600
+_COLUMNS = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def main() -> None:
@@ -45,11 +46,13 @@ def main() -> None:
 def run(size: Size, seed: int, console: Console) -> list[Result]:
     """Runs one kind after the other, and says how each went."""
     chosen = kinds(size, seed)
-    wanted = _rendered_here(pictures_of(chosen), console)
+    # Without a thread of its own, which would be in the engine's way when it forks.
+    pictures = track(pictures_of(chosen), "rendered here", console=console, auto_refresh=False)
+    wanted = outcomes(pictures, built_in("default"))
     results: list[Result] = []
     with a_stack() as stack, staged(stack) as stage:
         for kind in chosen:
-            with _bars(console) as progress:
+            with Progress(*_COLUMNS, console=console) as progress:
                 told = progress.add_task(f"{kind.name}: told", total=len(kind.plan.acts))
                 ended = progress.add_task(f"{kind.name}: ended", total=sum(map(len, kind.plan.puts.values())))
 
@@ -60,21 +63,6 @@ def run(size: Size, seed: int, console: Console) -> list[Result]:
                 results += perform(stage, (kind,), wanted, _PATIENCE_SECONDS, show)
             console.print(_line(results[-1], results[0]), highlight=False)
     return results
-
-
-def _bars(console: Console, *, refreshed: bool = True) -> Progress:
-    columns = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=console, auto_refresh=refreshed)
-
-
-def _rendered_here(pictures: set[Picture], console: Console) -> dict[Picture, Outcome]:
-    """What must come of each picture."""
-    profile, wanted = built_in("default"), {}
-    with _bars(console, refreshed=False) as progress:  # a thread for that would be in the engine's way
-        for picture in progress.track(pictures, description="rendered here"):
-            wanted[picture] = outcome(picture, profile)
-            progress.refresh()
-    return wanted
 
 
 def _line(result: Result, undisturbed: Result) -> str:
@@ -95,10 +83,11 @@ def page(results: list[Result]) -> str:
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | versions | Python {platform.python_version()}, Pillow {version("pillow")}, MiniStack {ministack} |
 | uploads | small, under {PREFIXES} prefixes: 5 % poisoned, 3 % put again, 5 % told of twice; shuffled |
-| time-outs | rendering {RENDER_TIMEOUT_SECONDS} s, visibility {VISIBILITY_SECONDS} s, 2 rendered at once |
+| time-outs | rendering {RENDER_TIMEOUT_SECONDS} s, visibility {VISIBILITY_SECONDS} s |
+| rendered at once | {RENDERED_AT_ONCE} |
 
-| run | disturbed by | keys | events | seed | times | parked | swept | {" | ".join(WORDS)} | seconds | ratio |
-|{"---|" * (10 + len(WORDS))}
+| run | keys | events | seed | times | parked | swept | {" | ".join(WORDS)} | seconds | ratio |
+|{"---|" * (9 + len(WORDS))}
 {rows}"""
 
 
@@ -106,7 +95,6 @@ def _row(result: Result, undisturbed: Result) -> str:
     kind, verdict = result.kind, result.verdict
     cells = [
         kind.name,
-        kind.words,
         len(kind.plan.puts),
         kind.plan.tells,
         kind.seed,

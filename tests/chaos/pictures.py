@@ -34,14 +34,14 @@ def drawn(picture: Picture) -> bytes:
             return content
 
 
-def outcome(picture: Picture, profile: Profile) -> Outcome:
-    """What rendering it gives, here and now. No thread may be alive: the engine forks."""
+def outcomes(pictures: Iterable[Picture], profile: Profile) -> dict[Picture, Outcome]:
+    """What rendering each gives, here and now. No thread may be alive: the engine forks."""
+    return {picture: _outcome(drawn(picture), profile) for picture in pictures}
+
+
+def _outcome(content: bytes, profile: Profile) -> Outcome:
     try:
-        rendered = render(drawn(picture), profile)
+        rendered = render(content, profile)
     except RejectedPicture:
         return None
     return {each.name: md5(each.data, usedforsecurity=False).hexdigest() for each in rendered.renditions}
-
-
-def outcomes(pictures: Iterable[Picture], profile: Profile) -> dict[Picture, Outcome]:
-    return {picture: outcome(picture, profile) for picture in pictures}

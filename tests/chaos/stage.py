@@ -30,6 +30,8 @@ from tools.stack import Site, Status
 
 RENDER_TIMEOUT_SECONDS = 10
 VISIBILITY_SECONDS = 60  # what the template makes of it
+# More than processors: a worker that waits before it tries again is in nobody's way.
+RENDERED_AT_ONCE = 4
 _PATIENCE_SECONDS = 0.25
 # Settings of the sweep's.
 _KEEPS_NOTHING = {"KEEP_SUPERSEDED_HOURS": "0", "SWEEP_PAGES": "1000"}
@@ -182,7 +184,8 @@ def staged(stack: Stack, visibility_seconds: int | None = None) -> Iterator[Stag
     proxy.start()
     try:
         _lead_through(stack, f"http://127.0.0.1:{proxy.port}", {outputs["WebFunction"]})
-        _unsubscribe(stack, outputs["ProjectFunction"])
+        _subscribe(stack, outputs["RenderFunction"], ScalingConfig={"MaximumConcurrency": RENDERED_AT_ONCE})
+        _subscribe(stack, outputs["ProjectFunction"], Enabled=False)
         capture = _capture(stack, status)
         stream.start()
         yield Stage(stack, status, proxy, stream, capture, outputs["SweepFunction"])
@@ -231,10 +234,11 @@ def _lead_through(stack: Stack, endpoint: str, spared: set[str]) -> None:
             )
 
 
-def _unsubscribe(stack: Stack, function: str) -> None:
+def _subscribe(stack: Stack, function: str, **terms: object) -> None:
+    """Changes how a function hears of its events."""
     functions = stack.client("lambda")
     for mapping in functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
-        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        functions.update_event_source_mapping(UUID=mapping["UUID"], **terms)
 
 
 def _capture(stack: Stack, status: Status) -> str:
