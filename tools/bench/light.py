@@ -24,7 +24,6 @@ from tools.render import MEMORY_MB
 
 LADDER: Final = (1920, 1280, 640, 100)
 _TARGET: Final = 75.0
-_FIXED_QUALITY: Final = 75
 # https://aws.amazon.com/lambda/pricing/, us-east-1, arm64, first tier, read in November 2026.
 _DOLLARS_PER_GB_SECOND: Final = 0.0000133334
 
@@ -51,6 +50,10 @@ class Bench:
         arguments = [str(profile), str(file or self.file), str(self.cache / "out"), *options]
         line = [sys.executable, "-m", "tools.bench.once", *arguments]
         return line, compiled(self.cache)
+
+    def command_line(self, profile: str) -> Command:
+        line = [sys.executable, "-c", "from tools.entry import main; main()", "render"]
+        return [*line, str(self.file), str(self.cache / "out"), "--profile", profile], compiled(self.cache)
 
     def _profile(self, document: Document) -> Path:
         text = json.dumps(document)
@@ -125,19 +128,20 @@ def reference_of(file: Path, width: int, cache: Path) -> Path:
 def _ladder_section(bench: Bench) -> str:
     ours = _chosen(bench.file)
     equal = {name: _as_good(bench, name, ours) for name in ("sharp", "sharp-plain")}
-    at_fixed = _as_good(bench, "sharp", dict.fromkeys(LADDER, _FIXED_QUALITY))
+    fixed = _built_in("fast")["ladders"]["main"]["formats"]["jpeg"]["quality"]
+    at_fixed = _as_good(bench, "sharp", dict.fromkeys(LADDER, fixed))
     widest = ours[max(ours)]
     by_target = {
         "sharp": bench.sharp("sharp", equal["sharp"]),
         "sharp without `mozjpeg`": bench.sharp("sharp-plain", equal["sharp-plain"]),
         "`default`, by target": bench.darkroom(_as_jpeg("default", target=_TARGET)),
         "`default`, fixed quality": bench.darkroom(_as_jpeg("default", quality=widest)),
-        "`fast`": bench.darkroom(_as_jpeg("fast")),
     }
     by_quality = {
         "sharp": bench.sharp("sharp", at_fixed),
-        "`default`": bench.darkroom(_as_jpeg("default", quality=_FIXED_QUALITY)),
-        "`fast`": bench.darkroom(_as_jpeg("fast", quality=_FIXED_QUALITY)),
+        "`default`": bench.darkroom(_as_jpeg("default", quality=fixed)),
+        "`fast`": bench.darkroom(_as_jpeg("fast")),
+        "`fast`, by `darkroom render`": bench.command_line("fast"),
     }
     runs = paired(by_target, bench.rounds)
     # Once: it takes a quarter of a minute, and no disturbance makes up for that.
@@ -158,7 +162,8 @@ def _ladder_section(bench: Bench) -> str:
             "",
             *_table(runs),
             "",
-            f"At a quality of {_FIXED_QUALITY} for every width, sharp at {_listed(at_fixed)}.",
+            f"At the one quality of `fast`, {fixed}; sharp has {_listed(at_fixed)}. `darkroom render` is the",
+            "whole command, with the child process that it works in.",
             "",
             *_table(paired(by_quality, bench.rounds)),
         ]
@@ -245,12 +250,18 @@ def _of_megapixels(size: tuple[int, int], mega: float) -> tuple[int, int]:
     return round(size[0] * scale), round(size[1] * scale)
 
 
+# Two busy processes: how much processor this machine has to give just then.
+_TWO = "import os; child = os.fork(); sum(range(30_000_000)); child and os.waitpid(child, 0)"
+
+
 def _formats_section(bench: Bench) -> str:
-    run = paired({"": bench.darkroom(_built_in("default"))}, bench.rounds)[""]
+    commands = {"default": bench.darkroom(_built_in("default")), "two": ([sys.executable, "-c", _TWO], {})}
+    run, two = paired(commands, bench.rounds).values()
     return f"""## Both processors
 
-The `default` profile, all formats and widths, one whole process: {run.wall_seconds:.2f} s, in which it took
-{run.cpu_seconds:.2f} s of processor: {run.cpu_seconds / run.wall_seconds:.2f} at a time. The peak was \
+The `default` profile, all formats and widths: {run.wall_seconds:.2f} s, and {run.cpu_seconds:.2f} s
+of processor: {run.cpu_seconds / run.wall_seconds:.2f} at a time. Two loops that share nothing got
+{two.cpu_seconds / two.wall_seconds:.2f} here, in turn with it. The largest process had \
 {run.peak_mb:.0f} MB."""
 
 
