@@ -74,3 +74,19 @@ def test_rendering_one_file_loads_neither_aws_nor_the_local_stack() -> None:
     found = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == ""
+
+
+def test_the_command_prints_the_receipt_or_one_sentence_and_ends_with_the_code(
+    picture: Path, tmp_path: Path
+) -> None:
+    def command(source: Path) -> subprocess.CompletedProcess[str]:
+        line = [sys.executable, "-c", "from tools.entry import main; main()", "render", str(source)]
+        profile = ["--profile", "squoosh"]
+        return subprocess.run([*line, str(tmp_path / "out"), *profile], capture_output=True, text=True)
+
+    good, missing = command(picture), command(tmp_path / "none.jpg")
+
+    assert (good.returncode, json.loads(good.stdout)["profile"]) == (0, "squoosh")
+    assert (missing.returncode, missing.stdout) == (66, "")
+    assert missing.stderr.startswith("darkroom: ")
+    assert missing.stderr.endswith("can't be read: No such file or directory.\n")
