@@ -132,7 +132,18 @@ def test_answers_that_came_before_the_deadline_are_kept() -> None:
     assert [next(answers), next(answers)] == [1, 2]
     with pytest.raises(ChildTimedOut):
         next(answers)
-    assert child.end() == -signal.SIGKILL
+    assert child.end() in (-signal.SIGKILL, -signal.SIGALRM)
+
+
+def test_a_child_ends_at_its_deadline_though_nobody_waits_for_it() -> None:
+    child = Child(lambda: iter([endless()]), seconds=0.1)
+
+    # It ends by itself: this waits for the process, not for its answer.
+    os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+
+    with pytest.raises(ChildTimedOut):
+        next(child.answers())
+    child.end()
 
 
 def test_a_lower_limit_that_the_process_was_born_with_is_no_fault_of_the_picture() -> None:

@@ -13,7 +13,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from math import ceil
 from typing import NoReturn
 
 from darkroom.errors import KilledItsChild, RejectedPicture
@@ -101,7 +100,7 @@ class Child[Answer]:
         self._pid = os.fork()
         if not self._pid:
             os.close(self._pipe)
-            _live(work, writing, ceil(seconds), memory_bytes)
+            _live(work, writing, seconds, memory_bytes)
         os.close(writing)
         if leads:
             # Here and not in the child, so that the group is there as soon as it may have to be ended.
@@ -121,7 +120,8 @@ class Child[Answer]:
                 raise MemoryError
             else:
                 raise ChildFailed(answer)
-        raise ChildDied(self.end())
+        status = self.end()
+        raise ChildTimedOut if status == -signal.SIGALRM else ChildDied(status)
 
     def end(self) -> int:
         """Ends the child if it still runs; its exit code, negative for a signal."""
@@ -171,14 +171,15 @@ class Child[Answer]:
 
 
 def _live[Answer](
-    work: Callable[[], Iterator[Answer]], pipe: int, cpu_seconds: int, memory_bytes: int | None
+    work: Callable[[], Iterator[Answer]], pipe: int, seconds: float, memory_bytes: int | None
 ) -> NoReturn:
     """The child's whole life; it never returns into the parent's code."""
     try:
         _silence()
         _limit(resource.RLIMIT_CORE, 0)
-        # Should the parent die first, nobody else would end an endless loop. Twice, for two threads.
-        _limit(resource.RLIMIT_CPU, 2 * cpu_seconds + 1)
+        # At the deadline the parent may be dead, or busy: nobody else would end the work then.
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds + _LOOK_SECONDS)
         if memory_bytes is not None:
             _limit(resource.RLIMIT_AS, memory_bytes)
         _send_all(work, pipe)
