@@ -6,6 +6,7 @@ from hashlib import sha256
 from io import BytesIO
 from math import exp, log
 from pathlib import Path
+from typing import Protocol
 
 from PIL import Image
 
@@ -29,13 +30,22 @@ class Scores:
         return self._known[key][0]
 
 
+class Metric(Protocol):
+    """A picture that others are held against, by Reference or MsSsim."""
+
+    def score(self, other: Image.Image) -> float: ...
+
+
 class Candidate:
     """One picture at one width, as a file without loss."""
 
-    def __init__(self, file: Path, scores: Scores) -> None:
+    def __init__(
+        self, file: Path, scores: Scores, metric: Callable[[Image.Image], Metric] = Reference
+    ) -> None:
         self.file = file
         self._scores = scores
-        self._reference: Reference | None = None
+        self._metric = metric
+        self._reference: Metric | None = None
 
     def score(self, content: bytes) -> float:
         return self._scores.get(content, lambda: self._measured(content))
@@ -43,7 +53,7 @@ class Candidate:
     def _measured(self, content: bytes) -> float:
         if self._reference is None:
             with Image.open(self.file) as picture:
-                self._reference = Reference(picture)
+                self._reference = self._metric(picture)
         with Image.open(BytesIO(content)) as other:
             return self._reference.score(other)
 
