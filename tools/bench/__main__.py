@@ -16,18 +16,17 @@ from statistics import fmean, median
 from PIL import Image
 from rich.progress import Progress
 
-from darkroom.imaging import encode, quality
+from darkroom.imaging import quality
 from darkroom.model import Format
 from darkroom.profile import FormatChoice
 from tools.bench import light, peers, ssimulacra2
 from tools.bench.equal import Candidate, Scores
 from tools.bench.light import LADDER, reference_of
-from tools.bench.pictures import opened_upright
+from tools.bench.pictures import ENCODERS, opened_upright
 from tools.stack import PROJECT
 
 _WIDTHS = (640, 1280, 1920)
 _TARGETS = (70.0, 80.0)
-_ENCODERS = {Format.JPEG: encode.jpeg, Format.WEBP: encode.webp, Format.AVIF: encode.avif}
 _PAGE = PROJECT / "docs" / "performance.md"
 
 type Cell = dict[tuple[float, int, str], list[float]]
@@ -116,11 +115,11 @@ def _within(
         for path in paths:
             with Image.open(path) as stored:
                 pictures.append(stored.convert("RGB"))
-        for wanted in _ENCODERS:
+        for wanted, encoder in ENCODERS.items():
             for target in _TARGETS:
                 found = quality.chosen(FormatChoice(wanted, None, target), pictures)
                 for path, picture, one in zip(paths, pictures, found, strict=True):
-                    content = _ENCODERS[wanted](picture, one.quality)
+                    content = encoder(picture, one)
                     off[wanted, target].append(Candidate(path, scores).score(content) - target)
     return off
 

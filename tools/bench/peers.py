@@ -10,6 +10,9 @@ from typing import Final
 from PIL import Image
 
 from darkroom.imaging import encode
+from darkroom.imaging.quality import chosen
+from darkroom.model import Format
+from darkroom.profile import FormatChoice
 
 PACKAGES: Final = {"sharp": "0.35.5", "@squoosh/lib": "0.5.3"}
 _SCRIPT = Path(__file__).with_name("peers.cjs")
@@ -39,8 +42,10 @@ def node(cache: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
 
 
 def darkroom(file: Path, quality: int) -> bytes:
-    with Image.open(file) as picture:
-        return encode.jpeg(picture.convert("RGB"), quality)
+    with Image.open(file) as stored:
+        picture = stored.convert("RGB")
+    (found,) = chosen(FormatChoice(Format.JPEG, quality), [picture])
+    return encode.jpeg(picture, quality, found.subsampling)
 
 
 class Peer:

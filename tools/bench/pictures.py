@@ -1,8 +1,20 @@
 """The pictures that the bench and the fits run on: any folder's."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from darkroom.imaging import encode
+from darkroom.imaging.quality import Chosen
+from darkroom.model import Format
+
+# As the pipeline calls them.
+ENCODERS: dict[Format, Callable[[Image.Image, Chosen], bytes]] = {
+    Format.JPEG: lambda picture, found: encode.jpeg(picture, found.quality, found.subsampling),
+    Format.WEBP: lambda picture, found: encode.webp(picture, found.quality),
+    Format.AVIF: lambda picture, found: encode.avif(picture, found.quality, found.subsampling),
+}
 
 
 def opened_upright(path: Path) -> Image.Image | None:

@@ -309,7 +309,7 @@ def _avifs(wanting: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Itera
     """The narrowest first, so that it is the wide ones that are not done in time."""
     for each, choice, rungs in wanting:
         for rung, found in reversed([*zip(rungs, chosen(choice, rungs), strict=True)]):
-            yield _encoded(choice, each, rung, found, encode.avif(rung, found.quality))
+            yield _encoded(choice, each, rung, found, encode.avif(rung, found.quality, found.subsampling))
 
 
 def _encoded(
@@ -333,7 +333,7 @@ def encode_jpeg(work: Work) -> Work:
     for each, choice in work.wanting(Format.JPEG):
         flat = [_flattened(rung, each.ladder.background) for rung in each.rungs]
         for rung, found in zip(flat, chosen(choice, flat), strict=True):
-            content = encode.jpeg(rung, found.quality, repack=work.profile.repack)
+            content = encode.jpeg(rung, found.quality, found.subsampling, repack=work.profile.repack)
             made.append(_encoded(choice, each, rung, found, content))
     return work.made(*made)
 

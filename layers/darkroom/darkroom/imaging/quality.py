@@ -1,138 +1,21 @@
 """The lowest quality that reaches a perceptual target, from a few trials on a sample of the picture.
 
-A trial is scored by SSIMULACRA2 worked out with Pillow alone, since numpy would cost the function 90 ms and
-60 MB: those of its 108 terms that weigh, at every fourth pixel, on a sample. `make bench` says how far that
-is from the whole metric. It is a prediction, and receipts call it so.
+A trial is encoded in haste and scored by yardstick.py; what both miss was measured by
+tools/bench/fit_quality.py. The score is a prediction, and receipts call it so.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
-from math import inf
-from typing import Any
+from typing import NamedTuple
 
-from PIL import Image, ImageMath
+from PIL import Image
 
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_as
+from darkroom.imaging.yardstick import ALL_SCALES, Yardstick, error_at, is_small, scales, score_of
 from darkroom.model import Format
 from darkroom.profile import FormatChoice
-
-# The metric's own weights: by channel (X, Y, B), scale, norm (mean, fourth root of the mean fourth power) and
-# kind (structure, added edges, lost edges). A picture with fewer scales than six takes them in the same
-# order from the front, as the reference does.
-_WEIGHTS = (
-    0,
-    0.00071,
-    0,
-    0,
-    0.00075,
-    0,
-    0,
-    0.00042,
-    0,
-    1.05585,
-    0.00063,
-    0.00015,
-    0,
-    0.00157,
-    0,
-    1.76163,
-    10.9405,
-    0,
-    0.00076,
-    0.00017,
-    0,
-    1.79654,
-    10.4699,
-    0,
-    0.0007,
-    0.92544,
-    0,
-    0.00013,
-    0.95449,
-    0.00031,
-    0.00044,
-    0,
-    0,
-    0.00131,
-    0,
-    0,
-    0,
-    0,
-    0,
-    7.14013,
-    0,
-    16.6824,
-    0.0006,
-    0,
-    0,
-    6.39119,
-    0.00036,
-    0.98291,
-    215.35,
-    0,
-    0,
-    18.3724,
-    0.00109,
-    0.00118,
-    168.674,
-    0,
-    0,
-    23.3638,
-    0.27273,
-    0.00043,
-    0,
-    0,
-    0,
-    33.2571,
-    42.8735,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0.00083,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0.00051,
-    0,
-    0.00016,
-    0,
-    0,
-    0,
-    0,
-    0,
-    0.0004,
-    0.00165,
-    0,
-    0.00199,
-    0,
-    0,
-    8.4407,
-    22.1775,
-    0,
-    90.946,
-    0.94323,
-    0.9404,
-    0.00117,
-    163.772,
-    0.93786,
-    0,
-    0,
-    0,
-    0.00049,
-    0,
-    0.0001,
-)
-_SCALES = (1, 2, 4, 8, 16, 32)
-_NEGLIGIBLE = 2.0
 
 # By quality the median score of photographs, and straight lines in between: by tools/bench/fit_quality.py.
 # Pictures lie above or below it, but are hardly ever steeper: one trial tells how far.
@@ -171,40 +54,142 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     ),
 }
 
-# From a trial this near to its target the typical curve leads to it; small pictures stray from that curve, so
-# that only what was tried is taken, and they can be tried as often as it takes.
-_NEAR = {Format.JPEG: 2.0, Format.WEBP: 2.0, Format.AVIF: 2.0}
+# From a trial this near to its target the typical curve leads to it. Small pictures stray from that curve, so
+# that only what was tried is taken, and they are tried as often as it takes.
+_NEAR = 2.5
 _AS_GOOD_AS_REACHED = 0.7
-_TRIALS, _TRIALS_IN_SMALL = 4, 7
+_TRIALS, _TRIALS_IN_SMALL = 4, 8
 
-# Larger pictures are tried on a sample: tiles as whole as the encoders' blocks, spread evenly.
+
+class Tiles(NamedTuple):
+    """How a large picture is sampled: tiles a side, their pixels a side, the edge that is not looked at."""
+
+    across: int
+    side: int
+    margin: int
+
+
+# JPEG's blocks know nothing of each other. The other formats predict across the seams: their tiles are fewer,
+# and what lies beside a seam is left out.
+_TILES = {Format.JPEG: Tiles(5, 112, 0), Format.WEBP: Tiles(3, 160, 8), Format.AVIF: Tiles(3, 160, 8)}
 _SAMPLED_FROM_PIXELS = 500_000
-_TILES = 5
-_TILE = 112
-# What a sample misses of the error, or adds to it where an encoder predicts across the seams of its tiles:
-# measured on photographs of 1280 and 1920 pixels. Fewer and larger tiles miss more.
-_UNSEEN = {Format.JPEG: 1.12, Format.WEBP: 0.92, Format.AVIF: 1.02}
-_SMALL_PIXELS = 40_000
+# The true error is about factor x (what a trial shows) ** power: of sampled pictures, and of those tried
+# whole. By tools/bench/fit_quality.py.
+UNSEEN = {
+    Format.JPEG: ((1.11, 1.01), (1.07, 0.99)),
+    Format.WEBP: ((0.93, 1.14), (1.0, 1.02)),
+    Format.AVIF: ((1.11, 1.01), (1.01, 1.03)),
+}
 
-_BIAS = 0.0037930732552754493
-_BIAS_ROOT = _BIAS ** (1 / 3)
-_CONTRAST = 0.0009
+# Half the resolution for colour costs more bytes than it saves where it alone makes this much of the error
+# that the target allows: measured on photographs of 640 to 1920 pixels.
+_ERROR_BY_COLOUR = 0.42
+_COLOUR_TILES = Tiles(3, 112, 0)
+# From the coarsest; WebP has but one.
+_SUBSAMPLINGS = {
+    Format.JPEG: ("4:2:0", "4:2:2", "4:4:4"),
+    Format.WEBP: ("4:2:0",),
+    Format.AVIF: ("4:2:0", "4:4:4"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An encoder's quality for one picture; `score` is predicted, and None for a quality that was given."""
+    """How to encode one picture; `score` is predicted, and None for a quality that was given."""
 
     quality: int
     score: float | None = None
+    subsampling: str = "4:2:0"
 
 
 def chosen(choice: FormatChoice, images: Sequence[Image.Image]) -> list[Chosen]:
     """The quality of each picture of a ladder, widest first; what the narrow one shows helps the wider."""
+    narrow_first = images[::-1]
+    target = choice.target or typical_score(choice.format, choice.quality or 1)
+    subsamplings = _subsamplings(choice.format, target, narrow_first)
     if choice.target is None:
-        return [Chosen(choice.quality or 1) for _ in images]
+        return [Chosen(choice.quality or 1, None, subsampling) for subsampling in subsamplings][::-1]
     search = _Search(choice.format, choice.target)
-    return [search.run(image) for image in reversed(images)][::-1]
+    return [search.run(*each) for each in zip(narrow_first, subsamplings, strict=True)][::-1]
+
+
+def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Image]) -> Iterator[str]:
+    """For each picture the one that takes the fewest bytes to reach the target; text keeps all its colour."""
+    options = _SUBSAMPLINGS[wanted]
+    finest = len(options) - 1
+    for image in narrow_first:
+        if not finest or image.mode in ("L", "LA"):
+            yield options[0]
+            continue
+        # SSIMULACRA2 weighs colour so much in a picture of few scales that half of it can't pass 63.
+        if scales(image.size) < ALL_SCALES or encode.loses_colour_when_subsampled(image.convert("RGB")):
+            yield options[-1]
+            continue
+        # What a narrow picture can do without, a wider one of the same can: most are done with the first.
+        finest = next(_passing(options[:finest], image, target), finest)
+        yield options[finest]
+
+
+def _passing(options: Sequence[str], image: Image.Image, target: float) -> Iterator[int]:
+    """The places of those that lose little enough."""
+    if not options:
+        return
+    sample = Sample(image, _COLOUR_TILES).picture
+    yardstick, allowed = Yardstick(sample), _ERROR_BY_COLOUR * error_at(target)
+    for place, subsampling in enumerate(options):
+        if yardstick.error(encode.subsampled(sample, subsampling)) < allowed:
+            yield place
+
+
+class Sample:
+    """A small picture whole; of a large one tiles, as one picture; RGB."""
+
+    def __init__(self, image: Image.Image, tiles: Tiles) -> None:
+        side = tiles.across * tiles.side
+        self.whole = image.width * image.height < _SAMPLED_FROM_PIXELS or min(image.size) < side
+        self._tiles = tiles
+        self.picture = image.convert("RGB") if self.whole else Image.new("RGB", (side, side))
+        if not self.whole:
+            for place in product(range(tiles.across), repeat=2):
+                left, top = (
+                    (length - tiles.side) * number // (tiles.across - 1)
+                    for length, number in zip(image.size, place, strict=True)
+                )
+                tile = image.crop((left, top, left + tiles.side, top + tiles.side))
+                self.picture.paste(tile, (place[0] * tiles.side, place[1] * tiles.side))
+
+    def seen(self, picture: Image.Image) -> Image.Image:
+        """What counts of the sample, or of an encoding of it."""
+        across, side, margin = self._tiles
+        if self.whole or not margin:
+            return picture
+        inner = side - 2 * margin
+        seen = Image.new("RGB", (across * inner, across * inner))
+        for column, row in product(range(across), repeat=2):
+            left, top = column * side + margin, row * side + margin
+            tile = picture.crop((left, top, left + inner, top + inner))
+            seen.paste(tile, (column * inner, row * inner))
+        return seen
+
+
+class Trials:
+    """What a picture scores at the qualities that it was tried at."""
+
+    def __init__(self, wanted: Format, image: Image.Image, subsampling: str) -> None:
+        self._format = wanted
+        self.sample = Sample(image, _TILES[wanted])
+        self._yardstick = Yardstick(self.sample.seen(self.sample.picture))
+        # A small picture is encoded as it will be, and scored to the point.
+        self._exact = is_small(image)
+        self._encoder = encode.trial(wanted, subsampling, in_haste=not self.sample.whole)
+
+    def error(self, quality: int) -> float:
+        made = reopened(self._encoder(self.sample.picture, quality), self._format)
+        return self._yardstick.error(self.sample.seen(made))
+
+    def score(self, quality: int) -> float:
+        factor, power = (1.0, 1.0) if self._exact else UNSEEN[self._format][1 if self.sample.whole else 0]
+        return score_of(factor * self.error(quality) ** power)
 
 
 class _Search:
@@ -214,36 +199,46 @@ class _Search:
         # How far pictures of this ladder lie above the typical one.
         self._above = 0.0
 
-    def run(self, image: Image.Image) -> Chosen:
-        trials = _TRIALS_IN_SMALL if _is_small(image) else _TRIALS
-        sample = sampled(image)
-        unseen = 1.0 if sample.size == image.size else _UNSEEN[self._format]
-        yardstick = Yardstick(sample)
-        encoder = encode.trial(self._format, image)
-        below, reaching = TYPICAL[self._format][0][0], TYPICAL[self._format][-1][0]
-        quality = self._next(below, reaching)
-        best = inf, Chosen(quality)
-        for _ in range(trials):
-            content = encoder(sample, quality)
-            score = score_of(unseen * yardstick.error(reopened(content, self._format)))
-            self._above = score - typical_score(self._format, quality)
-            distance = abs(score - self._target)
-            if distance < best[0]:
-                best = distance, Chosen(quality, round(score, 1))
-            below, reaching = (quality, reaching) if score < self._target else (below, quality)
-            tried, quality = quality, self._next(below, reaching)
-            if distance < _AS_GOOD_AS_REACHED or quality == tried:
-                return best[1]
-            if distance < _NEAR[self._format] and not _is_small(image):
-                return Chosen(quality, round(typical_score(self._format, quality) + self._above, 1))
-        return best[1]
-
-    def _next(self, below: int, reaching: int) -> int:
-        """The quality that should reach the target, in the middle of what is known if it lies beyond."""
+    def run(self, image: Image.Image, subsampling: str) -> Chosen:
+        small = is_small(image)
+        trials = Trials(self._format, image, subsampling)
+        tried: dict[int, float] = {}
         quality = quality_at(self._format, self._target - self._above)
-        if below < quality <= reaching or reaching - below <= 1:
-            return min(quality, reaching)
-        return (below + reaching + 1) // 2
+        for _ in range(_TRIALS_IN_SMALL if small else _TRIALS):
+            tried[quality] = trials.score(quality)
+            ahead = abs(tried[quality] - self._target)
+            quality, score = self._next(tried)
+            if ahead < _AS_GOOD_AS_REACHED or quality in tried:
+                break
+            if ahead < _NEAR and not small:
+                return self._found(quality, score, subsampling, small)
+        quality, score = min(tried.items(), key=lambda each: abs(each[1] - self._target))
+        return self._found(quality, score, subsampling, small)
+
+    def _found(self, quality: int, score: float, subsampling: str, small: bool) -> Chosen:
+        if not small:
+            self._above = score - typical_score(self._format, quality)
+        return Chosen(quality, round(score, 1), subsampling)
+
+    def _next(self, tried: dict[int, float]) -> tuple[int, float]:
+        """The quality that should reach the target, and what it should score."""
+        reaching = min((quality for quality, score in tried.items() if score >= self._target), default=101)
+        short = [quality for quality, score in tried.items() if score < self._target and quality < reaching]
+        if reaching <= 100 and short:
+            below = max(short)
+            share = (self._target - tried[below]) / (tried[reaching] - tried[below])
+            quality = max(below + 1, min(reaching - 1, round(below + share * (reaching - below))))
+            if quality in (below, reaching):
+                return reaching, tried[reaching]
+            share = (quality - below) / (reaching - below)
+            return quality, tried[below] + share * (tried[reaching] - tried[below])
+        last = max(short) if short else reaching
+        above = tried[last] - typical_score(self._format, last)
+        wanted = quality_at(self._format, self._target - above)
+        # At least a step further than all steps before: some pictures are far from typical.
+        stride = max(1, max(tried) - min(tried))
+        quality = min(100, max(last + stride, wanted)) if short else max(1, min(last - stride, wanted))
+        return quality, typical_score(self._format, quality) + above
 
 
 def typical_score(wanted: Format, quality: int) -> float:
@@ -259,183 +254,6 @@ def quality_at(wanted: Format, score: float) -> int:
     return next((q for q in range(points[0][0], points[-1][0]) if typical_score(wanted, q) >= score), 100)
 
 
-def sampled(image: Image.Image) -> Image.Image:
-    """A small picture whole; of a large one tiles, as one picture; RGB."""
-    if image.width * image.height < _SAMPLED_FROM_PIXELS or min(image.size) < _TILES * _TILE:
-        return image.convert("RGB")
-    tiles = Image.new("RGB", (_TILES * _TILE, _TILES * _TILE))
-    for column, row in product(range(_TILES), repeat=2):
-        left, top = (
-            (side - _TILE) * place // (_TILES - 1)
-            for side, place in zip(image.size, (column, row), strict=True)
-        )
-        tile = image.crop((left, top, left + _TILE, top + _TILE))
-        tiles.paste(tile, (column * _TILE, row * _TILE))
-    return tiles
-
-
-def _is_small(picture: Image.Image) -> bool:
-    return picture.width * picture.height <= _SMALL_PIXELS
-
-
 def reopened(content: bytes, wanted: Format) -> Image.Image:
     """What was encoded just now, decoded."""
     return read_as(wanted.value, content).convert("RGB")
-
-
-def score_of(error: float) -> float:
-    """SSIMULACRA2's own curve from the error, 0 or more, to the score."""
-    bent = 2.326765642916932 * error - 0.020884521182843837 * error**2 + 6.248496625763138e-05 * error**3
-    return float(100 - 10 * bent**0.6276336467831387) if bent > 0 else 100.0
-
-
-type Plane = tuple[int, int]  # channel (X, Y, B) and scale
-
-
-def _scales(size: tuple[int, int]) -> int:
-    """How many scales a picture has: one more than have eight pixels either way, up to six."""
-    return min(len(_SCALES), 1 + sum(1 for scale in _SCALES if -(-min(size) // scale) >= 8))
-
-
-def _weights(plane: Plane, scales: int) -> list[float]:
-    """Of a plane's six terms; those that add next to nothing are left out."""
-    channel, scale = plane
-    first = (channel * scales + _SCALES.index(scale)) * 6
-    return [weight if weight > _NEGLIGIBLE else 0.0 for weight in _WEIGHTS[first : first + 6]]
-
-
-class Yardstick:
-    """A picture that encodings of it are held against."""
-
-    def __init__(self, picture: Image.Image) -> None:
-        self._planes = dict(_planes(picture))
-        self._weights = {plane: _weights(plane, _scales(picture.size)) for plane in self._planes}
-        self._means = {name: _local_means(plane) for name, plane in self._planes.items()}
-        self._squares = {name: _local_means(_product(p, p)) for name, p in self._planes.items()}
-        self._smooth: dict[Plane, Image.Image] = {}
-
-    def error(self, other: Image.Image) -> float:
-        """The weighted sum of the terms, for `score_of`. `other` has to be of the same size."""
-        others = dict(_planes(other))
-        return sum(self._error(plane, others) for plane in others)
-
-    def _error(self, plane: Plane, others: dict[Plane, Image.Image]) -> float:
-        weights = self._weights[plane]
-        error = 0.0
-        if weights[0] or weights[3]:
-            structure = self._structure(plane, others)
-            error += weights[0] * _mean(structure) + weights[3] * _mean(_fourth_power(structure)) ** 0.25
-        for weight, sign in ((weights[4], 1), (weights[5], -1)):
-            if weight:
-                error += weight * self._edges(plane, others[plane], sign)
-        return error
-
-    def _structure(self, name: Plane, others: dict[Plane, Image.Image]) -> Image.Image:
-        """1 - SSIM', without its gamma correction, as SSIMULACRA2 has it."""
-        mine, other = self._planes[name], others[name]
-        return _evaluate(
-            lambda a: (
-                1
-                - (1 - (a["m"] - a["n"]) * (a["m"] - a["n"]))
-                * (2 * (a["both"] - a["m"] * a["n"]) + _CONTRAST)
-                / (a["mm"] - a["m"] * a["m"] + a["nn"] - a["n"] * a["n"] + _CONTRAST)
-            ),
-            m=self._means[name],
-            n=_local_means(other),
-            mm=self._squares[name],
-            nn=_local_means(_product(other, other)),
-            both=_local_means(_product(mine, other)),
-        )
-
-    def _edges(self, name: Plane, other: Image.Image, sign: int) -> float:
-        """The edges that the other picture has added (sign 1) or lost (-1): fourth root of their mean."""
-        if name not in self._smooth:
-            self._smooth[name] = _evaluate(
-                lambda a: 1 / (1 + abs(a["x"] - a["m"])),
-                x=self._planes[name],
-                m=_spread(self._means[name], self._planes[name]),
-            )
-        twice = _evaluate(
-            lambda a: _twice_positive(((1 + abs(a["y"] - a["n"])) * a["smooth"] - 1) * sign),
-            y=other,
-            n=_spread(_local_means(other), other),
-            smooth=self._smooth[name],
-        )
-        return float(_mean(_fourth_power(twice)) ** 0.25 / 2)
-
-
-def _twice_positive(value: Any) -> Any:
-    return abs(value) + value
-
-
-def _linear(level: int) -> float:
-    stored = level / 255
-    return stored / 12.92 if stored <= 0.04045 else float(((stored + 0.055) / 1.055) ** 2.4)
-
-
-_LINEAR = [_linear(level) for level in range(256)]
-_LIGHT = [(_linear(level) + _BIAS) ** (1 / 3) - _BIAS_ROOT for level in range(256)]
-
-
-def _planes(picture: Image.Image) -> Iterator[tuple[Plane, Image.Image]]:
-    """XYB, as SSIMULACRA2 shifts it: of a small picture all, of others what counts.
-
-    Averaged as light, not as stored: the difference is most of what blue shows.
-    """
-    linear = [channel.point(_LINEAR, "F") for channel in picture.split()]
-    small = _is_small(picture)
-    if not small:
-        # At these two scales lightness alone counts, and what is stored gives it without a root per pixel.
-        light = picture.convert("L").point(_LIGHT, "F")
-        yield (1, 1), light
-        yield (1, 2), light.reduce(2)
-    for scale in _SCALES[0 if small else 2 : min(5, _scales(picture.size))]:
-        red, green, blue = (c.reduce(scale) if scale > 1 else c for c in linear)
-        long = _cone(red, green, blue, (0.30, 0.622, 0.078))
-        medium = _cone(red, green, blue, (0.23, 0.692, 0.078))
-        lightness = _evaluate(lambda a: (a["l"] + a["m"]) / 2, l=long, m=medium)
-        yield (1, scale), lightness
-        if small:
-            yield (0, scale), _evaluate(lambda a: (a["l"] - a["m"]) * 7, l=long, m=medium)
-        if small or scale > 4:
-            short = _cone(red, green, blue, (0.24342268924547819, 0.20476744424496821, 0.5518098665095536))
-            yield (2, scale), _evaluate(lambda a: a["s"] - a["y"], s=short, y=lightness)
-
-
-def _cone(red: Image.Image, green: Image.Image, blue: Image.Image, mix: Sequence[float]) -> Image.Image:
-    return _evaluate(
-        lambda a: (mix[0] * a["r"] + mix[1] * a["g"] + mix[2] * a["b"] + _BIAS) ** (1 / 3) - _BIAS_ROOT,
-        r=red,
-        g=green,
-        b=blue,
-    )
-
-
-def _evaluate(expression: Callable[[dict[str, Any]], Any], **planes: Image.Image) -> Image.Image:
-    result: Image.Image = ImageMath.lambda_eval(expression, **planes)
-    return result
-
-
-def _product(one: Image.Image, other: Image.Image) -> Image.Image:
-    return _evaluate(lambda a: a["x"] * a["y"], x=one, y=other)
-
-
-def _fourth_power(plane: Image.Image) -> Image.Image:
-    squared = _product(plane, plane)
-    return _product(squared, squared)
-
-
-def _local_means(plane: Image.Image) -> Image.Image:
-    """Weighted by a triangle as wide as SSIMULACRA2's Gaussian, at every fourth pixel."""
-    size = max(1, plane.width // 4), max(1, plane.height // 4)
-    return plane.resize(size, Image.Resampling.BILINEAR)
-
-
-def _spread(means: Image.Image, plane: Image.Image) -> Image.Image:
-    return means.resize(plane.size, Image.Resampling.BILINEAR)
-
-
-def _mean(plane: Image.Image) -> float:
-    mean = plane.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
-    assert isinstance(mean, float)  # noqa: S101 - for the type checker: the plane is of one channel
-    return mean
