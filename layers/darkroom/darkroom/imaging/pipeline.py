@@ -416,7 +416,7 @@ def encode_avif(work: Work) -> Work:
 
 
 # A search ends nearer to its target than this, where the format can reach it at all.
-_SHORT_BY = 5
+_SHORT_BY = 2.5
 
 
 def drop_what_falls_short(work: Work) -> Work:
