@@ -61,7 +61,7 @@ def run(size: Size, seed: int, console: Console) -> list[Result]:
                     progress.update(ended, completed=ends)  # noqa: B023
 
                 results += perform(stage, (kind,), wanted, _PATIENCE_SECONDS, show)
-            console.print(_line(results[-1], results[0]), highlight=False)
+            console.print(_line(results[-1], results[0]), highlight=False, soft_wrap=True)
     return results
 
 
