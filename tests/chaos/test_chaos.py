@@ -13,9 +13,9 @@ from tests.e2e.conftest import a_stack
 
 pytestmark = pytest.mark.e2e
 
-# More than a rendering may take, so that nothing comes again that is still being worked on; and all in all
+# More than a cold start and a rendering may take, so that nothing comes again that is still being worked on;
 # much less than the template's minute, for which every kill would have to wait.
-VISIBILITY_SECONDS = 12
+VISIBILITY_SECONDS = 20
 PATIENCE_SECONDS = 300
 KINDS = {kind.name: kind for kind in kinds(SHORT, seed=20_26)}
 # What waits for the same time-out waits together.
