@@ -14,7 +14,10 @@ from darkroom.model import timestamp
 # 4 s at most after the first attempt, then 16, 64 and 256: what lasts seconds is over by the second attempt,
 # and the fifth and last comes minutes after the first.
 _FIRST_SECONDS, _GROWTH = 4, 4
-_LONGEST_SECONDS = 3600  # SQS takes up to 12 hours
+# SQS would take 12 hours. But it counts on among the dead letters, where nobody sees an upload that rests.
+_LONGEST_SECONDS = 300
+# Those who wait for the same worker do not all come back at once.
+_SPREAD_SECONDS = 2
 # What is left of an invocation when its work is called off, to write down why.
 _FAREWELL_SECONDS = 1.0
 
@@ -26,9 +29,12 @@ def back_off(receive_count: int, chance: float) -> int:
 
 
 def wait_after(fault: BaseException, receive_count: int, chance: float, moment: datetime) -> int:
-    """Seconds until it is worth to try again what failed with `fault`: not before a busy worker has ended."""
-    busy = (datetime.fromisoformat(until) - moment for until in _busy_until(fault))
-    return max([back_off(receive_count, chance), *(ceil(wait.total_seconds()) for wait in busy)])
+    """Seconds until it is worth to try again what failed with `fault`.
+
+    Where it was another worker that was busy, when that has ended, however often that was so.
+    """
+    busy = [(datetime.fromisoformat(until) - moment).total_seconds() for until in _busy_until(fault)]
+    return ceil(max(0.0, *busy) + _SPREAD_SECONDS * chance) if busy else back_off(receive_count, chance)
 
 
 def _busy_until(fault: BaseException) -> Iterator[str]:
