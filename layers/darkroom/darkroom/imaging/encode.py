@@ -116,11 +116,10 @@ def loses_colour_when_subsampled(image: Image.Image) -> bool:
     return steps > pixels / 2 * _COLOUR_STEPS_SHARE
 
 
-def subsampled(image: Image.Image, subsampling: str) -> Image.Image:
-    """What is left of a picture when nothing but its colours' resolution is lost."""
+def halved_colour(image: Image.Image) -> Image.Image:
+    """What is left of a picture when nothing but half its colours' resolution is lost."""
     lightness, *colours = image.convert("YCbCr").split()
-    by = (2, 2) if subsampling == "4:2:0" else (2, 1)
-    halved = (colour.reduce(by).resize(colour.size, Image.Resampling.BILINEAR) for colour in colours)
+    halved = (colour.reduce(2).resize(colour.size, Image.Resampling.BILINEAR) for colour in colours)
     return Image.merge("YCbCr", (lightness, *halved)).convert("RGB")
 
 

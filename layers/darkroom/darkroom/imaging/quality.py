@@ -56,7 +56,7 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
 
 # From a trial this near to its target the typical curve leads to it. Small pictures stray from that curve, so
 # that only what was tried is taken, and they are tried as often as it takes.
-_NEAR = 2.5
+_NEAR = {Format.JPEG: 2.5, Format.WEBP: 2.5, Format.AVIF: 3.5}
 _AS_GOOD_AS_REACHED = 0.7
 _TRIALS, _TRIALS_IN_SMALL = 4, 8
 
@@ -72,7 +72,6 @@ class Tiles(NamedTuple):
 # JPEG's blocks know nothing of each other. The other formats predict across the seams: their tiles are fewer,
 # and what lies beside a seam is left out.
 _TILES = {Format.JPEG: Tiles(5, 112, 0), Format.WEBP: Tiles(3, 160, 8), Format.AVIF: Tiles(3, 160, 8)}
-_SAMPLED_FROM_PIXELS = 500_000
 # The true error is about factor x (what a trial shows) ** power: of sampled pictures, and of those tried
 # whole. By tools/bench/fit_quality.py.
 UNSEEN = {
@@ -81,16 +80,15 @@ UNSEEN = {
     Format.AVIF: ((1.11, 1.02), (1.01, 1.03)),
 }
 
-# Half the resolution for colour costs more bytes than it saves where it alone makes this much of the error
-# that the target allows: measured on photographs of 640 to 1920 pixels.
-_ERROR_BY_COLOUR = 0.42
-_COLOUR_TILES = Tiles(3, 112, 0)
-# From the coarsest; WebP has but one.
+# Half the resolution for colour costs more bytes than it saves where it alone makes so large a part of the
+# error that the target allows: from the coarsest. Wider pictures of the same lose less. Measured on
+# photographs of 640 to 1920 pixels.
 _SUBSAMPLINGS = {
-    Format.JPEG: ("4:2:0", "4:2:2", "4:4:4"),
-    Format.WEBP: ("4:2:0",),
-    Format.AVIF: ("4:2:0", "4:4:4"),
+    Format.JPEG: (("4:2:0", 0.42), ("4:2:2", 0.75)),
+    Format.AVIF: (("4:2:0", 0.6),),
 }
+_LESS_IN_WIDER = 0.75
+_COLOUR_TILES = Tiles(3, 112, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,30 +113,26 @@ def chosen(choice: FormatChoice, images: Sequence[Image.Image]) -> list[Chosen]:
 
 def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Image]) -> Iterator[str]:
     """For each picture the one that takes the fewest bytes to reach the target; text keeps all its colour."""
-    options = _SUBSAMPLINGS[wanted]
-    finest = len(options) - 1
+    measured: tuple[int, float] | None = (
+        None  # a width, and what halving colour alone makes of the error there
+    )
     for image in narrow_first:
-        if not finest or image.mode in ("L", "LA"):
-            yield options[0]
+        if wanted is Format.WEBP or image.mode in ("L", "LA"):
+            yield "4:2:0"
             continue
+        coloured = image if image.mode == "RGB" else image.convert("RGB")
         # SSIMULACRA2 weighs colour so much in a picture of few scales that half of it can't pass 63.
-        if scales(image.size) < ALL_SCALES or encode.loses_colour_when_subsampled(image.convert("RGB")):
-            yield options[-1]
+        if scales(image.size) < ALL_SCALES or encode.loses_colour_when_subsampled(coloured):
+            yield "4:4:4"
             continue
-        # What a narrow picture can do without, a wider one of the same can: most are done with the first.
-        finest = next(_passing(options[:finest], image, target), finest)
-        yield options[finest]
+        width, error = measured = measured or (image.width, _error_by_colour(coloured))
+        lost, allowed = error * (width / image.width) ** _LESS_IN_WIDER, error_at(target)
+        yield next((each for each, part in _SUBSAMPLINGS[wanted] if lost < part * allowed), "4:4:4")
 
 
-def _passing(options: Sequence[str], image: Image.Image, target: float) -> Iterator[int]:
-    """The places of those that lose little enough."""
-    if not options:
-        return
+def _error_by_colour(image: Image.Image) -> float:
     sample = Sample(image, _COLOUR_TILES).picture
-    yardstick, allowed = Yardstick(sample), _ERROR_BY_COLOUR * error_at(target)
-    for place, subsampling in enumerate(options):
-        if yardstick.error(encode.subsampled(sample, subsampling)) < allowed:
-            yield place
+    return Yardstick(sample).error(encode.halved_colour(sample))
 
 
 class Sample:
@@ -146,7 +140,7 @@ class Sample:
 
     def __init__(self, image: Image.Image, tiles: Tiles) -> None:
         side = tiles.across * tiles.side
-        self.whole = image.width * image.height < _SAMPLED_FROM_PIXELS or min(image.size) < side
+        self.whole = image.width * image.height < 2 * side * side or min(image.size) < side
         self._tiles = tiles
         self.picture = image.convert("RGB") if self.whole else Image.new("RGB", (side, side))
         if not self.whole:
@@ -210,7 +204,7 @@ class _Search:
             quality, score = self._next(tried)
             if ahead < _AS_GOOD_AS_REACHED or quality in tried:
                 break
-            if ahead < _NEAR and not small:
+            if ahead < _NEAR[self._format] and not small:
                 return self._found(quality, score, subsampling, small)
         quality, score = min(tried.items(), key=lambda each: abs(each[1] - self._target))
         return self._found(quality, score, subsampling, small)
@@ -236,7 +230,7 @@ class _Search:
         above = tried[last] - typical_score(self._format, last)
         wanted = quality_at(self._format, self._target - above)
         # While far from the target at least as far again as all steps before: some pictures are not typical.
-        far = abs(tried[last] - self._target) > _NEAR
+        far = abs(tried[last] - self._target) > _NEAR[self._format]
         stride = max(1, max(tried) - min(tried)) if far else 1
         quality = min(100, max(last + stride, wanted)) if short else max(1, min(last - stride, wanted))
         return quality, typical_score(self._format, quality) + above
