@@ -52,6 +52,7 @@ throughput: setup ## Measure pictures per second on the local stack, into docs/t
 
 chaos: setup ## Break the local stack on purpose and count what is lost, into docs/reliability.md
 	@$(RUN) python -m tests.chaos
+	@$(RUN) python -m tests.chaos.defences
 
 build: setup ## Build for AWS, into .aws-sam/
 	$(SAM) build

@@ -12,6 +12,7 @@ from typer import Typer
 from darkroom import model, settings
 from darkroom.errors import RejectedPicture
 from darkroom.profile import Crop, Ladder, Limits, Profile
+from tests.chaos.defences import DEFENCES, Defence
 from tests.cloudformation import PROJECT, load_template
 from tools.cli import app
 
@@ -104,6 +105,13 @@ def test_each_dependency_is_in_the_readme() -> None:
     rows = re.findall(r"^\| ([\w, -]+) \| ", README, re.MULTILINE)
     named = {name.strip().lower() for row in rows for name in row.split(",")}
     assert wanted - named == set()
+
+
+@pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
+def test_each_defence_is_named_with_the_test_that_misses_it(defence: Defence) -> None:
+    reliability = (PROJECT / "docs" / "reliability.md").read_text()
+
+    assert f"| {defence.name} | `{defence.test.rpartition('::')[2]}` |" in reliability
 
 
 def test_the_readme_quotes_the_throughput_that_was_measured() -> None:
