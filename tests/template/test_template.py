@@ -110,21 +110,29 @@ def test_what_is_given_up_goes_to_the_dead_letters_and_stays_there_as_long_as_ca
 
 def test_what_can_not_even_be_parked_raises_an_alarm() -> None:
     source = FUNCTIONS["ParkFunction"]["Events"]["GivenUp"]["Properties"]
-    alarm = of_type("AWS::CloudWatch::Alarm")["ParkStuckAlarm"]
-    [sum_of_both, *counts] = alarm["Metrics"]
+    alarms = of_type("AWS::CloudWatch::Alarm")
 
     assert source["Queue"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert "RedrivePolicy" not in RESOURCES["DeadLetters"]["Properties"]
-    # Not by their age, which SQS does not tell of a message that was received three times.
-    assert sum_of_both["Expression"] == "visible + hidden"
-    assert {each["MetricStat"]["Metric"]["MetricName"] for each in counts} == {
-        "ApproximateNumberOfMessagesVisible",
-        "ApproximateNumberOfMessagesNotVisible",
-    }
-    for each in counts:
-        [dimension] = each["MetricStat"]["Metric"]["Dimensions"]
-        assert dimension["Value"] == {"Fn::GetAtt": ["DeadLetters", "QueueName"]}
+    # Not by its age, which SQS does not tell of a message that was received three times.
+    faults, errors = alarms["ParkFaultsAlarm"], alarms["ParkErrorsAlarm"]
+    assert (faults["Namespace"], faults["MetricName"]) == (namespace(), "Faults")
+    assert faults["Dimensions"] == [{"Name": "service", "Value": service("ParkFunction")}]
+    assert (errors["Namespace"], errors["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert errors["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "ParkFunction"}}]
+
+
+def namespace() -> str:
+    name = GLOBALS["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+    assert isinstance(name, str)
+    return name
+
+
+def service(function: str) -> str:
+    name = FUNCTIONS[function]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    assert isinstance(name, str)
+    return name
 
 
 def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_at_once() -> None:
