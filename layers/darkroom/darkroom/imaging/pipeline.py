@@ -416,7 +416,7 @@ def encode_avif(work: Work) -> Work:
 
 
 # A search ends nearer to its target than this, where the format can reach it at all.
-_SHORT_BY = 2.5
+SHORT_BY = 2.5
 
 
 def drop_what_falls_short(work: Work) -> Work:
@@ -425,7 +425,7 @@ def drop_what_falls_short(work: Work) -> Work:
     """
     kept: list[Encoded] = []
     for each in work.renditions:
-        if each.format is Format.JPEG or not each.target or (each.score or 0) >= each.target - _SHORT_BY:
+        if each.format is Format.JPEG or not each.target or (each.score or 0) >= each.target - SHORT_BY:
             kept.append(each)
             continue
         work = work.decided(
