@@ -70,9 +70,8 @@ class House:
         return Darkroom(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
 
     def hears(self, *events: Upload | Removal) -> None:
-        darkroom = Darkroom(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
         for event in events:
-            darkroom.apply(event, Worker(engine))
+            self.darkroom.apply(event, Worker(engine))
 
     @property
     def shown(self) -> Entry | None:
@@ -118,13 +117,12 @@ def test_an_older_version_that_finishes_late_is_not_published(house: House) -> N
     house.bucket.put()
     house.bucket.put()
     first, second = house.bucket.events
-    darkroom = Darkroom(house.bucket, house.renditions, house.ledger, FakeProfiles(), "engine 1")
 
     def overtaken(content: bytes, profile: Profile) -> Rendered:
         house.hears(second)
         return a_rendering()
 
-    [entry] = darkroom.apply(first, Worker(overtaken))
+    [entry] = house.darkroom.apply(first, Worker(overtaken))
 
     assert entry.state is State.SUPERSEDED
     assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
@@ -199,14 +197,13 @@ def test_a_delete_while_a_picture_is_rendered_wins(house: House) -> None:
     house.bucket.put()
     house.bucket.delete()
     put, delete = house.bucket.events
-    darkroom = Darkroom(house.bucket, house.renditions, house.ledger, FakeProfiles(), "engine 1")
 
     def deleted_meanwhile(content: bytes, profile: Profile) -> Rendered:
         house.hears(delete)
         return a_rendering()
 
     with pytest.raises(Contended):
-        darkroom.apply(put, Worker(deleted_meanwhile))
+        house.darkroom.apply(put, Worker(deleted_meanwhile))
     house.hears(put)
 
     assert house.states == {"v1": State.DELETED}
