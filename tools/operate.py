@@ -23,7 +23,7 @@ from darkroom.profile import Profile
 from darkroom.settings import SweepSettings, read_settings
 from darkroom.sweeping import Sweep, stale
 from tools.logs import printable
-from tools.stack import Fault, Status
+from tools.stack import DOLLARS_PER_GB_SECOND, Fault, Status
 
 
 def failures_of(status: Status) -> Failures:
@@ -95,8 +95,6 @@ def _uploads(count: int) -> str:
     return "1 upload is" if count == 1 else f"{count} uploads are"
 
 
-# AWS Lambda, arm64, us-east-1, first tier; other regions differ by some percent.
-_DOLLARS_PER_GB_SECOND = 0.0000133334
 _EVERY_PAGE = 1_000_000
 
 
@@ -158,7 +156,7 @@ def sweep_stale(
         return
     seconds = _seconds_per_picture(found)
     gigabytes = render["MemorySize"] / 1024
-    dollars = len(found) * seconds * gigabytes * _DOLLARS_PER_GB_SECOND
+    dollars = len(found) * seconds * gigabytes * DOLLARS_PER_GB_SECOND
     console.print(
         f"At {seconds:.1f} s a picture, as was measured, and {gigabytes:.1f} GB"
         f" that is about {dollars:,.2f} US dollars of Lambda."
