@@ -18,7 +18,8 @@ sys.path[:0] = [str(PROJECT / "layers" / "darkroom"), str(PROJECT)]
 atheris = import_module("atheris")
 with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.errors"]):
     from darkroom.errors import RejectedPicture
-    from darkroom.imaging.sniff import MAX_SCANS, read_header
+    from darkroom.imaging.sniff import read_header
+    from darkroom.imaging.sniff.header import MAX_SCANS
 
 from tests.unit.imaging import pictures as drawn  # noqa: E402 - after what is to be instrumented
 

@@ -6,7 +6,8 @@ from PIL import Image, ImageFile
 
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import opened, plain, strictly
-from darkroom.imaging.sniff import Animation, Header, webp_with_alpha
+from darkroom.imaging.sniff import Animation, Header
+from darkroom.imaging.sniff.webp import webp_with_alpha
 
 
 def animated_webp(

@@ -1,0 +1,150 @@
+"""AVIF: AOM, over ISO/IEC 23008-12 and 14496-12."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from darkroom.imaging.sniff.header import (
+    MAX_PARTS,
+    MAX_PROFILE_BYTES,
+    Damaged,
+    Header,
+    numbers,
+    screen_primaries,
+    unsupported,
+)
+
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"}
+_BOXES = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
+
+_MAX_DEPTH = 8
+
+
+def read_avif(content: bytes) -> Header:
+    (length,) = numbers(">I", content, 0)
+    brands = {content[8:12]} | {content[at : at + 4] for at in range(16, min(length, 1024, len(content)), 4)}
+    if not brands & {b"avif", b"avis"}:
+        if brands & _HEIC_BRANDS:
+            raise unsupported(
+                "It is a HEIC picture, which can't be read here: export it as JPEG"
+                " (on an iPhone: Settings, Camera, Formats, Most Compatible)."
+            )
+        raise unsupported("It is a video or another kind of media file, not a picture.")
+    boxes = list(islice(_boxes(content, 0, len(content), 0), MAX_PARTS))
+    sizes = [_box_size(content, start) for kind, start, _ in boxes if kind == b"ispe"]
+    if not sizes:
+        raise Damaged("no picture in it")
+    largest = max(sizes, key=lambda size: size[0] * size[1])
+    properties = _primary_properties(content, boxes)
+    of_primary = {kind: start for kind, start, _ in properties}
+    icc, primaries = _avif_colour(content, properties)
+    width, height = _box_size(content, of_primary[b"ispe"]) if b"ispe" in of_primary else largest
+    return Header(
+        format="avif",
+        width=width,
+        height=height,
+        stream=content,
+        orientation=_avif_orientation(content, of_primary),
+        icc=icc,
+        primaries=primaries,
+        frames=_avif_frames(content, boxes),
+        largest_pixels=largest[0] * largest[1],
+    )
+
+
+def _avif_frames(content: bytes, boxes: list[tuple[bytes, int, int]]) -> int:
+    """The samples of the longest track of pictures; a still has no track, and sound does not count."""
+    frames, handler = 1, b""
+    for kind, start, _ in boxes:
+        if kind == b"hdlr":
+            handler = content[start + 8 : start + 12]
+        elif kind == b"stsz" and handler == b"pict":
+            frames = max(frames, numbers(">I", content, start + 8)[0])
+    return frames
+
+
+def _box_size(content: bytes, start: int) -> tuple[int, int]:
+    width, height = numbers(">II", content, start + 4)
+    return width, height
+
+
+def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> list[tuple[bytes, int, int]]:
+    """The properties of the primary item: each one's kind, and where its body starts and ends."""
+    found = {kind: (start, end) for kind, start, end in reversed(boxes)}
+    if not {b"pitm", b"ipco", b"ipma"} <= found.keys():
+        return []
+    start, _ = found[b"pitm"]
+    (primary,) = numbers(">I" if content[start] else ">H", content, start + 4)
+    properties = list(islice(_boxes(content, *found[b"ipco"], _MAX_DEPTH), MAX_PARTS))
+    indices = _associations(content, found[b"ipma"][0]).get(primary, [])
+    return [properties[index - 1] for index in indices if 1 <= index <= len(properties)]
+
+
+def _avif_colour(content: bytes, properties: list[tuple[bytes, int, int]]) -> tuple[bytes, int]:
+    """The primary item's ICC profile and its primaries; it can name either or both."""
+    icc, primaries = b"", 0
+    for kind, start, end in properties:
+        if kind == b"colr" and content[start : start + 4] in (b"prof", b"rICC"):
+            icc = content[start + 4 : min(end, start + MAX_PROFILE_BYTES)]
+        elif kind == b"colr" and content[start : start + 4] == b"nclx":
+            primaries = screen_primaries(*numbers(">HH", content, start + 4))
+    return icc, primaries
+
+
+def _associations(content: bytes, position: int) -> dict[int, list[int]]:
+    """Each item's properties, by their number within ipco, which begins at 1."""
+    version, flags, entries = numbers(">B2xBI", content, position)
+    position += 8
+    item_layout, item_bytes = (">I", 4) if version else (">H", 2)
+    index_layout, index_bytes, index_mask = (">H", 2, 0x7FFF) if flags & 1 else (">B", 1, 0x7F)
+    found: dict[int, list[int]] = {}
+    for _ in range(min(entries, MAX_PARTS)):
+        (item,) = numbers(item_layout, content, position)
+        (count,) = numbers(">B", content, position + item_bytes)
+        position += item_bytes + 1
+        found[item] = [
+            numbers(index_layout, content, position + index_bytes * number)[0] & index_mask
+            for number in range(count)
+        ]
+        position += index_bytes * count
+    return found
+
+
+# Quarter turns anti-clockwise, then the mirror (None, 0: top and bottom, 1: left and right) -> EXIF's number.
+_TURNED_AND_MIRRORED = {
+    (0, None): 1,
+    (1, None): 8,
+    (2, None): 3,
+    (3, None): 6,
+    (0, 0): 4,
+    (1, 0): 5,
+    (2, 0): 2,
+    (3, 0): 7,
+    (0, 1): 2,
+    (1, 1): 7,
+    (2, 1): 4,
+    (3, 1): 5,
+}
+
+
+def _avif_orientation(content: bytes, properties: dict[bytes, int]) -> int:
+    """In AVIF only the item's own properties turn the picture; EXIF's orientation is to be ignored."""
+    turns = content[properties[b"irot"]] & 3 if b"irot" in properties else 0
+    mirror = content[properties[b"imir"]] & 1 if b"imir" in properties else None
+    return _TURNED_AND_MIRRORED[turns, mirror]
+
+
+def _boxes(content: bytes, position: int, limit: int, depth: int) -> Iterator[tuple[bytes, int, int]]:
+    """Each box's kind and where its body starts and ends, containers before what is in them."""
+    while position + 8 <= limit:
+        (length,) = numbers(">I", content, position)
+        kind, start = content[position + 4 : position + 8], position + 8
+        if length == 1:
+            (length,) = numbers(">Q", content, start)
+            start += 8
+        end = position + length if length else limit
+        if end > limit or end < start:
+            raise Damaged("a box is longer than what holds it")
+        yield kind, start, end
+        if kind in _BOXES and depth < _MAX_DEPTH:
+            yield from _boxes(content, start + _BOXES[kind], end, depth + 1)
+        position = end

@@ -1,0 +1,95 @@
+"""JPEG: ISO/IEC 10918-1, annex B."""
+
+import re
+from collections.abc import Iterator
+
+from darkroom.errors import RejectedPicture
+from darkroom.imaging.sniff.exif import exif_orientation
+from darkroom.imaging.sniff.header import MAX_PARTS, MAX_SCANS, Damaged, Header, numbers, unsupported
+
+# A marker that is neither stuffing, nor fill, nor a restart within entropy-coded bytes.
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_HUFFMAN = (0xC0, 0xC1, 0xC2)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_START, _END, _SCAN, _APP1, _APP2, _APP14, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xEE, 0x01
+_WITHOUT_BODY = (_START, _END, _TEMPORARY)
+# JFIF and Adobe say how the channels are coded; every other application segment and comment is metadata.
+_METADATA = (frozenset(range(0xE0, 0xF0)) | {0xFE}) - {0xE0, 0xEE}
+
+
+def read_jpeg(content: bytes) -> Header:
+    segments = list(_jpeg_segments(content))
+    frames = [content[start:stop] for marker, start, stop in segments if marker in _FRAMES]
+    scans = [start for marker, start, _ in segments if marker == _SCAN]
+    if len(frames) != 1 or not scans:
+        raise Damaged("not one frame with its scans")
+    _check_frame(frames[0])
+    if len(scans) > MAX_SCANS:
+        raise RejectedPicture(
+            "too_many_scans",
+            f"It has {len(scans):,} progressive scans; the limit is {MAX_SCANS}.",
+            limit=MAX_SCANS,
+            actual=len(scans),
+        )
+    kept = [
+        content[start:stop]
+        for marker, start, stop in segments
+        if start < scans[0] and marker not in _METADATA
+    ]
+    end = segments[-1][2] if segments[-1][0] == _END else len(content)
+    height, width = numbers(">HH", frames[0], 5)
+    orientations = (
+        exif_orientation(content[start + 10 : stop])
+        for marker, start, stop in segments
+        if marker == _APP1 and content[start + 4 : start + 10] == b"Exif\0\0"
+    )
+    return Header(
+        format="jpeg",
+        width=width,
+        height=height,
+        stream=b"".join([b"\xff\xd8", *kept, memoryview(content)[scans[0] : end]]),
+        orientation=next(filter(None, orientations), 1),
+        icc=_jpeg_profile(content, segments),
+        # A Huffman code takes a bit per block at least. libjpeg fills what is missing with grey, silently.
+        uninverted=not any(
+            marker == _APP14 and content[start + 4 : start + 9] == b"Adobe" for marker, start, _ in segments
+        ),
+        starved=frames[0][1] in _HUFFMAN and 8 * (end - scans[0]) < width * height // 64,
+    )
+
+
+def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Each segment's marker and where it starts and ends, up to the end of the first picture."""
+    position = 2
+    for _ in range(MAX_PARTS):
+        found = _MARKER.search(content, position)
+        if not found:
+            return
+        marker, position = content[found.end() - 1], found.end()
+        if marker not in _WITHOUT_BODY:
+            (length,) = numbers(">H", content, position)
+            position += length
+            if length < 2 or position > len(content):
+                raise Damaged("a segment is longer than the file")
+        yield marker, found.start(), position
+        if marker == _END:
+            return
+    raise Damaged("too many segments")
+
+
+def _jpeg_profile(content: bytes, segments: list[tuple[int, int, int]]) -> bytes:
+    """The ICC profile, put together from its numbered parts."""
+    parts = {
+        content[start + 16]: content[start + 18 : stop]
+        for marker, start, stop in segments
+        if marker == _APP2 and content[start + 4 : start + 16] == b"ICC_PROFILE\0" and stop > start + 18
+    }
+    return b"".join(parts[number] for number in sorted(parts))
+
+
+def _check_frame(frame: bytes) -> None:
+    _, kind, _, bits = numbers(">BBHB", frame, 0)
+    if bits != 8:
+        raise unsupported(f"It is a JPEG of {bits} bits per channel; only those of 8 bits can be used.")
+    if kind not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
+        raise unsupported("It is a lossless or hierarchical JPEG, which browsers do not show either.")

@@ -1,0 +1,137 @@
+"""PNG: W3C, third edition."""
+
+import zlib
+from collections.abc import Iterator
+
+from darkroom.imaging.sniff.exif import exif_orientation, xmp_orientation
+from darkroom.imaging.sniff.header import (
+    MAX_METADATA_BYTES,
+    MAX_PARTS,
+    MAX_PROFILE_BYTES,
+    Animation,
+    Damaged,
+    Header,
+    numbers,
+    screen_primaries,
+)
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+_ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
+
+
+def read_png(content: bytes) -> Header:
+    if content[12:16] != b"IHDR":
+        raise Damaged("no IHDR")
+    width, height = numbers(">II", content, 16)
+    view = memoryview(content)
+    kept: list[bytes | memoryview] = [PNG_MAGIC]
+    moving: list[tuple[bytes, int, int]] = []
+    orientations: dict[bytes, int] = {}
+    icc, primaries, frames = b"", 0, 0
+    for kind, start, end in _png_chunks(content):
+        if kind in _PIXEL_CHUNKS:
+            if zlib.crc32(view[start - 4 : end]) != numbers(">I", content, end)[0]:
+                raise Damaged("a checksum is wrong")
+            kept.append(view[start - 8 : end + 4])
+        if kind in _PIXEL_CHUNKS or kind in _ANIMATION_CHUNKS:
+            moving.append((kind, start, end))
+        elif kind == b"cICP":
+            primaries = screen_primaries(*numbers(">BB", content, start))
+        elif kind == b"iCCP":
+            icc = _inflated(content[start:end].partition(b"\0")[2][1:], MAX_PROFILE_BYTES)
+        if kind == b"fcTL":
+            frames += 1
+        elif kind in _PNG_ORIENTATIONS:
+            orientations[kind] = orientations.get(kind) or _PNG_ORIENTATIONS[kind](content[start:end])
+    return Header(
+        format="png",
+        width=width,
+        height=height,
+        # As it is where nothing was left out: a copy of a large one counts.
+        stream=content if sum(map(len, kept)) == len(content) else b"".join(kept),
+        orientation=next((o for kind in _PNG_ORIENTATIONS if (o := orientations.get(kind))), 1),
+        icc=b"" if primaries else icc,  # third edition, 4.3: cICP comes first
+        primaries=primaries,
+        frames=max(1, frames),
+        animation=_png_animation(content, moving) if frames > 1 else None,
+    )
+
+
+def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Animation | None:
+    """What moves in a PNG; None where it breaks a rule, since a viewer then shows the still.
+
+    Source: W3C PNG, third edition, 11.3.5.
+    """
+    kinds = [kind for kind, _, _ in chunks]
+    if b"acTL" not in kinds[: kinds.index(b"IDAT") if b"IDAT" in kinds else 0] or kinds.count(b"acTL") > 1:
+        return None
+    frames, plays = numbers(">II", content, chunks[kinds.index(b"acTL")][1])
+    controls = [start for kind, start, _ in chunks if kind == b"fcTL"]
+    numbered = [numbers(">I", content, start)[0] for kind, start, _ in chunks if kind in (b"fcTL", b"fdAT")]
+    view = memoryview(content)
+    sound = all(
+        zlib.crc32(view[start - 4 : end]) == numbers(">I", content, end)[0] for _, start, end in chunks
+    )
+    if frames != len(controls) or numbered != list(range(len(numbered))) or not sound:
+        return None
+    delays = (numbers(">HH", content, start + 20) for start in controls)
+    return Animation(
+        durations=tuple(round(1000 * delay / (of or 100)) for delay, of in delays),
+        loops=plays,
+        stream=b"".join([PNG_MAGIC, *(view[start - 8 : end + 4] for _, start, end in chunks)]),
+        # A still without a frame control is for viewers that know no animation.
+        first=0 if kinds.index(b"fcTL") < kinds.index(b"IDAT") else 1,
+    )
+
+
+def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Each chunk's kind and where its body starts and ends, up to IEND."""
+    position = 8
+    for _ in range(MAX_PARTS):
+        (length,) = numbers(">I", content, position)
+        kind = content[position + 4 : position + 8]
+        start, end = position + 8, position + 8 + length
+        position = end + 4
+        if position > len(content):
+            raise Damaged("a chunk is longer than the file")
+        yield kind, start, end
+        if kind == b"IEND":
+            return
+    raise Damaged("too many chunks")
+
+
+def _inflated(deflated: bytes, limit_bytes: int) -> bytes:
+    """What a metadata chunk inflates to; nothing if it is broken or over the limit."""
+    inflater = zlib.decompressobj()
+    try:
+        inflated = inflater.decompress(deflated, limit_bytes)
+    except zlib.error:
+        return b""
+    return b"" if inflater.unconsumed_tail else inflated
+
+
+def _raw_profile_orientation(text: bytes) -> int:
+    """ImageMagick's way to put EXIF into a PNG: hex digits in a text chunk."""
+    keyword, _, body = text.partition(b"\0")
+    if keyword not in (b"Raw profile type exif", b"Raw profile type APP1"):
+        return 0
+    try:
+        raw = bytes.fromhex(b"".join(body.split()[2:]).decode("ascii"))
+    except ValueError:
+        return 0
+    return exif_orientation(raw.removeprefix(b"Exif\0\0"))
+
+
+def _deflated_raw_profile_orientation(text: bytes) -> int:
+    keyword, _, body = text.partition(b"\0")
+    return _raw_profile_orientation(keyword + b"\0" + _inflated(body[1:], MAX_METADATA_BYTES))
+
+
+# Where a PNG may say how it is oriented, the most trustworthy first.
+_PNG_ORIENTATIONS = {
+    b"eXIf": exif_orientation,
+    b"iTXt": xmp_orientation,
+    b"zTXt": _deflated_raw_profile_orientation,
+    b"tEXt": _raw_profile_orientation,
+}

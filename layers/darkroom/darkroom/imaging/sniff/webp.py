@@ -1,0 +1,88 @@
+"""WebP: RFC 9649."""
+
+from collections.abc import Iterator
+
+from darkroom.imaging.sniff.exif import exif_orientation, xmp_orientation
+from darkroom.imaging.sniff.header import MAX_PARTS, MAX_PROFILE_BYTES, Animation, Damaged, Header, numbers
+
+
+def read_webp(content: bytes) -> Header:
+    (riff_bytes,) = numbers("<I", content, 4)
+    if riff_bytes + 8 > len(content):
+        raise Damaged("the file ends early")
+    width = height = frames = largest = 0
+    durations: list[int] = []
+    partial = False
+    bodies: dict[bytes, bytes] = {}
+    for kind, start, end in _webp_chunks(content, riff_bytes + 8):
+        if kind == b"VP8X" and not width:
+            width, height = _three_bytes(content, start + 4) + 1, _three_bytes(content, start + 7) + 1
+        elif kind in (b"VP8 ", b"VP8L"):
+            frames += 1
+            coded = _webp_bitstream(kind, content, start)
+            largest = max(largest, coded[0] * coded[1])
+            width, height = (width, height) if width else coded
+        elif kind == b"ANMF":
+            frames += 1
+            durations.append(_three_bytes(content, start + 12))
+            size = _three_bytes(content, start + 6) + 1, _three_bytes(content, start + 9) + 1
+            largest = max(largest, size[0] * size[1])
+            partial = partial or size != (width, height)
+        elif kind in (b"ICCP", b"EXIF", b"XMP ", b"ANIM"):
+            bodies[kind] = content[start : min(end, start + MAX_PROFILE_BYTES)]
+    if not frames:
+        raise Damaged("no picture in it")
+    exif, xmp = bodies.get(b"EXIF", b""), bodies.get(b"XMP ", b"")
+    loops = numbers("<H", bodies[b"ANIM"], 4)[0] if b"ANIM" in bodies else 0
+    stream = webp_with_alpha(content) if partial and content[12:16] == b"VP8X" else content
+    return Header(
+        format="webp",
+        width=width,
+        height=height,
+        stream=stream,
+        orientation=exif_orientation(exif.removeprefix(b"Exif\0\0")) or xmp_orientation(xmp) or 1,
+        icc=bodies.get(b"ICCP", b""),
+        frames=frames,
+        largest_pixels=largest,
+        animation=Animation(tuple(durations), loops, stream) if len(durations) > 1 else None,
+    )
+
+
+def webp_with_alpha(content: bytes) -> bytes:
+    """An extended WebP marked as transparent.
+
+    libwebp leaves the mark out where each frame is cut down to what is opaque in it, and then takes the
+    canvas around it for black. Source: RFC 9649, 2.7.
+    """
+    return content[:20] + bytes([content[20] | 0x10]) + content[21:]
+
+
+def _webp_chunks(content: bytes, end_of_riff: int) -> Iterator[tuple[bytes, int, int]]:
+    position = 12
+    for _ in range(MAX_PARTS):
+        if position + 8 > end_of_riff:
+            return
+        (length,) = numbers("<I", content, position + 4)
+        start = position + 8
+        if start + length > end_of_riff:
+            raise Damaged("a chunk is longer than the file")
+        yield content[position : position + 4], start, start + length
+        position = start + length + (length & 1)
+    raise Damaged("too many chunks")
+
+
+def _webp_bitstream(kind: bytes, content: bytes, start: int) -> tuple[int, int]:
+    if kind == b"VP8 ":
+        if content[start + 3 : start + 6] != b"\x9d\x01\x2a":
+            raise Damaged("no key frame")
+        width, height = numbers("<HH", content, start + 6)
+        return width & 0x3FFF, height & 0x3FFF
+    if content[start : start + 1] != b"\x2f":
+        raise Damaged("no lossless signature")
+    (bits,) = numbers("<I", content, start + 1)
+    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+
+
+def _three_bytes(content: bytes, offset: int) -> int:
+    low, high = numbers("<HB", content, offset)
+    return low | high << 16
