@@ -104,10 +104,8 @@ def failures(
     from rich.console import Console
 
     from tools import operate
-    from tools.stack import asking_aws, status_of
 
-    with asking_aws():
-        found = operate.failures_of(status_of(Site.of(os.environ), stack, region))
+    with operate.failures_of(Site.of(os.environ), stack, region) as found:
         operate.show(found, as_json, Console())
 
 
@@ -117,10 +115,8 @@ def retry(ids: Ids = None, everything: All = False, stack: Stack = None, region:
     from rich.console import Console
 
     from tools import operate
-    from tools.stack import asking_aws, status_of
 
-    with asking_aws():
-        found = operate.failures_of(status_of(Site.of(os.environ), stack, region))
+    with operate.failures_of(Site.of(os.environ), stack, region) as found:
         operate.retry(found, ids or [], everything, Console())
 
 
@@ -130,10 +126,8 @@ def skip(ids: Ids = None, everything: All = False, stack: Stack = None, region: 
     from rich.console import Console
 
     from tools import operate
-    from tools.stack import asking_aws, status_of
 
-    with asking_aws():
-        found = operate.failures_of(status_of(Site.of(os.environ), stack, region))
+    with operate.failures_of(Site.of(os.environ), stack, region) as found:
         operate.skip(found, ids or [], everything, Console())
 
 

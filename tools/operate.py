@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -23,16 +24,20 @@ from darkroom.profile import Profile
 from darkroom.settings import SweepSettings, read_settings
 from darkroom.sweeping import Sweep, stale
 from tools.logs import printable
-from tools.stack import DOLLARS_PER_GB_SECOND, Fault, Status
+from tools.stack import DOLLARS_PER_GB_SECOND, Fault, Site, Status, asking_aws, status_of
 
 
-def failures_of(status: Status) -> Failures:
-    dynamodb = dynamodb_client(status.region, status.aws_endpoint)
-    return Failures(
-        DynamoLedger(status.ledger_table, dynamodb),
-        DynamoViews(status.views_table, dynamodb),
-        SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint)),
-    )
+@contextmanager
+def failures_of(site: Site, stack: str | None, region: str | None) -> Iterator[Failures]:
+    """What a stack has given up; what AWS does not answer meanwhile is a Fault."""
+    with asking_aws():
+        status = status_of(site, stack, region)
+        dynamodb = dynamodb_client(status.region, status.aws_endpoint)
+        yield Failures(
+            DynamoLedger(status.ledger_table, dynamodb),
+            DynamoViews(status.views_table, dynamodb),
+            SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint)),
+        )
 
 
 def show(failures: Failures, as_json: bool, console: Console) -> None:
