@@ -8,13 +8,13 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import bootstrap
-from darkroom.site import Answer, Request
+from darkroom.answers import Answer, Request
 
 # What every answer says: take it for what it is called, and tell other sites nothing of the address.
 SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 logger = Logger()
-site = bootstrap.site()
+site, failure_site = bootstrap.web()
 app = APIGatewayHttpResolver()
 
 
@@ -35,17 +35,17 @@ def picture(picture: str) -> Response[str]:
 
 @app.get("/failures")
 def failures() -> Response[str]:
-    return respond(site.parked(request()))
+    return respond(failure_site.parked(request()))
 
 
 @app.post("/failures/<action>")
 def act_on_all(action: str) -> Response[str]:
-    return respond(site.act(request(), action))
+    return respond(failure_site.act(request(), action))
 
 
 @app.post("/failures/<failure>/<action>")
 def act_on_one(failure: str, action: str) -> Response[str]:
-    return respond(site.act(request(), action, failure))
+    return respond(failure_site.act(request(), action, failure))
 
 
 @app.get("/((?s:.+))")  # a group, or it would come before the routes above
@@ -63,6 +63,7 @@ def request() -> Request:
         accept=event.headers.get("accept", "*/*"),
         query=event.query_string_parameters,
         content_type=event.headers.get("content-type", ""),
+        headers=event.headers,
         body=b64decode(body) if event.is_base64_encoded else body.encode(),
     )
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from darkroom.model import Entry, Outcome, State, picture_id
-from darkroom.parking import Failures
+from darkroom.answers import Answer, Request, answers_beside
+from darkroom.model import Entry, State, picture_id
 from darkroom.settings import WebSettings
-from darkroom.site import Answer, Request, Site
-from tests.builders import UPLOADS, a_receipt, a_rendition, an_attempt, an_entry
-from tests.fakes import FakeLedger, FakeOriginals, FakeQueue, FakeRenditions, FakeViews
+from darkroom.site import Site
+from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
+from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions, FakeViews
 from tests.unit.test_forms import form
 
 IMG = "image/avif,image/webp,image/*,*/*;q=0.8"
@@ -27,7 +27,6 @@ class House:
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     views: FakeViews = field(default_factory=FakeViews)
-    queue: FakeQueue = field(default_factory=FakeQueue)
     waited: float = 0.0
     meanwhile: Callable[[], object] = lambda: None
 
@@ -39,7 +38,7 @@ class House:
             self.renditions,
             self.ledger,
             self.views,
-            Failures(self.ledger, self.views, self.queue),
+            answers_beside(self.originals, self.renditions),
             settings,
             pause=self._pause,
             clock=lambda: self.waited,
@@ -420,56 +419,3 @@ def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(house: Hou
 
     assert page.status == 200
     assert "smaller" in page.text
-
-
-# what was given up
-
-
-def a_failed(key: str = "beach.png") -> Entry:
-    attempt = an_attempt(Outcome.EXCEPTION, "OSError: the <disk> is gone")
-    return an_entry(key, State.FAILED, revision=1, attempts=(attempt,), message="{}")
-
-
-def test_what_was_given_up_is_listed_with_its_reason(house: House) -> None:
-    house.holds(a_failed())
-
-    page = house.site.parked(Request("/failures"))
-    document = json.loads(house.site.parked(Request("/failures", accept="application/json")).text)
-
-    assert page.status == 200
-    assert "beach.png" in page.text
-    assert "OSError: the &lt;disk&gt; is gone" in page.text
-    [failure] = document["failures"]
-    assert (failure["id"], failure["reason"]) == (a_failed().id, "exception")
-
-
-def test_when_nothing_was_given_up_the_page_says_so(house: House) -> None:
-    assert "Nothing was given up" in house.site.parked(Request("/failures")).text
-
-
-@pytest.mark.parametrize("failure", [a_failed().id, None])
-def test_failures_are_retried_one_or_all(house: House, failure: str | None) -> None:
-    house.holds(a_failed())
-    house.ledger.advance(a_failed())
-
-    answer = house.site.act(Request("/failures/retry", accept="application/json"), "retry", failure)
-
-    assert (answer.status, json.loads(answer.text)) == (202, {"action": "retry", "uploads": 1})
-    assert house.queue.sent == [("{}", 1)]
-
-
-@pytest.mark.parametrize("failure", [a_failed().id, None])
-def test_failures_are_skipped_one_or_all(house: House, failure: str | None) -> None:
-    house.holds(a_failed())
-    house.ledger.advance(a_failed())
-
-    answer = house.site.act(Request("/failures/x/skip", accept="text/html"), "skip", failure)
-
-    assert (answer.status, answer.headers["Location"]) == (303, "../../failures")
-    [entry] = house.ledger.entries.values()
-    assert entry.state is State.SKIPPED
-
-
-@pytest.mark.parametrize(("action", "failure"), [("retry", "nonsense"), ("explode", a_failed().id)])
-def test_what_is_no_failure_or_no_action_is_404(house: House, action: str, failure: str) -> None:
-    assert house.site.act(Request("/failures/x/y"), action, failure).status == 404

@@ -8,6 +8,8 @@ from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, s3_
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
+from darkroom.answers import answers_beside
+from darkroom.failure_site import FailureSite
 from darkroom.parking import Failures, Parking
 from darkroom.rendering import Darkroom
 from darkroom.settings import (
@@ -67,15 +69,15 @@ def views() -> DynamoViews:
     return DynamoViews(settings.views_table, dynamodb_client())
 
 
-def site() -> Site:
+def web() -> tuple[Site, FailureSite]:
     settings = read_settings(WebSettings, os.environ)
     s3, dynamodb = s3_client(), dynamodb_client()
+    originals = S3Originals(settings.uploads_bucket, s3)
+    renditions = S3Renditions(settings.renditions_bucket, s3)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
-    return Site(
-        originals=S3Originals(settings.uploads_bucket, s3),
-        renditions=S3Renditions(settings.renditions_bucket, s3),
-        ledger=ledger,
-        views=views,
-        failures=Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client())),
-        settings=settings,
+    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client()))
+    answers = answers_beside(originals, renditions)
+    return (
+        Site(originals, renditions, ledger, views, answers, settings),
+        FailureSite(views, failures, answers),
     )

@@ -1,20 +1,19 @@
-"""What a person sees and a client gets: requests in, answers out, whatever carries them.
+"""Pictures and the start page: requests in, answers out.
 
 Reads views alone; writes only what a POST stores. Names, keys and paths are hostile here.
 """
 
-import json
 import re
 import secrets
 import shlex
 import time
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import islice
-from urllib.parse import urlsplit
 
 from darkroom import pages
+from darkroom.answers import Answer, Answers, Request
 from darkroom.documents import Document, receipt_document
 from darkroom.errors import BadRequest
 from darkroom.forms import PostedFile, posted_file
@@ -30,8 +29,7 @@ from darkroom.model import (
     shown,
     split_key,
 )
-from darkroom.negotiation import Wanted, best_rendition, wanted
-from darkroom.parking import Failures, failure_document
+from darkroom.negotiation import Wanted, best_rendition
 from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
 from darkroom.settings import WebSettings
 
@@ -45,8 +43,6 @@ _FORM_SECONDS = 300
 _FORM_LIMIT_BYTES = 100_000_000
 # A redirect is remembered for less long than the presigned address that it leads to lives.
 _REDIRECT_SHARE = 0.5
-_ACTIONS = ("retry", "skip")
-_ACTION_SECONDS = 20  # of the 30 that an HTTP API waits
 _NO_IMAGE = {
     False: "It is not rendered yet; ask again shortly.",
     True: "It has no rendition that this client can show.",
@@ -54,48 +50,17 @@ _NO_IMAGE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One HTTP request. `path` is decoded already, has no stage in it and begins with a slash.
-
-    `origin` is how the client knows this site, like `http://localhost:8000`; only ever shown, never trusted.
-    """
-
-    path: str
-    origin: str = ""
-    accept: str = "*/*"
-    query: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = ""
-    body: bytes = b""
-
-    @property
-    def root(self) -> str:
-        """The relative way from this path to the site's root."""
-        return "../" * (self.path.count("/") - 1) or "./"
-
-    @property
-    def wants(self) -> Wanted:
-        return wanted(self.accept)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer; `text` is the body, empty for a redirect."""
-
-    status: int
-    text: str = ""
-    media_type: str = "text/html; charset=utf-8"
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
-    """The routes. `pause` waits for some seconds, `clock` tells monotonic seconds."""
+    """The routes of pictures and of the start page.
+
+    `pause` waits for some seconds, `clock` tells monotonic seconds.
+    """
 
     originals: Originals
     renditions: Renditions
     ledger: Ledger
     views: Views
-    failures: Failures
+    answers: Answers
     settings: WebSettings
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -106,9 +71,9 @@ class Site:
         """`GET /`: drop pictures here, and what came lately."""
         recent = self._recent()
         if request.wants is Wanted.RECEIPT:
-            return self._json(200, {"recent": [self._document(request, entry) for entry in recent]})
+            return self.answers.json(200, {"recent": [self._document(request, entry) for entry in recent]})
         tiles = [self._tile(entry) for entry in recent]
-        return self._page(200, pages.home(request.root, tiles, self.settings.post_limit_bytes))
+        return self.answers.page(200, pages.home(request.root, tiles, self.settings.post_limit_bytes))
 
     def post(self, request: Request) -> Answer:
         """`POST /`: stores one picture, and waits a while for what becomes of it."""
@@ -120,59 +85,27 @@ class Site:
                 return self._too_large(request, posted, key)
             entry = self._store(posted, key, until)
         except BadRequest as fault:
-            return self._problem(request, 400, "That was no picture", str(fault))
+            return self.answers.problem(request, 400, "That was no picture", str(fault))
         status = 422 if entry.rejection else 201 if entry.settled else 202
         headers = {"Location": f"{request.root}pictures/{entry.picture}"}
         if request.wants is Wanted.RECEIPT:
-            return self._json(status, self._document(request, entry), headers)
+            return self.answers.json(status, self._document(request, entry), headers)
         alias_url = self._alias_url(request, entry)
         shown_url = f"{request.origin}/{pages.path_segment(entry.alias)}" if request.origin else alias_url
-        return self._page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
+        return self.answers.page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
 
     def picture(self, request: Request, picture: str) -> Answer:
         """`GET /pictures/{id}`: one picture's own page, receipt or image."""
         if not _PICTURE.fullmatch(picture):  # a key in a folder of that name
             return self.alias(request)
         entry = shown(self.views.of_picture(picture))
-        return self._shown(request, entry) if entry else self._unknown(request)
+        return self._shown(request, entry) if entry else self.answers.unknown(request)
 
     def alias(self, request: Request) -> Answer:
         """`GET /{anything}.jpg`: the newest picture whose name gives that name; waits for one on its way."""
         picture = self._named(request.path)
         entry = picture and self._await(picture, self.clock() + self.settings.alias_wait_seconds)
-        return self._shown(request, entry) if entry else self._unknown(request)
-
-    def parked(self, request: Request) -> Answer:
-        """`GET /failures`: the uploads that were given up, with their reasons."""
-        try:
-            entries, cursor = self.views.failed(request.query.get("cursor", ""))
-        except BadRequest as fault:
-            return self._problem(request, 400, "No such place in the list", str(fault))
-        failures = [
-            failure_document(entry) | {"page": f"{request.root}pictures/{entry.picture}"} for entry in entries
-        ]
-        if request.wants is Wanted.RECEIPT:
-            return self._json(200, {"failures": failures, "cursor": cursor})
-        return self._page(200, pages.failures(request.root, failures, cursor))
-
-    def act(self, request: Request, action: str, failure: str | None = None) -> Answer:
-        """`POST /failures/{id}/retry` or `/skip`; without an id, all of them."""
-        if action not in _ACTIONS:
-            return self._unknown(request)
-        if failure is None:
-            chosen = self.failures.each()
-        elif entry := self.failures.find(failure):
-            chosen = iter([entry])
-        else:
-            return self._problem(request, 404, "No failure", "No upload of that id is given up any more.")
-        until, done = self.clock() + _ACTION_SECONDS, 0
-        for entry in chosen:
-            if self.clock() >= until:
-                break
-            done += self.failures.retry(entry) if action == "retry" else self.failures.skip(entry)
-        if request.wants is Wanted.PAGE:
-            return Answer(303, headers={"Location": f"{request.root}failures"})
-        return self._json(202, {"action": action, "uploads": done})
+        return self._shown(request, entry) if entry else self.answers.unknown(request)
 
     # ------------------------------------------------------------------ finding and storing
 
@@ -220,13 +153,13 @@ class Site:
 
     def _shown(self, request: Request, entry: Entry) -> Answer:
         if request.wants is Wanted.RECEIPT:
-            return self._json(200 if entry.settled else 202, self._document(request, entry))
+            return self.answers.json(200 if entry.settled else 202, self._document(request, entry))
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
         if not entry.settled:
             return self._waiting(request, entry)
         if entry.state is State.DELETED:
-            return self._problem(request, 410, "Deleted", "This picture was deleted.")
+            return self.answers.problem(request, 410, "Deleted", "This picture was deleted.")
         page = pages.picture(
             request.root,
             entry,
@@ -234,31 +167,26 @@ class Site:
             self._embedded(entry),
             self._alias_url(request, entry) if self._alias_is(entry) else None,
         )
-        return self._page(200, page)
+        return self.answers.page(200, page)
 
     def _image(self, request: Request, entry: Entry) -> Answer:
         """A redirect to the best rendition for this client."""
         width = request.query.get("w", "")
         if width and not _WIDTH.fullmatch(width):
-            return self._problem(
+            return self.answers.problem(
                 request, 400, "No such width", "w must be a whole number of pixels, as in ?w=640"
             )
         best = entry.receipt and best_rendition(entry.receipt, request.accept, int(width) if width else None)
         if not best:
             sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.settled]
-            return self._problem(request, 404, "No picture to show", sentence)
-        return Answer(
-            302,
-            headers={
-                "Location": self._url(best),
-                "Cache-Control": f"private, max-age={int(self.settings.url_seconds * _REDIRECT_SHARE)}",
-                "Vary": "Accept",
-            },
-        )
+            return self.answers.problem(request, 404, "No picture to show", sentence)
+        max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
+        headers = {"Cache-Control": f"private, max-age={max_age}", "Vary": "Accept"}
+        return self.answers.redirect(302, self._url(best), headers)
 
     def _waiting(self, request: Request, entry: Entry) -> Answer:
         text = pages.waiting(request.root, entry.upload.name, entry.picture, entry.state)
-        return self._page(202, text, {"Retry-After": "2"})
+        return self.answers.page(202, text, {"Retry-After": "2"})
 
     def _too_large(self, request: Request, posted: PostedFile, key: str) -> Answer:
         """The way past the gateway's limit: a presigned form, straight to the bucket."""
@@ -266,7 +194,7 @@ class Site:
         key = key.replace("${", "$_{")  # S3 would put the sent file's name for ${filename}
         form = self.originals.post_form(key, posted.media_type, _FORM_LIMIT_BYTES, _FORM_SECONDS)
         page = f"{request.root}pictures/{picture_id(self.originals.bucket, key)}"
-        return self._problem(
+        return self.answers.problem(
             request,
             413,
             "Too large to post here",
@@ -274,49 +202,6 @@ class Site:
             "Send it straight to the bucket, within five minutes:",
             {"presigned": {"url": form.url, "fields": form.fields, "page": page}},
             advice=_curl(form, posted.name),
-        )
-
-    def _unknown(self, request: Request) -> Answer:
-        return self._problem(request, 404, "Nothing here", "No picture stands under this address.")
-
-    def _problem(
-        self,
-        request: Request,
-        status: int,
-        title: str,
-        sentence: str,
-        more: Document | None = None,
-        advice: str | None = None,
-    ) -> Answer:
-        if request.wants is Wanted.PAGE:
-            return self._page(status, pages.problem(request.root, title, sentence, advice))
-        document = {"title": title, "status": status, "detail": sentence} | (more or {})
-        return self._json(status, document, media_type="application/problem+json")
-
-    def _page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
-        origin = "{0.scheme}://{0.netloc}".format(urlsplit(self.renditions.url("x", 60)))
-        policy = pages.content_security_policy([origin], [])
-        return Answer(
-            status,
-            text,
-            headers={
-                "Content-Security-Policy": policy,
-                "Vary": "Accept",
-                "Cache-Control": "no-store",
-                **(headers or {}),
-            },
-        )
-
-    def _json(
-        self,
-        status: int,
-        document: Document,
-        headers: Mapping[str, str] | None = None,
-        media_type: str = "application/json",
-    ) -> Answer:
-        text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-        return Answer(
-            status, text, media_type, {"Vary": "Accept", "Cache-Control": "no-store", **(headers or {})}
         )
 
     # ------------------------------------------------------------------ parts of an answer

@@ -1,0 +1,109 @@
+"""How requests are asked and answered: pages, JSON, problems and redirects, whatever carries them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from darkroom import pages
+from darkroom.documents import Document
+from darkroom.negotiation import Wanted, wanted
+from darkroom.ports import Originals, Renditions
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. `path` is decoded already, has no stage in it and begins with a slash.
+
+    `origin` is how the client knows this site, like `http://localhost:8000`; only ever shown, never trusted.
+    `headers` are all that were sent, by names in lower case.
+    """
+
+    path: str
+    origin: str = ""
+    accept: str = "*/*"
+    query: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = ""
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def root(self) -> str:
+        """The relative way from this path to the site's root."""
+        return "../" * (self.path.count("/") - 1) or "./"
+
+    @property
+    def wants(self) -> Wanted:
+        return wanted(self.accept)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer; `text` is the body, empty for a redirect."""
+
+    status: int
+    text: str = ""
+    media_type: str = "text/html; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Makes answers. The origins, like `https://host:port`, are those that a page may use besides its own."""
+
+    image_origins: tuple[str, ...] = ()
+    connect_origins: tuple[str, ...] = ()
+
+    def page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+        policy = pages.content_security_policy(list(self.image_origins), list(self.connect_origins))
+        kept = {"Content-Security-Policy": policy, "Vary": "Accept", "Cache-Control": "no-store"}
+        return Answer(status, text, headers={**kept, **(headers or {})})
+
+    def json(
+        self,
+        status: int,
+        document: Document,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "application/json",
+    ) -> Answer:
+        text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+        kept = {"Vary": "Accept", "Cache-Control": "no-store"}
+        return Answer(status, text, media_type, {**kept, **(headers or {})})
+
+    def problem(
+        self,
+        request: Request,
+        status: int,
+        title: str,
+        sentence: str,
+        more: Document | None = None,
+        advice: str | None = None,
+    ) -> Answer:
+        """What went wrong: a page, with what to do about it; or a document, with `more` in it."""
+        if request.wants is Wanted.PAGE:
+            return self.page(status, pages.problem(request.root, title, sentence, advice))
+        document = {"title": title, "status": status, "detail": sentence} | (more or {})
+        return self.json(status, document, media_type="application/problem+json")
+
+    def unknown(self, request: Request) -> Answer:
+        return self.problem(request, 404, "Nothing here", "No picture stands under this address.")
+
+    def redirect(self, status: int, location: str, headers: Mapping[str, str] | None = None) -> Answer:
+        return Answer(status, headers={"Location": location, **(headers or {})})
+
+
+def answers_beside(originals: Originals, renditions: Renditions, live_url: str = "") -> Answers:
+    """Answers whose pages show renditions, send to the uploads bucket and listen at the live socket.
+
+    Without `live_url` there is no socket, or it stands under the site's own origin.
+    """
+    sent_to = originals.post_form("x", "image/png", 1, 60).url
+    listened_at = [live_url] if live_url else []
+    return Answers(
+        image_origins=(_origin(renditions.url("x", 60)),),
+        connect_origins=tuple(_origin(each) for each in (sent_to, *listened_at)),
+    )
+
+
+def _origin(url: str) -> str:
+    return "{0.scheme}://{0.netloc}".format(urlsplit(url))

@@ -1,0 +1,59 @@
+"""What was given up, for whoever looks after it: the list, and what can be done."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from darkroom import pages
+from darkroom.answers import Answer, Answers, Request
+from darkroom.errors import BadRequest
+from darkroom.negotiation import Wanted
+from darkroom.parking import Failures, failure_document
+from darkroom.ports import Views
+
+_ACTIONS = ("retry", "skip")
+_ACTION_SECONDS = 20  # of the 30 that an HTTP API waits
+
+
+@dataclass(frozen=True, slots=True)
+class FailureSite:
+    """The routes under `/failures`. `clock` tells monotonic seconds."""
+
+    views: Views
+    failures: Failures
+    answers: Answers
+    clock: Callable[[], float] = time.monotonic
+
+    def parked(self, request: Request) -> Answer:
+        """`GET /failures`: the uploads that were given up, with their reasons."""
+        try:
+            entries, cursor = self.views.failed(request.query.get("cursor", ""))
+        except BadRequest as fault:
+            return self.answers.problem(request, 400, "No such place in the list", str(fault))
+        failures = [
+            failure_document(entry) | {"page": f"{request.root}pictures/{entry.picture}"} for entry in entries
+        ]
+        if request.wants is Wanted.RECEIPT:
+            return self.answers.json(200, {"failures": failures, "cursor": cursor})
+        return self.answers.page(200, pages.failures(request.root, failures, cursor))
+
+    def act(self, request: Request, action: str, failure: str | None = None) -> Answer:
+        """`POST /failures/{id}/retry` or `/skip`; without an id, all of them."""
+        if action not in _ACTIONS:
+            return self.answers.unknown(request)
+        if failure is None:
+            chosen = self.failures.each()
+        elif entry := self.failures.find(failure):
+            chosen = iter([entry])
+        else:
+            return self.answers.problem(
+                request, 404, "No failure", "No upload of that id is given up any more."
+            )
+        until, done = self.clock() + _ACTION_SECONDS, 0
+        for entry in chosen:
+            if self.clock() >= until:
+                break
+            done += self.failures.retry(entry) if action == "retry" else self.failures.skip(entry)
+        if request.wants is Wanted.PAGE:
+            return self.answers.redirect(303, f"{request.root}failures")
+        return self.answers.json(202, {"action": action, "uploads": done})

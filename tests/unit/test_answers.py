@@ -1,0 +1,30 @@
+from darkroom.answers import Answers, Request, answers_beside
+from tests.fakes import FakeOriginals, FakeRenditions
+
+
+def policy(answers: Answers) -> str:
+    return answers.page(200, "").headers["Content-Security-Policy"]
+
+
+def test_a_page_may_use_the_origins_of_the_buckets_and_of_the_socket_and_no_others() -> None:
+    answers = answers_beside(FakeOriginals(), FakeRenditions(), "wss://live.test/live")
+
+    assert "; img-src data: https://renditions.test;" in policy(answers)
+    assert "; connect-src 'self' https://uploads.test wss://live.test;" in policy(answers)
+
+
+def test_a_page_without_a_socket_of_its_own_asks_its_own_origin_and_the_uploads_bucket() -> None:
+    answers = answers_beside(FakeOriginals(), FakeRenditions())
+
+    assert "; connect-src 'self' https://uploads.test;" in policy(answers)
+
+
+def test_a_problem_is_a_page_or_a_document() -> None:
+    page = Answers().problem(Request("/"), 404, "Nothing", "Nothing at all.", {"id": 1}, advice="Go back.")
+    document = Answers().problem(
+        Request("/", accept="application/json"), 404, "Nothing", "At all.", {"id": 1}
+    )
+
+    assert "Go back." in page.text
+    assert document.media_type == "application/problem+json"
+    assert '"id": 1' in document.text
