@@ -1,4 +1,7 @@
-from darkroom.answers import Answers, Request, answers_beside
+import json
+
+from darkroom.answers import Answer, Answers, Request, answers_beside
+from darkroom.problems import TOO_LARGE
 from tests.fakes import FakeOriginals, FakeRenditions
 
 
@@ -20,11 +23,19 @@ def test_a_page_without_a_socket_of_its_own_asks_its_own_origin_and_the_uploads_
 
 
 def test_a_problem_is_a_page_or_a_document() -> None:
-    page = Answers().problem(Request("/"), 404, "Nothing", "Nothing at all.", {"id": 1}, advice="Go back.")
-    document = Answers().problem(
-        Request("/", accept="application/json"), 404, "Nothing", "At all.", {"id": 1}
-    )
+    def problem(accept: str) -> Answer:
+        request = Request("/", accept=accept)
+        return Answers().problem(request, TOO_LARGE, "It is 9 MB.", {"id": 1}, advice="Go elsewhere.")
 
-    assert "Go back." in page.text
+    page, document = problem("text/html"), problem("application/json")
+
+    assert (page.status, document.status) == (413, 413)
+    assert "Go elsewhere." in page.text
     assert document.media_type == "application/problem+json"
-    assert '"id": 1' in document.text
+    assert json.loads(document.text) == {
+        "type": "/docs/problems#too-large",
+        "title": "Too large to post here",
+        "status": 413,
+        "detail": "It is 9 MB.",
+        "id": 1,
+    }

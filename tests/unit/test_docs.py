@@ -11,6 +11,7 @@ from typer import Typer
 
 from darkroom import model, settings
 from darkroom.errors import RejectedPicture
+from darkroom.problems import PROBLEMS, Problem
 from darkroom.profile import Crop, Ladder, Limits, Profile
 from tests.chaos.defences import DEFENCES, Defence
 from tests.cloudformation import PROJECT, load_template
@@ -86,6 +87,11 @@ def test_each_make_target_is_in_the_reference(name: str) -> None:
 @named(*RejectedPicture.REASONS)
 def test_each_reason_is_in_the_reference(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
+
+
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
+def test_each_kind_of_problem_is_in_the_reference(problem: Problem) -> None:
+    assert f"| `{problem.name}` | {problem.status} | {problem.meaning} |" in REFERENCE
 
 
 @named(*(each.name for kind in (Profile, Ladder, Limits, Crop) for each in fields(kind)))

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from darkroom import pages
+from darkroom import pages, problems
 from darkroom.documents import Document
 from darkroom.negotiation import Wanted, wanted
 from darkroom.ports import Originals, Renditions
+from darkroom.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +74,19 @@ class Answers:
     def problem(
         self,
         request: Request,
-        status: int,
-        title: str,
+        kind: Problem,
         sentence: str,
         more: Document | None = None,
         advice: str | None = None,
     ) -> Answer:
         """What went wrong: a page, with what to do about it; or a document, with `more` in it."""
         if request.wants is Wanted.PAGE:
-            return self.page(status, pages.problem(request.root, title, sentence, advice))
-        document = {"title": title, "status": status, "detail": sentence} | (more or {})
-        return self.json(status, document, media_type="application/problem+json")
+            return self.page(kind.status, pages.problem(request.root, kind.title, sentence, advice))
+        document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
+        return self.json(kind.status, document | (more or {}), media_type="application/problem+json")
 
     def unknown(self, request: Request) -> Answer:
-        return self.problem(request, 404, "Nothing here", "No picture stands under this address.")
+        return self.problem(request, problems.NOT_FOUND, "No picture stands under this address.")
 
     def redirect(self, status: int, location: str, headers: Mapping[str, str] | None = None) -> Answer:
         return Answer(status, headers={"Location": location, **(headers or {})})

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from darkroom import pages
+from darkroom import pages, problems
 from darkroom.answers import Answer, Answers, Request
 from darkroom.errors import BadRequest
 from darkroom.negotiation import Wanted
@@ -29,7 +29,7 @@ class FailureSite:
         try:
             entries, cursor = self.views.failed(request.query.get("cursor", ""))
         except BadRequest as fault:
-            return self.answers.problem(request, 400, "No such place in the list", str(fault))
+            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
         failures = [
             failure_document(entry) | {"page": f"{request.root}pictures/{entry.picture}"} for entry in entries
         ]
@@ -47,7 +47,7 @@ class FailureSite:
             chosen = iter([entry])
         else:
             return self.answers.problem(
-                request, 404, "No failure", "No upload of that id is given up any more."
+                request, problems.NO_FAILURE, "No upload of that id is given up any more."
             )
         until, done = self.clock() + _ACTION_SECONDS, 0
         for entry in chosen:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from darkroom import pages
+from darkroom import pages, problems
 from darkroom.answers import Answer, Answers, Request
 from darkroom.documents import Document, receipt_document
 from darkroom.errors import BadRequest
@@ -85,7 +85,7 @@ class Site:
                 return self._too_large(request, posted, key)
             entry = self._store(posted, key, until)
         except BadRequest as fault:
-            return self.answers.problem(request, 400, "That was no picture", str(fault))
+            return self.answers.problem(request, problems.NOT_ONE_FILE, str(fault))
         status = 422 if entry.rejection else 201 if entry.settled else 202
         headers = {"Location": f"{request.root}pictures/{entry.picture}"}
         if request.wants is Wanted.RECEIPT:
@@ -159,7 +159,7 @@ class Site:
         if not entry.settled:
             return self._waiting(request, entry)
         if entry.state is State.DELETED:
-            return self.answers.problem(request, 410, "Deleted", "This picture was deleted.")
+            return self.answers.problem(request, problems.DELETED, "This picture was deleted.")
         page = pages.picture(
             request.root,
             entry,
@@ -174,12 +174,12 @@ class Site:
         width = request.query.get("w", "")
         if width and not _WIDTH.fullmatch(width):
             return self.answers.problem(
-                request, 400, "No such width", "w must be a whole number of pixels, as in ?w=640"
+                request, problems.BAD_WIDTH, "w must be a whole number of pixels, as in ?w=640"
             )
         best = entry.receipt and best_rendition(entry.receipt, request.accept, int(width) if width else None)
         if not best:
             sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.settled]
-            return self.answers.problem(request, 404, "No picture to show", sentence)
+            return self.answers.problem(request, problems.NO_IMAGE, sentence)
         max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
         headers = {"Cache-Control": f"private, max-age={max_age}", "Vary": "Accept"}
         return self.answers.redirect(302, self._url(best), headers)
@@ -196,8 +196,7 @@ class Site:
         page = f"{request.root}pictures/{picture_id(self.originals.bucket, key)}"
         return self.answers.problem(
             request,
-            413,
-            "Too large to post here",
+            problems.TOO_LARGE,
             f"The picture has {actual / 1e6:.1f} MB, and a post carries {limit / 1e6:g} MB. "
             "Send it straight to the bucket, within five minutes:",
             {"presigned": {"url": form.url, "fields": form.fields, "page": page}},

@@ -1,0 +1,13 @@
+from darkroom import problems
+from darkroom.problems import PROBLEMS, Problem
+
+
+def test_every_kind_of_problem_is_listed_once_under_a_name_of_its_own() -> None:
+    kinds = [each for each in vars(problems).values() if isinstance(each, Problem)]
+
+    assert sorted(kinds, key=lambda kind: kind.name) == sorted(PROBLEMS, key=lambda kind: kind.name)
+    assert len({kind.type for kind in PROBLEMS}) == len(PROBLEMS)
+
+
+def test_every_problem_is_the_senders() -> None:
+    assert all(400 <= kind.status < 500 for kind in PROBLEMS)
