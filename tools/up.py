@@ -65,12 +65,19 @@ class Deployment:
     overrides: tuple[str, ...]
 
 
-def deployment(samconfig: str, processor: str) -> Deployment:
-    """[local] and the host's processor: SAM takes overrides from the file or the command line, not both."""
+def deployment(samconfig: str, processor: str, port: int) -> Deployment:
+    """[local], the host's processor and the pages' own origins, for which the buckets ask.
+
+    SAM takes overrides from the file or the command line, not both.
+    """
     local = tomllib.loads(samconfig)["local"]
     stated = local["deploy"]["parameters"].get("parameter_overrides", "")
     overrides = shlex.split(stated) if isinstance(stated, str) else list(stated)
-    return Deployment(local["global"]["parameters"]["stack_name"], (*overrides, f"Architecture={processor}"))
+    origins = f"http://localhost:{port},http://127.0.0.1:{port}"
+    return Deployment(
+        local["global"]["parameters"]["stack_name"],
+        (*overrides, f"Architecture={processor}", f"AllowedOrigins={origins}"),
+    )
 
 
 def architecture(machine: str) -> str:
@@ -190,7 +197,8 @@ class _Supervisor:
         """Deploys what has changed, answers, and prints the logs for ever."""
         use_local(self._site)
         sources = await asyncio.to_thread(fingerprint, self._site.project, self._processor)
-        local = deployment((self._site.project / "samconfig.toml").read_text(), self._processor)
+        samconfig = (self._site.project / "samconfig.toml").read_text()
+        local = deployment(samconfig, self._processor, self._site.web_port)
         outputs = await self._deployed(local, sources)
         status = status_from(outputs, local.stack, REGION, self._site)
         await asyncio.to_thread(catch_up, status)
@@ -208,7 +216,8 @@ class _Supervisor:
     async def _deployed(self, local: Deployment, sources: str) -> dict[str, str]:
         """The stack's outputs, after building and deploying it if it is not what the sources say."""
         outputs = await asyncio.to_thread(outputs_of, local.stack, REGION)
-        if outputs and await asyncio.to_thread(deployed_sources) == sources:
+        deployed = f"{sources} {self._site.web_port}"
+        if outputs and await asyncio.to_thread(deployed_sources) == deployed:
             return outputs
         # Stacks of one project share its build folder; none may build while another still deploys from it.
         async with _locked(self._site.project / ".aws-sam/lock"):
@@ -223,7 +232,7 @@ class _Supervisor:
         outputs = await asyncio.to_thread(outputs_of, local.stack, REGION)
         if not outputs:
             raise Fault(f"Stack {local.stack} did not come up; {self._sam_log} says why.")
-        await asyncio.to_thread(note_deployed_sources, sources)
+        await asyncio.to_thread(note_deployed_sources, deployed)
         return outputs
 
     async def _build(self, sources: str) -> None:

@@ -156,6 +156,13 @@ def test_a_presigned_address_is_regional_virtual_hosted_and_sigv4(region: str) -
 
 
 @pytest.mark.usefixtures("aws")
+def test_a_rendition_of_a_public_bucket_has_an_address_for_ever() -> None:
+    renditions = S3Renditions("renditions", s3_client("eu-central-1"), "https://images.test/r")
+
+    assert renditions.url("p/<640>.jpg", 60) == "https://images.test/r/p/%3C640%3E.jpg"
+
+
+@pytest.mark.usefixtures("aws")
 def test_on_the_local_stack_a_presigned_address_is_path_style() -> None:
     client = s3_client("us-east-1", "http://127.0.0.1:4566")
 

@@ -97,7 +97,8 @@ class Stack:
 
     def deploy(self, *overrides: str) -> None:
         """Deploys what is built once more, with other parameters."""
-        local = deployment((PROJECT / "samconfig.toml").read_text(), architecture(platform.machine()))
+        samconfig, site = (PROJECT / "samconfig.toml").read_text(), Site.of(self.environment)
+        local = deployment(samconfig, architecture(platform.machine()), site.web_port)
         self.sam(
             *("deploy", "--config-env", "local", "--parameter-overrides", *local.overrides, *overrides),
         )

@@ -10,7 +10,7 @@ import pytest
 
 from tests.aws import LiveProfile, free_port
 from tests.cloudformation import PROJECT
-from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_photograph, a_small_png
 from tools.stack import Site
 
@@ -28,6 +28,20 @@ def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(seco
     assert "data:image/jpeg;base64," in second_stack.get("/before.jpg").text
     second_stack.put("after.png", a_small_png(2))
     assert second_stack.settled("after.jpg")["status"] == "rendered"
+
+
+@pytest.mark.parametrize(("bucket", "method"), [("uploads", "POST"), ("renditions", "GET")])
+def test_a_bucket_answers_the_pages_of_its_own_stack_alone(stack: Stack, bucket: str, method: str) -> None:
+    url = f"{stack.status['aws_endpoint']}/{stack.status[f'{bucket}_bucket']}/x"
+
+    def preflight(origin: str) -> Reply:
+        return fetch(url, method="OPTIONS", Origin=origin, Access_Control_Request_Method=method)
+
+    answered, refused = preflight(stack.status["web"]), preflight("http://localhost:1")
+
+    assert answered.status == 200
+    assert answered.headers["access-control-allow-origin"] == stack.status["web"]
+    assert refused.status == 403
 
 
 def test_two_stacks_do_not_disturb_each_other(stack: Stack, second_stack: Stack) -> None:

@@ -353,6 +353,121 @@ def test_web_reads_views_and_writes_no_view() -> None:
     assert actions_on("WebFunction", "Views") == {"dynamodb:Query"}
 
 
+ORIGINS = {
+    "Fn::Split": [
+        ",",
+        {
+            "Fn::If": [
+                "HasOrigins",
+                {
+                    "Fn::Join": [
+                        ",",
+                        [
+                            {"Fn::GetAtt": ["Api", "ApiEndpoint"]},
+                            {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]},
+                        ],
+                    ]
+                },
+                {"Fn::GetAtt": ["Api", "ApiEndpoint"]},
+            ]
+        },
+    ]
+}
+
+
+def test_the_buckets_answer_pages_of_this_site_and_of_the_allowed_origins_alone() -> None:
+    rules = {
+        name: bucket["CorsConfiguration"]["CorsRules"] for name, bucket in of_type("AWS::S3::Bucket").items()
+    }
+
+    assert {name: [rule["AllowedMethods"] for rule in each] for name, each in rules.items()} == {
+        "UploadsBucket": [["POST"]],
+        "RenditionsBucket": [["GET", "HEAD"]],
+    }
+    assert all(rule["AllowedOrigins"] == ORIGINS for each in rules.values() for rule in each)
+
+
+def test_the_api_answers_pages_of_other_origins_only_where_some_are_allowed() -> None:
+    condition, cors, otherwise = RESOURCES["Api"]["Properties"]["CorsConfiguration"]["Fn::If"]
+
+    assert (condition, otherwise) == ("HasOrigins", {"Ref": "AWS::NoValue"})
+    assert cors["AllowOrigins"] == {"Ref": "AllowedOrigins"}
+    assert {"idempotency-key", "if-none-match", "content-type"} <= set(cors["AllowHeaders"])
+    assert "etag" in cors["ExposeHeaders"]
+    assert TEMPLATE["Parameters"]["AllowedOrigins"]["Default"] == ""
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("https://www.example.com", True),
+        ("http://localhost:8000", True),
+        ("*", False),
+        ("https://*.example.com", False),
+        ("https://www.example.com/", False),
+        ("www.example.com", False),
+    ],
+)
+def test_an_allowed_origin_is_a_whole_one(origin: str, allowed: bool) -> None:
+    pattern = TEMPLATE["Parameters"]["AllowedOrigins"]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, origin)) is allowed
+
+
+def test_renditions_are_public_only_by_a_distribution_that_is_off_by_default() -> None:
+    by_cloudfront = [
+        name
+        for name, each in RESOURCES.items()
+        if "CloudFront" in each["Type"] or each["Type"] == "AWS::S3::BucketPolicy"
+    ]
+
+    assert len(by_cloudfront) == 4
+    assert all(RESOURCES[name]["Condition"] == "HasCloudFront" for name in by_cloudfront)
+    assert TEMPLATE["Parameters"]["CloudFront"]["Default"] == "false"
+    assert TEMPLATE["Conditions"]["HasCloudFront"] == {"Fn::Equals": [{"Ref": "CloudFront"}, "true"]}
+
+
+def test_the_renditions_bucket_lets_in_this_one_distribution_and_to_renditions_alone() -> None:
+    [policy] = of_type("AWS::S3::BucketPolicy").values()
+    shown, kept = policy["PolicyDocument"]["Statement"]
+
+    assert policy["Bucket"] == {"Ref": "RenditionsBucket"}
+    assert (shown["Effect"], shown["Action"]) == ("Allow", "s3:GetObject")
+    assert shown["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    source = shown["Condition"]["StringEquals"]["AWS:SourceArn"]["Fn::Sub"]
+    assert source.endswith(":distribution/${RenditionsDistribution}")
+    assert (kept["Effect"], kept["Resource"]) == ("Deny", {"Fn::Sub": "${RenditionsBucket.Arn}/reports/*"})
+    assert kept["Principal"] == shown["Principal"]
+
+
+def test_the_distribution_signs_what_it_asks_and_takes_no_writes() -> None:
+    config = RESOURCES["RenditionsDistribution"]["Properties"]["DistributionConfig"]
+    access = RESOURCES["RenditionsAccess"]["Properties"]["OriginAccessControlConfig"]
+    [origin] = config["Origins"]
+    behaviour = config["DefaultCacheBehavior"]
+
+    assert origin["OriginAccessControlId"] == {"Fn::GetAtt": ["RenditionsAccess", "Id"]}
+    assert (access["SigningBehavior"], access["SigningProtocol"]) == ("always", "sigv4")
+    assert behaviour["AllowedMethods"] == ["GET", "HEAD"]
+    assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
+
+
+def test_web_is_told_where_renditions_are_public() -> None:
+    distribution = {"Fn::Sub": "https://${RenditionsDistribution.DomainName}"}
+    told = FUNCTIONS["WebFunction"]["Environment"]["Variables"]["RENDITIONS_BASE_URL"]
+
+    assert told["Fn::If"] == [
+        "HasBaseUrl",
+        {"Ref": "RenditionsBaseUrl"},
+        {"Fn::If": ["HasCloudFront", distribution, ""]},
+    ]
+    assert TEMPLATE["Outputs"]["RenditionsBaseUrl"] == {
+        "Condition": "ServesRenditions",
+        "Description": "Where they are public, under the same keys",
+        "Value": {"Fn::If": ["HasBaseUrl", {"Ref": "RenditionsBaseUrl"}, distribution]},
+    }
+
+
 @pytest.mark.parametrize("bucket", of_type("AWS::S3::Bucket"))
 def test_no_bucket_is_public_and_each_is_encrypted(bucket: str) -> None:
     properties = RESOURCES[bucket]["Properties"]

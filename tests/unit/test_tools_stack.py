@@ -163,7 +163,7 @@ def test_the_fingerprint_changes_with_anything_that_is_deployed(project: Path, c
 @pytest.mark.parametrize(
     "stated", ['"Open=true MaximumConcurrency=2"', '["Open=true", "MaximumConcurrency=2"]']
 )
-def test_the_hosts_processor_joins_the_parameters_of_samconfig(stated: str) -> None:
+def test_the_hosts_processor_and_the_pages_origins_join_the_parameters_of_samconfig(stated: str) -> None:
     samconfig = f"""
         [local.global.parameters]
         stack_name = "darkroom"
@@ -171,10 +171,15 @@ def test_the_hosts_processor_joins_the_parameters_of_samconfig(stated: str) -> N
         parameter_overrides = {stated}
     """
 
-    found = deployment(samconfig, "arm64")
+    found = deployment(samconfig, "arm64", 8000)
 
     assert found.stack == "darkroom"
-    assert found.overrides == ("Open=true", "MaximumConcurrency=2", "Architecture=arm64")
+    assert found.overrides == (
+        "Open=true",
+        "MaximumConcurrency=2",
+        "Architecture=arm64",
+        "AllowedOrigins=http://localhost:8000,http://127.0.0.1:8000",
+    )
 
 
 def test_processors_have_awss_names() -> None:

@@ -73,7 +73,7 @@ def web() -> tuple[Site, FailureSite]:
     settings = read_settings(WebSettings, os.environ)
     s3, dynamodb = s3_client(), dynamodb_client()
     originals = S3Originals(settings.uploads_bucket, s3)
-    renditions = S3Renditions(settings.renditions_bucket, s3)
+    renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client()))
     answers = answers_beside(originals, renditions)

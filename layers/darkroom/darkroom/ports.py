@@ -72,7 +72,7 @@ class Renditions(Protocol):
         """Deletes objects; those that are not there are passed over."""
 
     def url(self, key: str, seconds: int) -> str:
-        """A presigned GET that lives for `seconds`."""
+        """Where one can be fetched: for ever where the bucket is public, else presigned for `seconds`."""
 
 
 class Ledger(Protocol):

@@ -54,7 +54,8 @@ class WebSettings:
     """`post_limit_bytes` bounds a POST, `embed_limit_bytes` the picture inside a page (bytes before base64).
 
     A Lambda answer ends at 6 MB and a request at about 4.5 MB raw; both defaults stay well below.
-    `url_seconds` is how long presigned addresses live.
+    `url_seconds` is how long presigned addresses live. `renditions_base_url` is where the renditions bucket
+    is public, if anywhere, without a slash at the end.
     """
 
     uploads_bucket: str
@@ -67,6 +68,7 @@ class WebSettings:
     alias_wait_seconds: float = 5.0
     embed_limit_bytes: int = 512_000
     url_seconds: int = 3600
+    renditions_base_url: str = ""
 
 
 def read_settings[T](kind: type[T], environ: Mapping[str, str]) -> T:

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
@@ -99,10 +100,14 @@ class S3Originals:
 
 @dataclass(frozen=True, slots=True)
 class S3Renditions:
-    """ports.Renditions on a bucket whose objects never change."""
+    """ports.Renditions on a bucket whose objects never change.
+
+    `base_url` is where it is public, if anywhere, without a slash at the end.
+    """
 
     bucket: str
     client: "S3Client"
+    base_url: str = ""
 
     def store(self, key: str, content: bytes, media_type: str) -> None:
         try:
@@ -135,6 +140,8 @@ class S3Renditions:
                 raise NotRemoved([each.get("Key", "") for each in answer["Errors"]])
 
     def url(self, key: str, seconds: int) -> str:
+        if self.base_url:
+            return f"{self.base_url}/{quote(key)}"
         return self.client.generate_presigned_url(
             "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
         )
