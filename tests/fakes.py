@@ -1,11 +1,12 @@
 """The ports, in memory. Each passes the contract suite that its adapter passes."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from darkroom.errors import BadRequest, NoProfile, UploadGone
 from darkroom.model import EXPECTED_VERSION, Entry, Latest, State, Upload
-from darkroom.ports import Named, PostForm, Stored
+from darkroom.ports import Named, PostForm, Stored, Ticket, Told
 from darkroom.profile import Profile, built_in
 
 
@@ -177,3 +178,66 @@ class FakeQueue:
 
     def put_off(self, receipt: str, seconds: int) -> None:
         self.put_offs.append((receipt, seconds))
+
+
+@dataclass
+class FakeChannels:
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    joined: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def issue(self, code: str, ticket: Ticket) -> None:
+        self.tickets[code] = ticket
+
+    def ticket(self, code: str) -> Ticket | None:
+        return self.tickets.get(code)
+
+    def join(self, job: str, connection: str, expires: int) -> None:
+        self.joined[job, connection] = expires
+
+    def leave(self, job: str, connection: str) -> None:
+        self.joined.pop((job, connection), None)
+
+    def leave_all(self, connection: str) -> None:
+        self.joined = {where: until for where, until in self.joined.items() if where[1] != connection}
+
+    def followers(self, job: str) -> list[str]:
+        return sorted(connection for followed, connection in self.joined if followed == job)
+
+
+@dataclass
+class FakeSockets:
+    """What each open connection was told. One among `broken` takes nothing and is not gone."""
+
+    told: dict[str, list[str]] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+
+    def send(self, connection: str, text: str) -> bool:
+        if connection in self.broken:
+            raise ConnectionError(connection)
+        if connection not in self.told:
+            return False
+        self.told[connection].append(text)
+        return True
+
+    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+        gone, faults = set(), []
+        for connection in connections:
+            try:
+                if not all(self.send(connection, text) for text in texts):
+                    gone.add(connection)
+            except ConnectionError as fault:
+                faults.append(fault)
+        return Told(frozenset(gone), tuple(faults))
+
+    def close(self, connection: str) -> None:
+        self.told.pop(connection, None)
+
+
+@dataclass
+class FakeChannel:
+    """What those who follow a job were told of it."""
+
+    pushed: list[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]] = field(default_factory=list)
+
+    def push(self, job: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        self.pushed.append((job, rows))

@@ -159,8 +159,8 @@ def test_the_views_are_keyed_like_the_ledger() -> None:
     assert RESOURCES["Views"]["Properties"]["KeySchema"] == RESOURCES["Ledger"]["Properties"]["KeySchema"]
 
 
-@pytest.mark.parametrize("table", ["Ledger", "Views"])
-def test_what_was_expected_and_never_came_expires(table: str) -> None:
+@pytest.mark.parametrize("table", ["Ledger", "Views", "Channels"])
+def test_what_was_expected_and_never_came_or_follows_no_more_expires(table: str) -> None:
     assert RESOURCES[table]["Properties"]["TimeToLiveSpecification"] == {
         "AttributeName": "expires",
         "Enabled": True,

@@ -1,8 +1,8 @@
 """What the use cases ask of the world, in our words. `adapters/` answers with AWS, the tests with fakes."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from darkroom.model import Entry, Latest, Upload
 from darkroom.profile import Profile
@@ -30,6 +30,22 @@ class Named:
 
     picture: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Lets a client follow one job, until a time: seconds since 1970."""
+
+    job: str
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How messages to many sockets went: those that are no longer there, and what else was wrong."""
+
+    gone: frozenset[str] = frozenset()
+    faults: tuple[Exception, ...] = ()
 
 
 class Originals(Protocol):
@@ -140,3 +156,48 @@ class Profiles(Protocol):
 
     def current(self) -> Profile:
         """The profile in force, as far as is known here. Raises errors.NoProfile if none is known yet."""
+
+
+class Channels(Protocol):
+    """Who follows which job, and the tickets that let them in. All of it expires by itself."""
+
+    def issue(self, code: str, ticket: Ticket) -> None:
+        """Notes a ticket under a code that nobody guesses."""
+
+    def ticket(self, code: str) -> Ticket | None:
+        """The ticket, read consistently; one that has expired may still be there."""
+
+    def join(self, job: str, connection: str, expires: int) -> None:
+        """From here on the connection follows the job, until then at the longest; a no-op if it does."""
+
+    def leave(self, job: str, connection: str) -> None:
+        """It follows that job no more; a no-op if it did not."""
+
+    def leave_all(self, connection: str) -> None:
+        """It follows no job any more."""
+
+    def followers(self, job: str) -> list[str]:
+        """The connections that follow a job, read consistently."""
+
+
+class Sockets(Protocol):
+    """The open connections of the WebSocket API."""
+
+    def send(self, connection: str, text: str) -> bool:
+        """One message to one connection; False if it is gone."""
+
+    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+        """All messages, in their order, to each of the connections, side by side and in bounded time.
+
+        Never raises: a connection that fails or is too slow hinders no other.
+        """
+
+    def close(self, connection: str) -> None:
+        """Ends a connection; a no-op if it is gone."""
+
+
+class Channel(Protocol):
+    """Where those who follow a job are told of it."""
+
+    def push(self, job: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        """The job as it is now, and the rows that have changed, as documents. Never raises."""

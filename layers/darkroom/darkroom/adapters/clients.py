@@ -6,6 +6,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from types_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from types_boto3_appconfigdata import AppConfigDataClient
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_s3 import S3Client
@@ -27,7 +28,7 @@ _S3_CALLS = _CALLS.merge(
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
-# Asked before each rendering that finds its profile too old, and done without if need be.
+# Done without if need be: the profile, before each rendering that finds its own too old, and pushes.
 _QUICK_CALLS = _CALLS.merge(
     Config(
         retries={"mode": "standard", "total_max_attempts": 2},
@@ -55,3 +56,10 @@ def sqs_client(region: str | None = None, endpoint: str | None = None) -> "SQSCl
 def appconfigdata_client(region: str | None = None, endpoint: str | None = None) -> "AppConfigDataClient":
     """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("appconfigdata", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS)
+
+
+def connections_client(endpoint: str, region: str | None = None) -> "ApiGatewayManagementApiClient":
+    """For the connections of the WebSocket API whose stage is at `endpoint`; region as above."""
+    return boto3.client(
+        "apigatewaymanagementapi", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS
+    )
