@@ -1,13 +1,11 @@
 """The connections of the WebSocket API: what the fake promises, the adapter keeps.
 
-The other side is a server that answers as API Gateway does: moto knows no connection that is gone.
+The other side is tests/gateway.py: moto knows no connection that is gone.
 """
 
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qs, unquote, urlsplit
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -15,54 +13,7 @@ from darkroom.adapters.clients import connections_client
 from darkroom.adapters.live import ApiGatewaySockets, address_signer
 from darkroom.ports import Sockets
 from tests.fakes import FakeSockets
-
-
-@dataclass
-class Gateway:
-    """Open connections, what they were sent, and what ails some of them."""
-
-    told: dict[str, list[str]] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
-    hung: set[str] = field(default_factory=set)
-    let_go: threading.Event = field(default_factory=threading.Event)
-
-
-class _Connections(BaseHTTPRequestHandler):
-    gateway: Gateway
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        connection = self._connection()
-        text = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        if connection in self.gateway.hung:
-            self.gateway.let_go.wait(30)
-        if connection in self.gateway.broken:
-            self._answer(500)
-        elif connection in self.gateway.told:
-            self.gateway.told[connection].append(text)
-            self._answer(200)
-        else:
-            self._answer(410, "GoneException")
-
-    def do_DELETE(self) -> None:
-        found = self.gateway.told.pop(self._connection(), None)
-        self._answer(410, "GoneException") if found is None else self._answer(204)
-
-    def _connection(self) -> str:
-        stage, _, connection = unquote(self.path).partition("/@connections/")
-        assert stage == "/live"
-        return connection
-
-    def _answer(self, status: int, error: str = "") -> None:
-        self.send_response(status)
-        if error:
-            self.send_header("x-amzn-ErrorType", error)
-        if status != 204:
-            self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
+from tests.gateway import Gateway, a_gateway
 
 
 @dataclass
@@ -74,15 +25,9 @@ class Both:
 
 
 @pytest.fixture
-def gateway(aws: None) -> Iterator[tuple[Gateway, str]]:
-    gateway = Gateway()
-    handler = type("Handler", (_Connections,), {"gateway": gateway})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/live"
-        yield gateway, address
-        gateway.let_go.set()
-        server.shutdown()
+def gateway(aws: None) -> Iterator[Gateway]:
+    with a_gateway() as gateway:
+        yield gateway
 
 
 @pytest.fixture(params=["fake", "api gateway"])
@@ -90,8 +35,8 @@ def both(request: pytest.FixtureRequest) -> Both:
     if request.param == "fake":
         fake = FakeSockets()
         return Both(fake, fake)
-    gateway, address = request.getfixturevalue("gateway")
-    return Both(ApiGatewaySockets(connections_client(address), seconds=20), gateway)
+    gateway = request.getfixturevalue("gateway")
+    return Both(ApiGatewaySockets(connections_client(gateway.address), seconds=20), gateway)
 
 
 def test_a_message_arrives_word_for_word(both: Both) -> None:
@@ -135,18 +80,17 @@ def test_a_connection_is_ended_once(both: Both) -> None:
     assert not both.sockets.send("one", "a")
 
 
-def test_one_that_hangs_is_not_waited_for(gateway: tuple[Gateway, str]) -> None:
-    server, address = gateway
-    server.told.update({"one": [], "hung": []})
-    server.hung.add("hung")
-    sockets = ApiGatewaySockets(connections_client(address), seconds=0.5)
+def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
+    gateway.told.update({"one": [], "hung": []})
+    gateway.hung.add("hung")
+    sockets = ApiGatewaySockets(connections_client(gateway.address), seconds=0.5)
 
     told = sockets.send_each(["hung", "one"], ["a"])
 
-    assert not server.let_go.is_set()
+    assert not gateway.let_go.is_set()
     assert [type(fault) for fault in told.faults] == [TimeoutError]
     assert told.gone == frozenset()
-    assert server.told["one"] == ["a"]
+    assert gateway.told["one"] == ["a"]
 
 
 def test_an_address_is_signed_for_the_api_and_a_short_time(aws: None) -> None:

@@ -21,6 +21,8 @@ ENVIRONMENT = {
     "RENDER_QUEUE_URL": "http://127.0.0.1:9/no-queue",
     "DEAD_LETTERS_URL": "http://127.0.0.1:9/no-queue",
     "VIEWS_TABLE": "views",
+    "CHANNELS_TABLE": "channels",
+    "LIVE_ENDPOINT": "http://127.0.0.1:9/no-gateway",
     "ALIAS_WAIT_SECONDS": "0",
     "POST_WAIT_SECONDS": "0",
     "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
@@ -28,6 +30,24 @@ ENVIRONMENT = {
 }
 
 type Invoke = Callable[[str, dict[str, Any]], Any]
+
+
+def call_handler(function: str, event: dict[str, Any]) -> Any:
+    """Calls a function's handler, freshly loaded, with an event."""
+    path = PROJECT / "functions" / function / "app.py"
+    spec = importlib.util.spec_from_file_location(f"{function}_app", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    context = SimpleNamespace(
+        function_name=function,
+        memory_limit_in_mb=3538,
+        invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{function}",
+        aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
+        get_remaining_time_in_millis=lambda: 30_000,
+    )
+    return module.handler(event, context)
 
 
 @pytest.fixture
@@ -43,6 +63,7 @@ def dynamodb(aws: None) -> DynamoDBClient:
     client = dynamodb_client()
     make_table(client, "Ledger", "ledger")
     make_table(client, "Views", "views")
+    make_table(client, "Channels", "channels")
     return client
 
 
@@ -74,20 +95,4 @@ def invoke(
     for name, value in (ENVIRONMENT | placed).items():
         monkeypatch.setenv(name, value)
 
-    def call(function: str, event: dict[str, Any]) -> Any:
-        path = PROJECT / "functions" / function / "app.py"
-        spec = importlib.util.spec_from_file_location(f"{function}_app", path)
-        assert spec
-        assert spec.loader
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        context = SimpleNamespace(
-            function_name=function,
-            memory_limit_in_mb=3538,
-            invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{function}",
-            aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
-            get_remaining_time_in_millis=lambda: 30_000,
-        )
-        return module.handler(event, context)
-
-    return call
+    return call_handler

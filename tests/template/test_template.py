@@ -14,7 +14,7 @@ import pytest
 from darkroom import settings
 from darkroom.profile import built_in, parse_profile, profile_schema
 from tests.cloudformation import PROJECT, Node, load_template
-from tools import render
+from tools import frontdoor, render
 
 TEMPLATE = load_template()
 RESOURCES: Node = TEMPLATE["Resources"]
@@ -24,6 +24,7 @@ SETTINGS = {
     "ParkFunction": settings.ParkSettings,
     "SweepFunction": settings.SweepSettings,
     "ProjectFunction": settings.ProjectSettings,
+    "LiveFunction": settings.LiveSettings,
     "WebFunction": settings.WebSettings,
 }
 
@@ -233,6 +234,72 @@ def test_render_reads_the_live_profile_and_nothing_else_in_appconfig() -> None:
     )
 
 
+# The live channel
+
+
+def endpoint_of(function: str, setting: str, *, local: bool) -> str:
+    condition, there, elsewhere = FUNCTIONS[function]["Environment"]["Variables"][setting]["Fn::If"]
+    assert condition == "IsLocal"
+    chosen = there if local else elsewhere
+    return str(chosen["Fn::Sub"] if isinstance(chosen, dict) else chosen)
+
+
+def test_a_socket_api_hears_hello_and_both_ends_of_a_connection() -> None:
+    routes = [
+        each for each in of_type("AWS::ApiGatewayV2::Route").values() if each["ApiId"] == {"Ref": "LiveApi"}
+    ]
+
+    assert RESOURCES["LiveApi"]["Properties"]["ProtocolType"] == "WEBSOCKET"
+    assert {each["RouteKey"] for each in routes} == {"$connect", "$default", "$disconnect"}
+    assert all(each["Target"] == {"Fn::Sub": "integrations/${LiveIntegration}"} for each in routes)
+
+
+@pytest.mark.parametrize("function", ["LiveFunction", "ProjectFunction"])
+def test_messages_go_to_the_stage_that_is_deployed(function: str) -> None:
+    assert RESOURCES["LiveStage"]["Properties"]["StageName"] == "live"
+    assert endpoint_of(function, "LIVE_ENDPOINT", local=True).endswith("/_aws/execute-api/${LiveApi}/live")
+    assert endpoint_of(function, "LIVE_ENDPOINT", local=False) == (
+        "https://${LiveApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
+    )
+
+
+def test_the_local_socket_is_at_the_front_door_and_any_other_at_the_api() -> None:
+    assert endpoint_of("WebFunction", "LIVE_URL", local=True) == frontdoor.LIVE_PATH
+    assert endpoint_of("WebFunction", "LIVE_URL", local=False) == (
+        "wss://${LiveApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
+    )
+    assert TEMPLATE["Parameters"]["LocalEndpoint"]["Default"] == ""
+
+
+def test_only_those_who_tell_may_and_only_on_the_live_api() -> None:
+    may = {
+        (function, re.sub(r".*\$\{LiveApi\}", "", text))
+        for function in FUNCTIONS
+        for statement in statements(function)
+        if any(action.startswith("execute-api:") for action in statement["Action"])
+        for text in texts(statement["Resource"])
+    }
+
+    assert may == {
+        ("ProjectFunction", "/live/POST/@connections/*"),
+        ("LiveFunction", "/live/POST/@connections/*"),
+        ("LiveFunction", "/live/DELETE/@connections/*"),
+        ("WebFunction", "/live/$connect"),
+    }
+
+
+def test_tickets_are_given_by_web_and_read_by_live_alone() -> None:
+    assert actions_on("WebFunction", "Channels") == {"dynamodb:PutItem"}
+    assert actions_on("ProjectFunction", "Channels") == {"dynamodb:Query", "dynamodb:DeleteItem"}
+    assert actions_on("LiveFunction", "Channels") == {
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:DeleteItem",
+    }
+    assert actions_on("LiveFunction", "Views") == {"dynamodb:GetItem"}
+
+
 # Wiring
 
 
@@ -316,8 +383,11 @@ def test_every_route_needs_authorisation_unless_open_is_set() -> None:
     routes = of_type("AWS::ApiGatewayV2::Route")
 
     assert routes
-    for route in routes.values():
-        assert route["AuthorizationType"] == {"Fn::If": ["IsOpen", "NONE", "AWS_IAM"]}
+    for name, route in routes.items():
+        # A WebSocket API authorises when it is connected to, and refuses to be told so of other routes.
+        later = route["ApiId"] == {"Ref": "LiveApi"} and route["RouteKey"] != "$connect"
+        asked = None if later else {"Fn::If": ["IsOpen", "NONE", "AWS_IAM"]}
+        assert route.get("AuthorizationType") == asked, name
     assert TEMPLATE["Parameters"]["Open"]["Default"] == "false"
 
 

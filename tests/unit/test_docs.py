@@ -26,6 +26,7 @@ KINDS = (
     settings.ParkSettings,
     settings.SweepSettings,
     settings.ProjectSettings,
+    settings.LiveSettings,
     settings.WebSettings,
 )
 LOCAL = set(re.findall(r"DARKROOM_[A-Z_]+", (PROJECT / "tools" / "stack.py").read_text()))
@@ -55,7 +56,9 @@ def test_each_variable_of_the_local_stack_is_in_the_reference(name: str) -> None
 
 @named(*TEMPLATE["Parameters"])
 def test_each_parameter_is_in_the_reference_with_its_default(name: str) -> None:
-    assert f"| `{name}` | `{TEMPLATE['Parameters'][name]['Default']}` |" in REFERENCE
+    default = TEMPLATE["Parameters"][name]["Default"]
+    shown = '""' if default == "" else default
+    assert f"| `{name}` | `{shown}` |" in REFERENCE
 
 
 @named(

@@ -4,15 +4,24 @@ import os
 from collections.abc import Callable
 
 from darkroom.adapters.appconfig import AppConfigProfiles
-from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.clients import (
+    appconfigdata_client,
+    connections_client,
+    dynamodb_client,
+    s3_client,
+    sqs_client,
+)
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.answers import answers_beside
 from darkroom.failure_site import FailureSite
+from darkroom.live import Live
 from darkroom.parking import Failures, Parking
 from darkroom.rendering import Darkroom
 from darkroom.settings import (
+    LiveSettings,
     ParkSettings,
     ProjectSettings,
     RenderSettings,
@@ -67,6 +76,15 @@ def sweep() -> tuple[Sweep, SweepSettings]:
 def views() -> DynamoViews:
     settings = read_settings(ProjectSettings, os.environ)
     return DynamoViews(settings.views_table, dynamodb_client())
+
+
+def live() -> Live:
+    settings = read_settings(LiveSettings, os.environ)
+    return Live(
+        DynamoChannels(settings.channels_table, dynamodb_client()),
+        ApiGatewaySockets(connections_client(settings.live_endpoint)),
+        find_job=lambda _: None,  # no job has a view yet
+    )
 
 
 def web() -> tuple[Site, FailureSite]:

@@ -46,7 +46,18 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProjectSettings:
+    """`live_endpoint` is where the WebSocket API takes messages to its connections."""
+
     views_table: str
+    channels_table: str
+    live_endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    views_table: str
+    channels_table: str
+    live_endpoint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,8 @@ class WebSettings:
     A Lambda answer ends at 6 MB and a request at about 4.5 MB raw; both defaults stay well below.
     `url_seconds` is how long presigned addresses live. `renditions_base_url` is where the renditions bucket
     is public, if anywhere, without a slash at the end.
+    `url_seconds` is how long presigned addresses live. `live_url` is where the WebSocket API is: whole, or a
+    path of the same host; empty where there is none. `ticket_seconds` is how long a ticket to it is good.
     """
 
     uploads_bucket: str
@@ -69,6 +82,9 @@ class WebSettings:
     embed_limit_bytes: int = 512_000
     url_seconds: int = 3600
     renditions_base_url: str = ""
+    channels_table: str = ""
+    live_url: str = ""
+    ticket_seconds: int = 60
 
 
 def read_settings[T](kind: type[T], environ: Mapping[str, str]) -> T:

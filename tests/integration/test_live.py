@@ -1,0 +1,84 @@
+"""The live function as Lambda would load it, on an in-process account and a gateway beside it."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from types_boto3_dynamodb import DynamoDBClient
+
+from darkroom.adapters.live import DynamoChannels
+from darkroom.ports import Ticket
+from tests.cloudformation import PROJECT
+from tests.gateway import Gateway, a_gateway
+from tests.integration.conftest import ENVIRONMENT, call_handler
+
+CONNECTION = "L0SM9cOFvHcCIhw="  # as in events/
+JOB, CODE = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d", "5f0c2b1a9d8e7f6c5b4a39281706f5e4"
+
+
+@pytest.fixture
+def gateway(
+    dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Gateway]:
+    with a_gateway() as gateway:
+        placed = {"POWERTOOLS_SERVICE_NAME": request.node.name, "LIVE_ENDPOINT": gateway.address}
+        for name, value in (ENVIRONMENT | placed).items():
+            monkeypatch.setenv(name, value)
+        gateway.told[CONNECTION] = []
+        yield gateway
+
+
+@pytest.fixture
+def channels(dynamodb: DynamoDBClient) -> DynamoChannels:
+    return DynamoChannels("channels", dynamodb)
+
+
+def an_event(name: str) -> Any:
+    return json.loads((PROJECT / "events" / f"{name}.json").read_text())
+
+
+def test_a_connection_is_made_and_nothing_is_said_on_it_yet(gateway: Gateway) -> None:
+    assert call_handler("live", an_event("live-connect")) == {"statusCode": 200}
+
+    assert gateway.told == {CONNECTION: []}
+
+
+def test_hello_is_answered_by_the_state_and_the_client_follows_the_job(
+    gateway: Gateway, channels: DynamoChannels
+) -> None:
+    channels.issue(CODE, Ticket(JOB, int(time.time()) + 60))
+
+    assert call_handler("live", an_event("live-hello")) == {"statusCode": 200}
+
+    [text] = gateway.told[CONNECTION]
+    assert json.loads(text)["type"] == "state"
+    assert channels.followers(JOB) == [CONNECTION]
+
+
+@pytest.mark.parametrize("ticket", [None, Ticket("a" * 32, 1 << 40), Ticket(JOB, 1)])
+def test_without_a_good_ticket_the_connection_is_refused_and_ended(
+    gateway: Gateway,
+    channels: DynamoChannels,
+    ticket: Ticket | None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = gateway.told[CONNECTION]
+    if ticket:
+        channels.issue(CODE, ticket)
+
+    assert call_handler("live", an_event("live-hello")) == {"statusCode": 200}
+
+    assert said == ['{"type":"refused"}']
+    assert gateway.told == {}
+    assert channels.followers(JOB) == []
+    assert json.loads(capsys.readouterr().out)["message"] == "refused"
+
+
+def test_a_connection_that_has_ended_is_forgotten(gateway: Gateway, channels: DynamoChannels) -> None:
+    channels.join(JOB, CONNECTION, 1 << 40)
+
+    assert call_handler("live", an_event("live-disconnect")) == {"statusCode": 200}
+
+    assert channels.followers(JOB) == []
