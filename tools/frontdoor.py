@@ -1,5 +1,6 @@
-"""The front door: http://localhost:8000 before the emulator's HTTP API, as API Gateway would stand there."""
+"""The front door: http://localhost:8000 before the emulator's two APIs, as API Gateway would stand there."""
 
+import asyncio
 import errno
 import json
 import socket
@@ -7,7 +8,17 @@ from contextlib import suppress
 from io import BytesIO
 from urllib.parse import quote
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, web
+from aiohttp import (
+    ClientError,
+    ClientSession,
+    ClientTimeout,
+    ClientWebSocketResponse,
+    DummyCookieJar,
+    WSCloseCode,
+    WSMsgType,
+    WSServerHandshakeError,
+    web,
+)
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -17,6 +28,10 @@ from tools.stack import Fault
 REQUEST_LIMIT_BYTES = 10_000_000
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: of a synchronous call, each way
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
+# Where the WebSocket API is, and how much one message may hold:
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
+LIVE_PATH = "/live"
+MESSAGE_LIMIT_BYTES = 128 * 1024
 # What surrounds body and headers in an event of payload format 2.0, or in an answer.
 ENVELOPE_BYTES = 1024
 
@@ -76,9 +91,23 @@ def is_loopback(host: str) -> bool:
     Any page can make its own name resolve to 127.0.0.1 (DNS rebinding); its name then stands here.
     """
     with suppress(ValueError):
-        name = (URL(f"http://{host}").host or "").rstrip(".").lower()
-        return name in ("localhost", "127.0.0.1", "::1") or name.endswith(".localhost")
+        return _names_this_machine(URL(f"http://{host}"))
     return False
+
+
+def is_of_this_machine(origin: str | None) -> bool:
+    """Whether a WebSocket's handshake comes from a page of this machine, or from no page at all.
+
+    A browser lets any page connect to anywhere, and says where that page is from.
+    """
+    with suppress(ValueError):
+        return origin is None or _names_this_machine(URL(origin))
+    return False
+
+
+def _names_this_machine(url: URL) -> bool:
+    name = (url.host or "").rstrip(".").lower()
+    return name in ("localhost", "127.0.0.1", "::1") or name.endswith(".localhost")
 
 
 def payload_bytes(body: bytes, content_type: str, headers: CIMultiDictProxy[str]) -> int:
@@ -91,18 +120,24 @@ def payload_bytes(body: bytes, content_type: str, headers: CIMultiDictProxy[str]
 
 
 class FrontDoor:
-    """A reverse proxy to one HTTP API of the emulator. `limits` keeps AWS's payload limits."""
+    """A reverse proxy to one HTTP API of the emulator, and to a WebSocket API whose stage is `live`.
 
-    def __init__(self, upstream: str, api_id: str, *, limits: bool) -> None:
+    `limits` keeps AWS's payload limits.
+    """
+
+    def __init__(self, upstream: str, api_id: str, live_api_id: str, *, limits: bool) -> None:
         self._base = f"{upstream}/_aws/execute-api/{api_id}/$default"
+        self._live = f"{upstream}/_aws/execute-api/{live_api_id}/live"
         self._upstream = upstream
         self._limits = limits
+        self._open: set[web.WebSocketResponse] = set()
 
     async def serve(self, sockets: list[socket.socket]) -> web.AppRunner:
         """Listens on the sockets until the runner's cleanup. Raises OSError."""
         app = web.Application(client_max_size=0)
         app.router.add_route("*", "/{path:.*}", self._answer)
         app.cleanup_ctx.append(self._session)
+        app.on_shutdown.append(self._hang_up)
         runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=1)
         await runner.setup()
         for listener in sockets:
@@ -119,9 +154,15 @@ class FrontDoor:
         ) as self._client:
             yield
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _hang_up(self, _app: web.Application) -> None:
+        for client in set(self._open):
+            await client.close(code=WSCloseCode.GOING_AWAY)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         if not is_loopback(request.headers.get("Host", "")):
             return _message(421, "This address answers to localhost only.")
+        if request.path == LIVE_PATH and request.headers.get("Upgrade", "").lower() == "websocket":
+            return await self._connect(request)
         if not request.raw_path.startswith("/"):
             return _message(400, "Bad Request")
         body = await _read(request, REQUEST_LIMIT_BYTES if self._limits else None)
@@ -140,18 +181,62 @@ class FrontDoor:
                 content = await answer.read()
                 headers = _end_to_end(answer.headers)
         except (ClientError, TimeoutError):
-            return _message(
-                502, f"The local AWS at {self._upstream} does not answer; `darkroom up` starts it."
-            )
+            return self._no_answer()
         if self._limits and self._too_large(content, answer.headers):
             return _message(500, "Internal Server Error")
         if request.method != "HEAD":  # its Content-Length is that of the body it does not have
             headers.popall("Content-Length", None)
         return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=content)
 
+    async def _connect(self, request: web.Request) -> web.StreamResponse:
+        """One WebSocket, until either side ends it."""
+        if not is_of_this_machine(request.headers.get("Origin")):
+            return _message(403, "Forbidden")
+        try:
+            async with self._client.ws_connect(self._live, max_msg_size=MESSAGE_LIMIT_BYTES) as gateway:
+                client = web.WebSocketResponse(max_msg_size=MESSAGE_LIMIT_BYTES)
+                await client.prepare(request)
+                self._open.add(client)
+                try:
+                    await _converse(client, gateway)
+                finally:
+                    self._open.remove(client)
+                return client
+        except WSServerHandshakeError as refused:
+            return _message(refused.status, "Forbidden")
+        except (ClientError, TimeoutError):
+            return self._no_answer()
+
+    def _no_answer(self) -> web.Response:
+        return _message(502, f"The local AWS at {self._upstream} does not answer; `darkroom up` starts it.")
+
     @staticmethod
     def _too_large(body: bytes, headers: CIMultiDictProxy[str]) -> bool:
         return payload_bytes(body, headers.get("Content-Type", ""), headers) > PAYLOAD_LIMIT_BYTES
+
+
+async def _converse(client: web.WebSocketResponse, gateway: ClientWebSocketResponse) -> None:
+    """Passes messages both ways until one side is closed, and closes the other."""
+    ways = [asyncio.create_task(_pass_on(*ends)) for ends in ((client, gateway), (gateway, client))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
+        await gateway.close()
+        await client.close()
+
+
+type _Socket = web.WebSocketResponse | ClientWebSocketResponse
+
+
+async def _pass_on(source: _Socket, sink: _Socket) -> None:
+    async for message in source:
+        if message.type is WSMsgType.TEXT:
+            await sink.send_str(message.data)
+        elif message.type is WSMsgType.BINARY:
+            await sink.send_bytes(message.data)
 
 
 async def _read(request: web.Request, limit: int | None) -> bytes | None:

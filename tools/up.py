@@ -65,19 +65,20 @@ class Deployment:
     overrides: tuple[str, ...]
 
 
-def deployment(samconfig: str, processor: str, port: int) -> Deployment:
-    """[local], the host's processor and the pages' own origins, for which the buckets ask.
+def deployment(samconfig: str, processor: str, port: int, endpoint: str) -> Deployment:
+    """[local], the host's processor, the pages' own origins, and the emulator's address.
 
     SAM takes overrides from the file or the command line, not both.
     """
     local = tomllib.loads(samconfig)["local"]
     stated = local["deploy"]["parameters"].get("parameter_overrides", "")
     overrides = shlex.split(stated) if isinstance(stated, str) else list(stated)
-    origins = f"http://localhost:{port},http://127.0.0.1:{port}"
-    return Deployment(
-        local["global"]["parameters"]["stack_name"],
-        (*overrides, f"Architecture={processor}", f"AllowedOrigins={origins}"),
+    here = (
+        f"Architecture={processor}",
+        f"AllowedOrigins=http://localhost:{port},http://127.0.0.1:{port}",
+        f"LocalEndpoint={endpoint}",
     )
+    return Deployment(local["global"]["parameters"]["stack_name"], (*overrides, *here))
 
 
 def architecture(machine: str) -> str:
@@ -198,11 +199,16 @@ class _Supervisor:
         use_local(self._site)
         sources = await asyncio.to_thread(fingerprint, self._site.project, self._processor)
         samconfig = (self._site.project / "samconfig.toml").read_text()
-        local = deployment(samconfig, self._processor, self._site.web_port)
+        local = deployment(samconfig, self._processor, self._site.web_port, self._site.aws_endpoint)
         outputs = await self._deployed(local, sources)
         status = status_from(outputs, local.stack, REGION, self._site)
         await asyncio.to_thread(catch_up, status)
-        door = FrontDoor(self._site.aws_endpoint, outputs["WebApiId"], limits=self._site.aws_limits)
+        door = FrontDoor(
+            self._site.aws_endpoint,
+            outputs["WebApiId"],
+            outputs["LiveApiId"],
+            limits=self._site.aws_limits,
+        )
         runner = await door.serve(sockets)
         try:
             follower = await asyncio.to_thread(Follower, local.stack, began_ms)

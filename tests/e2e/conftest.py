@@ -98,7 +98,8 @@ class Stack:
     def deploy(self, *overrides: str) -> None:
         """Deploys what is built once more, with other parameters."""
         samconfig, site = (PROJECT / "samconfig.toml").read_text(), Site.of(self.environment)
-        local = deployment(samconfig, architecture(platform.machine()), site.web_port)
+        processor = architecture(platform.machine())
+        local = deployment(samconfig, processor, site.web_port, site.aws_endpoint)
         self.sam(
             *("deploy", "--config-env", "local", "--parameter-overrides", *local.overrides, *overrides),
         )

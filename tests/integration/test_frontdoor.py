@@ -2,12 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, WSCloseCode, WSMsgType, WSServerHandshakeError, web
 from yarl import URL
 
 from tests.aws import free_port
@@ -26,18 +26,45 @@ async def echo(request: web.Request) -> web.Response:
     return answer
 
 
+async def echo_messages(request: web.Request) -> web.WebSocketResponse:
+    """Sends back what it is sent; "bye" ends the connection from this side."""
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        if message.data == "bye":
+            await socket.close()
+        else:
+            await socket.send_str(message.data)
+    request.app[ENDED].set()
+    return socket
+
+
+async def refuse(_request: web.Request) -> web.Response:
+    return web.Response(status=403)
+
+
+ENDED = web.AppKey("ended", asyncio.Event)
+
+
 @asynccontextmanager
 async def a_door(
-    *, limits: bool = True, upstream_is_up: bool = True
+    *,
+    limits: bool = True,
+    upstream_is_up: bool = True,
+    live: Callable[[web.Request], Awaitable[web.StreamResponse]] = echo_messages,
+    ended: asyncio.Event | None = None,
 ) -> AsyncIterator[tuple[ClientSession, str]]:
     upstream_port, port = free_port(), free_port()
     app = web.Application(client_max_size=0)
+    app[ENDED] = ended or asyncio.Event()
+    app.router.add_get("/_aws/execute-api/live-api/live", live)
     app.router.add_route("*", "/{path:.*}", echo)
     upstream = web.AppRunner(app, auto_decompress=False)
     await upstream.setup()
     if upstream_is_up:
         await web.TCPSite(upstream, "127.0.0.1", upstream_port).start()
-    door = await FrontDoor(f"http://127.0.0.1:{upstream_port}", "api", limits=limits).serve(bind(port))
+    front = FrontDoor(f"http://127.0.0.1:{upstream_port}", "api", "live-api", limits=limits)
+    door = await front.serve(bind(port))
     try:
         async with ClientSession(auto_decompress=False) as client:
             yield client, f"http://localhost:{port}"
@@ -119,5 +146,70 @@ def test_an_emulator_that_is_gone_is_one_sentence() -> None:
         async with a_door(upstream_is_up=False) as (client, door), client.get(door) as answer:
             assert answer.status == 502
             assert "does not answer" in json.loads(await answer.text())["message"]
+
+    asyncio.run(tour())
+
+
+def test_a_socket_passes_messages_both_ways_until_the_api_ends_it() -> None:
+    async def tour() -> None:
+        async with a_door() as (client, door), client.ws_connect(door + "/live") as socket:
+            await socket.send_str("ü")
+            assert await socket.receive_str() == "ü"
+            await socket.send_str("bye")
+            assert (await socket.receive()).type is WSMsgType.CLOSE
+
+    asyncio.run(tour())
+
+
+def test_a_client_that_leaves_ends_the_connection_behind_the_door() -> None:
+    async def tour() -> None:
+        ended = asyncio.Event()
+        async with a_door(ended=ended) as (client, door):
+            async with client.ws_connect(door + "/live", origin="http://localhost:1"):
+                pass
+            await asyncio.wait_for(ended.wait(), 10)
+
+    asyncio.run(tour())
+
+
+def test_a_stack_that_stops_ends_its_sockets() -> None:
+    async def tour() -> None:
+        async with ClientSession() as client:
+            async with a_door() as (_, door):
+                socket = await client.ws_connect(door + "/live")
+            message = await socket.receive()
+            assert (message.type, message.data) == (WSMsgType.CLOSE, WSCloseCode.GOING_AWAY)
+
+    asyncio.run(tour())
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"), [({"Origin": "https://evil.test"}, 403), ({"Host": "evil.test"}, 421)]
+)
+def test_a_socket_of_a_strangers_page_is_refused(headers: dict[str, str], status: int) -> None:
+    async def tour() -> None:
+        async with a_door() as (client, door):
+            with pytest.raises(WSServerHandshakeError) as refused:
+                await client.ws_connect(door + "/live", headers=headers)
+            assert refused.value.status == status
+
+    asyncio.run(tour())
+
+
+@pytest.mark.parametrize(("upstream_is_up", "status"), [(True, 403), (False, 502)])
+def test_a_socket_that_the_api_does_not_take_is_refused(upstream_is_up: bool, status: int) -> None:
+    async def tour() -> None:
+        async with a_door(upstream_is_up=upstream_is_up, live=refuse) as (client, door):
+            with pytest.raises(WSServerHandshakeError) as refused:
+                await client.ws_connect(door + "/live")
+            assert refused.value.status == status
+
+    asyncio.run(tour())
+
+
+def test_the_path_of_the_socket_is_an_ordinary_one_for_everything_else() -> None:
+    async def tour() -> None:
+        async with a_door() as (client, door), client.get(door + "/live") as answer:
+            assert (await answer.json())["path"] == "/_aws/execute-api/api/$default/live"
 
     asyncio.run(tour())

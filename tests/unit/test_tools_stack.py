@@ -163,7 +163,7 @@ def test_the_fingerprint_changes_with_anything_that_is_deployed(project: Path, c
 @pytest.mark.parametrize(
     "stated", ['"Open=true MaximumConcurrency=2"', '["Open=true", "MaximumConcurrency=2"]']
 )
-def test_the_hosts_processor_and_the_pages_origins_join_the_parameters_of_samconfig(stated: str) -> None:
+def test_what_is_known_here_alone_joins_the_parameters_of_samconfig(stated: str) -> None:
     samconfig = f"""
         [local.global.parameters]
         stack_name = "darkroom"
@@ -171,7 +171,7 @@ def test_the_hosts_processor_and_the_pages_origins_join_the_parameters_of_samcon
         parameter_overrides = {stated}
     """
 
-    found = deployment(samconfig, "arm64", 8000)
+    found = deployment(samconfig, "arm64", 8000, "http://127.0.0.1:4566")
 
     assert found.stack == "darkroom"
     assert found.overrides == (
@@ -179,6 +179,7 @@ def test_the_hosts_processor_and_the_pages_origins_join_the_parameters_of_samcon
         "MaximumConcurrency=2",
         "Architecture=arm64",
         "AllowedOrigins=http://localhost:8000,http://127.0.0.1:8000",
+        "LocalEndpoint=http://127.0.0.1:4566",
     )
 
 

@@ -66,8 +66,7 @@ class WebSettings:
 
     A Lambda answer ends at 6 MB and a request at about 4.5 MB raw; both defaults stay well below.
     `url_seconds` is how long presigned addresses live. `renditions_base_url` is where the renditions bucket
-    is public, if anywhere, without a slash at the end.
-    `url_seconds` is how long presigned addresses live. `live_url` is where the WebSocket API is: whole, or a
+    is public, if anywhere, without a slash at the end. `live_url` is where the WebSocket API is: whole, or a
     path of the same host; empty where there is none. `ticket_seconds` is how long a ticket to it is good.
     """
 
