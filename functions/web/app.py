@@ -1,6 +1,7 @@
 """The HTTP API -> pages, receipts, redirects."""
 
 from base64 import b64decode
+from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -8,49 +9,23 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import bootstrap
-from darkroom.answers import Answer, Request
+from darkroom.answers import Request
+from darkroom.api import ROUTES, Route, answer
 
 # What every answer says: take it for what it is called, and tell other sites nothing of the address.
 SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 logger = Logger()
-site, failure_site = bootstrap.web()
+handlers = bootstrap.web()
 app = APIGatewayHttpResolver()
 
 
-@app.get("/")
-def home() -> Response[str]:
-    return respond(site.home(request()))
+def serving(route: Route) -> Callable[..., Response[str]]:
+    def serve(**values: str) -> Response[str]:
+        given = answer(route, handlers, request(), values)
+        return Response(given.status, given.media_type or None, given.text, {**SAFE, **given.headers})
 
-
-@app.post("/")
-def post() -> Response[str]:
-    return respond(site.post(request()))
-
-
-@app.get("/pictures/<picture>")
-def picture(picture: str) -> Response[str]:
-    return respond(site.picture(request(), picture))
-
-
-@app.get("/failures")
-def failures() -> Response[str]:
-    return respond(failure_site.parked(request()))
-
-
-@app.post("/failures/<action>")
-def act_on_all(action: str) -> Response[str]:
-    return respond(failure_site.act(request(), action))
-
-
-@app.post("/failures/<failure>/<action>")
-def act_on_one(failure: str, action: str) -> Response[str]:
-    return respond(failure_site.act(request(), action, failure))
-
-
-@app.get("/((?s:.+))")  # a group, or it would come before the routes above
-def alias() -> Response[str]:
-    return respond(site.alias(request()))
+    return serve
 
 
 def request() -> Request:
@@ -68,8 +43,8 @@ def request() -> Request:
     )
 
 
-def respond(answer: Answer) -> Response[str]:
-    return Response(answer.status, answer.media_type, answer.text, {**SAFE, **answer.headers})
+for each in ROUTES:
+    app.route(each.rule, method=each.method)(serving(each))
 
 
 @logger.inject_lambda_context

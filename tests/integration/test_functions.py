@@ -11,8 +11,10 @@ from PIL import Image
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
+from darkroom import bootstrap
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.api import ROUTES
 from darkroom.model import State, picture_id
 from tests.aws import LiveProfile
 from tests.builders import an_entry, an_event
@@ -294,8 +296,26 @@ class TestWeb:
 
         assert invoke("web", event)["statusCode"] == 200
 
+    def test_every_route_of_the_table_has_who_answers(self, invoke: Invoke) -> None:
+        invoke("web", an_event("web-get-home"))
+
+        assert bootstrap.web().keys() == {route.operation for route in ROUTES}
+
+    def test_what_the_client_has_is_not_sent_again(self, invoke: Invoke) -> None:
+        event = an_event("web-get-home")
+        event |= {"rawPath": "/openapi.json"}
+        event["requestContext"]["http"]["path"] = "/openapi.json"
+        etag = invoke("web", event)["headers"]["ETag"]
+        event["headers"]["if-none-match"] = etag
+
+        answer = invoke("web", event)
+
+        assert (answer["statusCode"], answer["body"]) == (304, "")
+        assert answer["headers"]["ETag"] == etag
+        assert "Content-Type" not in answer["headers"]
+
     @pytest.mark.parametrize(
-        "path", ["/a b\"'<>?.jpg", "/ü😀\u0301.jpg", "/a/b/c.jpg", "/docs", "/%25.jpg", "/\n.jpg"]
+        "path", ["/a b\"'<>?.jpg", "/ü😀\u0301.jpg", "/a/b/c.jpg", "/docs/x.jpg", "/%25.jpg", "/\n.jpg"]
     )
     def test_no_path_breaks_the_routes(self, invoke: Invoke, path: str) -> None:
         event = an_event("web-get-picture-html")

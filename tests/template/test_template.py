@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from darkroom import settings
+from darkroom.api import ROUTES
 from darkroom.profile import built_in, parse_profile, profile_schema
 from tests.cloudformation import PROJECT, Node, load_template
 from tools import frontdoor, render
@@ -398,6 +399,13 @@ def test_only_the_local_configuration_is_open() -> None:
         name for name, each in config.items() if name != "version" and "Open=true" in " ".join(texts(each))
     ]
     assert open_ones == ["local"]
+
+
+def test_the_api_lets_in_what_the_table_of_routes_has_and_nothing_else() -> None:
+    routes = of_type("AWS::ApiGatewayV2::Route").values()
+    let_in = [route["RouteKey"] for route in routes if route["ApiId"] == {"Ref": "Api"}]
+
+    assert sorted(let_in) == sorted(route.key for route in ROUTES)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

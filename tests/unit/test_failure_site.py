@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from darkroom.answers import Answers, Request
+from darkroom.answers import Answer, Answers, Request
 from darkroom.failure_site import FailureSite
 from darkroom.model import Entry, Outcome, State
 from darkroom.parking import Failures
@@ -54,12 +54,18 @@ def test_when_nothing_was_given_up_the_page_says_so(house: House) -> None:
     assert "Nothing was given up" in house.site.parked(Request("/failures")).text
 
 
+def act(house: House, request: Request, action: str, failure: str | None) -> Answer:
+    if failure is None:
+        return house.site.act_on_all(request, action)
+    return house.site.act_on_one(request, failure, action)
+
+
 @pytest.mark.parametrize("failure", [a_failed().id, None])
 def test_failures_are_retried_one_or_all(house: House, failure: str | None) -> None:
     house.holds(a_failed())
     house.ledger.advance(a_failed())
 
-    answer = house.site.act(Request("/failures/retry", accept="application/json"), "retry", failure)
+    answer = act(house, Request("/failures/retry", accept="application/json"), "retry", failure)
 
     assert (answer.status, json.loads(answer.text)) == (202, {"action": "retry", "uploads": 1})
     assert house.queue.sent == [("{}", 1)]
@@ -70,7 +76,7 @@ def test_failures_are_skipped_one_or_all(house: House, failure: str | None) -> N
     house.holds(a_failed())
     house.ledger.advance(a_failed())
 
-    answer = house.site.act(Request("/failures/x/skip", accept="text/html"), "skip", failure)
+    answer = act(house, Request("/failures/x/skip", accept="text/html"), "skip", failure)
 
     assert (answer.status, answer.headers["Location"]) == (303, "../../failures")
     [entry] = house.ledger.entries.values()
@@ -79,4 +85,6 @@ def test_failures_are_skipped_one_or_all(house: House, failure: str | None) -> N
 
 @pytest.mark.parametrize(("action", "failure"), [("retry", "nonsense"), ("explode", a_failed().id)])
 def test_what_is_no_failure_or_no_action_is_404(house: House, action: str, failure: str) -> None:
-    assert house.site.act(Request("/failures/x/y"), action, failure).status == 404
+    house.ledger.advance(a_failed())
+
+    assert act(house, Request("/failures/x/y"), action, failure).status == 404

@@ -138,8 +138,8 @@ def test_a_key_that_spells_a_route_has_its_alias_too(house: House, key: str) -> 
 def test_a_picture_in_a_folder_named_pictures_is_found_by_its_path(house: House) -> None:
     house.holds(an_entry("pictures/y.png"))
 
-    assert house.site.picture(get("/pictures/y.jpg"), "y.jpg").status == 200
-    assert house.site.picture(get("/pictures/z.jpg"), "z.jpg").status == 404
+    assert house.site.alias(get("/pictures/y.jpg")).status == 200
+    assert house.site.alias(get("/pictures/z.jpg")).status == 404
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_an_image_request_is_sent_to_the_best_rendition(house: House) -> None:
 
     assert answer.status == 302
     assert answer.headers["Location"] == "https://renditions.test/prefix/100.jpg?seconds=3600"
-    assert answer.headers["Vary"] == "Accept"
+    assert answer.headers["Vary"] == "Accept, Origin"
 
 
 def test_a_redirect_is_remembered_for_less_long_than_its_address_lives(house: House) -> None:

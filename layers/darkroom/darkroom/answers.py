@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from urllib.parse import urlsplit
 
 from darkroom import pages, problems
@@ -40,12 +41,24 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer; `text` is the body, empty for a redirect."""
+    """One HTTP answer; `text` is the body, empty for a redirect, and then without a `media_type`."""
 
     status: int
     text: str = ""
-    media_type: str = "text/html; charset=utf-8"
+    media_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def conditional(request: Request, answer: Answer) -> Answer:
+    """The answer to a GET with a strong ETag, of what it says; 304 if that is what the client has."""
+    if answer.status != 200:
+        return answer
+    digest = sha256(f"{answer.media_type}\0{answer.text}".encode()).hexdigest()
+    headers = {**answer.headers, "ETag": f'"{digest[:32]}"'}
+    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+    if not known & {headers["ETag"], "*"}:
+        return replace(answer, headers=headers)
+    return Answer(304, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +70,8 @@ class Answers:
 
     def page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
         policy = pages.content_security_policy(list(self.image_origins), list(self.connect_origins))
-        kept = {"Content-Security-Policy": policy, "Vary": "Accept", "Cache-Control": "no-store"}
-        return Answer(status, text, headers={**kept, **(headers or {})})
+        kept = {"Content-Security-Policy": policy, **_kept(status)}
+        return Answer(status, text, "text/html; charset=utf-8", {**kept, **(headers or {})})
 
     def json(
         self,
@@ -68,8 +81,7 @@ class Answers:
         media_type: str = "application/json",
     ) -> Answer:
         text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
-        kept = {"Vary": "Accept", "Cache-Control": "no-store"}
-        return Answer(status, text, media_type, {**kept, **(headers or {})})
+        return Answer(status, text, media_type, {**_kept(status), **(headers or {})})
 
     def problem(
         self,
@@ -89,7 +101,7 @@ class Answers:
         return self.problem(request, problems.NOT_FOUND, "No picture stands under this address.")
 
     def redirect(self, status: int, location: str, headers: Mapping[str, str] | None = None) -> Answer:
-        return Answer(status, headers={"Location": location, **(headers or {})})
+        return Answer(status, headers={**_kept(status), "Location": location, **(headers or {})})
 
 
 def answers_beside(originals: Originals, renditions: Renditions, live_url: str = "") -> Answers:
@@ -103,6 +115,15 @@ def answers_beside(originals: Originals, renditions: Renditions, live_url: str =
         image_origins=(_origin(renditions.url("x", 60)),),
         connect_origins=tuple(_origin(each) for each in (sent_to, *listened_at)),
     )
+
+
+def _kept(status: int) -> Mapping[str, str]:
+    """How long a client may keep an answer, and for which requests.
+
+    What is there is asked for anew each time, by its ETag; whatever else is said holds for this once.
+    """
+    # The gateway names a page's origin where it lets others in, so answers differ by that as well.
+    return {"Vary": "Accept, Origin", "Cache-Control": "private, no-cache" if status == 200 else "no-store"}
 
 
 def _origin(url: str) -> str:

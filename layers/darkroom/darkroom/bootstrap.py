@@ -1,7 +1,7 @@
 """Wires the house together: the only place that reads the environment and builds adapters."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from darkroom.adapters.appconfig import AppConfigProfiles
 from darkroom.adapters.clients import (
@@ -16,6 +16,8 @@ from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.answers import answers_beside
+from darkroom.api import Handler
+from darkroom.docs_site import DocsSite
 from darkroom.failure_site import FailureSite
 from darkroom.live import Live
 from darkroom.parking import Failures, Parking
@@ -87,7 +89,8 @@ def live() -> Live:
     )
 
 
-def web() -> tuple[Site, FailureSite]:
+def web() -> Mapping[str, Handler]:
+    """Who answers, by the operations of api.ROUTES."""
     settings = read_settings(WebSettings, os.environ)
     s3, dynamodb = s3_client(), dynamodb_client()
     originals = S3Originals(settings.uploads_bucket, s3)
@@ -95,7 +98,18 @@ def web() -> tuple[Site, FailureSite]:
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client()))
     answers = answers_beside(originals, renditions)
-    return (
-        Site(originals, renditions, ledger, views, answers, settings),
-        FailureSite(views, failures, answers),
-    )
+    site = Site(originals, renditions, ledger, views, answers, settings)
+    failure_site, docs_site = FailureSite(views, failures, answers), DocsSite(answers)
+    return {
+        "home": site.home,
+        "post": site.post,
+        "picture": site.picture,
+        "alias": site.alias,
+        "failures": failure_site.parked,
+        "act_on_all": failure_site.act_on_all,
+        "act_on_one": failure_site.act_on_one,
+        "openapi": docs_site.openapi,
+        "docs": docs_site.docs,
+        "docs_file": docs_site.file,
+        "problems": docs_site.problems,
+    }

@@ -1,12 +1,13 @@
 """What was given up, for whoever looks after it: the list, and what can be done."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from darkroom import pages, problems
 from darkroom.answers import Answer, Answers, Request
 from darkroom.errors import BadRequest
+from darkroom.model import Entry
 from darkroom.negotiation import Wanted
 from darkroom.parking import Failures, failure_document
 from darkroom.ports import Views
@@ -37,18 +38,22 @@ class FailureSite:
             return self.answers.json(200, {"failures": failures, "cursor": cursor})
         return self.answers.page(200, pages.failures(request.root, failures, cursor))
 
-    def act(self, request: Request, action: str, failure: str | None = None) -> Answer:
-        """`POST /failures/{id}/retry` or `/skip`; without an id, all of them."""
-        if action not in _ACTIONS:
-            return self.answers.unknown(request)
-        if failure is None:
-            chosen = self.failures.each()
-        elif entry := self.failures.find(failure):
-            chosen = iter([entry])
-        else:
+    def act_on_one(self, request: Request, failure: str, action: str) -> Answer:
+        """`POST /failures/{id}/retry` or `/skip`."""
+        entry = self.failures.find(failure)
+        if entry is None:
             return self.answers.problem(
                 request, problems.NO_FAILURE, "No upload of that id is given up any more."
             )
+        return self._act(request, iter([entry]), action)
+
+    def act_on_all(self, request: Request, action: str) -> Answer:
+        """`POST /failures/retry` or `/skip`: all of them, or as many as there is time for."""
+        return self._act(request, self.failures.each(), action)
+
+    def _act(self, request: Request, chosen: Iterator[Entry], action: str) -> Answer:
+        if action not in _ACTIONS:
+            return self.answers.unknown(request)
         until, done = self.clock() + _ACTION_SECONDS, 0
         for entry in chosen:
             if self.clock() >= until:

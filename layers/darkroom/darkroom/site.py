@@ -33,7 +33,6 @@ from darkroom.negotiation import Wanted, best_rendition
 from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
 from darkroom.settings import WebSettings
 
-_PICTURE = re.compile(r"[0-9a-f]{32}")
 _WIDTH = re.compile(r"[1-9][0-9]{0,5}")
 _POLL_SECONDS = 0.15
 _RECENT = 24
@@ -96,8 +95,6 @@ class Site:
 
     def picture(self, request: Request, picture: str) -> Answer:
         """`GET /pictures/{id}`: one picture's own page, receipt or image."""
-        if not _PICTURE.fullmatch(picture):  # a key in a folder of that name
-            return self.alias(request)
         entry = shown(self.views.of_picture(picture))
         return self._shown(request, entry) if entry else self.answers.unknown(request)
 
@@ -181,7 +178,7 @@ class Site:
             sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.settled]
             return self.answers.problem(request, problems.NO_IMAGE, sentence)
         max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
-        headers = {"Cache-Control": f"private, max-age={max_age}", "Vary": "Accept"}
+        headers = {"Cache-Control": f"private, max-age={max_age}"}
         return self.answers.redirect(302, self._url(best), headers)
 
     def _waiting(self, request: Request, entry: Entry) -> Answer:

@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from darkroom.model import Entry, Format, Rendition, State
+from darkroom.problems import Problem
 
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
@@ -152,6 +153,16 @@ def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
 def problem(root: str, title: str, sentence: str, advice: str | None = None) -> str:
     """What went wrong, in one sentence, and what to do about it."""
     return _page("problem.html", root, title=title, sentence=sentence, advice=advice)
+
+
+def docs(root: str) -> str:
+    """The API's description, to read and to try; it needs a policy of its own."""
+    return _page("docs.html", root)
+
+
+def problems(root: str, kinds: tuple[Problem, ...]) -> str:
+    """What can be wrong with a request: each kind under its name."""
+    return _page("problems.html", root, problems=kinds)
 
 
 def content_security_policy(image_origins: list[str], connect_origins: list[str]) -> str:
