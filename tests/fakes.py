@@ -136,22 +136,27 @@ class FakeViews:
             if entry.alias == alias and not entry.is_removal:
                 yield Named(entry.picture, entry.upload.key)
 
-    def recent(self, limit: int) -> list[Entry]:
-        return self._newest_first()[:limit]
+    def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
+        entries = self._newest_first()
+        return _page(entries, limit, cursor)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
         parked = sorted(
             (entry for entry in self.entries.values() if entry.state is State.FAILED),
             key=lambda entry: entry.since,
         )
-        if cursor and not cursor.isdigit():
-            raise BadRequest("The cursor is none that this list has given.")
-        begin = int(cursor or 0)
-        end = begin + self.failed_at_once
-        return parked[begin:end], str(end) if end < len(parked) else ""
+        return _page(parked, self.failed_at_once, cursor)
 
     def _newest_first(self) -> list[Entry]:
         return sorted(self.entries.values(), key=lambda entry: entry.upload.arrived, reverse=True)
+
+
+def _page(entries: list[Entry], limit: int, cursor: str) -> tuple[list[Entry], str]:
+    if cursor and not cursor.isdigit():
+        raise BadRequest("The cursor is none that this list has given.")
+    begin = int(cursor or 0)
+    end = begin + limit
+    return entries[begin:end], str(end) if end < len(entries) else ""
 
 
 @dataclass

@@ -190,7 +190,27 @@ class TestViews:
         for entry in entries:
             views.apply(entry)
 
-        assert views.recent(5) == entries[:-6:-1]
+        assert views.recent(5)[0] == entries[:-6:-1]
+
+    def test_the_older_ones_are_told_page_by_page_each_once(self, views: Views) -> None:
+        entries = [an_entry(f"{n}.png", arrived=f"2026-01-{n // 3 + 1:02}T00:00:00.000Z") for n in range(14)]
+        for entry in entries:
+            views.apply(entry)
+
+        told, cursor = views.recent(3)
+        while cursor:
+            page, cursor = views.recent(3, cursor)
+            assert 0 < len(page) <= 3
+            told += page
+
+        assert sorted(entry.picture for entry in told) == sorted(entry.picture for entry in entries)
+        assert [entry.upload.arrived for entry in told] == [e.upload.arrived for e in reversed(entries)]
+
+    def test_a_last_page_that_is_full_leads_nowhere(self, views: Views) -> None:
+        for number in range(3):
+            views.apply(an_entry(f"{number}.png"))
+
+        assert views.recent(3)[1] == ""
 
     def test_what_is_only_expected_is_taken_too(self, views: Views) -> None:
         expected = Entry(an_upload(version="expected"), State.EXPECTED, revision=1)  # nobody says since when
@@ -203,9 +223,15 @@ class TestViews:
 
         assert list(views.named("x.jpg")) == []
 
-    def test_what_is_no_cursor_is_refused(self, views: Views) -> None:
+    @pytest.mark.parametrize(
+        "cursor",
+        ["nonsense", "[]", "WyIiXQ", "\u00fc", "=", "W10=", "WyJhIiwiYiJd", "WyJcdWQ4MDAiLCJiIiwiYyJd"],
+    )
+    def test_what_is_no_cursor_is_refused(self, views: Views, cursor: str) -> None:
         with pytest.raises(BadRequest):
-            views.failed("nonsense")
+            views.failed(cursor)
+        with pytest.raises(BadRequest):
+            views.recent(5, cursor)
 
     def test_what_was_given_up_is_told_longest_ago_first_and_nothing_else(self, views: Views) -> None:
         failed = [

@@ -367,9 +367,25 @@ def test_the_home_page_shows_each_picture_once(house: House) -> None:
 def test_the_home_page_as_json(house: House) -> None:
     house.holds(an_entry("one.png"))
 
-    [recent] = document(house.site.home(get("/", "application/json")))["recent"]
+    home = document(house.site.home(get("/", "application/json")))
 
-    assert recent["name"] == "one.png"
+    assert [each["name"] for each in home["recent"]] == ["one.png"]
+    assert home["cursor"] == ""
+
+
+def test_what_came_before_is_told_page_by_page(house: House) -> None:
+    house.holds(*(an_entry(f"{number}.png") for number in range(60)))
+
+    first = document(house.site.home(get("/", "application/json")))
+    rest = document(house.site.home(get("/", "application/json", cursor=first["cursor"])))
+
+    names = {each["name"] for each in first["recent"] + rest["recent"]}
+    assert names == {f"{number}.png" for number in range(60)}
+    assert rest["cursor"] == ""
+
+
+def test_a_cursor_that_is_none_is_400(house: House) -> None:
+    assert house.site.home(get("/", cursor="nonsense")).status == 400
 
 
 def test_markup_in_a_name_stays_text(house: House) -> None:

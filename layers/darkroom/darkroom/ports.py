@@ -134,11 +134,17 @@ class Views(Protocol):
     def named(self, alias: str) -> Iterator[Named]:
         """The uploads whose alias it is, newest first."""
 
-    def recent(self, limit: int) -> list[Entry]:
-        """The newest entries of all, at most `limit`."""
+    def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
+        """The newest entries of all, at most `limit`; and a cursor to older ones, empty at the end.
+
+        Raises errors.BadRequest for what is no cursor of this list.
+        """
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
-        """Some of the uploads that were given up, longest ago first; and a cursor to the rest, or nothing."""
+        """Some of the uploads that were given up, longest ago first; and a cursor to the rest, or nothing.
+
+        Raises errors.BadRequest for what is no cursor of this list.
+        """
 
 
 class Queue(Protocol):

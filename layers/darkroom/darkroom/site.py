@@ -68,10 +68,14 @@ class Site:
 
     def home(self, request: Request) -> Answer:
         """`GET /`: drop pictures here, and what came lately."""
-        recent = self._recent()
+        try:
+            recent, cursor = self._recent(request.query.get("cursor", ""))
+        except BadRequest as fault:
+            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
         if request.wants is Wanted.RECEIPT:
-            return self.answers.json(200, {"recent": [self._document(request, entry) for entry in recent]})
-        tiles = [self._tile(entry) for entry in recent]
+            documents = [self._document(request, entry) for entry in recent]
+            return self.answers.json(200, {"recent": documents, "cursor": cursor})
+        tiles = [self._tile(entry) for entry in recent[:_RECENT]]
         return self.answers.page(200, pages.home(request.root, tiles, self.settings.post_limit_bytes))
 
     def post(self, request: Request) -> Answer:
@@ -118,12 +122,16 @@ class Site:
                 return named.picture
         return None
 
-    def _recent(self) -> list[Entry]:
-        """The newest uploads, each picture once: as it stands now, not also as it was expected."""
+    def _recent(self, cursor: str) -> tuple[list[Entry], str]:
+        """The newest uploads, each picture once: as it stands now, not also as it was expected.
+
+        And a cursor to older ones. Raises BadRequest.
+        """
         pictures: dict[str, list[Entry]] = {}
-        for entry in self.views.recent(2 * _RECENT):  # what a POST expected and what then came are two
+        entries, cursor = self.views.recent(2 * _RECENT, cursor)  # what a POST expected and what came are two
+        for entry in entries:
             pictures.setdefault(entry.picture, []).append(entry)
-        return [now for entries in pictures.values() if (now := shown(entries))][:_RECENT]
+        return [now for entries in pictures.values() if (now := shown(entries))], cursor
 
     def _alias_is(self, entry: Entry) -> bool:
         """Whether the alias shows this picture, not a newer one whose name meets it."""

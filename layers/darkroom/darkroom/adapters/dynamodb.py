@@ -5,6 +5,7 @@ import json
 import random
 import time
 import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import batched
@@ -141,15 +142,34 @@ class DynamoLedger:
         raise AssertionError("the last turn returns or raises")
 
 
-def _start(cursor: str) -> dict[str, Any]:
-    """Where a list goes on. Raises BadRequest for what is no cursor of ours."""
+def _place(entry: Entry) -> tuple[str, str, str]:
+    """Where an entry stands among all; several may arrive at once."""
+    return entry.upload.arrived, entry.picture, entry.upload.version
+
+
+def _cursor(at: str, picture: str, version: str) -> str:
+    """Where a list goes on, in words that mean nothing to a client."""
+    return urlsafe_b64encode(json.dumps([at, picture, version]).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[str, str, str]:
+    """What `_cursor` made this of, or something that it might have. Raises BadRequest."""
     try:
-        after = json.loads(cursor)
+        place = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
-        after = None
-    if not isinstance(after, dict) or set(after) != {"picture", "version", "parked", "since"}:
+        place = None
+    if not isinstance(place, list) or len(place) != 3 or not all(map(_can_be_a_key, place)):
         raise BadRequest("The cursor is none that this list has given.")
-    return _to_wire({name: str(value) for name, value in after.items()})
+    return place[0], place[1], place[2]
+
+
+def _can_be_a_key(value: object) -> bool:
+    """Whether DynamoDB would take it for a part of an item's key; ours are ASCII."""
+    return isinstance(value, str) and value.isascii() and 0 < len(value) <= 1024
+
+
+def _parked_key(since: str, picture: str, version: str) -> dict[str, str]:
+    return {"parked": _PARKED, "since": since, "picture": picture, "version": version}
 
 
 # Only what was given up stands in the index; hopefully little, so that one partition holds it.
@@ -212,23 +232,33 @@ class DynamoViews:
                 plain = _from_wire(item)
                 yield Named(plain["picture"], plain["key"])
 
-    def recent(self, limit: int) -> list[Entry]:
-        shelves = [
-            self.client.query(
-                TableName=self.table,
-                IndexName="recent",
-                KeyConditionExpression="shelf = :shelf",
-                ExpressionAttributeValues={":shelf": {"S": shelf}},
-                ScanIndexForward=False,
-                Limit=limit,
-            )["Items"]
-            for shelf in SHELVES
-        ]
-        entries = [entry_of(_from_wire(item)) for shelf in shelves for item in shelf]
-        return heapq.nlargest(limit, entries, key=lambda entry: entry.upload.arrived)
+    def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
+        after = _read_cursor(cursor) if cursor else None
+        shelves = (self._shelf(shelf, limit + 1, after) for shelf in SHELVES)
+        found = heapq.nlargest(limit + 1, (entry for shelf in shelves for entry in shelf), key=_place)
+        return found[:limit], _cursor(*_place(found[limit - 1])) if len(found) > limit else ""
+
+    def _shelf(self, shelf: str, limit: int, after: tuple[str, str, str] | None) -> list[Entry]:
+        """The newest entries of one shelf that come after a place, and all that arrived with the last."""
+        values = {":shelf": {"S": shelf}} | ({":at": {"S": after[0]}} if after else {})
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            IndexName="recent",
+            KeyConditionExpression="shelf = :shelf" + (" AND arrived <= :at" if after else ""),
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            PaginationConfig={"PageSize": limit},
+        )
+        entries: list[Entry] = []
+        for entry in (entry_of(_from_wire(item)) for page in pages for item in page["Items"]):
+            if len(entries) >= limit and entry.upload.arrived != entries[-1].upload.arrived:
+                break
+            if after is None or _place(entry) < after:
+                entries.append(entry)
+        return entries
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
-        begin = {"ExclusiveStartKey": _start(cursor)} if cursor else {}
+        begin = {"ExclusiveStartKey": _to_wire(_parked_key(*_read_cursor(cursor)))} if cursor else {}
         answer = self.client.query(
             TableName=self.table,
             IndexName="parked",
@@ -237,6 +267,8 @@ class DynamoViews:
             Limit=_FAILED_AT_ONCE,
             **begin,  # type: ignore[arg-type]  # the stubs take no unpacked option
         )
-        after = answer.get("LastEvaluatedKey")
         entries = [entry_of(_from_wire(item)) for item in answer["Items"]]
-        return entries, json.dumps(_from_wire(after)) if after else ""
+        if "LastEvaluatedKey" not in answer:
+            return entries, ""
+        last = entries[-1]
+        return entries, _cursor(last.since, last.picture, last.upload.version)
