@@ -5,12 +5,16 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
 
+from darkroom.members import member_key
 from darkroom.model import (
+    EXPECTED_VERSION,
+    Announced,
     Attempt,
     Decision,
     Encoded,
     Entry,
     Format,
+    Job,
     Original,
     Outcome,
     Receipt,
@@ -77,6 +81,23 @@ def an_entry(
     return Entry(
         an_upload(key, **changes), state, revision, attempts, receipt, "2026-01-02T03:04:06.789Z", message
     )
+
+
+def an_announcement(name: str = "image.png", **changes: Any) -> Announced:
+    return replace(Announced(name, 1000, "image/png"), **changes)
+
+
+def a_job(id: str = "a" * 32, size: int = 3, **changes: Any) -> Job:  # noqa: A002
+    return replace(Job(id, size, "2026-01-02T03:04:05.000Z"), **changes)
+
+
+def a_member(number: int = 0, state: State = State.EXPECTED, job: str = "a" * 32, **changes: Any) -> Entry:
+    """One member of a job as it was announced, or what has come of it."""
+    key = member_key(job, number, f"{number}.png")
+    if state is State.EXPECTED:
+        upload = an_upload(key, EXPECTED_VERSION, etag="", sequencer="", arrived=a_job().created)
+        return Entry(upload, state, 1, since=a_job().created, job=job, number=number)
+    return an_entry(key, state, **changes).of_job(job, number)
 
 
 def an_attempt(outcome: Outcome | None = Outcome.CONCLUDED, why: str = "") -> Attempt:

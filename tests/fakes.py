@@ -1,13 +1,19 @@
 """The ports, in memory. Each passes the contract suite that its adapter passes."""
 
+import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import batched
+from threading import Lock
 from typing import Any
 
 from darkroom.errors import BadRequest, NoProfile, UploadGone
-from darkroom.model import EXPECTED_VERSION, Entry, Latest, State, Upload
-from darkroom.ports import Named, PostForm, Stored, Ticket, Told
+from darkroom.members import PAGE
+from darkroom.model import Announced, Asked, Entry, Job, Latest, State, Upload
+from darkroom.ports import Announcement, Commit, Named, PostForm, Stored, Ticket, Told
 from darkroom.profile import Profile, built_in
+from darkroom.rows import JobView, Row, Tally
 
 
 @dataclass
@@ -71,9 +77,15 @@ class FakeRenditions:
 
 @dataclass
 class FakeLedger:
+    """The ledger with its jobs: one table, and so one fake."""
+
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     latests: dict[str, Latest] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    manifests: dict[str, list[list[Announced]]] = field(default_factory=dict)
+    unsettled: dict[str, Job] = field(default_factory=dict)
+    requests: dict[str, Asked] = field(default_factory=dict)
 
     def find(self, picture: str, version: str) -> Entry | None:
         return self.entries.get((picture, version))
@@ -84,6 +96,10 @@ class FakeLedger:
     def every(self) -> Iterator[Entry]:
         yield from list(self.entries.values())
 
+    def records(self) -> Iterator[Entry | Job]:
+        yield from self.every()
+        yield from list(self.jobs.values())
+
     def cursor(self, name: str) -> str:
         return self.cursors.get(name, "")
 
@@ -92,10 +108,13 @@ class FakeLedger:
 
     def of_picture(self, picture: str) -> list[Entry]:
         entries = (entry for entry in self.entries.values() if entry.picture == picture)
-        return [entry for entry in entries if entry.upload.version != EXPECTED_VERSION]
+        return [entry for entry in entries if not entry.is_announcement]
 
     def latest(self, picture: str) -> Latest | None:
         return self.latests.get(picture)
+
+    def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
+        return [self.latest(picture) for picture in pictures]
 
     def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
         if standing and self.latest(standing.picture) != standing:
@@ -115,21 +134,98 @@ class FakeLedger:
                 self.latests[move.picture] = move
         return True
 
+    def claim(self, asked: Asked) -> Asked:
+        stands = self.requests.get(asked.request)
+        if stands is None or stands.expires < time.time():
+            self.requests[asked.request] = asked
+        return self.requests[asked.request]
+
+    def open(self, job: Job, manifest: Sequence[Announced]) -> None:
+        self.unsettled[job.id] = replace(job, size=0, revision=1)
+        self.manifests[job.id] = [list(page) for page in batched(manifest, PAGE, strict=False)]
+        self.jobs.setdefault(job.id, job)
+
+    def find_job(self, job: str) -> Job | None:
+        return self.jobs.get(job)
+
+    def manifest(self, job: str, page: int) -> list[Announced]:
+        return dict(enumerate(self.manifests.get(job, []))).get(page, [])
+
+    def expect(self, entries: Collection[Entry]) -> None:
+        for entry in entries:
+            self.entries[entry.picture, entry.upload.version] = entry
+
+    def seal(self, job: Job) -> Job:
+        self.jobs[job.id] = replace(job, revision=2)
+        return self.jobs[job.id]
+
+    def due(self, before: str, limit: int) -> list[Job]:
+        waiting = sorted(self.unsettled.values(), key=lambda job: (job.created, job.id))
+        return [job for job in waiting if job.created < before][:limit]
+
+    def settle(self, job: Job) -> None:
+        self.unsettled.pop(job.id, None)
+
 
 @dataclass
 class FakeViews:
+    """`job_writes` are how often each job's totals were written."""
+
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     failed_at_once: int = 2
+    all_rows: dict[str, Row] = field(default_factory=dict)
+    jobs: dict[str, JobView] = field(default_factory=dict)
+    total: Tally = field(default_factory=Tally)
+    job_writes: Counter[str] = field(default_factory=Counter)
+    lock: Lock = field(default_factory=Lock)
 
-    def apply(self, entry: Entry) -> bool:
-        key = (entry.picture, entry.upload.version)
-        if key in self.entries and self.entries[key].revision >= entry.revision:
-            return False
-        self.entries[key] = entry
-        return True
+    def apply(self, entry: Entry) -> None:
+        """What a test has projected before it begins."""
+        self.entries[entry.picture, entry.upload.version] = entry
+
+    def commit(self, commit: Commit) -> bool:
+        with self.lock:
+            if not self._stands(commit):
+                return False
+            for each in commit.entries:
+                self.entries[each.new.picture, each.new.upload.version] = each.new
+            for row in commit.rows:
+                self.all_rows[row.new.picture] = row.new
+            if commit.record or commit.job_delta != Tally():
+                view = self.jobs.get(commit.job, JobView(commit.job))
+                view = view.with_record(commit.record.new) if commit.record else view
+                self.jobs[commit.job] = replace(
+                    view, tally=view.tally + commit.job_delta, revision=view.revision + 1
+                )
+                self.job_writes[commit.job] += 1
+            self.total += commit.delta
+            return True
+
+    def _stands(self, commit: Commit) -> bool:
+        """Whether nothing has moved since it was read."""
+        views = (self.entries.get((each.new.picture, each.new.upload.version)) for each in commit.entries)
+        rows = (self.all_rows.get(each.new.picture) for each in commit.rows)
+        revisions = [each.revision if each else 0 for each in (*views, *rows)]
+        expected = [each.before for each in (*commit.entries, *commit.rows)]
+        if commit.record:
+            revisions.append(self.jobs.get(commit.job, JobView(commit.job)).record)
+            expected.append(commit.record.before)
+        return revisions == expected
+
+    def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
+        return [self.entries.get(each) for each in uploads]
+
+    def rows(self, pictures: Collection[str]) -> list[Row | None]:
+        return [self.all_rows.get(picture) for picture in pictures]
+
+    def job(self, job: str) -> JobView | None:
+        return self.jobs.get(job)
+
+    def totals(self) -> Tally:
+        return self.total
 
     def of_picture(self, picture: str) -> list[Entry]:
-        return [entry for entry in self.entries.values() if entry.picture == picture]
+        return [entry for entry in list(self.entries.values()) if entry.picture == picture]
 
     def named(self, alias: str) -> Iterator[Named]:
         for entry in self._newest_first():
@@ -137,12 +233,17 @@ class FakeViews:
                 yield Named(entry.picture, entry.upload.key)
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
-        entries = self._newest_first()
+        # A job would push all else off the home page with what it has announced.
+        entries = [each for each in self._newest_first() if not (each.is_announcement and each.job)]
         return _page(entries, limit, cursor)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
         parked = sorted(
-            (entry for entry in self.entries.values() if entry.state is State.FAILED),
+            (
+                entry
+                for entry in self.entries.values()
+                if entry.state is State.FAILED and not entry.is_announcement
+            ),
             key=lambda entry: entry.since,
         )
         return _page(parked, self.failed_at_once, cursor)
@@ -246,3 +347,19 @@ class FakeChannel:
 
     def push(self, job: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         self.pushed.append((job, rows))
+
+
+@dataclass
+class FakeAnnouncements:
+    """What was told, in its order; `refused` are types that are not taken."""
+
+    told: list[Announcement] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+
+    def send(self, announcements: Sequence[Announcement]) -> list[Announcement]:
+        self.told += (each for each in announcements if each.type not in self.refused)
+        return [each for each in announcements if each.type in self.refused]
+
+    def ids(self, kind: str) -> list[str]:
+        """The ids of all that was told of that type."""
+        return [each.detail["id"] for each in self.told if each.type == kind]

@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,8 @@ import boto3
 from aiohttp import ClientError, ClientSession
 
 from darkroom.adapters.clients import dynamodb_client
-from darkroom.adapters.dynamodb import DynamoViews
-from darkroom.adapters.items import entry_of, is_entry
-from darkroom.model import Entry
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.projecting import rebuild
 from tools.frontdoor import port_taken
 from tools.stack import REGION, Fault, Hold, Site, Status, held
 
@@ -178,17 +177,10 @@ def note_deployed_sources(sources: str) -> None:
 
 def catch_up(status: Status) -> None:
     """Gives the views what the ledger's stream still held when MiniStack stopped: 1.5.33 forgets it."""
-    views = DynamoViews(status.views_table, dynamodb_client())
-    shown = {(entry.picture, entry.upload.version): entry.revision for entry in _entries(status.views_table)}
-    for entry in _entries(status.ledger_table):
-        if shown.get((entry.picture, entry.upload.version), 0) < entry.revision:
-            views.apply(entry)
-
-
-def _entries(table: str) -> Iterator[Entry]:
-    pages = boto3.resource("dynamodb").meta.client.get_paginator("scan").paginate(TableName=table)
-    items: Iterator[dict[str, Any]] = (item for page in pages for item in page["Items"])
-    return (entry_of(item) for item in items if is_entry(item))
+    dynamodb = dynamodb_client()
+    records = DynamoLedger(status.ledger_table, dynamodb).records()
+    for _ in rebuild(DynamoViews(status.views_table, dynamodb), records):
+        pass
 
 
 def mend_concurrency() -> None:

@@ -21,6 +21,7 @@ from darkroom.model import Entry
 from darkroom.notifications import notification_of
 from darkroom.parking import Failures, failure_document
 from darkroom.profile import Profile
+from darkroom.projecting import rebuild
 from darkroom.settings import SweepSettings, read_settings
 from darkroom.sweeping import Sweep, stale
 from tools.logs import printable
@@ -213,10 +214,10 @@ def rebuild_views(status: Status, console: Console) -> None:
         console.print(f"The table {status.views_table} was gone; it is there again.")
     applied = total = 0
     with console.status("Reading the ledger ...") as told:
-        for entry in ledger.every():
-            total, applied = total + 1, applied + views.apply(entry)
-            told.update(f"{total} uploads read, {applied} views written ...")
-    console.print(f"{total} uploads read, {applied} views written; the others were as new already.")
+        for read, written in rebuild(views, ledger.records()):
+            total, applied = total + read, applied + written
+            told.update(f"{total} records read, {applied} views written ...")
+    console.print(f"{total} records read, {applied} views written; the others were as new already.")
 
 
 def _make_views_table(status: Status) -> bool:

@@ -37,6 +37,7 @@ class Status:
     dead_letters_url: str
     ledger_table: str
     views_table: str
+    event_bus: str
     render_function: str
     sweep_function: str
     profile_application: str
@@ -258,6 +259,7 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
             dead_letters_url=outputs["DeadLettersUrl"],
             ledger_table=outputs["LedgerTable"],
             views_table=outputs["ViewsTable"],
+            event_bus=outputs["EventBus"],
             render_function=outputs["RenderFunction"],
             sweep_function=outputs["SweepFunction"],
             profile_application=outputs["ProfileApplication"],

@@ -1,34 +1,33 @@
-"""The ledger's stream -> views."""
+"""The ledger's stream -> views, events, and word to whoever follows a job."""
 
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import bootstrap
-from darkroom.adapters.batches import LoudBatch
-from darkroom.adapters.items import entry_of, is_entry
+from darkroom.adapters.streams import failures, records_of
 
 logger = Logger()
 metrics = Metrics()
-views = bootstrap.views()
-processor = LoudBatch(EventType.DynamoDBStreams, logger, metrics)
 
 
-def project(record: DynamoDBRecord) -> None:
-    image = record.dynamodb and record.dynamodb.new_image
-    # An entry that has expired has no image; its view expires by itself.
-    if image and is_entry(image):
-        entry = entry_of(image)
-        applied = views.apply(entry)
-        metrics.add_metric("Projected", MetricUnit.Count, int(applied))
-        logger.info("projected" if applied else "already applied", extra=entry.summary)
+def report_push_fault(fault: Exception) -> None:
+    logger.warning("not pushed", extra={"why": str(fault)})
+
+
+broadcast = bootstrap.broadcast(report_push_fault)
 
 
 @logger.inject_lambda_context
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return process_partial_response(event=event, record_handler=project, processor=processor, context=context)
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    projected = broadcast.take(records_of(event))
+    for entry in projected.applied:
+        logger.info("projected", extra=entry.summary)
+    for record, fault in projected.faults.items():
+        logger.error("failed", exc_info=fault, extra={"record": record})
+    metrics.add_metric("Projected", MetricUnit.Count, len(projected.applied))
+    metrics.add_metric("Faults", MetricUnit.Count, len(projected.faults))
+    return failures(projected.faults)

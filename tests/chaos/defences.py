@@ -45,9 +45,9 @@ DEFENCES = (
     ),
     Defence(
         "a view takes newer revisions alone",
-        "adapters/dynamodb.py",
-        "attribute_not_exists(picture) OR revision < :this",
-        "attribute_not_exists(none) OR revision < :this",
+        "projecting.py",
+        "if entry.revision > _revision(standing.views.get(_key(entry)))",
+        "if True",
         "tests/contract/test_tables.py::TestViews::test_a_revision_that_comes_late_or_twice_is_passed_over",
     ),
     Defence(

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from darkroom.adapters import dynamodb
+from darkroom.adapters import dynamodb, tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.errors import BadRequest
-from darkroom.model import Entry, Latest, Removal, State
+from darkroom.model import Entry, Job, Latest, Removal, State
 from darkroom.ports import Ledger, Named, Views
+from darkroom.projecting import Projection
 from tests.aws import make_table
 from tests.builders import an_entry, an_upload
 from tests.fakes import FakeLedger, FakeViews
@@ -24,7 +25,7 @@ def ledger(kind: str, request: pytest.FixtureRequest) -> Ledger:
     request.getfixturevalue("aws")
     client = dynamodb_client()
     make_table(client, "Ledger", "ledger")
-    request.getfixturevalue("monkeypatch").setattr(dynamodb, "_FOUND_AT_ONCE", 2)
+    request.getfixturevalue("monkeypatch").setattr(tables, "READ_AT_ONCE", 2)
     return DynamoLedger("ledger", client)
 
 
@@ -37,6 +38,10 @@ def views(kind: str, request: pytest.FixtureRequest) -> Views:
     make_table(client, "Views", "views")
     request.getfixturevalue("monkeypatch").setattr(dynamodb, "_FAILED_AT_ONCE", 2)
     return DynamoViews("views", client)
+
+
+def project(views: Views, *changes: Entry | Job) -> None:
+    assert not Projection(views).apply(changes).faults
 
 
 @BOTH
@@ -151,24 +156,24 @@ class TestViews:
         older = an_entry(state=State.RENDERING, revision=1)
         newer = an_entry(state=State.RENDERED, revision=2)
 
-        assert views.apply(older)
-        assert views.apply(newer)
+        project(views, older)
+        project(views, newer)
 
         assert views.of_picture(newer.picture) == [newer]
 
     def test_a_revision_that_comes_late_or_twice_is_passed_over(self, views: Views) -> None:
         newer = an_entry(revision=2)
-        views.apply(newer)
+        project(views, newer)
 
-        assert not views.apply(an_entry(state=State.RENDERING, revision=1))
-        assert not views.apply(newer)
+        project(views, an_entry(state=State.RENDERING, revision=1))
+        project(views, newer)
 
         assert views.of_picture(newer.picture) == [newer]
 
     def test_all_versions_of_a_picture_are_told(self, views: Views) -> None:
         for version in ("v1", "v2"):
-            views.apply(an_entry(version=version))
-        views.apply(an_entry("other.png"))
+            project(views, an_entry(version=version))
+        project(views, an_entry("other.png"))
 
         told = views.of_picture(an_entry().picture)
 
@@ -180,7 +185,7 @@ class TestViews:
             for day, key in enumerate(("a/x.png", "b/x.gif", "c/x.jpg"), start=1)
         ]
         for entry in (entries[1], entries[0], entries[2], an_entry("y.png")):
-            views.apply(entry)
+            project(views, entry)
 
         assert list(views.named("x.jpg")) == [Named(e.picture, e.upload.key) for e in reversed(entries)]
         assert list(views.named("z.jpg")) == []
@@ -188,14 +193,13 @@ class TestViews:
     def test_the_recent_ones_are_the_newest_of_all(self, views: Views) -> None:
         entries = [an_entry(f"{day}.png", arrived=f"2026-01-{day:02}T00:00:00.000Z") for day in range(1, 13)]
         for entry in entries:
-            views.apply(entry)
+            project(views, entry)
 
         assert views.recent(5)[0] == entries[:-6:-1]
 
     def test_the_older_ones_are_told_page_by_page_each_once(self, views: Views) -> None:
         entries = [an_entry(f"{n}.png", arrived=f"2026-01-{n // 3 + 1:02}T00:00:00.000Z") for n in range(14)]
-        for entry in entries:
-            views.apply(entry)
+        project(views, *entries)
 
         told, cursor = views.recent(3)
         while cursor:
@@ -208,18 +212,20 @@ class TestViews:
 
     def test_a_last_page_that_is_full_leads_nowhere(self, views: Views) -> None:
         for number in range(3):
-            views.apply(an_entry(f"{number}.png"))
+            project(views, an_entry(f"{number}.png"))
 
         assert views.recent(3)[1] == ""
 
     def test_what_is_only_expected_is_taken_too(self, views: Views) -> None:
         expected = Entry(an_upload(version="expected"), State.EXPECTED, revision=1)  # nobody says since when
 
-        assert views.apply(expected)
+        project(views, expected)
+
+        assert [view.upload for view in views.of_picture(expected.picture)] == [expected.upload]
 
     def test_a_removal_that_was_given_up_takes_no_name(self, views: Views) -> None:
         removal = Removal("uploads", "x.png", "v1", "01", marker=True)
-        views.apply(an_entry("x.png", State.FAILED, version=removal.failed_as))
+        project(views, an_entry("x.png", State.FAILED, version=removal.failed_as))
 
         assert list(views.named("x.jpg")) == []
 
@@ -239,8 +245,8 @@ class TestViews:
             for day in range(1, 6)
         ]
         for entry in (*reversed(failed), an_entry("fine.png")):
-            views.apply(entry)
-        views.apply(replace(failed[2], state=State.SKIPPED, revision=3))
+            project(views, entry)
+        project(views, replace(failed[2], state=State.SKIPPED, revision=3))
 
         told, cursor = views.failed()
         while cursor:

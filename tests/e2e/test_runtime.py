@@ -79,6 +79,7 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
         "LEDGER_TABLE": stack.status["ledger_table"],
         "RENDER_QUEUE_URL": stack.status["queue_url"],
         "VIEWS_TABLE": stack.status["views_table"],
+        "EVENT_BUS": stack.status["event_bus"],
         "PROFILE_APPLICATION": stack.status["profile_application"],
         "PROFILE_ENVIRONMENT": stack.status["profile_environment"],
         "LIVE_PROFILE": stack.status["live_profile"],

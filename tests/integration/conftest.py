@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
@@ -23,6 +24,7 @@ ENVIRONMENT = {
     "VIEWS_TABLE": "views",
     "CHANNELS_TABLE": "channels",
     "LIVE_ENDPOINT": "http://127.0.0.1:9/no-gateway",
+    "EVENT_BUS": "darkroom",
     "ALIAS_WAIT_SECONDS": "0",
     "POST_WAIT_SECONDS": "0",
     "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
@@ -64,6 +66,7 @@ def dynamodb(aws: None) -> DynamoDBClient:
     make_table(client, "Ledger", "ledger")
     make_table(client, "Views", "views")
     make_table(client, "Channels", "channels")
+    boto3.client("events").create_event_bus(Name="darkroom")
     return client
 
 

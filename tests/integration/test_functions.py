@@ -16,6 +16,7 @@ from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.api import ROUTES
 from darkroom.model import State, picture_id
+from darkroom.projecting import Projection
 from tests.aws import LiveProfile
 from tests.builders import an_entry, an_event
 from tests.cloudformation import PROJECT
@@ -251,7 +252,7 @@ def test_a_view_that_can_not_be_written_is_handed_back_to_the_stream(
 def shown(s3: S3Client, views: DynamoViews) -> None:
     """One rendered picture, image.png."""
     entry = an_entry("image.png", bucket=UPLOADS)
-    views.apply(entry)
+    Projection(views).apply([entry])
     assert entry.receipt
     for rendition in entry.receipt.renditions:
         s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")

@@ -28,6 +28,7 @@ def status(live_profile: LiveProfile, local_aws: str) -> Status:
         dead_letters_url="",
         ledger_table="",
         views_table="",
+        event_bus="",
         render_function="",
         sweep_function="",
         profile_application=live_profile.application,

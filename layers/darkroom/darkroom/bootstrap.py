@@ -8,19 +8,23 @@ from darkroom.adapters.clients import (
     appconfigdata_client,
     connections_client,
     dynamodb_client,
+    events_client,
     s3_client,
     sqs_client,
 )
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.events import EventBridgeAnnouncements
 from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.answers import answers_beside
 from darkroom.api import Handler
 from darkroom.docs_site import DocsSite
+from darkroom.documents import Document, job_document
 from darkroom.failure_site import FailureSite
-from darkroom.live import Live
+from darkroom.live import Live, Pusher
 from darkroom.parking import Failures, Parking
+from darkroom.projecting import JOB_ROOT, Broadcast, Projection
 from darkroom.rendering import Darkroom
 from darkroom.settings import (
     LiveSettings,
@@ -75,17 +79,33 @@ def sweep() -> tuple[Sweep, SweepSettings]:
     ), settings
 
 
-def views() -> DynamoViews:
+def broadcast(report_push_fault: Callable[[Exception], None]) -> Broadcast:
     settings = read_settings(ProjectSettings, os.environ)
-    return DynamoViews(settings.views_table, dynamodb_client())
+    dynamodb = dynamodb_client()
+    return Broadcast(
+        Projection(DynamoViews(settings.views_table, dynamodb)),
+        EventBridgeAnnouncements(settings.event_bus, events_client()),
+        Pusher(
+            DynamoChannels(settings.channels_table, dynamodb),
+            ApiGatewaySockets(connections_client(settings.live_endpoint)),
+            report_push_fault,
+        ),
+    )
 
 
 def live() -> Live:
     settings = read_settings(LiveSettings, os.environ)
+    dynamodb = dynamodb_client()
+    views = DynamoViews(settings.views_table, dynamodb)
+
+    def find_job(job: str) -> Document | None:
+        view = views.job(job)
+        return job_document(view, JOB_ROOT) if view else None
+
     return Live(
-        DynamoChannels(settings.channels_table, dynamodb_client()),
+        DynamoChannels(settings.channels_table, dynamodb),
         ApiGatewaySockets(connections_client(settings.live_endpoint)),
-        find_job=lambda _: None,  # no job has a view yet
+        find_job,
     )
 
 

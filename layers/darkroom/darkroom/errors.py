@@ -130,5 +130,25 @@ class NotRemoved(TransientError):
         self.keys = keys
 
 
+class NotAnnounced(TransientError):
+    """An event was not taken by whoever brings it to those that listen."""
+
+    def __init__(self, kind: str, announcement: str) -> None:
+        super().__init__(f"{kind} {announcement} was not taken")
+        self.announcement = announcement
+
+
 class BadRequest(PermanentError):
     """A request can't be understood; the message is one sentence for its sender."""
+
+
+class BadAnnouncement(PermanentError):
+    """What a job would be made of can't be understood; `number` is the upload's, if it is one's fault."""
+
+    def __init__(self, sentence: str, number: int | None = None) -> None:
+        super().__init__(sentence if number is None else f"Upload {number}: {sentence}")
+        self.number = number
+
+
+class AskedOtherwise(PermanentError):
+    """The same Idempotency-Key came with other uploads before."""

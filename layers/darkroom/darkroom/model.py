@@ -27,13 +27,16 @@ REFERENCE = "reference"
 _NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
 
 
+# Keys that Darkroom itself gives out: an id that nobody guesses, and the name.
+_ANNOUNCED = re.compile(r"[0-9a-f]{32}/[^/]+")
+
 # Removals that were given up have ledger items too, which are no uploads: they are never shown.
 _REMOVAL = "removal:"
 
 
 def picture_id(bucket: str, key: str) -> str:
     """Id of every upload under one key: 32 hex digits, the same for all its versions."""
-    return _digest(bucket, key)
+    return digest(bucket, key)
 
 
 def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
@@ -42,10 +45,11 @@ def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
     It begins with the picture's id, by which whoever finds a rendition finds its receipt.
     """
     content = upload.etag if upload.version == NO_VERSION else upload.version
-    return f"{upload.picture}/{_digest(upload.bucket, upload.key, content, profile_hash, engine)}"
+    return f"{upload.picture}/{digest(upload.bucket, upload.key, content, profile_hash, engine)}"
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
+    """128 bits that stand for these texts, as 32 hex digits."""
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
@@ -57,6 +61,11 @@ def split_key(key: str) -> tuple[str, str]:
     """
     folders, slash, name = key.rstrip("/").rpartition("/")
     return folders + slash, name or "_"
+
+
+def is_announced(key: str) -> bool:
+    """Whether an upload of that key may have been announced, and so have an entry as expected."""
+    return _ANNOUNCED.fullmatch(key) is not None
 
 
 def is_folder(key: str, size_bytes: int) -> bool:
@@ -381,7 +390,8 @@ class Entry:
     """One upload as the ledger holds it, and as its view shows it.
 
     Every transition makes `revision` one higher, and is `since` its time. `message` is what the queue said of
-    an upload that was given up, so that it can be said again.
+    an upload that was given up, so that it can be said again. `job` is the one that it is member `number`
+    of, if any.
     """
 
     upload: Upload
@@ -391,6 +401,8 @@ class Entry:
     receipt: Receipt | None = None
     since: str = ""
     message: str = ""
+    job: str = ""
+    number: int = 0
 
     @property
     def picture(self) -> str:
@@ -405,6 +417,11 @@ class Entry:
     def is_removal(self) -> bool:
         """Whether this is a removal that was given up, which is never shown."""
         return self.upload.version.startswith(_REMOVAL)
+
+    @property
+    def is_announcement(self) -> bool:
+        """Whether this is what was announced, and not what came."""
+        return self.upload.version == EXPECTED_VERSION
 
     @property
     def alias(self) -> str:
@@ -422,6 +439,10 @@ class Entry:
     def moved(self, state: State, **changes: Any) -> "Entry":
         """The entry one revision on."""
         return replace(self, state=state, revision=self.revision + 1, since=now(), **changes)
+
+    def of_job(self, job: str, number: int) -> "Entry":
+        """The entry as that member of that job."""
+        return replace(self, job=job, number=number)
 
     def begun(self, until: str) -> "Entry":
         """With one more attempt, whose worker has ended by then."""
@@ -454,6 +475,8 @@ class Entry:
         """Why it was given up, as its last attempt tells."""
         if self.state is not State.FAILED:
             return None
+        if self.is_announcement:
+            return Failure("never_arrived", "It was announced, and never arrived.")
         if not self.attempts:
             return Failure("not_begun", "No worker could so much as begin with it.")
         last = self.attempts[-1]
@@ -482,16 +505,65 @@ class Entry:
         return told
 
 
-def shown(entries: list[Entry]) -> Entry | None:
+def shown(entries: Iterable[Entry]) -> Entry | None:
     """Of one picture's entries the one that its page shows.
 
-    The newest that stands in S3, else the newest that was deleted, else what is expected.
+    The newest that stands in S3, else the newest that was deleted, else what was announced.
     """
-    for rank in (_STANDS, {State.DELETED}, {State.EXPECTED}):
-        ranked = [entry for entry in entries if entry.state in rank and not entry.is_removal]
-        if ranked:
-            return max(ranked, key=lambda entry: (in_order(entry.upload.sequencer), entry.upload.arrived))
+    uploads = [entry for entry in entries if not entry.is_removal]
+    came = [entry for entry in uploads if not entry.is_announcement]
+    for rank in (
+        [entry for entry in came if entry.state in _STANDS],
+        [entry for entry in came if entry.state is State.DELETED],
+        [entry for entry in uploads if entry.state is State.EXPECTED or entry.is_announcement],
+    ):
+        if rank:
+            return max(rank, key=_age)
     return None
 
 
+def _age(entry: Entry) -> tuple[str, str, str]:
+    """Sorts uploads of one key by what is told of their age; the version, so that none is like another."""
+    return (in_order(entry.upload.sequencer), entry.upload.arrived, entry.upload.version)
+
+
 _STANDS = set(State) - {State.DELETED, State.EXPECTED, State.SUPERSEDED}
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a client says that it will send: one upload of a job."""
+
+    name: str
+    size_bytes: int
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A set of uploads that belong together, as the ledger holds it.
+
+    It is open until each of its `size` members is expected: then it is sealed, in its second revision.
+    """
+
+    id: str
+    size: int
+    created: str
+    revision: int = 1
+
+    @property
+    def sealed(self) -> bool:
+        return self.revision > 1
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that may be made again: what it asked for, and the job that was made of it, until it expires.
+
+    `expires` is in seconds since 1970, as DynamoDB takes them.
+    """
+
+    request: str
+    digest: str
+    job: str
+    expires: int

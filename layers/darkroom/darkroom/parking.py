@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from darkroom.documents import Document
 from darkroom.errors import Busy, Contended
+from darkroom.members import unbegun
 from darkroom.model import Entry, Latest, Removal, State, Upload, in_order, now
 from darkroom.ports import Ledger, Queue, Views
 
@@ -28,7 +29,7 @@ class Parking:
             raise Busy(change.key, entry.busy_until)
         if entry and entry.state.terminal:
             return None
-        entry = entry or Entry(change, State.RENDERING, revision=0)
+        entry = entry or unbegun(change, State.RENDERING, self.ledger)
         return self._parked(entry, message, _is_overtaken(entry.upload, self.ledger.latest(entry.picture)))
 
     def _park_removal(self, removal: Removal, message: str) -> Entry | None:
@@ -81,7 +82,7 @@ class Failures:
         """The parked upload of that id (see model.Entry.id), if it is one still."""
         picture, _, version = failure.partition(".")
         entry = self.ledger.find(picture, version) if version else None
-        return entry if entry and entry.state is State.FAILED else None
+        return entry if entry and entry.state is State.FAILED and not entry.is_announcement else None
 
     def retry(self, entry: Entry) -> bool:
         """Says the original message again. Any number of times is the same as once: see Darkroom.apply."""

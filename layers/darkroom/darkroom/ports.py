@@ -4,8 +4,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from darkroom.model import Entry, Latest, Upload
+from darkroom.model import Announced, Asked, Entry, Job, Latest, Upload
 from darkroom.profile import Profile
+from darkroom.rows import JobView, Row, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,9 @@ class Ledger(Protocol):
     def every(self) -> Iterator[Entry]:
         """All entries, in no order: the whole table is read."""
 
+    def records(self) -> Iterator[Entry | Job]:
+        """All that the views are made of, in no order: the whole table is read."""
+
     def cursor(self, name: str) -> str:
         """How far a walk of that name has come; empty at its beginning."""
 
@@ -115,6 +119,9 @@ class Ledger(Protocol):
     def latest(self, picture: str) -> Latest | None:
         """What the events of that key have told so far, read consistently."""
 
+    def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
+        """What the events of many keys have told, in their order; read consistently."""
+
     def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
         """Writes each over the revision just before it (0: over none), all or nothing.
 
@@ -122,11 +129,78 @@ class Ledger(Protocol):
         """
 
 
+class JobLedger(Protocol):
+    """The write model of jobs. Whatever writes here may be called again, and then changes nothing."""
+
+    def claim(self, asked: Asked) -> Asked:
+        """Notes a request, unless one stands that has not expired; answers with the one that stands."""
+
+    def open(self, job: Job, manifest: Sequence[Announced]) -> None:
+        """Notes who will be in a job, and that it falls due one day; then the job, unless it is there."""
+
+    def find_job(self, job: str) -> Job | None:
+        """A job's record, read consistently."""
+
+    def manifest(self, job: str, page: int) -> list[Announced]:
+        """Some members of a job, members.PAGE at a time; none past the last page."""
+
+    def expect(self, entries: Collection[Entry]) -> None:
+        """Writes announcements, many at once, over nothing or over themselves."""
+
+    def seal(self, job: Job) -> Job:
+        """Says that all members are expected; the job as it stands then."""
+
+    def due(self, before: str, limit: int) -> list[Job]:
+        """Some jobs that were created before then and are not settled, oldest first.
+
+        Only their ids and times are told.
+        """
+
+    def settle(self, job: Job) -> None:
+        """Takes a job off the list of those that fall due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced[T]:
+    """Something new, and the revision that it takes the place of; 0: there was nothing."""
+
+    new: T
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What one transaction writes into the views: at most 96 entries and rows together, of one job at most.
+
+    `record` takes the place of a job's record, `job_delta` is added to what that job has, `delta` to the
+    totals of all time.
+    """
+
+    entries: tuple[Replaced[Entry], ...]
+    rows: tuple[Replaced[Row], ...] = ()
+    job: str = ""
+    record: Replaced[Job] | None = None
+    job_delta: Tally = Tally()  # noqa: RUF009 - frozen
+    delta: Tally = Tally()  # noqa: RUF009
+
+
 class Views(Protocol):
     """The read model."""
 
-    def apply(self, entry: Entry) -> bool:
-        """Takes the entry over if its revision is newer than the view's; False if not."""
+    def commit(self, commit: Commit) -> bool:
+        """Writes all of it or nothing; False if another revision stands in one's place."""
+
+    def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
+        """The entries of many uploads, by picture and version, in their order; read consistently."""
+
+    def rows(self, pictures: Collection[str]) -> list[Row | None]:
+        """The rows of many members, in their order; read consistently."""
+
+    def job(self, job: str) -> JobView | None:
+        """A job's totals, read consistently."""
+
+    def totals(self) -> Tally:
+        """What was ever rendered, and its bytes before and after."""
 
     def of_picture(self, picture: str) -> list[Entry]:
         """All entries of one picture, read consistently."""
@@ -207,3 +281,18 @@ class Channel(Protocol):
 
     def push(self, job: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
         """The job as it is now, and the rows that have changed, as documents. Never raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """One event for whoever listens. The same thing, told again, has the same id in its detail."""
+
+    type: str
+    detail: dict[str, Any]
+
+
+class Announcements(Protocol):
+    """Where events go for whoever listens."""
+
+    def send(self, announcements: Sequence[Announcement]) -> list[Announcement]:
+        """Sends events; answers with those that were not taken."""

@@ -14,6 +14,7 @@ from darkroom.errors import (
     SecondChance,
     UploadGone,
 )
+from darkroom.members import unbegun
 from darkroom.model import (
     NO_VERSION,
     Encoded,
@@ -152,7 +153,7 @@ class Darkroom:
                 return self._placed(replace(entry, upload=upload), latest)
         # What S3 itself was asked for has no sequencer; the one that its event had is kept.
         known = entry.upload if entry and not upload.sequencer else upload
-        entry = replace(entry, upload=known) if entry else Entry(known, State.RENDERING, revision=0)
+        entry = replace(entry, upload=known) if entry else unbegun(known, State.RENDERING, self.ledger)
         if not self._is_newest(upload, latest):
             return self._moved(entry.moved(State.SUPERSEDED))
         begun = entry.begun(worker.until or now())

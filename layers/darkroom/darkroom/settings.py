@@ -40,6 +40,7 @@ class SweepSettings:
     ledger_table: str
     render_queue_url: str
     sweep_after_minutes: float = 60.0
+    job_patience_minutes: float = 1440.0
     keep_superseded_hours: float = 24.0
     sweep_pages: int = 10
 
@@ -49,6 +50,7 @@ class ProjectSettings:
     """`live_endpoint` is where the WebSocket API takes messages to its connections."""
 
     views_table: str
+    event_bus: str
     channels_table: str
     live_endpoint: str
 

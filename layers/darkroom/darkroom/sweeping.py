@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
+from darkroom.members import unbegun
 from darkroom.model import Entry, State, Upload, timestamp
 from darkroom.notifications import notification_of
 from darkroom.ports import Ledger, Originals, Queue, Renditions, Stored
@@ -56,7 +57,7 @@ class Sweep:
             if _is_lost(entry, before):
                 self.queue.send(notification_of(upload))
                 # Noted after it is sent: a crash between the two sends it twice, which is harmless.
-                noted = entry or Entry(upload, State.EXPECTED, revision=0)
+                noted = entry or unbegun(upload, State.EXPECTED, self.ledger)
                 self.ledger.advance(noted.moved(State.EXPECTED))
                 yield upload.key
 

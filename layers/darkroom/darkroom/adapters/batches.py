@@ -1,4 +1,4 @@
-"""Batches of records, each answered for by itself."""
+"""Batches of messages, each answered for by itself."""
 
 import random
 from datetime import UTC, datetime
@@ -12,30 +12,22 @@ from darkroom.patience import wait_after
 from darkroom.ports import Queue
 
 
-class LoudBatch(BatchProcessor):
-    """Hands a failed record back to its source, and says so: it is no error of the function's."""
+class PatientBatch(BatchProcessor):
+    """Hands a failed message back to its queue and says so: it is no error of the function's.
 
-    def __init__(self, kind: EventType, logger: Logger, metrics: Metrics) -> None:
-        # A batch that failed whole is answered for record by record as well, not by an exception.
-        super().__init__(kind, raise_on_entire_batch_failure=False)
+    Also says how long it shall rest: the longer, the more often it has failed.
+    """
+
+    def __init__(self, queue: Queue, logger: Logger, metrics: Metrics) -> None:
+        # A batch that failed whole is answered for message by message as well, not by an exception.
+        super().__init__(EventType.SQS, raise_on_entire_batch_failure=False)
+        self._queue = queue
         self._logger = logger
         self._metrics = metrics
 
     def failure_handler(self, record: Any, exception: Any) -> Any:
-        name = getattr(record, "message_id", None) or getattr(record, "event_id", None)
-        self._logger.error("failed", exc_info=exception, extra={"record": name})
+        self._logger.error("failed", exc_info=exception, extra={"record": record.message_id})
         self._metrics.add_metric("Faults", MetricUnit.Count, 1)
-        return super().failure_handler(record, exception)
-
-
-class PatientBatch(LoudBatch):
-    """Also says how long a failed message shall rest: the longer, the more often it has failed."""
-
-    def __init__(self, queue: Queue, logger: Logger, metrics: Metrics) -> None:
-        super().__init__(EventType.SQS, logger, metrics)
-        self._queue = queue
-
-    def failure_handler(self, record: Any, exception: Any) -> Any:
         count = int(record.attributes.approximate_receive_count)
         seconds = wait_after(exception[1], count, random.random(), datetime.now(UTC))  # noqa: S311 - jitter
         try:

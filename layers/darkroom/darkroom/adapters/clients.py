@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from types_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from types_boto3_appconfigdata import AppConfigDataClient
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_events import EventBridgeClient
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
 
@@ -51,6 +52,11 @@ def dynamodb_client(region: str | None = None, endpoint: str | None = None) -> "
 def sqs_client(region: str | None = None, endpoint: str | None = None) -> "SQSClient":
     """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("sqs", region_name=region, endpoint_url=endpoint, config=_CALLS)
+
+
+def events_client(region: str | None = None, endpoint: str | None = None) -> "EventBridgeClient":
+    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
+    return boto3.client("events", region_name=region, endpoint_url=endpoint, config=_CALLS)
 
 
 def appconfigdata_client(region: str | None = None, endpoint: str | None = None) -> "AppConfigDataClient":

@@ -3,45 +3,43 @@
 import heapq
 import json
 import random
-import time
-import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import batched
 from typing import TYPE_CHECKING, Any
-
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from darkroom.adapters.items import (
     LATEST,
+    ROW,
     SHELVES,
+    TOTALS,
+    TOTALS_SHARDS,
     WALKS,
     entry_of,
+    from_wire,
     is_entry,
+    is_job,
     item_of,
+    job_key,
+    job_of,
+    job_view_of,
     latest_item_of,
     latest_of,
+    row_item_of,
+    row_of_item,
     shelf_of,
+    tally_of,
+    to_wire,
 )
+from darkroom.adapters.tables import get, get_each, key_of, transact
 from darkroom.errors import BadRequest
-from darkroom.model import EXPECTED_VERSION, Entry, Latest, State, Upload
-from darkroom.ports import Named
+from darkroom.model import Entry, Job, Latest, State, Upload
+from darkroom.ports import Commit, Named, Replaced
+from darkroom.rows import JobView, Row, Tally
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-
-
-def _to_wire(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: _serialize(value) for name, value in item.items()}
-
-
-def _from_wire(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: _deserialize(value) for name, value in item.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,94 +50,89 @@ class DynamoLedger:
     client: "DynamoDBClient"
 
     def find(self, picture: str, version: str) -> Entry | None:
-        item = self._get(picture, version)
+        item = get(self.client, self.table, picture, version)
         return entry_of(item) if item and is_entry(item) else None
 
     def latest(self, picture: str) -> Latest | None:
-        item = self._get(picture, LATEST)
+        item = get(self.client, self.table, picture, LATEST)
         return latest_of(item) if item else None
-
-    def _get(self, picture: str, version: str) -> dict[str, Any] | None:
-        key = _to_wire({"picture": picture, "version": version})
-        answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
-        return _from_wire(answer["Item"]) if "Item" in answer else None
 
     def of_picture(self, picture: str) -> list[Entry]:
         items = _items_of_picture(self.client, self.table, picture)
-        return [entry_of(item) for item in items if is_entry(item) and item["version"] != EXPECTED_VERSION]
+        entries = (entry_of(item) for item in items if is_entry(item))
+        return [entry for entry in entries if not entry.is_announcement]
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        found: dict[tuple[str, str], Entry] = {}
-        wanted = dict.fromkeys((each.picture, each.version) for each in uploads)
-        for some in batched(wanted, _FOUND_AT_ONCE, strict=False):
-            keys: list[Any] = [
-                _to_wire({"picture": picture, "version": version}) for picture, version in some
-            ]
-            while keys:  # an answer has 16 MB at most, and names what it left out
-                answer = self.client.batch_get_item(
-                    RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}}
-                )
-                for wire in answer["Responses"].get(self.table, []):
-                    entry = entry_of(_from_wire(wire))
-                    found[entry.picture, entry.upload.version] = entry
-                left = answer.get("UnprocessedKeys", {}).get(self.table)
-                keys = list(left["Keys"]) if left else []
-        return [found.get((each.picture, each.version)) for each in uploads]
+        return _find_each(self.client, self.table, [(each.picture, each.version) for each in uploads])
+
+    def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
+        found = get_each(self.client, self.table, ((picture, LATEST) for picture in pictures))
+        items = (found.get((picture, LATEST)) for picture in pictures)
+        return [latest_of(item) if item else None for item in items]
 
     def every(self) -> Iterator[Entry]:
+        return (record for record in self.records() if isinstance(record, Entry))
+
+    def records(self) -> Iterator[Entry | Job]:
         pages = self.client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
-        items = (_from_wire(wire) for page in pages for wire in page["Items"])
-        return (entry_of(item) for item in items if is_entry(item))
+        for page in pages:
+            for item in map(from_wire, page["Items"]):
+                if is_entry(item):
+                    yield entry_of(item)
+                elif is_job(item):
+                    yield job_of(item)
 
     def cursor(self, name: str) -> str:
-        item = self._get(WALKS, name)
+        item = get(self.client, self.table, WALKS, name)
         return item["cursor"] if item else ""
 
     def save_cursor(self, name: str, cursor: str) -> None:
-        item = _to_wire({"picture": WALKS, "version": name, "cursor": cursor})
+        item = to_wire({"picture": WALKS, "version": name, "cursor": cursor})
         self.client.put_item(TableName=self.table, Item=item)
 
     def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
-        transaction: list[TransactWriteItemTypeDef] = [
-            {
-                "Put": {
-                    "TableName": self.table,
-                    "Item": _to_wire(item_of(move) if isinstance(move, Entry) else latest_item_of(move)),
-                    # No item has revision 0, so a first revision is written over nothing only.
-                    "ConditionExpression": "revision = :before"
-                    if move.revision > 1
-                    else "attribute_not_exists(picture) OR revision = :before",
-                    "ExpressionAttributeValues": {":before": {"N": str(move.revision - 1)}},
-                }
-            }
+        writes: list[TransactWriteItemTypeDef] = [
+            _put_over(
+                self.table,
+                item_of(move) if isinstance(move, Entry) else latest_item_of(move),
+                move.revision - 1,
+            )
             for move in moves
         ]
         if standing:
-            transaction.append(
+            writes.append(
                 {
                     "ConditionCheck": {
                         "TableName": self.table,
-                        "Key": _to_wire({"picture": standing.picture, "version": LATEST}),
+                        "Key": key_of(standing.picture, LATEST),
                         "ConditionExpression": "revision = :now",
                         "ExpressionAttributeValues": {":now": {"N": str(standing.revision)}},
                     }
                 }
             )
-        # The token makes a call whose answer was lost the same call when it is made again.
-        token = str(uuid.uuid4())
-        for patience_seconds in (*_PATIENCE_SECONDS, None):
-            try:
-                self.client.transact_write_items(TransactItems=transaction, ClientRequestToken=token)
-            except self.client.exceptions.TransactionCanceledException as fault:
-                reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
-                if "ConditionalCheckFailed" in reasons:
-                    return False
-                if "TransactionConflict" not in reasons or patience_seconds is None:
-                    raise
-                time.sleep(random.uniform(0, patience_seconds))  # noqa: S311 - jitter, not a secret
-            else:
-                return True
-        raise AssertionError("the last turn returns or raises")
+        return transact(self.client, writes)
+
+
+def _put_over(table: str, item: Mapping[str, Any], before: int) -> "TransactWriteItemTypeDef":
+    """An item over the one of that revision; 0: over none."""
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": to_wire(item),
+            # No item has revision 0, so a first revision is written over nothing only.
+            "ConditionExpression": "revision = :before"
+            if before
+            else "attribute_not_exists(picture) OR revision = :before",
+            "ExpressionAttributeValues": {":before": {"N": str(before)}},
+        }
+    }
+
+
+def _find_each(
+    client: "DynamoDBClient", table: str, uploads: Collection[tuple[str, str]]
+) -> list[Entry | None]:
+    found = {key: entry_of(item) for key, item in get_each(client, table, uploads).items()}
+    return [found.get(each) for each in uploads]
 
 
 def _place(entry: Entry) -> tuple[str, str, str]:
@@ -176,11 +169,6 @@ def _parked_key(since: str, picture: str, version: str) -> dict[str, str]:
 _PARKED = "parked"
 _FAILED_AT_ONCE = 100
 
-_FOUND_AT_ONCE = 100  # the most that DynamoDB takes
-
-# Another transaction holds one of the items, for milliseconds.
-_PATIENCE_SECONDS = (0.05, 0.1, 0.2, 0.4)
-
 
 def _items_of_picture(client: "DynamoDBClient", table: str, picture: str) -> Iterator[dict[str, Any]]:
     pages = client.get_paginator("query").paginate(
@@ -189,7 +177,7 @@ def _items_of_picture(client: "DynamoDBClient", table: str, picture: str) -> Ite
         ExpressionAttributeValues={":picture": {"S": picture}},
         ConsistentRead=True,
     )
-    return (_from_wire(item) for page in pages for item in page["Items"])
+    return (from_wire(item) for page in pages for item in page["Items"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,25 +187,47 @@ class DynamoViews:
     table: str
     client: "DynamoDBClient"
 
-    def apply(self, entry: Entry) -> bool:
-        item = item_of(entry)
-        if not entry.is_removal:  # which is never shown
-            item |= {"alias": entry.alias, "shelf": shelf_of(entry.picture)}
-        if entry.state is State.FAILED:
-            item["parked"] = _PARKED
-        try:
-            self.client.put_item(
-                TableName=self.table,
-                Item=_to_wire(item),
-                ConditionExpression="attribute_not_exists(picture) OR revision < :this",
-                ExpressionAttributeValues={":this": {"N": str(entry.revision)}},
-            )
-        except self.client.exceptions.ConditionalCheckFailedException:
-            return False
-        return True
+    def commit(self, commit: Commit) -> bool:
+        writes = [
+            *(_put_over(self.table, _view_item_of(each.new), each.before) for each in commit.entries),
+            *(_put_over(self.table, row_item_of(each.new), each.before) for each in commit.rows),
+        ]
+        if commit.record or commit.job_delta != Tally():
+            writes.append(self._job_update(commit.job, commit.record, commit.job_delta))
+        if commit.delta != Tally():
+            # By chance: two batches at once rarely wait for each other.
+            shard = key_of(TOTALS, random.choice(TOTALS_SHARDS))  # noqa: S311 - no secret
+            writes.append(_update(self.table, shard, commit.delta.amounts))
+        return transact(self.client, writes)
+
+    def _job_update(self, job: str, record: Replaced[Job] | None, delta: Tally) -> "TransactWriteItemTypeDef":
+        key = to_wire(job_key(job))
+        added = delta.amounts | {"revision": 1}
+        if not record:
+            return _update(self.table, key, added)
+        new = record.new
+        told: dict[str, str | int] = {"size": new.size, "created": new.created, "record": new.revision}
+        return _update(self.table, key, added, told, ("record", record.before))
+
+    def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
+        return _find_each(self.client, self.table, uploads)
+
+    def rows(self, pictures: Collection[str]) -> list[Row | None]:
+        found = get_each(self.client, self.table, ((picture, ROW) for picture in pictures))
+        items = (found.get((picture, ROW)) for picture in pictures)
+        return [row_of_item(item) if item else None for item in items]
+
+    def job(self, job: str) -> JobView | None:
+        item = get(self.client, self.table, *job_key(job).values())
+        return job_view_of(item) if item else None
+
+    def totals(self) -> Tally:
+        found = get_each(self.client, self.table, ((TOTALS, shard) for shard in TOTALS_SHARDS))
+        return sum(map(tally_of, found.values()), Tally())
 
     def of_picture(self, picture: str) -> list[Entry]:
-        return [entry_of(item) for item in _items_of_picture(self.client, self.table, picture)]
+        items = _items_of_picture(self.client, self.table, picture)
+        return [entry_of(item) for item in items if is_entry(item)]
 
     def named(self, alias: str) -> Iterator[Named]:
         pages = self.client.get_paginator("query").paginate(
@@ -229,7 +239,7 @@ class DynamoViews:
         )
         for page in pages:
             for item in page["Items"]:
-                plain = _from_wire(item)
+                plain = from_wire(item)
                 yield Named(plain["picture"], plain["key"])
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
@@ -250,7 +260,7 @@ class DynamoViews:
             PaginationConfig={"PageSize": limit},
         )
         entries: list[Entry] = []
-        for entry in (entry_of(_from_wire(item)) for page in pages for item in page["Items"]):
+        for entry in (entry_of(from_wire(item)) for page in pages for item in page["Items"]):
             if len(entries) >= limit and entry.upload.arrived != entries[-1].upload.arrived:
                 break
             if after is None or _place(entry) < after:
@@ -258,7 +268,7 @@ class DynamoViews:
         return entries
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
-        begin = {"ExclusiveStartKey": _to_wire(_parked_key(*_read_cursor(cursor)))} if cursor else {}
+        begin = {"ExclusiveStartKey": to_wire(_parked_key(*_read_cursor(cursor)))} if cursor else {}
         answer = self.client.query(
             TableName=self.table,
             IndexName="parked",
@@ -267,8 +277,52 @@ class DynamoViews:
             Limit=_FAILED_AT_ONCE,
             **begin,  # type: ignore[arg-type]  # the stubs take no unpacked option
         )
-        entries = [entry_of(_from_wire(item)) for item in answer["Items"]]
+        entries = [entry_of(from_wire(item)) for item in answer["Items"]]
         if "LastEvaluatedKey" not in answer:
             return entries, ""
         last = entries[-1]
         return entries, _cursor(last.since, last.picture, last.upload.version)
+
+
+def _view_item_of(entry: Entry) -> dict[str, Any]:
+    """An entry with what its view is found by."""
+    item: dict[str, Any] = item_of(entry)
+    if not entry.is_removal:  # which is never shown
+        item["alias"] = entry.alias
+        if not (entry.is_announcement and entry.job):  # else a job would push all else off the home page
+            item["shelf"] = shelf_of(entry.picture)
+    if entry.state is State.FAILED and not entry.is_announcement:  # of which there is nothing to retry
+        item["parked"] = _PARKED
+    return item
+
+
+def _update(
+    table: str,
+    key: dict[str, Any],
+    added: Mapping[str, int],
+    told: Mapping[str, str | int] | None = None,
+    over: tuple[str, int] | None = None,
+) -> "TransactWriteItemTypeDef":
+    """Adds to numbers of an item that need not be there, and sets others; `over` names one as it must be."""
+    told = told or {}
+    values: dict[str, str | int] = {f":{name}": value for name, value in (*added.items(), *told.items())}
+    expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
+    if told:
+        expression += " SET " + ", ".join(f"#{name} = :{name}" for name in told)
+    conditions = {}
+    if over:
+        name, before = over
+        values |= {":before": before} if before else {}
+        conditions = {
+            "ConditionExpression": f"#{name} = :before" if before else f"attribute_not_exists(#{name})"
+        }
+    return {
+        "Update": {
+            "TableName": table,
+            "Key": key,
+            "UpdateExpression": expression,
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*added, *told)},
+            "ExpressionAttributeValues": to_wire(values),
+            **conditions,  # type: ignore[typeddict-item]  # the stubs take no unpacked option
+        }
+    }

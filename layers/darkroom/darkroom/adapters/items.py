@@ -1,40 +1,63 @@
 """Entries as DynamoDB items: the same shape in the ledger, its stream and the views."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
 from darkroom.documents import receipt_document, receipt_from
-from darkroom.model import Attempt, Entry, Latest, Outcome, State, Upload
+from darkroom.model import Announced, Asked, Attempt, Entry, Job, Latest, Outcome, State, Upload
+from darkroom.rows import JobView, Row, Tally
+
+type Attributes = dict[str, str | int]
 
 _SHELVES = 4
-# How long what was announced and never came is kept; the tables drop it by themselves.
+# How long what was announced and never came is kept; the tables drop it by themselves. Not a job's: that
+# has an end of its own.
 _EXPECTED_SECONDS = 24 * 3600
 
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
 
-def item_of(entry: Entry) -> dict[str, str | int]:
+
+def to_wire(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _serialize(value) for name, value in item.items()}
+
+
+def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _deserialize(value) for name, value in item.items()}
+
+
+def item_of(entry: Entry) -> Attributes:
     """One entry as plain attributes. The receipt is JSON text: DynamoDB has no floats."""
     upload = entry.upload
     noted = entry.since or upload.arrived
-    expires = {"expires": _seconds(noted) + _EXPECTED_SECONDS} if entry.state is State.EXPECTED else {}
-    return expires | {
-        "picture": upload.picture,
-        "version": upload.version,
-        "state": entry.state.value,
-        "revision": entry.revision,
-        "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
-        "since": noted,
-        "message": entry.message,
-        "bucket": upload.bucket,
-        "key": upload.key,
-        "etag": upload.etag,
-        "size_bytes": upload.size_bytes,
-        "sequencer": upload.sequencer,
-        "arrived": upload.arrived,
-        "receipt": json.dumps(receipt_document(entry.receipt)) if entry.receipt else "",
-    }
+    passing = entry.state is State.EXPECTED and not entry.job
+    expires: Attributes = {"expires": _seconds(noted) + _EXPECTED_SECONDS} if passing else {}
+    member: Attributes = {"job": entry.job, "number": entry.number} if entry.job else {}
+    return (
+        expires
+        | member
+        | {
+            "picture": upload.picture,
+            "version": upload.version,
+            "state": entry.state.value,
+            "revision": entry.revision,
+            "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
+            "since": noted,
+            "message": entry.message,
+            "bucket": upload.bucket,
+            "key": upload.key,
+            "etag": upload.etag,
+            "size_bytes": upload.size_bytes,
+            "sequencer": upload.sequencer,
+            "arrived": upload.arrived,
+            "receipt": json.dumps(receipt_document(entry.receipt)) if entry.receipt else "",
+        }
+    )
 
 
 def _seconds(moment: str) -> int:
@@ -62,6 +85,8 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
         since=item["since"],
         message=item["message"],
         receipt=receipt_from(json.loads(item["receipt"])) if item["receipt"] else None,
+        job=item.get("job", ""),
+        number=int(item.get("number", 0)),
     )
 
 
@@ -70,11 +95,11 @@ LATEST = "latest"
 
 
 def is_entry(item: Mapping[str, Any]) -> bool:
-    """Whether an item of the ledger is an upload's; others say what is latest, or how far a walk has come."""
+    """Whether an item is an upload's. Others say what is latest, how far a walk has come, what a job is."""
     return "state" in item
 
 
-def latest_item_of(latest: Latest) -> dict[str, str | int]:
+def latest_item_of(latest: Latest) -> Attributes:
     """What is latest under a key, as plain attributes."""
     return {
         "picture": latest.picture,
@@ -100,3 +125,111 @@ def shelf_of(picture: str) -> str:
 
 
 SHELVES = tuple(str(shelf) for shelf in range(_SHELVES))
+
+
+# A job has a partition of its own, beside those of pictures; no picture's id begins so.
+_JOB = "job:"
+_JOB_ITEM = "job"
+_MANIFEST = "page:"
+# The partition of the jobs that fall due one day, by the time at which they were created.
+DUE = "jobs"
+_REQUEST = "request:"
+
+
+def job_key(job: str) -> dict[str, str]:
+    """Where a job's record stands in the ledger, and its totals in the views."""
+    return {"picture": f"{_JOB}{job}", "version": _JOB_ITEM}
+
+
+def is_job(item: Mapping[str, Any]) -> bool:
+    """Whether an item of the ledger is a job's record."""
+    return item["version"] == _JOB_ITEM and str(item["picture"]).startswith(_JOB)
+
+
+def job_item_of(job: Job) -> Attributes:
+    return {**job_key(job.id), "size": job.size, "created": job.created, "revision": job.revision}
+
+
+def job_of(item: Mapping[str, Any]) -> Job:
+    """The job that `job_item_of` made this of."""
+    name = str(item["picture"]).removeprefix(_JOB)
+    return Job(name, int(item["size"]), item["created"], int(item["revision"]))
+
+
+def manifest_key(job: str, page: int) -> dict[str, str]:
+    return {"picture": f"{_JOB}{job}", "version": f"{_MANIFEST}{page:04}"}
+
+
+def manifest_item_of(job: str, page: int, announced: Sequence[Announced]) -> dict[str, str]:
+    """A hundred members fit many times over: a name has 255 characters at most."""
+    return manifest_key(job, page) | {"announced": json.dumps([asdict(each) for each in announced])}
+
+
+def manifest_of(item: Mapping[str, Any]) -> list[Announced]:
+    return [Announced(**each) for each in json.loads(item["announced"])]
+
+
+def due_item_of(job: Job) -> dict[str, str]:
+    return {"picture": DUE, "version": f"{job.created}.{job.id}"}
+
+
+def due_job_of(item: Mapping[str, Any]) -> Job:
+    created, _, name = str(item["version"]).rpartition(".")
+    return Job(name, 0, created)
+
+
+def asked_key(request: str) -> dict[str, str]:
+    return {"picture": f"{_REQUEST}{request}", "version": "request"}
+
+
+def asked_item_of(asked: Asked) -> Attributes:
+    return {
+        **asked_key(asked.request),
+        "digest": asked.digest,
+        "job": asked.job,
+        "expires": asked.expires,
+    }
+
+
+def asked_of(item: Mapping[str, Any]) -> Asked:
+    request = str(item["picture"]).removeprefix(_REQUEST)
+    return Asked(request, item["digest"], item["job"], int(item["expires"]))
+
+
+# The range key of a member's row, beside the views of its uploads; no version of S3's is called that.
+ROW = "row"
+
+
+def row_item_of(row: Row) -> Attributes:
+    """As JSON text: nothing but its revision is asked for by itself."""
+    return {
+        "picture": row.picture,
+        "version": ROW,
+        "revision": row.revision,
+        "row": json.dumps(asdict(row)),
+    }
+
+
+def row_of_item(item: Mapping[str, Any]) -> Row:
+    told = json.loads(item["row"])
+    return Row(**told | {"state": State(told["state"])})
+
+
+# The partition of the totals of all time, which are spread over items and added up when they are read.
+TOTALS = "totals"
+TOTALS_SHARDS = tuple(str(shard) for shard in range(8))
+
+
+def job_view_of(item: Mapping[str, Any]) -> JobView:
+    return JobView(
+        id=str(item["picture"]).removeprefix(_JOB),
+        size=int(item.get("size", 0)),
+        created=item.get("created", ""),
+        record=int(item.get("record", 0)),
+        tally=tally_of(item),
+        revision=int(item["revision"]),
+    )
+
+
+def tally_of(item: Mapping[str, Any]) -> Tally:
+    return Tally(**{each.name: int(item.get(each.name, 0)) for each in fields(Tally)})

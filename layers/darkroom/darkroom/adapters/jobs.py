@@ -1,0 +1,106 @@
+"""Jobs in the ledger's table, each in a partition of its own."""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from darkroom.adapters.items import (
+    DUE,
+    asked_item_of,
+    asked_key,
+    asked_of,
+    due_item_of,
+    due_job_of,
+    from_wire,
+    item_of,
+    job_item_of,
+    job_key,
+    job_of,
+    manifest_item_of,
+    manifest_key,
+    manifest_of,
+    to_wire,
+)
+from darkroom.adapters.tables import get, put_each
+from darkroom.members import PAGE
+from darkroom.model import Announced, Asked, Entry, Job
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+
+@dataclass(frozen=True, slots=True)
+class DynamoJobs:
+    """ports.JobLedger on the table that DynamoLedger has its entries in."""
+
+    table: str
+    client: "DynamoDBClient"
+
+    def claim(self, asked: Asked) -> Asked:
+        try:
+            self.client.put_item(
+                TableName=self.table,
+                Item=to_wire(asked_item_of(asked)),
+                # DynamoDB drops what has expired when it pleases.
+                ConditionExpression="attribute_not_exists(picture) OR expires < :now",
+                ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
+            )
+        except self.client.exceptions.ConditionalCheckFailedException:
+            item = get(self.client, self.table, *asked_key(asked.request).values())
+            if item is None:  # dropped just now
+                return self.claim(asked)
+            return asked_of(item)
+        return asked
+
+    def open(self, job: Job, manifest: Sequence[Announced]) -> None:
+        pages = enumerate(batched(manifest, PAGE, strict=False))
+        put_each(
+            self.client,
+            self.table,
+            [due_item_of(job), *(manifest_item_of(job.id, number, page) for number, page in pages)],
+        )
+        self._put(job, "attribute_not_exists(picture)")
+
+    def find_job(self, job: str) -> Job | None:
+        item = get(self.client, self.table, *job_key(job).values())
+        return job_of(item) if item else None
+
+    def manifest(self, job: str, page: int) -> list[Announced]:
+        item = get(self.client, self.table, *manifest_key(job, page).values())
+        return manifest_of(item) if item else []
+
+    def expect(self, entries: Collection[Entry]) -> None:
+        put_each(self.client, self.table, map(item_of, entries))
+
+    def seal(self, job: Job) -> Job:
+        sealed = replace(job, revision=2)
+        self._put(sealed, "revision = :open")
+        return sealed
+
+    def _put(self, job: Job, condition: str) -> None:
+        """Unless the condition does not hold: then it is done already."""
+        values = {":open": {"N": "1"}} if ":open" in condition else None
+        try:
+            self.client.put_item(
+                TableName=self.table,
+                Item=to_wire(job_item_of(job)),
+                ConditionExpression=condition,
+                **({"ExpressionAttributeValues": values} if values else {}),  # type: ignore[arg-type]
+            )
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def due(self, before: str, limit: int) -> list[Job]:
+        answer = self.client.query(
+            TableName=self.table,
+            KeyConditionExpression="picture = :due AND version < :before",
+            ExpressionAttributeValues={":due": {"S": DUE}, ":before": {"S": before}},
+            Limit=limit,
+            ConsistentRead=True,
+        )
+        return [due_job_of(from_wire(item)) for item in answer["Items"]]
+
+    def settle(self, job: Job) -> None:
+        self.client.delete_item(TableName=self.table, Key=to_wire(due_item_of(job)))

@@ -1,0 +1,92 @@
+"""What the ledger and the views ask of DynamoDB alike: many items at once, and transactions."""
+
+import random
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from darkroom.adapters.items import from_wire, to_wire
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+type Key = tuple[str, str]  # partition and range, in the ledger and in the views
+type Item = dict[str, Any]
+
+READ_AT_ONCE = 100  # the most that DynamoDB takes
+_WRITTEN_AT_ONCE = 25  # likewise
+_WRITERS = 8
+# Another transaction holds one of the items, for milliseconds.
+_PATIENCE_SECONDS = (0.05, 0.1, 0.2, 0.4)
+
+
+def key_of(partition: str, range_key: str) -> Item:
+    return to_wire({"picture": partition, "version": range_key})
+
+
+def get(client: "DynamoDBClient", table: str, partition: str, range_key: str) -> Item | None:
+    answer = client.get_item(TableName=table, Key=key_of(partition, range_key), ConsistentRead=True)
+    return from_wire(answer["Item"]) if "Item" in answer else None
+
+
+def get_each(client: "DynamoDBClient", table: str, keys: Iterable[Key]) -> dict[Key, Item]:
+    """Those of many items that are there, read consistently."""
+    found: dict[Key, Item] = {}
+    for some in batched(dict.fromkeys(keys), READ_AT_ONCE, strict=False):
+        wanted: list[Any] = [key_of(*key) for key in some]
+        while wanted:  # an answer has 16 MB at most, and names what it left out
+            answer = client.batch_get_item(RequestItems={table: {"Keys": wanted, "ConsistentRead": True}})
+            for wire in answer["Responses"].get(table, []):
+                item = from_wire(wire)
+                found[item["picture"], item["version"]] = item
+            left = answer.get("UnprocessedKeys", {}).get(table)
+            wanted = list(left["Keys"]) if left else []
+    return found
+
+
+def put_each(client: "DynamoDBClient", table: str, items: Iterable[Item]) -> None:
+    """Puts many items, whatever stood there; beside one another, since one call takes few."""
+
+    def put(some: tuple[Item, ...]) -> None:
+        waiting: list[Any] = [{"PutRequest": {"Item": to_wire(item)}} for item in some]
+        for seconds in _waits():
+            answer = client.batch_write_item(RequestItems={table: waiting})
+            waiting = list(answer.get("UnprocessedItems", {}).get(table, []))
+            if not waiting:
+                return
+            time.sleep(random.uniform(0, seconds))  # noqa: S311 - jitter, not a secret
+
+    # The pool is closed here: whoever forks finds no thread alive.
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        list(pool.map(put, batched(items, _WRITTEN_AT_ONCE, strict=False)))
+
+
+def _waits() -> Iterator[float]:
+    """Longer each time, without an end: whoever calls has one of its own."""
+    seconds = _PATIENCE_SECONDS[0]
+    while True:
+        yield seconds
+        seconds = min(2 * seconds, 2.0)
+
+
+def transact(client: "DynamoDBClient", writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
+    """Makes all writes or none; False if a condition does not hold."""
+    # The token makes a call whose answer was lost the same call when it is made again.
+    token = str(uuid.uuid4())
+    for patience_seconds in (*_PATIENCE_SECONDS, None):
+        try:
+            client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
+        except client.exceptions.TransactionCanceledException as fault:
+            reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
+            if "ConditionalCheckFailed" in reasons:
+                return False
+            if "TransactionConflict" not in reasons or patience_seconds is None:
+                raise
+            time.sleep(random.uniform(0, patience_seconds))  # noqa: S311 - jitter, not a secret
+        else:
+            return True
+    raise AssertionError("the last turn returns or raises")

@@ -1,0 +1,156 @@
+"""A job is announced, joined by what arrives, and read: the use cases around its ledger and its rows."""
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from darkroom.errors import AskedOtherwise, BadAnnouncement
+from darkroom.members import PAGE, member_entries
+from darkroom.model import Announced, Asked, Job, now, split_key
+from darkroom.ports import JobLedger, Views
+from darkroom.rows import JobView, Row, row_of
+
+MOST_UPLOADS = 10_000
+_MOST_BYTES = 100_000_000  # as large as a profile admits any
+_MOST_CHARACTERS = 255
+_MOST_NAME_BYTES = 900  # of the 1024 that a key may have
+_REQUEST_SECONDS = 24 * 3600
+_ID = re.compile(r"[0-9a-f]{32}")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,60}/[A-Za-z0-9][A-Za-z0-9.+-]{0,60}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+
+
+def read_announcements(body: bytes) -> list[Announced]:
+    """What the body of a `POST /jobs` announces. Raises BadAnnouncement."""
+    try:
+        document = json.loads(body)
+    except ValueError as fault:
+        raise BadAnnouncement("The body is no JSON.") from fault
+    uploads = document.get("uploads") if isinstance(document, dict) else None
+    if not isinstance(uploads, list):
+        raise BadAnnouncement('The body must be an object with a list, "uploads".')
+    if not 1 <= len(uploads) <= MOST_UPLOADS:
+        raise BadAnnouncement(f"A job has 1 to {MOST_UPLOADS} uploads, and this {len(uploads)}.")
+    return [_announced(number, each) for number, each in enumerate(uploads)]
+
+
+def _announced(number: int, each: Any) -> Announced:
+    if not isinstance(each, dict):
+        raise BadAnnouncement("It is no object.", number)
+    name, size = each.get("name"), each.get("size")
+    media_type = each.get("type") or "application/octet-stream"  # a browser does not know every one
+    if not isinstance(name, str) or not name:
+        raise BadAnnouncement("Its name must be a text that is not empty.", number)
+    name = split_key(name)[1]
+    if _CONTROL.search(name) or len(name) > _MOST_CHARACTERS or len(name.encode()) > _MOST_NAME_BYTES:
+        raise BadAnnouncement(
+            f"Its name has control characters, or more than {_MOST_CHARACTERS} characters.", number
+        )
+    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= _MOST_BYTES:
+        raise BadAnnouncement(f"Its size must be a whole number of bytes from 1 to {_MOST_BYTES}.", number)
+    if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
+        raise BadAnnouncement('Its type must be a media type, like "image/png".', number)
+    # S3 would put the sent file's name for ${filename}.
+    return Announced(name.replace("${", "$_{"), size, media_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One place of a job: what was announced for it, and how it stands."""
+
+    announced: Announced
+    row: Row
+
+    @property
+    def arrived(self) -> bool:
+        return bool(self.row.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """The jobs whose uploads go into one bucket."""
+
+    bucket: str
+    ledger: JobLedger
+    views: Views
+
+    def create(self, announced: Sequence[Announced], request: str = "") -> JobView:
+        """A job of these uploads, which can be sent from then on.
+
+        With a `request` key the same call gives the same job for 24 hours, and takes up what a crash has left
+        undone. Raises AskedOtherwise where that key has announced something else.
+        """
+        digest = _digest(announced)
+        job = Job(secrets.token_hex(16), len(announced), now())
+        if request:
+            # The time stands in the id, so that whoever takes it up writes the same again.
+            asked = Asked(
+                sha256(request.encode()).hexdigest(),
+                digest,
+                f"{job.id}.{job.created}",
+                int(time.time()) + _REQUEST_SECONDS,
+            )
+            stands = self.ledger.claim(asked)
+            if stands.digest != digest:
+                raise AskedOtherwise
+            name, _, created = stands.job.partition(".")
+            job = Job(name, len(announced), created)
+        known = self.ledger.find_job(job.id) if request else None
+        if known is None:
+            self.ledger.open(job, announced)
+        if known is None or not known.sealed:
+            for page in range(0, len(announced), _EXPECTED_AT_ONCE):
+                some = announced[page : page + _EXPECTED_AT_ONCE]
+                self.ledger.expect(list(member_entries(self.bucket, job, page // PAGE, some)))
+            known = self.ledger.seal(job)
+        return self._view(known)
+
+    def find(self, job: str) -> JobView | None:
+        """How a job stands; None if there is none of that id."""
+        if not _ID.fullmatch(job):
+            return None
+        view = self.views.job(job)
+        if view and view.record:
+            return view
+        # Just made, and its stream not read yet.
+        known = self.ledger.find_job(job)
+        return self._view(known) if known else None
+
+    def _view(self, job: Job) -> JobView:
+        view = self.views.job(job.id) or JobView(job.id)
+        return view if view.record >= job.revision else view.with_record(job)
+
+    def page(self, job: JobView, number: int) -> list[Member]:
+        """Some members of a job, by their numbers; none past the last page."""
+        manifest = self.ledger.manifest(job.id, number)
+        record = Job(job.id, job.size, job.created)
+        expected = list(member_entries(self.bucket, record, number, manifest))
+        rows = self.views.rows([entry.picture for entry in expected])
+        return [
+            # What the stream has not told yet is expected still.
+            Member(announced, row or row_of([entry]))
+            for announced, entry, row in zip(manifest, expected, rows, strict=True)
+        ]
+
+    def every(self, job: JobView) -> Iterator[Member]:
+        """All members, page by page."""
+        for number in range(pages_of(job)):
+            yield from self.page(job, number)
+
+
+# As many as are kept in memory at once, in whole pages.
+_EXPECTED_AT_ONCE = 10 * PAGE
+
+
+def pages_of(job: JobView) -> int:
+    return -(-job.size // PAGE)
+
+
+def _digest(announced: Sequence[Announced]) -> str:
+    told = [[each.name, each.size_bytes, each.media_type] for each in announced]
+    return sha256(json.dumps(told).encode()).hexdigest()

@@ -1,0 +1,273 @@
+"""Jobs in the ledger, and their rows and totals in the views: what the fake promises, DynamoDB keeps."""
+
+from dataclasses import replace
+
+import pytest
+from types_boto3_dynamodb import DynamoDBClient
+
+from darkroom.adapters import tables
+from darkroom.adapters.clients import dynamodb_client
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.jobs import DynamoJobs
+from darkroom.members import PAGE, member_entries
+from darkroom.model import Announced, Asked, Entry, Latest, State
+from darkroom.ports import Commit, JobLedger, Ledger, Replaced, Views
+from darkroom.rows import JobView, Tally, row_of
+from tests.aws import make_table
+from tests.builders import UPLOADS, a_job, a_member, an_announcement
+from tests.fakes import FakeLedger, FakeViews
+
+BOTH = pytest.mark.parametrize("kind", ["fake", "dynamodb"])
+FUTURE = 4_000_000_000
+
+
+@pytest.fixture
+def dynamodb(kind: str, request: pytest.FixtureRequest) -> DynamoDBClient | None:
+    if kind == "fake":
+        return None
+    request.getfixturevalue("aws")
+    request.getfixturevalue("monkeypatch").setattr(tables, "READ_AT_ONCE", 2)
+    # moto is not atomic under threads.
+    request.getfixturevalue("monkeypatch").setattr(tables, "_WRITERS", 1)
+    client = dynamodb_client()
+    make_table(client, "Ledger", "ledger")
+    make_table(client, "Views", "views")
+    return client
+
+
+@pytest.fixture
+def fake() -> FakeLedger:
+    return FakeLedger()
+
+
+@pytest.fixture
+def jobs(dynamodb: DynamoDBClient | None, fake: FakeLedger) -> JobLedger:
+    return DynamoJobs("ledger", dynamodb) if dynamodb else fake
+
+
+@pytest.fixture
+def ledger(dynamodb: DynamoDBClient | None, fake: FakeLedger) -> Ledger:
+    return DynamoLedger("ledger", dynamodb) if dynamodb else fake
+
+
+@pytest.fixture
+def views(dynamodb: DynamoDBClient | None) -> Views:
+    return DynamoViews("views", dynamodb) if dynamodb else FakeViews()
+
+
+def announced(count: int) -> list[Announced]:
+    return [an_announcement(f"ü {number}.png") for number in range(count)]
+
+
+@BOTH
+class TestJobs:
+    def test_a_job_that_was_opened_is_found(self, jobs: JobLedger) -> None:
+        job = a_job(size=3)
+
+        assert jobs.find_job(job.id) is None
+        jobs.open(job, announced(3))
+
+        assert jobs.find_job(job.id) == job
+
+    def test_its_manifest_is_read_page_by_page(self, jobs: JobLedger) -> None:
+        job, members = a_job(size=PAGE + 1), announced(PAGE + 1)
+
+        jobs.open(job, members)
+
+        assert jobs.manifest(job.id, 0) == members[:PAGE]
+        assert jobs.manifest(job.id, 1) == members[PAGE:]
+        assert jobs.manifest(job.id, 2) == []
+
+    def test_opening_again_changes_nothing(self, jobs: JobLedger) -> None:
+        job = a_job(size=1)
+        jobs.open(job, announced(1))
+        sealed = jobs.seal(job)
+
+        jobs.open(job, announced(1))
+
+        assert jobs.find_job(job.id) == sealed
+
+    def test_sealing_again_changes_nothing(self, jobs: JobLedger) -> None:
+        job = a_job(size=1)
+        jobs.open(job, announced(1))
+
+        assert jobs.seal(job) == jobs.seal(job) == jobs.find_job(job.id)
+
+        assert jobs.seal(job).sealed
+
+    def test_what_is_announced_is_an_entry_of_the_ledger(self, jobs: JobLedger, ledger: Ledger) -> None:
+        entries = list(member_entries(UPLOADS, a_job(size=60), 0, announced(60)))
+
+        jobs.expect(entries)
+        jobs.expect(entries)
+
+        assert ledger.find_each([entry.upload for entry in entries]) == entries
+        failed = entries[0].moved(State.FAILED)
+        assert ledger.advance(failed)
+        assert ledger.find(failed.picture, "expected") == failed
+
+    def test_a_request_is_its_firsts_until_it_expires(self, jobs: JobLedger) -> None:
+        first = Asked("key", "digest", "job", expires=FUTURE)
+        other = replace(first, digest="other", job="another")
+
+        assert jobs.claim(first) == first
+        assert jobs.claim(other) == first
+
+    def test_a_request_that_has_expired_is_taken_anew(self, jobs: JobLedger) -> None:
+        jobs.claim(Asked("key", "digest", "job", expires=1))
+        other = Asked("key", "other", "another", expires=FUTURE)
+
+        assert jobs.claim(other) == other
+
+    def test_jobs_fall_due_oldest_first(self, jobs: JobLedger) -> None:
+        old, older, new = (
+            a_job(day * 32, created=f"2026-01-0{day}T00:00:00.000Z") for day in ("2", "1", "3")
+        )
+        for job in (old, older, new):
+            jobs.open(job, announced(1))
+
+        def due(limit: int) -> list[str]:
+            return [job.id for job in jobs.due("2026-01-03T00:00:00.000Z", limit)]
+
+        assert due(10) == [older.id, old.id]
+        assert due(1) == [older.id]
+        jobs.settle(older)
+        assert due(10) == [old.id]
+
+    def test_the_records_that_views_are_made_of_are_entries_and_jobs(
+        self, jobs: JobLedger, ledger: Ledger
+    ) -> None:
+        job = a_job(size=1)
+        [entry] = member_entries(UPLOADS, job, 0, announced(1))
+        jobs.claim(Asked("key", "digest", job.id, expires=FUTURE))
+        jobs.open(job, announced(1))
+        jobs.expect([entry])
+        sealed = jobs.seal(job)
+        ledger.save_cursor("uploads", "somewhere")
+
+        records = list(ledger.records())
+
+        assert len(records) == 2
+        assert entry in records
+        assert sealed in records
+        assert list(ledger.every()) == [entry]
+
+    def test_what_is_latest_of_many_keys_is_told_in_their_order(self, ledger: Ledger) -> None:
+        first, second = a_member(0), a_member(1)
+        latest = Latest(second.picture, "01", "v1", 1)
+        ledger.advance(latest)
+
+        assert ledger.latest_each([first.picture, second.picture]) == [None, latest]
+
+
+def commit(*entries: Entry, over: int = 0, **changes: object) -> Commit:
+    ordinary = Commit(
+        entries=tuple(Replaced(entry, over) for entry in entries),
+        rows=tuple(Replaced(row_of([entry]), over) for entry in entries),
+        job=entries[0].job if entries else "",
+        job_delta=sum((row_of([entry]).tally for entry in entries), Tally()),
+        delta=Tally(rendered=len(entries), bytes_before=1000, bytes_after=600),
+    )
+    return replace(ordinary, **changes)  # type: ignore[arg-type]
+
+
+@BOTH
+class TestCommits:
+    def test_rows_and_totals_are_written_with_the_entries(self, views: Views) -> None:
+        members = [a_member(number, State.RENDERED) for number in range(3)]
+
+        assert views.commit(commit(*members))
+
+        unknown = a_member(9)
+        pictures = [unknown.picture, *(member.picture for member in reversed(members))]
+        assert views.rows(pictures) == [None, *(row_of([member]) for member in reversed(members))]
+        job = views.job(members[0].job)
+        assert job
+        assert (job.tally.rendered, job.revision, job.sealed) == (3, 1, False)
+        assert views.totals() == Tally(rendered=3, bytes_before=1000, bytes_after=600)
+        keys = [(unknown.picture, "v1"), (members[1].picture, "v1")]
+        assert views.find_each(keys) == [None, members[1]]
+
+    def test_a_row_is_none_of_its_pictures_uploads(self, views: Views) -> None:
+        member = a_member(0, State.RENDERED)
+
+        views.commit(commit(member))
+
+        assert views.of_picture(member.picture) == [member]
+
+    def test_nothing_is_written_over_another_revision(self, views: Views) -> None:
+        standing, other = a_member(0, State.RENDERED), a_member(1, State.RENDERED)
+        views.commit(commit(standing))
+        before = (views.job(standing.job), views.totals())
+
+        assert not views.commit(commit(other, replace(standing, revision=3)))
+        assert not views.commit(commit(other, over=1))
+        moved = replace(standing, revision=3)
+        stale_row = replace(commit(moved, over=standing.revision), rows=commit(moved).rows)
+        assert not views.commit(stale_row)
+
+        assert views.of_picture(standing.picture) == [standing]
+        assert views.rows([other.picture]) == [None]
+        assert (views.job(standing.job), views.totals()) == before
+        assert views.commit(commit(moved, over=standing.revision))
+
+    def test_a_jobs_record_takes_the_place_of_the_one_before(self, views: Views) -> None:
+        opened = a_job(size=5)
+        sealed = replace(opened, revision=2)
+        alone = Commit(entries=(), job=opened.id)
+
+        assert views.commit(replace(alone, record=Replaced(opened, 0)))
+        assert not views.commit(replace(alone, record=Replaced(sealed, 0)))
+        assert views.commit(replace(alone, record=Replaced(sealed, 1)))
+
+        assert views.job(opened.id) == JobView(opened.id, 5, opened.created, 2, Tally(), 2)
+
+    def test_totals_are_there_before_the_record_is(self, views: Views) -> None:
+        member, job = a_member(0, State.RENDERED), a_job(size=1)
+        views.commit(commit(member))
+
+        assert views.commit(Commit(entries=(), job=job.id, record=Replaced(job, 0)))
+
+        view = views.job(job.id)
+        assert view
+        assert (view.size, view.tally.rendered, view.revision) == (1, 1, 2)
+
+    def test_totals_go_down_as_well(self, views: Views) -> None:
+        member = a_member(0, State.RENDERED)
+        views.commit(commit(member))
+        again = commit(
+            replace(member, revision=3), over=2, job_delta=Tally(rendered=-1), delta=Tally(rendered=-1)
+        )
+
+        assert views.commit(again)
+
+        view = views.job(member.job)
+        assert view
+        assert (view.tally.rendered, views.totals().rendered) == (0, 0)
+
+    def test_a_job_that_does_not_change_is_not_written(self, views: Views) -> None:
+        views.commit(commit(a_member(0)))
+
+        assert views.job(a_member(0).job) is None
+
+    def test_a_whole_chunk_is_written_at_once(self, views: Views) -> None:
+        members = [a_member(number, State.RENDERED) for number in range(48)]
+
+        assert views.commit(commit(*members, record=Replaced(a_job(size=48, revision=2), 0)))
+
+        view = views.job(members[0].job)
+        assert view
+        assert view.complete
+
+    def test_what_a_job_expects_is_not_among_the_recent(self, views: Views) -> None:
+        views.commit(commit(a_member(0)))
+        views.commit(commit(a_member(1, State.RENDERED)))
+
+        assert [entry.number for entry in views.recent(5)[0]] == [1]
+
+    def test_what_never_arrived_is_none_that_can_be_retried(self, views: Views) -> None:
+        never = a_member(0).moved(State.FAILED)
+
+        views.commit(commit(never))
+
+        assert views.failed() == ([], "")
