@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from darkroom import settings
+from darkroom import projecting, settings
 from darkroom.api import ROUTES
 from darkroom.profile import built_in, parse_profile, profile_schema
 from tests.cloudformation import PROJECT, Node, load_template
@@ -417,7 +417,14 @@ def test_no_policy_has_a_wildcard_action_or_resource(function: str) -> None:
 
 def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
     assert actions_on("WebFunction", "UploadsBucket") == {"s3:PutObject"}
-    assert actions_on("WebFunction", "RenditionsBucket") == {"s3:GetObject"}
+    shown, reports = (
+        each for each in statements("WebFunction") if "RenditionsBucket" in str(each["Resource"])
+    )
+    assert shown["Action"] == ["s3:GetObject"]
+    assert (reports["Action"], str(reports["Resource"]).rpartition("Bucket.Arn}")[2][:10]) == (
+        ["s3:PutObject"],
+        "/reports/*",
+    )
     assert actions_on("RenderFunction", "RenditionsBucket") == {"s3:PutObject", "s3:DeleteObject"}
     assert actions_on("RenderFunction", "UploadsBucket") == {
         "s3:GetObject",
@@ -427,8 +434,23 @@ def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
     }
 
 
+def test_uploads_and_jobs_are_announced_on_a_bus_of_the_stacks_own() -> None:
+    [name] = of_type("AWS::Events::EventBus")
+
+    assert FUNCTIONS["ProjectFunction"]["Environment"]["Variables"]["EVENT_BUS"] == {"Ref": name}
+    assert actions_on("ProjectFunction", name) == {"events:PutEvents"}
+
+
+def test_a_batch_is_as_full_as_the_projection_takes_it_for() -> None:
+    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerMoved"]["Properties"]
+
+    assert source["BatchSize"] == projecting.BATCH
+    assert "MaximumBatchingWindowInSeconds" not in source  # it rests by itself, see docs/adr/0009
+
+
 def test_web_reads_views_and_writes_no_view() -> None:
-    assert actions_on("WebFunction", "Views") == {"dynamodb:Query"}
+    read = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+    assert actions_on("WebFunction", "Views") == read
 
 
 ORIGINS = {

@@ -4,16 +4,14 @@ import re
 import pytest
 
 from darkroom.answers import Answer, Answers, Request
-from darkroom.api import JOB_ROUTES, ROUTES, Handler, Route, answer, openapi
+from darkroom.api import ROUTES, Handler, Route, answer, openapi
 from darkroom.docs_site import DocsSite
 from darkroom.problems import PROBLEMS
 from darkroom.schemas import SCHEMAS
 
-ALL = ROUTES + JOB_ROUTES
-
 
 def route_of(operation: str) -> Route:
-    [route] = [each for each in ALL if each.operation == operation]
+    [route] = [each for each in ROUTES if each.operation == operation]
     return route
 
 
@@ -41,15 +39,15 @@ def test_a_path_that_only_looks_like_a_route_is_a_pictures_name() -> None:
 
 
 def test_every_operation_has_a_name_and_a_place_of_its_own() -> None:
-    assert len({route.operation for route in ALL}) == len(ALL)
-    assert len({route.key for route in ALL}) == len(ALL)
+    assert len({route.operation for route in ROUTES}) == len(ROUTES)
+    assert len({route.key for route in ROUTES}) == len(ROUTES)
 
 
 def test_the_route_that_takes_any_path_comes_last() -> None:
     assert ROUTES[-1].rule == "/((?s:.+))"
 
 
-@pytest.mark.parametrize("route", ALL, ids=lambda route: route.operation)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
 def test_every_place_in_a_path_is_described_in_its_order(route: Route) -> None:
     described = [each.name for each in route.parameters if each.place == "path"]
 
@@ -57,13 +55,13 @@ def test_every_place_in_a_path_is_described_in_its_order(route: Route) -> None:
 
 
 def test_every_schema_is_used_and_every_schema_used_is_there() -> None:
-    used = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(openapi(ALL))))
+    used = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(openapi(ROUTES))))
 
     assert used == set(SCHEMAS)
 
 
 def test_every_kind_of_problem_is_an_answer_to_something() -> None:
-    assert {kind for route in ALL for kind in route.problems} == set(PROBLEMS)
+    assert {kind for route in ROUTES for kind in route.problems} == set(PROBLEMS)
 
 
 def test_a_problem_is_described_with_its_type() -> None:

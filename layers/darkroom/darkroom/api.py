@@ -117,6 +117,10 @@ _ACTED = (
     Said(303, "For a browser: back to the list.", {}, ("Location",)),
 )
 
+_JOB = _id("The job's.")
+_NO_JOB = (problems.NO_JOB,)
+_ELSEWHERE = Said(303, "It is large: it stands in the renditions bucket.", {}, ("Location",))
+
 ROUTES = (
     Route(
         "home",
@@ -207,22 +211,6 @@ ROUTES = (
         (Parameter("id", "path", "The failure's.", _TEXT), _ACTION),
     ),
     Route(
-        _ANYTHING,
-        "GET",
-        "/{name}.jpg",
-        "The newest picture whose name gives that name; waits up to 5 s for one on its way.",
-        _SHOWN,
-        (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
-        (Parameter("name", "path", "May be the end of its key, with slashes in it.", _TEXT), _WIDTH),
-    ),
-)
-
-_JOB = _id("The job's.")
-_NO_JOB = (problems.NO_JOB,)
-_ELSEWHERE = Said(303, "It is large: it stands in the renditions bucket.", {}, ("Location",))
-
-JOB_ROUTES = (
-    Route(
         "new_job",
         "POST",
         "/jobs",
@@ -279,13 +267,21 @@ JOB_ROUTES = (
         "job_script",
         "GET",
         "/jobs/{id}/fetch.sh",
-        "A shell script that fetches all renditions of a job with curl.",
+        "A shell script that fetches all renditions of a job with curl, a hundred uploads each.",
         (Said(200, "The script.", {"text/x-shellscript": _TEXT}, ("ETag",)), _UNCHANGED),
-        _NO_JOB,
-        (_JOB,),
+        (problems.BAD_CURSOR, problems.NO_JOB),
+        (_JOB, _CURSOR),
+    ),
+    Route(
+        _ANYTHING,
+        "GET",
+        "/{name}.jpg",
+        "The newest picture whose name gives that name; waits up to 5 s for one on its way.",
+        _SHOWN,
+        (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
+        (Parameter("name", "path", "May be the end of its key, with slashes in it.", _TEXT), _WIDTH),
     ),
 )
-
 
 # ------------------------------------------------------------------ the description
 

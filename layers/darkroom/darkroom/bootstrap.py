@@ -14,7 +14,8 @@ from darkroom.adapters.clients import (
 )
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.events import EventBridgeAnnouncements
-from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
+from darkroom.adapters.jobs import DynamoJobs
+from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels, address_signer
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.answers import answers_beside
@@ -22,7 +23,9 @@ from darkroom.api import Handler
 from darkroom.docs_site import DocsSite
 from darkroom.documents import Document, job_document
 from darkroom.failure_site import FailureSite
-from darkroom.live import Live, Pusher
+from darkroom.job_site import JobSite
+from darkroom.jobs import Jobs
+from darkroom.live import Live, Pusher, Tickets
 from darkroom.parking import Failures, Parking
 from darkroom.projecting import JOB_ROOT, Broadcast, Projection
 from darkroom.rendering import Darkroom
@@ -120,6 +123,20 @@ def web() -> Mapping[str, Handler]:
     answers = answers_beside(originals, renditions)
     site = Site(originals, renditions, ledger, views, answers, settings)
     failure_site, docs_site = FailureSite(views, failures, answers), DocsSite(answers)
+    job_site = JobSite(
+        Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views),
+        views,
+        originals,
+        renditions,
+        Tickets(
+            DynamoChannels(settings.channels_table, dynamodb),
+            settings.live_url,
+            settings.ticket_seconds,
+            address_signer(),
+        ),
+        answers,
+        settings.url_seconds,
+    )
     return {
         "home": site.home,
         "post": site.post,
@@ -128,6 +145,12 @@ def web() -> Mapping[str, Handler]:
         "failures": failure_site.parked,
         "act_on_all": failure_site.act_on_all,
         "act_on_one": failure_site.act_on_one,
+        "new_job": job_site.create,
+        "job": job_site.job,
+        "job_uploads": job_site.uploads,
+        "job_receipts_csv": job_site.table,
+        "job_receipts_json": job_site.receipts,
+        "job_script": job_site.script,
         "openapi": docs_site.openapi,
         "docs": docs_site.docs,
         "docs_file": docs_site.file,
