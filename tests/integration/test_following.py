@@ -1,0 +1,289 @@
+"""Following a job: what both clients do, the command line's and the browser's, with a site over loopback."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, web
+
+from darkroom import pages
+from tests.jobserver import JOB, JobServer, serving, until
+from tools.live import Pauses, asking, follow
+from tools.stack import Fault
+
+PAUSES = Pauses(least=0.05, most=0.2, hello=5, silence=0.5, no_socket=60)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass
+class Seen:
+    """What a client was told, in its order; `ended` once it has ended by itself."""
+
+    jobs: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    ended: bool = False
+
+    @property
+    def states(self) -> dict[int, str]:
+        return {row["number"]: row["state"] for row in self.rows}
+
+
+@asynccontextmanager
+async def command_line(server: JobServer, seen: Seen) -> AsyncIterator[None]:
+    async def run() -> None:
+        async with ClientSession() as client:
+            async for change in follow(client, asking(client, server.url), JOB, PAUSES):
+                if not seen.jobs or change.job != seen.jobs[-1]:
+                    seen.jobs.append(change.job)
+                seen.rows.extend(change.rows)
+        seen.ended = True
+
+    async with serving(server):
+        task = asyncio.create_task(run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+PAGE = """<!doctype html><meta charset="utf-8"><script src="live.js"></script><script>
+const say = (what, told = null) => fetch("/seen/" + what, { method: "POST", body: JSON.stringify(told) });
+let last = Promise.resolve();
+const next = (what, told) => (last = last.then(() => say(what, told)));
+const onJob = (job) => next("job", job);
+const onRows = (rows) => next("rows", rows);
+follow("/jobs/JOB?cursor=1#x", onJob, onRows, PAUSES).then(() => next("end"));
+</script>"""
+
+
+@asynccontextmanager
+async def browser(server: JobServer, seen: Seen) -> AsyncIterator[None]:
+    pauses = {"least": 50, "most": 200, "hello": 5000, "silence": 500, "noSocket": 60_000}
+
+    async def page(_request: web.Request) -> web.Response:
+        text = PAGE.replace("JOB", JOB).replace("PAUSES", str(pauses))
+        return web.Response(text=text, content_type="text/html")
+
+    async def script(_request: web.Request) -> web.Response:
+        text = (Path(pages.__file__).parent / "live.js").read_text()
+        return web.Response(text=text, content_type="text/javascript")
+
+    async def hear(request: web.Request) -> web.Response:
+        told = await request.json()
+        match request.match_info["what"]:
+            case "job":
+                seen.jobs.append(told)
+            case "rows":
+                seen.rows.extend(told)
+            case "end":
+                seen.ended = True
+        return web.Response()
+
+    routes = web.get("/", page), web.get("/live.js", script), web.post("/seen/{what}", hear)
+    with tempfile.TemporaryDirectory() as folder:
+        async with serving(server, *routes):
+            assert CHROMIUM
+            process = await asyncio.create_subprocess_exec(
+                *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+                *(f"--user-data-dir={folder}", f"{server.url}/"),
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                yield
+            finally:
+                process.terminate()
+                await process.wait()
+
+
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    not CHROMIUM, reason="Chromium is not installed: the browser's client is not tested"
+)
+type Following = Callable[[JobServer, Seen], Any]
+
+
+@pytest.fixture(params=[command_line, pytest.param(browser, marks=NEEDS_CHROMIUM)])
+def following(request: pytest.FixtureRequest) -> Following:
+    client: Following = request.param
+    return client
+
+
+def tour(following: Following, server: JobServer, course: Callable[[Seen], Awaitable[None]]) -> Seen:
+    """Takes a client through a job."""
+    seen = Seen()
+
+    async def go() -> None:
+        async with following(server, seen):
+            await course(seen)
+
+    asyncio.run(go())
+    return seen
+
+
+def test_a_job_is_followed_to_its_end(following: Following) -> None:
+    server = JobServer(5)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: len(seen.rows) == 5)
+        await server.advance(3)
+        await until(lambda: seen.states[3] == "rendered")
+        await server.advance(0, 1, state="rejected")
+        await server.advance(2, 4)
+        await until(lambda: seen.ended)
+
+    seen = tour(following, server, course)
+
+    assert seen.states == {0: "rejected", 1: "rejected", 2: "rendered", 3: "rendered", 4: "rendered"}
+    revisions = [job["revision"] for job in seen.jobs]
+    assert revisions == sorted(set(revisions))
+    assert seen.jobs[-1]["state"] == "complete"
+    assert server.greeted == 1
+
+
+def test_what_is_older_is_passed_over(following: Following) -> None:
+    server = JobServer(1)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: len(seen.rows) == 1)
+        old = server.document, server.rows[0]
+        server.revision = 8
+        server.rows[0] |= {"revision": 3, "state": "rendering"}
+        await server.advance(0, state="expected")
+        await until(lambda: seen.jobs[-1]["revision"] == 9)
+        await server.say(json.dumps({"type": "job.progress", "job": old[0], "uploads": [old[1]]}))
+        await server.say('{"message": "Internal server error"}')
+        await server.advance(0)
+        await until(lambda: seen.ended)
+
+    seen = tour(following, server, course)
+
+    assert [job["revision"] for job in seen.jobs] == [1, 9, 10]
+
+
+def test_without_a_socket_the_client_asks_and_ends_right(following: Following) -> None:
+    server = JobServer(3, sockets=False)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: len(seen.rows) == 3)
+        await server.advance(1)
+        await until(lambda: seen.states[1] == "rendered")
+        await server.advance(0, 2)
+        await until(lambda: seen.ended)
+
+    seen = tour(following, server, course)
+
+    assert set(seen.states.values()) == {"rendered"}
+    assert seen.jobs[-1]["waiting"] == 0
+
+
+def test_a_client_that_is_refused_asks_and_ends_right(following: Following) -> None:
+    server = JobServer(3, welcome=False)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: len(seen.rows) == 3)
+        await server.advance(0, 1, 2)
+        await until(lambda: seen.ended)
+
+    assert set(tour(following, server, course).states.values()) == {"rendered"}
+
+
+def test_a_socket_that_is_killed_is_replaced_and_loses_nothing(following: Following) -> None:
+    server = JobServer(4)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: server.greeted == 1 and len(seen.rows) == 4)
+        await server.kill()
+        await server.advance(0, 3)  # nobody is there to hear it
+        await until(lambda: server.greeted == 2)
+        await until(lambda: (seen.states[0], seen.states[3]) == ("rendered", "rendered"))
+        await server.advance(1, 2)
+        await until(lambda: seen.ended)
+
+    assert set(tour(following, server, course).states.values()) == {"rendered"}
+
+
+def test_a_push_that_was_lost_is_made_up_for_at_the_end(following: Following) -> None:
+    server = JobServer(4)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: server.greeted == 1 and len(seen.rows) == 4)
+        await server.advance(0, 1, lost=True)
+        await server.advance(2, 3)
+        await until(lambda: seen.ended)
+
+    assert set(tour(following, server, course).states.values()) == {"rendered"}
+
+
+def test_a_socket_that_says_nothing_any_more_is_found_out(following: Following) -> None:
+    server = JobServer(2)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: server.greeted == 1 and len(seen.rows) == 2)
+        server.mute = True
+        await server.advance(0)
+        await until(lambda: server.greeted == 2 and seen.states[0] == "rendered")
+        await server.advance(1)
+        await until(lambda: seen.ended)
+
+    assert set(tour(following, server, course).states.values()) == {"rendered"}
+
+
+def test_a_site_that_fails_for_a_while_is_asked_again(following: Following) -> None:
+    server = JobServer(2, broken=True)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: server.asked > 2)
+        server.broken = False
+        await until(lambda: len(seen.rows) == 2)
+        await server.advance(0, 1)
+        await until(lambda: seen.ended)
+
+    assert set(tour(following, server, course).states.values()) == {"rendered"}
+
+
+def test_a_job_that_is_over_is_told_once(following: Following) -> None:
+    server = JobServer(3)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: seen.ended)
+
+    asyncio.run(server.advance(0, 1, 2))
+    seen = tour(following, server, course)
+
+    assert [job["state"] for job in seen.jobs] == ["complete"]
+    assert len(seen.rows) == 3
+    assert server.greeted == 0
+
+
+@NEEDS_CHROMIUM
+def test_the_browser_gets_the_thumbnails_of_what_it_was_told_without() -> None:
+    server = JobServer(2)
+
+    async def course(seen: Seen) -> None:
+        await until(lambda: server.greeted == 1 and len(seen.rows) == 2)
+        await server.advance(0, 1)
+        await until(lambda: seen.ended)
+
+    seen = tour(browser, server, course)
+
+    assert {row["number"]: row.get("thumbnail") for row in seen.rows} == {0: "/t", 1: "/t"}
+
+
+def test_an_unknown_job_is_a_fault_that_says_so() -> None:
+    async def go() -> None:
+        server = JobServer(1)
+        async with serving(server), ClientSession() as client:
+            with pytest.raises(Fault, match="404"):
+                async for _ in follow(client, asking(client, server.url), "f" * 32, PAUSES):
+                    pass
+
+    asyncio.run(go())
