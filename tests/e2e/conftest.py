@@ -121,10 +121,10 @@ class Stack:
         assert isinstance(found, dict)
         return found
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, endpoint: str = "") -> Any:
         return boto3.client(
             service,  # type: ignore[call-overload]
-            endpoint_url=self.status["aws_endpoint"],
+            endpoint_url=endpoint or self.status["aws_endpoint"],
             region_name=self.status["region"],
             aws_access_key_id="test",
             aws_secret_access_key="test",

@@ -1,0 +1,195 @@
+"""A job's live channel through the front door: real sockets, real pictures, on the local stack."""
+
+import asyncio
+import json
+import time
+import uuid
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession, ClientWebSocketResponse, FormData, WSMsgType, WSServerHandshakeError
+
+from darkroom.adapters.live import DynamoChannels, address_signer
+from darkroom.ports import Ticket
+from tests.e2e.conftest import Stack, wait_for
+from tests.pictures import a_small_png
+from tools.live import Pauses, asking, follow
+
+pytestmark = pytest.mark.e2e
+
+SECONDS = 60
+
+
+def output(stack: Stack, name: str) -> str:
+    [found] = stack.client("cloudformation").describe_stacks(StackName=stack.status["stack"])["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
+    return str(outputs[name])
+
+
+@pytest.fixture
+def channels(stack: Stack) -> DynamoChannels:
+    return DynamoChannels(output(stack, "ChannelsTable"), stack.client("dynamodb"))
+
+
+def pictures(*names: str) -> dict[str, bytes]:
+    return {name: a_small_png(seed) for seed, name in enumerate(names, 40)}
+
+
+async def a_job(client: ClientSession, stack: Stack, files: dict[str, bytes]) -> Any:
+    uploads = [{"name": name, "size": len(data), "type": "image/png"} for name, data in files.items()]
+    async with client.post(f"{stack.status['web']}/jobs", json={"uploads": uploads}) as answer:
+        assert answer.status == 201, await answer.text()
+        return await answer.json()
+
+
+async def send(client: ClientSession, row: Any, content: bytes) -> None:
+    form = FormData(row["post"]["fields"])
+    form.add_field("file", content, filename=row["name"])
+    async with client.post(row["post"]["url"], data=form) as answer:
+        assert answer.status < 300, await answer.text()
+
+
+async def hello(client: ClientSession, url: str, job: str, ticket: str) -> ClientWebSocketResponse:
+    socket = await client.ws_connect(url)
+    await socket.send_json({"action": "hello", "job": job, "ticket": ticket})
+    return socket
+
+
+async def hear(socket: ClientWebSocketResponse) -> Any:
+    return json.loads(await socket.receive_str(timeout=SECONDS))
+
+
+def test_a_job_is_told_live_until_it_is_complete(stack: Stack) -> None:
+    files = pictures("a.png", "b.png", "c.png")
+
+    async def tour() -> None:
+        async with ClientSession() as client:
+            job = await a_job(client, stack, files)
+            assert job["live"]["url"] == stack.status["web"].replace("http", "ws") + "/live"
+            socket = await hello(client, job["live"]["url"], job["id"], job["live"]["ticket"])
+            heard = [await hear(socket)]
+            for row, content in zip(job["rows"], files.values(), strict=True):
+                await send(client, row, content)
+            while heard[-1]["type"] != "job.completed":
+                heard.append(await hear(socket))
+            await socket.close()
+            async with client.get(f"{stack.status['web']}/jobs/{job['id']}") as answer:
+                now = await answer.json()
+
+        assert heard[0]["type"] == "state"
+        revisions = [message["job"]["revision"] for message in heard if message["job"]]
+        assert revisions == sorted(revisions)
+        rows = [row for message in heard[1:] for row in message["uploads"]]
+        assert {row["name"]: row["state"] for row in rows} == dict.fromkeys(files, "rendered")
+        assert {row["type"] for row in rows if row["state"] == "rendered"} == {"upload.rendered"}
+        last = heard[-1]["job"]
+        assert last["state"] == "complete"
+        assert last["counts"] == now["counts"]
+        assert last["counts"]["rendered"] == 3
+        assert last["revision"] == now["revision"]
+
+    asyncio.run(tour())
+
+
+def test_whoever_has_no_good_ticket_is_refused_alike(stack: Stack, channels: DynamoChannels) -> None:
+    expired, unknown = "e" * 32, "f" * 32
+
+    async def tour() -> None:
+        async with ClientSession() as client:
+            mine, theirs = [await a_job(client, stack, pictures("x.png")) for _ in range(2)]
+            channels.issue(expired, Ticket(mine["id"], int(time.time()) - 1))
+            for ticket in (unknown, expired, theirs["live"]["ticket"]):
+                socket = await hello(client, mine["live"]["url"], mine["id"], ticket)
+                assert await hear(socket) == {"type": "refused"}
+                ended = await socket.receive(timeout=SECONDS)
+                assert ended.type in (WSMsgType.CLOSE, WSMsgType.CLOSED)
+            assert channels.followers(mine["id"]) == []
+
+    asyncio.run(tour())
+
+
+def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, channels: DynamoChannels) -> None:
+    files = pictures("one.png", "two.png", "three.png")
+    endpoint = f"{stack.status['aws_endpoint']}/_aws/execute-api/{output(stack, 'LiveApiId')}/live"
+    gateway = stack.client("apigatewaymanagementapi", endpoint)
+    rows: dict[str, str] = {}
+    jobs: list[dict[str, Any]] = []
+
+    def kill(job: str) -> None:
+        [connection] = wait_for(lambda: channels.followers(job), "a connection")
+        gateway.delete_connection(ConnectionId=connection)
+        wait_for(lambda: connection not in channels.followers(job), "the end of the connection")
+
+    async def listen(client: ClientSession, job: str) -> None:
+        pauses = Pauses(least=0.2, silence=600)  # by sockets, and by nothing else
+        async for change in follow(client, asking(client, stack.status["web"]), job, pauses):
+            rows.update((row["name"], row["state"]) for row in change.rows)
+            jobs.append(change.job)
+
+    async def tour() -> None:
+        async with ClientSession() as client:
+            job = await a_job(client, stack, files)
+            listening = asyncio.create_task(listen(client, job["id"]))
+            for row, content in zip(job["rows"], files.values(), strict=True):
+                await asyncio.to_thread(kill, job["id"])
+                await send(client, row, content)
+            await asyncio.wait_for(listening, SECONDS)
+
+    asyncio.run(tour())
+
+    assert rows == dict.fromkeys(files, "rendered")
+    assert jobs[-1]["state"] == "complete"
+    assert [job["revision"] for job in jobs] == sorted(job["revision"] for job in jobs)
+
+
+def test_a_connection_that_is_gone_is_removed_by_the_next_push(
+    stack: Stack, channels: DynamoChannels
+) -> None:
+    files = pictures("ghost.png")
+
+    async def tour() -> str:
+        async with ClientSession() as client:
+            job = await a_job(client, stack, files)
+            channels.join(job["id"], "ghost", int(time.time()) + 600)
+            await send(client, job["rows"][0], files["ghost.png"])
+            return str(job["id"])
+
+    job = asyncio.run(tour())
+
+    wait_for(lambda: channels.followers(job) == [], "the ghost is gone")
+
+
+def test_a_signed_address_is_taken_where_connecting_asks_for_it(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the cloud, where web signs by its role; here by a user with that role's statement alone."""
+    apis, users, name = stack.client("apigatewayv2"), stack.client("iam"), f"reader-{uuid.uuid4().hex}"
+    api = apis.create_api(Name=name, ProtocolType="WEBSOCKET")["ApiId"]
+    target = apis.create_integration(ApiId=api, IntegrationType="MOCK")["IntegrationId"]
+    apis.create_route(
+        ApiId=api, RouteKey="$connect", AuthorizationType="AWS_IAM", Target=f"integrations/{target}"
+    )
+    apis.create_stage(ApiId=api, StageName="live")
+    region = stack.status["region"]
+    resource = f"arn:aws:execute-api:{region}:000000000000:{api}/live/$connect"
+    statement = {"Effect": "Allow", "Action": ["execute-api:Invoke"], "Resource": resource}
+    users.create_user(UserName=name)
+    users.put_user_policy(
+        UserName=name,
+        PolicyName=name,
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    key = users.create_access_key(UserName=name)["AccessKey"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    url = f"{stack.status['aws_endpoint'].replace('http', 'ws')}/_aws/execute-api/{api}/live"
+
+    async def tour() -> None:
+        async with ClientSession() as client:
+            async with client.ws_connect(address_signer()(url)):
+                pass
+            with pytest.raises(WSServerHandshakeError, match="403"):
+                await client.ws_connect(url)
+
+    asyncio.run(tour())
