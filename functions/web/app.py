@@ -6,10 +6,11 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom import bootstrap
-from darkroom.answers import Request
+from darkroom.answers import Answer, Request
 from darkroom.api import ROUTES, Route, answer
 
 # What every answer says: take it for what it is called, and tell other sites nothing of the address.
@@ -21,11 +22,16 @@ app = APIGatewayHttpResolver()
 
 
 def serving(route: Route) -> Callable[..., Response[str]]:
-    def serve(**values: str) -> Response[str]:
-        given = answer(route, handlers, request(), values)
-        return Response(given.status, given.media_type or None, given.text, {**SAFE, **given.headers})
+    return lambda **values: respond(answer(route, handlers, request(), values))
 
-    return serve
+
+@app.not_found
+def nothing(_: NotFoundError) -> Response[str]:
+    return respond(handlers["nothing"](request()))
+
+
+def respond(given: Answer) -> Response[str]:
+    return Response(given.status, given.media_type or None, given.text, {**SAFE, **given.headers})
 
 
 def request() -> Request:

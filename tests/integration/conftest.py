@@ -36,6 +36,11 @@ type Invoke = Callable[[str, dict[str, Any]], Any]
 
 def call_handler(function: str, event: dict[str, Any]) -> Any:
     """Calls a function's handler, freshly loaded, with an event."""
+    return started(function)(event)
+
+
+def started(function: str) -> Callable[[dict[str, Any]], Any]:
+    """A function's handler, freshly loaded."""
     path = PROJECT / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location(f"{function}_app", path)
     assert spec
@@ -49,7 +54,7 @@ def call_handler(function: str, event: dict[str, Any]) -> Any:
         aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
         get_remaining_time_in_millis=lambda: 30_000,
     )
-    return module.handler(event, context)
+    return lambda event: module.handler(event, context)
 
 
 @pytest.fixture

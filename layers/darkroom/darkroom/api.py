@@ -300,7 +300,6 @@ def openapi(routes: tuple[Route, ...] = ROUTES) -> Document:
     return {
         "openapi": "3.1.0",
         "info": {"title": "Darkroom", "version": "1", "description": _ABOUT, "license": {"name": "MIT"}},
-        "servers": [{"url": "."}],
         "paths": paths,
         "components": {"schemas": SCHEMAS},
     }

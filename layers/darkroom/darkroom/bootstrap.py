@@ -113,7 +113,7 @@ def live() -> Live:
 
 
 def web() -> Mapping[str, Handler]:
-    """Who answers, by the operations of api.ROUTES."""
+    """Who answers, by the operations of api.ROUTES; and `nothing`, where none of them fits."""
     settings = read_settings(WebSettings, os.environ)
     s3, dynamodb = s3_client(), dynamodb_client()
     originals = S3Originals(settings.uploads_bucket, s3)
@@ -155,4 +155,5 @@ def web() -> Mapping[str, Handler]:
         "docs": docs_site.docs,
         "docs_file": docs_site.file,
         "problems": docs_site.problems,
+        "nothing": answers.unknown,
     }

@@ -1,0 +1,137 @@
+"""The API answers as it is described, whatever it is asked: schemathesis, on the function in this process."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from moto import mock_aws
+from schemathesis import Case
+from schemathesis.checks import CheckFunction, not_a_server_error
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.api import ROUTES, Route
+from darkroom.model import State, picture_id
+from tests.aws import make_bucket, make_table
+from tests.builders import an_entry
+from tests.integration.conftest import ENVIRONMENT, UPLOADS, started
+
+CHECKS: list[CheckFunction] = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+# What decides on the kind of answer: a page, a document, an image.
+ACCEPTS = ("text/html", "application/json", "image/avif,image/*")
+GIVEN_UP = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
+
+
+def gateway(handler: Callable[[dict[str, Any]], Any]) -> Callable[..., Iterable[bytes]]:
+    """The function behind its HTTP API, as a WSGI application."""
+
+    def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        headers = {
+            name.removeprefix("HTTP_").replace("_", "-").lower(): value
+            for name, value in environ.items()
+            if name.startswith("HTTP_") or name in ("CONTENT_TYPE", "CONTENT_LENGTH")
+        }
+        query: dict[str, list[str]] = {}
+        for pair in filter(None, environ["QUERY_STRING"].split("&")):
+            name, _, value = pair.partition("=")
+            query.setdefault(unquote(name.replace("+", " ")), []).append(unquote(value.replace("+", " ")))
+        http = {"method": environ["REQUEST_METHOD"], "path": path}
+        event = {
+            "version": "2.0",
+            "rawPath": path,
+            "headers": headers,
+            "queryStringParameters": {name: ",".join(values) for name, values in query.items()},
+            "requestContext": {
+                "stage": "$default",
+                "http": http,
+            },
+            "body": b64encode(body).decode(),
+            "isBase64Encoded": True,
+        }
+        answer = handler(event)
+        status = HTTPStatus(answer["statusCode"])
+        start_response(f"{status.value} {status.phrase}", list(answer["headers"].items()))
+        said = answer["body"]
+        return [b64decode(said) if answer.get("isBase64Encoded") else said.encode()]
+
+    return application
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[BaseSchema]:
+    """The API over one picture that is rendered and one that was given up, as it describes itself."""
+    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in (ENVIRONMENT | keys | {"AWS_DEFAULT_REGION": "eu-central-1"}).items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        patch.setenv("POWERTOOLS_SERVICE_NAME", "openapi")
+        patch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
+        s3, dynamodb = s3_client(), dynamodb_client()
+        make_bucket(s3, "UploadsBucket", UPLOADS)
+        make_bucket(s3, "RenditionsBucket", "renditions")
+        make_table(dynamodb, "Ledger", "ledger")
+        make_table(dynamodb, "Views", "views")
+        rendered = an_entry("image.png", bucket=UPLOADS)
+        assert rendered.receipt
+        for rendition in rendered.receipt.renditions:
+            s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")
+        for entry in (rendered, GIVEN_UP):
+            DynamoViews("views", dynamodb).apply(entry)
+            DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
+        yield schemathesis.openapi.from_wsgi("/openapi.json", gateway(started("web")))
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
+def test_whatever_it_is_asked_the_api_answers_as_described(api: BaseSchema, route: Route) -> None:
+    @given(api[route.path][route.method].as_strategy())
+    @settings(max_examples=25, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    def ask(case: Case[Any]) -> None:
+        for accept in ACCEPTS:
+            case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
+
+    ask()
+
+
+@pytest.mark.parametrize("accept", ACCEPTS)
+@pytest.mark.parametrize(
+    ("method", "path", "parts", "status"),
+    [
+        ("GET", "/", {}, {200}),
+        ("GET", "/pictures/{id}", {"id": picture_id(UPLOADS, "image.png")}, {200, 302}),
+        ("GET", "/{name}.jpg", {"name": "image"}, {200, 302}),
+        ("GET", "/failures", {}, {200}),
+        ("POST", "/failures/{id}/{action}", {"id": GIVEN_UP.id, "action": "retry"}, {202, 303}),
+        ("POST", "/failures/{action}", {"action": "retry"}, {202, 303}),
+        ("GET", "/docs/{file}", {"file": "swagger-ui.css"}, {200}),
+    ],
+)
+def test_what_is_there_is_answered_as_described(
+    api: BaseSchema, method: str, path: str, parts: dict[str, str], status: set[int], accept: str
+) -> None:
+    case = api[path][method].Case(path_parameters=parts)
+
+    answer = case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
+
+    assert answer.status_code in status
