@@ -1,15 +1,15 @@
 import json
 import re
 import shlex
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import Any
 
 import pytest
 
 from darkroom.answers import Answer, Request, answers_beside
-from darkroom.model import Entry, State, picture_id
+from darkroom.model import REFERENCE, Entry, Rendition, State, picture_id
 from darkroom.settings import WebSettings
 from darkroom.site import Site
 from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
@@ -29,10 +29,12 @@ class House:
     views: FakeViews = field(default_factory=FakeViews)
     waited: float = 0.0
     meanwhile: Callable[[], object] = lambda: None
+    public: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def site(self) -> Site:
-        settings = WebSettings(UPLOADS, "renditions", "ledger", "views", "queue", embed_limit_bytes=1000)
+        ordinary = WebSettings(UPLOADS, "renditions", "ledger", "views", "queue", embed_limit_bytes=1000)
+        settings = replace(ordinary, **self.public)
         return Site(
             self.originals,
             self.renditions,
@@ -426,6 +428,49 @@ def test_a_picture_page_names_its_alias_only_while_the_alias_shows_it(house: Hou
     house.holds(an_entry("two/image.png", arrived="2026-01-02T00:00:00.000Z"))
 
     assert "image.jpg" not in house.site.picture(request, older.picture).text
+
+
+def the_page_of(house: House, *renditions: Rendition) -> str:
+    """As a browser sees it: without the marks that escaping leaves."""
+    entry = an_entry("image.png", receipt=a_receipt(*renditions))
+    house.holds(entry)
+    request = replace(get(f"/pictures/{entry.picture}"), origin="https://site.test")
+    return unescape(house.site.picture(request, entry.picture).text)
+
+
+def test_markup_to_copy_leads_to_where_renditions_are_public() -> None:
+    page = the_page_of(House(public={"renditions_base_url": "https://images.test", "open": "true"}))
+
+    assert '<img src="https://renditions.test/prefix/640.jpg' in page  # as Renditions.url says it then
+    assert "https://site.test" not in page
+
+
+def test_else_it_leads_to_the_pictures_own_redirect_where_that_is_open() -> None:
+    page = the_page_of(House(public={"open": "true"}))
+
+    picture = picture_id(UPLOADS, "image.png")
+    assert f'<img src="https://site.test/pictures/{picture}?w=640"' in page
+
+
+def test_where_nothing_is_public_there_is_no_markup_to_copy(house: House) -> None:
+    page = the_page_of(house)
+
+    assert "<picture>" not in page
+    assert "renditions are private here" in page
+
+
+def test_the_picture_page_compares_with_the_reference(house: House) -> None:
+    reference = a_rendition(width=640, key="prefix/reference-640.jpg", ladder=REFERENCE)
+    page = the_page_of(house, a_rendition(width=640), reference)
+
+    assert '<img src="https://renditions.test/prefix/reference-640.jpg' in page
+    assert page.count("reference-640.jpg") == 1  # it is nothing to download
+
+
+def test_a_recent_picture_shows_its_placeholder_first(house: House) -> None:
+    house.holds(an_entry("one.png", receipt=a_receipt(placeholder="data:image/webp;base64,AAAA")))
+
+    assert '<img class="soft" src="data:image/webp;base64,AAAA" alt="">' in house.site.home(get("/")).text
 
 
 def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(house: House) -> None:

@@ -36,7 +36,8 @@ class FailureSite:
         ]
         if request.wants is Wanted.RECEIPT:
             return self.answers.json(200, {"failures": failures, "cursor": cursor})
-        return self.answers.page(200, pages.failures(request.root, failures, cursor))
+        later = bool(request.query.get("cursor"))
+        return self.answers.page(200, pages.failures(request.root, failures, cursor, later=later))
 
     def act_on_one(self, request: Request, failure: str, action: str) -> Answer:
         """`POST /failures/{id}/retry` or `/skip`."""

@@ -76,7 +76,9 @@ class Site:
             documents = [self._document(request, entry) for entry in recent]
             return self.answers.json(200, {"recent": documents, "cursor": cursor})
         tiles = [self._tile(entry) for entry in recent[:_RECENT]]
-        return self.answers.page(200, pages.home(request.root, tiles, self.settings.post_limit_bytes))
+        return self.answers.page(
+            200, pages.home(request.root, tiles, self.settings.post_limit_bytes, _FORM_LIMIT_BYTES)
+        )
 
     def post(self, request: Request) -> Answer:
         """`POST /`: stores one picture, and waits a while for what becomes of it."""
@@ -165,12 +167,15 @@ class Site:
             return self._waiting(request, entry)
         if entry.state is State.DELETED:
             return self.answers.problem(request, problems.DELETED, "This picture was deleted.")
+        reference = entry.receipt and entry.receipt.reference
         page = pages.picture(
             request.root,
             entry,
-            tuple(pages.Link(self._url(each), each) for each in self._renditions(entry)),
-            self._embedded(entry),
-            self._alias_url(request, entry) if self._alias_is(entry) else None,
+            tuple(self._link(each) for each in self._renditions(entry)),
+            reference=self._link(reference) if reference else None,
+            embedded=self._embedded(entry),
+            alias_url=self._alias_url(request, entry) if self._alias_is(entry) else None,
+            markup=self._markup(request, entry),
         )
         return self.answers.page(200, page)
 
@@ -241,7 +246,23 @@ class Site:
             saved_percent=receipt.saved_percent if receipt and thumbnail else None,
             width=thumbnail.width if thumbnail else None,
             height=thumbnail.height if thumbnail else None,
+            placeholder=receipt.placeholder if receipt else "",
         )
+
+    def _markup(self, request: Request, entry: Entry) -> str | None:
+        """Markup for any page, by addresses that are public and never change; None where there are none.
+
+        Not by the alias: the next picture of that name takes it over.
+        """
+        receipt = entry.receipt
+        if not receipt or not receipt.shown:
+            return None
+        if self.settings.renditions_base_url:
+            return pages.picture_markup(entry.upload.name, receipt, self._url)
+        if self.settings.open != "true":
+            return None
+        own = f"{request.origin}/pictures/{entry.picture}"
+        return pages.redirect_markup(entry.upload.name, receipt, lambda width: f"{own}?w={width}")
 
     def _embedded(self, entry: Entry) -> pages.Link | None:
         """The widest JPEG that is small enough to stand in the page itself, as a `data:` address."""
@@ -256,6 +277,9 @@ class Site:
 
     def _renditions(self, entry: Entry) -> tuple[Rendition, ...]:
         return entry.receipt.shown if entry.receipt else ()
+
+    def _link(self, rendition: Rendition) -> pages.Link:
+        return pages.Link(self._url(rendition), rendition)
 
     def _url(self, rendition: Rendition) -> str:
         return self.renditions.url(rendition.key, self.settings.url_seconds)

@@ -6,18 +6,21 @@ behind a stage, a domain and the local front door. Names and keys are hostile: t
 whatever they show, and `path_segment` whatever becomes part of an address.
 """
 
+import json
 import re
 from base64 import b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from darkroom.model import Entry, Format, Rendition, State
+from darkroom.documents import Document
+from darkroom.model import Entry, Format, Receipt, Rendition, State
 from darkroom.problems import Problem
 
 _FOLDER = Path(__file__).parent
@@ -37,6 +40,27 @@ _STATES = {
     State.SUPERSEDED: "A newer version has taken this picture's place.",
     State.DELETED: "This picture was deleted.",
 }
+
+# What a picture's line in a list of many says, where there is no reason to be told.
+_WORDS = {
+    "unsent": "Waiting for its turn.",
+    "sending": "Sending.",
+    "sent": "Sent.",
+    "broken": "It could not be sent.",
+    State.EXPECTED: "It has not arrived yet.",
+    State.RENDERING: "In the developer.",
+    State.RENDERED: "",
+    State.REJECTED: "It can't be used.",
+    State.FAILED: "It could not be rendered. The fault is ours.",
+    State.SKIPPED: "It was skipped.",
+    State.SUPERSEDED: "A newer version has taken its place.",
+    State.DELETED: "It was deleted.",
+}
+
+# How far along its bar a picture is: most of the way is the sending.
+_PROGRESS = {State.EXPECTED: 0.0, State.RENDERING: 0.8}
+
+_CHART_COLUMNS = range(16, 101)
 
 _SAVE_ANEW = "Open it in a picture editor, save it anew as a plain JPEG or PNG, and upload that."
 
@@ -63,12 +87,29 @@ class Link:
     url: str
     rendition: Rendition
 
+    @property
+    def inside(self) -> bool:
+        """Whether it holds the picture itself."""
+        return self.url.startswith("data:")
+
+
+class Totals(Protocol):
+    """What was saved, over all time."""
+
+    @property
+    def rendered(self) -> int: ...
+    @property
+    def bytes_before(self) -> int: ...
+    @property
+    def bytes_after(self) -> int: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One recent upload on the home page.
 
     `picture` is its id; `width` and `height` are the thumbnail's in pixels, and None without one.
+    `placeholder` is a `data:` address to show until the thumbnail is there.
     """
 
     name: str
@@ -78,6 +119,7 @@ class Tile:
     saved_percent: float | None = None
     width: int | None = None
     height: int | None = None
+    placeholder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +131,43 @@ class _Source:
     widest: Link
 
 
-def home(root: str, recent: list[Tile], upload_limit_bytes: int) -> str:
-    """The start page: where to drop a picture, and what came lately."""
-    return _page("home.html", root, recent=recent, upload_limit_bytes=upload_limit_bytes)
+def home(
+    root: str,
+    recent: list[Tile],
+    upload_limit_bytes: int,
+    job_limit_bytes: int,
+    totals: Totals | None = None,
+) -> str:
+    """The start page: where to drop pictures, what was saved so far, and what came lately.
+
+    `upload_limit_bytes` bounds what the form takes without script, `job_limit_bytes` each picture with it.
+    """
+    return _page(
+        "home.html",
+        root,
+        recent=recent,
+        upload_limit_bytes=upload_limit_bytes,
+        job_limit_bytes=job_limit_bytes,
+        totals=totals,
+        words=json.dumps(_WORDS),
+    )
 
 
 def picture(
-    root: str, entry: Entry, links: tuple[Link, ...], embedded: Link | None, alias_url: str | None
+    root: str,
+    entry: Entry,
+    links: tuple[Link, ...],
+    *,
+    reference: Link | None = None,
+    embedded: Link | None = None,
+    alias_url: str | None = None,
+    markup: str | None = None,
 ) -> str:
     """One picture's page, in any terminal state.
 
-    `links` lead to the receipt's renditions; `embedded` is one of them as a `data:` address, the
-    widest that is small enough; `alias_url` is where the alias shows it, None when the alias shows another.
+    `links` lead to the receipt's renditions, `reference` to the one to compare them with; `embedded` is one
+    of them as a `data:` address, the widest that is small enough; `alias_url` is where the alias shows it,
+    None when the alias shows another; `markup` is what `picture_markup` made, None where nothing is public.
     """
     return _page(
         "picture.html",
@@ -112,15 +179,96 @@ def picture(
         sentence=_sentence(entry),
         advice=_advice(entry),
         links=links,
-        sources=_sources(links),
-        embedded=embedded,
+        reference=reference,
+        first=embedded or _first(links),
         alias_url=alias_url,
+        markup=markup,
     )
 
 
-def failures(root: str, failures: list[dict[str, Any]], cursor: str) -> str:
-    """What was given up, with its reasons and what can be done; `cursor` leads to more of it."""
-    return _page("failures.html", root, failures=failures, cursor=cursor)
+def picture_markup(name: str, receipt: Receipt, address: Callable[[Rendition], str]) -> str:
+    """A <picture> element for any page: every format and width that the receipt shows, at their `address`."""
+    links = tuple(Link(address(each), each) for each in receipt.shown)
+    *sources, fallback = _sources(links)
+    return _markup(name, receipt, sources, fallback)
+
+
+def redirect_markup(name: str, receipt: Receipt, address: Callable[[int], str]) -> str:
+    """The same of addresses that lead each browser to the format that it knows, by a width in pixels."""
+    widths = {each.width: each for each in receipt.shown}
+    links = [Link(address(width), widths[width]) for width in sorted(widths)]
+    return _markup(name, receipt, [], _Source("", _srcset(links), links[-1]))
+
+
+def _markup(name: str, receipt: Receipt, sources: Sequence[_Source], fallback: _Source) -> str:
+    width = fallback.widest.rendition.width
+    placeholder = f" url({receipt.placeholder}) 50% / cover no-repeat" if receipt.placeholder else ""
+    text = _TEMPLATES.get_template("markup.html").render(
+        name=name,
+        sources=sources,
+        fallback=fallback,
+        sizes=f"(min-width: {width}px) {width}px, 100vw",
+        background=f"{receipt.colour or 'none'}{placeholder}",
+    )
+    return text.strip()
+
+
+def job(root: str, job: Document, rows: list[Document], cursor: str, origin: str) -> str:
+    """One job's page, which keeps itself up to date. `job` and `rows` are what its JSON says.
+
+    `cursor` leads to the rows after these; `origin` is how the client knows this site.
+    """
+    columns, highest = _columns(rows)
+    counts = {state: count for state, count in job["counts"].items() if count}
+    if job["waiting"]:
+        counts["waiting"] = job["waiting"]
+    return _page(
+        "job.html",
+        root,
+        job=job,
+        rows=rows,
+        cursor=cursor,
+        headline=_job_headline(job),
+        counts=", ".join(f"{count:,} {state}" for state, count in counts.items()),
+        columns=columns,
+        highest=highest,
+        address=f"{origin}/" if origin else root,
+        words=json.dumps(_WORDS),
+    )
+
+
+def _job_headline(job: Document) -> str:
+    size = f"{job['size']:,} {'picture' if job['size'] == 1 else 'pictures'}"
+    if job["state"] != "complete":
+        return f"{size}, {job['size'] - job['waiting']:,} done"
+    if not job["counts"].get("rendered"):
+        return f"{size}, all done"
+    before, after = filesize(job["bytes_before"]), filesize(job["bytes_after"])
+    return f"{size}: {before} became {after}"
+
+
+def _columns(rows: list[Document]) -> tuple[list[tuple[float, float]], int]:
+    """Bytes before and after in percent of the most, one pair a column; and the most.
+
+    Few rows leave columns empty, so that none gets broad.
+    """
+    bins = max(min(len(rows), _CHART_COLUMNS.stop - 1), _CHART_COLUMNS.start)
+    before, after = [0] * bins, [0] * bins
+    for place, row in enumerate(rows):
+        into = place * bins // max(len(rows), bins)
+        before[into] += row["bytes_before"] or row["announced_bytes"] or 0
+        after[into] += row["bytes_after"] or 0
+    most = max(*before, *after, 1)
+    pairs = zip(before, after, strict=True)
+    return [(round(100 * b / most, 2), round(100 * a / most, 2)) for b, a in pairs], most
+
+
+def failures(root: str, failures: list[Document], cursor: str, *, later: bool = False) -> str:
+    """What was given up, with its reasons and what can be done.
+
+    `cursor` leads to more of it; `later` says that these are not the first.
+    """
+    return _page("failures.html", root, failures=failures, cursor=cursor, later=later)
 
 
 def waiting(root: str, name: str, picture: str, state: State) -> str:
@@ -214,9 +362,16 @@ def savings(saved_percent: float) -> str:
     """
     if round(saved_percent, 1) == 0:
         return "the same size"
-    # Nothing shrinks by all of itself: 99.98 must not be rounded to 100.
-    share = min(saved_percent, 99.9)
-    return f"{_short(abs(share))} % {'smaller' if share > 0 else 'larger'}"
+    return f"{share(abs(saved_percent))} {'smaller' if saved_percent > 0 else 'larger'}"
+
+
+def share(percent: float) -> str:
+    """A percentage; nothing shrinks by all of itself, so that 99.98 is not rounded to 100.
+
+    >>> share(92.64), share(99.98), share(-3.0)
+    ('92.6 %', '99.9 %', '-3 %')
+    """
+    return f"{_short(99.9 if 99.9 < percent < 100 else percent)} %"
 
 
 def _short(value: float) -> str:
@@ -275,9 +430,25 @@ def _sources(links: tuple[Link, ...]) -> tuple[_Source, ...]:
             (link for link in links if link.rendition.format is wanted), key=lambda link: link.rendition.width
         )
         if of_format and of_format[-1].rendition.width == full:
-            srcset = ", ".join(f"{link.url} {link.rendition.width}w" for link in of_format)
-            sources.append(_Source(wanted.media_type, srcset, of_format[-1]))
+            sources.append(_Source(wanted.media_type, _srcset(of_format), of_format[-1]))
     return tuple(sources)
+
+
+def _srcset(links: Sequence[Link]) -> str:
+    return ",\n               ".join(f"{link.url} {link.rendition.width}w" for link in links)
+
+
+def _first(links: tuple[Link, ...]) -> Link | None:
+    """What stands in the page where nothing is small enough to be inside it: what every browser shows."""
+    sources = _sources(links)
+    return sources[-1].widest if sources else None
+
+
+def _told(row: Document) -> str:
+    """A row's state in words."""
+    if row["state"] == State.RENDERED:
+        return f"{filesize(row['bytes_before'])} became {filesize(row['bytes_after'])}"
+    return row.get("sentence") or _WORDS[row["state"]]
 
 
 def _page(template: str, root: str, **values: Any) -> str:
@@ -300,6 +471,9 @@ def _environment() -> Environment:
         "segment": path_segment,
         "filesize": filesize,
         "savings": savings,
+        "share": share,
+        "told": _told,
+        "progress": lambda state: _PROGRESS.get(state, 1.0),
         "label": _label,
         "tied": _tied,
         "saved_percent": _saved_percent,
