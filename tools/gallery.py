@@ -1,0 +1,309 @@
+"""One page of each kind, filled with drawn pictures: for screenshots, and for tests in a browser."""
+
+import json
+import shutil
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlsplit
+
+from PIL import Image
+
+from darkroom import pages
+from darkroom.imaging.pipeline import render
+from darkroom.model import Entry, Format, Receipt, Rejection, Rendition, State, Upload
+from darkroom.profile import Profile, built_in
+from tools.samples import photograph
+
+HOSTILE = "<img src=x onerror=alert(1)>.png"
+_AT = "2026-11-21T19:31:07.123Z"
+_JOB = "5f2c" * 8
+# Light and hue of each drawn picture, so that they can be told apart.
+_SCENES = {
+    "morning on the pass.jpg": 0,
+    "vineyard.png": 210,
+    "harbour.jpg": 20,
+    "first snow.jpg": 120,
+    "poppies.webp": 235,
+    "the long way home.jpg": 170,
+    "orchard.jpg": 60,
+    "dusk.png": 140,
+}
+
+
+def chromium() -> str | None:
+    """Where this machine has Chromium, if it has one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass(frozen=True)
+class Saved:
+    rendered: int
+    bytes_before: int
+    bytes_after: int
+
+
+class Gallery:
+    """The pages by name, their pictures by key. `site` and `bucket` are where both are served from.
+
+    `elsewhere` is a page of someone's own, under that name, with no policy.
+    """
+
+    def __init__(self) -> None:
+        self.site = self.bucket = self.elsewhere = ""
+        self.files: dict[str, bytes] = {}
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        fast, best = built_in("fast"), built_in("default")
+        first, *rest = _SCENES.items()
+        shown = [self._rendered(*first, best, (2400, 1600))]
+        return shown + [self._rendered(name, hue, fast, (900, 600)) for name, hue in rest]
+
+    @cached_property
+    def hostile(self) -> Entry:
+        return self._rendered(HOSTILE, 90, built_in("default"), (480, 320))
+
+    def page(self, name: str) -> str:
+        """One page. Raises KeyError if there is none of that name."""
+        first, rejected = self.entries[0], self._rejected
+        made = {
+            "home": lambda: pages.home(
+                "./", self._tiles, 4_000_000, 100_000_000, Saved(12_480, 41_900_000_000, 3_100_000_000)
+            ),
+            "empty": lambda: pages.home("./", [], 4_000_000, 100_000_000),
+            "picture": lambda: self._picture(first),
+            "private": lambda: self._picture(self.entries[1], markup=None, reference=None),
+            "hostile": lambda: self._picture(self.hostile),
+            "rejected": lambda: pages.picture("./", rejected, ()),
+            "job": lambda: pages.job("./", self.job, self.rows, "", self.site),
+            "failures": lambda: pages.failures("./", _failures(), "more"),
+            "no-failures": lambda: pages.failures("./", [], ""),
+            "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.site}/image.jpg"),
+            "problem": lambda: pages.problem(
+                "./", "Nothing here", "No picture stands under this address.", "Look among the recent ones."
+            ),
+        }
+        return made[name]()
+
+    PAGES = (
+        *("home", "empty", "picture", "private", "hostile", "rejected", "job"),
+        *("failures", "no-failures", "stored", "problem"),
+    )
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        done = [self._row(number, entry, State.RENDERED) for number, entry in enumerate(self.entries)]
+        said = "Its worker was ended before it was done."
+        return [
+            *done[:6],
+            self._row(6, self._rejected, State.REJECTED, self._rejected.receipt.rejection.sentence),  # type: ignore[union-attr]
+            self._row(7, self.entries[6], State.RENDERING),
+            self._row(8, self.entries[7], State.EXPECTED),
+            self._row(9, self.hostile, State.FAILED, said),
+        ]
+
+    @property
+    def job(self) -> dict[str, Any]:
+        rows = self.rows
+        counts = {each.value: sum(row["state"] == each for row in rows) for each in State if each.terminal}
+        before, after = sum(row["bytes_before"] for row in rows), sum(row["bytes_after"] for row in rows)
+        return {
+            "id": _JOB,
+            "state": "running",
+            "size": len(rows),
+            "created": _AT,
+            "revision": 9,
+            "counts": counts,
+            "waiting": len(rows) - sum(counts.values()),
+            "bytes_before": before,
+            "bytes_after": after,
+            "saved_percent": round(100 * (before - after) / before, 1),
+        }
+
+    # ------------------------------------------------------------------ parts
+
+    def _rendered(self, name: str, hue: int, profile: Profile, size: tuple[int, int]) -> Entry:
+        content = _scene(name, hue, size)
+        made = render(content, profile)
+        upload = Upload("uploads", f"{'a1b2' * 8}/{name}", "v1", size_bytes=len(content), arrived=_AT)
+        renditions = []
+        for each in made.renditions:
+            key = f"{upload.picture}/{each.name}"
+            self.files[key] = each.data
+            renditions.append(each.stored_as(key))
+        receipt = Receipt(
+            profile="default",
+            profile_hash="3f9c1e0a77d2b415",
+            engine="pillow-13.0.0 mozjpeg-1.3.2",
+            at=_AT,
+            size_bytes=len(content),
+            original=made.original,
+            renditions=tuple(renditions),
+            decisions=made.decisions,
+            milliseconds=made.milliseconds,
+            placeholder=made.placeholder,
+            colour=made.colour,
+        )
+        return Entry(upload, State.RENDERED, 3, receipt=receipt)
+
+    @property
+    def _rejected(self) -> Entry:
+        rejection = Rejection("unsupported_format", "HEIC pictures can't be read here.")
+        receipt = Receipt("default", "3f9c1e0a77d2b415", "pillow-13.0.0", _AT, 2_310_000, rejection=rejection)
+        return Entry(Upload("uploads", "scans/letter.heic", "v1"), State.REJECTED, 2, receipt=receipt)
+
+    @property
+    def _tiles(self) -> list[pages.Tile]:
+        tiles = [self._tile(entry) for entry in (*self.entries, self.hostile)]
+        tiles.insert(3, pages.Tile("letter.heic", "ab" * 16, State.REJECTED))
+        tiles.insert(6, pages.Tile("a name that goes on and on.png", "cd" * 16, State.RENDERING))
+        return tiles
+
+    def _tile(self, entry: Entry) -> pages.Tile:
+        receipt, small = _receipt(entry), self._thumbnail(entry)
+        return pages.Tile(
+            entry.upload.name,
+            entry.picture,
+            entry.state,
+            self._url(small),
+            receipt.saved_percent,
+            small.width,
+            small.height,
+            receipt.placeholder,
+        )
+
+    def _picture(self, entry: Entry, **changes: Any) -> str:
+        receipt = _receipt(entry)
+        inside = receipt.of_format(Format.JPEG)[0]
+        content = b64encode(self.files[inside.key]).decode()
+        values: dict[str, Any] = {
+            "reference": pages.Link(self._url(receipt.reference), receipt.reference)
+            if receipt.reference
+            else None,
+            "embedded": pages.Link(f"data:image/jpeg;base64,{content}", inside),
+            "alias_url": "./" + pages.path_segment(entry.alias),
+            "markup": pages.picture_markup(entry.upload.name, receipt, self._url),
+        }
+        links = tuple(pages.Link(self._url(each), each) for each in receipt.shown)
+        return pages.picture("./", entry, links, **values | changes)
+
+    def _row(self, number: int, entry: Entry, state: State, sentence: str = "") -> dict[str, Any]:
+        receipt, done = _receipt(entry), state is State.RENDERED
+        row = {
+            "number": number,
+            "picture": entry.picture,
+            "name": entry.upload.name,
+            "state": state.value,
+            "announced_bytes": receipt.size_bytes,
+            "bytes_before": receipt.size_bytes if done else 0,
+            "bytes_after": receipt.size_bytes - receipt.saved_bytes if done else 0,
+            "saved_percent": receipt.saved_percent if done else 0.0,
+            "revision": 3,
+            "thumbnail": self._url(self._thumbnail(entry)) if done else None,
+        }
+        return row | ({"sentence": sentence} if sentence else {})
+
+    def _thumbnail(self, entry: Entry) -> Rendition:
+        narrow = _receipt(entry).of_format(Format.JPEG)
+        return next((each for each in narrow if each.width >= 320), narrow[-1])
+
+    def _url(self, rendition: Rendition) -> str:
+        return f"{self.bucket}/{rendition.key}"
+
+
+def _receipt(entry: Entry) -> Receipt:
+    assert entry.receipt  # noqa: S101  # every one of these has one
+    return entry.receipt
+
+
+def _scene(name: str, hue: int, size: tuple[int, int]) -> bytes:
+    """A drawn picture, its colours turned around the wheel by `hue` of 256."""
+    turned, *rest = photograph(*size, seed=len(name)).convert("HSV").split()
+    picture = Image.merge("HSV", [turned.point(lambda v: (v + hue) % 256), *rest]).convert("RGB")
+    buffer = BytesIO()
+    kind = name.rpartition(".")[2].replace("jpg", "jpeg").upper()
+    picture.save(buffer, kind, quality=95)
+    return buffer.getvalue()
+
+
+def _failures() -> list[dict[str, Any]]:
+    told = [
+        ("holiday/harbour at night.jpg", "killed", "Its worker was ended before it was done.", False),
+        (f"holiday/{HOSTILE}", "exception", "SlowDown: Please reduce your request rate.", False),
+        ("old/first snow.jpg", "not_begun", "No worker could so much as begin with it.", True),
+    ]
+    return [
+        {
+            "id": f"{number}.v1",
+            "key": key,
+            "removal": removal,
+            "reason": reason,
+            "detail": detail,
+            "attempts": 5,
+            "since": _AT,
+            "page": f"./pictures/{number}",
+        }
+        for number, (key, reason, detail, removal) in enumerate(told)
+    ]
+
+
+@contextmanager
+def gallery() -> Iterator[Gallery]:
+    """A gallery that is being served, on loopback: pages and pictures from two origins, as on AWS."""
+    shown = Gallery()
+
+    class Site(_Quiet):
+        def do_GET(self) -> None:
+            path = urlsplit(self.path).path.strip("/")
+            as_json = {"job": shown.job, "job/uploads": {"uploads": shown.rows, "cursor": ""}}
+            if path in as_json and "json" in self.headers.get("Accept", ""):
+                return self.answer(json.dumps(as_json[path]).encode(), "application/json")
+            if path == "elsewhere":
+                return self.answer(shown.elsewhere.encode(), "text/html; charset=utf-8")
+            if path not in Gallery.PAGES:
+                return self.send_error(404)
+            policy = pages.content_security_policy([shown.bucket], [])
+            return self.answer(
+                shown.page(path).encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy}
+            )
+
+    class Bucket(_Quiet):
+        def do_GET(self) -> None:
+            key = urlsplit(self.path).path.lstrip("/")
+            if key not in shown.files:
+                return self.send_error(404)
+            kind = Format("jpeg" if key.endswith(".jpg") else key.rpartition(".")[2])
+            return self.answer(shown.files[key], kind.media_type)
+
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (Site, Bucket)]
+    shown.site, shown.bucket = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield shown
+    finally:
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+class _Quiet(BaseHTTPRequestHandler):
+    def answer(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(200)
+        for name, value in {"Content-Type": media_type, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody asked."""
