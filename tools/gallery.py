@@ -1,6 +1,7 @@
 """One page of each kind, filled with drawn pictures: for screenshots, and for tests in a browser."""
 
 import json
+import random
 import shutil
 import threading
 from base64 import b64encode
@@ -10,30 +11,30 @@ from dataclasses import dataclass
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
+from math import sin
 from typing import Any
 from urllib.parse import urlsplit
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from darkroom import pages
 from darkroom.imaging.pipeline import render
 from darkroom.model import Entry, Format, Receipt, Rejection, Rendition, State, Upload
 from darkroom.profile import Profile, built_in
-from tools.samples import photograph
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
 _AT = "2026-11-21T19:31:07.123Z"
 _JOB = "5f2c" * 8
-# Light and hue of each drawn picture, so that they can be told apart.
+# Each drawn picture by its light: the sky above, the sky at the horizon, and the nearest ridge.
 _SCENES = {
-    "morning on the pass.jpg": 0,
-    "vineyard.png": 210,
-    "harbour.jpg": 20,
-    "first snow.jpg": 120,
-    "poppies.webp": 235,
-    "the long way home.jpg": 170,
-    "orchard.jpg": 60,
-    "dusk.png": 140,
+    "morning on the pass.jpg": ("#3f6fa8", "#fbd9b4", "#16232b"),
+    "vineyard.png": ("#8fb7c9", "#f6e7b0", "#3c4a1d"),
+    "harbour.jpg": ("#23395b", "#d98b73", "#0d1321"),
+    "first snow.jpg": ("#9db4c8", "#f4f1ee", "#4a5866"),
+    "poppies.webp": ("#e08e6d", "#f7dcb9", "#7a1f1c"),
+    "the long way home.jpg": ("#2b2d52", "#c86b85", "#140f24"),
+    "orchard.jpg": ("#7fb2b8", "#eef2c3", "#1f3b2c"),
+    "dusk.png": ("#1d2445", "#8a6a9a", "#0a0b16"),
 }
 
 
@@ -62,13 +63,14 @@ class Gallery:
     @cached_property
     def entries(self) -> list[Entry]:
         fast, best = built_in("fast"), built_in("default")
-        first, *rest = _SCENES.items()
-        shown = [self._rendered(*first, best, (2400, 1600))]
-        return shown + [self._rendered(name, hue, fast, (900, 600)) for name, hue in rest]
+        first, *rest = _SCENES
+        return [self._rendered(first, best, (2400, 1600))] + [
+            self._rendered(name, fast, (900, 600)) for name in rest
+        ]
 
     @cached_property
     def hostile(self) -> Entry:
-        return self._rendered(HOSTILE, 90, built_in("default"), (480, 320))
+        return self._rendered(HOSTILE, built_in("default"), (480, 320))
 
     def page(self, name: str) -> str:
         """One page. Raises KeyError if there is none of that name."""
@@ -129,8 +131,8 @@ class Gallery:
 
     # ------------------------------------------------------------------ parts
 
-    def _rendered(self, name: str, hue: int, profile: Profile, size: tuple[int, int]) -> Entry:
-        content = _scene(name, hue, size)
+    def _rendered(self, name: str, profile: Profile, size: tuple[int, int]) -> Entry:
+        content = _scene(name, size)
         made = render(content, profile)
         upload = Upload("uploads", f"{'a1b2' * 8}/{name}", "v1", size_bytes=len(content), arrived=_AT)
         renditions = []
@@ -223,13 +225,34 @@ def _receipt(entry: Entry) -> Receipt:
     return entry.receipt
 
 
-def _scene(name: str, hue: int, size: tuple[int, int]) -> bytes:
-    """A drawn picture, its colours turned around the wheel by `hue` of 256."""
-    turned, *rest = photograph(*size, seed=len(name)).convert("HSV").split()
-    picture = Image.merge("HSV", [turned.point(lambda v: (v + hue) % 256), *rest]).convert("RGB")
+def _scene(name: str, size: tuple[int, int]) -> bytes:
+    """A drawn landscape: a sun in a soft sky over ridges, the farther the paler, and a little grain."""
+    chance = random.Random(name)  # noqa: S311 - a drawing, not a secret
+    width, height = size
+    above, horizon, near = (
+        Image.new("RGB", size, colour) for colour in _SCENES.get(name, ("#555", "#aaa", "#222"))
+    )
+    down = Image.linear_gradient("L").resize(size)
+    picture = Image.composite(horizon, above, down.point(lambda v: min(255, int(v * 1.7))))
+    radius = height // 2
+    glow = Image.radial_gradient("L").resize((2 * radius, 2 * radius))
+    sun = chance.randrange(width // 4, 3 * width // 4), int(height * 0.42)
+    light = glow.point([min(255, int(9e4 / (v + 4) ** 2.2)) if v < 128 else 0 for v in range(256)])
+    picture.paste("#fff6e4", (sun[0] - radius, sun[1] - radius), light)
+    for layer in range(6):
+        waves = [(chance.uniform(1, 3) * 1.9**k, chance.uniform(0, 7), 0.55**k) for k in range(7)]
+        base, tall = height * (0.46 + 0.1 * layer), height * (0.05 + 0.012 * layer)
+        ridge = [
+            (x, base - tall * sum(much * sin(often * 6.3 * x / width + at) for often, at, much in waves))
+            for x in range(0, width + 4, 4)
+        ]
+        mask = Image.new("L", size)
+        ImageDraw.Draw(mask).polygon([(0, height), *ridge, (width, height)], fill=255)
+        picture.paste(Image.blend(horizon, near, (0.25, 0.42, 0.58, 0.73, 0.87, 1.0)[layer]), (0, 0), mask)
+    grain = Image.frombytes("L", size, chance.randbytes(width * height)).filter(ImageFilter.GaussianBlur(1))
+    picture = Image.blend(picture, Image.merge("RGB", [grain] * 3), 0.015)
     buffer = BytesIO()
-    kind = name.rpartition(".")[2].replace("jpg", "jpeg").upper()
-    picture.save(buffer, kind, quality=95)
+    picture.save(buffer, name.rpartition(".")[2].replace("jpg", "jpeg").upper(), quality=95)
     return buffer.getvalue()
 
 
