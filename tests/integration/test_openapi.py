@@ -25,6 +25,7 @@ from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.api import ROUTES, Route
 from darkroom.model import State, picture_id
+from darkroom.projecting import Projection
 from tests.aws import make_bucket, make_table
 from tests.builders import an_entry
 from tests.integration.conftest import ENVIRONMENT, UPLOADS, started
@@ -97,8 +98,8 @@ def api() -> Iterator[BaseSchema]:
         assert rendered.receipt
         for rendition in rendered.receipt.renditions:
             s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")
+        Projection(DynamoViews("views", dynamodb)).apply((rendered, GIVEN_UP))
         for entry in (rendered, GIVEN_UP):
-            DynamoViews("views", dynamodb).apply(entry)
             DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
         yield schemathesis.openapi.from_wsgi("/openapi.json", gateway(started("web")))
 
