@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; its own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test up down demo throughput chaos bench screenshots build deploy
+.PHONY: help setup lock check test up down demo throughput jobs chaos bench screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ demo: setup ## Drop sample pictures and show what becomes of them
 
 throughput: setup ## Measure pictures per second on the local stack, into docs/throughput.md
 	@$(RUN) python -m tools.throughput
+
+jobs: setup ## Run a job of 2,000 pictures on the local stack and see that all adds up, into docs/jobs.md
+	@$(RUN) python -m tools.jobs
 
 chaos: setup ## Break the local stack on purpose and count what is lost, into docs/reliability.md
 	@$(RUN) python -m tests.chaos

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.model import Entry
@@ -113,13 +114,16 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
         SweepSettings, _configuration(status, status.sweep_function)["Environment"]["Variables"]
     )
     s3 = s3_client(status.region, status.aws_endpoint)
+    dynamodb = dynamodb_client(status.region, status.aws_endpoint)
     walk = Sweep(
         S3Originals(status.uploads_bucket, s3),
         S3Renditions(status.renditions_bucket, s3),
-        DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint)),
+        DynamoLedger(status.ledger_table, dynamodb),
+        DynamoJobs(status.ledger_table, dynamodb),
         SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint)),
         deployed.sweep_after_minutes if after_minutes is None else after_minutes,
         deployed.keep_superseded_hours if keep_hours is None else keep_hours,
+        deployed.job_patience_minutes,
     )
     walk.begin_anew()
     seen = lost = removed = 0
@@ -130,8 +134,10 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
         for page in walk.remove_unnamed(_EVERY_PAGE):
             removed += len(page.acted_on)
             told.update(f"{removed} renditions that nothing names are removed ...")
+        never = sum(len(page.acted_on) for page in walk.settle_jobs(_EVERY_PAGE))
     console.print(f"{seen} uploads looked at; {lost} were lost and are in the queue again.")
     console.print(f"{removed} renditions that nothing names are removed.")
+    console.print(f"{_uploads(never)} given up that a job announced and that never arrived.")
 
 
 # A warm function takes a profile within so long; what it renders sooner would be stale again.
@@ -226,22 +232,30 @@ def _make_views_table(status: Status) -> bool:
     try:
         dynamodb.describe_table(TableName=status.views_table)
     except dynamodb.exceptions.ResourceNotFoundException:
-        pass
-    else:
-        return False
+        _make_table(status, "Views", status.views_table)
+        return True
+    return False
+
+
+@contextmanager
+def table_like(status: Status, logical_id: str, name: str) -> Iterator[str]:
+    """A table of another name, as the deployed template describes one, as long as it is needed."""
+    _make_table(status, logical_id, name)
+    try:
+        yield name
+    finally:
+        dynamodb_client(status.region, status.aws_endpoint).delete_table(TableName=name)
+
+
+def _make_table(status: Status, logical_id: str, name: str) -> None:
     stacks = boto3.client("cloudformation", region_name=status.region, endpoint_url=status.aws_endpoint)
     template: Any = stacks.get_template(StackName=status.stack, TemplateStage="Processed")["TemplateBody"]
     template = json.loads(template) if isinstance(template, str) else template
-    described = template["Resources"]["Views"]["Properties"]
-    dynamodb.create_table(
-        TableName=status.views_table,
-        **{name: described[name] for name in _TABLE_PROPERTIES},
-    )
-    dynamodb.get_waiter("table_exists").wait(TableName=status.views_table)
-    dynamodb.update_time_to_live(
-        TableName=status.views_table, TimeToLiveSpecification=described["TimeToLiveSpecification"]
-    )
-    return True
+    described = template["Resources"][logical_id]["Properties"]
+    dynamodb = dynamodb_client(status.region, status.aws_endpoint)
+    dynamodb.create_table(TableName=name, **{each: described[each] for each in _TABLE_PROPERTIES})
+    dynamodb.get_waiter("table_exists").wait(TableName=name)
+    dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=described["TimeToLiveSpecification"])
 
 
 _TABLE_PROPERTIES = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")

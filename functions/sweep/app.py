@@ -28,3 +28,9 @@ def handler(_event: dict[str, Any], _context: LambdaContext) -> None:
             extra={"seen": page.seen, "removed": len(page.acted_on)},
         )
         metrics.add_metric("Removed", MetricUnit.Count, len(page.acted_on))
+    for page in sweep.settle_jobs(settings.sweep_pages):
+        logger.info(
+            "looked for what never arrived",
+            extra={"seen": page.seen, "given_up": len(page.acted_on)},
+        )
+        metrics.add_metric("NeverArrived", MetricUnit.Count, len(page.acted_on))

@@ -165,8 +165,8 @@ class TestViews:
         newer = an_entry(revision=2)
         project(views, newer)
 
-        project(views, an_entry(state=State.RENDERING, revision=1))
         project(views, newer)
+        project(views, an_entry(state=State.RENDERING, revision=1))
 
         assert views.of_picture(newer.picture) == [newer]
 

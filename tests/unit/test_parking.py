@@ -23,7 +23,7 @@ from darkroom.model import (
 from darkroom.parking import Failures, Parking
 from darkroom.profile import Profile
 from darkroom.rendering import Darkroom, Worker
-from tests.builders import UPLOADS, a_rendering, an_entry, an_upload
+from tests.builders import UPLOADS, a_member, a_rendering, an_entry, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
 
 MESSAGE = '{"Records": ["as S3 wrote it"]}'
@@ -345,3 +345,21 @@ def test_a_removal_that_failed_on_what_it_brought_back_says_why(house: House) ->
 
     assert parked
     assert parked.failure == Failure("exception", "OSError: the disk is gone")
+
+
+def test_a_member_that_nobody_could_begin_with_fails_in_its_job(house: House) -> None:
+    member = a_member(2)
+    house.ledger.expect([member])
+
+    parked = Parking(house.ledger).park(an_upload(member.upload.key), "its message")
+
+    assert parked
+    assert (parked.state, parked.job, parked.number) == (State.FAILED, member.job, 2)
+
+
+def test_what_never_arrived_is_no_failure_that_can_be_retried(house: House) -> None:
+    never = a_member(2).moved(State.FAILED)
+    house.ledger.expect([a_member(2)])
+    house.ledger.advance(never)
+
+    assert house.failures.find(never.id) is None

@@ -352,7 +352,9 @@ def test_a_batch_tells_what_has_changed_of_each_job(house: House) -> None:
 # The pace
 
 
-@pytest.mark.parametrize(("left", "seconds"), [(0, 0.1), (3, 0.1), (20, 0.4), (50, 1.0), (5000, 1.0)])
+@pytest.mark.parametrize(
+    ("left", "seconds"), [(0, 0.1), (3, 0.1), (20, 0.4), (50, 1.0), (250, 5.0), (5000, 5.0)]
+)
 def test_the_more_is_left_of_a_job_the_more_changes_are_taken_together(left: int, seconds: float) -> None:
     house = House()
     house.hears(sealed(left + 1))

@@ -7,7 +7,7 @@ from darkroom.errors import Contended, NoProfile, OutOfTime, RejectedPicture
 from darkroom.model import Entry, Rendered, State, rendition_prefix
 from darkroom.profile import Profile, built_in
 from darkroom.rendering import Darkroom, Worker, budget
-from tests.builders import a_rendering, an_encoded, an_upload
+from tests.builders import a_member, a_rendering, an_encoded, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
 
@@ -195,3 +195,25 @@ def test_one_upload_that_fails_does_not_starve_its_neighbours(house: House) -> N
 
     assert done == ["failed", "other.png"]
     assert [str(fault) for fault in caught.value.exceptions] == ["the disk is gone"]
+
+
+# A member of a job
+
+
+def test_what_a_job_announced_is_its_member_when_it_arrives(house: House) -> None:
+    member = a_member(2)
+    house.ledger.expect([member])
+    house.originals.objects[member.upload.key, "v1"] = b"pixels"
+
+    [entry] = house.darkroom.apply(an_upload(member.upload.key), Worker(working))
+
+    assert (entry.state, entry.job, entry.number) == (State.RENDERED, member.job, 2)
+
+
+def test_a_key_that_only_looks_announced_is_no_member(house: House) -> None:
+    key = "0" * 32 + "/beach.png"
+    house.originals.objects[key, "v1"] = b"pixels"
+
+    [entry] = house.darkroom.apply(an_upload(key), Worker(working))
+
+    assert entry.job == ""

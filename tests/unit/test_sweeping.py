@@ -1,18 +1,20 @@
 """What was lost is found and enqueued once, and what nothing names is removed (design: rule 2)."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from typing import Any
 
 import pytest
 
-from darkroom.model import Entry, Latest, State, Upload, picture_id, timestamp
+from darkroom.jobs import Jobs
+from darkroom.model import Entry, Latest, State, Upload, now, picture_id, timestamp
 from darkroom.notifications import notification_of, read_mail
 from darkroom.profile import Profile
 from darkroom.rendering import Darkroom, Worker
 from darkroom.sweeping import Sweep, stale
-from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_entry, an_upload
-from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions
+from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_announcement, an_entry, an_upload
+from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
 
 LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=9))
 PICTURE = picture_id(UPLOADS, "image.png")
@@ -39,7 +41,14 @@ class House:
     @property
     def sweep(self) -> Sweep:
         return Sweep(
-            self.originals, self.renditions, self.ledger, self.queue, after_minutes=60, keep_hours=24
+            self.originals,
+            self.renditions,
+            self.ledger,
+            self.ledger,
+            self.queue,
+            after_minutes=60,
+            keep_hours=24,
+            job_patience_minutes=60,
         )
 
     def holds(self, *keys: str) -> None:
@@ -275,3 +284,108 @@ def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(house: House)
     assert entry.receipt
     assert entry.receipt.engine == "engine 2"
     assert again == entry
+
+
+# What a job announced and never got
+
+
+@dataclass
+class Waiting(House):
+    """With a job of some members, made long ago."""
+
+    size: int = 3
+    created: str = LONG_AGO
+
+    def __post_init__(self) -> None:
+        self.job = Jobs(self.originals.bucket, self.ledger, FakeViews())
+        view = self.job.create([an_announcement(f"{number}.png") for number in range(self.size)])
+        made = self.ledger.jobs[view.id]
+        self.ledger.jobs[view.id] = replace(made, created=self.created)
+        self.ledger.unsettled[view.id] = replace(made, created=self.created, size=0)
+
+    @property
+    def members(self) -> list[Entry]:
+        return [entry for entry in self.ledger.entries.values() if entry.is_announcement]
+
+    @property
+    def states(self) -> list[str]:
+        return [entry.state.value for entry in self.members]
+
+    def settles(self) -> int:
+        return sum(len(page.acted_on) for page in self.sweep.settle_jobs(10))
+
+    def arrives(self, number: int, version: str = "v1") -> None:
+        """Somebody has begun with it; without a version it was deleted since."""
+        self.ledger.advance(Latest(self.members[number].picture, "01", version, 1))
+
+
+def test_what_a_job_waited_for_long_enough_has_failed() -> None:
+    house = Waiting()
+    house.arrives(1)
+
+    assert house.settles() == 2
+
+    assert house.states == ["failed", "expected", "failed"]
+    assert house.members[0].failure
+    assert house.members[0].failure.reason == "never_arrived"
+
+
+def test_a_job_is_settled_once() -> None:
+    house = Waiting()
+
+    assert [house.settles(), house.settles()] == [3, 0]
+
+    assert not house.ledger.unsettled
+
+
+def test_a_young_job_is_waited_for() -> None:
+    house = Waiting(created=now())
+
+    assert house.settles() == 0
+
+    assert house.states == ["expected"] * 3
+
+
+def test_a_member_that_was_deleted_before_it_was_heard_of_is_deleted() -> None:
+    house = Waiting()
+    house.arrives(0, version="")
+
+    house.settles()
+
+    assert house.states == ["deleted", "failed", "failed"]
+
+
+def test_a_job_whose_settling_crashed_falls_due_again() -> None:
+    house = Waiting(size=250)
+
+    next(house.sweep.settle_jobs(10))
+
+    assert house.states.count("failed") == 100
+    assert house.settles() == 150
+
+
+def test_what_another_sweep_moves_meanwhile_keeps_nobody_else_from_being_moved() -> None:
+    house = Waiting()
+    moved = house.members[1].moved(State.FAILED)
+
+    class Overtaken(FakeLedger):
+        def advance(self, *moves: Any, **conditions: Any) -> bool:
+            self.entries[moved.picture, moved.upload.version] = moved
+            return super().advance(*moves, **conditions)
+
+    house.ledger = Overtaken(**{each.name: getattr(house.ledger, each.name) for each in fields(FakeLedger)})
+
+    assert house.settles() == 2
+
+    assert house.states == ["failed"] * 3
+
+
+def test_a_lost_upload_that_is_found_again_is_its_jobs() -> None:
+    house = Waiting()
+    member = house.members[0]
+    house.originals.store(member.upload.key, b"pixels", "image/png")
+
+    assert house.finds_lost() == [member.upload.key]
+
+    [noted] = house.ledger.of_picture(member.picture)
+    assert (noted.job, noted.number) == (member.job, 0)

@@ -71,14 +71,16 @@ def parking() -> tuple[Parking, SqsQueue, ParkSettings]:
 
 def sweep() -> tuple[Sweep, SweepSettings]:
     settings = read_settings(SweepSettings, os.environ)
-    s3 = s3_client()
+    s3, dynamodb = s3_client(), dynamodb_client()
     return Sweep(
         originals=S3Originals(settings.uploads_bucket, s3),
         renditions=S3Renditions(settings.renditions_bucket, s3),
-        ledger=DynamoLedger(settings.ledger_table, dynamodb_client()),
+        ledger=DynamoLedger(settings.ledger_table, dynamodb),
+        jobs=DynamoJobs(settings.ledger_table, dynamodb),
         queue=SqsQueue(settings.render_queue_url, sqs_client()),
         after_minutes=settings.sweep_after_minutes,
         keep_hours=settings.keep_superseded_hours,
+        job_patience_minutes=settings.job_patience_minutes,
     ), settings
 
 

@@ -115,7 +115,7 @@ class Jobs:
         if not _ID.fullmatch(job):
             return None
         view = self.views.job(job)
-        if view and view.record:
+        if view and view.sealed:
             return view
         # Just made, and its stream not read yet.
         known = self.ledger.find_job(job)

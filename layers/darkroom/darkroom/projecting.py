@@ -24,9 +24,9 @@ _WRITTEN_AT_ONCE = 96
 # Each time somebody else was faster, so that all together get on.
 _TRIES = 8
 _PATIENCE_SECONDS = 0.05
-# What a job has left is worth so many changes of its totals, one a second at most and ten at least.
+# A fiftieth of a second for each upload that a job has left: the end of it is told at once.
 _CHANGES_LEFT = 50
-_LEAST_REST_SECONDS, _LONGEST_REST_SECONDS = 0.1, 1.0
+_LEAST_REST_SECONDS, _LONGEST_REST_SECONDS = 0.1, 5.0
 
 # Read together, so that more of one job's are written together.
 _REBUILT_AT_ONCE = 2000

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import batched, groupby
 
-from darkroom.members import unbegun
+from darkroom.members import member_entries, unbegun
 from darkroom.model import Entry, State, Upload, timestamp
 from darkroom.notifications import notification_of
-from darkroom.ports import Ledger, Originals, Queue, Renditions, Stored
+from darkroom.ports import JobLedger, Ledger, Originals, Queue, Renditions, Stored
 
 _UPLOADS, _RENDITIONS = "uploads", "renditions"
 
@@ -23,18 +23,21 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Walks through both buckets, some pages at a time, from where it was last.
+    """Walks through both buckets, some pages at a time, from where it was last; and settles old jobs.
 
     An upload is lost when it stands for `after_minutes` and nobody has begun with it; renditions that were
-    superseded or that no receipt names are kept for `keep_hours`, for pages that are open.
+    superseded or that no receipt names are kept for `keep_hours`, for pages that are open. A job waits for
+    `job_patience_minutes` for what it announced.
     """
 
     originals: Originals
     renditions: Renditions
     ledger: Ledger
+    jobs: JobLedger
     queue: Queue
     after_minutes: float
     keep_hours: float
+    job_patience_minutes: float
 
     def begin_anew(self) -> None:
         """Has the next walks begin at the beginning."""
@@ -94,6 +97,41 @@ class Sweep:
                     self.queue.send(notification_of(entry.upload), entry.revision)
             if self.ledger.advance(replace(latest, revision=latest.revision + 1)):
                 return
+
+    def settle_jobs(self, jobs: int) -> Iterator[Found]:
+        """Gives up what some old jobs still wait for, a page of members at a time."""
+        for job in self.jobs.due(_ago(minutes=self.job_patience_minutes), jobs):
+            page = 0
+            while manifest := self.jobs.manifest(job.id, page):
+                announced = list(member_entries(self.originals.bucket, job, page, manifest))
+                yield Found(len(announced), tuple(self._given_up([entry.upload for entry in announced])))
+                page += 1
+            # Not before: what a crash leaves here falls due again.
+            self.jobs.settle(job)
+
+    def _given_up(self, announced: list[Upload]) -> Iterator[str]:
+        """Moves announcements that nothing came of; of what came its own entry tells.
+
+        What was deleted before it was heard of leaves nothing but a mark that nothing is latest.
+        """
+        latests = self.ledger.latest_each([upload.picture for upload in announced])
+        ends = {
+            upload.key: State.DELETED if latest else State.FAILED
+            for upload, latest in zip(announced, latests, strict=True)
+            if not (latest and latest.version)
+        }
+        entries = self.ledger.find_each([upload for upload in announced if upload.key in ends])
+        waiting = [entry for entry in entries if entry and entry.state is State.EXPECTED]
+        for some in batched(waiting, _MOVED_AT_ONCE, strict=False):
+            moves = [entry.moved(ends[entry.upload.key]) for entry in some]
+            if self.ledger.advance(*moves):
+                yield from (entry.upload.key for entry in some)
+            else:  # another sweep has moved one of them
+                yield from (move.upload.key for move in moves if self.ledger.advance(move))
+
+
+# DynamoDB moves at most 100 items at once.
+_MOVED_AT_ONCE = 90
 
 
 def stale(entries: Iterator[Entry], profile_hash: str, engine: str) -> Iterator[Entry]:
