@@ -284,6 +284,20 @@ def test_a_job_is_told_as_its_uploads_come_to_their_ends(house: House) -> None:
     assert (document["state"], document["counts"]["rejected"]) == ("complete", 1)
 
 
+def test_a_browser_gets_the_jobs_page_from_a_cursor_on(house: House) -> None:
+    job = house.announces(*(f"<b>{number}.png" for number in range(150)))
+
+    answer = house.site.job(
+        Request(f"/jobs/{job['id']}", accept="text/html", query={"cursor": "1"}), job["id"]
+    )
+
+    assert (answer.status, answer.media_type) == (200, "text/html; charset=utf-8")
+    assert "&lt;b&gt;149.png" in answer.text
+    assert "&lt;b&gt;99.png" not in answer.text
+    assert "<b>" not in answer.text
+    assert len(house.channels.tickets) == 1  # a page gets its own when it follows
+
+
 @pytest.mark.parametrize("job", ["0" * 32, "x", ""])
 def test_a_job_that_nobody_made_is_not_found(house: House, job: str) -> None:
     site = house.site
@@ -334,7 +348,7 @@ def test_what_never_arrived_may_be_sent_still(house: House) -> None:
 def test_a_cursor_that_was_never_given_is_refused(house: House, cursor: str) -> None:
     job = house.announces(*(f"{number}.png" for number in range(205)))
 
-    for route in (house.site.uploads, house.site.script):
+    for route in (house.site.job, house.site.uploads, house.site.script):
         assert route(asked("/jobs/x/uploads", cursor=cursor), job["id"]).status == 400
 
 

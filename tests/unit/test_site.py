@@ -10,6 +10,7 @@ import pytest
 
 from darkroom.answers import Answer, Request, answers_beside
 from darkroom.model import REFERENCE, Entry, Rendition, State, picture_id
+from darkroom.rows import Tally
 from darkroom.settings import WebSettings
 from darkroom.site import Site
 from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
@@ -480,3 +481,12 @@ def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(house: Hou
 
     assert page.status == 200
     assert "smaller" in page.text
+
+
+def test_what_was_ever_saved_is_told_on_the_home_page(house: House) -> None:
+    house.views.total = Tally(rendered=3, bytes_before=1_000_000, bytes_after=250_000)
+
+    home = document(house.site.home(get("/", "application/json")))
+
+    assert (home["totals"]["saved_bytes"], home["totals"]["saved_percent"]) == (750_000, 75.0)
+    assert "Saved so far" in house.site.home(get("/")).text

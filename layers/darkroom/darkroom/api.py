@@ -233,8 +233,8 @@ ROUTES = (
         "/jobs/{id}",
         "How a job stands, and a ticket to hear how it goes on.",
         (Said(200, "A page, or the job.", {HTML: _TEXT, JSON: ref("Job")}, ("ETag",)), _UNCHANGED),
-        _NO_JOB,
-        (_JOB,),
+        (problems.BAD_CURSOR, problems.NO_JOB),
+        (_JOB, _CURSOR),
     ),
     Route(
         "job_uploads",

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from darkroom.model import Decision, Entry, Format, Original, Receipt, Rejection, Rendition, digest
-from darkroom.rows import JobView, Row
+from darkroom.rows import JobView, Row, Tally
 
 type Document = dict[str, Any]
 
@@ -37,6 +37,17 @@ def receipt_from(document: Document) -> Receipt:
         placeholder=document.get("placeholder", ""),
         colour=document.get("colour", ""),
     )
+
+
+def totals_document(totals: Tally) -> Document:
+    """What was ever rendered, and what that has saved."""
+    return {
+        "rendered": totals.rendered,
+        "bytes_before": totals.bytes_before,
+        "bytes_after": totals.bytes_after,
+        "saved_bytes": totals.saved_bytes,
+        "saved_percent": totals.saved_percent,
+    }
 
 
 def job_document(job: JobView, root: str = "") -> Document:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import batched
 
-from darkroom import problems
+from darkroom import pages, problems
 from darkroom.answers import Answer, Answers, Request
 from darkroom.documents import Document, job_document, row_document
 from darkroom.errors import AskedOtherwise, BadAnnouncement, BadRequest
@@ -14,6 +14,7 @@ from darkroom.jobs import Jobs, Member, pages_of, read_announcements
 from darkroom.live import Tickets
 from darkroom.members import PAGE
 from darkroom.model import Entry, Rendition
+from darkroom.negotiation import Wanted
 from darkroom.ports import Originals, Renditions, Views
 from darkroom.reports import receipts_of, script_of, table_of
 from darkroom.rows import JobView
@@ -59,9 +60,20 @@ class JobSite:
         return self.answers.json(201, document, {"Location": f"{request.root}jobs/{job.id}"})
 
     def job(self, request: Request, job: str) -> Answer:
-        """`GET /jobs/{id}`: how it stands, and a ticket to follow it."""
+        """`GET /jobs/{id}`: its page, from a cursor on; or how it stands, and a ticket to follow it."""
         view = self.jobs.find(job)
-        return self.answers.json(200, self._document(request, view)) if view else self._no_job(request)
+        if not view:
+            return self._no_job(request)
+        try:
+            number = _page(request, view)
+        except BadRequest as fault:
+            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
+        if request.wants is not Wanted.PAGE:
+            return self.answers.json(200, self._document(request, view))
+        rows = [self._shown(request, member) for member in self.jobs.page(view, number)]
+        document = job_document(view, request.root)
+        page = pages.job(request.root, document, rows, _after(view, number), request.origin)
+        return self.answers.page(200, page)
 
     def uploads(self, request: Request, job: str) -> Answer:
         """`GET /jobs/{id}/uploads`: a page of its members; those that have not arrived with a form."""
@@ -119,12 +131,16 @@ class JobSite:
     def _rows(self, request: Request, members: Iterable[Member]) -> list[Document]:
         return [self._row(request, member) for member in members]
 
-    def _row(self, request: Request, member: Member) -> Document:
-        row, announced = member.row, member.announced
+    def _shown(self, request: Request, member: Member) -> Document:
+        row = member.row
         thumbnail = self.renditions.url(row.thumbnail, self.url_seconds) if row.thumbnail else None
-        document = row_document(row, request.root) | {"thumbnail": thumbnail}
+        return row_document(row, request.root) | {"thumbnail": thumbnail}
+
+    def _row(self, request: Request, member: Member) -> Document:
+        document = self._shown(request, member)
         if member.arrived:
             return document
+        row, announced = member.row, member.announced
         form = self.originals.post_form(row.key, announced.media_type, announced.size_bytes, _FORM_SECONDS)
         return document | {"post": {"url": form.url, "fields": form.fields}}
 

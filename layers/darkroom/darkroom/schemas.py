@@ -143,7 +143,20 @@ SCHEMAS: Document = {
     "Upload": _object("One upload: where it stands and, once there is one, its receipt.", _UPLOAD, _RECEIPT),
     "Recent": _object(
         "What came lately, newest first. A picture that was sent again may stand on two pages.",
-        {"recent": _list(ref("Upload")), "cursor": _CURSOR},
+        {
+            "recent": _list(ref("Upload")),
+            "cursor": _CURSOR,
+            "totals": _object(
+                "What was ever rendered, also what is gone since.",
+                {
+                    "rendered": _WHOLE,
+                    "bytes_before": _whole("Of the originals."),
+                    "bytes_after": _whole("Of their smallest files at full width."),
+                    "saved_bytes": {"type": "integer"},
+                    "saved_percent": _NUMBER,
+                },
+            ),
+        },
     ),
     "Failure": _object(
         "An upload that was given up.",

@@ -14,7 +14,7 @@ from itertools import islice
 
 from darkroom import pages, problems
 from darkroom.answers import Answer, Answers, Request
-from darkroom.documents import Document, receipt_document
+from darkroom.documents import Document, receipt_document, totals_document
 from darkroom.errors import BadRequest
 from darkroom.forms import PostedFile, posted_file
 from darkroom.model import (
@@ -74,11 +74,13 @@ class Site:
             return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
         if request.wants is Wanted.RECEIPT:
             documents = [self._document(request, entry) for entry in recent]
-            return self.answers.json(200, {"recent": documents, "cursor": cursor})
+            totals = totals_document(self.views.totals())
+            return self.answers.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
         tiles = [self._tile(entry) for entry in recent[:_RECENT]]
-        return self.answers.page(
-            200, pages.home(request.root, tiles, self.settings.post_limit_bytes, _FORM_LIMIT_BYTES)
+        page = pages.home(
+            request.root, tiles, self.settings.post_limit_bytes, _FORM_LIMIT_BYTES, self.views.totals()
         )
+        return self.answers.page(200, page)
 
     def post(self, request: Request) -> Answer:
         """`POST /`: stores one picture, and waits a while for what becomes of it."""
