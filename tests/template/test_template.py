@@ -411,6 +411,7 @@ def test_the_api_lets_in_what_the_table_of_routes_has_and_nothing_else() -> None
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_policy_has_a_wildcard_action_or_resource(function: str) -> None:
     for statement in statements(function):
+        assert statement["Effect"] == "Allow"
         assert not [action for action in statement["Action"] if "*" in action]
         assert "*" not in texts(statement["Resource"])
 
