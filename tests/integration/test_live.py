@@ -1,4 +1,4 @@
-"""The live function as Lambda would load it, on an in-process account and a gateway beside it."""
+"""The live channel's functions as Lambda would load them, with a gateway beside an in-process account."""
 
 import json
 import time
@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
+from darkroom.adapters.items import item_of, job_item_of, to_wire
 from darkroom.adapters.live import DynamoChannels
+from darkroom.model import Entry, Job, State
 from darkroom.ports import Ticket
+from tests.builders import a_job, a_member
 from tests.cloudformation import PROJECT
 from tests.gateway import Gateway, a_gateway
 from tests.integration.conftest import ENVIRONMENT, call_handler
@@ -82,3 +85,55 @@ def test_a_connection_that_has_ended_is_forgotten(gateway: Gateway, channels: Dy
     assert call_handler("live", an_event("live-disconnect")) == {"statusCode": 200}
 
     assert channels.followers(JOB) == []
+
+
+# project
+
+
+def a_batch(*records: Entry | Job) -> dict[str, Any]:
+    """What the ledger's stream says of these."""
+    items = [item_of(each) if isinstance(each, Entry) else job_item_of(each) for each in records]
+    return {
+        "Records": [
+            {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(number), "NewImage": to_wire(item)}}
+            for number, item in enumerate(items)
+        ]
+    }
+
+
+def test_a_batch_is_one_word_to_whoever_follows_its_job_and_the_state_agrees(
+    gateway: Gateway, channels: DynamoChannels
+) -> None:
+    channels.join(JOB, CONNECTION, 1 << 40)
+    channels.issue(CODE, Ticket(JOB, int(time.time()) + 60))
+    ends = a_member(0, State.RENDERED, JOB), a_member(1, State.REJECTED, JOB)
+
+    answer = call_handler("project", a_batch(a_job(JOB, 2, revision=2), *ends))
+
+    assert answer == {"batchItemFailures": []}
+    [told] = [json.loads(text) for text in gateway.told[CONNECTION]]
+    assert told["type"] == "job.completed"
+    assert [row["type"] for row in told["uploads"]] == ["upload.rendered", "upload.rejected"]
+    call_handler("live", an_event("live-hello"))
+    assert json.loads(gateway.told[CONNECTION][-1]) == {"type": "state", "job": told["job"]}
+
+
+def test_one_who_is_gone_is_told_no_more(gateway: Gateway, channels: DynamoChannels) -> None:
+    channels.join(JOB, "gone", 1 << 40)
+
+    call_handler("project", a_batch(a_member(0, State.RENDERED, JOB)))
+
+    assert channels.followers(JOB) == []
+
+
+def test_a_push_that_fails_is_logged_and_fails_no_record(
+    gateway: Gateway, channels: DynamoChannels, capsys: pytest.CaptureFixture[str]
+) -> None:
+    channels.join(JOB, "broken", 1 << 40)
+    gateway.broken.add("broken")
+
+    answer = call_handler("project", a_batch(a_member(0, State.RENDERED, JOB)))
+
+    assert answer == {"batchItemFailures": []}
+    assert '"message":"not pushed"' in capsys.readouterr().out
+    assert channels.followers(JOB) == ["broken"]
