@@ -51,6 +51,12 @@ class Route:
     takes: tuple[str, Document] | None = None
 
     @property
+    def tag(self) -> str:
+        """The part of the API that it belongs to."""
+        first = self.path.split("/")[1]
+        return _TAGS.get(first, "pictures")
+
+    @property
     def rule(self) -> str:
         """The path as the event handler's router has it."""
         if self.operation == _ANYTHING:
@@ -72,6 +78,7 @@ class Route:
 
 
 _ANYTHING = "alias"
+_TAGS = {"docs": "docs", "openapi.json": "docs", "failures": "failures", "jobs": "jobs"}
 
 
 def answer(
@@ -88,7 +95,7 @@ def answer(
 
 _TEXT: Document = {"type": "string"}
 _PAGE: Mapping[str, Document] = {HTML: _TEXT}
-_RECEIPT: Mapping[str, Document] = {HTML: _TEXT, JSON: ref("Upload")}
+_RECEIPT: Mapping[str, Document] = {JSON: ref("Upload"), HTML: _TEXT}
 
 
 def _id(description: str) -> Parameter:
@@ -127,7 +134,7 @@ ROUTES = (
         "GET",
         "/",
         "Drop pictures here, and what came lately.",
-        (Said(200, "A page, or a list.", {HTML: _TEXT, JSON: ref("Recent")}, ("ETag",)), _UNCHANGED),
+        (Said(200, "A page, or a list.", {JSON: ref("Recent"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
         (problems.BAD_CURSOR,),
         (_CURSOR,),
     ),
@@ -188,7 +195,7 @@ ROUTES = (
         "GET",
         "/failures",
         "What was given up, longest ago first.",
-        (Said(200, "A page, or a list.", {HTML: _TEXT, JSON: ref("Failures")}, ("ETag",)), _UNCHANGED),
+        (Said(200, "A page, or a list.", {JSON: ref("Failures"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
         (problems.BAD_CURSOR,),
         (_CURSOR,),
     ),
@@ -232,7 +239,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}",
         "How a job stands, and a ticket to hear how it goes on.",
-        (Said(200, "A page, or the job.", {HTML: _TEXT, JSON: ref("Job")}, ("ETag",)), _UNCHANGED),
+        (Said(200, "A page, or the job.", {JSON: ref("Job"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
         (problems.BAD_CURSOR, problems.NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -308,6 +315,7 @@ def openapi(routes: tuple[Route, ...] = ROUTES) -> Document:
 def _operation(route: Route) -> Document:
     operation: Document = {
         "operationId": route.operation,
+        "tags": [route.tag],
         "summary": route.summary,
         "responses": _responses(route),
     }
@@ -342,7 +350,7 @@ def _responses(route: Route) -> Document:
         response["description"] = " ".join(
             filter(None, [response["description"], *(kind.meaning for kind in kinds)])
         )
-        response["content"] |= {HTML: {"schema": _TEXT}, PROBLEM: {"schema": _told(kinds)}}
+        response["content"] |= {PROBLEM: {"schema": _told(kinds)}, HTML: {"schema": _TEXT}}
     return responses
 
 
