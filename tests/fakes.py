@@ -74,6 +74,9 @@ class FakeRenditions:
     def url(self, key: str, seconds: int) -> str:
         return f"https://renditions.test/{key}?seconds={seconds}"
 
+    def signed_url(self, key: str, seconds: int) -> str:
+        return f"{self.url(key, seconds)}&signed"
+
 
 @dataclass
 class FakeLedger:

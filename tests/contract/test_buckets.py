@@ -163,6 +163,16 @@ def test_a_rendition_of_a_public_bucket_has_an_address_for_ever() -> None:
 
 
 @pytest.mark.usefixtures("aws")
+def test_what_is_not_for_everybody_is_signed_beside_a_public_bucket_too() -> None:
+    renditions = S3Renditions("renditions", s3_client("eu-central-1"), "https://images.test")
+
+    address = urlsplit(renditions.signed_url("reports/x.csv", 60))
+
+    assert address.netloc == "renditions.s3.eu-central-1.amazonaws.com"
+    assert "X-Amz-Signature" in parse_qs(address.query)
+
+
+@pytest.mark.usefixtures("aws")
 def test_on_the_local_stack_a_presigned_address_is_path_style() -> None:
     client = s3_client("us-east-1", "http://127.0.0.1:4566")
 

@@ -11,7 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from moto import mock_aws
-from schemathesis import Case
+from schemathesis import Case, GenerationMode
 from schemathesis.checks import CheckFunction, not_a_server_error
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import (
@@ -94,23 +94,35 @@ def api() -> Iterator[BaseSchema]:
         make_bucket(s3, "RenditionsBucket", "renditions")
         make_table(dynamodb, "Ledger", "ledger")
         make_table(dynamodb, "Views", "views")
+        make_table(dynamodb, "Channels", "channels")
         rendered = an_entry("image.png", bucket=UPLOADS)
         assert rendered.receipt
         for rendition in rendered.receipt.renditions:
             s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")
-        Projection(DynamoViews("views", dynamodb)).apply((rendered, GIVEN_UP))
         for entry in (rendered, GIVEN_UP):
+            Projection(DynamoViews("views", dynamodb)).apply([entry])
             DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
         yield schemathesis.openapi.from_wsgi("/openapi.json", gateway(started("web")))
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
-def test_whatever_it_is_asked_the_api_answers_as_described(api: BaseSchema, route: Route) -> None:
-    @given(api[route.path][route.method].as_strategy())
-    @settings(max_examples=25, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize(
+    ("route", "mode"),
+    [
+        pytest.param(route, mode, id=f"{route.operation}-{mode.value}")
+        for route in ROUTES
+        for mode in GenerationMode
+        if mode is GenerationMode.POSITIVE or route.parameters or route.takes
+    ],
+)
+def test_whatever_it_is_asked_the_api_answers_as_described(
+    api: BaseSchema, route: Route, mode: GenerationMode
+) -> None:
+    @given(api[route.path][route.method].as_strategy(generation_mode=mode))
+    @settings(max_examples=12, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     def ask(case: Case[Any]) -> None:
         for accept in ACCEPTS:
-            case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
+            answer = case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
+            assert "Origin" in answer.headers["vary"][0]
 
     ask()
 
@@ -136,3 +148,19 @@ def test_what_is_there_is_answered_as_described(
     answer = case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
 
     assert answer.status_code in status
+
+
+def test_a_job_is_announced_and_read_as_described(api: BaseSchema) -> None:
+    uploads: list[Any] = [{"name": f"{n}.png", "size": 1, "type": "image/png"} for n in range(101)]
+    new = api["/jobs"]["POST"].Case(
+        body={"uploads": uploads}, media_type="application/json", headers={"Idempotency-Key": "key"}
+    )
+
+    job = new.call_and_validate(checks=CHECKS).json()
+    again = new.call_and_validate(checks=CHECKS).json()
+
+    assert (again["id"], len(job["rows"]), bool(job["cursor"])) == (job["id"], 100, True)
+    for route in (each for each in ROUTES if each.path.startswith("/jobs/")):
+        asked = api[route.path]["GET"].Case(path_parameters={"id": job["id"]})
+        for accept in ACCEPTS:
+            assert asked.call_and_validate(checks=CHECKS, headers={"Accept": accept}).status_code == 200

@@ -394,7 +394,7 @@ def test_what_an_answer_can_not_carry_is_stored_and_led_to(house: House, mixed: 
 
     [(key, (content, media_type))] = house.renditions.objects.items()
     assert re.fullmatch(rf"reports/{mixed}/[0-9a-f]{{32}}\.csv", key)
-    assert (answer.status, answer.headers["Location"]) == (303, house.renditions.url(key, 3600))
+    assert (answer.status, answer.headers["Location"]) == (303, house.renditions.signed_url(key, 3600))
     assert (b"rejected" in content, media_type) == (True, "text/csv; charset=utf-8")
 
 

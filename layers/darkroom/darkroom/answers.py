@@ -70,8 +70,9 @@ class Answers:
 
     def page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
         policy = pages.content_security_policy(list(self.image_origins), list(self.connect_origins))
-        kept = {"Content-Security-Policy": policy, **_kept(status)}
-        return Answer(status, text, "text/html; charset=utf-8", {**kept, **(headers or {})})
+        return self.text(
+            status, text, "text/html; charset=utf-8", {"Content-Security-Policy": policy, **(headers or {})}
+        )
 
     def json(
         self,
@@ -81,6 +82,11 @@ class Answers:
         media_type: str = "application/json",
     ) -> Answer:
         text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
+        return self.text(status, text, media_type, headers)
+
+    def text(
+        self, status: int, text: str, media_type: str, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         return Answer(status, text, media_type, {**_kept(status), **(headers or {})})
 
     def problem(

@@ -125,7 +125,7 @@ _ACTED = (
 )
 
 _JOB = _id("The job's.")
-_NO_JOB = (problems.NO_JOB,)
+_NO_JOB = (problems.NO_JOB, problems.NOT_FOUND)
 _ELSEWHERE = Said(303, "It is large: it stands in the renditions bucket.", {}, ("Location",))
 
 ROUTES = (
@@ -249,7 +249,7 @@ ROUTES = (
         "/jobs/{id}/uploads",
         "A job's uploads, 100 at a time.",
         (Said(200, "Some of them.", {JSON: ref("JobUploads")}, ("ETag",)), _UNCHANGED),
-        (problems.BAD_CURSOR, problems.NO_JOB),
+        (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
     Route(
@@ -276,7 +276,7 @@ ROUTES = (
         "/jobs/{id}/fetch.sh",
         "A shell script that fetches all renditions of a job with curl, a hundred uploads each.",
         (Said(200, "The script.", {"text/x-shellscript": _TEXT}, ("ETag",)), _UNCHANGED),
-        (problems.BAD_CURSOR, problems.NO_JOB),
+        (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
     Route(

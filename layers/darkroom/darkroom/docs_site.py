@@ -53,11 +53,11 @@ class DocsSite:
     def file(self, request: Request, name: str) -> Answer:
         """`GET /docs/{file}`: what Swagger UI is made of."""
         if name == "start.js":
-            return Answer(200, _START, "text/javascript; charset=utf-8", _OF_A_RELEASE)
+            return self.answers.text(200, _START, "text/javascript; charset=utf-8", _OF_A_RELEASE)
         if name not in _FILES:
             return self.answers.unknown(request)
         carried, media_type = _FILES[name]
-        return Answer(200, _carried(carried), media_type, _OF_A_RELEASE)
+        return self.answers.text(200, _carried(carried), media_type, _OF_A_RELEASE)
 
 
 @cache

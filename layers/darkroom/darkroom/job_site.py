@@ -120,7 +120,7 @@ class JobSite:
             self._url,
             f"{request.origin}{request.path}?cursor={after}" if after else "",
         )
-        return Answer(200, text, "text/x-shellscript; charset=utf-8", _NO_STORE)
+        return self.answers.text(200, text, "text/x-shellscript; charset=utf-8", _NO_STORE)
 
     # ------------------------------------------------------------------ parts of an answer
 
@@ -159,11 +159,11 @@ class JobSite:
         content = text.encode()
         if len(content) <= self.answer_limit_bytes:
             named = f'attachment; filename="job-{job.id[:8]}.{extension}"'
-            return Answer(200, text, media_type, {"Content-Disposition": named, **_NO_STORE})
+            return self.answers.text(200, text, media_type, {"Content-Disposition": named, **_NO_STORE})
         # No receipt names it, so the sweep takes it away again.
         key = f"reports/{job.id}/{sha256(content).hexdigest()[:32]}.{extension}"
         self.renditions.store(key, content, media_type)
-        return self.answers.redirect(303, self.renditions.url(key, self.url_seconds), _NO_STORE)
+        return self.answers.redirect(303, self.renditions.signed_url(key, self.url_seconds), _NO_STORE)
 
     def _no_job(self, request: Request) -> Answer:
         return self.answers.problem(request, problems.NO_JOB, "There is no job of that id.")

@@ -91,6 +91,9 @@ class Renditions(Protocol):
     def url(self, key: str, seconds: int) -> str:
         """Where one can be fetched: for ever where the bucket is public, else presigned for `seconds`."""
 
+    def signed_url(self, key: str, seconds: int) -> str:
+        """A presigned GET that lives for `seconds`, of what is not for everybody."""
+
 
 class Ledger(Protocol):
     """The write model: one entry per upload, one latest per key; both moved by conditional writes only."""

@@ -142,6 +142,9 @@ class S3Renditions:
     def url(self, key: str, seconds: int) -> str:
         if self.base_url:
             return f"{self.base_url}/{quote(key)}"
+        return self.signed_url(key, seconds)
+
+    def signed_url(self, key: str, seconds: int) -> str:
         return self.client.generate_presigned_url(
             "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
         )
