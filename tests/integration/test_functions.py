@@ -14,11 +14,12 @@ from types_boto3_s3 import S3Client
 from darkroom import bootstrap
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.items import item_of, job_item_of, manifest_item_of, to_wire
 from darkroom.api import ROUTES
 from darkroom.model import State, picture_id
 from darkroom.projecting import Projection
 from tests.aws import LiveProfile
-from tests.builders import an_entry, an_event
+from tests.builders import a_job, a_member, an_entry, an_event
 from tests.cloudformation import PROJECT
 from tests.integration.conftest import UPLOADS, Invoke
 
@@ -232,6 +233,35 @@ def test_a_stream_record_becomes_a_view_once(invoke: Invoke, views: DynamoViews)
     [view] = views.of_picture(picture_id(UPLOADS, "image.png"))
     assert view.state is State.RENDERED
     assert [named.key for named in views.named("image.jpg")] == ["image.png"]
+
+
+def a_record(number: int, item: dict[str, Any]) -> dict[str, Any]:
+    """One record of the ledger's stream."""
+    return {"dynamodb": {"SequenceNumber": str(number), "NewImage": to_wire(item)}}
+
+
+def test_a_job_and_its_members_become_rows_and_totals_and_strangers_nothing(
+    invoke: Invoke, views: DynamoViews
+) -> None:
+    job = a_job(size=2, revision=2)
+    event = {
+        "Records": [
+            a_record(1, manifest_item_of(job.id, 0, [])),
+            a_record(2, item_of(a_member(0, State.RENDERED))),
+            a_record(3, job_item_of(job)),
+            a_record(4, {"picture": "x", "version": "v1", "state": "rendered"}),
+            {"dynamodb": {"SequenceNumber": "5", "Keys": {}}},
+            a_record(6, item_of(a_member(1, State.REJECTED))),
+        ]
+    }
+
+    for _ in range(2):
+        assert invoke("project", event) == {"batchItemFailures": [{"itemIdentifier": "4"}]}
+
+    view = views.job(job.id)
+    assert view
+    assert view.complete
+    assert (view.tally.rendered, view.tally.rejected, views.totals().rendered) == (1, 1, 1)
 
 
 def test_a_view_that_can_not_be_written_is_handed_back_to_the_stream(
