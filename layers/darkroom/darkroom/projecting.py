@@ -209,6 +209,9 @@ class Projection:
             return Standing(self._views(keys))
         pictures = list(dict.fromkeys(entry.picture for entry in chunk.entries))
         views = self._views([*keys, *((picture, EXPECTED_VERSION) for picture in pictures)])
+        job = self.views.job(chunk.job) if chunk.record else None
+        if all(entry.revision <= _revision(views.get(_key(entry))) for entry in chunk.entries):
+            return Standing(views, job=job)  # no news: no row will be written
         rows = {row.picture: row for row in self.views.rows(pictures) if row}
         for picture in pictures:
             known = [view.revision for key, view in views.items() if key[0] == picture]
@@ -216,7 +219,7 @@ class Projection:
             if sum(known) != _revision(rows.get(picture)):
                 others = self.views.of_picture(picture)
                 views |= {_key(view): view for view in others if view.job == chunk.job}
-        return Standing(views, rows, self.views.job(chunk.job) if chunk.record else None)
+        return Standing(views, rows, job)
 
     def _views(self, keys: Sequence[Key]) -> dict[Key, Entry]:
         return {_key(view): view for view in self.views.find_each(keys) if view}
