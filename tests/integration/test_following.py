@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -15,11 +14,12 @@ from aiohttp import ClientSession, web
 
 from darkroom import pages
 from tests.jobserver import JOB, JobServer, serving, until
+from tools.gallery import chromium
 from tools.live import Pauses, asking, follow
 from tools.stack import Fault
 
 PAUSES = Pauses(least=0.05, most=0.2, hello=5, silence=0.5, no_socket=60)
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = chromium()
 
 
 @dataclass
