@@ -88,6 +88,7 @@ def api() -> Iterator[BaseSchema]:
             patch.setenv(name, value)
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
         patch.setenv("POWERTOOLS_SERVICE_NAME", "openapi")
+        patch.setenv("LIVE_URL", "/live")
         patch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
         s3, dynamodb = s3_client(), dynamodb_client()
         make_bucket(s3, "UploadsBucket", UPLOADS)
@@ -160,6 +161,7 @@ def test_a_job_is_announced_and_read_as_described(api: BaseSchema) -> None:
     again = new.call_and_validate(checks=CHECKS).json()
 
     assert (again["id"], len(job["rows"]), bool(job["cursor"])) == (job["id"], 100, True)
+    assert job["live"]["url"] == "ws://localhost/live"
     for route in (each for each in ROUTES if each.path.startswith("/jobs/")):
         asked = api[route.path]["GET"].Case(path_parameters={"id": job["id"]})
         for accept in ACCEPTS:

@@ -108,7 +108,7 @@ _JOB: Document = {
 
 _LIVE = _object(
     "How to hear of each change: connect, then say hello with the ticket.",
-    {"url": _text("Of the WebSocket."), "ticket": _text("Good once, for this job."), "expires": _TEXT},
+    {"url": _text("Of the WebSocket."), "ticket": _text("For this job, until it expires."), "expires": _TEXT},
 )
 
 SCHEMAS: Document = {

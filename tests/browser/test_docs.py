@@ -1,0 +1,26 @@
+import pytest
+from playwright.sync_api import Page, expect
+
+from darkroom.api import ROUTES
+from tests.e2e.conftest import Stack
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_docs_show_every_operation_and_try_one_under_their_own_policy(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.status['web']}/docs")
+    expect(page.locator(".opblock")).to_have_count(len(ROUTES))
+
+    page.locator("#operations-failures-failures").click()
+    page.get_by_role("button", name="Try it out").click()
+    page.get_by_role("button", name="Execute").click()
+
+    expect(page.locator(".live-responses-table tbody .response-col_status")).to_contain_text("200")
+
+
+def test_the_type_of_a_problem_leads_to_its_place(page: Page, stack: Stack) -> None:
+    problem = stack.get("/nothing.jpg", "application/json").json
+
+    page.goto(stack.status["web"] + problem["type"])
+
+    expect(page.locator(":target")).to_contain_text(problem["title"])
