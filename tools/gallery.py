@@ -7,7 +7,6 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -21,10 +20,12 @@ from darkroom import pages
 from darkroom.imaging.pipeline import render
 from darkroom.model import Entry, Format, Receipt, Rejection, Rendition, State, Upload
 from darkroom.profile import Profile, built_in
+from darkroom.rows import Tally
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
 _AT = "2026-11-21T19:31:07.123Z"
 _JOB = "5f2c" * 8
+_SAVED = Tally(rendered=12_480, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
 # Each drawn picture by its light: the sky above, the sky at the horizon, and the nearest ridge.
 _SCENES = {
     "morning on the pass.jpg": ("#3f6fa8", "#fbd9b4", "#16232b"),
@@ -41,13 +42,6 @@ _SCENES = {
 def chromium() -> str | None:
     """Where this machine has Chromium, if it has one."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@dataclass(frozen=True)
-class Saved:
-    rendered: int
-    bytes_before: int
-    bytes_after: int
 
 
 class Gallery:
@@ -76,10 +70,8 @@ class Gallery:
         """One page. Raises KeyError if there is none of that name."""
         first, rejected = self.entries[0], self._rejected
         made = {
-            "home": lambda: pages.home(
-                "./", self._tiles, 4_000_000, 100_000_000, Saved(12_480, 41_900_000_000, 3_100_000_000)
-            ),
-            "empty": lambda: pages.home("./", [], 4_000_000, 100_000_000),
+            "home": lambda: pages.home("./", self._tiles, 4_000_000, 100_000_000, _SAVED),
+            "empty": lambda: pages.home("./", [], 4_000_000, 100_000_000, Tally()),
             "picture": lambda: self._picture(first),
             "private": lambda: self._picture(self.entries[1], markup=None, reference=None),
             "hostile": lambda: self._picture(self.hostile),

@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -304,6 +304,39 @@ def test_a_job_that_nobody_made_is_not_found(house: House, job: str) -> None:
     for route in (site.job, site.uploads, site.table, site.receipts, site.script):
         answer = route(asked(f"/jobs/{job}"), job)
         assert (answer.status, told(answer)["type"]) == (404, "/docs/problems#no-job")
+
+
+def the_page(house: House, job: str, **query: str) -> Answer:
+    return house.site.job(replace(asked(f"/jobs/{job}", **query), accept="text/html"), job)
+
+
+def test_a_browser_sees_a_jobs_page(house: House) -> None:
+    job = house.announces("a.png", "<b>.png")
+    house.ends(job["rows"][0])
+    house.hears()
+
+    answer = the_page(house, job["id"])
+
+    assert (answer.status, answer.media_type) == (200, "text/html; charset=utf-8")
+    assert "2 pictures, 1 done" in answer.text
+    assert f'href="../pictures/{job["rows"][0]["picture"]}"' in answer.text
+    assert "&lt;b&gt;.png" in answer.text
+    assert 'data-job="' + job["id"] in answer.text
+
+
+def test_a_large_jobs_page_can_be_turned_without_script(house: House) -> None:
+    job = house.announces(*(f"{number}.png" for number in range(101)))
+
+    first, last = the_page(house, job["id"]), the_page(house, job["id"], cursor="1")
+
+    assert f'href="../jobs/{job["id"]}?cursor=1"' in first.text
+    assert "100.png" not in first.text
+    assert "100.png" in last.text
+    assert the_page(house, job["id"], cursor="7").status == 400
+
+
+def test_a_job_that_nobody_made_has_no_page(house: House) -> None:
+    assert the_page(house, "ab" * 16).status == 404
 
 
 def test_uploads_are_told_page_by_page_and_what_has_not_come_has_a_form(house: House) -> None:

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -24,6 +24,7 @@ from darkroom.model import (
     picture_id,
 )
 from darkroom.pages import Link, Tile, filesize, path_segment, savings
+from darkroom.rows import Tally
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",
@@ -184,13 +185,6 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
     return ordinary | changes
 
 
-@dataclass(frozen=True)
-class Saved:
-    rendered: int
-    bytes_before: int
-    bytes_after: int
-
-
 def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
     """One page of each kind, all about a picture of that name."""
     key, identity = f"a/{name}", picture_id("uploads", f"a/{name}")
@@ -201,8 +195,14 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
         Tile(name, identity, State.REJECTED),
     ]
     return {
-        "home": pages.home(root, tiles, 4_000_000, 100_000_000, Saved(1240, 41_900_000_000, 3_100_000_000)),
-        "empty home": pages.home(root, [], 4_000_000, 100_000_000),
+        "home": pages.home(
+            root,
+            tiles,
+            4_000_000,
+            100_000_000,
+            Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000),
+        ),
+        "empty home": pages.home(root, [], 4_000_000, 100_000_000, Tally()),
         "rendered": pages.picture(
             root,
             rendered,
@@ -542,7 +542,7 @@ def test_the_answer_to_a_post_that_was_rejected_says_why() -> None:
 
 
 def test_home_works_without_script() -> None:
-    page = Parsed(pages.home("./", [], 4_000_000, 100_000_000))
+    page = Parsed(pages.home("./", [], 4_000_000, 100_000_000, Tally()))
 
     (form,) = page.all("form")
     assert (form["method"], form["action"], form["enctype"]) == ("post", "./", "multipart/form-data")
@@ -556,7 +556,7 @@ def test_home_works_without_script() -> None:
 
 
 def test_an_empty_home_says_how_to_begin() -> None:
-    text = re.sub(r"<[^>]+>", "", pages.home("./", [], 4_000_000, 100_000_000))
+    text = re.sub(r"<[^>]+>", "", pages.home("./", [], 4_000_000, 100_000_000, Tally()))
 
     assert "curl -F upload=@image.png http://localhost:8000/\n" in text
     assert "open http://localhost:8000/image.jpg\n" in text
@@ -573,15 +573,19 @@ def test_home_shows_each_recent_upload_with_its_outcome() -> None:
 def test_home_shows_a_placeholder_beneath_each_thumbnail() -> None:
     soft = "data:image/webp;base64,AAAA"
     tile = Tile("a.png", "ab", State.RENDERED, "https://renditions.example/t.jpg", 92.6, 320, 213, soft)
-    placeholder, thumbnail = Parsed(pages.home("./", [tile], 1, 1)).all("img")
+    placeholder, thumbnail = Parsed(pages.home("./", [tile], 1, 1, Tally())).all("img")
 
     assert (placeholder["src"], placeholder["alt"]) == (soft, "")
     assert thumbnail["src"] == "https://renditions.example/t.jpg"
 
 
 def test_home_says_what_was_saved_over_all_time_once_there_is_something() -> None:
-    some = Parsed(pages.home("./", [], 1, 1, Saved(1240, 41_900_000_000, 3_100_000_000)))
-    none = Parsed(pages.home("./", [], 1, 1, Saved(0, 0, 0)))
+    some = Parsed(
+        pages.home(
+            "./", [], 1, 1, Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
+        )
+    )
+    none = Parsed(pages.home("./", [], 1, 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
 
     assert [text.replace("\u00a0", " ") for text in some.texts["dd"]] == [
         "1,240",

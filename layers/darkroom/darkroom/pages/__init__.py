@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -22,10 +22,11 @@ from markupsafe import Markup
 from darkroom.documents import Document
 from darkroom.model import Entry, Format, Receipt, Rendition, State
 from darkroom.problems import Problem
+from darkroom.rows import Tally
 
 _FOLDER = Path(__file__).parent
 _STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
-_SCRIPT = (_FOLDER / "script.js").read_text(encoding="utf-8")
+_SCRIPT = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("live.js", "script.js"))
 
 # A browser takes the first format that it knows, so the smallest kind comes first.
 _PREFERENCE = (Format.AVIF, Format.WEBP, Format.JPEG)
@@ -93,17 +94,6 @@ class Link:
         return self.url.startswith("data:")
 
 
-class Totals(Protocol):
-    """What was saved, over all time."""
-
-    @property
-    def rendered(self) -> int: ...
-    @property
-    def bytes_before(self) -> int: ...
-    @property
-    def bytes_after(self) -> int: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Tile:
     """One recent upload on the home page.
@@ -136,7 +126,7 @@ def home(
     recent: list[Tile],
     upload_limit_bytes: int,
     job_limit_bytes: int,
-    totals: Totals | None = None,
+    totals: Tally,
 ) -> str:
     """The start page: where to drop pictures, what was saved so far, and what came lately.
 

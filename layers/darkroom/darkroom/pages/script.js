@@ -271,6 +271,7 @@ if (form) {
 const jobPage = one("main[data-job]");
 if (jobPage) {
   const size = Number(jobPage.dataset.size);
+  if (location.search) one(".shots").replaceChildren(); // it begins in the middle
   const list = lines(one(".shots"), size);
   const before = new Float64Array(size);
   const after = new Float64Array(size);
@@ -484,28 +485,4 @@ if (one("main[data-poll]")) {
     setTimeout(look, pause);
   };
   setTimeout(look, pause);
-}
-
-// Asks what became of a job until it is complete; each row that is new goes to `onRows`.
-async function follow(url, onJob, onRows) {
-  const known = new Map();
-  for (let last = false, revision = -1; ; await wait(1500)) {
-    try {
-      const job = await askJson(url);
-      if (job.revision !== revision) {
-        for (let cursor = ""; ; ) {
-          const page = await askJson(`${url}/uploads?cursor=${encodeURIComponent(cursor)}`);
-          onRows(page.uploads.filter((row) => known.get(row.number) !== row.revision));
-          for (const row of page.uploads) known.set(row.number, row.revision);
-          if (!(cursor = page.cursor)) break;
-        }
-        onJob(job);
-      }
-      revision = job.revision;
-      if (last) return;
-      last = ended(job);
-    } catch {
-      // It may pass by the next time.
-    }
-  }
 }

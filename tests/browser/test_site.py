@@ -1,0 +1,210 @@
+"""The whole site in a browser: the local stack behind it, and nothing made up."""
+
+import json
+import re
+from base64 import b64encode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, WebSocketRoute, expect
+
+from tests.browser.test_pages import elsewhere
+from tests.e2e.conftest import Stack, fetch
+from tests.pictures import a_photograph, a_small_png
+from tools.gallery import HOSTILE, Gallery
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+
+PATIENCE = 60_000  # milliseconds: the first picture waits for a cold worker
+
+# What a hand does that lets files go over the page.
+_DROP = """(files) => {
+    const carried = new DataTransfer();
+    for (const { name, type, content } of files) {
+        const bytes = Uint8Array.from(atob(content), (one) => one.charCodeAt(0));
+        carried.items.add(new File([bytes], name, { type }));
+    }
+    for (const type of ["dragover", "drop"]) {
+        const options = { dataTransfer: carried, bubbles: true, cancelable: true };
+        document.body.dispatchEvent(new DragEvent(type, options));
+    }
+}"""
+
+
+def drop(page: Page, **files: bytes) -> None:
+    """Drops files on the page; names have "__" for a dot."""
+    kinds = {"png": "image/png", "jpg": "image/jpeg", "txt": "text/plain"}
+    carried = []
+    for key, content in files.items():
+        name = key.replace("__", ".")
+        kind = kinds[name.rpartition(".")[2]]
+        carried.append({"name": name, "type": kind, "content": b64encode(content).decode()})
+    page.evaluate(_DROP, carried)
+
+
+def a_job(stack: Stack, *contents: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Announces pictures; the job, and its rows with their forms."""
+    uploads = [
+        {"name": f"{number}.png", "size": len(content), "type": "image/png"}
+        for number, content in enumerate(contents)
+    ]
+    body = json.dumps({"uploads": uploads}).encode()
+    reply = fetch(
+        f"{stack.status['web']}/jobs", "application/json", "POST", body, Content_Type="application/json"
+    )
+    assert reply.status == 201
+    return reply.json, reply.json["rows"]
+
+
+def send(context: BrowserContext, row: dict[str, Any], content: bytes) -> None:
+    file: FilePayload = {"name": row["name"], "mimeType": "image/png", "buffer": content}
+    fields: dict[str, str] = row["post"]["fields"]
+    answer = context.request.post(row["post"]["url"], multipart={**fields, "file": file})
+    assert answer.ok, answer.text()
+
+
+def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack) -> None:
+    page.goto(stack.status["web"])
+    page.evaluate("window.untouched = true")
+
+    drop(page, a__png=a_small_png(1), b__png=a_small_png(2), c__jpg=a_photograph(600, 400))
+
+    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(3, timeout=PATIENCE)
+    expect(page.locator("[data-drops] h2")).to_contain_text("3 pictures: ", timeout=PATIENCE)
+    bars = page.locator("[data-drops] .shot progress")
+    assert bars.evaluate_all("(all) => all.map((bar) => bar.value)") == [1, 1, 1]
+    assert page.evaluate("window.untouched")
+
+    page.get_by_role("link", name="c.jpg").click()
+    expect(page.locator("h1")).to_contain_text("smaller")
+
+
+def test_what_was_dropped_has_a_page_of_its_own(page: Page, stack: Stack) -> None:
+    page.goto(stack.status["web"])
+    drop(page, good__png=a_small_png(3), torn__png=a_small_png(4)[:60])
+    page.get_by_role("link", name="The job's own page").click()
+
+    expect(page.locator("h1")).to_contain_text("2 pictures: ", timeout=PATIENCE)
+    expect(page.locator("[data-counts]")).to_have_text("1 rendered, 1 rejected")
+    torn = page.locator(".shot", has_text="torn.png")
+    expect(torn).to_have_class("shot rejected")
+    expect(torn.locator("small")).not_to_be_empty()  # why
+    assert page.locator(".chart rect.after").first.get_attribute("height") != "0"
+
+
+def test_a_job_is_followed_over_its_socket(page: Page, context: BrowserContext, stack: Stack) -> None:
+    told: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: told.append(str(frame))))
+    job, [row] = a_job(stack, a_small_png(5))
+    page.goto(f"{stack.status['web']}/jobs/{job['id']}")
+    expect(page.locator("h1")).to_have_text("1 picture, 0 done")
+
+    send(context, row, a_small_png(5))
+
+    expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)
+    assert any('"upload.rendered"' in frame for frame in told)
+
+
+def test_without_its_socket_a_page_asks_now_and_then_and_ends_the_same(
+    page: Page, context: BrowserContext, stack: Stack
+) -> None:
+    sockets: list[WebSocketRoute] = []
+
+    def once(socket: WebSocketRoute) -> None:
+        sockets.append(socket)
+        if len(sockets) == 1:
+            socket.connect_to_server()
+        else:
+            socket.close()
+
+    page.route_web_socket(re.compile("/live"), once)
+    contents = [a_small_png(6), a_small_png(7)]
+    job, rows = a_job(stack, *contents)
+    page.goto(f"{stack.status['web']}/jobs/{job['id']}")
+    send(context, rows[0], contents[0])
+    expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)
+
+    sockets[0].close()
+    send(context, rows[1], contents[1])
+
+    expect(page.locator(".shot.rendered")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator("h1")).to_contain_text("2 pictures: ", timeout=PATIENCE)
+
+
+def test_a_page_that_is_opened_again_shows_the_true_state(
+    page: Page, context: BrowserContext, stack: Stack
+) -> None:
+    job, [row] = a_job(stack, a_small_png(8))
+    address = f"{stack.status['web']}/jobs/{job['id']}"
+    page.goto(address)
+    page.goto("about:blank")
+    send(context, row, a_small_png(8))
+    page.goto(address)
+
+    expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)
+
+
+def test_markup_for_a_name_changes_nothing_anywhere(page: Page, stack: Stack) -> None:
+    page.goto(stack.status["web"])  # a dialog would fail this test: see the fixture
+    drop(page, **{HOSTILE: a_small_png(9)})
+    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(1, timeout=PATIENCE)
+
+    job = page.get_by_role("link", name="The job's own page").get_attribute("href")
+    picture = page.locator("[data-drops] .shot a").get_attribute("href")
+    assert job
+    assert picture
+    for address in (stack.status["web"], job, picture):
+        page.goto(address)
+        expect(page.locator("main")).to_contain_text(HOSTILE)
+        assert page.locator('img[src="x"]').count() == 0
+
+
+def test_what_is_no_picture_is_left_out_and_named(page: Page, stack: Stack) -> None:
+    page.goto(stack.status["web"])
+
+    drop(page, notes__txt=b"Milk, bread.")
+
+    expect(page.locator("form [role=status]")).to_contain_text("notes.txt")
+    assert page.locator("[data-drops] .shot").count() == 0
+
+
+def test_without_script_the_form_sends_one_picture(browser: Browser, stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "plain.jpg").write_bytes(a_photograph(500, 300))
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(stack.status["web"])
+
+    page.locator("#upload").set_input_files(tmp_path / "plain.jpg")
+    page.get_by_role("button", name="Develop").click()
+
+    expect(page.locator("h1")).to_contain_text("plain.jpg: ", timeout=PATIENCE)
+    context.close()
+
+
+def test_the_markup_of_a_picture_renders_on_another_page(
+    page: Page, context: BrowserContext, stack: Stack, shown: Gallery
+) -> None:
+    content = a_photograph(700, 500)
+    picture = stack.post(content, "copied.jpg", "application/json").json["id"]
+    stack.settled("copied.jpg")
+    page.goto(f"{stack.status['web']}/pictures/{picture}")
+    markup = page.locator("#markup + .copy code").text_content()
+    assert markup
+
+    elsewhere(page, shown, markup)
+
+    assert "X-Amz-" not in markup
+    assert page.locator("img").evaluate("(image) => image.naturalWidth") > 0
+
+
+def test_home_says_what_was_saved_so_far(page: Page, stack: Stack) -> None:
+    stack.post(a_photograph(640, 480), "counted.jpg")
+    stack.settled("counted.jpg")
+
+    page.goto(stack.status["web"])
+
+    expect(page.get_by_role("heading", name="Saved so far")).to_be_visible()
+    thumbnail = page.locator(".sheet li", has_text="counted.jpg").locator("img").last
+    expect(thumbnail).to_have_js_property("complete", True)
+    assert thumbnail.evaluate("(image) => image.naturalWidth") > 0
