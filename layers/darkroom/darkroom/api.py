@@ -240,7 +240,7 @@ ROUTES = (
         "/jobs/{id}",
         "How a job stands, and a ticket to hear how it goes on.",
         (Said(200, "A page, or the job.", {JSON: ref("Job"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
-        (problems.BAD_CURSOR, problems.NO_JOB),
+        (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
     Route(
