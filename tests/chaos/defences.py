@@ -1,4 +1,4 @@
-"""Takes each defence of the write side away in turn, and sees a named test fail.
+"""Takes each defence away in turn, and sees a named test fail.
 
     python -m tests.chaos.defences
 
@@ -198,6 +198,41 @@ DEFENCES = (
         "self._agree(picture, set(unnamed))",
         "pass",
         "tests/unit/test_sweeping.py::test_a_rendering_that_took_a_removed_file_for_written_writes_it_again",
+    ),
+    Defence(
+        "a member counts by what its row was before",
+        "projecting.py",
+        "job_delta += row.tally - (before.tally if before else Tally())",
+        "job_delta += row.tally",
+        "tests/unit/test_projecting.py::test_what_has_failed_and_is_retried_moves_from_one_count_to_the_other",
+    ),
+    Defence(
+        "a row is made of all of its picture's uploads",
+        "projecting.py",
+        "if sum(known) != _revision(rows.get(picture)):",
+        "if False:",
+        "tests/unit/test_projecting.py::test_a_version_that_is_told_alone_leaves_the_others_in_the_row",
+    ),
+    Defence(
+        "a job completes when all of its members are announced",
+        "rows.py",
+        "return self.sealed and self.waiting == 0",
+        "return self.waiting == 0",
+        "tests/unit/test_projecting.py::test_an_open_job_is_not_complete_though_all_that_is_known_has_ended",
+    ),
+    Defence(
+        "an event that is not taken fails its record",
+        "projecting.py",
+        "faults |= self._announce(sound, progress)",
+        "self._announce(sound, progress)",
+        "tests/unit/test_projecting.py::test_an_event_that_is_not_taken_fails_its_record_and_no_other",
+    ),
+    Defence(
+        "a record that can't be written is tried by itself",
+        "projecting.py",
+        "return sum(map(self._apply, chunk.apart()), Applied())",
+        "raise ValueError",
+        "tests/unit/test_projecting.py::test_a_record_that_can_not_be_written_is_reported_alone",
     ),
     Defence(
         "only the uploads bucket is listened to",

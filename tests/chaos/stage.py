@@ -136,7 +136,7 @@ class Stage:
             versions=versions,
             ledger=tuple(entry_of(item) for item in ledger if is_entry(item)),
             on_top={item["picture"]: item["on_top"] for item in ledger if not is_entry(item)},
-            views=tuple(map(entry_of, views)),
+            views=tuple(entry_of(item) for item in views if is_entry(item)),
             renditions={
                 each["Key"]: each["ETag"].strip('"')
                 for page in stored

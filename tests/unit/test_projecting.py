@@ -190,6 +190,18 @@ def test_a_member_that_is_put_again_counts_as_its_newest_version(house: House) -
     assert house.views.totals().rendered == 2  # both were rendered
 
 
+def test_a_version_that_is_told_alone_leaves_the_others_in_the_row(house: House) -> None:
+    first, second = rendered(0, version="v1", sequencer="01"), rendered(0, version="v2", sequencer="02")
+    house.hears(first)
+    house.hears(second)
+
+    house.hears(replace(first, state=State.SUPERSEDED, revision=3))
+
+    [row] = house.views.rows([first.picture])
+    assert row
+    assert (row.version, row.revision, house.tally.rendered) == ("v2", 5, 1)
+
+
 def test_while_it_is_not_known_what_took_its_place_a_superseded_member_is_waited_for(house: House) -> None:
     superseded = a_member(0, State.SUPERSEDED, version="v1", sequencer="01", revision=1)
 
