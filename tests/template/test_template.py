@@ -435,6 +435,13 @@ def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
     }
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_statement_allows_what_it_names(function: str) -> None:
+    for statement in statements(function):
+        assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
+        assert statement["Effect"] == "Allow"
+
+
 def test_uploads_and_jobs_are_announced_on_a_bus_of_the_stacks_own() -> None:
     [name] = of_type("AWS::Events::EventBus")
 
