@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from tests.e2e.conftest import Stack, a_stack
 from tools.gallery import Gallery, chromium, gallery
@@ -13,6 +13,7 @@ from tools.gallery import Gallery, chromium, gallery
 def browser() -> Iterator[Browser]:
     if not (program := chromium()):
         pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
+    expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
     # Stopped after this package: no other event loop may run in this thread while it does.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -23,6 +24,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(60_000)
     yield context
     context.close()
 

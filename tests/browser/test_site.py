@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, WebSocketRoute, expect
 
-from tests.browser.test_pages import elsewhere
+from tests.browser.test_pages import elsewhere, what_axe_minds
 from tests.e2e.conftest import Stack, fetch
 from tests.pictures import a_photograph, a_small_png
 from tools.gallery import HOSTILE, Gallery
@@ -75,6 +75,7 @@ def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack
     bars = page.locator("[data-drops] .shot progress")
     assert bars.evaluate_all("(all) => all.map((bar) => bar.value)") == [1, 1, 1]
     assert page.evaluate("window.untouched")
+    assert not what_axe_minds(page)
 
     page.get_by_role("link", name="c.jpg").click()
     expect(page.locator("h1")).to_contain_text("smaller")
@@ -91,6 +92,7 @@ def test_what_was_dropped_has_a_page_of_its_own(page: Page, stack: Stack) -> Non
     expect(torn).to_have_class("shot rejected")
     expect(torn.locator("small")).not_to_be_empty()  # why
     assert page.locator(".chart rect.after").first.get_attribute("height") != "0"
+    assert not what_axe_minds(page)
 
 
 def test_a_job_is_followed_over_its_socket(page: Page, context: BrowserContext, stack: Stack) -> None:

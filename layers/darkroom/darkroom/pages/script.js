@@ -138,7 +138,7 @@ const startJob = async (files, place) => {
   const body = JSON.stringify({
     uploads: files.map(({ name, size, type }) => ({ name, size, type: type || "application/octet-stream" })),
   });
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID() };
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.getRandomValues(new Uint32Array(4)).join("-") };
   const job = await insist(() => askJson(new URL("jobs", site), { method: "POST", headers, body }));
   const url = new URL(`jobs/${job.id}`, site);
 
@@ -463,7 +463,7 @@ if (compare) {
 
 // What is to be copied, by one press.
 for (const button of each("[data-copy]")) {
-  button.hidden = false;
+  button.hidden = !navigator.clipboard; // which a browser has on https and localhost alone
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(one("code", button.parentElement).textContent);
     button.textContent = "Copied";
