@@ -142,3 +142,20 @@ def test_the_readme_links_lead_somewhere() -> None:
 
     assert links
     assert [link for link in links if "://" not in link and not (PROJECT / link).exists()] == []
+
+
+PATTERNS = (PROJECT / "docs" / "patterns.md").read_text()
+
+
+@named(*re.findall(r"`(tests/[\w/]+\.py::\w+)`", PATTERNS))
+def test_each_proof_of_a_pattern_is_a_test(name: str) -> None:
+    file, _, test = name.partition("::")
+
+    assert f"def {test}(" in (PROJECT / file).read_text()
+
+
+def test_each_of_the_six_patterns_has_its_file_and_its_proof() -> None:
+    rows = re.findall(r"^\| ([a-z -]+) \| \[.+\) \| `tests/.+` \|$", PATTERNS, re.MULTILINE)
+
+    assert len(rows) == 6
+    assert {f"## {row[0].upper()}{row[1:]}" for row in rows} <= set(PATTERNS.splitlines())
