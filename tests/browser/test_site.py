@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Route, WebSocketRoute, expect
 
 from tests.browser.test_pages import elsewhere, what_axe_minds
 from tests.e2e.conftest import Stack, fetch
@@ -210,3 +210,24 @@ def test_home_says_what_was_saved_so_far(page: Page, stack: Stack) -> None:
     thumbnail = page.locator(".sheet li", has_text="counted.jpg").locator("img").last
     expect(thumbnail).to_have_js_property("complete", True)
     assert thumbnail.evaluate("(image) => image.naturalWidth") > 0
+
+
+def test_what_could_not_be_sent_can_be_sent_again(context: BrowserContext, stack: Stack) -> None:
+    page = context.new_page()  # one that may fail: the browser says so of each refusal
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route.request.url)
+        route.fulfill(status=403, headers={"Access-Control-Allow-Origin": "*"})
+
+    page.goto(stack.status["web"])
+    bucket = re.compile(stack.status["uploads_bucket"])
+    page.route(bucket, refuse)
+    drop(page, late__png=a_small_png(10))
+    expect(page.locator("[data-drops] .shot.broken")).to_have_count(1, timeout=PATIENCE)
+    assert len(refused) == 3
+
+    page.unroute(bucket)
+    page.get_by_role("button", name="Send the others again").click()
+
+    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(1, timeout=PATIENCE)

@@ -36,10 +36,12 @@ const lines = (list, size) => {
   const words = JSON.parse(list.dataset.words);
   const blank = one("#shot").content.firstElementChild;
   while (list.children.length < size) list.append(blank.cloneNode(true));
-  const states = ["unsent", "sending", "sent", "broken", ...Object.keys(words)];
+  const states = Object.keys(words);
+  const far = new Float64Array(size);
+  let sum = 0;
 
   return {
-    at: (number) => list.children[number],
+    share: () => sum / size, // how far all of them are
     show(number, name, state, progress, told = words[state], got = "") {
       const line = list.children[number];
       line.hidden = false;
@@ -49,7 +51,8 @@ const lines = (list, size) => {
       one("small", line).textContent = told;
       one(".got", line).textContent = got;
       const bar = one("progress", line);
-      bar.value = progress;
+      sum += progress - far[number];
+      bar.value = far[number] = progress;
       bar.setAttribute("aria-label", name);
     },
     row(row) {
@@ -115,6 +118,7 @@ const within = async (entry) => {
     for (const inner of some) found.push(...(await within(inner)));
   }
 };
+const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 const dropped = async (transfer) => {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
   if (!entries.length) return [...transfer.files];
@@ -134,7 +138,10 @@ const send = (post, file, onSent) =>
     request.send(form);
   });
 
-const startJob = async (files, place) => {
+let busy = 0; // drops that are being sent
+
+// Ends when they are sent, with the count of those that could not be; `onEnd` is told when the job is complete.
+const startJob = async (files, place, onEnd) => {
   const body = JSON.stringify({
     uploads: files.map(({ name, size, type }) => ({ name, size, type: type || "application/octet-stream" })),
   });
@@ -170,33 +177,48 @@ const startJob = async (files, place) => {
   };
 
   const settled = new Set();
-  let next = 0;
+  const broken = [];
   const sendOne = async (number) => {
     const file = files[number];
-    const show = (state, progress) => settled.has(number) || list.show(number, file.name, state, progress);
-    for (let attempt = 0; attempt < 4; attempt++) {
+    const show = (state, progress) => {
+      if (settled.has(number)) return;
+      list.show(number, file.name, state, progress);
+      whole.value = list.share();
+    };
+    for (let attempt = 0; attempt < 7; attempt++) {
       try {
         const post = await formOf(number, attempt > 0);
         show("sending", 0);
         if (post) await send(post, file, (sent) => show("sending", 0.8 * sent));
         return show("sent", 0.8);
-      } catch {
+      } catch (fault) {
+        if (fault.status >= 400 && fault.status < 500 && attempt > 1) break; // no form will do
         await wait(500 * 2 ** attempt);
       }
     }
-    show("broken", 1);
+    broken.push(number);
+    show("broken", 0);
   };
-  const sender = async () => {
-    while (next < files.length) await sendOne(next++);
+  const again = one("[data-again]", section);
+  const sendAll = async (numbers) => {
+    busy += 1;
+    const sender = async () => {
+      while (numbers.length) await sendOne(numbers.shift());
+    };
+    await Promise.all(Array.from({ length: SENDERS }, sender));
+    busy -= 1;
+    again.hidden = !broken.length;
   };
-  const sending = Promise.all(Array.from({ length: SENDERS }, sender));
+  again.addEventListener("click", () => {
+    again.hidden = true;
+    sendAll(broken.splice(0));
+  });
+  const sending = sendAll([...files.keys()]);
 
-  let done = false;
   const onJob = (now) => {
-    done = ended(now);
     one("h2", section).textContent = outcome(now);
     one("[data-line]", section).textContent = counts(now);
-    whole.value = (now.size - now.waiting) / now.size;
+    if (ended(now)) onEnd(now);
   };
   onJob(job);
   follow(url.href, onJob, (rows) => {
@@ -205,9 +227,10 @@ const startJob = async (files, place) => {
       settled.add(row.number);
       list.row(row);
     }
+    whole.value = list.share();
   });
   await sending;
-  return () => done;
+  return broken.length;
 };
 
 const form = one("form[data-limit]");
@@ -217,7 +240,6 @@ if (form) {
   const place = one("[data-drops]");
   const input = form.elements.upload;
   const folder = one("[data-folder]", form);
-  let busy = 0;
 
   for (const hint of each("[data-scripted]", form)) hint.hidden = false;
   for (const plain of ["label.title", "#limit", "button"]) one(plain, form).remove();
@@ -229,19 +251,20 @@ if (form) {
   const take = async (found) => {
     const isPicture = ({ name, type }) => !name.startsWith(".") && (!type || type.startsWith("image/"));
     const files = found.filter((file) => isPicture(file) && file.size && file.size <= most).slice(0, 10_000);
+    files.sort((a, b) => byName(a.webkitRelativePath || a.name, b.webkitRelativePath || b.name));
     const left = found.filter((file) => !files.includes(file));
     const told = left.length === 1 ? left[0].name : `${left.length.toLocaleString("en")} files`;
     const why = left.length ? ` Left out, since no picture or too large: ${told}.` : "";
     if (!files.length) return (status.textContent = why.trim());
-    status.textContent = `Sending ${pictures(files.length)}.${why}`;
-    busy += 1;
+    const sending = `Sending ${pictures(files.length)}.${why}`;
+    status.textContent = sending;
     try {
-      await startJob(files, place);
-      status.textContent = `${pictures(files.length)} sent.${why}`;
+      const left = await startJob(files, place, (job) => (status.textContent = `${outcome(job)}.${why}`));
+      if (left) status.textContent = `${pictures(left)} could not be sent.${why}`;
+      else if (status.textContent === sending) status.textContent = `${pictures(files.length)} sent.${why}`;
     } catch (fault) {
       status.textContent = `They could not be sent: ${fault.message}`;
     }
-    busy -= 1;
   };
 
   for (const chooser of [input, one("input", folder)]) {
