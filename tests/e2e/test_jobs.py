@@ -1,0 +1,155 @@
+"""A job on a stack, permissions enforced: announced, sent by its forms, told of, complete, taken along."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.model import Entry
+from tests.e2e.conftest import Reply, Stack, fetch, wait_for
+from tests.pictures import a_small_png
+
+pytestmark = pytest.mark.e2e
+
+SIZE = 12
+TORN = 3
+
+
+def contents(number: int) -> bytes:
+    return a_small_png(number)[: 60 if number == TORN else None]
+
+
+def announce(stack: Stack, key: str) -> Reply:
+    uploads = [
+        {"name": f"{number} <b>.png", "size": len(contents(number)), "type": "image/png"}
+        for number in range(SIZE)
+    ]
+    body = json.dumps({"uploads": uploads}).encode()
+    return fetch(
+        f"{stack.status['web']}/jobs",
+        "application/json",
+        "POST",
+        body,
+        Content_Type="application/json",
+        Idempotency_Key=key,
+    )
+
+
+def send(row: dict[str, Any], content: bytes) -> Reply:
+    fields = "".join(
+        f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in row["post"]["fields"].items()
+    )
+    file = '--X\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+    body = (fields + file).encode() + content + b"\r\n--X--\r\n"
+    return fetch(row["post"]["url"], method="POST", body=body, Content_Type="multipart/form-data; boundary=X")
+
+
+@contextmanager
+def events_of(stack: Stack) -> Iterator[list[dict[str, Any]]]:
+    """What the stack announces meanwhile, as a rule of somebody's brings it into a queue of theirs."""
+    rules, queues = stack.client("events"), stack.client("sqs")
+    url = queues.create_queue(QueueName="somebody")["QueueUrl"]
+    arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    queues.set_queue_attributes(
+        QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [statement]})}
+    )
+    bus = stack.status["event_bus"]
+    rules.put_rule(Name="somebody", EventBusName=bus, EventPattern='{"source": ["darkroom"]}')
+    rules.put_targets(Rule="somebody", EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+    told: list[dict[str, Any]] = []
+
+    def completed() -> bool:
+        answer = queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        for message in answer.get("Messages", []):
+            told.append(json.loads(message["Body"]))
+            queues.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return not answer.get("Messages") and any(each["detail-type"] == "job.completed" for each in told)
+
+    yield told
+    wait_for(completed, "the completion announced")
+
+
+def test_a_job_is_announced_sent_completed_and_taken_along(second_stack: Stack, tmp_path: Path) -> None:
+    stack = second_stack
+    with events_of(stack) as told:
+        made = announce(stack, "one").json
+        again = announce(stack, "one").json
+        assert made["id"] == again["id"]
+        for row in made["rows"]:
+            assert send(row, contents(row["number"])).status in (200, 201, 204)
+
+        def complete() -> dict[str, Any] | None:
+            job = stack.get(f"/jobs/{made['id']}", "application/json").json
+            return job if job["state"] == "complete" else None
+
+        job = wait_for(complete, "the job complete", seconds=180)
+
+    assert (job["counts"]["rendered"], job["counts"]["rejected"], job["waiting"]) == (SIZE - 1, 1, 0)
+    assert job["revision"] <= SIZE + 2  # its record is written over twice
+    completions = {each["detail"]["id"] for each in told if each["detail-type"] == "job.completed"}
+    assert len(completions) == 1
+    ends = {each["detail"]["key"] for each in told if each["detail-type"].startswith("upload.")}
+    assert ends >= {row["key"] for row in made["rows"]}
+
+    page = stack.get(f"/jobs/{made['id']}/uploads", "application/json").json
+    assert [row["state"] for row in page["uploads"]].count("rendered") == SIZE - 1
+    assert page["uploads"][TORN]["reason"] == "corrupt_image"
+    assert "post" not in page["uploads"][0]
+    before = sum(row["bytes_before"] for row in page["uploads"])
+    assert (job["bytes_before"], job["bytes_after"]) == (
+        before,
+        sum(row["bytes_after"] for row in page["uploads"]),
+    )
+    assert "rejected" in stack.get(f"/jobs/{made['id']}/receipts.csv").text
+
+    script = stack.get(f"/jobs/{made['id']}/fetch.sh").text
+    subprocess.run(
+        [shutil.which("sh") or "sh"],
+        input=script,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        check=True,
+        timeout=120,
+    )
+    folders = list((tmp_path / f"job-{made['id'][:8]}").iterdir())
+    assert len(folders) == SIZE - 1
+    assert all(path.stat().st_size for folder in folders for path in folder.iterdir())
+
+
+def test_a_jobs_views_that_are_built_anew_are_the_same(second_stack: Stack) -> None:
+    """After the test above: of the job that it left."""
+    stack = second_stack
+    dynamodb, table = stack.client("dynamodb"), stack.status["views_table"]
+    ledger, views = DynamoLedger(stack.status["ledger_table"], dynamodb), DynamoViews(table, dynamodb)
+    made = announce(stack, "one").json
+    pictures = sorted(
+        {each.picture for each in ledger.records() if isinstance(each, Entry) and each.job == made["id"]}
+    )
+    assert len(pictures) == SIZE
+
+    def stands() -> Any:
+        job = views.job(made["id"])
+        assert job
+        return (views.rows(pictures), job.tally, job.record, job.size, views.totals())
+
+    before = stands()
+    dynamodb.delete_table(TableName=table)
+    rebuilt = stack.darkroom("rebuild-views")
+
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert stands() == before
