@@ -85,12 +85,15 @@ def drop(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
     stack: Stack = None,
     region: Region = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait for all of them.")] = 300,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds without any news to wait.")] = 300,
+    new: Annotated[
+        bool, typer.Option("--new", help="Don't go on with what was interrupted: a new job.")
+    ] = False,
 ) -> None:
-    """Put pictures into the uploads bucket, wait, and show what was saved."""
+    """Send pictures as a job, follow it, and show what was saved; go on with one that was interrupted."""
     from tools.drop import drop_pictures
 
-    if not drop_pictures(Site.of(os.environ), paths, stack, region, timeout):
+    if not drop_pictures(Site.of(os.environ), paths, stack, region, timeout, new=new):
         raise typer.Exit(1)
 
 

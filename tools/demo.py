@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from darkroom.model import State
-from tools.drop import Outcome, drop, keys_for, report
+from tools.drop import drop, names_for
+from tools.outcomes import Outcome, report
 from tools.samples import draw
 from tools.stack import Fault, Site, Status
 from tools.up import borrowed
@@ -25,27 +26,19 @@ def demo(site: Site, console: Console) -> None:
 def _tour(status: Status, console: Console) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         good, corrupt = draw(Path(scratch))
-        files = keys_for(Path(scratch) / name for name in (*good, *corrupt))
+        files = names_for(Path(scratch) / name for name in (*good, *corrupt))
         console.print(f"{len(good)} good pictures and {len(corrupt)} corrupt one are drawn.")
-        outcomes = drop(files, status, 180, console)
-    report(outcomes, console)
+        outcomes, job = drop(files, status, 180, console)
+    report(outcomes, job, console)
     found = {outcome.name: outcome for outcome in outcomes}
     checks = {
-        **{f"{name} is rendered": _state(found[name]) is State.RENDERED for name in good},
-        **{f"{name} is rejected with its reason": bool(_reason(found[name])) for name in corrupt},
+        **{f"{name} is rendered": found[name].state is State.RENDERED for name in good},
+        **{f"{name} is rejected with its reason": bool(found[name].reason) for name in corrupt},
         f"{found[good[0]].page} shows {good[0]}": _shows(found[good[0]]),
     }
     for claim, holds in checks.items():
         console.print(f"{'yes' if holds else 'NO '}  {claim}", highlight=False, soft_wrap=True)
     return [f"not so: {claim}" for claim, holds in checks.items() if not holds]
-
-
-def _state(outcome: Outcome) -> State | None:
-    return outcome.entry.state if outcome.entry else None
-
-
-def _reason(outcome: Outcome) -> str:
-    return outcome.entry.rejection.reason if outcome.entry and outcome.entry.rejection else ""
 
 
 def _shows(outcome: Outcome) -> bool:

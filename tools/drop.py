@@ -1,72 +1,69 @@
-"""`darkroom drop`: files and folders into the uploads bucket, and what became of each."""
+"""`darkroom drop`: files and folders as one job, sent straight to S3, and what became of each."""
 
+import asyncio
+import json
 import mimetypes
+import os
+import random
 import sys
 import time
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path, PurePath
 
+from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from botocore.exceptions import BotoCoreError, ClientError
-from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 
-from darkroom.adapters.clients import dynamodb_client, s3_client
-from darkroom.adapters.dynamodb import DynamoViews
+from darkroom.adapters.clients import s3_client
 from darkroom.adapters.s3 import S3Originals
-from darkroom.model import Entry, Format, Receipt, State, picture_id
-from darkroom.pages import filesize
-from tools.logs import printable
+from darkroom.errors import BadAnnouncement
+from darkroom.jobs import MOST_UPLOADS, read_announcements
+from darkroom.model import State
+from tools.course import Course, showing
+from tools.live import follow
+from tools.memory import Begun, Memory, Picture, digest_of
+from tools.outcomes import MOST_LISTED, Outcome, report
+from tools.sending import AT_ONCE, Forms, Sending
 from tools.stack import Fault, Site, Status, asking_aws, status_of
+from tools.web import Document, NoAnswer, NotThere, Web, signer, unsigned
 
-_AT_ONCE = 8  # the clients keep ten connections
-# They are rendered about in the order in which they were stored: to ask for all of many would slow them down.
-_ASKED_FOR = 16
-_WIDE_ENOUGH_FOR_ADDRESSES = 140
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one file. Without an entry it was not stored, or not ready in time, as `fault` says."""
-
-    name: str
-    page: str
-    entry: Entry | None = None
-    fault: str = ""
-
-    @property
-    def trouble(self) -> str:
-        """Why this picture did not come out; empty if it did."""
-        if self.entry is None:
-            return self.fault
-        if self.entry.rejection:
-            return f"rejected ({self.entry.rejection.reason}): {self.entry.rejection.sentence}"
-        return "" if self.entry.state is State.RENDERED else self.entry.state.value
+_TICK_SECONDS = 0.2
+# A job of 10,000 takes longer to make than one answer may; asking again goes on with it.
+_ASKED_AT_MOST = 8
+_ANSWER = ClientTimeout(total=60)
+INTERRUPTED = 130
 
 
 def drop_pictures(
-    site: Site, paths: list[Path], stack: str | None, region: str | None, timeout_seconds: float
+    site: Site,
+    paths: list[Path],
+    stack: str | None,
+    region: str | None,
+    timeout_seconds: float,
+    *,
+    new: bool,
 ) -> bool:
     """`darkroom drop`; whether every picture came out. Raises Fault."""
-    files = keys_for(paths)
+    files = names_for(paths)
     if not files:
         raise Fault("No pictures were found there.", 2)
     # Where it is not read by eye, a line is as long as it needs to be.
-    console = Console(width=None if sys.stdout.isatty() else 250)
+    console = Console(width=None if sys.stdout.isatty() else 250, highlight=False)
     with asking_aws():
-        return report(drop(files, status_of(site, stack, region), timeout_seconds, console), console)
+        status = status_of(site, stack, region)
+        memory = Memory.of(site, status, paths, os.environ)
+        if new:
+            memory.forget()
+        outcomes, job = drop(files, status, timeout_seconds, console, memory)
+    return report(outcomes, job, console)
 
 
-def keys_for(paths: Iterable[Path]) -> dict[str, Path]:
-    """Which file goes under which key; hidden files in folders stay behind.
+def names_for(paths: Iterable[Path]) -> dict[str, Path]:
+    """Which file is told under which name; hidden files in folders stay behind.
 
-    A file goes under its name, a folder's files under its name and their path in it. Where two meet in
-    one key, the later gets a number before it. Raises Fault for a path that leads nowhere.
+    A file is told under its name, a folder's files under its name and their path in it. Where two meet in
+    one name, the later gets a number before it. Raises Fault for a path that leads nowhere.
     """
     files: dict[str, Path] = {}
     for path in dict.fromkeys(paths):
@@ -95,108 +92,205 @@ def _text(name: str) -> str:
 
 
 def _free(name: str, taken: Mapping[str, Path]) -> str:
-    key, number = name, 1
-    while key in taken:
+    free, number = name, 1
+    while free in taken:
         number += 1
-        key = f"{number}/{name}"
-    return key
+        free = f"{number}/{name}"
+    return free
 
 
 def drop(
-    files: Mapping[str, Path], status: Status, timeout_seconds: float, console: Console
-) -> list[Outcome]:
-    """Stores the files and waits until each is in a terminal state, in vain after the time-out."""
-    originals = S3Originals(status.uploads_bucket, s3_client(status.region, status.aws_endpoint))
-    views = DynamoViews(status.views_table, dynamodb_client(status.region, status.aws_endpoint))
-    pages = {key: f"{status.web}/pictures/{picture_id(status.uploads_bucket, key)}" for key in files}
-    deadline = time.monotonic() + timeout_seconds
-    outcomes: dict[str, Outcome] = {}
+    files: Mapping[str, Path],
+    status: Status,
+    timeout_seconds: float,
+    console: Console,
+    memory: Memory | None = None,
+) -> tuple[list[Outcome], str]:
+    """Sends the files as a job and waits until each has come to an end, in vain after as long without news.
 
-    def store(key: str) -> str | Outcome:
-        media_type = mimetypes.guess_type(key)[0] or "application/octet-stream"
+    What became of each, and the job's address; that is empty where nothing could be sent. With a memory the
+    job is gone on with that it has. Raises Fault, also when it is interrupted.
+    """
+    outcomes, pictures = _looked_at(files)
+    if len(pictures) > MOST_UPLOADS:
+        raise Fault(f"A job has at most {MOST_UPLOADS} pictures, and there are {len(pictures)}.", 2)
+    job = ""
+    if pictures:
+        run = _Drop(pictures, status, timeout_seconds, console, memory)
         try:
-            return originals.store(key, files[key].read_bytes(), media_type)
-        except (OSError, BotoCoreError, ClientError) as fault:
-            return Outcome(key, pages[key], fault=f"not stored: {fault}")
+            asyncio.run(run.run())
+        except KeyboardInterrupt:
+            raise Fault(run.farewell, INTERRUPTED) from None
+        job = run.page
+        outcomes |= run.outcomes
+    return [outcomes[name] for name in files], job
 
-    def look(item: tuple[str, str]) -> Entry | None:
-        key, version = item
-        entries = views.of_picture(picture_id(status.uploads_bucket, key))
-        return next(
-            (each for each in entries if each.upload.version == version and each.state.terminal), None
+
+def _looked_at(files: Mapping[str, Path]) -> tuple[dict[str, Outcome], list[Picture]]:
+    """Those that no job takes, with the reason, and the others."""
+    refused, pictures = {}, []
+    for name, path in files.items():
+        try:
+            picture = Picture.of(name, path)
+            if picture.size_bytes == 0:
+                raise BadAnnouncement("The file is empty.")
+            read_announcements(json.dumps({"uploads": [_announcement(picture)]}).encode())
+        except (OSError, BadAnnouncement) as fault:
+            refused[name] = Outcome(name, fault=f"not sent: {fault}")
+        else:
+            pictures.append(picture)
+    return refused, pictures
+
+
+def _announcement(picture: Picture) -> Document:
+    media_type = mimetypes.guess_type(picture.name)[0] or "application/octet-stream"
+    return {"name": PurePath(picture.name).name, "size": picture.size_bytes, "type": media_type}
+
+
+class _Drop:
+    """One run of the command, over one job."""
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        status: Status,
+        timeout_seconds: float,
+        console: Console,
+        memory: Memory | None,
+    ) -> None:
+        self._course = Course(pictures)
+        self._status = status
+        self._timeout_seconds = timeout_seconds
+        self._console = console
+        self._memory = memory
+        self._originals = S3Originals(status.uploads_bucket, s3_client(status.region, status.aws_endpoint))
+        self._sign = unsigned if status.aws_endpoint else signer(status.region)
+        self.page = ""
+        self.outcomes: dict[str, Outcome] = {}
+
+    @property
+    def farewell(self) -> str:
+        """What to say to somebody who has interrupted it."""
+        arrived, size = len(self._course.arrived), len(self._course.pictures)
+        if not self._memory or not self._memory.recall():
+            return "Interrupted; nothing was sent."
+        if arrived == size:
+            return (
+                "Interrupted. All have arrived and are rendered; run the same command again to see the end."
+            )
+        return (
+            f"Interrupted; {arrived} of {size} have arrived. "
+            "Run the same command again to go on: these are not sent again."
         )
 
-    columns = (TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with ThreadPoolExecutor(_AT_ONCE) as pool, Progress(*columns, console=console) as progress:
-        waiting: dict[str, str] = {}
-        told = progress.track(pool.map(store, files), len(files), description="storing")
-        for key, stored in zip(files, told, strict=True):
-            if isinstance(stored, Outcome):
-                outcomes[key] = stored
-            else:
-                waiting[key] = stored
-        bar = progress.add_task("rendering", total=len(waiting))
-        while waiting and time.monotonic() < deadline:
-            first = list(islice(waiting.items(), _ASKED_FOR))
-            for (key, _), entry in zip(first, pool.map(look, first), strict=True):
-                if entry:
-                    outcomes[key] = Outcome(key, pages[key], entry)
-                    del waiting[key]
-                    progress.advance(bar)
-            if waiting:
-                time.sleep(0.3)
-    late = f"not ready after {timeout_seconds:g} s"
-    return [outcomes.get(key) or Outcome(key, pages[key], fault=late) for key in files]
+    async def run(self) -> None:
+        """Sends and follows. Raises Fault."""
+        # What a proxy is for lies beyond this machine.
+        cloud = self._status.aws_endpoint is None
+        connector = TCPConnector(limit=2 * AT_ONCE + 4)
+        async with ClientSession(connector=connector, timeout=_ANSWER, trust_env=cloud) as client:
+            web = Web(client, self._status.web, self._sign)
+            job, resumed = await self._begin(web)
+            self.page = f"{self._status.web}/jobs/{job['id']}"
+            self._console.print(f"{'Going on with' if resumed else 'Job'} {self.page}", soft_wrap=True)
+            forms = Forms(web.ask, job["id"])
+            if "rows" in job:
+                forms.know(job["rows"])
+            course = self._course
+            sending = Sending(client, forms, self._stored, course.told, course.done, course.gave_up)
+            work = [
+                asyncio.create_task(sending.send(enumerate(course.pictures), resumed=resumed)),
+                asyncio.create_task(self._follow(client, web, job["id"])),
+            ]
+            try:
+                await self._until_over(work)
+            finally:
+                for task in work:
+                    task.cancel()
+                await asyncio.gather(*work, return_exceptions=True)
+            if self._memory and len(course.ended) == len(course.pictures):
+                self._memory.forget()
+            await self._conclude(web)
 
+    async def _begin(self, web: Web) -> tuple[Document, bool]:
+        """The job, and whether it was begun before."""
+        begun = self._memory.recall() if self._memory else None
+        if begun and begun.files != digest_of(self._course.pictures):
+            self._console.print("The files have changed since a job of them was begun: this is a new one.")
+            begun = None
+        if begun and begun.job:
+            with suppress(NotThere):
+                known = begun.job
+                return await self._patiently(lambda: web.ask(f"jobs/{known}")), True
+            begun = None
+        resumed = begun is not None
+        if begun is None:
+            begun = (
+                self._memory.begin(self._course.pictures) if self._memory else Begun("", os.urandom(16).hex())
+            )
+        uploads, key = [_announcement(picture) for picture in self._course.pictures], begun.key
+        job = await self._patiently(lambda: web.announce(uploads, key))
+        if self._memory:
+            self._memory.made(begun, job["id"])
+        return job, resumed
 
-def report(outcomes: list[Outcome], console: Console) -> bool:
-    """Prints the table and then every trouble; True if there is none."""
-    addresses_fit = console.width >= _WIDE_ENOUGH_FOR_ADDRESSES
-    table = Table(
-        "Name",
-        "Original",
-        "JPEG",
-        "WebP",
-        "AVIF",
-        "Saved",
-        box=box.SIMPLE_HEAD,
-        collapse_padding=True,
-        pad_edge=False,
-    )
-    table.columns[0].overflow = "fold"
-    for column in table.columns[1:]:
-        column.justify = "right"
-        column.no_wrap = True
-    if addresses_fit:
-        table.add_column("Page", no_wrap=True)
-    for outcome in outcomes:
-        table.add_row(*(Text(cell) for cell in _row(outcome)[: len(table.columns)]))
-    console.print(table)
-    if not addresses_fit:  # an address that is broken over lines can't be clicked
-        for outcome in outcomes:
-            console.print(Text(f"{printable(outcome.name)}  {outcome.page}"), soft_wrap=True)
-        console.print()
-    troubles = [outcome for outcome in outcomes if outcome.trouble]
-    for outcome in troubles:
-        console.print(Text(f"{printable(outcome.name)}: {outcome.trouble}", style="red"), soft_wrap=True)
-    return not troubles
+    async def _patiently(self, asking: Callable[[], Awaitable[Document]]) -> Document:
+        for tried in range(_ASKED_AT_MOST):
+            with suppress(NoAnswer):
+                return await asking()
+            await asyncio.sleep(min(10, 0.5 * 2**tried) * random.uniform(0.5, 1))  # noqa: S311
+        raise Fault(f"{self._status.web} does not answer.")
 
+    async def _stored(self, key: str) -> bool:
+        """Whether the bucket has it. Where it may not be asked, it is sent: the newest version counts."""
+        try:
+            return await asyncio.to_thread(self._originals.latest, key) is not None
+        except (BotoCoreError, ClientError):
+            return False
 
-def _row(outcome: Outcome) -> tuple[str, ...]:
-    name, receipt = printable(outcome.name), outcome.entry.receipt if outcome.entry else None
-    if receipt is None or receipt.original is None:
-        state = outcome.entry.state.value if outcome.entry else "-"
-        return (name, state, "", "", "", "", outcome.page)
-    original = receipt.original
-    return (
-        name,
-        f"{original.format} {original.width}x{original.height} {filesize(original.size_bytes)}",
-        *(_at_full_width(receipt, kind) for kind in (Format.JPEG, Format.WEBP, Format.AVIF)),
-        f"{receipt.saved_percent:.1f} %",
-        outcome.page,
-    )
+    async def _follow(self, client: ClientSession, web: Web, job: str) -> None:
+        while True:
+            async for change in follow(client, web.ask, job):
+                self._course.take(change)
+            # It was complete without those that came too late and are sent now.
+            await asyncio.sleep(2)
 
+    async def _until_over(self, work: Sequence[asyncio.Task[None]]) -> None:
+        course = self._course
+        with showing(self._console) as show:
+            while not course.over and time.monotonic() < course.news_at + self._timeout_seconds:
+                await asyncio.wait([each for each in work if not each.done()], timeout=_TICK_SECONDS)
+                for each in work:
+                    if each.done():
+                        each.result()
+                show(course)
 
-def _at_full_width(receipt: Receipt, kind: Format) -> str:
-    renditions = receipt.of_format(kind)
-    return filesize(renditions[-1].size_bytes) if renditions else "-"
+    async def _conclude(self, web: Web) -> None:
+        course, site = self._course, self._status.web
+        receipts = await self._receipts(web)
+        late = f"not ready; there was no news for {self._timeout_seconds:g} s"
+        for number, picture in enumerate(course.pictures):
+            row = course.rows.get(number)
+            self.outcomes[picture.name] = Outcome(
+                picture.name,
+                f"{site}/pictures/{row['picture']}" if row else "",
+                row,
+                receipts.get(number),
+                course.faults.get(number) or ("" if number in course.ended else late),
+            )
+
+    async def _receipts(self, web: Web) -> dict[int, Document]:
+        """Of those that the table lists, as far as they can be had."""
+        rows = [
+            self._course.rows.get(number) for number in range(min(MOST_LISTED, len(self._course.pictures)))
+        ]
+        gate, found = asyncio.Semaphore(AT_ONCE), {}
+
+        async def fetch(row: Document) -> None:
+            async with gate:
+                with suppress(NoAnswer, Fault):
+                    found[int(row["number"])] = await web.ask(f"pictures/{row['picture']}")
+
+        wanted = [row for row in rows if row and row["state"] == State.RENDERED.value]
+        await asyncio.gather(*(fetch(row) for row in wanted))
+        return found

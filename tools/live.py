@@ -3,24 +3,15 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
 
 from darkroom.model import State
-from tools.stack import Fault
-
-type Document = dict[str, Any]
-# Asks the site for the JSON under a path like "jobs/ID". Raises NoAnswer when it may be asked again.
-type Ask = Callable[[str], Awaitable[Document]]
-
-
-class NoAnswer(Exception):
-    """The site could not be asked, this time."""
+from tools.web import Ask, Document, NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +35,6 @@ class Pauses:
     hello: float = 5
     silence: float = 15
     no_socket: float = 30
-
-
-def asking(client: ClientSession, root: str) -> Ask:
-    """Asks a site whose routes need no signature. Raises Fault for what asking again does not help."""
-
-    async def ask(path: str) -> Document:
-        try:
-            async with client.get(f"{root}/{path}", headers={"Accept": "application/json"}) as answer:
-                if answer.status == 429 or answer.status >= 500:
-                    raise NoAnswer
-                if answer.status != 200:
-                    raise Fault(f"{root}/{path} can't be asked: the answer was {answer.status}.")
-                return dict(await answer.json())
-        except (ClientError, TimeoutError, ValueError) as fault:
-            raise NoAnswer from fault
-
-    return ask
 
 
 async def follow(
@@ -140,7 +114,7 @@ async def _message(socket: ClientWebSocketResponse, patience: float) -> Document
                     return said
 
 
-_TERMINAL = frozenset(state.value for state in State if state.terminal)
+TERMINAL = frozenset(state.value for state in State if state.terminal)
 
 
 @dataclass(slots=True)
@@ -184,7 +158,7 @@ class _Known:
         cursor = ""
         while True:
             numbers, after = self.pages.get(cursor, ([], ""))
-            if not numbers or any(self.rows[number]["state"] not in _TERMINAL for number in numbers):
+            if not numbers or any(self.rows[number]["state"] not in TERMINAL for number in numbers):
                 found = await self.ask(f"jobs/{self.id}/uploads?cursor={quote(cursor, safe='')}")
                 news += self.take_rows(found["uploads"])
                 after = found["cursor"]

@@ -48,9 +48,9 @@ def measure(status: Status, pictures: int, console: Console) -> str:
             files[f"{stamp}/{number}.jpg"] = path
         megabytes = sum(path.stat().st_size for path in files.values()) / 1e6
         began = time.monotonic()
-        outcomes = drop(files, status, 1800, console)
+        outcomes, _ = drop(files, status, 1800, console)
         seconds = time.monotonic() - began
-    rendered = sum(1 for each in outcomes if each.entry and each.entry.state is State.RENDERED)
+    rendered = sum(1 for each in outcomes if each.state is State.RENDERED)
     given_up = boto3.client("sqs").get_queue_attributes(
         QueueUrl=status.dead_letters_url, AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]["ApproximateNumberOfMessages"]

@@ -13,7 +13,8 @@ from darkroom.adapters.live import DynamoChannels, address_signer
 from darkroom.ports import Ticket
 from tests.e2e.conftest import Stack, wait_for
 from tests.pictures import a_small_png
-from tools.live import Pauses, asking, follow
+from tools.live import Pauses, follow
+from tools.web import Web
 
 pytestmark = pytest.mark.e2e
 
@@ -121,7 +122,7 @@ def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, chann
 
     async def listen(client: ClientSession, job: str) -> None:
         pauses = Pauses(least=0.2, silence=600)  # by sockets, and by nothing else
-        async for change in follow(client, asking(client, stack.status["web"]), job, pauses):
+        async for change in follow(client, Web(client, stack.status["web"]).ask, job, pauses):
             rows.update((row["name"], row["state"]) for row in change.rows)
             jobs.append(change.job)
 

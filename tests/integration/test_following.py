@@ -15,8 +15,9 @@ from aiohttp import ClientSession, web
 from darkroom import pages
 from tests.jobserver import JOB, JobServer, serving, until
 from tools.gallery import chromium
-from tools.live import Pauses, asking, follow
+from tools.live import Pauses, follow
 from tools.stack import Fault
+from tools.web import Web
 
 PAUSES = Pauses(least=0.05, most=0.2, hello=5, silence=0.5, no_socket=60)
 CHROMIUM = chromium()
@@ -39,7 +40,7 @@ class Seen:
 async def command_line(server: JobServer, seen: Seen) -> AsyncIterator[None]:
     async def run() -> None:
         async with ClientSession() as client:
-            async for change in follow(client, asking(client, server.url), JOB, PAUSES):
+            async for change in follow(client, Web(client, server.url).ask, JOB, PAUSES):
                 if not seen.jobs or change.job != seen.jobs[-1]:
                     seen.jobs.append(change.job)
                 seen.rows.extend(change.rows)
@@ -283,7 +284,7 @@ def test_an_unknown_job_is_a_fault_that_says_so() -> None:
         server = JobServer(1)
         async with serving(server), ClientSession() as client:
             with pytest.raises(Fault, match="404"):
-                async for _ in follow(client, asking(client, server.url), "f" * 32, PAUSES):
+                async for _ in follow(client, Web(client, server.url).ask, "f" * 32, PAUSES):
                     pass
 
     asyncio.run(go())

@@ -1,0 +1,208 @@
+"""Sending a job's pictures by its forms, to a bucket over loopback that fails as S3 does."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession, web
+
+from darkroom.members import PAGE
+from tools.course import Course
+from tools.memory import Picture
+from tools.sending import AT_ONCE, TRIES, Forms, Sending
+from tools.web import Web
+
+JOB = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d"
+REFUSAL = "<Error><Code>EntityTooLarge</Code><Message>It is too large.</Message></Error>"
+
+
+@dataclass
+class Bucket:
+    """Takes forms, and tells their job's pages. `faults` are the answers that it gives first, of each key."""
+
+    size: int
+    faults: dict[str, list[str]] = field(default_factory=dict)
+    objects: dict[str, list[bytes]] = field(default_factory=dict)
+    arrived: frozenset[int] = frozenset()  # as far as the rows know
+    pages: Counter[str] = field(default_factory=Counter)
+    open: int = 0
+    most_open: int = 0
+    url: str = ""
+
+    async def uploads(self, request: web.Request) -> web.Response:
+        cursor = request.query["cursor"]
+        self.pages[cursor] += 1
+        begin = int(cursor or 0) * PAGE
+        rows = [self._row(number) for number in range(begin, min(begin + PAGE, self.size))]
+        return web.json_response({"uploads": rows, "cursor": ""})
+
+    def _row(self, number: int) -> dict[str, object]:
+        key = f"{number:032x}/{number}.png"
+        row: dict[str, object] = {"number": number, "key": key}
+        if number in self.arrived:
+            return row
+        return row | {"post": {"url": f"{self.url}/bucket", "fields": {"key": key, "policy": "p"}}}
+
+    async def post(self, request: web.Request) -> web.StreamResponse:
+        self.open += 1
+        self.most_open = max(self.most_open, self.open)
+        try:
+            # With its size told beforehand: S3 takes no body in chunks.
+            assert request.content_length
+            parts = [(part.name, await part.read()) async for part in await request.multipart()]  # type: ignore[union-attr]
+        finally:
+            self.open -= 1
+        assert [name for name, _ in parts] == ["key", "policy", "file"]
+        key = parts[0][1].decode()
+        fault = self.faults.get(key, [])
+        match fault.pop(0) if fault else "":
+            case "expired":
+                return web.Response(status=403)
+            case "busy":
+                return web.Response(status=503)
+            case "refused":
+                return web.Response(status=400, text=REFUSAL)
+            case "answer lost":
+                assert request.transport
+                request.transport.abort()
+        self.objects.setdefault(key, []).append(parts[-1][1])
+        return web.Response(status=204)
+
+
+@asynccontextmanager
+async def serving(bucket: Bucket) -> AsyncIterator[None]:
+    app = web.Application(client_max_size=10**7)
+    app.router.add_get(f"/jobs/{JOB}/uploads", bucket.uploads)
+    app.router.add_post("/bucket", bucket.post)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    bucket.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Picture]:
+    return some_pictures(tmp_path, 3)
+
+
+def some_pictures(folder: Path, count: int) -> list[Picture]:
+    paths = [folder / f"{number}.png" for number in range(count)]
+    for number, path in enumerate(paths):
+        path.write_bytes(bytes([number % 256]) * 300_000)
+    return [Picture.of(path.name, path) for path in paths]
+
+
+def send(bucket: Bucket, pictures: Sequence[Picture], *, resumed: bool = False) -> Course:
+    course = Course(pictures)
+
+    async def stored(key: str) -> bool:
+        return key in bucket.objects
+
+    async def go() -> None:
+        async with serving(bucket), ClientSession() as client:
+            forms = Forms(Web(client, bucket.url).ask, JOB)
+            sending = Sending(client, forms, stored, course.told, course.done, course.gave_up, 0.001)
+            await sending.send(enumerate(pictures), resumed=resumed)
+
+    asyncio.run(go())
+    return course
+
+
+def key(number: int) -> str:
+    return f"{number:032x}/{number}.png"
+
+
+def test_each_picture_goes_whole_under_its_own_key(pictures: list[Picture]) -> None:
+    bucket = Bucket(3)
+
+    course = send(bucket, pictures)
+
+    assert course.faults == {}
+    assert bucket.objects == {key(n): [each.path.read_bytes()] for n, each in enumerate(pictures)}
+    assert course.arrived == {0, 1, 2}
+    assert course.sent_bytes == course.size_bytes
+
+
+def test_forms_come_page_by_page_and_no_more_than_a_few_are_sent_at_once(tmp_path: Path) -> None:
+    bucket = Bucket(PAGE + 1)
+
+    course = send(bucket, some_pictures(tmp_path, PAGE + 1))
+
+    assert len(course.arrived) == PAGE + 1
+    assert bucket.pages == {"": 1, "1": 1}
+    assert bucket.most_open <= AT_ONCE
+
+
+def test_a_form_that_has_expired_is_signed_anew(pictures: list[Picture]) -> None:
+    bucket = Bucket(3, {key(1): ["expired"]})
+
+    course = send(bucket, pictures)
+
+    assert course.arrived == {0, 1, 2}
+    assert bucket.pages[""] == 2
+
+
+def test_a_send_that_fails_is_tried_again_and_its_bytes_count_once(pictures: list[Picture]) -> None:
+    bucket = Bucket(3, {key(0): ["busy", "busy"]})
+
+    course = send(bucket, pictures)
+
+    assert course.arrived == {0, 1, 2}
+    assert course.sent_bytes == course.size_bytes
+
+
+def test_a_send_whose_answer_was_lost_is_not_sent_twice(pictures: list[Picture]) -> None:
+    bucket = Bucket(3, {key(2): ["answer lost"]})
+
+    course = send(bucket, pictures)
+
+    assert course.arrived == {0, 1, 2}
+    assert len(bucket.objects[key(2)]) == 1
+
+
+def test_what_fails_each_time_is_given_up_and_stops_no_other(pictures: list[Picture]) -> None:
+    bucket = Bucket(3, {key(0): ["busy"] * TRIES})
+
+    course = send(bucket, pictures)
+
+    assert course.arrived == {1, 2}
+    assert course.faults == {0: f"not sent: S3 answered 503 ({TRIES} tries)"}
+
+
+def test_what_s3_refuses_is_told_in_its_words_and_not_tried_again(pictures: list[Picture]) -> None:
+    bucket = Bucket(3, {key(0): ["refused"]})
+
+    course = send(bucket, pictures)
+
+    assert course.faults == {0: "not sent: S3 answered 400 (EntityTooLarge: It is too large.)"}
+
+
+def test_what_has_changed_since_it_was_announced_is_not_sent(pictures: list[Picture]) -> None:
+    pictures[1].path.write_bytes(b"other")
+    pictures[2].path.unlink()
+    bucket = Bucket(3)
+
+    course = send(bucket, pictures)
+
+    assert list(bucket.objects) == [key(0)]
+    assert "changed" in course.faults[1]
+    assert "No such file" in course.faults[2]
+
+
+def test_what_has_arrived_is_not_sent_again_by_a_job_that_goes_on(pictures: list[Picture]) -> None:
+    """Whether the rows know of it, or only the bucket."""
+    bucket = Bucket(3, arrived=frozenset({0}), objects={key(1): [b"there"]})
+
+    course = send(bucket, pictures, resumed=True)
+
+    assert bucket.objects == {key(1): [b"there"], key(2): [pictures[2].path.read_bytes()]}
+    assert course.arrived == {0, 1, 2}
+    assert course.sent_bytes == course.size_bytes
