@@ -74,7 +74,7 @@ def test_a_job_is_told_live_until_it_is_complete(stack: Stack) -> None:
             while heard[-1]["type"] != "job.completed":
                 heard.append(await hear(socket))
             await socket.close()
-            now = await asking(client, stack.status["web"])(f"jobs/{job['id']}")
+            now = await Web(client, stack.status["web"]).ask(f"jobs/{job['id']}")
 
         assert heard[0]["type"] == "state"
         revisions = [message["job"]["revision"] for message in heard if message["job"]]
