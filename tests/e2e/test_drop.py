@@ -1,0 +1,86 @@
+"""`darkroom drop` of a folder: interrupted half way, and gone on with by the same command."""
+
+import re
+import signal
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.cloudformation import PROJECT
+from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
+from tests.pictures import a_small_png
+
+pytestmark = pytest.mark.e2e
+
+PICTURES = 40
+PADDING = b"\0" * 1_000_000  # after its end a PNG may have anything; sending it takes a moment
+
+
+def versions(stack: Stack) -> Counter[str]:
+    """How many versions the bucket has of each key."""
+    pages = stack.client("s3").get_paginator("list_object_versions")
+    return Counter(
+        version["Key"]
+        for page in pages.paginate(Bucket=stack.status["uploads_bucket"])
+        for version in page.get("Versions", [])
+    )
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    folder = tmp_path / "album"
+    (folder / "deep").mkdir(parents=True)
+    (folder / ".hidden.png").write_bytes(a_small_png())
+    for number in range(PICTURES - 2):
+        (folder / f"{number:02}.png").write_bytes(a_small_png(number) + PADDING)
+    (folder / "deep" / "00.png").write_bytes(a_small_png(77) + PADDING)
+    (folder / "broken.png").write_bytes(a_small_png()[:200] + PADDING)
+    return folder
+
+
+def test_a_drop_that_was_interrupted_is_gone_on_with_and_sends_nothing_twice(
+    stack: Stack, album: Path
+) -> None:
+    others = versions(stack)
+
+    def arrived() -> Counter[str]:
+        return versions(stack) - others
+
+    running = subprocess.Popen(
+        [DARKROOM, "drop", album],
+        cwd=PROJECT, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for(arrived, "the first arrived")
+    running.send_signal(signal.SIGINT)
+    said, interrupted = running.communicate(timeout=60)
+    assert running.returncode == 130, said + interrupted
+    assert "Run the same command again" in interrupted
+    assert 0 < arrived().total() < PICTURES
+
+    done = stack.darkroom("drop", album)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert Counter(arrived().values()) == {1: PICTURES}
+    assert {key.rpartition("/")[2] for key in arrived()} == {path.name for path in album.rglob("[!.]*.png")}
+    [job] = set(re.findall(r"http://\S+/jobs/[0-9a-f]{32}", said + done.stdout))
+    assert "Going on with" in done.stdout
+    for name in ("album/00.png", "album/deep/00.png", "album/37.png"):
+        assert re.search(rf"^ *{name} .* %", done.stdout, re.MULTILINE)
+    assert "album/broken.png: rejected (corrupt_image)" in done.stdout
+    assert f"{PICTURES} pictures: {PICTURES - 1} rendered, 1 rejected." in done.stdout
+    document = fetch(job, "application/json").json
+    assert (document["state"], document["size"]) == ("complete", PICTURES)
+    assert document["counts"]["rendered"] == PICTURES - 1
+
+
+def test_what_is_complete_is_dropped_anew(stack: Stack, tmp_path: Path) -> None:
+    picture = tmp_path / "once more.png"
+    picture.write_bytes(a_small_png(5))
+
+    first, second = stack.darkroom("drop", picture), stack.darkroom("drop", picture)
+
+    assert (first.returncode, second.returncode) == (0, 0)
+    jobs = [re.findall(r"/jobs/([0-9a-f]{32})", done.stdout)[0] for done in (first, second)]
+    assert jobs[0] != jobs[1]
