@@ -80,6 +80,8 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
         "RENDER_QUEUE_URL": stack.status["queue_url"],
         "VIEWS_TABLE": stack.status["views_table"],
         "EVENT_BUS": stack.status["event_bus"],
+        "CHANNELS_TABLE": "nobody-follows",  # what is projected here belongs to no job
+        "LIVE_ENDPOINT": "http://127.0.0.1:9/no-gateway",
         "PROFILE_APPLICATION": stack.status["profile_application"],
         "PROFILE_ENVIRONMENT": stack.status["profile_environment"],
         "LIVE_PROFILE": stack.status["live_profile"],
