@@ -7,12 +7,12 @@ from io import BytesIO
 from itertools import pairwise
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageStat
 
 from darkroom.documents import receipt_document, receipt_from
 from darkroom.imaging import encode
 from darkroom.imaging.pipeline import render
-from darkroom.imaging.quality import Chosen, chosen
+from darkroom.imaging.quality import Chosen, Trials, chosen
 from darkroom.imaging.yardstick import Yardstick, error_at, score_of
 from darkroom.model import Format, Receipt
 from darkroom.profile import FormatChoice, Ladder, Profile, parse_profile
@@ -56,6 +56,20 @@ def test_a_small_picture_is_scored_to_the_point() -> None:
     predicted = score_of(Yardstick(scene).error(other))
 
     assert predicted == pytest.approx(Reference(scene).score(other), abs=0.1)
+
+
+@pytest.mark.parametrize("wanted", Format)
+def test_a_sample_shows_as_much_detail_as_the_picture(wanted: Format) -> None:
+    """A sixth of it is noise; of tiles placed evenly a quarter or a third would be."""
+    wide = Image.new("RGB", (1920, 1280), (120, 130, 140))
+    noise = Image.effect_noise((320, 1280), 60).convert("RGB")
+    wide.paste(noise, (1600, 0))
+
+    trials = Trials(wanted, wide, "4:2:0")
+
+    (sampled,) = ImageStat.Stat(trials.sample.picture.convert("L")).var
+    (whole,) = ImageStat.Stat(wide.convert("L")).var
+    assert sampled == pytest.approx(whole, rel=0.2)
 
 
 def test_a_score_leads_back_to_its_error() -> None:

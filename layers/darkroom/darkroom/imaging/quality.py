@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_as
@@ -57,11 +57,9 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
 # From a trial this near to its target the typical curve leads to it, as well as a second trial would. Small
 # pictures stray from that curve, so that only what was tried is taken, and they are tried as often as it
 # takes.
-_NEAR = {Format.JPEG: 3.0, Format.WEBP: 3.0, Format.AVIF: 4.0}
+_NEAR = {Format.JPEG: 3.0, Format.WEBP: 3.0, Format.AVIF: 4.5}
 _AS_GOOD_AS_REACHED = 0.7
 _TRIALS, _TRIALS_IN_SMALL = 4, 8
-# Below this a sample of a smooth picture scores 5 points and more above the whole of it.
-_LEAST = {Format.JPEG: 1, Format.WEBP: 1, Format.AVIF: 38}
 
 
 class Tiles(NamedTuple):
@@ -72,16 +70,15 @@ class Tiles(NamedTuple):
     margin: int
 
 
-# JPEG's blocks know nothing of each other. The other formats predict across the seams: their tiles are fewer,
-# and what lies beside a seam is left out.
-_TILES = {Format.JPEG: Tiles(4, 112, 0), Format.WEBP: Tiles(3, 160, 8), Format.AVIF: Tiles(3, 160, 8)}
-# The true error is about factor x (what a trial shows) ** power: of sampled pictures, and of those tried
-# whole. By tools/bench/fit_quality.py.
-UNSEEN = {
-    Format.JPEG: ((1.11, 1.00), (1.07, 0.98)),
-    Format.WEBP: ((0.99, 1.08), (1.01, 1.00)),
-    Format.AVIF: ((1.11, 1.02), (1.02, 0.97)),
-}
+# JPEG's blocks know nothing of each other. The other formats predict across the seams: what lies beside a
+# seam is left out. AVIF's tiles are three of its blocks of 64 a side: a seam inside a block rings through all
+# of it, which cost smooth pictures 2 points.
+_TILES = {Format.JPEG: Tiles(3, 160, 0), Format.WEBP: Tiles(3, 144, 8), Format.AVIF: Tiles(3, 192, 8)}
+# So many places a side are looked at for each tile.
+_PLACES = 7
+# The true error is about factor x (what a trial shows) x (the picture's pixels / the sample's) ** growth. By
+# tools/bench/fit_quality.py.
+UNSEEN = {Format.JPEG: (1.03, 0.02), Format.WEBP: (1.01, 0.06), Format.AVIF: (0.98, 0.06)}
 
 # Half the resolution for colour costs more bytes than it saves where it alone makes so large a part of the
 # error that the target allows: from the coarsest. Wider pictures of the same lose less. Measured on
@@ -145,15 +142,14 @@ class Sample:
         side = tiles.across * tiles.side
         self.whole = image.width * image.height < 2 * side * side or min(image.size) < side
         self._tiles = tiles
+        # How many times as many pixels the picture has.
+        self.times = 1.0 if self.whole else image.width * image.height / side**2
         self.picture = image.convert("RGB") if self.whole else Image.new("RGB", (side, side))
         if not self.whole:
-            for place in product(range(tiles.across), repeat=2):
-                left, top = (
-                    round((length - tiles.side) * (number + 0.25) / (tiles.across - 0.5))
-                    for length, number in zip(image.size, place, strict=True)
-                )
-                tile = image.crop((left, top, left + tiles.side, top + tiles.side))
-                self.picture.paste(tile, (place[0] * tiles.side, place[1] * tiles.side))
+            detail = _Detail(image)
+            for column, row in product(range(tiles.across), repeat=2):
+                tile = image.crop(detail.typical((column, row), tiles))
+                self.picture.paste(tile, (column * tiles.side, row * tiles.side))
 
     def seen(self, picture: Image.Image) -> Image.Image:
         """What counts of the sample, or of an encoding of it."""
@@ -167,6 +163,45 @@ class Sample:
             tile = picture.crop((left, top, left + inner, top + inner))
             seen.paste(tile, (column * inner, row * inner))
         return seen
+
+
+type Box = tuple[int, int, int, int]
+
+
+class _Detail:
+    """How far pixels differ from their neighbours, by the place in a picture."""
+
+    def __init__(self, image: Image.Image) -> None:
+        self._size = image.size
+        light = image.reduce(4).convert("L")
+        beside, below = (
+            ImageChops.difference(light, light.crop((x, y, light.width + x, light.height + y)))
+            for x, y in ((1, 0), (0, 1))
+        )
+        self._steps = ImageChops.add(beside, below).reduce(2).convert("F")
+
+    def typical(self, place: tuple[int, int], tiles: Tiles) -> Box:
+        """A tile that has as much detail as the part of the picture that it stands for."""
+        first, last = (
+            [side * (number + end) // tiles.across for side, number in zip(self._size, place, strict=True)]
+            for end in (0, 1)
+        )
+        steps = [
+            [start + (end - start - tiles.side) * step // (_PLACES - 1) for step in range(_PLACES)]
+            for start, end in zip(first, last, strict=True)
+        ]
+        wanted = self._mean((first[0], first[1], last[0], last[1]))
+        boxes = [(left, top, left + tiles.side, top + tiles.side) for left, top in product(*steps)]
+        return min(boxes, key=lambda box: abs(self._mean(box) - wanted))
+
+    def _mean(self, box: Box) -> float:
+        # In this order, which leaves no remainder at the far edges.
+        (across, down), (width, height) = self._steps.size, self._size
+        left, top, right, bottom = box
+        part = (left * across / width, top * down / height, right * across / width, bottom * down / height)
+        mean = self._steps.resize((1, 1), Image.Resampling.BOX, part).getpixel((0, 0))
+        assert isinstance(mean, float)  # noqa: S101 - for the type checker: the plane is of one channel
+        return mean
 
 
 class Trials:
@@ -185,8 +220,8 @@ class Trials:
         return self._yardstick.error(self.sample.seen(made))
 
     def score(self, quality: int) -> float:
-        factor, power = (1.0, 1.0) if self._exact else UNSEEN[self._format][1 if self.sample.whole else 0]
-        return score_of(factor * self.error(quality) ** power)
+        factor, growth = (1.0, 0.0) if self._exact else UNSEEN[self._format]
+        return score_of(factor * self.error(quality) * self.sample.times**growth)
 
 
 class _Search:
@@ -198,14 +233,13 @@ class _Search:
 
     def run(self, image: Image.Image, subsampling: str) -> Chosen:
         small = is_small(image)
-        least = 1 if small else _LEAST[self._format]
         trials = Trials(self._format, image, subsampling)
         tried: dict[int, float] = {}
-        quality = max(least, quality_at(self._format, self._target - self._above))
+        quality = quality_at(self._format, self._target - self._above)
         for _ in range(_TRIALS_IN_SMALL if small else _TRIALS):
             tried[quality] = trials.score(quality)
             ahead = abs(tried[quality] - self._target)
-            quality, score = self._next(tried, least)
+            quality, score = self._next(tried)
             if ahead < _AS_GOOD_AS_REACHED or quality in tried:
                 break
             if ahead < _NEAR[self._format] and not small:
@@ -218,7 +252,7 @@ class _Search:
             self._above = score - typical_score(self._format, quality)
         return Chosen(quality, round(score, 1), subsampling)
 
-    def _next(self, tried: dict[int, float], least: int) -> tuple[int, float]:
+    def _next(self, tried: dict[int, float]) -> tuple[int, float]:
         """The quality that should reach the target, and what it should score."""
         reaching = min((quality for quality, score in tried.items() if score >= self._target), default=101)
         short = [quality for quality, score in tried.items() if score < self._target and quality < reaching]
@@ -236,7 +270,7 @@ class _Search:
         # While far from the target at least as far again as all steps before: some pictures are not typical.
         far = abs(tried[last] - self._target) > _NEAR[self._format]
         stride = max(1, max(tried) - min(tried)) if far else 1
-        quality = min(100, max(last + stride, wanted)) if short else max(least, min(last - stride, wanted))
+        quality = min(100, max(last + stride, wanted)) if short else max(1, min(last - stride, wanted))
         return quality, typical_score(self._format, quality) + above
 
 
