@@ -132,6 +132,6 @@ def _totals(outcomes: Sequence[Outcome]) -> str:
     told = f"{len(outcomes)} pictures: {', '.join(f'{count} {end}' for end, count in ends.most_common())}."
     if not before:
         return told
-    return (
-        f"{told} {filesize(before)} became {filesize(after)}: {100 * (before - after) / before:.1f} % saved."
-    )
+    percent = 100 * (before - after) / before
+    change = f"{percent:.1f} % saved" if percent >= 0 else f"{-percent:.1f} % more"
+    return f"{told} {filesize(before)} became {filesize(after)}: {change}."

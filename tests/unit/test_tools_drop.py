@@ -141,6 +141,12 @@ def test_of_thousands_the_first_are_listed_and_all_are_counted() -> None:
     assert "3000 pictures: 3000 rendered." in text
 
 
+def test_pictures_that_grew_are_not_called_saved() -> None:
+    text, _ = printed(*(Outcome(f"{n}.png", row=a_row("rendered", bytes_after=2500)) for n in range(2)))
+
+    assert "2 KB became 5 KB: 150.0 % more." in text
+
+
 def test_a_name_can_not_steer_the_terminal() -> None:
     text, _ = printed(Outcome("\x1b[2J.jpg", row=a_rejected_row()))
 
