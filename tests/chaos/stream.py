@@ -14,10 +14,10 @@ from typing import Any
 
 from darkroom.adapters.items import is_entry
 from darkroom.model import State
+from darkroom.projecting import BATCH
 from tests.chaos.verify import Move
 
 _SHARDS = 3
-_BATCH = 100  # as template.yaml says
 _PAUSE_SECONDS = 0.1
 
 
@@ -82,7 +82,7 @@ class Stream(Thread):
         return len(page["Records"])
 
     def _deliver(self, shard: deque[dict[str, Any]]) -> None:
-        batch = [shard[n] for n in range(min(_BATCH, len(shard)))]
+        batch = [shard[n] for n in range(min(BATCH, len(shard)))]
         answer = self._lambda.invoke(
             FunctionName=self._function, Payload=json.dumps({"Records": batch}).encode()
         )

@@ -298,7 +298,7 @@ def test_tickets_are_given_by_web_and_read_by_live_alone() -> None:
         "dynamodb:Query",
         "dynamodb:DeleteItem",
     }
-    assert actions_on("LiveFunction", "Views") == {"dynamodb:GetItem"}
+    assert actions_on("LiveFunction", "Views") == {"dynamodb:Query"}
 
 
 # Wiring
@@ -449,11 +449,10 @@ def test_uploads_and_jobs_are_announced_on_a_bus_of_the_stacks_own() -> None:
     assert actions_on("ProjectFunction", name) == {"events:PutEvents"}
 
 
-def test_a_batch_is_as_full_as_the_projection_takes_it_for() -> None:
+def test_what_a_batch_tells_of_one_job_is_one_transaction() -> None:
     source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerMoved"]["Properties"]
 
     assert source["BatchSize"] == projecting.BATCH
-    assert "MaximumBatchingWindowInSeconds" not in source  # it rests by itself, see docs/adr/0009
 
 
 def test_web_reads_views_and_writes_no_view() -> None:

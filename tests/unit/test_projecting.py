@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from darkroom.errors import Contended, NotAnnounced
 from darkroom.model import Entry, Job, State
 from darkroom.ports import Commit
-from darkroom.projecting import BATCH, Broadcast, Change, Projected, Projection, Record, chunks, rebuild
+from darkroom.projecting import Broadcast, Change, Projected, Projection, Record, chunks, rebuild
 from darkroom.rows import Tally, contribution, row_of
 from tests.builders import a_job, a_member, a_receipt, a_rejected_receipt, an_attempt, an_entry
 from tests.fakes import FakeAnnouncements, FakeChannel, FakeViews
@@ -364,21 +364,15 @@ def test_a_batch_tells_what_has_changed_of_each_job(house: House) -> None:
 # The pace
 
 
-@pytest.mark.parametrize(
-    ("left", "seconds"), [(0, 0.1), (3, 0.1), (20, 0.4), (50, 1.0), (250, 5.0), (5000, 5.0)]
-)
-def test_the_more_is_left_of_a_job_the_more_changes_are_taken_together(left: int, seconds: float) -> None:
-    house = House()
-    house.hears(sealed(left + 1))
+def test_changes_of_a_job_are_told_ten_times_a_second_at_most(house: House) -> None:
+    house.hears(sealed(3), a_member(0))
+    house.hears(rendered(0), rendered(1))
 
-    house.hears(rendered(0))
-
-    assert house.rested == [pytest.approx(seconds)]
+    assert house.rested == [pytest.approx(0.1)] * 2
 
 
-def test_nobody_waits_for_what_changes_no_totals_nor_while_more_is_there_already(house: House) -> None:
-    house.hears(sealed(1000), a_member(0), an_entry())
-    house.hears(*(rendered(number) for number in range(BATCH)))
+def test_nobody_waits_for_pictures_without_a_job(house: House) -> None:
+    house.hears(an_entry())
 
     assert house.rested == []
 

@@ -17,16 +17,16 @@ from darkroom.model import EXPECTED_VERSION, Entry, Job
 from darkroom.ports import Announcement, Announcements, Channel, Commit, Replaced, Views
 from darkroom.rows import JobView, Row, Tally, contribution, row_of
 
-# As many records as one batch of the stream has, in template.yaml; a batch that is full has more behind it.
-BATCH = 100
-# DynamoDB writes 100 items at once: these, a job's totals and those of all time.
+# DynamoDB writes 100 items at once: these, a job's record, its totals and those of all time.
 _WRITTEN_AT_ONCE = 96
+# As many records as one batch of the stream has, in template.yaml. Each may write a view and a row: what a
+# batch tells of one job is one transaction.
+BATCH = _WRITTEN_AT_ONCE // 2
 # Each time somebody else was faster, so that all together get on.
 _TRIES = 8
 _PATIENCE_SECONDS = 0.05
-# A fiftieth of a second for each upload that a job has left: the end of it is told at once.
-_CHANGES_LEFT = 50
-_LEAST_REST_SECONDS, _LONGEST_REST_SECONDS = 0.1, 5.0
+# A batch that tells of a job takes so long at least: what changes faster than that is told together.
+_LEAST_SECONDS = 0.1
 
 # Read together, so that more of one job's are written together.
 _REBUILT_AT_ONCE = 2000
@@ -150,21 +150,16 @@ def _revision(standing: Entry | Row | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What has become of changes: those that were news, the rows that this made, and what went wrong.
-
-    `moved` are the jobs whose totals changed.
-    """
+    """What has become of changes: those that were news, the rows that this made, and what went wrong."""
 
     entries: tuple[Entry, ...] = ()
     rows: tuple[Row, ...] = ()
-    moved: frozenset[str] = frozenset()
     faults: Mapping[Key, Exception] = field(default_factory=dict)
 
     def __add__(self, other: "Applied") -> "Applied":
         return Applied(
             self.entries + other.entries,
             self.rows + other.rows,
-            self.moved | other.moved,
             {**self.faults, **other.faults},
         )
 
@@ -196,9 +191,7 @@ class Projection:
                 return Applied()
             if self.views.commit(commit):
                 return Applied(
-                    tuple(each.new for each in commit.entries),
-                    tuple(each.new for each in commit.rows),
-                    frozenset([commit.job] if commit.job_delta != Tally() else []),
+                    tuple(each.new for each in commit.entries), tuple(each.new for each in commit.rows)
                 )
             self.pause(random.uniform(0, _PATIENCE_SECONDS * 2**tried))  # noqa: S311 - jitter
         raise Contended(f"{_TRIES} times others have changed the views of {_key(chunk.changes[0])}")
@@ -278,7 +271,8 @@ class Broadcast:
         for each in progress:
             rows = [row_document(row, JOB_ROOT) for row in each.rows]
             self.channel.push(job_document(each.job, JOB_ROOT), rows)
-        self._rest(began, len(records), [each.job for each in progress if each.job.id in applied.moved])
+        if progress:
+            self.pause(max(0.0, began + _LEAST_SECONDS - self.clock()))
         return Projected(applied.entries, progress, faults)
 
     def _progress(self, records: Sequence[Record], applied: Applied) -> Iterator[Progress]:
@@ -311,11 +305,3 @@ class Broadcast:
             if announcement in refused
             for name in names
         }
-
-    def _rest(self, began: float, records: int, moved: Sequence[JobView]) -> None:
-        """Waits a while, so that what comes meanwhile is one change of a job's totals and not many."""
-        if not moved or records >= BATCH:
-            return
-        left = max(job.waiting for job in moved)
-        rest = min(max(left / _CHANGES_LEFT, _LEAST_REST_SECONDS), _LONGEST_REST_SECONDS)
-        self.pause(max(0.0, began + rest - self.clock()))

@@ -137,7 +137,7 @@ _REQUEST = "request:"
 
 
 def job_key(job: str) -> dict[str, str]:
-    """Where a job's record stands in the ledger, and its totals in the views."""
+    """Where a job's record stands, in the ledger and in the views."""
     return {"picture": f"{_JOB}{job}", "version": _JOB_ITEM}
 
 
@@ -220,14 +220,21 @@ TOTALS = "totals"
 TOTALS_SHARDS = tuple(str(shard) for shard in range(8))
 
 
-def job_view_of(item: Mapping[str, Any]) -> JobView:
+# Beside a job's record in the views, the items that its totals are spread over: none is written for more than
+# its share of the uploads, however small the batches are that tell of them.
+JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
+
+
+def job_view_of(job: str, items: Sequence[Mapping[str, Any]]) -> JobView:
+    """What all of a job's items in the views say together."""
+    record = next((item for item in items if item["version"] == _JOB_ITEM), {})
     return JobView(
-        id=str(item["picture"]).removeprefix(_JOB),
-        size=int(item.get("size", 0)),
-        created=item.get("created", ""),
-        record=int(item.get("record", 0)),
-        tally=tally_of(item),
-        revision=int(item["revision"]),
+        id=job,
+        size=int(record.get("size", 0)),
+        created=record.get("created", ""),
+        record=int(record.get("record", 0)),
+        tally=sum(map(tally_of, items), Tally()),
+        revision=sum(int(item["revision"]) for item in items),
     )
 
 
