@@ -34,7 +34,7 @@ _SCORES = (60.0, 90.0)
 # Of the score, by what the error grows e-fold, at 75.
 _POINTS = 15.7
 
-# How many times as many pixels as the sample, and the true error by what the trial shows; as logarithms.
+# How many times as many pixels as the sample, and the true error by what the search saw of it; as logarithms.
 type Errors = list[tuple[float, float]]
 
 
@@ -55,7 +55,8 @@ def main(folder: Path) -> None:
                     found, score = _made(FormatChoice(wanted, None, target), small, reference)
                     if _SCORES[0] < score < _SCORES[1]:
                         trials = quality.Trials(wanted, small, found.subsampling)
-                        missed = log(error_at(score) / trials.error(found.quality))
+                        predicted = error_at(found.score or score) / trials.unseen
+                        missed = log(error_at(score) / predicted)
                         errors[wanted].append((log(trials.sample.times), missed))
     for (wanted, number), found_scores in scores.items():
         print(f"{wanted.value} {number}: {median(found_scores):.1f}")  # noqa: T201

@@ -1,4 +1,4 @@
-"""The lowest quality that reaches a perceptual target, from a few trials on a sample of the picture.
+"""The quality that comes nearest to a perceptual target, from a few trials on a sample of the picture.
 
 A trial is encoded in haste and scored by yardstick.py; what both miss was measured by
 tools/bench/fit_quality.py. The score is a prediction, and receipts call it so.
@@ -57,7 +57,7 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
 # From a trial this near to its target the typical curve leads to it, as well as a second trial would. Small
 # pictures stray from that curve, so that only what was tried is taken, and they are tried as often as it
 # takes.
-_NEAR = {Format.JPEG: 3.0, Format.WEBP: 3.0, Format.AVIF: 4.5}
+_NEAR = {Format.JPEG: 3.0, Format.WEBP: 3.0, Format.AVIF: 4.0}
 _AS_GOOD_AS_REACHED = 0.7
 _TRIALS, _TRIALS_IN_SMALL = 4, 8
 
@@ -78,7 +78,7 @@ _TILES = {Format.JPEG: Tiles(3, 160, 0), Format.WEBP: Tiles(3, 144, 8), Format.A
 _PLACES = 7
 # The true error is about factor x (what a trial shows) x (the picture's pixels / the sample's) ** growth. By
 # tools/bench/fit_quality.py.
-UNSEEN = {Format.JPEG: (1.03, 0.02), Format.WEBP: (1.01, 0.06), Format.AVIF: (0.98, 0.06)}
+UNSEEN = {Format.JPEG: (1.00, 0.02), Format.WEBP: (1.00, 0.07), Format.AVIF: (0.94, 0.08)}
 
 # Half the resolution for colour costs more bytes than it saves where it alone makes so large a part of the
 # error that the target allows: from the coarsest. Wider pictures of the same lose less. Measured on
@@ -214,14 +214,15 @@ class Trials:
         # A small picture is encoded as it will be, and scored to the point.
         self._exact = is_small(image)
         self._encoder = encode.trial(wanted, subsampling, in_haste=not self._exact)
+        factor, growth = (1.0, 0.0) if self._exact else UNSEEN[wanted]
+        self.unseen = factor * self.sample.times**growth
 
     def error(self, quality: int) -> float:
         made = reopened(self._encoder(self.sample.picture, quality), self._format)
         return self._yardstick.error(self.sample.seen(made))
 
     def score(self, quality: int) -> float:
-        factor, growth = (1.0, 0.0) if self._exact else UNSEEN[self._format]
-        return score_of(factor * self.error(quality) * self.sample.times**growth)
+        return score_of(self.error(quality) * self.unseen)
 
 
 class _Search:
@@ -282,9 +283,8 @@ def typical_score(wanted: Format, quality: int) -> float:
 
 
 def quality_at(wanted: Format, score: float) -> int:
-    """The lowest quality whose typical score reaches `score`, as far as it can be reached."""
-    points = TYPICAL[wanted]
-    return next((q for q in range(points[0][0], points[-1][0]) if typical_score(wanted, q) >= score), 100)
+    """The quality whose typical score is nearest to `score`."""
+    return min(range(1, 101), key=lambda quality: abs(typical_score(wanted, quality) - score))
 
 
 def reopened(content: bytes, wanted: Format) -> Image.Image:
