@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from io import BytesIO
 from typing import Any
 from urllib.request import Request, urlopen
@@ -28,6 +29,7 @@ from darkroom.adapters.items import job_key
 from darkroom.model import Entry, Job
 from darkroom.projecting import rebuild
 from darkroom.rows import JobView, Row, Tally
+from tools.ministack import pinned_ministack
 from tools.operate import table_like
 from tools.samples import photograph
 from tools.stack import PROJECT, Fault, Site, Status
@@ -253,7 +255,12 @@ gives them anew.
 | `POST /jobs` | {result.made_seconds:.1f} s |
 | from then until it was complete | {result.ended_seconds:.0f} s |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
+| versions | Python {platform.python_version()}, Pillow {version("pillow")}, MiniStack {pinned_ministack()} |
 | date | {datetime.now(UTC):%Y-%m-%d} |
+| seed | each picture's number, 0 to {TORN - 1} |
+
+The local stack's one thread brings `project` about one picture at a time, so that nearly every picture is a
+write; AWS reads a stream four times a second and brings what has come since.
 """
 
 

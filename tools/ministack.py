@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tomllib
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -24,7 +25,15 @@ from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.projecting import rebuild
 from tools.frontdoor import port_taken
-from tools.stack import REGION, Fault, Hold, Site, Status, held
+from tools.stack import PROJECT, REGION, Fault, Hold, Site, Status, held
+
+
+def pinned_ministack() -> str:
+    """The version that is pinned, which is the one that runs."""
+    stack = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]["stack"]
+    [version] = [each.partition("==")[2] for each in stack if each.startswith("ministack==")]
+    return str(version)
+
 
 # What its state on disk takes to be written.
 _STOP_SECONDS = 30

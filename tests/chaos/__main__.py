@@ -3,7 +3,6 @@
 import argparse
 import os
 import platform
-import tomllib
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -17,6 +16,7 @@ from tests.chaos.runs import FULL, SHORT, Result, Size, kinds, perform, pictures
 from tests.chaos.stage import RENDER_TIMEOUT_SECONDS, RENDERED_AT_ONCE, VISIBILITY_SECONDS, staged
 from tests.chaos.verify import WORDS
 from tests.e2e.conftest import a_stack
+from tools.ministack import pinned_ministack
 from tools.stack import PROJECT, Fault
 
 REPORT = PROJECT / "docs" / "reliability.md"
@@ -71,8 +71,6 @@ def _line(result: Result, undisturbed: Result) -> str:
 
 
 def page(results: list[Result]) -> str:
-    stack = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]["stack"]
-    [ministack] = [each.partition("==")[2] for each in stack if each.startswith("ministack==")]
     rows = "".join(_row(result, results[0]) for result in results)
     return f"""
 ## What was measured
@@ -81,7 +79,7 @@ def page(results: list[Result]) -> str:
 |---|---|
 | date | {datetime.now(UTC):%Y-%m-%d} |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
-| versions | Python {platform.python_version()}, Pillow {version("pillow")}, MiniStack {ministack} |
+| versions | Python {platform.python_version()}, Pillow {version("pillow")}, MiniStack {pinned_ministack()} |
 | uploads | small, under {PREFIXES} prefixes: 5 % poisoned, 3 % put again, 5 % told of twice; shuffled |
 | time-outs | rendering {RENDER_TIMEOUT_SECONDS} s, visibility {VISIBILITY_SECONDS} s |
 | rendered at once | {RENDERED_AT_ONCE} |

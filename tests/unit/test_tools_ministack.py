@@ -1,17 +1,12 @@
 import json
-import tomllib
 from pathlib import Path
 
-from tools.ministack import forget_stream_positions
-
-PROJECT = Path(__file__).parents[2]
+from tools.ministack import forget_stream_positions, pinned_ministack
 
 
 def test_the_pinned_version_is_the_one_that_the_corrections_were_made_for() -> None:
     # When this fails: see in tools/ministack.py whether each "1.5.33" still needs its correction.
-    pinned = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]["stack"]
-
-    assert "ministack==1.5.33" in pinned
+    assert pinned_ministack() == "1.5.33"
 
 
 def test_stream_positions_are_forgotten_and_all_else_is_kept(tmp_path: Path) -> None:
