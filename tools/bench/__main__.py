@@ -214,12 +214,20 @@ def _within_table(off: dict[tuple[Format, float], list[float]]) -> str:
     lines += ["", "| format | target | within 2 points | lowest | median | highest | renditions |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for (wanted, target), distances in off.items():
-        near = sum(abs(distance) <= 2 for distance in distances) / len(distances)
         lines.append(
-            f"| {wanted.value} | {target:g} | {near:.0%} | {min(distances):+.1f} | {median(distances):+.1f}"
-            f" | {max(distances):+.1f} | {len(distances)} |"
+            f"| {wanted.value} | {target:g} | {_near(distances)} | {min(distances):+.1f}"
+            f" | {median(distances):+.1f} | {max(distances):+.1f} | {len(distances)} |"
+        )
+    every = [distance for distances in off.values() for distance in distances]
+    if every:
+        lines.append(
+            f"| **all** | | **{_near(every)}** | {min(every):+.1f} | | {max(every):+.1f} | {len(every)} |"
         )
     return "\n".join(lines)
+
+
+def _near(distances: list[float]) -> str:
+    return f"{sum(abs(distance) <= 2 for distance in distances) / len(distances):.0%}"
 
 
 def _second_table(ratios: dict[int, list[float]]) -> str:
