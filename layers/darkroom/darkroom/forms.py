@@ -1,4 +1,4 @@
-"""The seed's upload: one file in a multipart form, under whatever field name."""
+"""Forms that pictures come by: the seed's, one file under whatever field name, and presigned ones."""
 
 import re
 from dataclasses import dataclass
@@ -9,9 +9,18 @@ from multipart import MultipartError, MultipartParser, parse_options_header
 
 from darkroom.errors import BadRequest
 
+# A presigned form is good for so long, and for a file that any profile may admit.
+FORM_SECONDS = 300
+FORM_LIMIT_BYTES = 100_000_000
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NAME_LIMIT_BYTES = 900  # S3 ends a key at 1,024 bytes, and the upload's id goes before the name
 _HOW = "Send one file in a form, as in: curl -F upload=@image.png"
+
+
+def plain(key: str) -> str:
+    """A key, or a name in one, without what S3 would put the sent file's name for: `${filename}`."""
+    return key.replace("${", "$_{")
 
 
 @dataclass(frozen=True, slots=True)

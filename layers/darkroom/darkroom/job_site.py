@@ -1,8 +1,9 @@
 """Jobs over HTTP: announced, read page by page, and taken along."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from hashlib import sha256
 from itertools import batched
 
@@ -10,6 +11,7 @@ from darkroom import pages, problems
 from darkroom.answers import Answer, Answers, Request
 from darkroom.documents import Document, job_document, row_document
 from darkroom.errors import AskedOtherwise, BadAnnouncement, BadRequest
+from darkroom.forms import FORM_SECONDS
 from darkroom.jobs import Jobs, Member, pages_of, read_announcements
 from darkroom.live import Tickets
 from darkroom.members import PAGE
@@ -19,11 +21,39 @@ from darkroom.ports import Originals, Renditions, Views
 from darkroom.reports import receipts_of, script_of, table_of
 from darkroom.rows import JobView
 
-_FORM_SECONDS = 300
 _CURSOR = re.compile(r"[1-9][0-9]{0,3}")
 # A Lambda answer ends at 6 MB.
 _ANSWER_LIMIT_BYTES = 4_000_000
 _NO_STORE = {"Cache-Control": "no-store"}
+
+type _Route = Callable[[JobSite, Request, str], Answer]
+
+
+def _of_job(route: "Callable[[JobSite, Request, JobView], Answer]") -> "_Route":
+    """A route of a job that there is, made from one that takes any id."""
+
+    @wraps(route)
+    def answered(site: "JobSite", request: Request, job: str) -> Answer:
+        view = site.jobs.find(job)
+        if not view:
+            return site.answers.problem(request, problems.NO_JOB, "There is no job of that id.")
+        return route(site, request, view)
+
+    return answered
+
+
+def _of_page(route: "Callable[[JobSite, Request, JobView, int], Answer]") -> "_Route":
+    """A route of a page of a job's members, made from one that takes any id and cursor."""
+
+    @wraps(route)
+    def answered(site: "JobSite", request: Request, job: JobView) -> Answer:
+        try:
+            number = _page(request, job)
+        except BadRequest as fault:
+            return site.answers.problem(request, problems.BAD_CURSOR, str(fault))
+        return route(site, request, job, number)
+
+    return _of_job(answered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,64 +89,42 @@ class JobSite:
         }
         return self.answers.json(201, document, {"Location": f"{request.root}jobs/{job.id}"})
 
-    def job(self, request: Request, job: str) -> Answer:
+    @_of_page
+    def job(self, request: Request, job: JobView, number: int) -> Answer:
         """`GET /jobs/{id}`: its page, from a cursor on; or how it stands, and a ticket to follow it."""
-        view = self.jobs.find(job)
-        if not view:
-            return self._no_job(request)
-        try:
-            number = _page(request, view)
-        except BadRequest as fault:
-            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
         if request.wants is not Wanted.PAGE:
-            return self.answers.json(200, self._document(request, view))
-        rows = [self._shown(request, member) for member in self.jobs.page(view, number)]
-        document = job_document(view, request.root)
-        page = pages.job(request.root, document, rows, _after(view, number), request.origin)
+            return self.answers.json(200, self._document(request, job))
+        rows = [self._shown(request, member) for member in self.jobs.page(job, number)]
+        document = job_document(job, request.root)
+        page = pages.job(request.root, document, rows, _after(job, number), request.origin)
         return self.answers.page(200, page)
 
-    def uploads(self, request: Request, job: str) -> Answer:
+    @_of_page
+    def uploads(self, request: Request, job: JobView, number: int) -> Answer:
         """`GET /jobs/{id}/uploads`: a page of its members; those that have not arrived with a form."""
-        view = self.jobs.find(job)
-        if not view:
-            return self._no_job(request)
-        try:
-            number = _page(request, view)
-        except BadRequest as fault:
-            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
-        members = self.jobs.page(view, number)
+        members = self.jobs.page(job, number)
         return self.answers.json(
-            200, {"uploads": self._rows(request, members), "cursor": _after(view, number)}
+            200, {"uploads": self._rows(request, members), "cursor": _after(job, number)}
         )
 
-    def table(self, request: Request, job: str) -> Answer:
+    @_of_job
+    def table(self, _request: Request, job: JobView) -> Answer:
         """`GET /jobs/{id}/receipts.csv`: a line for each member."""
-        view = self.jobs.find(job)
-        if not view:
-            return self._no_job(request)
-        return self._report(view, table_of(self.jobs.every(view)), "csv", "text/csv; charset=utf-8")
+        return self._report(job, table_of(self.jobs.every(job)), "csv", "text/csv; charset=utf-8")
 
-    def receipts(self, request: Request, job: str) -> Answer:
+    @_of_job
+    def receipts(self, _request: Request, job: JobView) -> Answer:
         """`GET /jobs/{id}/receipts.json`: a document for each member, with its whole receipt."""
-        view = self.jobs.find(job)
-        if not view:
-            return self._no_job(request)
-        members = self._with_entries(self.jobs.every(view))
-        return self._report(view, receipts_of(members), "json", "application/json")
+        members = self._with_entries(self.jobs.every(job))
+        return self._report(job, receipts_of(members), "json", "application/json")
 
-    def script(self, request: Request, job: str) -> Answer:
+    @_of_page
+    def script(self, request: Request, job: JobView, number: int) -> Answer:
         """`GET /jobs/{id}/fetch.sh`: fetches a page of members, then runs the next page's."""
-        view = self.jobs.find(job)
-        if not view:
-            return self._no_job(request)
-        try:
-            number = _page(request, view)
-        except BadRequest as fault:
-            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
-        after = _after(view, number)
+        after = _after(job, number)
         text = script_of(
-            view.id,
-            self._with_entries(self.jobs.page(view, number)),
+            job.id,
+            self._with_entries(self.jobs.page(job, number)),
             self._url,
             f"{request.origin}{request.path}?cursor={after}" if after else "",
         )
@@ -141,7 +149,7 @@ class JobSite:
         if member.arrived:
             return document
         row, announced = member.row, member.announced
-        form = self.originals.post_form(row.key, announced.media_type, announced.size_bytes, _FORM_SECONDS)
+        form = self.originals.post_form(row.key, announced.media_type, announced.size_bytes, FORM_SECONDS)
         return document | {"post": {"url": form.url, "fields": form.fields}}
 
     def _with_entries(self, members: Iterable[Member]) -> Iterator[tuple[Member, Entry | None]]:
@@ -164,9 +172,6 @@ class JobSite:
         key = f"reports/{job.id}/{sha256(content).hexdigest()[:32]}.{extension}"
         self.renditions.store(key, content, media_type)
         return self.answers.redirect(303, self.renditions.signed_url(key, self.url_seconds), _NO_STORE)
-
-    def _no_job(self, request: Request) -> Answer:
-        return self.answers.problem(request, problems.NO_JOB, "There is no job of that id.")
 
 
 def _page(request: Request, job: JobView) -> int:

@@ -10,17 +10,16 @@ from hashlib import sha256
 from typing import Any
 
 from darkroom.errors import AskedOtherwise, BadAnnouncement
+from darkroom.forms import FORM_LIMIT_BYTES, plain
 from darkroom.members import PAGE, member_entries
-from darkroom.model import Announced, Asked, Job, now, split_key
+from darkroom.model import Announced, Asked, Job, is_id, now, split_key
 from darkroom.ports import JobLedger, Views
 from darkroom.rows import JobView, Row, row_of
 
 MOST_UPLOADS = 10_000
-_MOST_BYTES = 100_000_000  # as large as a profile admits any
 _MOST_CHARACTERS = 255
 _MOST_NAME_BYTES = 900  # of the 1024 that a key may have
 _REQUEST_SECONDS = 24 * 3600
-_ID = re.compile(r"[0-9a-f]{32}")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,60}/[A-Za-z0-9][A-Za-z0-9.+-]{0,60}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -51,12 +50,13 @@ def _announced(number: int, each: Any) -> Announced:
         raise BadAnnouncement(
             f"Its name has control characters, or more than {_MOST_CHARACTERS} characters.", number
         )
-    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= _MOST_BYTES:
-        raise BadAnnouncement(f"Its size must be a whole number of bytes from 1 to {_MOST_BYTES}.", number)
+    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= FORM_LIMIT_BYTES:
+        raise BadAnnouncement(
+            f"Its size must be a whole number of bytes from 1 to {FORM_LIMIT_BYTES}.", number
+        )
     if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
         raise BadAnnouncement('Its type must be a media type, like "image/png".', number)
-    # S3 would put the sent file's name for ${filename}.
-    return Announced(name.replace("${", "$_{"), size, media_type)
+    return Announced(plain(name), size, media_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,22 +108,18 @@ class Jobs:
                 some = announced[page : page + _EXPECTED_AT_ONCE]
                 self.ledger.expect(list(member_entries(self.bucket, job, page // PAGE, some)))
             known = self.ledger.seal(job)
-        return self._view(known)
+        return _beside(self.views.job(known.id), known)
 
     def find(self, job: str) -> JobView | None:
         """How a job stands; None if there is none of that id."""
-        if not _ID.fullmatch(job):
+        if not is_id(job):
             return None
         view = self.views.job(job)
         if view and view.sealed:
             return view
         # Just made, and its stream not read yet.
         known = self.ledger.find_job(job)
-        return self._view(known) if known else None
-
-    def _view(self, job: Job) -> JobView:
-        view = self.views.job(job.id) or JobView(job.id)
-        return view if view.record >= job.revision else view.with_record(job)
+        return _beside(view, known) if known else None
 
     def page(self, job: JobView, number: int) -> list[Member]:
         """Some members of a job, by their numbers; none past the last page."""
@@ -141,6 +137,12 @@ class Jobs:
         """All members, page by page."""
         for number in range(pages_of(job)):
             yield from self.page(job, number)
+
+
+def _beside(view: JobView | None, job: Job) -> JobView:
+    """What the views say of a job, with its record where they have not seen that yet."""
+    view = view or JobView(job.id)
+    return view if view.record >= job.revision else view.with_record(job)
 
 
 # As many as are kept in memory at once, in whole pages.

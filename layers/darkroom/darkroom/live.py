@@ -5,7 +5,6 @@ whatever is older than what it knows it passes over, by revision.
 """
 
 import json
-import re
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from darkroom.model import timestamp
+from darkroom.model import is_id, timestamp
 from darkroom.ports import Channels, Sockets, Ticket
 
 # API Gateway ends a connection after 2 hours; what it forgets to tell of is dropped a little later.
@@ -22,7 +21,6 @@ CONNECTION_SECONDS = 2 * 3600 + 600
 # A frame of API Gateway's has 32 KB at most, and a message is billed by as many: one of ours is one frame.
 MESSAGE_LIMIT_BYTES = 25_000
 
-_ID = re.compile(r"[0-9a-f]{32}")
 # Of a row these are signed for one reader, and for a while: whoever wants them asks over HTTP.
 _NOT_PUSHED = frozenset({"thumbnail", "post"})
 
@@ -77,7 +75,7 @@ def read_hello(body: str) -> Hello | None:
     job, ticket = said.get("job"), said.get("ticket")
     if not isinstance(job, str) or not isinstance(ticket, str):
         return None
-    return Hello(job, ticket) if _ID.fullmatch(job) and _ID.fullmatch(ticket) else None
+    return Hello(job, ticket) if is_id(job) and is_id(ticket) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ REFERENCE = "reference"
 _NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
 
 
+_ID = "[0-9a-f]{32}"
 # Keys that Darkroom itself gives out: an id that nobody guesses, and the name.
-_ANNOUNCED = re.compile(r"[0-9a-f]{32}/[^/]+")
+_ANNOUNCED = re.compile(f"{_ID}/[^/]+")
 
 # Removals that were given up have ledger items too, which are no uploads: they are never shown.
 _REMOVAL = "removal:"
@@ -66,6 +67,11 @@ def split_key(key: str) -> tuple[str, str]:
 def is_announced(key: str) -> bool:
     """Whether an upload of that key may have been announced, and so have an entry as expected."""
     return _ANNOUNCED.fullmatch(key) is not None
+
+
+def is_id(text: str) -> bool:
+    """Whether it looks like an id that Darkroom gives out: 32 hex digits, 128 bits."""
+    return re.fullmatch(_ID, text) is not None
 
 
 def is_folder(key: str, size_bytes: int) -> bool:

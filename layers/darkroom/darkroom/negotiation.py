@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from darkroom.model import Format, Receipt, Rendition, smallest
 
+_THUMBNAIL_WIDTH = 320
+
 
 class Wanted(StrEnum):
     PAGE = "page"
@@ -32,6 +34,11 @@ def wanted(accept: str) -> Wanted:
     if any(each.startswith("image/") for each in types):
         return Wanted.IMAGE
     return Wanted.PAGE
+
+
+def thumbnail_of(receipt: Receipt) -> Rendition | None:
+    """What stands for a picture in a list: for every client, whatever it lists."""
+    return best_rendition(receipt, Format.JPEG.media_type, _THUMBNAIL_WIDTH)
 
 
 def best_rendition(receipt: Receipt, accept: str, width: int | None = None) -> Rendition | None:

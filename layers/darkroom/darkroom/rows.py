@@ -7,9 +7,8 @@ batches they came.
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 
-from darkroom.model import Entry, Format, Job, Receipt, State, digest, shown
-
-_THUMBNAIL_WIDTH = 320
+from darkroom.model import Entry, Job, Receipt, State, digest, shown
+from darkroom.negotiation import thumbnail_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +133,13 @@ def _standing(row: Row, entry: Entry) -> Row:
     if why := entry.rejection or entry.failure:
         told |= {"reason": why.reason, "sentence": why.sentence}
     if entry.receipt and entry.state is State.RENDERED:
-        counted = _of_receipt(entry.receipt)
+        counted, thumbnail = _of_receipt(entry.receipt), thumbnail_of(entry.receipt)
         told |= {
             "bytes_before": counted.bytes_before,
             "bytes_after": counted.bytes_after,
-            "thumbnail": _thumbnail_of(entry.receipt),
+            "thumbnail": thumbnail.key if thumbnail else "",
         }
     return Row(**told)
-
-
-def _thumbnail_of(receipt: Receipt) -> str:
-    stills = receipt.of_format(Format.JPEG)
-    wide = [each for each in stills if each.width >= _THUMBNAIL_WIDTH]
-    return (wide[0] if wide else stills[-1]).key if stills else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from darkroom import pages, problems
 from darkroom.answers import Answer, Answers, Request
 from darkroom.documents import Document, receipt_document, totals_document
 from darkroom.errors import BadRequest
-from darkroom.forms import PostedFile, posted_file
+from darkroom.forms import FORM_LIMIT_BYTES, FORM_SECONDS, PostedFile, plain, posted_file
 from darkroom.model import (
     EXPECTED_VERSION,
     Entry,
@@ -29,7 +29,7 @@ from darkroom.model import (
     shown,
     split_key,
 )
-from darkroom.negotiation import Wanted, best_rendition
+from darkroom.negotiation import Wanted, best_rendition, thumbnail_of
 from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
 from darkroom.settings import WebSettings
 
@@ -37,9 +37,6 @@ _WIDTH = re.compile(r"[1-9][0-9]{0,5}")
 _POLL_SECONDS = 0.15
 _RECENT = 24
 _NAMESAKES = 500  # a path that agrees with none of so many is not looked for further
-_THUMBNAIL_WIDTH = 320
-_FORM_SECONDS = 300
-_FORM_LIMIT_BYTES = 100_000_000
 # A redirect is remembered for less long than the presigned address that it leads to lives.
 _REDIRECT_SHARE = 0.5
 _NO_IMAGE = {
@@ -78,7 +75,7 @@ class Site:
             return self.answers.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
         tiles = [self._tile(entry) for entry in recent[:_RECENT]]
         page = pages.home(
-            request.root, tiles, self.settings.post_limit_bytes, _FORM_LIMIT_BYTES, self.views.totals()
+            request.root, tiles, self.settings.post_limit_bytes, FORM_LIMIT_BYTES, self.views.totals()
         )
         return self.answers.page(200, page)
 
@@ -203,8 +200,8 @@ class Site:
     def _too_large(self, request: Request, posted: PostedFile, key: str) -> Answer:
         """The way past the gateway's limit: a presigned form, straight to the bucket."""
         actual, limit = len(posted.content), self.settings.post_limit_bytes
-        key = key.replace("${", "$_{")  # S3 would put the sent file's name for ${filename}
-        form = self.originals.post_form(key, posted.media_type, _FORM_LIMIT_BYTES, _FORM_SECONDS)
+        key = plain(key)
+        form = self.originals.post_form(key, posted.media_type, FORM_LIMIT_BYTES, FORM_SECONDS)
         page = f"{request.root}pictures/{picture_id(self.originals.bucket, key)}"
         return self.answers.problem(
             request,
@@ -239,7 +236,7 @@ class Site:
 
     def _tile(self, entry: Entry) -> pages.Tile:
         receipt = entry.receipt
-        thumbnail = receipt and best_rendition(receipt, "image/jpeg", _THUMBNAIL_WIDTH)
+        thumbnail = receipt and thumbnail_of(receipt)
         return pages.Tile(
             name=entry.upload.name,
             picture=entry.picture,
