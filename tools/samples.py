@@ -7,24 +7,29 @@ from PIL import Image, ImageDraw
 
 _ORIENTATION = 0x0112  # EXIF tag
 _SEED = 20_17
+_GOOD_LIGHT = 0.02  # shares of full scale
+_DUSK = 0.05
 
 
 def draw(folder: Path) -> tuple[list[str], list[str]]:
     """Draws good pictures and corrupt ones into the folder; the names of both."""
-    beach = photograph(3000, 2000)
+    beach = photograph(3000, 2000, grain=_GOOD_LIGHT)
     exif = Image.Exif()
     exif[_ORIENTATION] = 6  # as a telephone held upright writes it
     beach.save(folder / "beach.jpg", quality=92, exif=exif)
-    _cut_out(photograph(900, 600, seed=2)).save(folder / "kite with alpha.png")
-    photograph(1600, 1200, seed=3).save(folder / "hills.webp", quality=90)
+    _cut_out(photograph(900, 600, seed=2, grain=_GOOD_LIGHT)).save(folder / "kite with alpha.png")
+    photograph(1600, 1200, seed=3, grain=_GOOD_LIGHT).save(folder / "hills.webp", quality=90)
     photograph(640, 480, seed=4).quantize(64).save(folder / "poster.gif")
     whole = (folder / "beach.jpg").read_bytes()
     (folder / "torn.jpg").write_bytes(whole[: len(whole) // 3])
     return ["beach.jpg", "kite with alpha.png", "hills.webp", "poster.gif"], ["torn.jpg"]
 
 
-def photograph(width: int, height: int, seed: int = 1) -> Image.Image:
-    """Sky, light, clouds, hills, sharp edges and grain, which is what makes a photograph hard to encode."""
+def photograph(width: int, height: int, seed: int = 1, grain: float = _DUSK) -> Image.Image:
+    """Sky, light, clouds, hills, sharp edges and grain, which is what makes a photograph hard to encode.
+
+    `grain` is its share of the picture: more of it is a photograph in less light.
+    """
     chance = random.Random(_SEED + seed)  # noqa: S311 - a drawing, not a secret
     size = (width, height)
     vertical = Image.linear_gradient("L").resize(size)
@@ -46,8 +51,8 @@ def photograph(width: int, height: int, seed: int = 1) -> Image.Image:
             2 + chance.randrange(height // 40),
         )
         pencil.ellipse((x - r, y - r, x + r, y + r), fill=chance.choice(("#c8402a", "#e0b030", "#f0f0e0")))
-    grain = Image.merge("RGB", [_noise(chance, width, height)] * 3)
-    return Image.blend(picture, grain, 0.05)
+    grains = Image.merge("RGB", [_noise(chance, width, height)] * 3)
+    return Image.blend(picture, grains, grain)
 
 
 def _noise(chance: random.Random, width: int, height: int) -> Image.Image:
