@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,18 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.clients import dynamodb_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.adapters.jobs import DynamoJobs
-from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
+from darkroom.bootstrap.sweep import sweep_with
 from darkroom.model import Entry
 from darkroom.notifications import notification_of
 from darkroom.parking import Failures, failure_document
 from darkroom.profile import Profile
 from darkroom.projecting import rebuild
 from darkroom.settings import SweepSettings, read_settings
-from darkroom.sweeping import Sweep, stale
+from darkroom.sweeping import stale
 from tools.logs import printable
 from tools.stack import DOLLARS_PER_GB_SECOND, Fault, Site, Status, asking_aws, status_of
 
@@ -113,18 +113,12 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
     deployed = read_settings(
         SweepSettings, _configuration(status, status.sweep_function)["Environment"]["Variables"]
     )
-    s3 = s3_client(status.region, status.aws_endpoint)
-    dynamodb = dynamodb_client(status.region, status.aws_endpoint)
-    walk = Sweep(
-        S3Originals(status.uploads_bucket, s3),
-        S3Renditions(status.renditions_bucket, s3),
-        DynamoLedger(status.ledger_table, dynamodb),
-        DynamoJobs(status.ledger_table, dynamodb),
-        SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint)),
-        deployed.sweep_after_minutes if after_minutes is None else after_minutes,
-        deployed.keep_superseded_hours if keep_hours is None else keep_hours,
-        deployed.job_patience_minutes,
+    settings = replace(
+        deployed,
+        sweep_after_minutes=deployed.sweep_after_minutes if after_minutes is None else after_minutes,
+        keep_superseded_hours=deployed.keep_superseded_hours if keep_hours is None else keep_hours,
     )
+    walk = sweep_with(settings, status.region, status.aws_endpoint)
     walk.begin_anew()
     seen = lost = removed = 0
     with console.status("Looking for what was lost ...") as told:

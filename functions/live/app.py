@@ -5,10 +5,10 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
+from darkroom.bootstrap.live import bootstrap
 
 logger = Logger()
-live = bootstrap.live()
+live = bootstrap()
 
 
 @logger.inject_lambda_context

@@ -8,13 +8,13 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
 from darkroom.adapters.batches import PatientBatch
+from darkroom.bootstrap.park import bootstrap
 from darkroom.notifications import read_mail
 
 logger = Logger()
 metrics = Metrics()
-parking, dead_letters, settings = bootstrap.parking()
+parking, dead_letters, settings = bootstrap()
 processor = PatientBatch(dead_letters, logger, metrics)
 
 

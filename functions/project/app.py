@@ -6,8 +6,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
 from darkroom.adapters.streams import failures, records_of
+from darkroom.bootstrap.project import bootstrap
 
 logger = Logger()
 metrics = Metrics()
@@ -17,7 +17,7 @@ def report_push_fault(fault: Exception) -> None:
     logger.warning("not pushed", extra={"why": str(fault)})
 
 
-broadcast = bootstrap.broadcast(report_push_fault)
+broadcast = bootstrap(report_push_fault)
 
 
 @logger.inject_lambda_context

@@ -8,9 +8,9 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
 from darkroom.adapters.batches import PatientBatch
 from darkroom.adapters.sqs import over_of
+from darkroom.bootstrap.render import bootstrap
 from darkroom.imaging import ENGINE, render_isolated
 from darkroom.model import Entry, Rendered
 from darkroom.notifications import read_mail
@@ -27,7 +27,7 @@ def report_profile_fault(fault: Exception) -> None:
     metrics.add_metric("ProfileFault", MetricUnit.Count, 1)
 
 
-darkroom, queue, settings = bootstrap.darkroom(ENGINE, report_profile_fault)
+darkroom, queue, settings = bootstrap(ENGINE, report_profile_fault)
 processor = PatientBatch(queue, logger, metrics)
 
 

@@ -6,11 +6,11 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
+from darkroom.bootstrap.sweep import bootstrap
 
 logger = Logger()
 metrics = Metrics()
-sweep, settings = bootstrap.sweep()
+sweep, settings = bootstrap()
 
 
 @logger.inject_lambda_context

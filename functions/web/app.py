@@ -9,15 +9,15 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom import bootstrap
 from darkroom.answers import Answer, Request
 from darkroom.api import ROUTES, Route, answer
+from darkroom.bootstrap.web import bootstrap
 
 # What every answer says: take it for what it is called, and tell other sites nothing of the address.
 SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 logger = Logger()
-handlers = bootstrap.web()
+handlers = bootstrap()
 app = APIGatewayHttpResolver()
 
 

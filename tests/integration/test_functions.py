@@ -11,11 +11,11 @@ from PIL import Image
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
-from darkroom import bootstrap
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import item_of, job_item_of, manifest_item_of, to_wire
 from darkroom.api import ROUTES
+from darkroom.bootstrap.web import bootstrap
 from darkroom.model import State, picture_id
 from darkroom.projecting import Projection
 from tests.aws import LiveProfile
@@ -330,7 +330,7 @@ class TestWeb:
     def test_every_route_of_the_table_has_who_answers(self, invoke: Invoke) -> None:
         invoke("web", an_event("web-get-home"))
 
-        assert bootstrap.web().keys() == {route.operation for route in ROUTES} | {"nothing"}
+        assert bootstrap().keys() == {route.operation for route in ROUTES} | {"nothing"}
 
     def test_what_the_client_has_is_not_sent_again(self, invoke: Invoke) -> None:
         event = an_event("web-get-home")

@@ -39,7 +39,7 @@ def test_render_alone_imports_the_engine() -> None:
 
 def test_what_answers_over_http_starts_without_pydantic() -> None:
     """The layer has none; Powertools would take it to describe the API by itself."""
-    modules = "sys, darkroom.bootstrap, aws_lambda_powertools.event_handler"
+    modules = "sys, darkroom.bootstrap.web, aws_lambda_powertools.event_handler"
     program = f"import {modules}; print('pydantic' in sys.modules)"
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

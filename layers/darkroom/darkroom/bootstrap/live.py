@@ -1,0 +1,27 @@
+"""What live works with."""
+
+import os
+
+from darkroom.adapters.clients import connections_client, dynamodb_client
+from darkroom.adapters.dynamodb import DynamoViews
+from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
+from darkroom.documents import Document, job_document
+from darkroom.live import Live
+from darkroom.projecting import JOB_ROOT
+from darkroom.settings import LiveSettings, read_settings
+
+
+def bootstrap() -> Live:
+    settings = read_settings(LiveSettings, os.environ)
+    dynamodb = dynamodb_client()
+    views = DynamoViews(settings.views_table, dynamodb)
+
+    def find_job(job: str) -> Document | None:
+        view = views.job(job)
+        return job_document(view, JOB_ROOT) if view else None
+
+    return Live(
+        DynamoChannels(settings.channels_table, dynamodb),
+        ApiGatewaySockets(connections_client(settings.live_endpoint)),
+        find_job,
+    )

@@ -1,0 +1,33 @@
+"""What render works with."""
+
+import os
+from collections.abc import Callable
+
+from darkroom.adapters.appconfig import AppConfigProfiles
+from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.dynamodb import DynamoLedger
+from darkroom.adapters.s3 import S3Originals, S3Renditions
+from darkroom.adapters.sqs import SqsQueue
+from darkroom.rendering import Darkroom
+from darkroom.settings import RenderSettings, read_settings
+
+
+def bootstrap(
+    engine_version: str, report_profile_fault: Callable[[Exception], None]
+) -> tuple[Darkroom, SqsQueue, RenderSettings]:
+    settings = read_settings(RenderSettings, os.environ)
+    s3 = s3_client()
+    house = Darkroom(
+        originals=S3Originals(settings.uploads_bucket, s3),
+        renditions=S3Renditions(settings.renditions_bucket, s3),
+        ledger=DynamoLedger(settings.ledger_table, dynamodb_client()),
+        profiles=AppConfigProfiles(
+            settings.profile_application,
+            settings.profile_environment,
+            settings.live_profile,
+            appconfigdata_client(),
+            report_profile_fault,
+        ),
+        engine_version=engine_version,
+    )
+    return house, SqsQueue(settings.render_queue_url, sqs_client()), settings

@@ -1,0 +1,31 @@
+"""What sweep works with, on the schedule and at the command line."""
+
+import os
+
+from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.dynamodb import DynamoLedger
+from darkroom.adapters.jobs import DynamoJobs
+from darkroom.adapters.s3 import S3Originals, S3Renditions
+from darkroom.adapters.sqs import SqsQueue
+from darkroom.settings import SweepSettings, read_settings
+from darkroom.sweeping import Sweep
+
+
+def bootstrap() -> tuple[Sweep, SweepSettings]:
+    settings = read_settings(SweepSettings, os.environ)
+    return sweep_with(settings), settings
+
+
+def sweep_with(settings: SweepSettings, region: str | None = None, endpoint: str | None = None) -> Sweep:
+    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
+    s3, dynamodb = s3_client(region, endpoint), dynamodb_client(region, endpoint)
+    return Sweep(
+        originals=S3Originals(settings.uploads_bucket, s3),
+        renditions=S3Renditions(settings.renditions_bucket, s3),
+        ledger=DynamoLedger(settings.ledger_table, dynamodb),
+        jobs=DynamoJobs(settings.ledger_table, dynamodb),
+        queue=SqsQueue(settings.render_queue_url, sqs_client(region, endpoint)),
+        after_minutes=settings.sweep_after_minutes,
+        keep_hours=settings.keep_superseded_hours,
+        job_patience_minutes=settings.job_patience_minutes,
+    )

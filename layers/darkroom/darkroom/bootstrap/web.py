@@ -1,0 +1,68 @@
+"""What web works with."""
+
+import os
+from collections.abc import Mapping
+
+from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.jobs import DynamoJobs
+from darkroom.adapters.live import DynamoChannels, address_signer
+from darkroom.adapters.s3 import S3Originals, S3Renditions
+from darkroom.adapters.sqs import SqsQueue
+from darkroom.answers import answers_beside
+from darkroom.api import Handler
+from darkroom.docs_site import DocsSite
+from darkroom.failure_site import FailureSite
+from darkroom.job_site import JobSite
+from darkroom.jobs import Jobs
+from darkroom.live import Tickets
+from darkroom.parking import Failures
+from darkroom.settings import WebSettings, read_settings
+from darkroom.site import Site
+
+
+def bootstrap() -> Mapping[str, Handler]:
+    """Who answers, by the operations of api.ROUTES; and `nothing`, where none of them fits."""
+    settings = read_settings(WebSettings, os.environ)
+    s3, dynamodb = s3_client(), dynamodb_client()
+    originals = S3Originals(settings.uploads_bucket, s3)
+    renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
+    ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
+    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client()))
+    answers = answers_beside(originals, renditions)
+    site = Site(originals, renditions, ledger, views, answers, settings)
+    failure_site, docs_site = FailureSite(views, failures, answers), DocsSite(answers)
+    job_site = JobSite(
+        Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views),
+        views,
+        originals,
+        renditions,
+        Tickets(
+            DynamoChannels(settings.channels_table, dynamodb),
+            settings.live_url,
+            settings.ticket_seconds,
+            address_signer(),
+        ),
+        answers,
+        settings.url_seconds,
+    )
+    return {
+        "home": site.home,
+        "post": site.post,
+        "picture": site.picture,
+        "alias": site.alias,
+        "failures": failure_site.parked,
+        "act_on_all": failure_site.act_on_all,
+        "act_on_one": failure_site.act_on_one,
+        "new_job": job_site.create,
+        "job": job_site.job,
+        "job_uploads": job_site.uploads,
+        "job_receipts_csv": job_site.table,
+        "job_receipts_json": job_site.receipts,
+        "job_script": job_site.script,
+        "openapi": docs_site.openapi,
+        "docs": docs_site.docs,
+        "docs_file": docs_site.file,
+        "problems": docs_site.problems,
+        "nothing": answers.unknown,
+    }
