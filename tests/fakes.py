@@ -74,8 +74,16 @@ class FakeRenditions:
     def url(self, key: str, seconds: int) -> str:
         return f"https://renditions.test/{key}?seconds={seconds}"
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        return f"{self.url(key, seconds)}&signed"
+
+@dataclass
+class FakeReports:
+    objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
+
+    def store(self, key: str, content: bytes, media_type: str) -> None:
+        self.objects[key] = (content, media_type)
+
+    def url(self, key: str, seconds: int) -> str:
+        return f"https://reports.test/{key}?seconds={seconds}"
 
 
 @dataclass

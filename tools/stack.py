@@ -33,6 +33,7 @@ class Status:
     region: str
     uploads_bucket: str
     renditions_bucket: str
+    reports_bucket: str
     queue_url: str
     dead_letters_url: str
     ledger_table: str
@@ -255,6 +256,7 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
             region=region,
             uploads_bucket=outputs["UploadsBucket"],
             renditions_bucket=outputs["RenditionsBucket"],
+            reports_bucket=outputs["ReportsBucket"],
             queue_url=outputs["RenderQueueUrl"],
             dead_letters_url=outputs["DeadLettersUrl"],
             ledger_table=outputs["LedgerTable"],

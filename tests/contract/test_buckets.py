@@ -1,4 +1,4 @@
-"""The two buckets: what the fake promises, S3 keeps."""
+"""The three buckets: what the fake promises, S3 keeps."""
 
 import base64
 import json
@@ -8,12 +8,12 @@ import pytest
 
 from darkroom.adapters import s3
 from darkroom.adapters.clients import s3_client
-from darkroom.adapters.s3 import S3Originals, S3Renditions
+from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
 from darkroom.errors import UploadGone
-from darkroom.ports import Originals, Renditions
+from darkroom.ports import Originals, Renditions, Reports
 from tests.aws import make_bucket
 from tests.builders import an_upload
-from tests.fakes import FakeOriginals, FakeRenditions
+from tests.fakes import FakeOriginals, FakeRenditions, FakeReports
 
 BOTH = pytest.mark.parametrize("kind", ["fake", "s3"])
 KEYS = ["image.png", "a b+c%?&#'\".png", "ü/😀.png", "<img src=x>.png", "../x.png"]
@@ -39,6 +39,16 @@ def renditions(kind: str, request: pytest.FixtureRequest) -> Renditions:
     make_bucket(client, "RenditionsBucket", "renditions")
     request.getfixturevalue("monkeypatch").setattr(s3, "_LISTED_AT_ONCE", 2)
     return S3Renditions("renditions", client)
+
+
+@pytest.fixture
+def reports(kind: str, request: pytest.FixtureRequest) -> Reports:
+    if kind == "fake":
+        return FakeReports()
+    request.getfixturevalue("aws")
+    client = s3_client("eu-central-1")
+    make_bucket(client, "ReportsBucket", "reports")
+    return S3Reports("reports", client)
 
 
 @BOTH
@@ -162,13 +172,27 @@ def test_a_rendition_of_a_public_bucket_has_an_address_for_ever() -> None:
     assert renditions.url("p/<640>.jpg", 60) == "https://images.test/r/p/%3C640%3E.jpg"
 
 
+@BOTH
+def test_a_report_may_be_stored_again_and_its_address_names_its_key(reports: Reports) -> None:
+    for _ in range(2):
+        reports.store("job/x.csv", b"number,name", "text/csv")
+
+    assert "/job/x.csv?" in reports.url("job/x.csv", 60)
+
+
 @pytest.mark.usefixtures("aws")
-def test_what_is_not_for_everybody_is_signed_beside_a_public_bucket_too() -> None:
-    renditions = S3Renditions("renditions", s3_client("eu-central-1"), "https://images.test")
+def test_a_report_is_fetched_by_a_signed_address_and_kept_by_nobody() -> None:
+    client = s3_client("eu-central-1")
+    make_bucket(client, "ReportsBucket", "reports")
+    reports = S3Reports("reports", client)
 
-    address = urlsplit(renditions.signed_url("reports/x.csv", 60))
+    reports.store("job/x.csv", b"number,name", "text/csv")
 
-    assert address.netloc == "renditions.s3.eu-central-1.amazonaws.com"
+    stored = client.get_object(Bucket="reports", Key="job/x.csv")
+    assert (stored["Body"].read(), stored["ContentType"]) == (b"number,name", "text/csv")
+    assert stored["CacheControl"] == "no-store"
+    address = urlsplit(reports.url("job/x.csv", 60))
+    assert address.netloc == "reports.s3.eu-central-1.amazonaws.com"
     assert "X-Amz-Signature" in parse_qs(address.query)
 
 

@@ -76,6 +76,7 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
     settings = {
         "UPLOADS_BUCKET": stack.status["uploads_bucket"],
         "RENDITIONS_BUCKET": stack.status["renditions_bucket"],
+        "REPORTS_BUCKET": stack.status["reports_bucket"],
         "LEDGER_TABLE": stack.status["ledger_table"],
         "RENDER_QUEUE_URL": stack.status["queue_url"],
         "VIEWS_TABLE": stack.status["views_table"],

@@ -18,6 +18,7 @@ UPLOADS = "darkroom-uploads-000000000000-us-east-1"  # as in events/
 ENVIRONMENT = {
     "UPLOADS_BUCKET": UPLOADS,
     "RENDITIONS_BUCKET": "renditions",
+    "REPORTS_BUCKET": "reports",
     "LEDGER_TABLE": "ledger",
     "RENDER_QUEUE_URL": "http://127.0.0.1:9/no-queue",
     "DEAD_LETTERS_URL": "http://127.0.0.1:9/no-queue",

@@ -24,6 +24,7 @@ def status(live_profile: LiveProfile, local_aws: str) -> Status:
         region="eu-central-1",
         uploads_bucket="",
         renditions_bucket="",
+        reports_bucket="",
         queue_url="",
         dead_letters_url="",
         ledger_table="",

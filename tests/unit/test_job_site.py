@@ -19,7 +19,7 @@ from darkroom.live import Tickets
 from darkroom.model import Entry, State, picture_id
 from darkroom.projecting import Projection
 from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
-from tests.fakes import FakeChannels, FakeLedger, FakeOriginals, FakeRenditions, FakeViews
+from tests.fakes import FakeChannels, FakeLedger, FakeOriginals, FakeRenditions, FakeReports, FakeViews
 
 JSON = "application/json"
 
@@ -31,6 +31,7 @@ class House:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     views: FakeViews = field(default_factory=FakeViews)
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
+    reports: FakeReports = field(default_factory=FakeReports)
     channels: FakeChannels = field(default_factory=FakeChannels)
     live_url: str = "/live"
     answer_limit_bytes: int = 4_000_000
@@ -46,6 +47,7 @@ class House:
             self.views,
             FakeOriginals(),
             self.renditions,
+            self.reports,
             Tickets(self.channels, self.live_url, 60, lambda url: url),
             Answers(),
             3600,
@@ -425,9 +427,9 @@ def test_what_an_answer_can_not_carry_is_stored_and_led_to(house: House, mixed: 
 
     answer = house.site.table(asked("/jobs/x/receipts.csv"), mixed)
 
-    [(key, (content, media_type))] = house.renditions.objects.items()
-    assert re.fullmatch(rf"reports/{mixed}/[0-9a-f]{{32}}\.csv", key)
-    assert (answer.status, answer.headers["Location"]) == (303, house.renditions.signed_url(key, 3600))
+    [(key, (content, media_type))] = house.reports.objects.items()
+    assert re.fullmatch(rf"{mixed}/[0-9a-f]{{32}}\.csv", key)
+    assert (answer.status, answer.headers["Location"]) == (303, house.reports.url(key, 3600))
     assert (b"rejected" in content, media_type) == (True, "text/csv; charset=utf-8")
 
 

@@ -6,6 +6,7 @@ from darkroom.settings import ProjectSettings, RenderSettings, WebSettings, read
 WEB = {
     "UPLOADS_BUCKET": "u",
     "RENDITIONS_BUCKET": "r",
+    "REPORTS_BUCKET": "p",
     "LEDGER_TABLE": "l",
     "VIEWS_TABLE": "v",
     "RENDER_QUEUE_URL": "q",
@@ -30,6 +31,7 @@ def test_every_fault_is_reported_at_once() -> None:
 
     assert caught.value.faults == [
         "RENDITIONS_BUCKET is not set",
+        "REPORTS_BUCKET is not set",
         "LEDGER_TABLE is not set",
         "VIEWS_TABLE is not set",
         "RENDER_QUEUE_URL is not set",

@@ -34,7 +34,9 @@ class House:
 
     @property
     def site(self) -> Site:
-        ordinary = WebSettings(UPLOADS, "renditions", "ledger", "views", "queue", embed_limit_bytes=1000)
+        ordinary = WebSettings(
+            UPLOADS, "renditions", "reports", "ledger", "views", "queue", embed_limit_bytes=1000
+        )
         settings = replace(ordinary, **self.public)
         return Site(
             self.originals,

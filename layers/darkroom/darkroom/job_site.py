@@ -17,7 +17,7 @@ from darkroom.live import Tickets
 from darkroom.members import PAGE
 from darkroom.model import Entry, Rendition
 from darkroom.negotiation import Wanted
-from darkroom.ports import Originals, Renditions, Views
+from darkroom.ports import Originals, Renditions, Reports, Views
 from darkroom.reports import receipts_of, script_of, table_of
 from darkroom.rows import JobView
 
@@ -64,6 +64,7 @@ class JobSite:
     views: Views
     originals: Originals
     renditions: Renditions
+    reports: Reports
     tickets: Tickets
     answers: Answers
     url_seconds: int
@@ -168,10 +169,9 @@ class JobSite:
         if len(content) <= self.answer_limit_bytes:
             named = f'attachment; filename="job-{job.id[:8]}.{extension}"'
             return self.answers.text(200, text, media_type, {"Content-Disposition": named, **_NO_STORE})
-        # No receipt names it, so the sweep takes it away again.
-        key = f"reports/{job.id}/{sha256(content).hexdigest()[:32]}.{extension}"
-        self.renditions.store(key, content, media_type)
-        return self.answers.redirect(303, self.renditions.signed_url(key, self.url_seconds), _NO_STORE)
+        key = f"{job.id}/{sha256(content).hexdigest()[:32]}.{extension}"
+        self.reports.store(key, content, media_type)
+        return self.answers.redirect(303, self.reports.url(key, self.url_seconds), _NO_STORE)
 
 
 def _page(request: Request, job: JobView) -> int:

@@ -91,8 +91,14 @@ class Renditions(Protocol):
     def url(self, key: str, seconds: int) -> str:
         """Where one can be fetched: for ever where the bucket is public, else presigned for `seconds`."""
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        """A presigned GET that lives for `seconds`, of what is not for everybody."""
+
+class Reports(Protocol):
+    """The reports bucket: what an answer could not carry, for a day."""
+
+    def store(self, key: str, content: bytes, media_type: str) -> None: ...
+
+    def url(self, key: str, seconds: int) -> str:
+        """A presigned GET that lives for `seconds`: a report is for whoever has its job's id."""
 
 
 class Ledger(Protocol):

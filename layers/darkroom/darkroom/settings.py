@@ -75,6 +75,7 @@ class WebSettings:
 
     uploads_bucket: str
     renditions_bucket: str
+    reports_bucket: str
     ledger_table: str
     views_table: str
     render_queue_url: str

@@ -1,4 +1,4 @@
-"""The two buckets."""
+"""The three buckets."""
 
 import json
 from collections.abc import Collection
@@ -142,9 +142,26 @@ class S3Renditions:
     def url(self, key: str, seconds: int) -> str:
         if self.base_url:
             return f"{self.base_url}/{quote(key)}"
-        return self.signed_url(key, seconds)
+        return _presigned_get(self.client, self.bucket, key, seconds)
 
-    def signed_url(self, key: str, seconds: int) -> str:
-        return self.client.generate_presigned_url(
-            "get_object", Params={"Bucket": self.bucket, "Key": key}, ExpiresIn=seconds
+
+@dataclass(frozen=True, slots=True)
+class S3Reports:
+    """ports.Reports on a bucket whose objects expire."""
+
+    bucket: str
+    client: "S3Client"
+
+    def store(self, key: str, content: bytes, media_type: str) -> None:
+        self.client.put_object(
+            Bucket=self.bucket, Key=key, Body=content, ContentType=media_type, CacheControl="no-store"
         )
+
+    def url(self, key: str, seconds: int) -> str:
+        return _presigned_get(self.client, self.bucket, key, seconds)
+
+
+def _presigned_get(client: "S3Client", bucket: str, key: str, seconds: int) -> str:
+    return client.generate_presigned_url(
+        "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+    )

@@ -7,7 +7,7 @@ from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels, address_signer
-from darkroom.adapters.s3 import S3Originals, S3Renditions
+from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.answers import answers_beside
 from darkroom.api import Handler
@@ -37,6 +37,7 @@ def bootstrap() -> Mapping[str, Handler]:
         views,
         originals,
         renditions,
+        S3Reports(settings.reports_bucket, s3),
         Tickets(
             DynamoChannels(settings.channels_table, dynamodb),
             settings.live_url,
