@@ -1,0 +1,76 @@
+"""What AWS asks for the parts that Darkroom is made of: list prices, without free tiers and discounts.
+
+Region us-east-1, first tier of each. AWS changes them, and asks more elsewhere: each price names the page to
+look at. `AS_OF` is when they were looked up last; whoever changes one changes it too.
+"""
+
+from dataclasses import dataclass
+
+REGION = "us-east-1"
+AS_OF = "2026-06"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars for `per` units."""
+
+    usd: float
+    per: int
+    unit: str
+    source: str
+
+    def of(self, quantity: float) -> float:
+        """What that many units cost, in US dollars."""
+        return self.usd * quantity / self.per
+
+
+_LAMBDA = "https://aws.amazon.com/lambda/pricing/"
+# Memory that is configured, times the seconds that are billed; by the template's Architecture.
+LAMBDA_GB_SECOND = {
+    "arm64": Price(0.0000133334, 1, "GB-second", _LAMBDA),
+    "x86_64": Price(0.0000166667, 1, "GB-second", _LAMBDA),
+}
+LAMBDA_REQUEST = Price(0.20, 1_000_000, "invocation", _LAMBDA)
+
+_S3 = "https://aws.amazon.com/s3/pricing/"
+S3_PUT = Price(0.005, 1_000, "PUT, COPY, POST or LIST request", _S3)
+S3_GET = Price(0.0004, 1_000, "GET, HEAD or any other request", _S3)  # DELETE is free
+S3_STORAGE = Price(0.023, 1, "GB-month", _S3)
+
+_DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
+# 1 KB written; in a transaction each counts twice.
+DYNAMODB_WRITE = Price(0.625, 1_000_000, "write request unit", _DYNAMODB)
+# 4 KB read consistently, or 8 KB otherwise. What Lambda reads of a stream is free.
+DYNAMODB_READ = Price(0.125, 1_000_000, "read request unit", _DYNAMODB)
+DYNAMODB_STORAGE = Price(0.25, 1, "GB-month", _DYNAMODB)
+
+# Each 64 KB of a message counts: sent, received, deleted, and every poll that finds nothing.
+SQS_REQUEST = Price(0.40, 1_000_000, "request", "https://aws.amazon.com/sqs/pricing/")
+
+_API_GATEWAY = "https://aws.amazon.com/api-gateway/pricing/"
+HTTP_REQUEST = Price(1.00, 1_000_000, "request of 512 KB", _API_GATEWAY)
+WEBSOCKET_MESSAGE = Price(1.00, 1_000_000, "message of 32 KB", _API_GATEWAY)
+WEBSOCKET_MINUTE = Price(0.25, 1_000_000, "connection-minute", _API_GATEWAY)
+
+_EVENTBRIDGE = "https://aws.amazon.com/eventbridge/pricing/"
+EVENTBRIDGE_EVENT = Price(1.00, 1_000_000, "event of 64 KB", _EVENTBRIDGE)
+SCHEDULER_CALL = Price(1.00, 1_000_000, "invocation", _EVENTBRIDGE)
+
+_CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
+LOGS_INGESTED = Price(0.50, 1, "GB", _CLOUDWATCH)
+LOGS_STORED = Price(0.03, 1, "GB-month", _CLOUDWATCH)
+METRIC = Price(0.30, 1, "custom metric and month", _CLOUDWATCH)
+ALARM = Price(0.10, 1, "alarm and month", _CLOUDWATCH)
+DASHBOARD = Price(3.00, 1, "dashboard and month", _CLOUDWATCH)
+
+XRAY_TRACE = Price(5.00, 1_000_000, "trace recorded", "https://aws.amazon.com/xray/pricing/")
+
+_APPCONFIG = "https://aws.amazon.com/systems-manager/pricing/"
+APPCONFIG_REQUEST = Price(0.20, 1_000_000, "request", _APPCONFIG)
+APPCONFIG_RECEIVED = Price(0.0008, 1, "configuration received", _APPCONFIG)
+
+# To the internet, after the first 100 GB of a month; into AWS and between its services in a region: free.
+TRANSFER_OUT = Price(0.09, 1, "GB", "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer")
+_CLOUDFRONT = "https://aws.amazon.com/cloudfront/pricing/pay-as-you-go/"
+CLOUDFRONT_OUT = Price(0.085, 1, "GB", _CLOUDFRONT)  # to North America and Europe
+CLOUDFRONT_REQUEST = Price(0.0100, 10_000, "HTTPS request", _CLOUDFRONT)
