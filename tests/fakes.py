@@ -8,10 +8,10 @@ from itertools import batched
 from threading import Lock
 from typing import Any
 
-from darkroom.errors import BadRequest, NoProfile, UploadGone
+from darkroom.errors import BadRequest, NoAccess, NoProfile, UploadGone
 from darkroom.members import PAGE
 from darkroom.model import Announced, Asked, Entry, Job, Latest, State, Upload
-from darkroom.ports import Announcement, Commit, Named, PostForm, Stored, Ticket, Told
+from darkroom.ports import Announcement, Commit, Named, PostForm, Stored, Ticket, Told, Written
 from darkroom.profile import Profile, built_in
 from darkroom.rows import JobView, Row, Tally
 
@@ -374,3 +374,25 @@ class FakeAnnouncements:
     def ids(self, kind: str) -> list[str]:
         """The ids of all that was told of that type."""
         return [each.detail["id"] for each in self.told if each.type == kind]
+
+
+@dataclass
+class FakeAccessDocument:
+    """`broken` says that it can't be asked just now; `asked` counts how often it was."""
+
+    written: Written | None = None
+    broken: bool = False
+    asked: int = 0
+
+    def read(self) -> Written | None:
+        self.asked += 1
+        if self.broken:
+            raise NoAccess("can't be asked")
+        return self.written
+
+    def write(self, document: str, over: int) -> bool:
+        stands = self.written.version if self.written else 0
+        if over == 0 and stands:
+            return False
+        self.written = Written(document, stands + 1)
+        return self.written.version == over + 1

@@ -240,6 +240,56 @@ def push_profile(file: ProfileFile, stack: Stack = None, region: Region = None) 
     typer.echo("Warm functions take it within 45 s.")
 
 
+tokens = typer.Typer(help="Who may come in: make tokens, list them, end them.", no_args_is_help=True)
+app.add_typer(tokens, name="token")
+
+
+@tokens.command("new")
+def new_token(stack: Stack = None, region: Region = None) -> None:
+    """Make a token and print it, this once; the one before it stays valid, an older one does not."""
+    from tools.stack import asking_aws, status_of
+    from tools.tokens import tokens_of
+
+    with asking_aws():
+        tokens_of(status_of(Site.of(os.environ), stack, region)).new()
+
+
+@tokens.command("first")
+def first_token(stack: Stack = None, region: Region = None) -> None:
+    """Make a stack's first token and print it; do nothing if any was ever made."""
+    from tools.stack import asking_aws, status_of
+    from tools.tokens import ensure_first_token
+
+    with asking_aws():
+        ensure_first_token(status_of(Site.of(os.environ), stack, region))
+
+
+@tokens.command("list")
+def list_tokens(stack: Stack = None, region: Region = None) -> None:
+    """List the ids of the tokens that are valid, and when they were made."""
+    from tools.stack import asking_aws, status_of
+    from tools.tokens import tokens_of
+
+    with asking_aws():
+        tokens_of(status_of(Site.of(os.environ), stack, region)).list()
+
+
+@tokens.command("revoke")
+def revoke_token(
+    token: Annotated[str, typer.Argument(metavar="ID", help="As `darkroom token list` says it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="End the last one too without asking.")] = False,
+    stack: Stack = None,
+    region: Region = None,
+) -> None:
+    """End a token, and what was signed in by it, within 30 s."""
+    from tools.stack import asking_aws, status_of
+    from tools.tokens import tokens_of
+
+    with asking_aws():
+        agreed = (lambda _: True) if yes else typer.confirm
+        tokens_of(status_of(Site.of(os.environ), stack, region)).revoke(token, agreed)
+
+
 @app.command()
 def demo() -> None:
     """Send sample pictures through the local stack and check what comes out."""

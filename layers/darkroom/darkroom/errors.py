@@ -93,6 +93,17 @@ class BadSettings(PermanentError):
         self.faults = faults
 
 
+class BadAccess(PermanentError):
+    """What is written down of who may come in can't be understood; nobody does."""
+
+    def __init__(self) -> None:
+        super().__init__("what is written of who may come in can't be understood; `darkroom token` writes it")
+
+
+class NoAccess(TransientError):
+    """Who may come in can't be told, this time; nobody does."""
+
+
 class UploadGone(PermanentError):
     """The version that an event names is no longer in the bucket."""
 

@@ -305,3 +305,24 @@ class Announcements(Protocol):
 
     def send(self, announcements: Sequence[Announcement]) -> list[Announcement]:
         """Sends events; answers with those that were not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A document as it stands, and how often it was written so far."""
+
+    document: str
+    version: int
+
+
+class AccessDocument(Protocol):
+    """The one place where it is written who may come in (access.read_access)."""
+
+    def read(self) -> Written | None:
+        """What was written last, if anything ever was. Raises errors.NoAccess when that can't be told."""
+
+    def write(self, document: str, over: int) -> bool:
+        """Writes it over that version; over 0: only if there is none.
+
+        False if another one stands there now, or stood there until this one took its place.
+        """

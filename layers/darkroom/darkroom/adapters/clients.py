@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
     from types_boto3_s3 import S3Client
     from types_boto3_sqs import SQSClient
+    from types_boto3_ssm import SSMClient
 
 # Standard mode retries throttles and lost answers with back-off; the read time-out ends a hung call
 # long before the function's own.
@@ -29,7 +30,7 @@ _S3_CALLS = _CALLS.merge(
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
-# Done without if need be: the profile, before each rendering that finds its own too old, and pushes.
+# Done without if need be: the profile and who may come in, when what is known of them is too old, and pushes.
 _QUICK_CALLS = _CALLS.merge(
     Config(
         retries={"mode": "standard", "total_max_attempts": 2},
@@ -62,6 +63,11 @@ def events_client(region: str | None = None, endpoint: str | None = None) -> "Ev
 def appconfigdata_client(region: str | None = None, endpoint: str | None = None) -> "AppConfigDataClient":
     """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("appconfigdata", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS)
+
+
+def ssm_client(region: str | None = None, endpoint: str | None = None) -> "SSMClient":
+    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
+    return boto3.client("ssm", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS)
 
 
 def connections_client(endpoint: str, region: str | None = None) -> "ApiGatewayManagementApiClient":
