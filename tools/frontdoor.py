@@ -22,6 +22,7 @@ from aiohttp import (
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from darkroom.answers import SAFE
 from tools.stack import Fault
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -258,4 +259,4 @@ def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
 
 
 def _message(status: int, sentence: str) -> web.Response:
-    return web.json_response({"message": sentence}, status=status)
+    return web.json_response({"message": sentence}, status=status, headers=SAFE)

@@ -4,21 +4,20 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools import Logger
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.answers import Answer, Request
+from darkroom.answers import Answer, Request, safe
 from darkroom.api import ROUTES, Route, answer
 from darkroom.bootstrap.web import bootstrap
 
-# What every answer says: take it for what it is called, and tell other sites nothing of the address.
-SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
-
 logger = Logger()
+metrics = Metrics()
 handlers = bootstrap()
-app = APIGatewayHttpResolver()
+app = APIGatewayHttpResolver(debug=False)  # whatever the environment says: it would tell a client of faults
 
 
 def serving(route: Route) -> Callable[..., Response[str]]:
@@ -30,8 +29,16 @@ def nothing(_: NotFoundError) -> Response[str]:
     return respond(handlers["nothing"](request()))
 
 
+def broken(_: Exception) -> Response[str]:
+    logger.exception("failed")
+    metrics.add_metric("Faults", MetricUnit.Count, 1)
+    metrics.flush_metrics()  # here, since most requests have none and a flush of nothing is warned of
+    return respond(handlers["broken"](request(), app.lambda_context.aws_request_id))
+
+
 def respond(given: Answer) -> Response[str]:
-    return Response(given.status, given.media_type or None, given.text, {**SAFE, **given.headers})
+    told = safe(request(), given)
+    return Response(told.status, told.media_type or None, told.text, dict(told.headers))
 
 
 def request() -> Request:
@@ -49,6 +56,7 @@ def request() -> Request:
     )
 
 
+app.exception_handler(Exception)(broken)
 for each in ROUTES:
     app.route(each.rule, method=each.method)(serving(each))
 

@@ -137,6 +137,8 @@ def test_a_page_that_made_its_name_resolve_to_loopback_is_refused(host: str) -> 
     async def tour() -> None:
         async with a_door() as (client, door), client.get(door, headers={"Host": host}) as answer:
             assert answer.status == 421
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
     asyncio.run(tour())
 

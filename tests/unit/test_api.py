@@ -4,7 +4,7 @@ import re
 import pytest
 
 from darkroom.answers import Answer, Answers, Request
-from darkroom.api import ROUTES, Handler, Route, answer, openapi
+from darkroom.api import ANYWHERE, ROUTES, Handler, Route, answer, openapi
 from darkroom.docs_site import DocsSite
 from darkroom.problems import PROBLEMS
 from darkroom.schemas import SCHEMAS
@@ -61,7 +61,7 @@ def test_every_schema_is_used_and_every_schema_used_is_there() -> None:
 
 
 def test_every_kind_of_problem_is_an_answer_to_something() -> None:
-    assert {kind for route in ROUTES for kind in route.problems} == set(PROBLEMS)
+    assert {kind for route in ROUTES for kind in route.problems} | set(ANYWHERE) == set(PROBLEMS)
 
 
 def test_a_problem_is_described_with_its_type() -> None:

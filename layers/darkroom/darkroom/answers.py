@@ -49,6 +49,33 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+# What every answer says, whatever it is: take it for what it is called, run nothing in it, show it in no
+# frame, and tell other sites nothing of its address.
+SAFE = {
+    "Content-Security-Policy": "; ".join(
+        ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+# Of this host alone: what else stands under its domain is not ours to bind.
+_ONLY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
+
+
+def safe(request: Request, answer: Answer) -> Answer:
+    """The answer with the security headers that it does not say otherwise.
+
+    Whoever has come by HTTPS is bound to it.
+    """
+    bound = _ONLY_HTTPS if request.origin.startswith("https:") else {}
+    return replace(answer, headers={**SAFE, **bound, **answer.headers})
+
+
 def conditional(request: Request, answer: Answer) -> Answer:
     """The answer to a GET with a strong ETag, of what it says; 304 if that is what the client has."""
     if answer.status != 200:
@@ -105,6 +132,11 @@ class Answers:
 
     def unknown(self, request: Request) -> Answer:
         return self.problem(request, problems.NOT_FOUND, "No picture stands under this address.")
+
+    def broken(self, request: Request, invocation: str) -> Answer:
+        """A fault of ours, of which the sender learns no more than where the log tells it."""
+        sentence = f"The fault is ours, and noted under {invocation}. Try again in a while."
+        return self.problem(request, problems.BROKEN, sentence, {"request": invocation})
 
     def redirect(self, status: int, location: str, headers: Mapping[str, str] | None = None) -> Answer:
         return Answer(status, headers={**_kept(status), "Location": location, **(headers or {})})

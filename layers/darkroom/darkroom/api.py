@@ -93,6 +93,9 @@ def answer(
 
 # ------------------------------------------------------------------ the table
 
+# What any route may answer.
+ANYWHERE = (problems.BROKEN,)
+
 _TEXT: Document = {"type": "string"}
 _PAGE: Mapping[str, Document] = {HTML: _TEXT}
 _RECEIPT: Mapping[str, Document] = {JSON: ref("Upload"), HTML: _TEXT}
@@ -344,8 +347,9 @@ def _responses(route: Route) -> Document:
             "content": {kind: {"schema": schema} for kind, schema in said.bodies.items()},
             "headers": {name: {"required": True, "schema": _TEXT} for name in said.headers},
         }
-    for status in sorted({kind.status for kind in route.problems}):
-        kinds = [kind for kind in route.problems if kind.status == status]
+    told = (*route.problems, *ANYWHERE)
+    for status in sorted({kind.status for kind in told}):
+        kinds = [kind for kind in told if kind.status == status]
         response = responses.setdefault(str(status), {"description": "", "content": {}})
         response["description"] = " ".join(
             filter(None, [response["description"], *(kind.meaning for kind in kinds)])

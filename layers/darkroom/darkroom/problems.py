@@ -61,6 +61,12 @@ KEY_REUSED = Problem(
     "That key belongs to another request",
     "The same `Idempotency-Key` came with another body within a day.",
 )
+BROKEN = Problem(
+    "broken",
+    500,
+    "This went wrong here",
+    "A fault of the site's own; `request` is what the log of `web` has it under.",
+)
 
 PROBLEMS = (
     NOT_ONE_FILE,
@@ -74,4 +80,5 @@ PROBLEMS = (
     TOO_LARGE,
     BAD_JOB,
     KEY_REUSED,
+    BROKEN,
 )

@@ -190,7 +190,10 @@ class Site:
             sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.settled]
             return self.answers.problem(request, problems.NO_IMAGE, sentence)
         max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
-        headers = {"Cache-Control": f"private, max-age={max_age}"}
+        headers = {
+            "Cache-Control": f"private, max-age={max_age}",
+            "Cross-Origin-Resource-Policy": "cross-origin",  # else no page of another site could show it
+        }
         return self.answers.redirect(302, self._url(best), headers)
 
     def _waiting(self, request: Request, entry: Entry) -> Answer:

@@ -22,7 +22,10 @@ from darkroom.site import Site
 
 
 def bootstrap() -> Mapping[str, Handler]:
-    """Who answers, by the operations of api.ROUTES; and `nothing`, where none of them fits."""
+    """Who answers, by the operations of api.ROUTES.
+
+    And `nothing` where none of them fits, `broken` where one fails.
+    """
     settings = read_settings(WebSettings, os.environ)
     s3, dynamodb = s3_client(), dynamodb_client()
     originals = S3Originals(settings.uploads_bucket, s3)
@@ -66,4 +69,5 @@ def bootstrap() -> Mapping[str, Handler]:
         "docs_file": docs_site.file,
         "problems": docs_site.problems,
         "nothing": answers.unknown,
+        "broken": answers.broken,
     }
