@@ -38,7 +38,11 @@ FUNCTIONS = of_type("AWS::Serverless::Function")
 
 
 def statements(function: str) -> list[Node]:
-    return [each for policy in FUNCTIONS[function]["Policies"] for each in policy["Statement"]]
+    """What a function's role may do."""
+    role, attribute = FUNCTIONS[function]["Role"]["Fn::GetAtt"]
+    assert attribute == "Arn"
+    policies = RESOURCES[role]["Properties"]["Policies"]
+    return [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
 
 
 def actions_on(function: str, resource: str) -> set[str]:
@@ -80,8 +84,7 @@ def test_no_rendition_can_become_an_upload() -> None:
 
 
 def test_only_the_uploads_bucket_of_this_account_may_send_to_the_queue() -> None:
-    [policy] = of_type("AWS::SQS::QueuePolicy").values()
-    [statement] = policy["PolicyDocument"]["Statement"]
+    statement = RESOURCES["RenderQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
 
     assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
     assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
@@ -516,23 +519,20 @@ def test_an_allowed_origin_is_a_whole_one(origin: str, allowed: bool) -> None:
 
 
 def test_renditions_are_public_only_by_a_distribution_that_is_off_by_default() -> None:
-    by_cloudfront = [
-        name
-        for name, each in RESOURCES.items()
-        if "CloudFront" in each["Type"] or each["Type"] == "AWS::S3::BucketPolicy"
-    ]
+    by_cloudfront = [name for name, each in RESOURCES.items() if "CloudFront" in each["Type"]]
 
-    assert len(by_cloudfront) == 4
+    assert len(by_cloudfront) == 3
     assert all(RESOURCES[name]["Condition"] == "HasCloudFront" for name in by_cloudfront)
     assert TEMPLATE["Parameters"]["CloudFront"]["Default"] == "false"
     assert TEMPLATE["Conditions"]["HasCloudFront"] == {"Fn::Equals": [{"Ref": "CloudFront"}, "true"]}
 
 
 def test_the_renditions_bucket_lets_in_this_one_distribution() -> None:
-    [policy] = of_type("AWS::S3::BucketPolicy").values()
-    [shown] = policy["PolicyDocument"]["Statement"]
+    policy = RESOURCES["RenditionsBucketPolicy"]["Properties"]
+    [condition, shown, otherwise] = policy["PolicyDocument"]["Statement"][1]["Fn::If"]
 
     assert policy["Bucket"] == {"Ref": "RenditionsBucket"}
+    assert (condition, otherwise) == ("HasCloudFront", {"Ref": "AWS::NoValue"})
     assert (shown["Effect"], shown["Action"]) == ("Allow", "s3:GetObject")
     assert shown["Principal"] == {"Service": "cloudfront.amazonaws.com"}
     source = shown["Condition"]["StringEquals"]["AWS:SourceArn"]["Fn::Sub"]
