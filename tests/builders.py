@@ -27,6 +27,8 @@ from darkroom.model import (
 from tests.cloudformation import PROJECT
 
 UPLOADS = "uploads"
+# Of the request that has stored an upload, as S3 calls it.
+REQUEST = "C3D13FE58DE4C810"
 
 
 def an_upload(key: str = "image.png", version: str = "v1", **changes: Any) -> Upload:
@@ -38,6 +40,7 @@ def an_upload(key: str = "image.png", version: str = "v1", **changes: Any) -> Up
         size_bytes=1000,
         sequencer="0055AED6DCD90281E5",
         arrived="2026-01-02T03:04:05.678Z",
+        request=REQUEST,
     )
     return replace(ordinary, **changes)
 
@@ -126,6 +129,7 @@ def a_notification(key: str = "image.png", **changes: Any) -> str:
         "awsRegion": "eu-central-1",
         "eventTime": "2026-01-02T03:04:05.678Z",
         "eventName": changes.get("event", "ObjectCreated:Put"),
+        "responseElements": {"x-amz-request-id": changes.get("request", REQUEST), "x-amz-id-2": "EXAMPLE"},
         "s3": {
             "s3SchemaVersion": "1.0",
             "bucket": {

@@ -19,7 +19,9 @@ processor = PatientBatch(dead_letters, logger, metrics)
 
 
 def park(record: SQSRecord) -> None:
-    mail = read_mail(record.body, settings.uploads_bucket)
+    mail = read_mail(record.body, settings.uploads_bucket, record.message_id)
+    # Also on the lines of whatever fails from here on.
+    logger.append_keys(correlation_id=mail.correlation(record.message_id))
     for why in mail.ignored:
         logger.warning("given up, and no upload", extra={"why": why, "body": ascii(record.body[:1000])})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)

@@ -23,11 +23,13 @@ broadcast = bootstrap(report_push_fault)
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    projected = broadcast.take(records_of(event))
+    records = records_of(event)
+    projected = broadcast.take(records)
     for entry in projected.applied:
         logger.info("projected", extra=entry.summary)
-    for record, fault in projected.faults.items():
-        logger.error("failed", exc_info=fault, extra={"record": record})
+    for record in records:
+        if fault := projected.faults.get(record.id):
+            logger.error("failed", exc_info=fault, extra=record.summary)
     metrics.add_metric("Projected", MetricUnit.Count, len(projected.applied))
     metrics.add_metric("Faults", MetricUnit.Count, len(projected.faults))
     return failures(projected.faults)

@@ -32,7 +32,9 @@ processor = PatientBatch(queue, logger, metrics)
 
 
 def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    mail = read_mail(record.body, settings.uploads_bucket)
+    mail = read_mail(record.body, settings.uploads_bucket, record.message_id)
+    # Also on the lines of whatever fails from here on.
+    logger.append_keys(correlation_id=mail.correlation(record.message_id))
     for why in mail.ignored:
         logger.info("ignored", extra={"why": why, "message_id": record.message_id})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)

@@ -13,10 +13,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.answers import Answer, Request, safe
 from darkroom.api import ROUTES, Route, answer
 from darkroom.bootstrap.web import bootstrap
+from darkroom.model import Entry
 
 logger = Logger()
 metrics = Metrics()
-handlers = bootstrap()
+
+
+def report(what: str, entry: Entry) -> None:
+    logger.info(what, extra=entry.summary)
+
+
+handlers = bootstrap(report)
 app = APIGatewayHttpResolver(debug=False)  # whatever the environment says: it would tell a client of faults
 
 

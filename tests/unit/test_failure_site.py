@@ -18,10 +18,17 @@ class House:
     ledger: FakeLedger = field(default_factory=FakeLedger)
     views: FakeViews = field(default_factory=FakeViews)
     queue: FakeQueue = field(default_factory=FakeQueue)
+    reported: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def site(self) -> FailureSite:
-        return FailureSite(self.views, Failures(self.ledger, self.views, self.queue), Answers())
+        failures = Failures(self.ledger, self.views, self.queue)
+        return FailureSite(
+            self.views,
+            failures,
+            Answers(),
+            lambda what, entry: self.reported.append((what, entry.upload.key)),
+        )
 
     def holds(self, entry: Entry) -> None:
         self.views.apply(entry)
@@ -69,6 +76,7 @@ def test_failures_are_retried_one_or_all(house: House, failure: str | None) -> N
 
     assert (answer.status, json.loads(answer.text)) == (202, {"action": "retry", "uploads": 1})
     assert house.queue.sent == [("{}", 1)]
+    assert house.reported == [("retried", "beach.png")]
 
 
 @pytest.mark.parametrize("failure", [a_failed().id, None])
@@ -81,6 +89,7 @@ def test_failures_are_skipped_one_or_all(house: House, failure: str | None) -> N
     assert (answer.status, answer.headers["Location"]) == (303, "../../failures")
     [entry] = house.ledger.entries.values()
     assert entry.state is State.SKIPPED
+    assert house.reported == [("skipped", "beach.png")]
 
 
 @pytest.mark.parametrize(("action", "failure"), [("retry", "nonsense"), ("explode", a_failed().id)])

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.model import Removal, Upload
-from darkroom.notifications import read_mail
-from tests.builders import UPLOADS, a_notification
+from darkroom.notifications import notification_of, read_mail
+from tests.builders import REQUEST, UPLOADS, a_notification, an_upload
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_key_is_decoded_exactly_once(key: str) -> None:
 def test_a_removal_says_whether_it_hides_or_destroys(event: str, marker: bool) -> None:
     [removal] = read_mail(a_notification("a b.png", event=event, version="v2"), UPLOADS).changes
 
-    assert removal == Removal(UPLOADS, "a b.png", "v2", "0055AED6DCD90281E5", marker)
+    assert removal == Removal(UPLOADS, "a b.png", "v2", "0055AED6DCD90281E5", marker, REQUEST)
 
 
 @given(st.text(min_size=1, max_size=200).filter(lambda key: key.isprintable()))
@@ -103,3 +103,40 @@ def test_a_stranger_does_not_harm_its_neighbour() -> None:
 
     assert [change.key for change in mail.changes] == ["good.png"]
     assert len(mail.ignored) == 1
+
+
+# The name in the logs
+
+
+@pytest.mark.parametrize("event", ["ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated"])
+def test_a_change_is_called_after_the_request_that_made_it(event: str) -> None:
+    mail = read_mail(a_notification("image.png", event=event, request="REQ-7"), UPLOADS, "message 1")
+
+    assert [change.correlation for change in mail.changes] == ["REQ-7"]
+    assert mail.correlation("message 1") == "REQ-7"
+
+
+def test_where_darkroom_gave_the_key_it_is_called_after_the_id_in_it() -> None:
+    [upload] = read_mail(a_notification(f"{'a1b2' * 8}/image.png", request="REQ-7"), UPLOADS).changes
+
+    assert upload.correlation == "a1b2" * 8
+
+
+@pytest.mark.parametrize("told", ["", "a b", "x" * 65, 'a","level":"ERROR', "a\n"])
+def test_what_is_no_requests_id_is_replaced_by_the_messages_own(told: str) -> None:
+    [upload] = read_mail(a_notification(request=told), UPLOADS, "059f36b4-87a3").changes
+
+    assert upload.correlation == "059f36b4-87a3"
+
+
+def test_a_stranger_is_called_after_its_message() -> None:
+    assert read_mail("{}", UPLOADS, "059f36b4-87a3").correlation("059f36b4-87a3") == "059f36b4-87a3"
+
+
+def test_what_is_said_again_of_an_upload_calls_it_as_before_and_always_the_same() -> None:
+    [known] = read_mail(notification_of(an_upload(request="REQ-7")), UPLOADS).changes
+    nameless = [read_mail(notification_of(an_upload(request="")), UPLOADS).changes[0] for _ in range(2)]
+
+    assert known.correlation == "REQ-7"
+    assert len({each.correlation for each in nameless}) == 1
+    assert nameless[0].correlation

@@ -295,6 +295,7 @@ def test_each_end_is_announced_under_one_id_however_often_its_record_comes(house
     )
     [detail] = {str(each.detail) for each in house.announcements.told if each.type == "upload.failed"}
     assert "'reason': 'killed'" in detail
+    assert f"'correlation_id': '{failed.upload.correlation}'" in detail
 
 
 def test_a_completion_is_announced_at_each_redelivery_under_one_id(house: House) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from darkroom.errors import Contended, NoProfile, OutOfTime, RejectedPicture
-from darkroom.model import Entry, Rendered, State, rendition_prefix
+from darkroom.model import NO_VERSION, Entry, Removal, Rendered, State, rendition_prefix
 from darkroom.profile import Profile, built_in
 from darkroom.rendering import Darkroom, Worker, budget
 from tests.builders import a_member, a_rendering, an_encoded, an_upload
@@ -217,3 +217,33 @@ def test_a_key_that_only_looks_announced_is_no_member(house: House) -> None:
     [entry] = house.darkroom.apply(an_upload(key), Worker(working))
 
     assert entry.job == ""
+
+
+# The name in the logs
+
+
+def test_an_upload_keeps_the_name_that_it_had_first_whoever_tells_of_it_again(house: House) -> None:
+    with pytest.raises(OSError, match="disk"):
+        house.develop(failing, request="first")
+
+    entry = house.develop(working, request="second", sequencer="0055AED6DCD90281E6")
+
+    assert entry.upload.correlation == "first"
+    assert house.develop(never, request="third", sequencer="0055AED6DCD90281E7").upload.request == "first"
+
+
+def test_one_from_before_names_were_given_gets_one_when_it_is_told_of_again(house: House) -> None:
+    with pytest.raises(OSError, match="disk"):
+        house.develop(failing, request="")
+
+    assert house.develop(working, request="second", sequencer="").upload.request == "second"
+
+
+def test_what_stands_in_s3_is_called_after_the_change_that_led_to_it(house: House) -> None:
+    removal = Removal("uploads", "image.png", "v9", "0066", marker=True, request="removal")
+    unversioned = an_upload(version=NO_VERSION, request="unversioned")
+
+    [by_removal] = house.darkroom.apply(removal, Worker(working))
+    [by_event] = House().darkroom.apply(unversioned, Worker(working))
+
+    assert (by_removal.upload.request, by_event.upload.request) == ("removal", "unversioned")

@@ -31,6 +31,7 @@ class House:
     waited: float = 0.0
     meanwhile: Callable[[], object] = lambda: None
     public: Mapping[str, Any] = field(default_factory=dict)
+    reported: list[tuple[str, Entry]] = field(default_factory=list)
 
     @property
     def site(self) -> Site:
@@ -45,6 +46,7 @@ class House:
             self.views,
             answers_beside(self.originals, self.renditions),
             settings,
+            lambda what, entry: self.reported.append((what, entry)),
             pause=self._pause,
             clock=lambda: self.waited,
         )
@@ -260,6 +262,8 @@ def test_a_posted_picture_is_answered_when_it_is_rendered(house: House) -> None:
     assert receipt["saved_percent"] == 36.0
     assert answer.headers["Location"] == f"./pictures/{receipt['id']}"
     assert receipt["image"] == "./image.jpg"
+    [(what, entry)] = house.reported
+    assert (what, entry.upload.correlation) == ("stored", receipt["correlation_id"])
 
 
 def test_curl_gets_a_page_with_the_saving_and_the_link(house: House) -> None:

@@ -89,7 +89,11 @@ def test_an_upload_that_nobody_began_with_is_enqueued_as_s3_would_have_told_it(h
     [(message, over)] = house.queue.sent
     assert over is None
     [change] = read_mail(message, UPLOADS).changes
-    assert change == house.originals.latest("holiday/ü +%.png")
+    found = house.originals.latest("holiday/ü +%.png")
+    assert found
+    assert isinstance(change, Upload)
+    assert change == replace(found, request=change.request)
+    assert change.request
 
 
 def test_what_was_swept_lately_is_not_swept_again(house: House) -> None:

@@ -3,7 +3,17 @@
 from dataclasses import asdict
 from typing import Any
 
-from darkroom.model import Decision, Entry, Format, Original, Receipt, Rejection, Rendition, digest
+from darkroom.model import (
+    Decision,
+    Entry,
+    Format,
+    Original,
+    Receipt,
+    Rejection,
+    Rendition,
+    correlation_of,
+    digest,
+)
 from darkroom.rows import JobView, Row, Tally
 
 type Document = dict[str, Any]
@@ -78,6 +88,7 @@ def row_document(row: Row, root: str = "") -> Document:
         "picture": row.picture,
         "name": row.name,
         "key": row.key,
+        "correlation_id": correlation_of(row.key, ""),
         "state": row.state.value,
         "reason": row.reason,
         "version": row.version,
@@ -100,6 +111,7 @@ def upload_document(entry: Entry) -> Document:
         "job": entry.job,
         "picture": entry.picture,
         "key": entry.upload.key,
+        "correlation_id": entry.upload.correlation,
         "version": "" if entry.is_announcement else entry.upload.version,
         "state": entry.state.value,
         "reason": why.reason if why else "",

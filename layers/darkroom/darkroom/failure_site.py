@@ -12,17 +12,21 @@ from darkroom.negotiation import Wanted
 from darkroom.parking import Failures, failure_document
 from darkroom.ports import Views
 
-_ACTIONS = ("retry", "skip")
+_ACTIONS = {"retry": "retried", "skip": "skipped"}
 _ACTION_SECONDS = 20  # of the 30 that an HTTP API waits
 
 
 @dataclass(frozen=True, slots=True)
 class FailureSite:
-    """The routes under `/failures`. `clock` tells monotonic seconds."""
+    """The routes under `/failures`.
+
+    `report` is told what was done about an upload, `clock` tells monotonic seconds.
+    """
 
     views: Views
     failures: Failures
     answers: Answers
+    report: Callable[[str, Entry], None]
     clock: Callable[[], float] = time.monotonic
 
     def parked(self, request: Request) -> Answer:
@@ -59,7 +63,10 @@ class FailureSite:
         for entry in chosen:
             if self.clock() >= until:
                 break
-            done += self.failures.retry(entry) if action == "retry" else self.failures.skip(entry)
+            acted = self.failures.retry(entry) if action == "retry" else self.failures.skip(entry)
+            if acted:
+                self.report(_ACTIONS[action], entry)
+            done += acted
         if request.wants is Wanted.PAGE:
             return self.answers.redirect(303, f"{request.root}failures")
         return self.answers.json(202, {"action": action, "uploads": done})

@@ -69,6 +69,15 @@ def is_announced(key: str) -> bool:
     return _ANNOUNCED.fullmatch(key) is not None
 
 
+def correlation_of(key: str, request: str) -> str:
+    """What one upload is called in every log line, push and event, from its first request to its last.
+
+    The id in its key where Darkroom gave it one, which is known before anything is stored; else that of the
+    request that stored it.
+    """
+    return key.partition("/")[0] if is_announced(key) else request
+
+
 def is_id(text: str) -> bool:
     """Whether it looks like an id that Darkroom gives out: 32 hex digits, 128 bits."""
     return re.fullmatch(_ID, text) is not None
@@ -135,7 +144,7 @@ class Upload:
     """One version of one original object in the uploads bucket.
 
     `arrived` is the event's time (see `now`); `sequencer` orders the events of one key only. `size_bytes` is
-    -1 where nobody has told it.
+    -1 where nobody has told it. `request` is the id of the request that stored it, as S3 told first.
     """
 
     bucket: str
@@ -145,10 +154,15 @@ class Upload:
     size_bytes: int = -1
     sequencer: str = ""
     arrived: str = field(default_factory=now)
+    request: str = ""
 
     @property
     def picture(self) -> str:
         return picture_id(self.bucket, self.key)
+
+    @property
+    def correlation(self) -> str:
+        return correlation_of(self.key, self.request)
 
     @property
     def name(self) -> str:
@@ -164,10 +178,15 @@ class Removal:
     version: str
     sequencer: str
     marker: bool
+    request: str = ""
 
     @property
     def picture(self) -> str:
         return picture_id(self.bucket, self.key)
+
+    @property
+    def correlation(self) -> str:
+        return correlation_of(self.key, self.request)
 
     @property
     def failed_as(self) -> str:
@@ -498,6 +517,7 @@ class Entry:
     def summary(self) -> dict[str, str | int | float]:
         """One log line's worth; the key is ASCII-escaped, so that it brings no control characters along."""
         told: dict[str, str | int | float] = {
+            "correlation_id": self.upload.correlation,
             "picture": self.picture,
             "key": ascii(self.upload.key)[1:-1],
             "state": self.state.value,

@@ -1,11 +1,12 @@
 """What the render queue carries: S3 notifications, and strangers."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from darkroom.model import NO_VERSION, Removal, Upload, is_folder, now
+from darkroom.model import NO_VERSION, Removal, Upload, digest, is_folder, now
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,21 +16,28 @@ class Mail:
     changes: tuple[Upload | Removal, ...]
     ignored: tuple[str, ...]
 
+    def correlation(self, otherwise: str) -> str:
+        """What it is called in the logs: as the first upload that it tells of."""
+        return self.changes[0].correlation if self.changes else otherwise
 
-def read_mail(body: str, bucket: str) -> Mail:
-    """What a message says has happened in `bucket`. Never raises: all else is ignored, with why."""
+
+def read_mail(body: str, bucket: str, message: str = "") -> Mail:
+    """What a message says has happened in `bucket`. Never raises: all else is ignored, with why.
+
+    The message's own id stands for a request whose id it does not tell.
+    """
     try:
-        message = json.loads(body)
+        said = json.loads(body)
     except (ValueError, RecursionError):
         return Mail((), ("not JSON",))
-    if not isinstance(message, dict):
+    if not isinstance(said, dict):
         return Mail((), ("not an object",))
-    if message.get("Event") == "s3:TestEvent":
+    if said.get("Event") == "s3:TestEvent":
         return Mail((), ("the test event that S3 sends when a notification is set up",))
-    records = message.get("Records")
+    records = said.get("Records")
     if not isinstance(records, list) or not records:
         return Mail((), ("no records",))
-    found = [_change(record, bucket) for record in records]
+    found = [_change(record, bucket, message) for record in records]
     return Mail(
         tuple(each for each in found if not isinstance(each, str)),
         tuple(each for each in found if isinstance(each, str)),
@@ -41,18 +49,27 @@ def notification_of(upload: Upload) -> str:
     item = {"key": quote_plus(upload.key, safe="/"), "size": upload.size_bytes, "eTag": upload.etag}
     item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
     told = {"bucket": {"name": upload.bucket}, "object": item}
-    record = {"eventName": "ObjectCreated:Put", "eventTime": upload.arrived, "s3": told}
+    # Where nobody has told it, one that is the same each time.
+    request = upload.request or digest(upload.picture, upload.version)
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "eventTime": upload.arrived,
+        "responseElements": {_REQUEST: request},
+        "s3": told,
+    }
     return json.dumps({"Records": [record]})
 
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
 _LONGEST = 1024  # of a key and a version, in bytes
+_REQUEST = "x-amz-request-id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LARGEST_BYTES = 1 << 50
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
 
 
-def _change(record: Any, bucket: str) -> Upload | Removal | str:
+def _change(record: Any, bucket: str, message: str) -> Upload | Removal | str:
     """What a record says has happened, or why it concerns nobody here."""
     try:
         event, told = str(record["eventName"]).removeprefix("s3:"), record["s3"]
@@ -69,10 +86,11 @@ def _change(record: Any, bucket: str) -> Upload | Removal | str:
     # Nor could the ledger hold it; S3's own limit is 5 TB.
     if len(key.encode()) > _LONGEST or len(version) > _LONGEST or abs(size_bytes) > _LARGEST_BYTES:
         return "a record that S3 would not write"
+    request = _request_of(record) or message
     if source != bucket:
         return f"another bucket: {source!a}"
     if event in _MARKERS | _DELETIONS:
-        return Removal(source, key, version, sequencer, marker=event in _MARKERS)
+        return Removal(source, key, version, sequencer, event in _MARKERS, request)
     if not event.startswith("ObjectCreated:"):
         return f"an event of no concern: {event!a}"
     if is_folder(key, size_bytes):
@@ -85,4 +103,12 @@ def _change(record: Any, bucket: str) -> Upload | Removal | str:
         size_bytes=size_bytes,
         sequencer=sequencer,
         arrived=str(record.get("eventTime") or now()),
+        request=request,
     )
+
+
+def _request_of(record: dict[str, Any]) -> str:
+    """The id of the request that a record tells of; it stands in logs, so it is one or nothing."""
+    elements = record.get("responseElements")
+    told = str(elements.get(_REQUEST, "")) if isinstance(elements, dict) else ""
+    return told if _REQUEST_ID.fullmatch(told) else ""

@@ -43,7 +43,13 @@ class Parking:
         attempts = begun.attempts[-1:] if begun and not begun.state.terminal else ()
         if noted and noted.state.terminal and (noted.state is State.FAILED or not attempts):
             return None
-        upload = Upload(removal.bucket, removal.key, removal.failed_as, sequencer=removal.sequencer)
+        upload = Upload(
+            removal.bucket,
+            removal.key,
+            removal.failed_as,
+            sequencer=removal.sequencer,
+            request=removal.request,
+        )
         entry = replace(noted or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
         # A later event undoes a marker; a version that is gone for good stays gone.
         return self._parked(entry, message, removal.marker and not attempts and _is_overtaken(upload, latest))

@@ -54,6 +54,12 @@ class Record:
     change: Change | None = None
     fault: Exception | None = None
 
+    @property
+    def summary(self) -> Mapping[str, str | int | float]:
+        """One log line's worth."""
+        upload = self.change.summary if isinstance(self.change, Entry) else {}
+        return {**upload, "record": self.id}
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:

@@ -133,7 +133,7 @@ class Darkroom:
         on_top = self.originals.latest(change.key)
         if on_top is None:
             return self._clear(change.picture, "", self.ledger.latest(change.picture))
-        developed = self.develop(on_top, worker, over)
+        developed = self.develop(replace(on_top, request=change.request), worker, over)
         return [developed, *self._settled(change.picture, NO_VERSION, State.SUPERSEDED)]
 
     def develop(self, upload: Upload, worker: Worker, over: int | None = None) -> Entry:
@@ -143,6 +143,8 @@ class Darkroom:
         every other fault escapes, so that the queue retries: Busy and SecondChance among them.
         """
         entry = self.ledger.find(upload.picture, upload.version)
+        if entry and entry.upload.request:  # it keeps the name that it had first
+            upload = replace(upload, request=entry.upload.request)
         latest = self.ledger.latest(upload.picture)
         if entry and entry.busy_until > now():
             raise Busy(upload.key, entry.busy_until)
@@ -152,7 +154,7 @@ class Darkroom:
             if entry.state in _RESULTS:  # read from S3 before its event came, which says where it belongs
                 return self._placed(replace(entry, upload=upload), latest)
         # What S3 itself was asked for has no sequencer; the one that its event had is kept.
-        known = entry.upload if entry and not upload.sequencer else upload
+        known = upload if upload.sequencer or not entry else replace(entry.upload, request=upload.request)
         entry = replace(entry, upload=known) if entry else unbegun(known, State.RENDERING, self.ledger)
         if not self._is_newest(upload, latest):
             return self._moved(entry.moved(State.SUPERSEDED))
@@ -172,7 +174,7 @@ class Darkroom:
             state, receipt = self._outcome(begun, worker.engine)
         except UploadGone:  # destroyed since its event, which may have been heard before
             gone = self._moved(begun.ended(State.DELETED, Outcome.CONCLUDED))
-            self._agree(upload.picture, upload.key, worker)
+            self._agree(upload, worker)
             return gone
         return self._conclude(begun.ended(state, Outcome.CONCLUDED, receipt=receipt), claim)
 
@@ -232,7 +234,7 @@ class Darkroom:
         latest = self.ledger.latest(removal.picture)
         if removal.sequencer and latest and in_order(removal.sequencer) < in_order(latest.sequencer):
             return []
-        return self._agree(removal.picture, removal.key, worker, removal.sequencer)
+        return self._agree(removal, worker, removal.sequencer)
 
     def _forget(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A version is gone for good; if it was on top, or hid what is, S3's latest takes its place."""
@@ -242,17 +244,19 @@ class Darkroom:
             if entry.state is not State.DELETED:
                 moved.append(self._moved(entry.moved(State.DELETED)))
             self.renditions.remove(entry.rendition_keys)
-        return [*moved, *self._agree(removal.picture, removal.key, worker)]
+        return [*moved, *self._agree(removal, worker)]
 
-    def _agree(self, picture: str, key: str, worker: Worker, sequencer: str = "") -> list[Entry]:
-        """Makes the ledger say what S3 holds on top of a key; the entries that this moved."""
-        latest, on_top = self.ledger.latest(picture), self.originals.latest(key)
+    def _agree(self, change: Upload | Removal, worker: Worker, sequencer: str = "") -> list[Entry]:
+        """Makes the ledger say what S3 holds on top of a changed key; the entries that this moved."""
+        picture = change.picture
+        latest, on_top = self.ledger.latest(picture), self.originals.latest(change.key)
         if on_top is None:
             return self._clear(picture, sequencer, latest)
         entry = self.ledger.find(picture, on_top.version)
         if entry and entry.state.terminal and latest and latest.version == on_top.version:
             return []
-        return [self.develop(on_top, worker, over=entry.revision if entry else None)]
+        told = replace(on_top, request=change.request)
+        return [self.develop(told, worker, over=entry.revision if entry else None)]
 
     def _settled(self, picture: str, version: str, state: State) -> list[Entry]:
         """Closes what had been noted when a change that is no upload of its own was given up before."""

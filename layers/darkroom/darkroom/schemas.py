@@ -53,6 +53,7 @@ def _of(kind: type, description: str) -> Document:
 _STATE = {"enum": [each.value for each in State], "description": "Where the upload stands."}
 _CURSOR = _text("Leads to the next page, as `?cursor=`; empty at the end.")
 _PAGE = _text("The page for people; relative to the address that was asked.")
+_CORRELATION = _text("What the upload is called in every log line, push and event.")
 _FORM = _object(
     "A presigned POST: every field goes into a multipart form before the file.",
     {"url": _text("Where to.", format="uri"), "fields": {"type": "object", "additionalProperties": _TEXT}},
@@ -80,6 +81,7 @@ _UPLOAD: Document = {
     "name": _TEXT,
     "key": _text("In the uploads bucket."),
     "version": _text("S3's, or `expected` before it has come."),
+    "correlation_id": _CORRELATION,
     "status": _STATE,
     "arrived": _TEXT,
     "page": _PAGE,
@@ -228,6 +230,7 @@ SCHEMAS: Document = {
             "picture": _text("Its picture's id.", pattern=_ID),
             "name": _TEXT,
             "key": _TEXT,
+            "correlation_id": _CORRELATION,
             "state": _STATE,
             "reason": _text("Why it was rejected or has failed: a stable code, else empty."),
             "version": _TEXT,

@@ -49,7 +49,8 @@ _NO_IMAGE = {
 class Site:
     """The routes of pictures and of the start page.
 
-    `pause` waits for some seconds, `clock` tells monotonic seconds.
+    `report` is told what was done about an upload, `pause` waits for some seconds, `clock` tells monotonic
+    seconds.
     """
 
     originals: Originals
@@ -58,6 +59,7 @@ class Site:
     views: Views
     answers: Answers
     settings: WebSettings
+    report: Callable[[str, Entry], None]
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -145,6 +147,7 @@ class Site:
         expected = Entry(upload, State.EXPECTED, revision=0).moved(State.EXPECTED)
         self.ledger.advance(expected)
         self.originals.store(key, posted.content, posted.media_type)
+        self.report("stored", expected)
         return self._await(expected.picture, until) or expected
 
     def _await(self, picture: str, until: float) -> Entry | None:
@@ -224,6 +227,7 @@ class Site:
             "name": entry.upload.name,
             "key": entry.upload.key,
             "version": entry.upload.version,
+            "correlation_id": entry.upload.correlation,
             "status": entry.state.value,
             "arrived": entry.upload.arrived,
             "page": f"{request.root}pictures/{entry.picture}",

@@ -55,6 +55,7 @@ def item_of(entry: Entry) -> Attributes:
             "size_bytes": upload.size_bytes,
             "sequencer": upload.sequencer,
             "arrived": upload.arrived,
+            "request": upload.request,
             "receipt": json.dumps(receipt_document(entry.receipt)) if entry.receipt else "",
         }
     )
@@ -75,6 +76,7 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
             size_bytes=int(item["size_bytes"]),
             sequencer=item["sequencer"],
             arrived=item["arrived"],
+            request=item.get("request", ""),  # items from before uploads had a name in the logs have none
         ),
         state=State(item["state"]),
         revision=int(item["revision"]),

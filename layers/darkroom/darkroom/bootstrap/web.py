@@ -1,7 +1,7 @@
 """What web works with."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
@@ -16,15 +16,17 @@ from darkroom.failure_site import FailureSite
 from darkroom.job_site import JobSite
 from darkroom.jobs import Jobs
 from darkroom.live import Tickets
+from darkroom.model import Entry
 from darkroom.parking import Failures
 from darkroom.settings import WebSettings, read_settings
 from darkroom.site import Site
 
 
-def bootstrap() -> Mapping[str, Handler]:
+def bootstrap(report: Callable[[str, Entry], None]) -> Mapping[str, Handler]:
     """Who answers, by the operations of api.ROUTES.
 
-    And `nothing` where none of them fits, `broken` where one fails.
+    And `nothing` where none of them fits, `broken` where one fails. `report` is told what was done about an
+    upload.
     """
     settings = read_settings(WebSettings, os.environ)
     s3, dynamodb = s3_client(), dynamodb_client()
@@ -33,8 +35,8 @@ def bootstrap() -> Mapping[str, Handler]:
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client()))
     answers = answers_beside(originals, renditions)
-    site = Site(originals, renditions, ledger, views, answers, settings)
-    failure_site, docs_site = FailureSite(views, failures, answers), DocsSite(answers)
+    site = Site(originals, renditions, ledger, views, answers, settings, report)
+    failure_site, docs_site = FailureSite(views, failures, answers, report), DocsSite(answers)
     job_site = JobSite(
         Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views),
         views,

@@ -1,0 +1,77 @@
+"""One upload followed through the functions' real logs, from its HTTP POST to the push, on this machine."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.test_live import a_job, hear, hello, pictures, send
+from tests.pictures import a_small_png
+
+pytestmark = pytest.mark.e2e
+
+
+def said(stack: Stack, name: str) -> dict[str, set[str]]:
+    """What each function has said of the upload of that name, by the function's short name."""
+    resources = stack.client("cloudformation").describe_stack_resources(StackName=stack.status["stack"])
+    groups = {
+        each["LogicalResourceId"].removesuffix("Logs").lower(): each["PhysicalResourceId"]
+        for each in resources["StackResources"]
+        if each["ResourceType"] == "AWS::Logs::LogGroup"
+    }
+    found = {function: set(_messages(stack, group, name)) for function, group in groups.items()}
+    return {function: messages for function, messages in found.items() if messages}
+
+
+def _messages(stack: Stack, group: str, name: str) -> Iterable[str]:
+    pages = stack.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    for event in (event for page in pages for event in page["events"]):
+        if event["message"].startswith("{"):
+            line: dict[str, Any] = json.loads(event["message"])
+            if line.get("correlation_id") == name:
+                yield line["message"]
+
+
+def test_a_posted_picture_has_one_name_in_the_log_of_each_function(stack: Stack) -> None:
+    name = stack.post(a_small_png(71), "named.png", "application/json").json["correlation_id"]
+    stack.settled("named.jpg")
+
+    wait_for(lambda: len(said(stack, name)) == 3, "a line in three logs")
+
+    assert said(stack, name) == {"web": {"stored"}, "render": {"rendered"}, "project": {"projected"}}
+
+
+def test_a_jobs_upload_has_one_name_from_its_form_to_the_push(stack: Stack) -> None:
+    files = pictures("followed.png")
+
+    async def tour() -> tuple[str, set[str]]:
+        async with ClientSession() as client:
+            job = await a_job(client, stack, files)
+            socket = await hello(client, job["live"]["url"], job["id"], job["live"]["ticket"])
+            [row] = job["rows"]
+            await send(client, row, files["followed.png"])
+            heard = [await hear(socket)]
+            while heard[-1]["type"] != "job.completed":
+                heard.append(await hear(socket))
+            await socket.close()
+        pushed = {each["correlation_id"] for message in heard for each in message.get("uploads", [])}
+        return row["correlation_id"], pushed
+
+    name, pushed = asyncio.run(tour())
+
+    assert pushed == {name}
+    wait_for(lambda: len(said(stack, name)) == 2, "a line in two logs")
+    assert said(stack, name) == {"render": {"rendered"}, "project": {"projected"}}
+
+
+def test_what_was_put_straight_into_the_bucket_is_called_alike_by_all(stack: Stack) -> None:
+    stack.put("straight/in.png", a_small_png(72))
+    name = stack.settled("in.jpg")["correlation_id"]
+
+    assert name
+    wait_for(lambda: len(said(stack, name)) == 2, "a line in two logs")
+    assert said(stack, name) == {"render": {"rendered"}, "project": {"projected"}}
