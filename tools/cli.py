@@ -188,6 +188,26 @@ def rebuild_views(stack: Stack = None, region: Region = None) -> None:
         operate.rebuild_views(status_of(Site.of(os.environ), stack, region), Console())
 
 
+@app.command()
+def destroy(
+    stack: Annotated[str, typer.Option(help="The stack in the cloud that is to go.")],
+    region: Region = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Also what can't be made again: originals, ledger, profiles.")
+    ] = False,
+) -> None:
+    """Empty a stack's buckets and delete it; originals, ledger and pushed profiles are kept."""
+    from rich.console import Console
+
+    from tools import destroy as destroying
+    from tools.stack import asking_aws, region_of
+
+    with asking_aws():
+        account = destroying.Account.of(region_of(region))
+        destroying.destroy(account, stack, everything, None if yes else destroying.typed, Console())
+
+
 @app.command(
     add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )

@@ -285,15 +285,21 @@ def status_of(site: Site, stack: str | None, region: str | None) -> Status:
         status = site.status()
         use_local(site)
         return status
+    region = region_of(region)
+    outputs = outputs_of(stack, region)
+    if outputs is None:
+        raise Fault(f"There is no stack {stack} in {region}.")
+    return status_from(outputs, stack, region, None)
+
+
+def region_of(region: str | None) -> str:
+    """The region that is named, else the one that AWS is set up for here. Raises Fault."""
     import boto3
 
     region = region or boto3.Session().region_name
     if not region:
         raise Fault("No region is set; name it by --region.")
-    outputs = outputs_of(stack, region)
-    if outputs is None:
-        raise Fault(f"There is no stack {stack} in {region}.")
-    return status_from(outputs, stack, region, None)
+    return str(region)
 
 
 @contextmanager
