@@ -53,8 +53,8 @@ DEFENCES = (
     Defence(
         "an outcome is published only while its version is latest",
         "rendering.py",
-        "self.ledger.advance(concluded, *older[:_AT_ONCE], standing=claim)",
-        "self.ledger.advance(concluded, *older[:_AT_ONCE])",
+        "published = self.ledger.advance(concluded, standing=claim)",
+        "published = self.ledger.advance(concluded)",
         "tests/unit/test_order.py::test_an_older_version_that_finishes_late_is_not_published",
     ),
     Defence(

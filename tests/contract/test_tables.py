@@ -1,5 +1,6 @@
 """The ledger and the views: what the fake promises, DynamoDB keeps, and the other way round."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -113,6 +114,14 @@ class TestLedger:
             ledger.advance(move)
 
         assert sorted(ledger.of_picture(expected.picture), key=lambda e: e.upload.version) == entries
+
+    def test_what_stands_is_told_with_what_is_latest(self, ledger: Ledger) -> None:
+        latest = Latest("picture", "01", "v1", 1, ("v1", "v2"))
+
+        ledger.advance(latest)
+
+        assert ledger.latest("picture") == latest
+        assert ledger.latest_each(["picture"]) == [latest]
 
     def test_many_entries_are_found_in_the_order_asked_for(self, ledger: Ledger) -> None:
         entries = [an_entry(f"{number}.png", revision=1) for number in range(5)]
@@ -254,6 +263,20 @@ class TestViews:
             told += more
 
         assert told == [*failed[:2], *failed[3:]]
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("partition", ["alias", "shelf", "parked"])
+def test_no_partition_of_an_index_takes_all_writes_even_of_one_name_that_failed(partition: str) -> None:
+    client = dynamodb_client()
+    make_table(client, "Views", "views")
+
+    project(DynamoViews("views", client), *(an_entry(f"{n}/image.png", State.FAILED) for n in range(100)))
+
+    items = [item for item in client.scan(TableName="views")["Items"] if partition in item]
+    writes = Counter(item[partition]["S"] for item in items)
+    assert sum(writes.values()) == 100
+    assert max(writes.values()) < 50
 
 
 @pytest.mark.usefixtures("aws")

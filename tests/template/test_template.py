@@ -589,3 +589,11 @@ def test_originals_the_ledger_and_pushed_profiles_outlive_the_stack() -> None:
 @pytest.mark.parametrize("queue", of_type("AWS::SQS::Queue"))
 def test_each_queue_is_encrypted(queue: str) -> None:
     assert RESOURCES[queue]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def test_no_index_of_the_views_holds_receipts() -> None:
+    # Each would cost as many write units as its size in KB, on the few partitions that take what is new.
+    indexes = RESOURCES["Views"]["Properties"]["GlobalSecondaryIndexes"]
+
+    assert {each["Projection"]["ProjectionType"] for each in indexes} <= {"KEYS_ONLY", "INCLUDE"}
+    assert [each["Projection"].get("NonKeyAttributes", []) for each in indexes] == [["key"], [], []]

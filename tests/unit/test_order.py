@@ -299,6 +299,49 @@ def test_a_key_of_many_versions_is_deleted_like_any_other(house: House) -> None:
     assert house.shown.state is State.DELETED
 
 
+def test_what_a_newer_version_takes_the_place_of_is_found_without_reading_all_that_the_key_ever_had(
+    house: House,
+) -> None:
+    for _ in range(50):
+        house.bucket.put()
+    *older, newest = house.bucket.events
+    house.hears(*older)
+    reads = Reads(house.ledger)
+
+    replace(house.darkroom, ledger=reads).apply(newest, Worker(engine))
+
+    assert reads.entries_read <= 6
+    assert list(house.states.values()).count(State.RENDERED) == 1
+
+
+def test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one(house: House) -> None:
+    house.bucket.put()
+    house.bucket.put()
+    first, second = house.bucket.events
+    Parking(house.ledger).park(first, "its message")
+
+    house.hears(second)
+
+    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+
+
+class Reads(FakeLedger):
+    """A ledger that counts the entries that are read of it."""
+
+    def __init__(self, ledger: FakeLedger) -> None:
+        super().__init__(ledger.entries, ledger.latests)
+        self.entries_read = 0
+
+    def find(self, picture: str, version: str) -> Entry | None:
+        self.entries_read += 1
+        return super().find(picture, version)
+
+    def of_picture(self, picture: str) -> list[Entry]:
+        found = super().of_picture(picture)
+        self.entries_read += len(found)
+        return found
+
+
 @dataclass
 class Weather:
     """A queue with a will of its own: faults, duplicates, losses, failures that are parked and retried."""

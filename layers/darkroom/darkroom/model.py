@@ -198,13 +198,21 @@ class Removal:
 class Latest:
     """What the events of one key have told so far: the last of them, and the version that it left on top.
 
-    `version` is empty while the key is deleted. Every move makes `revision` one higher.
+    `version` is empty while the key is deleted. `standing` are all versions that are shown, given up or
+    worked on, and maybe some that were superseded or deleted since: what takes their place need not read all
+    that the key ever had. Every move makes `revision` one higher.
     """
 
     picture: str
     sequencer: str
     version: str
     revision: int
+    standing: tuple[str, ...] = ()
+
+    def beside(self, version: str) -> "Latest":
+        """With one more version that stands."""
+        standing = tuple(dict.fromkeys((*self.standing, version)))
+        return replace(self, revision=self.revision + 1, standing=standing)
 
 
 def in_order(sequencer: str) -> str:

@@ -30,7 +30,8 @@ class Parking:
         if entry and entry.state.terminal:
             return None
         entry = entry or unbegun(change, State.RENDERING, self.ledger)
-        return self._parked(entry, message, _is_overtaken(entry.upload, self.ledger.latest(entry.picture)))
+        latest = self.ledger.latest(entry.picture)
+        return self._parked(entry, message, latest, _is_overtaken(entry.upload, latest))
 
     def _park_removal(self, removal: Removal, message: str) -> Entry | None:
         """In an item of its own: what was to be removed has ended before, and may stand."""
@@ -52,11 +53,16 @@ class Parking:
         )
         entry = replace(noted or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
         # A later event undoes a marker; a version that is gone for good stays gone.
-        return self._parked(entry, message, removal.marker and not attempts and _is_overtaken(upload, latest))
+        overtaken = removal.marker and not attempts and _is_overtaken(upload, latest)
+        return self._parked(entry, message, latest, overtaken)
 
-    def _parked(self, entry: Entry, message: str, overtaken: bool) -> Entry:
+    def _parked(self, entry: Entry, message: str, latest: Latest | None, overtaken: bool) -> Entry:
+        """A failure stands beside what does, so that whatever takes its place finds it."""
         parked = entry.moved(State.SUPERSEDED) if overtaken else entry.moved(State.FAILED, message=message)
-        if not self.ledger.advance(parked):
+        known = latest or Latest(entry.picture, "", "", 0)
+        version = entry.upload.version
+        beside = [] if overtaken or version in known.standing else [known.beside(version)]
+        if not self.ledger.advance(parked, *beside):
             raise Contended(f"{entry.upload.key!r} moved on while it was parked")
         return parked
 

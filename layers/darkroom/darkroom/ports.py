@@ -123,7 +123,10 @@ class Ledger(Protocol):
         """Notes how far it has come."""
 
     def of_picture(self, picture: str) -> list[Entry]:
-        """The entries of all uploads under one key, read consistently; not what is only expected."""
+        """The entries of uploads under one key, read consistently; not what is only expected.
+
+        All of them, unless they are more than a hundred: then some.
+        """
 
     def latest(self, picture: str) -> Latest | None:
         """What the events of that key have told so far, read consistently."""

@@ -46,6 +46,7 @@ _WHY_CHARACTERS = 300
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
 _AT_ONCE = 90
+_PUT_AWAY = {State.SUPERSEDED, State.DELETED}
 # Of the function's memory, what the parent keeps: interpreter, boto3, the original and its renditions.
 _PARENT_BYTES = 300_000_000
 # Before the function's deadline, what the parent needs to write renditions and the receipt.
@@ -86,7 +87,8 @@ def _gives_way(entry: Entry) -> bool:
 def _claim(picture: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
     """What is latest under a key now; without a sequencer of its own it keeps the one that stands."""
     before = latest or Latest(picture, "", "", 0)
-    return Latest(picture, sequencer or before.sequencer, version, before.revision + 1)
+    now = before.beside(version) if version else replace(before, revision=before.revision + 1)
+    return replace(now, sequencer=sequencer or before.sequencer, version=version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,17 +219,28 @@ class Darkroom:
     def _conclude(self, concluded: Entry, claim: Latest) -> Entry:
         """Publishes an outcome over its predecessors, unless a later event came while it was worked out."""
         upload = concluded.upload
-        older = [
-            each.moved(State.SUPERSEDED)
-            for each in self.ledger.of_picture(upload.picture)
-            if each.upload.version != upload.version and _gives_way(each)
-        ]
-        if self.ledger.advance(concluded, *older[:_AT_ONCE], standing=claim):
+        others = [each for each in self._standing(claim) if each.upload.version != upload.version]
+        older = [each.moved(State.SUPERSEDED) for each in others if _gives_way(each)][:_AT_ONCE]
+        left = {upload.version, *(each.upload.version for each in others)}
+        left -= {each.upload.version for each in older}
+        standing = tuple(version for version in claim.standing if version in left)
+        if standing == claim.standing:
+            published = self.ledger.advance(concluded, standing=claim)
+        else:
+            after = replace(claim, revision=claim.revision + 1, standing=standing)
+            published = self.ledger.advance(concluded, *older, after)
+        if published:
             return concluded
         latest = self.ledger.latest(upload.picture)
         if latest and latest.version != upload.version:
             return self._moved(replace(concluded, state=State.SUPERSEDED))
         raise Contended(f"{upload.key!r} moved on while it was rendered")
+
+    def _standing(self, latest: Latest | None) -> list[Entry]:
+        """The entries of a key that are neither superseded nor deleted, as far as they were begun with."""
+        versions = latest.standing if latest else ()
+        entries = (self.ledger.find(latest.picture, version) for version in versions) if latest else ()
+        return [each for each in entries if each and each.state not in _PUT_AWAY]
 
     def _hide(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A delete marker came; what it hides goes, unless a later event is known or S3 says otherwise."""
@@ -265,11 +278,15 @@ class Darkroom:
 
     def _clear(self, picture: str, sequencer: str, latest: Latest | None) -> list[Entry]:
         """Nothing stands under a key: nothing of it is shown, and no rendition of it is kept."""
-        entries = self.ledger.of_picture(picture)
+        # What stands, and of what once stood as much as one look finds: of the rest no more is shown.
+        known = {each.id: each for each in (*self._standing(latest), *self.ledger.of_picture(picture))}
+        entries = list(known.values())
         standing = [each for each in entries if each.state is not State.DELETED]
         standing.sort(key=lambda each: each.state is State.SUPERSEDED)  # what is shown goes before all else
         gone = [each.moved(State.DELETED) for each in standing[:_AT_ONCE]]
+        left = {each.upload.version for each in standing[_AT_ONCE:] if each.state is not State.SUPERSEDED}
         claim = _claim(picture, "", sequencer, latest)
+        claim = replace(claim, standing=tuple(version for version in claim.standing if version in left))
         settled = latest and (latest.version, latest.sequencer) == (claim.version, claim.sequencer)
         if (gone or not settled) and not self.ledger.advance(claim, *gone):
             raise Contended(f"{picture} moved on while it was deleted")

@@ -6,6 +6,7 @@ import random
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.items import (
@@ -26,6 +27,7 @@ from darkroom.adapters.items import (
     job_view_of,
     latest_item_of,
     latest_of,
+    on_shelf,
     row_item_of,
     row_of_item,
     shelf_of,
@@ -59,8 +61,9 @@ class DynamoLedger:
         return latest_of(item) if item else None
 
     def of_picture(self, picture: str) -> list[Entry]:
-        items = _items_of(self.client, self.table, picture)
-        entries = (entry_of(item) for item in items if is_entry(item))
+        # One page, of 1 MB: a key that is put every second has millions of versions.
+        answer = self.client.query(**_query(self.table, picture))
+        entries = (entry_of(item) for item in map(from_wire, answer["Items"]) if is_entry(item))
         return [entry for entry in entries if not entry.is_announcement]
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
@@ -136,9 +139,11 @@ def _find_each(
     return [found.get(each) for each in uploads]
 
 
-def _place(entry: Entry) -> tuple[str, str, str]:
-    """Where an entry stands among all; several may arrive at once."""
-    return entry.upload.arrived, entry.picture, entry.upload.version
+# Where an entry stands in a list: a time, its picture and its version. Several have the same time.
+type Place = tuple[str, str, str]
+
+# By what time an index is in order.
+_MOMENTS = {"recent": "arrived", "parked": "since"}
 
 
 def _cursor(at: str, picture: str, version: str) -> str:
@@ -146,7 +151,7 @@ def _cursor(at: str, picture: str, version: str) -> str:
     return urlsafe_b64encode(json.dumps([at, picture, version]).encode()).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str) -> tuple[str, str, str]:
+def _read_cursor(cursor: str) -> Place:
     """What `_cursor` made this of, or something that it might have. Raises BadRequest."""
     try:
         place = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -162,22 +167,20 @@ def _can_be_a_key(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and 0 < len(value) <= 1024
 
 
-def _parked_key(since: str, picture: str, version: str) -> dict[str, str]:
-    return {"parked": _PARKED, "since": since, "picture": picture, "version": version}
-
-
-# Only what was given up stands in the index; hopefully little, so that one partition holds it.
-_PARKED = "parked"
 _FAILED_AT_ONCE = 100
 
 
+def _query(table: str, picture: str) -> dict[str, Any]:
+    return {
+        "TableName": table,
+        "KeyConditionExpression": "picture = :picture",
+        "ExpressionAttributeValues": {":picture": {"S": picture}},
+        "ConsistentRead": True,
+    }
+
+
 def _items_of(client: "DynamoDBClient", table: str, picture: str) -> Iterator[dict[str, Any]]:
-    pages = client.get_paginator("query").paginate(
-        TableName=table,
-        KeyConditionExpression="picture = :picture",
-        ExpressionAttributeValues={":picture": {"S": picture}},
-        ConsistentRead=True,
-    )
+    pages = client.get_paginator("query").paginate(**_query(table, picture))
     return (from_wire(item) for page in pages for item in page["Items"])
 
 
@@ -239,69 +242,76 @@ class DynamoViews:
         return [entry_of(item) for item in items if is_entry(item)]
 
     def named(self, alias: str) -> Iterator[Named]:
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName="by-alias",
-            KeyConditionExpression="alias = :alias",
-            ExpressionAttributeValues={":alias": {"S": alias}},
-            ScanIndexForward=False,
-        )
-        for page in pages:
-            for item in page["Items"]:
-                plain = from_wire(item)
-                yield Named(plain["picture"], plain["key"])
+        shelves = (self._index("by-alias", "alias", on_shelf(shelf, alias)) for shelf in SHELVES)
+        for item in heapq.merge(*shelves, key=lambda item: str(item["arrived"]), reverse=True):
+            yield Named(item["picture"], item["key"])
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
-        shelves = (self._shelf(shelf, limit + 1, after) for shelf in SHELVES)
-        found = heapq.nlargest(limit + 1, (entry for shelf in shelves for entry in shelf), key=_place)
-        return found[:limit], _cursor(*_place(found[limit - 1])) if len(found) > limit else ""
-
-    def _shelf(self, shelf: str, limit: int, after: tuple[str, str, str] | None) -> list[Entry]:
-        """The newest entries of one shelf that come after a place, and all that arrived with the last."""
-        values = {":shelf": {"S": shelf}} | ({":at": {"S": after[0]}} if after else {})
-        pages = self.client.get_paginator("query").paginate(
-            TableName=self.table,
-            IndexName="recent",
-            KeyConditionExpression="shelf = :shelf" + (" AND arrived <= :at" if after else ""),
-            ExpressionAttributeValues=values,
-            ScanIndexForward=False,
-            PaginationConfig={"PageSize": limit},
-        )
-        entries: list[Entry] = []
-        for entry in (entry_of(from_wire(item)) for page in pages for item in page["Items"]):
-            if len(entries) >= limit and entry.upload.arrived != entries[-1].upload.arrived:
-                break
-            if after is None or _place(entry) < after:
-                entries.append(entry)
-        return entries
+        shelves = [self._shelf("recent", "shelf", shelf, limit + 1, after) for shelf in SHELVES]
+        return self._page(heapq.nlargest(limit + 1, chain(*shelves)), limit)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
-        begin = {"ExclusiveStartKey": to_wire(_parked_key(*_read_cursor(cursor)))} if cursor else {}
-        answer = self.client.query(
+        after = _read_cursor(cursor) if cursor else None
+        limit = _FAILED_AT_ONCE
+        shelves = [self._shelf("parked", "parked", shelf, limit + 1, after, oldest=True) for shelf in SHELVES]
+        entries, cursor = self._page(heapq.nsmallest(limit + 1, chain(*shelves)), limit)
+        return [entry for entry in entries if entry.state is State.FAILED], cursor  # an index lags behind
+
+    def _page(self, places: list[Place], limit: int) -> tuple[list[Entry], str]:
+        """The entries at the first of these places, and a cursor if there are more places."""
+        entries = self.find_each([(picture, version) for _, picture, version in places[:limit]])
+        # What was dropped since its index was read is left out.
+        return [each for each in entries if each], _cursor(*places[limit - 1]) if len(places) > limit else ""
+
+    def _shelf(
+        self, index: str, hash_key: str, shelf: str, limit: int, after: Place | None, *, oldest: bool = False
+    ) -> list[Place]:
+        """The newest places of one shelf that come after one, and all of the same time as the last."""
+        moment = _MOMENTS[index]
+        bound = (moment, ">=" if oldest else "<=", after[0]) if after else None
+        places: list[Place] = []
+        for item in self._index(index, hash_key, shelf, bound, limit, oldest=oldest):
+            place = (str(item[moment]), str(item["picture"]), str(item["version"]))
+            if len(places) >= limit and place[0] != places[-1][0]:
+                break
+            if after is None or (place > after if oldest else place < after):
+                places.append(place)
+        return places
+
+    def _index(
+        self,
+        index: str,
+        hash_key: str,
+        value: str,
+        bound: tuple[str, str, str] | None = None,
+        page_size: int = 100,
+        *,
+        oldest: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """What stands in one partition of an index, newest first; `bound` limits its range key."""
+        name, comparison, at = bound or ("", "", "")
+        within = f" AND {name} {comparison} :at" if bound else ""
+        pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
-            IndexName="parked",
-            KeyConditionExpression="parked = :parked",
-            ExpressionAttributeValues={":parked": {"S": _PARKED}},
-            Limit=_FAILED_AT_ONCE,
-            **begin,  # type: ignore[arg-type]  # the stubs take no unpacked option
+            IndexName=index,
+            KeyConditionExpression=f"{hash_key} = :value{within}",
+            ExpressionAttributeValues={":value": {"S": value}} | ({":at": {"S": at}} if bound else {}),
+            ScanIndexForward=oldest,
+            PaginationConfig={"PageSize": page_size},
         )
-        entries = [entry_of(from_wire(item)) for item in answer["Items"]]
-        if "LastEvaluatedKey" not in answer:
-            return entries, ""
-        last = entries[-1]
-        return entries, _cursor(last.since, last.picture, last.upload.version)
+        return (from_wire(item) for page in pages for item in page["Items"])
 
 
 def _view_item_of(entry: Entry) -> dict[str, Any]:
     """An entry with what its view is found by."""
     item: dict[str, Any] = item_of(entry)
     if not entry.is_removal:  # which is never shown
-        item["alias"] = entry.alias
+        item["alias"] = on_shelf(shelf_of(entry.picture), entry.alias)
         if not (entry.is_announcement and entry.job):  # else a job would push all else off the home page
             item["shelf"] = shelf_of(entry.picture)
     if entry.state is State.FAILED and not entry.is_announcement:  # of which there is nothing to retry
-        item["parked"] = _PARKED
+        item["parked"] = shelf_of(entry.picture)
     return item
 
 

@@ -109,12 +109,14 @@ def latest_item_of(latest: Latest) -> Attributes:
         "revision": latest.revision,
         "sequencer": latest.sequencer,
         "on_top": latest.version,
+        "standing": json.dumps(latest.standing),
     }
 
 
 def latest_of(item: Mapping[str, Any]) -> Latest:
     """The value that `latest_item_of` made this of."""
-    return Latest(item["picture"], item["sequencer"], item["on_top"], int(item["revision"]))
+    standing = json.loads(item["standing"]) if "standing" in item else [item["on_top"]]
+    return Latest(item["picture"], item["sequencer"], item["on_top"], int(item["revision"]), tuple(standing))
 
 
 # The partition of the items that say how far a walk has come; no picture's id is called that.
@@ -122,11 +124,20 @@ WALKS = "walks"
 
 
 def shelf_of(picture: str) -> str:
-    """Which part of the index of recent uploads a picture stands on; spreads its writes over partitions."""
+    """Which part of each index a picture stands on.
+
+    One partition takes 1,000 writes a second, and what is new is written at one end of it: without shelves
+    that would be the most that Darkroom takes of all pictures, of failures, or of those of one name.
+    """
     return str(int(picture[:8], 16) % _SHELVES)
 
 
 SHELVES = tuple(str(shelf) for shelf in range(_SHELVES))
+
+
+def on_shelf(shelf: str, alias: str) -> str:
+    """The part of an alias that one shelf has."""
+    return f"{shelf}/{alias}"
 
 
 # A job has a partition of its own, beside those of pictures; no picture's id begins so.
@@ -217,9 +228,10 @@ def row_of_item(item: Mapping[str, Any]) -> Row:
     return Row(**told | {"state": State(told["state"])})
 
 
-# The partition of the totals of all time, which are spread over items and added up when they are read.
+# The partition of the totals of all time, which are spread over items and added up when they are read: over
+# as many as let a hundred batches of the stream be projected side by side.
 TOTALS = "totals"
-TOTALS_SHARDS = tuple(str(shard) for shard in range(8))
+TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
 
 
 # Beside a job's record in the views, the items that its totals are spread over: none is written for more than
