@@ -145,7 +145,12 @@ def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_
 
     assert source["BatchSize"] == 1
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert source["ScalingConfig"] == {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}
+    pollers, bounded = source["ProvisionedPollerConfig"]["Fn::If"], source["ScalingConfig"]["Fn::If"]
+    none = {"Ref": "AWS::NoValue"}
+    # AWS refuses both together.
+    assert bounded == ["HasPollers", none, {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}]
+    assert pollers == ["HasPollers", {"MinimumPollers": 2, "MaximumPollers": {"Ref": "RenderPollers"}}, none]
+    assert TEMPLATE["Parameters"]["RenderPollers"]["Default"] == 0
 
 
 def test_the_stream_is_bisected_retried_within_bounds_and_ends_in_a_queue() -> None:
