@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; its own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test up down demo throughput jobs chaos bench screenshots build deploy
+.PHONY: help setup lock check test test-full up down demo throughput jobs chaos bench screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -35,9 +35,12 @@ check: setup ## Lint, types, walls, templates, and the build for both processors
 	$(RUN) cfn-lint template.yaml
 	$(RUN) pytest -q tests/build
 
-test: setup ## Run every test: unit, contract, integration, template, end to end, browser
+test: setup ## Run the tests: unit, contract, integration, template, end to end, browser
 	@command -v chromium chromium-browser >/dev/null || echo "Chromium is missing (Debian: apt-get install chromium): no browser test can run, all others do."
-	$(RUN) pytest
+	$(RUN) pytest -m "not full"
+
+test-full: setup ## Run what `make test` has no time for: defences taken away, long chaos, one stack after another
+	$(RUN) pytest -m full
 
 up: setup ## Run the whole thing here, until Ctrl-C
 	@$(RUN) darkroom up
@@ -56,7 +59,6 @@ jobs: setup ## Run a job of 2,000 pictures on the local stack and see that all a
 
 chaos: setup ## Break the local stack on purpose and count what is lost, into docs/reliability.md
 	@$(RUN) python -m tests.chaos
-	@$(RUN) python -m tests.chaos.defences
 
 screenshots: setup ## Take pictures of the pages, light and dark, phone and desktop, into docs/screenshots/
 	@$(RUN) python -m tools.screenshots

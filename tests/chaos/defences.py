@@ -1,20 +1,11 @@
-"""Takes each defence away in turn, and sees a named test fail.
-
-    python -m tests.chaos.defences
-
-Works on a copy of the project; exits 1 if a defence can be taken away unnoticed.
-"""
+"""What protects against loss, and which test misses it when it is gone. See test_defences.py."""
 
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import track
 
 from tests.cloudformation import PROJECT
 
@@ -244,6 +235,17 @@ DEFENCES = (
 )
 
 
+def copy_project(folder: Path) -> Path:
+    """A copy whose code can be broken."""
+    for name in _COPIED:
+        source = PROJECT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
 def missed(defence: Defence, copy: Path) -> bool:
     """Whether the test fails without the defence. Raises LookupError when the defence is not found."""
     file = copy / _PACKAGE / defence.file
@@ -268,27 +270,3 @@ def missed(defence: Defence, copy: Path) -> bool:
     if ended.returncode not in (0, _FAILED):
         raise LookupError(f"{defence.test} could not be run:\n{ended.stdout[-2000:]}")
     return ended.returncode == _FAILED
-
-
-def main() -> None:
-    console = Console(width=200)
-    with tempfile.TemporaryDirectory() as scratch:
-        copy = Path(scratch)
-        for name in _COPIED:
-            source = PROJECT / name
-            if source.is_dir():
-                shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                shutil.copy(source, copy / name)
-        unnoticed = [
-            defence.name
-            for defence in track(DEFENCES, "taking away", console=console)
-            if not missed(defence, copy)
-        ]
-    if unnoticed:
-        sys.exit("Taken away unnoticed: " + "; ".join(unnoticed))
-    console.print(f"{len(DEFENCES)} defences were taken away in turn, and each was missed by its test.")
-
-
-if __name__ == "__main__":
-    main()
