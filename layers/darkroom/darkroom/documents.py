@@ -60,6 +60,10 @@ def totals_document(totals: Tally) -> Document:
     }
 
 
+# Whoever follows a job is on its page: the way from there to the site's root.
+JOB_ROOT = "../"
+
+
 def job_document(job: JobView, root: str = "") -> Document:
     """How a job stands. Its links are relative to `root`."""
     tally = job.tally

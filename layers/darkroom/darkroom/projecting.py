@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import batched, groupby
 
-from darkroom.documents import completed_document, job_document, row_document, upload_document
+from darkroom.documents import JOB_ROOT, completed_document, job_document, row_document, upload_document
 from darkroom.errors import Contended, NotAnnounced
 from darkroom.model import EXPECTED_VERSION, Entry, Job
 from darkroom.ports import Announcement, Announcements, Channel, Commit, Replaced, Views
@@ -30,9 +30,6 @@ _LEAST_SECONDS = 0.1
 
 # Read together, so that more of one job's are written together.
 _REBUILT_AT_ONCE = 2000
-
-# Whoever follows a job is on its page: the way from there to the site's root.
-JOB_ROOT = "../"
 
 type Change = Entry | Job
 type Key = tuple[str, str]

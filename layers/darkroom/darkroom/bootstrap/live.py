@@ -5,9 +5,8 @@ import os
 from darkroom.adapters.clients import connections_client, dynamodb_client
 from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
-from darkroom.documents import Document, job_document
+from darkroom.documents import JOB_ROOT, Document, job_document
 from darkroom.live import Live
-from darkroom.projecting import JOB_ROOT
 from darkroom.settings import LiveSettings, read_settings
 
 
