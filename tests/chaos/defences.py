@@ -93,7 +93,7 @@ DEFENCES = (
     ),
     Defence(
         "what another worker has waits",
-        "rendering.py",
+        "model.py",
         "if entry and entry.busy_until > now():",
         "if False:",
         "tests/unit/test_parking.py"

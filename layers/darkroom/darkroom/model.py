@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from darkroom.errors import Busy
+
 # The range key of the ledger item that a POST writes before its picture has a version.
 EXPECTED_VERSION = "expected"
 # An event that names no version: a bucket without versions, or an event written by hand. The latest is read.
@@ -537,6 +539,12 @@ class Entry:
         elif self.receipt:
             told["saved_percent"] = self.receipt.saved_percent
         return told
+
+
+def stay_clear(entry: Entry | None) -> None:
+    """Raises Busy while another worker has the upload."""
+    if entry and entry.busy_until > now():
+        raise Busy(entry.upload.key, entry.busy_until)
 
 
 def shown(entries: Iterable[Entry]) -> Entry | None:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from darkroom.documents import Document
-from darkroom.errors import Busy, Contended
+from darkroom.errors import Contended
 from darkroom.members import unbegun
-from darkroom.model import Entry, Latest, Removal, State, Upload, in_order, now
+from darkroom.model import Entry, Latest, Removal, State, Upload, in_order, stay_clear
 from darkroom.ports import Ledger, Queue, Views
 
 
@@ -25,8 +25,7 @@ class Parking:
         if isinstance(change, Removal):
             return self._park_removal(change, message)
         entry = self.ledger.find(change.picture, change.version)
-        if entry and entry.busy_until > now():
-            raise Busy(change.key, entry.busy_until)
+        stay_clear(entry)
         if entry and entry.state.terminal:
             return None
         entry = entry or unbegun(change, State.RENDERING, self.ledger)
@@ -39,8 +38,7 @@ class Parking:
         latest = self.ledger.latest(removal.picture)
         # What it brought back was begun with, and that is what failed.
         begun = self.ledger.find(removal.picture, latest.version) if latest and latest.version else None
-        if begun and begun.busy_until > now():
-            raise Busy(removal.key, begun.busy_until)
+        stay_clear(begun)
         attempts = begun.attempts[-1:] if begun and not begun.state.terminal else ()
         if noted and noted.state.terminal and (noted.state is State.FAILED or not attempts):
             return None

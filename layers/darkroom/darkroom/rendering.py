@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from darkroom.errors import (
-    Busy,
     Contended,
     KilledItsChild,
     OutOfTime,
@@ -31,6 +30,7 @@ from darkroom.model import (
     in_order,
     now,
     rendition_prefix,
+    stay_clear,
 )
 from darkroom.ports import Ledger, Originals, Profiles, Renditions
 from darkroom.profile import Profile
@@ -148,8 +148,7 @@ class Darkroom:
         if entry and entry.upload.request:  # it keeps the name that it had first
             upload = replace(upload, request=entry.upload.request)
         latest = self.ledger.latest(upload.picture)
-        if entry and entry.busy_until > now():
-            raise Busy(upload.key, entry.busy_until)
+        stay_clear(entry)
         if entry and entry.state.terminal and entry.revision != over:
             if not _is_news(upload, latest):
                 return entry

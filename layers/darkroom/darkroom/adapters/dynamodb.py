@@ -34,7 +34,7 @@ from darkroom.adapters.items import (
     tally_of,
     to_wire,
 )
-from darkroom.adapters.tables import get, get_each, key_of, transact
+from darkroom.adapters.tables import get, get_each, key_of, read_each, transact
 from darkroom.errors import BadRequest
 from darkroom.model import Entry, Job, Latest, State, Upload
 from darkroom.ports import Commit, Named, Replaced
@@ -67,12 +67,12 @@ class DynamoLedger:
         return [entry for entry in entries if not entry.is_announcement]
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        return _find_each(self.client, self.table, [(each.picture, each.version) for each in uploads])
+        keys = [(each.picture, each.version) for each in uploads]
+        return read_each(self.client, self.table, keys, entry_of)
 
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
-        found = get_each(self.client, self.table, ((picture, LATEST) for picture in pictures))
-        items = (found.get((picture, LATEST)) for picture in pictures)
-        return [latest_of(item) if item else None for item in items]
+        keys = [(picture, LATEST) for picture in pictures]
+        return read_each(self.client, self.table, keys, latest_of)
 
     def every(self) -> Iterator[Entry]:
         return (record for record in self.records() if isinstance(record, Entry))
@@ -130,13 +130,6 @@ def _put_over(table: str, item: Mapping[str, Any], before: int) -> "TransactWrit
             "ExpressionAttributeValues": {":before": {"N": str(before)}},
         }
     }
-
-
-def _find_each(
-    client: "DynamoDBClient", table: str, uploads: Collection[tuple[str, str]]
-) -> list[Entry | None]:
-    found = {key: entry_of(item) for key, item in get_each(client, table, uploads).items()}
-    return [found.get(each) for each in uploads]
 
 
 # Where an entry stands in a list: a time, its picture and its version. Several have the same time.
@@ -214,12 +207,11 @@ class DynamoViews:
         return _update(self.table, to_wire(job_key(new.id)), {"revision": 1}, told, over)
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
-        return _find_each(self.client, self.table, uploads)
+        return read_each(self.client, self.table, uploads, entry_of)
 
     def rows(self, pictures: Collection[str]) -> list[Row | None]:
-        found = get_each(self.client, self.table, ((picture, ROW) for picture in pictures))
-        items = (found.get((picture, ROW)) for picture in pictures)
-        return [row_of_item(item) if item else None for item in items]
+        keys = [(picture, ROW) for picture in pictures]
+        return read_each(self.client, self.table, keys, row_of_item)
 
     def job(self, job: str) -> JobView | None:
         view = self._job(job)

@@ -3,7 +3,7 @@
 import random
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import TYPE_CHECKING, Any
@@ -46,6 +46,14 @@ def get_each(client: "DynamoDBClient", table: str, keys: Iterable[Key]) -> dict[
             left = answer.get("UnprocessedKeys", {}).get(table)
             wanted = list(left["Keys"]) if left else []
     return found
+
+
+def read_each[T](
+    client: "DynamoDBClient", table: str, keys: Collection[Key], read: Callable[[Item], T]
+) -> list[T | None]:
+    """What many items say, in the order of their keys; None for each that is not there."""
+    found = get_each(client, table, keys)
+    return [read(found[key]) if key in found else None for key in keys]
 
 
 def put_each(client: "DynamoDBClient", table: str, items: Iterable[Item]) -> None:
