@@ -205,7 +205,8 @@ def test_a_stack_that_never_was_is_one_sentence(local_aws: str, monkeypatch: pyt
 def test_whatever_the_template_keeps_destroy_knows_how_to_delete() -> None:
     kept = {each["Type"] for each in load_template()["Resources"].values() if _stays(each)}
 
-    assert kept - {"AWS::AppConfig::ConfigurationProfile"} == KEPT  # a profile goes with its application
+    # A profile goes with its application, a policy with its bucket.
+    assert kept - {"AWS::AppConfig::ConfigurationProfile", "AWS::S3::BucketPolicy"} == KEPT
 
 
 def _application(doomed: Doomed) -> str:
