@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from tools.stack import Fault, Site
+from tools.terminal import printable
 
 app = typer.Typer(
     help="Drop a picture in a bucket, get the smallest pictures the web can show.",
@@ -34,7 +35,8 @@ def main() -> None:
         app()
     except Fault as fault:
         sys.stdout.flush()
-        typer.echo(f"darkroom: {fault}", err=True)
+        # What a site or AWS has said may be in it.
+        typer.echo("darkroom: " + "\n".join(map(printable, str(fault).splitlines())), err=True)
         raise SystemExit(fault.exit_code) from None
 
 

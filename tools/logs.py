@@ -9,7 +9,9 @@ from typing import Any
 
 import boto3
 
-# What the platform writes around every invocation.
+from tools.terminal import printable
+
+# What the platform writes around every invocation, where it does not write JSON.
 _PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ", "XRAY TraceId:")
 # Keys of a Powertools line that say nothing on a laptop, or that have a column of their own.
 _LEFT_OUT = frozenset(
@@ -56,10 +58,11 @@ def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
         return None
     entry = _json_object(text)
     if entry is None:
-        return Line(at, function, "ERROR" if text.startswith("[ERROR]") else "", text)
-    if "_aws" in entry:
+        level = "ERROR" if text.startswith("[ERROR]") else ""
+        return Line(at, function, level, "\n    ".join(map(printable, text.splitlines())))
+    if "_aws" in entry or str(entry.get("type", "")).startswith("platform."):
         return None
-    return Line(_time(entry.get("timestamp"), at), function, str(entry.get("level", "")), _message(entry))
+    return Line(_time(entry.get("timestamp"), at), function, _plain(entry.get("level", "")), _message(entry))
 
 
 def _json_object(text: str) -> dict[str, Any] | None:
@@ -72,9 +75,10 @@ def _json_object(text: str) -> dict[str, Any] | None:
 
 def _time(written: object, otherwise: datetime) -> datetime:
     try:
-        return datetime.strptime(str(written), "%Y-%m-%d %H:%M:%S,%f%z")
+        moment = datetime.fromisoformat(str(written))
     except ValueError:
         return otherwise
+    return moment if moment.tzinfo else otherwise
 
 
 def _message(entry: Mapping[str, Any]) -> str:
@@ -87,11 +91,6 @@ def _message(entry: Mapping[str, Any]) -> str:
 
 def _plain(value: object) -> str:
     return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
-
-
-def printable(text: str) -> str:
-    """A text that can't steer a terminal."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 class Follower:

@@ -25,8 +25,8 @@ from darkroom.profile import Profile
 from darkroom.projecting import rebuild
 from darkroom.settings import SweepSettings, read_settings
 from darkroom.sweeping import stale
-from tools.logs import printable
 from tools.stack import DOLLARS_PER_GB_SECOND, Fault, Site, Status, asking_aws, status_of
+from tools.terminal import printable
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
     parked = list(failures.each())
     if as_json:
         for entry in parked:
-            typer.echo(json.dumps(failure_document(entry), ensure_ascii=False))
+            typer.echo(json.dumps(failure_document(entry)))
         return
     if not parked:
         console.print("Nothing was given up.")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from darkroom.model import MAIN, Format, State
 from darkroom.pages import filesize
-from tools.logs import printable
+from tools.terminal import printable
 from tools.web import Document
 
 # More than these is told in the totals and by the job's page.
@@ -66,7 +66,7 @@ def report(outcomes: Sequence[Outcome], job: str, console: Console) -> bool:
     _more(len(outcomes) - len(listed), "pictures", console)
     troubles = [outcome for outcome in outcomes if outcome.trouble]
     for outcome in troubles[:MOST_LISTED]:
-        console.print(Text(f"{printable(outcome.name)}: {outcome.trouble}", style="red"), soft_wrap=True)
+        console.print(Text(printable(f"{outcome.name}: {outcome.trouble}"), style="red"), soft_wrap=True)
     _more(len(troubles) - MOST_LISTED, "troubles", console)
     if len(outcomes) > 1:
         console.print(Text(_totals(outcomes), style="bold"), soft_wrap=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from darkroom.errors import BadProfile, Flaw
 from darkroom.profile import Profile, parse_profile
 from tools.stack import Fault, Status
+from tools.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -123,8 +124,6 @@ def in_force(status: Status) -> Deployed:
 
 def show(status: Status) -> str:
     """What stands in force, with its name, hash, version and date. Raises Fault."""
-    from tools.logs import printable  # brings boto3
-
     deployed = in_force(status)
     try:
         profile = parse_profile(deployed.document)

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.bootstrap.live import bootstrap
 
-logger = Logger()
+logger = discreet_logger()
 live = bootstrap()
 
 
-@logger.inject_lambda_context
+@entry_point(logger)
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     route, connection = event["requestContext"]["routeKey"], event["requestContext"]["connectionId"]
     if route == "$disconnect":

@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.batches import PatientBatch
+from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.bootstrap.park import bootstrap
 from darkroom.notifications import read_mail
 
-logger = Logger()
+logger = discreet_logger()
 metrics = Metrics()
 parking, dead_letters, settings = bootstrap()
 processor = PatientBatch(dead_letters, logger, metrics)
@@ -23,7 +24,7 @@ def park(record: SQSRecord) -> None:
     # Also on the lines of whatever fails from here on.
     logger.append_keys(correlation_id=mail.correlation(record.message_id))
     for why in mail.ignored:
-        logger.warning("given up, and no upload", extra={"why": why, "body": ascii(record.body[:1000])})
+        logger.warning("given up, and no upload", extra={"why": why, "message_id": record.message_id})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
     for change in mail.changes:
         entry = parking.park(change, record.body)
@@ -31,7 +32,7 @@ def park(record: SQSRecord) -> None:
         metrics.add_metric("Parked", MetricUnit.Count, int(entry is not None))
 
 
-@logger.inject_lambda_context
+@entry_point(logger)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=park, processor=processor, context=context)

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.adapters.streams import failures, records_of
 from darkroom.bootstrap.project import bootstrap
 
-logger = Logger()
+logger = discreet_logger()
 metrics = Metrics()
 
 
@@ -20,7 +21,7 @@ def report_push_fault(fault: Exception) -> None:
 broadcast = bootstrap(report_push_fault)
 
 
-@logger.inject_lambda_context
+@entry_point(logger)
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     records = records_of(event)

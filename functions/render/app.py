@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.batches import PatientBatch
+from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.adapters.sqs import over_of
 from darkroom.bootstrap.render import bootstrap
 from darkroom.imaging import ENGINE, render_isolated
@@ -18,7 +19,7 @@ from darkroom.patience import called_off_in_time, end_of
 from darkroom.profile import Profile
 from darkroom.rendering import Worker, budget
 
-logger = Logger()
+logger = discreet_logger()
 metrics = Metrics()
 
 
@@ -59,7 +60,7 @@ def report(entry: Entry) -> None:
         metrics.add_metric("BytesSaved", MetricUnit.Bytes, entry.receipt.saved_bytes)
 
 
-@logger.inject_lambda_context
+@entry_point(logger)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     return process_partial_response(event=event, record_handler=develop, processor=processor, context=context)

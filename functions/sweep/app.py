@@ -2,18 +2,19 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.bootstrap.sweep import bootstrap
 
-logger = Logger()
+logger = discreet_logger()
 metrics = Metrics()
 sweep, settings = bootstrap()
 
 
-@logger.inject_lambda_context
+@entry_point(logger)
 @metrics.log_metrics
 def handler(_event: dict[str, Any], _context: LambdaContext) -> None:
     for page in sweep.find_lost(settings.sweep_pages):

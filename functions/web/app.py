@@ -4,18 +4,19 @@ from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.answers import Answer, Request, safe
 from darkroom.api import ROUTES, Route, answer
 from darkroom.bootstrap.web import bootstrap
 from darkroom.model import Entry
 
-logger = Logger()
+logger = discreet_logger()
 metrics = Metrics()
 
 
@@ -68,6 +69,6 @@ for each in ROUTES:
     app.route(each.rule, method=each.method)(serving(each))
 
 
-@logger.inject_lambda_context
+@entry_point(logger)
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return app.resolve(event, context)

@@ -13,7 +13,7 @@ def powertools(**more: object) -> str:
             "level": "INFO",
             "location": "develop:30",
             "message": "rendered",
-            "timestamp": "2026-01-01 11:59:58,250+0000",
+            "timestamp": "2026-01-01T11:59:58.250+0000",
             "service": "render",
             "cold_start": False,
             "function_name": "darkroom-RenderFunction-1",
@@ -61,6 +61,7 @@ def test_a_message_may_be_an_object() -> None:
         "START RequestId: 1 Version: $LATEST",
         "END RequestId: 1",
         "REPORT RequestId: 1\tDuration: 3 ms",
+        '{"time": "2026-01-01T12:00:00.000Z", "type": "platform.start", "record": {"requestId": "1"}}',
         '{"_aws": {"Timestamp": 1, "CloudWatchMetrics": []}, "Rendered": [1.0]}',
         "  \n",
     ],
@@ -82,3 +83,21 @@ def test_an_error_of_the_runtime_reads_as_one() -> None:
 
     assert line is not None
     assert line.level == "ERROR"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain \x1b[2J\x07\u202e\u2028",
+        powertools(key="\x1b[2J\u202e\r"),
+        powertools(message="\x1b]0;owned\x07"),
+        powertools(level="\x1b[2J"),
+        powertools(exception="KeyError:\n\x9b2J\u2066"),
+        json.dumps({"errorMessage": "\x1b[2J", "stackTrace": ["\x1b[2J"]}),
+    ],
+)
+def test_no_line_steers_a_terminal(text: str) -> None:
+    line = readable("web", AT_MS, text)
+
+    assert line is not None
+    assert all(each.isprintable() or each == "\n" for each in str(line))

@@ -66,6 +66,7 @@ _LONGEST = 1024  # of a key and a version, in bytes
 _REQUEST = "x-amz-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _LARGEST_BYTES = 1 << 50
+_TOLD = 100  # characters of what a stranger says
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
 
 
@@ -88,11 +89,11 @@ def _change(record: Any, bucket: str, message: str) -> Upload | Removal | str:
         return "a record that S3 would not write"
     request = _request_of(record) or message
     if source != bucket:
-        return f"another bucket: {source!a}"
+        return f"another bucket: {ascii(source)[:_TOLD]}"
     if event in _MARKERS | _DELETIONS:
         return Removal(source, key, version, sequencer, event in _MARKERS, request)
     if not event.startswith("ObjectCreated:"):
-        return f"an event of no concern: {event!a}"
+        return f"an event of no concern: {ascii(event)[:_TOLD]}"
     if is_folder(key, size_bytes):
         return "a folder, as the S3 console makes them"
     return Upload(

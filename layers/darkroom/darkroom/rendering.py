@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from darkroom.discretion import discreet
 from darkroom.errors import (
     Contended,
     KilledItsChild,
@@ -188,7 +189,7 @@ class Darkroom:
             if isinstance(fault, OutOfTime)
             else Outcome.EXCEPTION
         )
-        why = f"{type(fault).__name__}: {fault}"[:_WHY_CHARACTERS]
+        why = discreet(f"{type(fault).__name__}: {fault}")[:_WHY_CHARACTERS]
         with suppress(Exception):
             self.ledger.advance(begun.ended(State.RENDERING, outcome, why))
 

@@ -68,7 +68,7 @@ class ChildTimedOut(Exception):
 
 
 class ChildFailed(Exception):
-    """The work raised an error of ours; the message is the child's traceback."""
+    """The work raised an error of ours; the message is its kind and the child's traceback."""
 
 
 class Child[Answer]:
@@ -220,8 +220,10 @@ def _send_all[Answer](work: Callable[[], Iterator[Answer]], pipe: int) -> None:
         )
     except MemoryError:
         _send(pipe, "no memory", None)
-    except Exception:  # noqa: BLE001 - it crosses to the parent, which raises it
-        _send(pipe, "failed", traceback.format_exc())
+    except Exception as fault:  # noqa: BLE001 - it crosses to the parent, which raises it
+        # Where it was and what, without its words: those of a decoder can quote the picture.
+        frames = "".join(traceback.format_tb(fault.__traceback__))
+        _send(pipe, "failed", f"{type(fault).__name__} at\n{frames}")
 
 
 def _send(pipe: int, kind: str, answer: object) -> None:

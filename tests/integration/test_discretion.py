@@ -1,0 +1,249 @@
+"""What the functions write, whatever they are asked and however they fail: JSON, and no word of a secret.
+
+Everything that must not stand in a log has PLANTED in it.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.client import BaseClient
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from types_boto3_s3 import S3Client
+
+from darkroom.adapters.live import DynamoChannels
+from darkroom.adapters.logs import Failed
+from darkroom.ports import Ticket
+from tests.aws import LiveProfile
+from tests.builders import a_notification, an_event
+from tests.integration.conftest import UPLOADS, Invoke
+from tests.pictures import a_photograph, encoded
+
+PLANTED = "planted"
+SIGNED = f"https://b.test/a.png?versionId=1&X-Amz-Signature={PLANTED}&x=\u00fc&X-Amz-Security-Token={PLANTED}"
+FORGED = '\n{"level": "CRITICAL", "message": "all is well"}\r\x1b[2J\x9b2J\u202e\u2028\u0000'
+HARMFUL = (
+    f'Could not connect to "{SIGNED}" for url: /a?token={PLANTED}{FORGED}'
+    f"Authorization: Bearer {PLANTED}.{PLANTED}\nCookie: __Host-darkroom={PLANTED}; b=1\n"
+    f"{{'X-Amz-Security-Token': '{PLANTED}', \"X-Amz-Signature\": \"{PLANTED}\"}}"
+)
+KEY = f"a{FORGED}<b>&?X-Amz-Signature={PLANTED}.jpg"[:200].replace("\u0000", "")
+CONNECTION = "L0SM9cOFvHcCIhw="
+
+
+class Printing(logging.Handler):
+    """Prints to wherever standard output goes now."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        sys.stdout.write(self.format(record) + "\n")
+
+
+@pytest.fixture(autouse=True)
+def talkative(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An environment that asks for every detail, and a root logger that prints it, as in Lambda."""
+    for name, value in {
+        "POWERTOOLS_LOGGER_LOG_EVENT": "true",
+        "POWERTOOLS_LOG_LEVEL": "DEBUG",
+        "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
+    }.items():
+        monkeypatch.setenv(name, value)
+    root, before, printing = logging.getLogger(), logging.getLogger().level, Printing()
+    root.addHandler(printing)
+    root.setLevel(logging.DEBUG)
+    yield
+    root.removeHandler(printing)
+    root.setLevel(before)
+
+
+def break_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From here on AWS answers nothing, and its library says so with everything that it has asked."""
+
+    def refuse(*_: Any) -> None:
+        try:
+            raise OSError(HARMFUL)
+        except OSError as fault:
+            raise ConnectionError(HARMFUL) from fault
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+
+
+def a_photograph_with_words() -> bytes:
+    exif = Image.Exif()
+    exif[0x010E] = exif[0x013B] = f"{PLANTED} in the description"
+    exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0), 29: PLANTED})
+    return a_photograph(320, 200, "JPEG", exif=exif.tobytes(), comment=PLANTED.encode())
+
+
+def a_png_with_words() -> bytes:
+    words = PngInfo()
+    words.add_itxt("Comment", PLANTED)
+    words.add_text("XML:com.adobe.xmp", f"<x>{PLANTED}</x>")
+    return encoded(Image.new("RGB", (64, 48)), "PNG", pnginfo=words)
+
+
+def from_queue(body: str, event: str = "render-s3-put") -> dict[str, Any]:
+    told = an_event(event)
+    told["Records"][0]["body"] = body
+    return told
+
+
+def a_request(path: str = "/", method: str = "GET", body: str = "", accept: str = "*/*") -> dict[str, Any]:
+    """A request with a secret in each place that may hold one."""
+    told = an_event("web-get-home")
+    told |= {"rawPath": path, "rawQueryString": f"cursor={PLANTED}", "body": body, "isBase64Encoded": False}
+    told["queryStringParameters"] = {"cursor": PLANTED, "w": PLANTED, "code": PLANTED}
+    told["cookies"] = [f"__Host-darkroom={PLANTED}"]
+    told["headers"] |= {
+        "accept": accept,
+        "authorization": f"Bearer {PLANTED}",
+        "cookie": f"__Host-darkroom={PLANTED}",
+        "idempotency-key": PLANTED,
+        "referer": SIGNED,
+        "content-type": "multipart/form-data; boundary=X",
+    }
+    told["requestContext"]["http"] |= {"method": method, "path": path}
+    return told
+
+
+FORM = (
+    '--X\r\nContent-Disposition: form-data; name="a"; '
+    f'filename="a\u202e?X-Amz-Signature={PLANTED}.png"\r\n\r\n{PLANTED}\r\n--X--\r\n'
+)
+A_TORN_ITEM = {"picture": {"S": SIGNED}, "version": {"S": "v1"}, "state": {"S": "rendered"}}
+EVENTS = {
+    "render": [
+        from_queue(f"no JSON {PLANTED}{FORGED}"),
+        from_queue(json.dumps({"Records": [{"eventName": f"{FORGED}{PLANTED}"}], "token": PLANTED})),
+        from_queue(a_notification(KEY, bucket=UPLOADS, version="null")),
+        from_queue(a_notification(KEY, bucket=UPLOADS, version="v1")),
+        from_queue(a_notification(KEY, event="ObjectRemoved:Delete", bucket=UPLOADS)),
+    ],
+    "park": [
+        from_queue(f"no JSON {PLANTED}{FORGED}", "park-dead-letter"),
+        from_queue(a_notification(KEY, bucket=UPLOADS), "park-dead-letter"),
+    ],
+    "project": [
+        an_event("project-stream-record"),
+        {"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": A_TORN_ITEM}}]},
+    ],
+    "sweep": [{"detail": SIGNED}],
+    "live": [
+        an_event("live-connect") | {"queryStringParameters": {"X-Amz-Signature": PLANTED}},
+        an_event("live-hello"),
+        an_event("live-hello") | {"body": json.dumps({"action": "hello", "ticket": PLANTED, "job": FORGED})},
+        an_event("live-disconnect"),
+    ],
+    "web": [
+        a_request("/"),
+        a_request(f"/{PLANTED}{FORGED}.jpg"),
+        a_request("/jobs", "POST", json.dumps({"uploads": [{"name": KEY, "size": 1}], "token": PLANTED})),
+        a_request("/jobs", "POST", PLANTED),
+        a_request("/", "POST", FORM),
+        a_request("/", "POST", PLANTED),
+        a_request("/failures/retry", "POST", PLANTED),
+        a_request("/nonesuch", "DELETE", PLANTED),
+    ],
+}
+
+
+def assert_discreet(printed: str) -> list[dict[str, Any]]:
+    """Every line is an object of JSON that nobody forged, in ASCII, and tells no secret."""
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert all(isinstance(line, dict) for line in lines)
+    assert printed.replace("\n", "").isascii()
+    assert printed.replace("\n", "").isprintable()
+    assert "CRITICAL" not in [line.get("level") for line in lines]
+    assert PLANTED not in printed
+    return lines
+
+
+def printed_by(invoke: Invoke, capfd: pytest.CaptureFixture[str], function: str) -> str:
+    """All that a function writes about its events, and all that the runtime writes of its faults."""
+    capfd.readouterr()
+    for event in EVENTS[function]:
+        try:
+            invoke(function, event)
+        except Failed as fault:
+            said = "".join(traceback.format_exception(fault))
+            sys.stdout.write(json.dumps({"runtime": said}) + "\n")
+    return "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("function", EVENTS)
+def test_no_function_writes_what_it_was_asked(
+    invoke: Invoke, s3: S3Client, capfd: pytest.CaptureFixture[str], function: str
+) -> None:
+    s3.put_object(Bucket=UPLOADS, Key=KEY, Body=b"no picture")
+
+    printed = printed_by(invoke, capfd, function)
+
+    assert assert_discreet(printed)
+
+
+@pytest.mark.parametrize("function", EVENTS)
+def test_no_function_writes_the_words_of_a_fault_that_let_anybody_in(
+    invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    break_aws(monkeypatch)
+
+    printed = printed_by(invoke, capfd, function)
+
+    told = assert_discreet(printed)
+
+    faults = [line for line in told if line.get("message") == "failed"]
+    assert any("Could not connect to" in line["exception"] for line in faults)  # what can be told, is
+
+
+@pytest.mark.parametrize("picture", [a_photograph_with_words(), a_png_with_words()], ids=["exif", "png"])
+@pytest.mark.parametrize("whole", [True, False], ids=["whole", "torn"])
+def test_nothing_of_what_a_picture_says_of_its_owner_is_written(
+    invoke: Invoke, s3: S3Client, capfd: pytest.CaptureFixture[str], picture: bytes, whole: bool
+) -> None:
+    assert PLANTED.encode() in picture
+    s3.put_object(Bucket=UPLOADS, Key=KEY, Body=picture if whole else picture[: len(picture) * 2 // 3])
+    capfd.readouterr()
+
+    invoke("render", from_queue(a_notification(KEY, bucket=UPLOADS, version="null")))
+
+    said = assert_discreet("".join(capfd.readouterr()))
+    assert [line["message"] for line in said if "key" in line] == ["rendered" if whole else "rejected"]
+
+
+def test_a_profile_that_can_not_be_asked_for_is_told_without_its_token(
+    invoke: Invoke,
+    s3: S3Client,
+    live_profile: LiveProfile,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s3.put_object(Bucket=UPLOADS, Key=KEY, Body=a_png_with_words())
+    live_profile.deploy(json.dumps({"name": PLANTED, "ladders": SIGNED}).encode())
+    capfd.readouterr()
+
+    invoke("render", from_queue(a_notification(KEY, bucket=UPLOADS, version="null")))
+    monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", f"http://127.0.0.1:9/?token={PLANTED}")
+    invoke("render", from_queue(a_notification(KEY, bucket=UPLOADS, version="null")))
+
+    said = assert_discreet("".join(capfd.readouterr()))
+    assert len([line for line in said if line.get("message") == "profile_fault"]) == 2
+
+
+def test_a_client_that_is_let_in_leaves_no_ticket_behind(
+    invoke: Invoke, capfd: pytest.CaptureFixture[str], dynamodb: Any
+) -> None:
+    hello = an_event("live-hello")
+    said = json.loads(hello["body"])
+    DynamoChannels("channels", dynamodb).issue(said["ticket"], Ticket(said["job"], 1 << 40))
+    capfd.readouterr()
+
+    with pytest.raises(Failed):  # there is no gateway to answer by
+        invoke("live", hello)
+
+    printed = "".join(capfd.readouterr())
+    assert said["ticket"] not in printed
+    assert_discreet(printed)
