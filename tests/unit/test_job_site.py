@@ -125,7 +125,7 @@ def test_a_ticket_lets_the_client_follow_its_job(house: House) -> None:
     job = house.announces("a.png")
 
     assert job["live"]["url"] == "ws://localhost:8000/live"
-    ticket = house.channels.ticket(job["live"]["ticket"])
+    ticket = house.channels.redeem(job["live"]["ticket"])
     assert ticket
     assert ticket.job == job["id"]
 
@@ -411,6 +411,18 @@ def test_the_table_has_a_line_for_each_upload_and_no_formula(house: House, mixed
     assert lines[0]["name"] == '\'=1+1,"x".png'
     assert (lines[0]["saved_bytes"], lines[0]["saved_percent"]) == ("360", "36.0")
     assert lines[1]["reason"] == "corrupt_image"
+
+
+@pytest.mark.parametrize(
+    "begin", ["=", "+", "-", "@", " =", "\u3000=", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+)
+def test_no_name_is_a_formula_to_a_spreadsheet(house: House, begin: str) -> None:
+    job = house.announces(f"{begin}cmd|' -c calc'!A1")
+    house.hears()
+
+    [line] = csv.DictReader(StringIO(house.site.table(asked("/jobs/x/receipts.csv"), job["id"]).text))
+
+    assert line["name"].startswith(f"'{begin}")
 
 
 def test_the_receipts_are_whole(house: House, mixed: str) -> None:

@@ -26,8 +26,8 @@ _COLUMNS = (
     "saved_bytes",
     "saved_percent",
 )
-# A spreadsheet takes what begins so for a formula.
-_FORMULA = ("=", "+", "-", "@")
+# A spreadsheet takes what begins so for a formula; where characters of full width are written, those as well.
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NOT_IN_FOLDERS = re.compile(r"[^A-Za-z0-9._-]+")
 _FOLDER_CHARACTERS = 60
 
@@ -42,13 +42,13 @@ def table_of(members: Iterable[Member]) -> str:
         table.writerow(
             row
             | {"saved_bytes": row["bytes_before"] - row["bytes_after"]}
-            | {name: _harmless(row[name]) for name in ("name", "key")}
+            | {name: _harmless(text) for name, text in row.items() if isinstance(text, str)}
         )
     return told.getvalue()
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
 def receipts_of(members: Iterable[tuple[Member, Entry | None]]) -> str:
