@@ -305,8 +305,8 @@ class FakeChannels:
     def issue(self, code: str, ticket: Ticket) -> None:
         self.tickets[code] = ticket
 
-    def ticket(self, code: str) -> Ticket | None:
-        return self.tickets.get(code)
+    def redeem(self, code: str) -> Ticket | None:
+        return self.tickets.pop(code, None)
 
     def join(self, job: str, connection: str, expires: int) -> None:
         self.joined[job, connection] = expires

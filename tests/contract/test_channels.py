@@ -21,12 +21,14 @@ def channels(request: pytest.FixtureRequest) -> Channels:
     return DynamoChannels("channels", client)
 
 
-def test_a_ticket_is_found_as_it_was_issued(channels: Channels) -> None:
+def test_a_ticket_is_redeemed_as_it_was_issued_and_once(channels: Channels) -> None:
     channels.issue("code", Ticket(JOB, 1_000))
     channels.issue("another", Ticket(OTHER, 2_000))
 
-    assert channels.ticket("code") == Ticket(JOB, 1_000)
-    assert channels.ticket("unknown") is None
+    assert channels.redeem("code") == Ticket(JOB, 1_000)
+    assert channels.redeem("code") is None
+    assert channels.redeem("unknown") is None
+    assert channels.redeem("another") == Ticket(OTHER, 2_000)
 
 
 def test_connections_follow_the_job_that_they_joined(channels: Channels) -> None:

@@ -164,6 +164,25 @@ def test_all_that_is_no_good_ticket_is_refused_alike_and_the_connection_ended(
     assert house.channels.joined == {}
 
 
+def test_a_ticket_lets_one_connection_in() -> None:
+    house = House(sockets=FakeSockets({"me": [], "thief": []}))
+    house.channels.issue(CODE, Ticket(JOB, NOW + 60))
+
+    assert house.live().hear("me", hello()) == JOB
+    assert house.live().hear("thief", hello()) is None
+
+    assert house.channels.followers(JOB) == ["me"]
+
+
+def test_a_ticket_that_was_shown_for_another_job_is_good_for_none_any_more() -> None:
+    house = House()
+    house.channels.issue(CODE, Ticket(OTHER, NOW + 60))
+
+    house.live().hear("me", hello(job=JOB))
+
+    assert house.channels.tickets == {}
+
+
 def test_a_client_that_left_before_its_answer_follows_nothing() -> None:
     house = House(sockets=FakeSockets())
     house.channels.issue(CODE, Ticket(JOB, NOW + 1))

@@ -29,7 +29,7 @@ type Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """Lets clients in: each ticket into one job's channel, for a short time.
+    """Lets clients in: each ticket once, into one job's channel, within a short time.
 
     `url` is the WebSocket API's: whole, or a path of the host that was asked; empty where there is none.
     `sign` makes a whole one an address that this API takes a connection under.
@@ -105,7 +105,7 @@ class Live:
         return hello.job
 
     def _admits(self, hello: Hello) -> bool:
-        ticket = self.channels.ticket(hello.ticket)
+        ticket = self.channels.redeem(hello.ticket)
         return bool(ticket and ticket.job == hello.job and ticket.expires > self.clock())
 
     def forget(self, connection: str) -> None:

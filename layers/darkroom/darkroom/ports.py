@@ -256,8 +256,8 @@ class Channels(Protocol):
     def issue(self, code: str, ticket: Ticket) -> None:
         """Notes a ticket under a code that nobody guesses."""
 
-    def ticket(self, code: str) -> Ticket | None:
-        """The ticket, read consistently; one that has expired may still be there."""
+    def redeem(self, code: str) -> Ticket | None:
+        """The ticket, for the first who shows it; for anybody later None. It may have expired."""
 
     def join(self, job: str, connection: str, expires: int) -> None:
         """From here on the connection follows the job, until then at the longest; a no-op if it does."""

@@ -32,10 +32,11 @@ class DynamoChannels:
     def issue(self, code: str, ticket: Ticket) -> None:
         self._put(f"ticket:{code}", _TICKET, ticket.expires, job=ticket.job)
 
-    def ticket(self, code: str) -> Ticket | None:
+    def redeem(self, code: str) -> Ticket | None:
+        # One call reads it and takes it away: of two that show it one gets it.
         key = {"channel": {"S": f"ticket:{code}"}, "connection": {"S": _TICKET}}
-        answer = self.client.get_item(TableName=self.table, Key=key, ConsistentRead=True)
-        item = answer.get("Item")
+        answer = self.client.delete_item(TableName=self.table, Key=key, ReturnValues="ALL_OLD")
+        item = answer.get("Attributes")
         return Ticket(item["job"]["S"], int(item["expires"]["N"])) if item else None
 
     def join(self, job: str, connection: str, expires: int) -> None:
