@@ -33,6 +33,9 @@ check: setup ## Lint, types, walls, templates, and the build for both processors
 		|| { echo "layers/$$layer/requirements.txt is not what uv.lock says: run make lock"; exit 1; }; done
 	$(SAM) validate --lint
 	$(RUN) cfn-lint template.yaml
+	@mkdir -p .aws-sam/expanded
+	.tools/checkov/bin/python tools/expand.py > .aws-sam/expanded/template.json
+	.tools/checkov/bin/checkov --config-file tools/checkov.yaml --file .aws-sam/expanded/template.json
 	$(RUN) pytest -q tests/build
 
 test: setup ## Run the tests: unit, contract, integration, template, end to end, browser

@@ -38,3 +38,4 @@ sync .venv --compile-bytecode
 .venv/bin/python -m compileall -q layers/darkroom/darkroom tools
 sync .tools/sam --compile-bytecode --only-group sam
 sync .tools/stack --compile-bytecode --only-group stack
+sync .tools/checkov --compile-bytecode --only-group checkov
