@@ -159,11 +159,9 @@ def test_a_stage_waits_for_the_routes_that_it_throttles() -> None:
 
 def test_the_apis_log_says_who_was_let_in_and_nothing_that_was_asked() -> None:
     log = RESOURCES["ApiStage"]["Properties"]["AccessLogSettings"]
-    told = set(re.findall(r"\$context\.[\w.]+", log["Format"]))
 
     assert log["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
-    assert json.loads(log["Format"])
-    assert told == {
+    assert set(json.loads(log["Format"]).values()) == {
         "$context.requestId",
         "$context.requestTime",
         "$context.routeKey",

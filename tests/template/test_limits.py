@@ -1,0 +1,148 @@
+"""What bounds the work: timeouts, retries, concurrency, and how long things are kept."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.cloudformation import Node, load_template
+
+TEMPLATE = load_template()
+RESOURCES: Node = TEMPLATE["Resources"]
+PARAMETERS: Node = TEMPLATE["Parameters"]
+GLOBALS: Node = TEMPLATE["Globals"]["Function"]
+FUNCTIONS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"]
+QUEUES = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::SQS::Queue"]
+TABLES = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::DynamoDB::Table"]
+FORTNIGHT = 14 * 24 * 3600
+# Of what is lost for good if the stack or the resource goes: pictures, and what is known of them.
+KEPT = ["UploadsBucket", "UploadsBucketPolicy", "Ledger", "ProfileApplication", "LiveProfile"]
+
+
+def sources(function: str, kind: str) -> list[Node]:
+    """A function's event sources of one kind."""
+    events = RESOURCES[function]["Properties"].get("Events", {}).values()
+    return [each["Properties"] for each in events if each["Type"] == kind]
+
+
+FED = [(name, source["Queue"]["Fn::GetAtt"][0]) for name in FUNCTIONS for source in sources(name, "SQS")]
+
+
+def seconds(value: Any) -> Iterator[int]:
+    """What a number of the template is, for each value that its parameter may have."""
+    if isinstance(value, int):
+        yield value
+    elif "Ref" in value:
+        yield from map(int, PARAMETERS[value["Ref"]]["AllowedValues"])
+    else:
+        mapping, first, parameter = value["Fn::FindInMap"]
+        for chosen in PARAMETERS[parameter["Ref"]]["AllowedValues"]:
+            yield TEMPLATE["Mappings"][mapping][first][chosen]
+
+
+@pytest.mark.parametrize(("function", "queue"), FED)
+def test_a_message_stays_hidden_for_six_times_the_timeout_of_whoever_reads_it(
+    function: str, queue: str
+) -> None:
+    timeouts = seconds(RESOURCES[function]["Properties"].get("Timeout", GLOBALS["Timeout"]))
+    hidden = seconds(RESOURCES[queue]["Properties"]["VisibilityTimeout"])
+
+    assert all(shown >= 6 * timeout for timeout, shown in zip(timeouts, hidden, strict=True))
+
+
+@pytest.mark.parametrize(("function", "queue"), FED)
+def test_a_queue_is_read_by_one_function_alone_that_says_which_messages_failed(
+    function: str, queue: str
+) -> None:
+    [source] = sources(function, "SQS")
+
+    assert [each for each, read in FED if read == queue] == [function]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def dead_letters() -> set[str]:
+    """The queues in which ends what was given up."""
+    found = {
+        RESOURCES[name]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for name in QUEUES
+        if "RedrivePolicy" in RESOURCES[name]["Properties"]
+    }
+    ends = [
+        source["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
+        for name in FUNCTIONS
+        for source in sources(name, "DynamoDB")
+    ]
+    return found.union(ends)
+
+
+def test_whatever_is_given_up_ends_in_a_queue() -> None:
+    """A queue either gives up into another or is such an end itself, and a stream has one."""
+    assert set(QUEUES) == {"RenderQueue", *dead_letters()}
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_what_waits_is_kept_as_long_as_can_be(queue: str) -> None:
+    assert RESOURCES[queue]["Properties"]["MessageRetentionPeriod"] == FORTNIGHT
+
+
+def test_what_is_rendered_at_once_is_bounded_by_the_source_and_not_by_throttling_what_it_sent() -> None:
+    """A reserved concurrency would turn messages away, and each such try counts towards giving up."""
+    [source] = sources("RenderFunction", "SQS")
+
+    assert source["ScalingConfig"]["MaximumConcurrency"] == {"Ref": "MaximumConcurrency"}
+    assert PARAMETERS["MaximumConcurrency"]["MinValue"] == 2
+    assert PARAMETERS["MaximumConcurrency"]["Default"] < 10  # all that a new account has
+    assert not [each for each in FUNCTIONS if "ReservedConcurrentExecutions" in RESOURCES[each]["Properties"]]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_function_runs_longer_than_its_caller_waits(function: str) -> None:
+    """Five minutes for what a schedule starts, two for a picture, 30 s for whoever waits at the gateway."""
+    longest = {"SweepFunction": 300, "RenderFunction": 120}.get(function, 30)
+
+    assert max(seconds(RESOURCES[function]["Properties"].get("Timeout", GLOBALS["Timeout"]))) <= longest
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_has_an_end_is_removed_by_dynamodb_itself(table: str) -> None:
+    assert RESOURCES[table]["Properties"]["TimeToLiveSpecification"] == {
+        "AttributeName": "expires",
+        "Enabled": True,
+    }
+
+
+def test_the_ledger_can_be_brought_back_to_any_second_of_the_last_month() -> None:
+    backups = RESOURCES["Ledger"]["Properties"]["PointInTimeRecoverySpecification"]
+
+    assert backups == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_a_report_is_gone_after_a_day_and_no_upload_ever_is() -> None:
+    [report] = RESOURCES["ReportsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+    uploads = RESOURCES["UploadsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
+
+    assert (report["Status"], report["ExpirationInDays"], report.keys() & {"Prefix", "TagFilters"}) == (
+        "Enabled",
+        1,
+        set(),
+    )
+    assert [rule.keys() for rule in uploads] == [{"Id", "Status", "AbortIncompleteMultipartUpload"}]
+
+
+def stateful() -> list[str]:
+    """What holds something: it says what becomes of that."""
+    kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup")
+    return [name for name, each in RESOURCES.items() if each["Type"] in kinds]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_what_can_not_be_made_again_outlives_the_stack(name: str) -> None:
+    """RetainExceptOnCreate: a first deployment that fails leaves nothing in the next one's way."""
+    assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", sorted(set(stateful()) - set(KEPT)))
+def test_what_can_be_made_again_goes_with_the_stack_and_says_so(name: str) -> None:
+    assert RESOURCES[name]["DeletionPolicy"] == "Delete"
+    assert RESOURCES[name]["UpdateReplacePolicy"] == "Delete"
