@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from tools.stack import Fault
+from tools.tokens import access_parameter
 
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 _GONE = "DELETE_COMPLETE"
@@ -314,7 +315,7 @@ def _why_not(account: Account, stack: Standing) -> str:
 def _forget_access(account: Account, name: str) -> None:
     """The tokens of a stack that is gone open nothing."""
     with suppress(account.ssm.exceptions.ParameterNotFound):
-        account.ssm.delete_parameter(Name=f"/darkroom/{name}/access")
+        account.ssm.delete_parameter(Name=access_parameter(name))
 
 
 def _remove_bucket(account: Account, bucket: str, console: Console) -> None:

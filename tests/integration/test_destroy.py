@@ -17,6 +17,7 @@ from tests.aws import make_bucket
 from tests.cloudformation import load_template
 from tools.destroy import KEPT, Account, Contents, contents, destroy, empty
 from tools.stack import Fault
+from tools.tokens import access_parameter
 
 REGION = "us-east-1"
 
@@ -185,7 +186,7 @@ def test_another_answer_deletes_nothing(doomed: Doomed, answers: tuple[str, ...]
 
 
 def test_the_tokens_of_a_stack_that_is_gone_go_with_it(doomed: Doomed) -> None:
-    name = f"/darkroom/{doomed.name}/access"
+    name = access_parameter(doomed.name)
     doomed.account.ssm.put_parameter(Name=name, Value="{}", Type="SecureString")
 
     doomed.destroy(yes=True)
