@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
 
+from darkroom.answers import Answers
+from darkroom.gate import Auth, Gate, Guests
 from darkroom.members import member_key
 from darkroom.model import (
     EXPECTED_VERSION,
@@ -25,6 +27,7 @@ from darkroom.model import (
     Upload,
 )
 from tests.cloudformation import PROJECT
+from tests.fakes import FakeAccessDocument
 
 UPLOADS = "uploads"
 # Of the request that has stored an upload, as S3 calls it.
@@ -153,3 +156,15 @@ def an_event(name: str) -> dict[str, Any]:
     event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
     assert isinstance(event, dict)
     return event
+
+
+def a_gate(
+    auth: Auth,
+    guests: Guests | None = None,
+    *,
+    public_pages: bool = False,
+    allowed_origins: frozenset[str] = frozenset(),
+) -> Gate:
+    """A gate; of nobody's making known unless it is told who may come in."""
+    nobody = Guests(FakeAccessDocument(), report=lambda _: None)
+    return Gate(auth, public_pages, allowed_origins, guests or nobody, Answers())

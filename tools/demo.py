@@ -1,5 +1,6 @@
 """`make demo`: sample pictures all the way through the local stack, and every claim checked."""
 
+import os
 import tempfile
 import urllib.request
 from pathlib import Path
@@ -12,6 +13,7 @@ from tools.outcomes import Outcome, report
 from tools.samples import draw
 from tools.stack import Fault, Site, Status
 from tools.up import borrowed
+from tools.web import authority
 
 
 def demo(site: Site, console: Console) -> None:
@@ -34,17 +36,18 @@ def _tour(status: Status, console: Console) -> list[str]:
     checks = {
         **{f"{name} is rendered": found[name].state is State.RENDERED for name in good},
         **{f"{name} is rejected with its reason": bool(found[name].reason) for name in corrupt},
-        f"{found[good[0]].page} shows {good[0]}": _shows(found[good[0]]),
+        f"{found[good[0]].page} shows {good[0]}": _shows(found[good[0]], status),
     }
     for claim, holds in checks.items():
         console.print(f"{'yes' if holds else 'NO '}  {claim}", highlight=False, soft_wrap=True)
     return [f"not so: {claim}" for claim, holds in checks.items() if not holds]
 
 
-def _shows(outcome: Outcome) -> bool:
+def _shows(outcome: Outcome, status: Status) -> bool:
     """Whether its page is HTML that holds the picture."""
+    headers = authority(status, os.environ)("GET", outcome.page, {"Accept": "text/html"}, b"")
     # The page's address is the front door's own.
-    wanted = urllib.request.Request(outcome.page, headers={"Accept": "text/html"})  # noqa: S310
+    wanted = urllib.request.Request(outcome.page, headers=dict(headers))  # noqa: S310
     try:
         with urllib.request.urlopen(wanted, timeout=30) as answer:  # noqa: S310
             page = answer.read().decode()

@@ -26,7 +26,7 @@ from tools.memory import Begun, Memory, Picture, digest_of
 from tools.outcomes import MOST_LISTED, Outcome, report
 from tools.sending import AT_ONCE, Forms, Sending
 from tools.stack import Fault, Site, Status, asking_aws, status_of
-from tools.web import Document, NoAnswer, NotThere, Web, signer, unsigned
+from tools.web import Document, NoAnswer, NotThere, Web, authority
 
 _TICK_SECONDS = 0.2
 # A job of 10,000 takes longer to make than one answer may; asking again goes on with it.
@@ -164,7 +164,7 @@ class _Drop:
         self._console = console
         self._memory = memory
         self._originals = S3Originals(status.uploads_bucket, s3_client(status.region, status.aws_endpoint))
-        self._sign = unsigned if status.aws_endpoint else signer(status.region)
+        self._sign = authority(status, os.environ)
         self.page = ""
         self.outcomes: dict[str, Outcome] = {}
 

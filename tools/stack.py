@@ -29,6 +29,7 @@ class Status:
     """The addresses of a stack, as `darkroom status --json` prints them."""
 
     web: str
+    auth: str
     aws_endpoint: str | None
     region: str
     uploads_bucket: str
@@ -252,6 +253,7 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
     try:
         return Status(
             web=site.web if site else outputs["WebUrl"].rstrip("/"),
+            auth=outputs["Auth"],
             aws_endpoint=site.aws_endpoint if site else None,
             region=region,
             uploads_bucket=outputs["UploadsBucket"],

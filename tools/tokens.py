@@ -107,7 +107,9 @@ def access_parameter(stack: str) -> str:
 
 
 def tokens_of(status: Status) -> Tokens:
-    """The tokens of the stack that is there."""
+    """The tokens of the stack that is there. Raises Fault where it asks for signatures instead."""
+    if status.auth == "iam":
+        raise Fault(f"{status.stack} asks for IAM signatures (Auth=iam), and for no token.")
     document = SsmAccessDocument(
         access_parameter(status.stack), lambda: ssm_client(status.region, status.aws_endpoint)
     )
@@ -115,11 +117,11 @@ def tokens_of(status: Status) -> Tokens:
 
 
 def ensure_first_token(status: Status) -> bool:
-    """Makes the first token of a stack and prints it, once in the stack's life. Whether it was made now.
+    """Makes the first token of a stack that asks for one, and prints it, once in the stack's life.
 
-    Raises Fault.
+    Whether it was made now. Raises Fault.
     """
-    return tokens_of(status).first()
+    return status.auth != "iam" and tokens_of(status).first()
 
 
 def _say(sentence: str) -> None:

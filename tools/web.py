@@ -1,4 +1,4 @@
-"""A stack's HTTP API as the command line asks it: signed in the cloud, where its routes ask for IAM."""
+"""A stack's HTTP API as the command line asks it: with a token or signed, as its routes ask for."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,13 +8,16 @@ from typing import Any
 from aiohttp import ClientError, ClientSession
 from yarl import URL
 
-from tools.stack import Fault
+from tools.stack import Fault, Status
 
 type Document = dict[str, Any]
 # Asks the site for the JSON under a path like "jobs/ID". Raises NoAnswer when it may be asked again.
 type Ask = Callable[[str], Awaitable[Document]]
 # The headers to send in place of these: of a method, an address and a body.
 type Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
+
+
+_ADVICE = "Set DARKROOM_TOKEN to a valid one: `darkroom token new` makes it."
 
 
 class NoAnswer(Exception):
@@ -27,6 +30,23 @@ class NotThere(Fault):
 
 def unsigned(_method: str, _url: str, headers: Mapping[str, str], _body: bytes) -> Mapping[str, str]:
     return headers
+
+
+def authority(status: Status, environment: Mapping[str, str]) -> Sign:
+    """What a stack asks for: a signature, or the token in DARKROOM_TOKEN. Raises Fault if that is missing."""
+    if status.auth == "iam":
+        return signer(status.region)
+    token = environment.get("DARKROOM_TOKEN", "").strip()
+    if not token and status.auth == "token":
+        raise Fault(f"{status.web} asks for a token. {_ADVICE}")
+    return bearer(token) if token else unsigned
+
+
+def bearer(token: str) -> Sign:
+    def show(_method: str, _url: str, headers: Mapping[str, str], _body: bytes) -> Mapping[str, str]:
+        return {**headers, "Authorization": f"Bearer {token}"}
+
+    return show
 
 
 def signer(region: str) -> Sign:
@@ -76,6 +96,8 @@ class Web:
             ) as answer:
                 if answer.status == 429 or answer.status >= 500:
                     raise NoAnswer
+                if answer.status == 401:
+                    raise Fault(f"{self.root} does not let you in (401). {_ADVICE}")
                 if answer.status == 404:
                     raise NotThere(f"There is nothing under {url} (404).")
                 if answer.status not in (200, 201):

@@ -8,6 +8,7 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.logs import discreet_logger, entry_point
@@ -18,18 +19,22 @@ from darkroom.model import Entry
 
 logger = discreet_logger()
 metrics = Metrics()
+app = APIGatewayHttpResolver(debug=False)  # whatever the environment says: it would tell a client of faults
 
 
 def report(what: str, entry: Entry) -> None:
     logger.info(what, extra=entry.summary)
 
 
-handlers = bootstrap(report)
-app = APIGatewayHttpResolver(debug=False)  # whatever the environment says: it would tell a client of faults
+def report_access_fault(fault: Exception) -> None:
+    logger.warning("access_fault", extra={"why": str(fault)})
+
+
+gate, handlers = bootstrap(report, report_access_fault)
 
 
 def serving(route: Route) -> Callable[..., Response[str]]:
-    return lambda **values: respond(answer(route, handlers, request(), values))
+    return lambda **values: respond(answer(route, handlers, gate, request(), values))
 
 
 @app.not_found
@@ -46,7 +51,19 @@ def broken(_: Exception) -> Response[str]:
 
 def respond(given: Answer) -> Response[str]:
     told = safe(request(), given)
-    return Response(told.status, told.media_type or None, told.text, dict(told.headers))
+    cookies = [
+        Cookie(
+            each.name,
+            each.value,
+            path="/",
+            secure=True,
+            http_only=True,
+            max_age=each.seconds,
+            same_site=SameSite.STRICT_MODE,
+        )
+        for each in told.cookies
+    ]
+    return Response(told.status, told.media_type or None, told.text, dict(told.headers), cookies=cookies)
 
 
 def request() -> Request:
@@ -59,7 +76,9 @@ def request() -> Request:
         accept=event.headers.get("accept", "*/*"),
         query=event.query_string_parameters,
         content_type=event.headers.get("content-type", ""),
-        headers=event.headers,
+        headers={**event.headers, "cookie": "; ".join(event.cookies)},  # an event has them beside the others
+        method=event.http_method,
+        route_key=event.route_key,
         body=b64decode(body) if event.is_base64_encoded else body.encode(),
     )
 

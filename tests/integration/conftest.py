@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "CHANNELS_TABLE": "channels",
     "LIVE_ENDPOINT": "http://127.0.0.1:9/no-gateway",
     "EVENT_BUS": "darkroom",
+    "AUTH": "open",
     "ALIAS_WAIT_SECONDS": "0",
     "POST_WAIT_SECONDS": "0",
     "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",

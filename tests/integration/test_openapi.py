@@ -60,6 +60,7 @@ def gateway(handler: Callable[[dict[str, Any]], Any]) -> Callable[..., Iterable[
         http = {"method": environ["REQUEST_METHOD"], "path": path}
         event = {
             "version": "2.0",
+            "routeKey": "",  # which only a stack of Auth=iam asks for
             "rawPath": path,
             "headers": headers,
             "queryStringParameters": {name: ",".join(values) for name, values in query.items()},
@@ -139,6 +140,7 @@ def test_whatever_it_is_asked_the_api_answers_as_described(
         ("POST", "/failures/{id}/{action}", {"id": GIVEN_UP.id, "action": "retry"}, {202, 303}),
         ("POST", "/failures/{action}", {"action": "retry"}, {202, 303}),
         ("GET", "/docs/{file}", {"file": "swagger-ui.css"}, {200}),
+        ("POST", "/sign-out", {}, {303}),
     ],
 )
 def test_what_is_there_is_answered_as_described(

@@ -20,6 +20,7 @@ from tools.stack import Fault, Status
 def status(live_profile: LiveProfile, local_aws: str) -> Status:
     return Status(
         web="",
+        auth="open",
         aws_endpoint=local_aws,
         region="eu-central-1",
         uploads_bucket="",

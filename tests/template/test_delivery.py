@@ -36,8 +36,9 @@ def parameters_in(node: Any) -> set[str]:
         elif function == "Fn::If":
             found |= parameters_in(TEMPLATE["Conditions"][value[0]]) | parameters_in(value[1:])
         elif function == "Fn::Sub":
-            text = value if isinstance(value, str) else value[0]
+            text, named = (value, {}) if isinstance(value, str) else value
             found |= set(re.findall(r"\$\{(\w+)\}", text)) & TEMPLATE["Parameters"].keys()
+            found |= parameters_in(named)
         else:
             found |= parameters_in(value)
     return found

@@ -89,7 +89,14 @@ def test_what_is_rendered_at_once_is_bounded_by_the_source_and_not_by_throttling
     """A reserved concurrency would turn messages away, and each such try counts towards giving up."""
     [source] = sources("RenderFunction", "SQS")
 
-    assert source["ScalingConfig"]["MaximumConcurrency"] == {"Ref": "MaximumConcurrency"}
+    bounds = [each["Fn::If"] for each in (source["ScalingConfig"], source["ProvisionedPollerConfig"])]
+    assert bounds[0] == [
+        "HasPollers",
+        {"Ref": "AWS::NoValue"},
+        {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}},
+    ]
+    assert bounds[1][0] == "HasPollers"
+    assert bounds[1][1]["MaximumPollers"] == {"Ref": "RenderPollers"}
     assert PARAMETERS["MaximumConcurrency"]["MinValue"] == 2
     assert PARAMETERS["MaximumConcurrency"]["Default"] < 10  # all that a new account has
     assert not [each for each in FUNCTIONS if "ReservedConcurrentExecutions" in RESOURCES[each]["Properties"]]

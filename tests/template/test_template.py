@@ -4,7 +4,6 @@ import ast
 import inspect
 import json
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from typing import Any
@@ -361,24 +360,6 @@ def test_the_command_line_renders_within_the_functions_own_limits() -> None:
 
 
 # Who may do what
-
-
-def test_every_route_needs_authorisation_unless_open_is_set() -> None:
-    for name, route in of_type("AWS::ApiGatewayV2::Route").items():
-        # A WebSocket API authorises when it is connected to, and refuses to be told so of other routes.
-        later = route["ApiId"] == {"Ref": "LiveApi"} and route["RouteKey"] != "$connect"
-        asked = None if later else {"Fn::If": ["IsOpen", "NONE", "AWS_IAM"]}
-        assert route.get("AuthorizationType") == asked, name
-    assert TEMPLATE["Parameters"]["Open"]["Default"] == "false"
-
-
-def test_only_the_local_configuration_is_open() -> None:
-    config = tomllib.loads((PROJECT / "samconfig.toml").read_text())
-
-    open_ones = [
-        name for name, each in config.items() if name != "version" and "Open=true" in " ".join(texts(each))
-    ]
-    assert open_ones == ["local"]
 
 
 def test_the_api_lets_in_what_the_table_of_routes_has_and_nothing_else() -> None:

@@ -6,8 +6,10 @@ import pytest
 from darkroom.answers import Answer, Answers, Request
 from darkroom.api import ANYWHERE, ROUTES, Handler, Route, answer, openapi
 from darkroom.docs_site import DocsSite
+from darkroom.gate import Auth
 from darkroom.problems import PROBLEMS
 from darkroom.schemas import SCHEMAS
+from tests.builders import a_gate
 
 
 def route_of(operation: str) -> Route:
@@ -15,6 +17,7 @@ def route_of(operation: str) -> Route:
     return route
 
 
+GATE = a_gate(Auth.OPEN)
 HANDLERS: dict[str, Handler] = {
     "picture": lambda request, picture: Answers().json(200, {"picture": picture}),
     "alias": lambda request: Answers().json(200, {"alias": request.path}),
@@ -23,7 +26,7 @@ HANDLERS: dict[str, Handler] = {
 
 
 def test_a_use_case_gets_what_stands_in_the_path_in_its_order() -> None:
-    given = answer(route_of("act_on_one"), HANDLERS, Request("/"), {"id": "x.1", "action": "retry"})
+    given = answer(route_of("act_on_one"), HANDLERS, GATE, Request("/"), {"id": "x.1", "action": "retry"})
 
     assert json.loads(given.text) == {"x.1": "retry"}
 
@@ -31,8 +34,8 @@ def test_a_use_case_gets_what_stands_in_the_path_in_its_order() -> None:
 def test_a_path_that_only_looks_like_a_route_is_a_pictures_name() -> None:
     picture = route_of("picture")
 
-    here = answer(picture, HANDLERS, Request("/pictures/0"), {"id": "0" * 32})
-    there = answer(picture, HANDLERS, Request("/pictures/y.jpg"), {"id": "y.jpg"})
+    here = answer(picture, HANDLERS, GATE, Request("/pictures/0"), {"id": "0" * 32})
+    there = answer(picture, HANDLERS, GATE, Request("/pictures/y.jpg"), {"id": "y.jpg"})
 
     assert json.loads(here.text) == {"picture": "0" * 32}
     assert json.loads(there.text) == {"alias": "/pictures/y.jpg"}
@@ -61,7 +64,8 @@ def test_every_schema_is_used_and_every_schema_used_is_there() -> None:
 
 
 def test_every_kind_of_problem_is_an_answer_to_something() -> None:
-    assert {kind for route in ROUTES for kind in route.problems} | set(ANYWHERE) == set(PROBLEMS)
+    told = {kind for route in ROUTES for kind in (*route.problems, *route.refusals)}
+    assert told | set(ANYWHERE) == set(PROBLEMS)
 
 
 def test_a_problem_is_described_with_its_type() -> None:
@@ -76,12 +80,12 @@ def test_a_problem_is_described_with_its_type() -> None:
 
 def a_get(if_none_match: str = "", accept: str = "application/json") -> Answer:
     request = Request("/pictures/0", accept=accept, headers={"if-none-match": if_none_match})
-    return answer(route_of("picture"), HANDLERS, request, {"id": "0" * 32})
+    return answer(route_of("picture"), HANDLERS, GATE, request, {"id": "0" * 32})
 
 
 def test_what_is_there_has_a_strong_etag_of_its_content() -> None:
     first, again = a_get(), a_get()
-    other = answer(route_of("picture"), HANDLERS, Request("/"), {"id": "1" * 32})
+    other = answer(route_of("picture"), HANDLERS, GATE, Request("/"), {"id": "1" * 32})
 
     assert re.fullmatch(r'"[0-9a-f]{32}"', first.headers["ETag"])
     assert first.headers["ETag"] == again.headers["ETag"] != other.headers["ETag"]
@@ -106,7 +110,7 @@ def test_what_the_client_has_of_another_state_is_sent() -> None:
 def test_what_is_not_there_has_no_etag_and_is_not_kept() -> None:
     missing: Handler = lambda request, picture: Answers().unknown(request)  # noqa: E731
 
-    given = answer(route_of("picture"), {"picture": missing}, Request("/"), {"id": "0" * 32})
+    given = answer(route_of("picture"), {"picture": missing}, GATE, Request("/"), {"id": "0" * 32})
 
     assert "ETag" not in given.headers
     assert given.headers["Cache-Control"] == "no-store"

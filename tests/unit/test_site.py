@@ -446,14 +446,15 @@ def the_page_of(house: House, *renditions: Rendition) -> str:
 
 
 def test_markup_to_copy_leads_to_where_renditions_are_public() -> None:
-    page = the_page_of(House(public={"renditions_base_url": "https://images.test", "open": "true"}))
+    page = the_page_of(House(public={"renditions_base_url": "https://images.test", "auth": "open"}))
 
     assert '<img src="https://renditions.test/prefix/640.jpg' in page  # as Renditions.url says it then
     assert "https://site.test" not in page
 
 
-def test_else_it_leads_to_the_pictures_own_redirect_where_that_is_open() -> None:
-    page = the_page_of(House(public={"open": "true"}))
+@pytest.mark.parametrize("public", [{"auth": "open"}, {"public_pages": "true"}])
+def test_else_it_leads_to_the_pictures_own_redirect_where_that_is_open(public: dict[str, str]) -> None:
+    page = the_page_of(House(public=public))
 
     picture = picture_id(UPLOADS, "image.png")
     assert f'<img src="https://site.test/pictures/{picture}?w=640"' in page

@@ -11,7 +11,7 @@ from tools.live import Change
 from tools.memory import Memory, Picture, digest_of
 from tools.outcomes import MOST_LISTED, Outcome, report
 from tools.stack import Fault, Site, Status
-from tools.web import signer
+from tools.web import authority, signer
 
 
 def a_file(path: Path) -> Path:
@@ -241,7 +241,37 @@ def test_files_that_change_are_another_job(tmp_path: Path) -> None:
     assert not before.unchanged
 
 
-# Signatures
+# What a stack asks for
+
+
+def headers_for(status: Status, **environment: str) -> dict[str, str]:
+    return dict(authority(status, environment)("GET", "https://a.example/", {"Accept": "x"}, b""))
+
+
+def test_a_stack_that_asks_for_a_token_is_shown_the_one_that_is_set() -> None:
+    status = a_status(auth="token")
+
+    told = headers_for(status, DARKROOM_TOKEN=" secret\n")
+
+    assert told == {"Accept": "x", "Authorization": "Bearer secret"}
+
+
+def test_without_one_it_is_said_where_it_comes_from() -> None:
+    with pytest.raises(Fault, match="`darkroom token new` makes it"):
+        headers_for(a_status(auth="token"))
+
+
+def test_an_open_stack_is_shown_nothing() -> None:
+    assert headers_for(a_status(auth="open")) == {"Accept": "x"}
+
+
+def test_a_stack_that_asks_for_signatures_is_shown_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+    told = headers_for(a_status(auth="iam", region="eu-central-1"), DARKROOM_TOKEN="secret")["Authorization"]
+
+    assert told.startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
 
 
 def test_a_request_to_the_cloud_is_signed_for_its_api(monkeypatch: pytest.MonkeyPatch) -> None:

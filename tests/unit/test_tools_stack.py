@@ -7,6 +7,7 @@ from tools.stack import Fault, Hold, Site, Status, local_environment, status_fro
 from tools.up import architecture, deployment, fingerprint
 
 OUTPUTS = {
+    "Auth": "token",
     "WebUrl": "https://abc.execute-api.eu-central-1.amazonaws.com/",
     "UploadsBucket": "uploads",
     "RenditionsBucket": "renditions",
@@ -100,6 +101,7 @@ def test_a_stack_in_the_cloud_has_the_address_that_it_states() -> None:
 
     assert status == Status(
         web="https://abc.execute-api.eu-central-1.amazonaws.com",
+        auth="token",
         aws_endpoint=None,
         region="eu-central-1",
         uploads_bucket="uploads",

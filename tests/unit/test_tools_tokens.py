@@ -4,8 +4,8 @@ import pytest
 
 from darkroom.access import read_access
 from tests.fakes import FakeAccessDocument
-from tools.stack import Fault
-from tools.tokens import Tokens
+from tools.stack import Fault, Status
+from tools.tokens import Tokens, ensure_first_token, tokens_of
 
 
 @pytest.fixture
@@ -143,3 +143,12 @@ def test_what_aws_refuses_and_what_nobody_here_has_written_is_said(
     document.broken = True
     with pytest.raises(Fault, match="AWS can't be asked"):
         tokens.new()
+
+
+def test_a_stack_that_asks_for_signatures_has_no_tokens() -> None:
+    names = {name: name for name in Status.__dataclass_fields__}
+    status = Status(**names | {"auth": "iam"})
+
+    assert not ensure_first_token(status)
+    with pytest.raises(Fault, match="Auth=iam"):
+        tokens_of(status)

@@ -17,8 +17,9 @@ from darkroom.problems import Problem
 class Request:
     """One HTTP request. `path` is decoded already, has no stage in it and begins with a slash.
 
-    `origin` is how the client knows this site, like `http://localhost:8000`; only ever shown, never trusted.
-    `headers` are all that were sent, by names in lower case.
+    `origin` is how the client knows this site, like `http://localhost:8000`: it is shown, and compared with
+    where a page says that it is from. `headers` are all that were sent, by names in lower case. `route_key`
+    is the route by which API Gateway let it in.
     """
 
     path: str
@@ -28,6 +29,14 @@ class Request:
     content_type: str = ""
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    method: str = "GET"
+    route_key: str = ""
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """What the browser was told to keep, by name."""
+        pairs = (each.partition("=") for each in self.headers.get("cookie", "").split(";"))
+        return {name.strip(): value.strip() for name, _, value in pairs}
 
     @property
     def root(self) -> str:
@@ -40,6 +49,17 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Cookie:
+    """What a browser keeps for some seconds and sends with each request to this site, and to no script or
+    other site; for 0 seconds: what it forgets.
+    """
+
+    name: str
+    value: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """One HTTP answer; `text` is the body, empty for a redirect, and then without a `media_type`."""
 
@@ -47,6 +67,7 @@ class Answer:
     text: str = ""
     media_type: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[Cookie, ...] = ()
 
 
 # What every answer says, whatever it is: take it for what it is called, run nothing in it, show it in no

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from darkroom import problems
 from darkroom.answers import Answer, Request, conditional
 from darkroom.documents import Document
+from darkroom.gate import COOKIE, Gate, Public
 from darkroom.problems import Problem
 from darkroom.schemas import SCHEMAS, ref
 
@@ -39,7 +40,10 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One row. `operation` names the use case that answers: it gets the request, then what the path holds."""
+    """One row. `operation` names the use case that answers: it gets the request, then what the path holds.
+
+    `public` says when it answers without a token.
+    """
 
     operation: str
     method: str
@@ -49,6 +53,13 @@ class Route:
     problems: tuple[Problem, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     takes: tuple[str, Document] | None = None
+    public: Public = Public.NEVER
+
+    @property
+    def refusals(self) -> tuple[Problem, ...]:
+        """What the gate may say in place of its use case."""
+        of_strangers = () if self.public is Public.ALWAYS else (problems.UNAUTHORIZED, problems.UNCHECKED)
+        return of_strangers if self.method == "GET" else (*of_strangers, problems.FOREIGN_ORIGIN)
 
     @property
     def tag(self) -> str:
@@ -78,16 +89,28 @@ class Route:
 
 
 _ANYTHING = "alias"
-_TAGS = {"docs": "docs", "openapi.json": "docs", "failures": "failures", "jobs": "jobs"}
+_TAGS = {
+    "docs": "docs",
+    "openapi.json": "docs",
+    "sign-in": "access",
+    "sign-out": "access",
+    "failures": "failures",
+    "jobs": "jobs",
+}
 
 
 def answer(
-    route: Route, handlers: Mapping[str, Handler], request: Request, values: Mapping[str, str]
+    route: Route, handlers: Mapping[str, Handler], gate: Gate, request: Request, values: Mapping[str, str]
 ) -> Answer:
-    """What the use case of that route says to a request that came by it."""
+    """What the use case of that route says to a request that came by it, if it may pass the gate."""
+    visitor = gate.visitor(request)
+    if refusal := gate.refusal(request, visitor, route.public, route.key):
+        return refusal
     if route.method == "GET" and not route.fits(values):  # a key in a folder of that name
-        return conditional(request, handlers[_ANYTHING](request))
-    given = handlers[route.operation](request, *values.values())
+        given = handlers[_ANYTHING](request)
+    else:
+        given = handlers[route.operation](request, *values.values())
+    given = gate.seen_off(request, visitor, given)
     return conditional(request, given) if route.method == "GET" else given
 
 
@@ -192,6 +215,38 @@ ROUTES = (
         _SHOWN,
         (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
         (_id("The picture's: a hash of bucket and key."), _WIDTH),
+        public=Public.AS_A_PAGE,
+    ),
+    Route(
+        "sign_in_page",
+        "GET",
+        "/sign-in",
+        "A form for a token.",
+        (
+            Said(200, "The form.", _PAGE, ("ETag",)),
+            Said(303, "There is nobody to sign in: where `to` leads.", {}, ("Location",)),
+            _UNCHANGED,
+        ),
+        parameters=(Parameter("to", "query", "A path on this site to go on to.", _TEXT),),
+        public=Public.ALWAYS,
+    ),
+    Route(
+        "sign_in",
+        "POST",
+        "/sign-in",
+        "Sign in by a token: a browser gets a cookie for it, for a week.",
+        (Said(303, "Signed in: where `to` leads.", {}, ("Location",)),),
+        (problems.UNAUTHORIZED, problems.UNCHECKED),
+        takes=("application/x-www-form-urlencoded", ref("SignIn")),
+        public=Public.ALWAYS,
+    ),
+    Route(
+        "sign_out",
+        "POST",
+        "/sign-out",
+        "Sign out: the browser forgets its cookie.",
+        (Said(303, "Signed out: to the form.", {}, ("Location",)),),
+        public=Public.ALWAYS,
     ),
     Route(
         "failures",
@@ -290,6 +345,7 @@ ROUTES = (
         _SHOWN,
         (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
         (Parameter("name", "path", "May be the end of its key, with slashes in it.", _TEXT), _WIDTH),
+        public=Public.AS_A_PAGE,
     ),
 )
 
@@ -297,9 +353,29 @@ ROUTES = (
 
 _ABOUT = (
     "Drop a picture in an S3 bucket, get the smallest pictures the web can show, with proof of what was "
-    "saved. What comes back depends on `Accept`. In the cloud every route asks for an IAM signature, unless "
-    "the stack is deployed with `Open=true`."
+    "saved. What comes back depends on `Accept`. Every route asks for a token or an IAM signature, as the "
+    "stack was deployed: `Auth=token` or `Auth=iam`. Only on the local stack none does."
 )
+_SCHEMES: Document = {
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "With `Auth=token`: `darkroom token new` makes one.",
+    },
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "With `Auth=token`: of who has signed in by one.",
+    },
+    "iam": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "With `Auth=iam`: an AWS signature (SigV4) for `execute-api`.",
+    },
+}
+_NOTHING: Document = {}
 
 
 def openapi(routes: tuple[Route, ...] = ROUTES) -> Document:
@@ -311,7 +387,8 @@ def openapi(routes: tuple[Route, ...] = ROUTES) -> Document:
         "openapi": "3.1.0",
         "info": {"title": "Darkroom", "version": "1", "description": _ABOUT, "license": {"name": "MIT"}},
         "paths": paths,
-        "components": {"schemas": SCHEMAS},
+        "components": {"schemas": SCHEMAS, "securitySchemes": _SCHEMES},
+        "security": [{name: []} for name in _SCHEMES],
     }
 
 
@@ -322,6 +399,8 @@ def _operation(route: Route) -> Document:
         "summary": route.summary,
         "responses": _responses(route),
     }
+    if route.public is not Public.NEVER:  # with them as well, or where it may be without
+        operation["security"] = [*({name: []} for name in _SCHEMES), _NOTHING]
     if route.parameters:
         operation["parameters"] = [
             {
@@ -347,9 +426,9 @@ def _responses(route: Route) -> Document:
             "content": {kind: {"schema": schema} for kind, schema in said.bodies.items()},
             "headers": {name: {"required": True, "schema": _TEXT} for name in said.headers},
         }
-    told = (*route.problems, *ANYWHERE)
+    told = {*route.problems, *route.refusals, *ANYWHERE}
     for status in sorted({kind.status for kind in told}):
-        kinds = [kind for kind in told if kind.status == status]
+        kinds = [kind for kind in problems.PROBLEMS if kind in told and kind.status == status]
         response = responses.setdefault(str(status), {"description": "", "content": {}})
         response["description"] = " ".join(
             filter(None, [response["description"], *(kind.meaning for kind in kinds)])

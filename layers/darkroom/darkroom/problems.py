@@ -30,6 +30,19 @@ BAD_WIDTH = Problem("bad-width", 400, "No such width", "`w` is no whole number o
 BAD_CURSOR = Problem(
     "bad-cursor", 400, "No such place in the list", "`cursor` is none that this list has given."
 )
+UNAUTHORIZED = Problem(
+    "unauthorized",
+    401,
+    "Sign in first",
+    "No valid token came with it: neither as `Authorization: Bearer` nor by the cookie of who has signed in.",
+)
+FOREIGN_ORIGIN = Problem(
+    "foreign-origin",
+    403,
+    "Not from another site",
+    "A page of another site wants to change something, or a browser that does not say of which; "
+    "`AllowedOrigins` names the sites that may.",
+)
 NOT_FOUND = Problem(
     "not-found", 404, "Nothing here", "No picture stands under this address, nor anything else."
 )
@@ -67,11 +80,16 @@ BROKEN = Problem(
     "This went wrong here",
     "A fault of the site's own; `request` is what the log of `web` has it under.",
 )
+UNCHECKED = Problem(
+    "unchecked", 503, "Not just now", "Whether that token is valid can't be checked just now; try again."
+)
 
 PROBLEMS = (
     NOT_ONE_FILE,
     BAD_WIDTH,
     BAD_CURSOR,
+    UNAUTHORIZED,
+    FOREIGN_ORIGIN,
     NOT_FOUND,
     NO_IMAGE,
     NO_FAILURE,
@@ -81,4 +99,5 @@ PROBLEMS = (
     BAD_JOB,
     KEY_REUSED,
     BROKEN,
+    UNCHECKED,
 )

@@ -205,6 +205,7 @@ SCHEMAS: Document = {
         {"upload": {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}},
     )
     | {"maxProperties": 1},
+    "SignIn": _object("A token, and a path on this site to go on to.", {"token": _TEXT}, {"to": _TEXT}),
     "NewJob": _object(
         "The uploads that are to come.",
         {

@@ -68,9 +68,11 @@ class WebSettings:
 
     A Lambda answer ends at 6 MB and a request at about 4.5 MB raw; both defaults stay well below.
     `url_seconds` is how long presigned addresses live. `renditions_base_url` is where the renditions bucket
-    is public, if anywhere, without a slash at the end. `open` is "true" where no route asks for
-    authorisation. `live_url` is where the WebSocket API is: whole, or a path of the same host; empty where
-    there is none. `ticket_seconds` is how long a ticket to it is good.
+    is public, if anywhere, without a slash at the end. `auth` is one of gate.Auth, and `public_pages` "true"
+    where pictures' pages need none. `access_parameter` is where it is written who may come in;
+    `allowed_origins` are sites, with commas between them, whose pages may write too. `live_url` is where the
+    WebSocket API is: whole, or a path of the same host; empty where there is none. `ticket_seconds` is how
+    long a ticket to it is good.
     """
 
     uploads_bucket: str
@@ -85,7 +87,10 @@ class WebSettings:
     embed_limit_bytes: int = 512_000
     url_seconds: int = 3600
     renditions_base_url: str = ""
-    open: str = "false"
+    auth: str = "token"
+    public_pages: str = "false"
+    access_parameter: str = ""
+    allowed_origins: str = ""
     channels_table: str = ""
     live_url: str = ""
     ticket_seconds: int = 60

@@ -265,7 +265,7 @@ class Site:
             return None
         if self.settings.renditions_base_url:
             return pages.picture_markup(entry.upload.name, receipt, self._url)
-        if self.settings.open != "true":
+        if self.settings.auth != "open" and self.settings.public_pages != "true":
             return None
         own = f"{request.origin}/pictures/{entry.picture}"
         return pages.redirect_markup(entry.upload.name, receipt, lambda width: f"{own}?w={width}")

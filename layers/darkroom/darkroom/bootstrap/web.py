@@ -3,16 +3,18 @@
 import os
 from collections.abc import Callable, Mapping
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client, ssm_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels, address_signer
 from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
 from darkroom.adapters.sqs import SqsQueue
+from darkroom.adapters.ssm import SsmAccessDocument
 from darkroom.answers import answers_beside
 from darkroom.api import Handler
 from darkroom.docs_site import DocsSite
 from darkroom.failure_site import FailureSite
+from darkroom.gate import Auth, Gate, Guests, SignInSite
 from darkroom.job_site import JobSite
 from darkroom.jobs import Jobs
 from darkroom.live import Tickets
@@ -22,8 +24,10 @@ from darkroom.settings import WebSettings, read_settings
 from darkroom.site import Site
 
 
-def bootstrap(report: Callable[[str, Entry], None]) -> Mapping[str, Handler]:
-    """Who answers, by the operations of api.ROUTES.
+def bootstrap(
+    report: Callable[[str, Entry], None], report_access_fault: Callable[[Exception], None]
+) -> tuple[Gate, Mapping[str, Handler]]:
+    """The gate, and who answers behind it, by the operations of api.ROUTES.
 
     And `nothing` where none of them fits, `broken` where one fails. `report` is told what was done about an
     upload.
@@ -35,6 +39,15 @@ def bootstrap(report: Callable[[str, Entry], None]) -> Mapping[str, Handler]:
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client()))
     answers = answers_beside(originals, renditions)
+    guests = Guests(SsmAccessDocument(settings.access_parameter, ssm_client), report_access_fault)
+    gate = Gate(
+        Auth(settings.auth),
+        settings.public_pages == "true",
+        frozenset(filter(None, settings.allowed_origins.split(","))),
+        guests,
+        answers,
+    )
+    sign_in = SignInSite(gate, guests, answers)
     site = Site(originals, renditions, ledger, views, answers, settings, report)
     failure_site, docs_site = FailureSite(views, failures, answers, report), DocsSite(answers)
     job_site = JobSite(
@@ -52,7 +65,7 @@ def bootstrap(report: Callable[[str, Entry], None]) -> Mapping[str, Handler]:
         answers,
         settings.url_seconds,
     )
-    return {
+    return gate, {
         "home": site.home,
         "post": site.post,
         "picture": site.picture,
@@ -70,6 +83,9 @@ def bootstrap(report: Callable[[str, Entry], None]) -> Mapping[str, Handler]:
         "docs": docs_site.docs,
         "docs_file": docs_site.file,
         "problems": docs_site.problems,
+        "sign_in_page": sign_in.page,
+        "sign_in": sign_in.sign_in,
+        "sign_out": sign_in.sign_out,
         "nothing": answers.unknown,
         "broken": answers.broken,
     }

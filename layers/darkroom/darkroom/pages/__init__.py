@@ -31,6 +31,9 @@ _SCRIPT = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("liv
 # A browser takes the first format that it knows, so the smallest kind comes first.
 _PREFERENCE = (Format.AVIF, Format.WEBP, Format.JPEG)
 
+# Where pages have room for it. Escaped text never holds it, so that no name or key can.
+_SIGN_OUT_PLACE = "<!-- sign out -->"
+
 _STATES = {
     State.EXPECTED: "On its way: the picture has not arrived yet.",
     State.RENDERING: "In the developer: the picture is being rendered.",
@@ -293,6 +296,19 @@ def problem(root: str, title: str, sentence: str, advice: str | None = None) -> 
     return _page("problem.html", root, title=title, sentence=sentence, advice=advice)
 
 
+def sign_in(root: str, to: str, *, wrong: bool = False, again: bool = False) -> str:
+    """A form for a token; `to` is the path that it leads on to, below the site's root.
+
+    `wrong` says that the token just sent is none. With `again` the page asks for itself once more, at once.
+    """
+    return _page("sign-in.html", root, to=to, wrong=wrong, again=again)
+
+
+def with_sign_out(page: str, root: str) -> str:
+    """A page with a way to sign out among its links, if it has any."""
+    return page.replace(_SIGN_OUT_PLACE, _page("sign-out.html", root).strip(), 1)
+
+
 def docs(root: str) -> str:
     """The API's description, to read and to try; it needs a policy of its own."""
     return _page("docs.html", root)
@@ -469,8 +485,9 @@ def _environment() -> Environment:
         "saved_percent": _saved_percent,
         "duration": _duration,
     }
-    # Both files are ours, and must reach the page unescaped to match their hashes.
-    environment.globals |= {"style": Markup(_STYLE), "script": Markup(_SCRIPT)}  # noqa: S704
+    # All ours; style and script must reach the page unescaped to match their hashes.
+    own = {"style": _STYLE, "script": _SCRIPT, "sign_out_place": _SIGN_OUT_PLACE}
+    environment.globals |= {name: Markup(text) for name, text in own.items()}  # noqa: S704
     return environment
 
 

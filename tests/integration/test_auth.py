@@ -1,0 +1,128 @@
+"""The web function in front of Parameter Store: tokens, cookies and the gateway's word, by raw events."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from darkroom.access import Access, access_document, new_token
+from darkroom.adapters.clients import ssm_client
+from darkroom.adapters.ssm import SsmAccessDocument
+from tests.builders import an_event
+from tests.integration.conftest import Invoke, started
+
+PARAMETER = "/darkroom/darkroom/access"
+TOKEN = new_token()
+
+type Web = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def document() -> SsmAccessDocument:
+    return SsmAccessDocument(PARAMETER, ssm_client)
+
+
+@pytest.fixture
+def web(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Web:
+    """The function of a stack that asks for tokens."""
+    monkeypatch.setenv("AUTH", "token")
+    monkeypatch.setenv("ACCESS_PARAMETER", PARAMETER)
+    return started("web")
+
+
+@pytest.fixture
+def one_token(aws: None) -> None:
+    document().write(access_document(Access.nobody().with_token(TOKEN, "then")), over=0)
+
+
+def asked(path: str = "/", method: str = "GET", body: str = "", **headers: str) -> dict[str, Any]:
+    event = an_event("web-get-home")
+    event |= {"rawPath": path, "routeKey": f"{method} {path}", "body": body}
+    event["requestContext"]["http"] |= {"path": path, "method": method}
+    event["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
+    return event
+
+
+def a_form(token: str, **headers: str) -> dict[str, Any]:
+    kind = "application/x-www-form-urlencoded"
+    return asked("/sign-in", "POST", f"token={token}&to=failures", content_type=kind, **headers)
+
+
+@pytest.mark.usefixtures("one_token")
+def test_a_token_lets_in_and_nothing_does_not(web: Web) -> None:
+    assert web(asked())["statusCode"] == 401
+    assert web(asked(authorization="Bearer x"))["statusCode"] == 401
+    assert web(asked(authorization=f"Bearer {TOKEN}"))["statusCode"] == 200
+
+
+def test_nobody_gets_in_where_no_token_was_made(web: Web) -> None:
+    assert web(asked(authorization=f"Bearer {TOKEN}"))["statusCode"] == 401
+
+
+@pytest.mark.usefixtures("one_token")
+def test_a_browser_signs_in_by_a_cookie_that_nothing_else_gets(web: Web) -> None:
+    signed_in = web(a_form(TOKEN, origin="http://localhost:8000"))
+
+    assert (signed_in["statusCode"], signed_in["headers"]["Location"]) == (303, "./failures")
+    [cookie] = signed_in["cookies"]
+    pair, attributes = cookie.split("; ", 1)
+    assert re.fullmatch(r"__Host-darkroom=[0-9a-f.]+", pair)
+    assert attributes.split("; ") == ["Path=/", "Max-Age=604800", "HttpOnly", "Secure", "SameSite=Strict"]
+
+    # An HTTP API hands cookies over beside the headers, each by itself.
+    event = asked("/failures") | {"cookies": ["other=1", pair]}
+    page = web(event)
+    assert page["statusCode"] == 200
+    assert 'action="./sign-out"' in page["body"]
+
+
+@pytest.mark.usefixtures("one_token")
+def test_signing_out_takes_the_cookie_away(web: Web) -> None:
+    answer = web(asked("/sign-out", "POST", origin="http://localhost:8000"))
+
+    [cookie] = answer["cookies"]
+    assert cookie.startswith("__Host-darkroom=; Path=/; Max-Age=0;")
+
+
+def test_where_it_can_not_be_asked_nobody_gets_in_and_the_log_says_why(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AUTH", "token")
+    monkeypatch.setenv("ACCESS_PARAMETER", PARAMETER)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:9")
+
+    answer = invoke("web", asked(authorization=f"Bearer {TOKEN}"))
+
+    said = capsys.readouterr().out
+    assert answer["statusCode"] == 503
+    assert "access_fault" in said
+    assert TOKEN not in said
+
+
+def test_with_iam_a_path_that_came_by_the_public_route_opens_no_other(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """API Gateway may match `/failures` written otherwise to `GET /{proxy+}`, and hands it over decoded."""
+    monkeypatch.setenv("AUTH", "iam")
+    monkeypatch.setenv("PUBLIC_PAGES", "true")
+    web = started("web")
+
+    assert web(asked("/failures"))["statusCode"] == 200
+    assert web(asked("/failures") | {"routeKey": "GET /{proxy+}"})["statusCode"] == 404
+
+
+def test_an_open_stack_takes_a_seeds_post_and_no_other_sites(invoke: Invoke) -> None:
+    web = started("web")
+    event = an_event("web-post-multipart")
+    from_afar = an_event("web-post-multipart")
+    from_afar["headers"]["origin"] = "https://evil.example"
+
+    assert web(event)["statusCode"] == 202
+    assert web(from_afar)["statusCode"] == 403
+
+
+def test_a_way_to_let_in_that_is_none_lets_nobody_in(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTH", "nonesuch")
+
+    with pytest.raises(ValueError, match="nonesuch"):
+        started("web")

@@ -1,0 +1,125 @@
+"""Who gets in: what each route asks for, as the stack is deployed."""
+
+import tomllib
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from darkroom import gate
+from darkroom.api import ROUTES
+from darkroom.gate import Public
+from darkroom.settings import WebSettings
+from tests.cloudformation import PROJECT, Node, load_template
+from tools.tokens import access_parameter
+
+TEMPLATE = load_template()
+RESOURCES: Node = TEMPLATE["Resources"]
+WEB: Node = RESOURCES["WebFunction"]["Properties"]
+READING = {"GET /pictures/{id}", "GET /{proxy+}"}
+
+
+def value(node: Any, parameters: dict[str, str]) -> Any:
+    """What CloudFormation makes of a node with these parameters, the others as they are by default."""
+    match node:
+        case {"Fn::If": [condition, then, otherwise]}:
+            return value(then if value({"Condition": condition}, parameters) else otherwise, parameters)
+        case {"Condition": str(name)}:
+            return value(TEMPLATE["Conditions"][name], parameters)
+        case {"Fn::Equals": [one, other]}:
+            return value(one, parameters) == value(other, parameters)
+        case {"Fn::Not": [condition]}:
+            return not value(condition, parameters)
+        case {"Fn::And": list(conditions)}:
+            return all(value(each, parameters) for each in conditions)
+        case {"Ref": str(name)}:
+            return parameters.get(name, TEMPLATE["Parameters"][name]["Default"])
+        case str():
+            return node
+    raise AssertionError(f"{node} is not known here")
+
+
+def asked(api: str, **parameters: str) -> dict[str, str]:
+    """What each route of an API asks for; nothing said is NONE."""
+    routes = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::ApiGatewayV2::Route"]
+    return {
+        route["RouteKey"]: value(route.get("AuthorizationType", "NONE"), parameters)
+        for route in routes
+        if route["ApiId"] == {"Ref": api}
+    }
+
+
+def told(**parameters: str) -> str:
+    """How the function is told to let in."""
+    return str(value(WEB["Environment"]["Variables"]["AUTH"], parameters))
+
+
+def test_tokens_are_asked_for_by_default_and_by_the_function() -> None:
+    assert set(asked("Api").values()) == {"NONE"}
+    assert told() == gate.Auth.TOKEN
+    assert TEMPLATE["Parameters"]["Auth"]["Default"] == gate.Auth.TOKEN
+
+
+def test_the_function_asks_for_tokens_unless_it_is_told_otherwise() -> None:
+    """A function that was deployed without this setting is closed."""
+    assert {each.name: each.default for each in fields(WebSettings)}["auth"] == gate.Auth.TOKEN
+
+
+def test_with_iam_the_gateway_asks_for_a_signature_on_every_route() -> None:
+    assert set(asked("Api", Auth="iam").values()) == {"AWS_IAM"}
+    assert told(Auth="iam") == gate.Auth.IAM
+
+
+def test_public_pages_opens_the_two_routes_that_read_and_no_other() -> None:
+    with_iam = asked("Api", Auth="iam", PublicPages="true")
+
+    assert {key for key, kind in with_iam.items() if kind == "NONE"} == READING
+    assert {route.key for route in ROUTES if route.public is Public.AS_A_PAGE} == READING
+    assert TEMPLATE["Parameters"]["PublicPages"]["Default"] == "false"
+    assert WEB["Environment"]["Variables"]["PUBLIC_PAGES"] == {"Ref": "PublicPages"}
+
+
+def test_an_open_stack_asks_nobody_whatever_else_is_set() -> None:
+    for auth in ("token", "iam"):
+        assert set(asked("Api", Open="true", Auth=auth).values()) == {"NONE"}
+        assert told(Open="true", Auth=auth) == gate.Auth.OPEN
+
+
+@pytest.mark.parametrize("auth", ["token", "iam"])
+def test_the_socket_asks_for_the_signature_that_a_job_brings_in_every_cloud(auth: str) -> None:
+    # It authorises when it is connected to, and refuses to be told so of other routes.
+    assert asked("LiveApi", Auth=auth, PublicPages="true")["$connect"] == "AWS_IAM"
+
+
+def test_the_stack_says_what_it_asks_for() -> None:
+    said = TEMPLATE["Outputs"]["Auth"]["Value"]
+
+    assert [value(said, each) for each in ({}, {"Auth": "iam"}, {"Open": "true"})] == list(gate.Auth)
+
+
+def test_every_kind_that_may_be_asked_for_is_one_that_the_function_knows() -> None:
+    assert {*TEMPLATE["Parameters"]["Auth"]["AllowedValues"], "open"} == set(gate.Auth)
+
+
+def test_only_the_local_configuration_is_open() -> None:
+    config = tomllib.loads((PROJECT / "samconfig.toml").read_text())
+
+    assert [name for name, each in config.items() if "Open=true" in str(each)] == ["local"]
+    assert TEMPLATE["Parameters"]["Open"]["Default"] == "false"
+
+
+def test_web_reads_who_may_come_in_and_nothing_else_in_parameter_store() -> None:
+    [policy] = RESOURCES["WebRole"]["Properties"]["Policies"]
+    statements = policy["PolicyDocument"]["Statement"]
+    [statement] = [each for each in statements if any(action.startswith("ssm:") for action in each["Action"])]
+    name = WEB["Environment"]["Variables"]["ACCESS_PARAMETER"]["Fn::Sub"]
+
+    assert statement["Action"] == ["ssm:GetParameter"]
+    assert statement["Resource"]["Fn::Sub"].endswith(f":parameter{name}")
+    assert name == access_parameter("${AWS::StackName}")
+
+
+def test_the_function_knows_whose_pages_may_write() -> None:
+    told = WEB["Environment"]["Variables"]["ALLOWED_ORIGINS"]
+
+    assert told == {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}
