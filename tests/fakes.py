@@ -10,7 +10,7 @@ from typing import Any
 
 from darkroom.errors import BadRequest, NoAccess, NoProfile, UploadGone
 from darkroom.members import PAGE
-from darkroom.model import Announced, Asked, Entry, Job, Latest, State, Upload
+from darkroom.model import Announced, Asked, Discarded, Entry, Job, Latest, State, Upload
 from darkroom.ports import Announcement, Commit, Named, PostForm, Stored, Ticket, Told, Written
 from darkroom.profile import Profile, built_in
 from darkroom.rows import JobView, Row, Tally
@@ -92,6 +92,7 @@ class FakeLedger:
 
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     latests: dict[str, Latest] = field(default_factory=dict)
+    away: list[Discarded] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     manifests: dict[str, list[list[Announced]]] = field(default_factory=dict)
@@ -127,10 +128,16 @@ class FakeLedger:
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
         return [self.latest(picture) for picture in pictures]
 
-    def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
+    def standing_of(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+        found = [[self.find(each.picture, v) for v in each.standing] if each else [] for each in latests]
+        return [[entry for entry in some if entry and entry.stands] for some in found]
+
+    def advance(self, *moves: Entry | Latest | Discarded, standing: Latest | None = None) -> bool:
         if standing and self.latest(standing.picture) != standing:
             return False
         for move in moves:
+            if isinstance(move, Discarded):
+                continue
             before = (
                 self.find(move.picture, move.upload.version)
                 if isinstance(move, Entry)
@@ -141,9 +148,17 @@ class FakeLedger:
         for move in moves:
             if isinstance(move, Entry):
                 self.entries[move.picture, move.upload.version] = move
-            else:
+            elif isinstance(move, Latest):
                 self.latests[move.picture] = move
+            else:
+                self.away.append(move)
         return True
+
+    def discarded(self, before: str, limit: int) -> list[Discarded]:
+        return [each for each in self.away if each.since < before][:limit]
+
+    def forget(self, discarded: Collection[Discarded]) -> None:
+        self.away = [each for each in self.away if each not in discarded]
 
     def claim(self, asked: Asked) -> Asked:
         stands = self.requests.get(asked.request)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import boto3
@@ -125,10 +126,10 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
         for page in walk.find_lost(_EVERY_PAGE):
             seen, lost = seen + page.seen, lost + len(page.acted_on)
             told.update(f"{seen} uploads looked at, {lost} were lost ...")
-        for page in walk.remove_unnamed(_EVERY_PAGE):
+        for page in chain(walk.remove_discarded(), walk.remove_unnamed(_EVERY_PAGE)):
             removed += len(page.acted_on)
             told.update(f"{removed} renditions that nothing names are removed ...")
-        never = sum(len(page.acted_on) for page in walk.settle_jobs(_EVERY_PAGE))
+        never = sum(len(page.acted_on) for page in walk.settle_jobs())
     console.print(f"{seen} uploads looked at; {lost} were lost and are in the queue again.")
     console.print(f"{removed} renditions that nothing names are removed.")
     console.print(f"{_uploads(never)} given up that a job announced and that never arrived.")

@@ -9,7 +9,7 @@ from darkroom.adapters import dynamodb, tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.errors import BadRequest
-from darkroom.model import Entry, Job, Latest, Removal, State
+from darkroom.model import Discarded, Entry, Job, Latest, Removal, State
 from darkroom.ports import Ledger, Named, Views
 from darkroom.projecting import Projection
 from tests.aws import make_table
@@ -114,6 +114,39 @@ class TestLedger:
             ledger.advance(move)
 
         assert sorted(ledger.of_picture(expected.picture), key=lambda e: e.upload.version) == entries
+
+    def test_of_what_is_latest_the_entries_are_told_that_stand(self, ledger: Ledger) -> None:
+        states = {"v1": State.SUPERSEDED, "v2": State.DELETED, "v3": State.RENDERED, "v4": State.FAILED}
+        entries = [an_entry(state=state, version=v, revision=1) for v, state in states.items()]
+        for entry in entries:
+            ledger.advance(entry)
+        latest = Latest(entries[0].picture, "01", "v4", 1, (*states, "never written"))
+
+        assert ledger.standing_of([None, latest]) == [[], entries[2:]]
+
+    def test_what_was_discarded_is_told_from_then_on_until_it_is_forgotten(self, ledger: Ledger) -> None:
+        notes = [
+            Discarded(
+                an_entry(f"{n}.png").picture, "v.1", f"2026-01-0{n}T00:00:00.000Z", (f"{n}/a", f"{n}/b")
+            )
+            for n in range(1, 6)
+        ]
+        assert ledger.advance(an_entry(revision=1), *notes)
+
+        told = ledger.discarded("2026-01-04T00:00:00.000Z", 10)
+
+        assert sorted(told, key=lambda each: each.since) == notes[:3]
+        assert len(ledger.discarded("2026-02-01T00:00:00.000Z", 2)) == 2
+        ledger.forget(told[:2])
+        ledger.forget(told[:2])
+        assert ledger.discarded("2026-01-04T00:00:00.000Z", 10) == told[2:]
+
+    def test_nothing_is_discarded_by_a_move_that_is_not_made(self, ledger: Ledger) -> None:
+        note = Discarded("0" * 32, "v1", "2026-01-01T00:00:00.000Z", ("a",))
+
+        assert not ledger.advance(an_entry(revision=2), note)
+
+        assert ledger.discarded("2026-02-01T00:00:00.000Z", 10) == []
 
     def test_what_stands_is_told_with_what_is_latest(self, ledger: Ledger) -> None:
         latest = Latest("picture", "01", "v1", 1, ("v1", "v2"))

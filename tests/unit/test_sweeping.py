@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from darkroom.jobs import Jobs
-from darkroom.model import Entry, Latest, State, Upload, now, picture_id, timestamp
+from darkroom.model import Entry, Job, Latest, State, Upload, now, picture_id, timestamp
 from darkroom.notifications import notification_of, read_mail
 from darkroom.profile import Profile
 from darkroom.rendering import Darkroom, Worker
-from darkroom.sweeping import Sweep, stale
+from darkroom.sweeping import Sweep, Walk, stale
 from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_announcement, an_entry, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
 
@@ -59,7 +59,8 @@ class House:
         return list(chain.from_iterable(page.acted_on for page in self.sweep.find_lost(pages)))
 
     def removes(self) -> set[str]:
-        return set(chain.from_iterable(page.acted_on for page in self.sweep.remove_unnamed(100)))
+        found = (*self.sweep.remove_discarded(), *self.sweep.remove_unnamed(100))
+        return set(chain.from_iterable(page.acted_on for page in found))
 
     def makes(self, *names: str) -> None:
         for name in names:
@@ -70,6 +71,11 @@ class House:
         receipt = a_receipt(*(replace(a_rendition(), key=f"{PICTURE}/{name}") for name in names))
         entry = an_entry(state=state, revision=1, version=version, receipt=receipt)
         self.ledger.advance(replace(entry, since=since))
+        if entry.stands:
+            latest = self.ledger.latest(PICTURE) or Latest(PICTURE, "", version, 0)
+            self.ledger.advance(latest.beside(version))
+        elif state is State.SUPERSEDED:
+            self.ledger.away += replace(entry, since=since).discarding(entry.rendition_keys)
         return entry
 
 
@@ -136,9 +142,26 @@ def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(house: Hou
     assert found == [["a", "b", "c", "d"], ["e", "f", "g"], []]
 
 
+@pytest.mark.parametrize(("objects", "pages"), [(100, 10), (6_720, 10), (67_200, 100)])
+def test_a_larger_bucket_is_seen_within_a_week_of_runs(objects: int, pages: int) -> None:
+    seen = Walk(whole=objects)
+
+    assert seen.due(10) == pages
+    assert Walk.read(seen.written) == seen
+
+
+def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(house: House) -> None:
+    house.originals.listed_at_once = 2
+    house.holds(*"abcde")
+
+    house.finds_lost()
+
+    assert Walk.read(house.ledger.cursor("uploads")) == Walk("", 0, 3)
+
+
 def test_a_walk_can_be_begun_anew(house: House) -> None:
     house.holds(*"abcdef")
-    house.ledger.save_cursor("uploads", "d")
+    house.ledger.save_cursor("uploads", Walk("d", 2).written)
 
     house.sweep.begin_anew()
 
@@ -208,11 +231,58 @@ def test_a_young_file_is_kept(house: House) -> None:
 
 def test_superseded_renditions_stay_for_pages_that_are_open_and_then_go(house: House) -> None:
     house.makes("old", "older", "new")
-    house.notes(State.RENDERED, "new", version="v3")
+    house.notes(State.RENDERED, "new", version="v3", since=timestamp(datetime.now(UTC)))
     house.notes(State.SUPERSEDED, "old", version="v2", since=timestamp(datetime.now(UTC)))
     house.notes(State.SUPERSEDED, "older", version="v1", since=LONG_AGO)
 
     assert house.removes() == {f"{PICTURE}/older"}
+
+
+def test_what_was_discarded_is_removed_without_a_look_at_the_bucket(house: House) -> None:
+    house.makes("old", "new", "of nobody")
+    house.notes(State.RENDERED, "new", version="v2")
+    house.notes(State.SUPERSEDED, "old", version="v1")
+
+    found = [page.acted_on for page in house.sweep.remove_discarded()]
+
+    assert found == [(f"{PICTURE}/old",)]
+    assert f"{PICTURE}/of nobody" in house.renditions.objects
+    assert not house.ledger.away
+
+
+def test_what_was_discarded_and_is_shown_again_is_kept(house: House) -> None:
+    house.makes("old", "back")
+    house.notes(State.SUPERSEDED, "old", "back", version="v1")
+    house.ledger.entries.clear()
+    house.notes(State.RENDERED, "back", version="v1")
+
+    assert house.removes() == {f"{PICTURE}/old"}
+
+
+def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(house: House) -> None:
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    for number in range(5):
+        house.holds("image.png")
+        darkroom.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
+    house.ledger.away = [replace(each, since=LONG_AGO) for each in house.ledger.away]
+    [standing] = house.ledger.standing_of([house.ledger.latest(PICTURE)])
+
+    house.removes()
+
+    assert house.renditions.objects.keys() == {*standing[0].rendition_keys}
+
+
+def test_what_another_profile_made_is_discarded_when_it_is_made_anew(house: House) -> None:
+    house.holds("image.png")
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    darkroom = replace(darkroom, engine_version="engine 2")
+
+    [after] = darkroom.apply(an_upload(), Worker(engine), before.revision)  # type: ignore[arg-type]
+
+    [discarded] = house.ledger.away
+    assert {*discarded.keys} == {*before.rendition_keys}
+    assert not {*discarded.keys} & {*after.rendition_keys}
 
 
 def test_what_another_receipt_took_the_place_of_stays_for_pages_that_are_open(house: House) -> None:
@@ -316,7 +386,7 @@ class Waiting(House):
         return [entry.state.value for entry in self.members]
 
     def settles(self) -> int:
-        return sum(len(page.acted_on) for page in self.sweep.settle_jobs(10))
+        return sum(len(page.acted_on) for page in self.sweep.settle_jobs())
 
     def arrives(self, number: int, version: str = "v1") -> None:
         """Somebody has begun with it; without a version it was deleted since."""
@@ -342,6 +412,16 @@ def test_a_job_is_settled_once() -> None:
     assert not house.ledger.unsettled
 
 
+def test_all_old_jobs_are_settled_however_many_they_are() -> None:
+    house = Waiting()
+    for number in range(25):
+        house.ledger.unsettled[f"{number}"] = Job(f"{number}", 0, LONG_AGO)
+
+    house.settles()
+
+    assert not house.ledger.unsettled
+
+
 def test_a_young_job_is_waited_for() -> None:
     house = Waiting(created=now())
 
@@ -362,7 +442,7 @@ def test_a_member_that_was_deleted_before_it_was_heard_of_is_deleted() -> None:
 def test_a_job_whose_settling_crashed_falls_due_again() -> None:
     house = Waiting(size=250)
 
-    next(house.sweep.settle_jobs(10))
+    next(house.sweep.settle_jobs())
 
     assert house.states.count("failed") == 100
     assert house.settles() == 150

@@ -217,6 +217,16 @@ class Latest:
         return replace(self, revision=self.revision + 1, standing=standing)
 
 
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """Renditions of one version that nothing shows any more, since then; `keys` are theirs."""
+
+    picture: str
+    version: str
+    since: str
+    keys: tuple[str, ...]
+
+
 def in_order(sequencer: str) -> str:
     """A sequencer so that texts compare as S3 means it: the shorter is padded on the right with zeros.
 
@@ -468,6 +478,11 @@ class Entry:
         return self.state.terminal or self.receipt is not None
 
     @property
+    def stands(self) -> bool:
+        """Whether it is shown, given up or worked on; not put away."""
+        return self.state not in (State.SUPERSEDED, State.DELETED)
+
+    @property
     def rejection(self) -> Rejection | None:
         return self.receipt.rejection if self.receipt else None
 
@@ -522,6 +537,11 @@ class Entry:
     @property
     def rendition_keys(self) -> tuple[str, ...]:
         return tuple(each.key for each in self.receipt.renditions) if self.receipt else ()
+
+    def discarding(self, keys: Iterable[str]) -> tuple[Discarded, ...]:
+        """That those of its renditions are shown no more since it moved; nothing if there are none."""
+        some = tuple(sorted(set(keys)))
+        return (Discarded(self.picture, self.upload.version, self.since, some),) if some else ()
 
     @property
     def summary(self) -> dict[str, str | int | float]:

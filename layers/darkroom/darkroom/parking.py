@@ -60,7 +60,8 @@ class Parking:
         known = latest or Latest(entry.picture, "", "", 0)
         version = entry.upload.version
         beside = [] if overtaken or version in known.standing else [known.beside(version)]
-        if not self.ledger.advance(parked, *beside):
+        away = parked.discarding(parked.rendition_keys) if overtaken else ()
+        if not self.ledger.advance(parked, *beside, *away):
             raise Contended(f"{entry.upload.key!r} moved on while it was parked")
         return parked
 

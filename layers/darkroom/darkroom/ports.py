@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from darkroom.model import Announced, Asked, Entry, Job, Latest, Upload
+from darkroom.model import Announced, Asked, Discarded, Entry, Job, Latest, Upload
 from darkroom.profile import Profile
 from darkroom.rows import JobView, Row, Tally
 
@@ -134,11 +134,21 @@ class Ledger(Protocol):
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
         """What the events of many keys have told, in their order; read consistently."""
 
-    def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
+    def standing_of(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+        """Of each key those entries that stand, as far as what is latest names them."""
+
+    def advance(self, *moves: Entry | Latest | Discarded, standing: Latest | None = None) -> bool:
         """Writes each over the revision just before it (0: over none), all or nothing.
 
-        False if another revision stands in one's place, or if `standing` has moved on.
+        False if another revision stands in one's place, or if `standing` has moved on. What is discarded is
+        noted beside the moves.
         """
+
+    def discarded(self, before: str, limit: int) -> list[Discarded]:
+        """Some of what was discarded before then and is not forgotten, at most so many."""
+
+    def forget(self, discarded: Collection[Discarded]) -> None:
+        """Takes notes of what was discarded away; a no-op for those that are not there."""
 
 
 class JobLedger(Protocol):

@@ -46,8 +46,7 @@ _WHY_CHARACTERS = 300
 # what is left over is older still, and shown no more than these.
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
-_AT_ONCE = 90
-_PUT_AWAY = {State.SUPERSEDED, State.DELETED}
+_AT_ONCE = 45  # each of them with a note of what was discarded
 # Of the function's memory, what the parent keeps: interpreter, boto3, the original and its renditions.
 _PARENT_BYTES = 300_000_000
 # Before the function's deadline, what the parent needs to write renditions and the receipt.
@@ -178,7 +177,7 @@ class Darkroom:
             gone = self._moved(begun.ended(State.DELETED, Outcome.CONCLUDED))
             self._agree(upload, worker)
             return gone
-        return self._conclude(begun.ended(state, Outcome.CONCLUDED, receipt=receipt), claim)
+        return self._conclude(begun.ended(state, Outcome.CONCLUDED, receipt=receipt), claim, begun)
 
     def _note(self, begun: Entry, fault: Exception) -> None:
         """Says in the ledger how the attempt failed, if it can: the fault itself is what counts."""
@@ -216,31 +215,33 @@ class Darkroom:
         on_top = self.originals.latest(upload.key)
         return on_top is not None and on_top.version == upload.version
 
-    def _conclude(self, concluded: Entry, claim: Latest) -> Entry:
+    def _conclude(self, concluded: Entry, claim: Latest, begun: Entry) -> Entry:
         """Publishes an outcome over its predecessors, unless a later event came while it was worked out."""
         upload = concluded.upload
+        replaced = concluded.discarding({*begun.rendition_keys} - {*concluded.rendition_keys})
         others = [each for each in self._standing(claim) if each.upload.version != upload.version]
         older = [each.moved(State.SUPERSEDED) for each in others if _gives_way(each)][:_AT_ONCE]
         left = {upload.version, *(each.upload.version for each in others)}
         left -= {each.upload.version for each in older}
         standing = tuple(version for version in claim.standing if version in left)
         if standing == claim.standing:
-            published = self.ledger.advance(concluded, standing=claim)
+            published = self.ledger.advance(concluded, *replaced, standing=claim)
         else:
             after = replace(claim, revision=claim.revision + 1, standing=standing)
-            published = self.ledger.advance(concluded, *older, after)
+            away = [note for each in older for note in each.discarding(each.rendition_keys)]
+            published = self.ledger.advance(concluded, *older, *replaced, *away, after)
         if published:
             return concluded
         latest = self.ledger.latest(upload.picture)
         if latest and latest.version != upload.version:
-            return self._moved(replace(concluded, state=State.SUPERSEDED))
+            return self._moved(replace(concluded, state=State.SUPERSEDED), *begun.rendition_keys)
         raise Contended(f"{upload.key!r} moved on while it was rendered")
 
     def _standing(self, latest: Latest | None) -> list[Entry]:
         """The entries of a key that are neither superseded nor deleted, as far as they were begun with."""
         versions = latest.standing if latest else ()
         entries = (self.ledger.find(latest.picture, version) for version in versions) if latest else ()
-        return [each for each in entries if each and each.state not in _PUT_AWAY]
+        return [each for each in entries if each and each.stands]
 
     def _hide(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A delete marker came; what it hides goes, unless a later event is known or S3 says otherwise."""
@@ -294,8 +295,11 @@ class Darkroom:
         self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
         return gone
 
-    def _moved(self, entry: Entry) -> Entry:
-        if not self.ledger.advance(entry):
+    def _moved(self, entry: Entry, *more: str) -> Entry:
+        """Of what is superseded its renditions are discarded, and `more` of them."""
+        superseded = entry.state is State.SUPERSEDED
+        away = entry.discarding((*entry.rendition_keys, *more)) if superseded else ()
+        if not self.ledger.advance(entry, *away):
             raise Contended(f"another worker moved {entry.upload.key!r}")
         return entry
 

@@ -33,7 +33,7 @@ class ParkSettings:
 
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
-    """`sweep_pages` bounds one run's work: pages of a thousand objects, of each bucket."""
+    """`sweep_pages` is one run's least work: pages of a thousand objects, of each bucket."""
 
     uploads_bucket: str
     renditions_bucket: str

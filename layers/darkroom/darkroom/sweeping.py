@@ -1,16 +1,20 @@
 """What was lost is found and enqueued, and what nothing names any more is removed."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import batched, groupby
+from itertools import batched, chain, groupby
 
 from darkroom.members import member_entries, unbegun
-from darkroom.model import Entry, State, Upload, timestamp
+from darkroom.model import Discarded, Entry, State, Upload, timestamp
 from darkroom.notifications import notification_of
 from darkroom.ports import JobLedger, Ledger, Originals, Queue, Renditions, Stored
 
 _UPLOADS, _RENDITIONS = "uploads", "renditions"
+# Runs of the schedule within which a walk shall have come to the end of its bucket: a week of them.
+_RUNS = 7 * 24 * 4
+_DISCARDED_AT_ONCE, _JOBS_AT_ONCE = 75, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +26,37 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Walk:
+    """How far a walk through a bucket has come: `pages` of them, of `whole` that there were the last time."""
+
+    cursor: str = ""
+    pages: int = 0
+    whole: int = 0
+
+    @classmethod
+    def read(cls, written: str) -> "Walk":
+        return cls(*json.loads(written)) if written else cls()
+
+    @property
+    def written(self) -> str:
+        return json.dumps([self.cursor, self.pages, self.whole])
+
+    def due(self, least: int) -> int:
+        """Pages that one run shall look at: the larger the bucket, the more."""
+        return max(least, -(-max(self.whole, self.pages) // _RUNS))
+
+    def on(self, cursor: str) -> "Walk":
+        """A page further; without a cursor at its end."""
+        pages = self.pages + 1
+        return Walk(cursor, pages, self.whole) if cursor else Walk("", 0, pages)
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
-    """Walks through both buckets, some pages at a time, from where it was last; and settles old jobs.
+    """Removes what was discarded, walks through both buckets from where it was last, and settles old jobs.
 
     An upload is lost when it stands for `after_minutes` and nobody has begun with it; renditions that were
-    superseded or that no receipt names are kept for `keep_hours`, for pages that are open. A job waits for
+    discarded, or that nothing names, are kept for `keep_hours`, for pages that are open. A job waits for
     `job_patience_minutes` for what it announced.
     """
 
@@ -45,11 +75,17 @@ class Sweep:
             self.ledger.save_cursor(name, "")
 
     def find_lost(self, pages: int) -> Iterator[Found]:
-        """Enqueues lost uploads, a page at a time; ends where the bucket does, and begins anew next time."""
-        for _ in range(pages):
-            uploads, cursor = self.originals.each_latest(self.ledger.cursor(_UPLOADS))
-            yield Found(len(uploads), tuple(self._enqueued(uploads)))
-            self.ledger.save_cursor(_UPLOADS, cursor)
+        """Enqueues lost uploads, a page at a time; ends where the bucket does, and begins anew next time.
+
+        So many pages, or as many more as it takes to have seen all of the bucket within a week.
+        """
+        walk = Walk.read(self.ledger.cursor(_UPLOADS))
+        for _ in range(walk.due(pages)):
+            uploads, cursor = self.originals.each_latest(walk.cursor)
+            found = Found(len(uploads), tuple(self._enqueued(uploads)))
+            walk = walk.on(cursor)
+            self.ledger.save_cursor(_UPLOADS, walk.written)
+            yield found
             if not cursor:
                 return
 
@@ -64,26 +100,49 @@ class Sweep:
                 self.ledger.advance(noted.moved(State.EXPECTED))
                 yield upload.key
 
+    def remove_discarded(self) -> Iterator[Found]:
+        """Removes renditions that were shown until long enough ago, some at a time, until none is left."""
+        before = _ago(hours=self.keep_hours)
+        while some := self.ledger.discarded(before, _DISCARDED_AT_ONCE):
+            yield Found(len(some), tuple(self._removed_of(some)))
+
+    def _removed_of(self, some: Sequence[Discarded]) -> list[str]:
+        pictures = [each.picture for each in some]
+        # What a later rendering has made again, when its version was back or a profile was, is named again.
+        named = {key for each in self._standing(pictures) for entry in each for key in entry.rendition_keys}
+        unnamed = [key for each in some for key in each.keys if key not in named]
+        self.renditions.remove(unnamed)
+        for each, latest in zip(some, self.ledger.latest_each(pictures), strict=True):
+            if latest and each.version in latest.standing:
+                self._agree(each.picture, {*each.keys} - named)
+        self.ledger.forget(some)
+        return unnamed
+
+    def _standing(self, pictures: Sequence[str]) -> list[list[Entry]]:
+        return self.ledger.standing_of(self.ledger.latest_each(pictures))
+
     def remove_unnamed(self, pages: int) -> Iterator[Found]:
-        """Removes renditions that nothing shows any more, a page at a time."""
-        for _ in range(pages):
-            stored, cursor = self.renditions.each(self.ledger.cursor(_RENDITIONS))
-            removed: list[str] = []
-            for picture, some in groupby(stored, key=_picture_of):
-                removed += self._removed(picture, list(some))
-            yield Found(len(stored), tuple(removed))
-            self.ledger.save_cursor(_RENDITIONS, cursor)
+        """Removes what a crash has left, which nothing shows or has noted, a page at a time; as above."""
+        walk = Walk.read(self.ledger.cursor(_RENDITIONS))
+        for _ in range(walk.due(pages)):
+            stored, cursor = self.renditions.each(walk.cursor)
+            found = Found(len(stored), tuple(self._removed(stored)))
+            walk = walk.on(cursor)
+            self.ledger.save_cursor(_RENDITIONS, walk.written)
+            yield found
             if not cursor:
                 return
 
-    def _removed(self, picture: str, stored: list[Stored]) -> list[str]:
+    def _removed(self, stored: Sequence[Stored]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
-        entries = self.ledger.of_picture(picture)
-        unnamed = [each.key for each in stored if _is_unnamed(each, entries, before)]
-        if unnamed:
-            self.renditions.remove(unnamed)
-            self._agree(picture, set(unnamed))
-        return unnamed
+        of_picture = {picture: list(some) for picture, some in groupby(stored, key=_picture_of)}
+        standing = self._standing([*of_picture])
+        for (picture, some), entries in zip(of_picture.items(), standing, strict=True):
+            unnamed = [each.key for each in some if _is_unnamed(each, entries, before)]
+            if unnamed:
+                self.renditions.remove(unnamed)
+                self._agree(picture, set(unnamed))
+                yield from unnamed
 
     def _agree(self, picture: str, removed: set[str]) -> None:
         """Makes a rendering that took a removed file for written write it again.
@@ -92,15 +151,17 @@ class Sweep:
         anew.
         """
         while latest := self.ledger.latest(picture):
-            for entry in self.ledger.of_picture(picture):
+            [standing] = self.ledger.standing_of([latest])
+            for entry in standing:
                 if entry.state is State.RENDERED and removed & set(entry.rendition_keys):
                     self.queue.send(notification_of(entry.upload), entry.revision)
             if self.ledger.advance(replace(latest, revision=latest.revision + 1)):
                 return
 
-    def settle_jobs(self, jobs: int) -> Iterator[Found]:
-        """Gives up what some old jobs still wait for, a page of members at a time."""
-        for job in self.jobs.due(_ago(minutes=self.job_patience_minutes), jobs):
+    def settle_jobs(self) -> Iterator[Found]:
+        """Gives up what old jobs still wait for, a page of members at a time, until no job is left."""
+        before = _ago(minutes=self.job_patience_minutes)
+        for job in chain.from_iterable(iter(lambda: self.jobs.due(before, _JOBS_AT_ONCE), [])):
             page = 0
             while manifest := self.jobs.manifest(job.id, page):
                 announced = list(member_entries(self.originals.bucket, job, page, manifest))
@@ -149,16 +210,13 @@ def _is_lost(entry: Entry | None, before: str) -> bool:
     return entry is None or (entry.state is State.EXPECTED and entry.since < before)
 
 
-def _is_unnamed(stored: Stored, entries: list[Entry], before: str) -> bool:
-    if stored.since >= before or any(not entry.state.terminal for entry in entries):
+def _is_unnamed(stored: Stored, standing: list[Entry], before: str) -> bool:
+    """Whether no version that stands has it, nor did one that gave way to these since then."""
+    if stored.since >= before or any(not entry.state.terminal for entry in standing):
         return False
-    naming = [entry for entry in entries if stored.key in entry.rendition_keys]
-    if not naming:  # of a crash, or of a receipt that another took the place of: how long ago, nobody knows
-        return all(entry.since < before for entry in entries)
-    return all(
-        entry.state is State.DELETED or (entry.state is State.SUPERSEDED and entry.since < before)
-        for entry in naming
-    )
+    if any(stored.key in entry.rendition_keys for entry in standing):
+        return False
+    return all(entry.since < before for entry in standing)
 
 
 def _picture_of(stored: Stored) -> str:

@@ -4,7 +4,7 @@ import heapq
 import json
 import random
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,10 @@ from darkroom.adapters.items import (
     TOTALS,
     TOTALS_SHARDS,
     WALKS,
+    away_of,
+    discarded_item_of,
+    discarded_key,
+    discarded_of,
     entry_of,
     from_wire,
     is_entry,
@@ -34,9 +38,9 @@ from darkroom.adapters.items import (
     tally_of,
     to_wire,
 )
-from darkroom.adapters.tables import get, get_each, key_of, read_each, transact
+from darkroom.adapters.tables import delete_each, get, get_each, key_of, read_each, transact
 from darkroom.errors import BadRequest
-from darkroom.model import Entry, Job, Latest, State, Upload
+from darkroom.model import Discarded, Entry, Job, Latest, State, Upload
 from darkroom.ports import Commit, Named, Replaced
 from darkroom.rows import JobView, Row, Tally
 
@@ -94,15 +98,14 @@ class DynamoLedger:
         item = to_wire({"picture": WALKS, "version": name, "cursor": cursor})
         self.client.put_item(TableName=self.table, Item=item)
 
-    def advance(self, *moves: Entry | Latest, standing: Latest | None = None) -> bool:
-        writes: list[TransactWriteItemTypeDef] = [
-            _put_over(
-                self.table,
-                item_of(move) if isinstance(move, Entry) else latest_item_of(move),
-                move.revision - 1,
-            )
-            for move in moves
-        ]
+    def standing_of(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+        keys = [[(each.picture, version) for version in each.standing] if each else [] for each in latests]
+        found = get_each(self.client, self.table, chain(*keys))
+        entries = [[entry_of(found[key]) for key in some if key in found] for some in keys]
+        return [[entry for entry in some if entry.stands] for some in entries]
+
+    def advance(self, *moves: Entry | Latest | Discarded, standing: Latest | None = None) -> bool:
+        writes = [_move(self.table, move) for move in moves]
         if standing:
             writes.append(
                 {
@@ -115,6 +118,30 @@ class DynamoLedger:
                 }
             )
         return transact(self.client, writes)
+
+    def discarded(self, before: str, limit: int) -> list[Discarded]:
+        found: list[Discarded] = []
+        for shelf in SHELVES:
+            answer = self.client.query(
+                TableName=self.table,
+                KeyConditionExpression="picture = :away AND version < :before",
+                ExpressionAttributeValues={":away": {"S": away_of(shelf)}, ":before": {"S": before}},
+                Limit=limit,
+                ConsistentRead=True,
+            )
+            found += (discarded_of(from_wire(item)) for item in answer["Items"])
+        return found[:limit]
+
+    def forget(self, discarded: Collection[Discarded]) -> None:
+        keys = (discarded_key(each) for each in discarded)
+        delete_each(self.client, self.table, ((key["picture"], key["version"]) for key in keys))
+
+
+def _move(table: str, move: Entry | Latest | Discarded) -> "TransactWriteItemTypeDef":
+    if isinstance(move, Discarded):
+        return {"Put": {"TableName": table, "Item": to_wire(discarded_item_of(move))}}
+    item = item_of(move) if isinstance(move, Entry) else latest_item_of(move)
+    return _put_over(table, item, move.revision - 1)
 
 
 def _put_over(table: str, item: Mapping[str, Any], before: int) -> "TransactWriteItemTypeDef":

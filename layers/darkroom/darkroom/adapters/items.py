@@ -9,7 +9,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from darkroom.documents import receipt_document, receipt_from
-from darkroom.model import Announced, Asked, Attempt, Entry, Job, Latest, Outcome, State, Upload
+from darkroom.model import Announced, Asked, Attempt, Discarded, Entry, Job, Latest, Outcome, State, Upload
 from darkroom.rows import JobView, Row, Tally
 
 type Attributes = dict[str, str | int]
@@ -117,6 +117,30 @@ def latest_of(item: Mapping[str, Any]) -> Latest:
     """The value that `latest_item_of` made this of."""
     standing = json.loads(item["standing"]) if "standing" in item else [item["on_top"]]
     return Latest(item["picture"], item["sequencer"], item["on_top"], int(item["revision"]), tuple(standing))
+
+
+_AWAY = "away:"
+
+
+def away_of(shelf: str) -> str:
+    """A partition of what was discarded, by the time at which it was; spread like the indexes."""
+    return f"{_AWAY}{shelf}"
+
+
+def discarded_key(discarded: Discarded) -> dict[str, str]:
+    moment = f"{discarded.since}.{discarded.picture}.{discarded.version}"
+    return {"picture": away_of(shelf_of(discarded.picture)), "version": moment}
+
+
+def discarded_item_of(discarded: Discarded) -> dict[str, str]:
+    return discarded_key(discarded) | {"keys": json.dumps(discarded.keys)}
+
+
+def discarded_of(item: Mapping[str, Any]) -> Discarded:
+    """The value that `discarded_item_of` made this of."""
+    # A time has a point of its own, before its milliseconds.
+    seconds, rest, picture, version = str(item["version"]).split(".", 3)
+    return Discarded(picture, version, f"{seconds}.{rest}", tuple(json.loads(item["keys"])))
 
 
 # The partition of the items that say how far a walk has come; no picture's id is called that.

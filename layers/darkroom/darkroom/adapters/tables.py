@@ -57,10 +57,20 @@ def read_each[T](
 
 
 def put_each(client: "DynamoDBClient", table: str, items: Iterable[Item]) -> None:
-    """Puts many items, whatever stood there; beside one another, since one call takes few."""
+    """Puts many items, whatever stood there."""
+    _write_each(client, table, ({"PutRequest": {"Item": to_wire(item)}} for item in items))
 
-    def put(some: tuple[Item, ...]) -> None:
-        waiting: list[Any] = [{"PutRequest": {"Item": to_wire(item)}} for item in some]
+
+def delete_each(client: "DynamoDBClient", table: str, keys: Iterable[Key]) -> None:
+    """Deletes many items; those that are not there are passed over."""
+    _write_each(client, table, ({"DeleteRequest": {"Key": key_of(*key)}} for key in keys))
+
+
+def _write_each(client: "DynamoDBClient", table: str, requests: Iterable[Any]) -> None:
+    """Beside one another, since one call takes few."""
+
+    def write(some: tuple[Any, ...]) -> None:
+        waiting = list(some)
         for seconds in _waits():
             answer = client.batch_write_item(RequestItems={table: waiting})
             waiting = list(answer.get("UnprocessedItems", {}).get(table, []))
@@ -70,7 +80,7 @@ def put_each(client: "DynamoDBClient", table: str, items: Iterable[Item]) -> Non
 
     # The pool is closed here: whoever forks finds no thread alive.
     with ThreadPoolExecutor(_WRITERS) as pool:
-        list(pool.map(put, batched(items, _WRITTEN_AT_ONCE, strict=False)))
+        list(pool.map(write, batched(requests, _WRITTEN_AT_ONCE, strict=False)))
 
 
 def _waits() -> Iterator[float]:
