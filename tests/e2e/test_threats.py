@@ -1,0 +1,226 @@
+"""Attacks on a stack that enforces permissions: by forms, ids and what is uploaded. See docs/security.md."""
+
+import asyncio
+import json
+import secrets
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+
+from tests.e2e.conftest import Reply, Stack, fetch, wait_for
+from tests.pictures import a_small_png
+
+pytestmark = pytest.mark.e2e
+
+type Fields = dict[str, str]
+
+PICTURE = a_small_png(60)
+
+
+def announce(stack: Stack, name: str = "a.png", size: int = len(PICTURE), kind: str = "image/png") -> Any:
+    """A job of one upload."""
+    body = json.dumps({"uploads": [{"name": name, "size": size, "type": kind}]}).encode()
+    said = fetch(
+        f"{stack.status['web']}/jobs", "application/json", "POST", body, Content_Type="application/json"
+    )
+    assert said.status == 201
+    return said.json
+
+
+def send(url: str, fields: Fields, content: bytes = PICTURE) -> Reply:
+    parts = "".join(
+        f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    file = '--X\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+    body = (parts + file).encode() + content + b"\r\n--X--\r\n"
+    return fetch(url, method="POST", body=body, Content_Type="multipart/form-data; boundary=X")
+
+
+def keys_of(stack: Stack, begin: str) -> list[str]:
+    """What stands in the uploads bucket under keys that begin so; each version."""
+    found = stack.client("s3").list_object_versions(Bucket=stack.status["uploads_bucket"], Prefix=begin)
+    return [each["Key"] for each in found.get("Versions", [])]
+
+
+def with_policy(fields: Fields, **changes: Any) -> Fields:
+    """The form with another policy, under the signature that it had."""
+    policy = json.loads(b64decode(fields["policy"])) | changes
+    return fields | {"policy": b64encode(json.dumps(policy).encode()).decode()}
+
+
+# Presigned forms
+
+CHANGED: dict[str, Callable[[Fields], Fields]] = {
+    "another key": lambda fields: fields | {"key": "another.png"},
+    "a key beside it": lambda fields: fields | {"key": fields["key"] + ".png"},
+    "a key above it": lambda fields: fields | {"key": f"{fields['key']}/../../a.png"},
+    "a name for S3 to fill in": lambda fields: fields | {"key": "${filename}"},
+    "another type": lambda fields: fields | {"Content-Type": "text/html"},
+    "a redirect": lambda fields: fields | {"success_action_redirect": "https://evil.test/"},
+    "open to all": lambda fields: fields | {"acl": "public-read"},
+    "no conditions": lambda fields: with_policy(fields, conditions=[]),
+    "more time": lambda fields: with_policy(fields, expiration="2099-01-01T00:00:00Z"),
+    "no signature": lambda fields: {k: fields[k] for k in fields if k != "x-amz-signature"},
+    "no policy": lambda fields: {k: fields[k] for k in ("key", "Content-Type")},
+    "another signature": lambda fields: fields | {"x-amz-signature": "0" * 64},
+}
+
+
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_form_takes_nothing_that_it_was_not_signed_for(stack: Stack, change: str) -> None:
+    [row] = announce(stack)["rows"]
+    fields = CHANGED[change](row["post"]["fields"])
+
+    refused = send(row["post"]["url"], fields)
+
+    assert refused.status in (400, 403), refused.text
+    assert keys_of(stack, row["key"].partition("/")[0]) == []
+    assert keys_of(stack, "another.png") == keys_of(stack, "x") == []
+
+
+@pytest.mark.parametrize("size", [0, len(PICTURE) + 1, 2 * len(PICTURE)])
+def test_a_form_takes_no_other_size(stack: Stack, size: int) -> None:
+    [row] = announce(stack)["rows"]
+
+    refused = send(row["post"]["url"], row["post"]["fields"], (2 * PICTURE)[:size])
+
+    assert refused.status == 400
+    assert keys_of(stack, row["key"]) == []
+
+
+def test_a_form_is_good_for_five_minutes_and_not_a_moment_longer(stack: Stack) -> None:
+    [row] = announce(stack)["rows"]
+    signed = {
+        seconds: stack.client("s3").generate_presigned_post(
+            stack.status["uploads_bucket"], f"expired/{seconds}.png", ExpiresIn=seconds
+        )
+        for seconds in (60, -1)
+    }
+
+    ends = datetime.fromisoformat(json.loads(b64decode(row["post"]["fields"]["policy"]))["expiration"])
+    assert timedelta(0) < ends - datetime.now(UTC) <= timedelta(minutes=5)
+    assert send(signed[60]["url"], signed[60]["fields"]).status == 204
+    assert send(signed[-1]["url"], signed[-1]["fields"]).status == 403
+    assert keys_of(stack, "expired/") == ["expired/60.png"]
+
+
+def test_a_form_that_is_sent_twice_makes_versions_of_one_picture_and_counts_once(stack: Stack) -> None:
+    job = announce(stack)
+    [row] = job["rows"]
+
+    for content in (PICTURE, PICTURE, a_small_png(61)[: len(PICTURE)]):
+        assert send(row["post"]["url"], row["post"]["fields"], content).status == 204
+
+    def complete() -> Any:
+        found = fetch(f"{stack.status['web']}/jobs/{job['id']}", "application/json").json
+        return found if found["state"] == "complete" else None
+
+    counts = wait_for(complete, "the job is complete")["counts"]
+    assert sum(counts.values()) == 1
+    assert keys_of(stack, row["key"].partition("/")[0]) == [row["key"]] * 3
+
+
+# Other people's jobs
+
+
+def test_nothing_that_a_picture_tells_leads_to_its_job(stack: Stack) -> None:
+    job = announce(stack)
+    [row] = job["rows"]
+    assert send(row["post"]["url"], row["post"]["fields"]).status == 204
+    picture = f"{stack.status['web']}/pictures/{row['picture']}"
+
+    wait_for(lambda: fetch(picture, "application/json").status == 200, "the picture is rendered")
+
+    said = [fetch(picture, accept).text for accept in ("text/html", "application/json")]
+    assert not [each for each in said if job["id"] in each]
+    for guess in (row["picture"], row["key"].partition("/")[0], "0" * 32, secrets.token_hex(16)):
+        for rest in ("", "/uploads", "/receipts.csv", "/receipts.json", "/fetch.sh"):
+            assert fetch(f"{stack.status['web']}/jobs/{guess}{rest}", "application/json").status == 404
+
+
+def test_a_job_tells_of_its_own_uploads_alone(stack: Stack) -> None:
+    mine, theirs = announce(stack, "mine.png"), announce(stack, "theirs.png")
+
+    for rest in ("/uploads", "/receipts.csv", "/receipts.json", "/fetch.sh"):
+        said = fetch(f"{stack.status['web']}/jobs/{mine['id']}{rest}", "application/json")
+
+        assert said.status == 200
+        assert theirs["rows"][0]["key"] not in said.text
+        assert theirs["rows"][0]["picture"] not in said.text
+
+
+def test_a_ticket_that_was_used_lets_nobody_else_in(stack: Stack) -> None:
+    job = announce(stack)
+    hello = {"action": "hello", "job": job["id"], "ticket": job["live"]["ticket"]}
+
+    async def tour() -> list[str]:
+        async with ClientSession() as client:
+            kinds = []
+            for _ in range(2):
+                async with client.ws_connect(job["live"]["url"]) as socket:
+                    await socket.send_json(hello)
+                    kinds.append((await socket.receive_json(timeout=30))["type"])
+            return kinds
+
+    assert asyncio.run(tour()) == ["state", "refused"]
+
+
+# What is uploaded
+
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
+HTML = b"<!doctype html><script>alert(1)</script>"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("a.svg", SVG), ("b.png", SVG), ("c.jpg", HTML), ("d.html", HTML)]
+)
+def test_what_a_browser_would_run_is_rejected_and_never_served(
+    stack: Stack, name: str, content: bytes
+) -> None:
+    said = stack.post(content, name, "application/json")
+
+    assert said.status == 422
+    receipt = said.json
+    assert receipt["rejection"]["reason"] == "unsupported_format"
+    page = fetch(f"{stack.status['web']}/pictures/{receipt['id']}", "text/html")
+    assert b"alert(1)" not in page.body
+    image = fetch(f"{stack.status['web']}/pictures/{receipt['id']}", "image/*")
+    assert image.status == 404
+    bucket, key = stack.status["uploads_bucket"], receipt["key"]
+    assert fetch(f"{stack.status['aws_endpoint']}/{bucket}/{key}").status == 403
+
+
+def test_an_address_dies_with_its_time(stack: Stack) -> None:
+    stack.put("dies.png", PICTURE)
+    key = stack.settled("dies.jpg")["renditions"][0]["url"].partition("?")[0].partition("renditions-")[2]
+    bucket, key = stack.status["renditions_bucket"], key.partition("/")[2]
+
+    address = stack.client("s3").generate_presigned_url(
+        "get_object", {"Bucket": bucket, "Key": key}, ExpiresIn=1
+    )
+
+    wait_for(lambda: fetch(address).status == 403, "the address has expired", seconds=20)
+    assert fetch(f"{stack.status['aws_endpoint']}/{bucket}/{key}").status == 403  # nor without any signature
+
+
+def test_a_rendition_that_is_uploaded_is_a_picture_like_any_other_and_ends(stack: Stack) -> None:
+    s3, renditions = stack.client("s3"), stack.status["renditions_bucket"]
+    stack.put("loop.png", PICTURE)
+    first = stack.settled("loop.jpg")
+    [*_, rendition] = s3.list_objects_v2(Bucket=renditions, Prefix=f"{first['id']}/")["Contents"]
+    content = s3.get_object(Bucket=renditions, Key=rendition["Key"])["Body"].read()
+
+    stack.put(rendition["Key"], content)  # under the very key that it has there
+    s3.put_object(Bucket=renditions, Key="loop-back.png", Body=PICTURE)  # which tells nobody
+    stack.put("loop-after.png", a_small_png(62))
+
+    stack.settled("loop-after.jpg")
+    name = rendition["Key"].rpartition("/")[2].rpartition(".")[0]
+    assert stack.settled(f"{name}.jpg")["key"] == rendition["Key"]
+    assert stack.get("/loop-back.jpg", "application/json").status == 404
+    assert keys_of(stack, rendition["Key"]) == [rendition["Key"]]
