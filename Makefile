@@ -69,12 +69,8 @@ screenshots: setup ## Take pictures of the pages, light and dark, phone and desk
 build: setup ## Build for AWS, into .aws-sam/
 	$(SAM) build
 
-deploy: setup ## Deploy to AWS; asks what it needs the first time
-	$(SAM) build
-	$(SAM) deploy $(GUIDED)
-
-# Until a guided deployment has written a region under [default], the next one asks.
-GUIDED = $(shell awk '/^\[/ { ours = /\[default/ } ours && /^region/ { found = 1 } END { if (!found) print "--guided" }' samconfig.toml)
+deploy: setup ## Deploy to AWS; asks for a name and a region the first time
+	@$(RUN) darkroom deploy
 
 bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder [BENCH="--only light"]
 	@$(RUN) python -m tools.bench $(PICTURES) $(BENCH)

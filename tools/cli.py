@@ -191,6 +191,26 @@ def rebuild_views(stack: Stack = None, region: Region = None) -> None:
 
 
 @app.command()
+def deploy(
+    stack: Annotated[str | None, typer.Option(help="Its name; else as samconfig.toml has it.")] = None,
+    region: Annotated[str | None, typer.Option(help="Where; else as samconfig.toml has it.")] = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="A parameter of the template; again for more."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Deploy without showing the changes first.")] = False,
+) -> None:
+    """Build and deploy to AWS; ask for a name and a region the first time."""
+    from rich.console import Console
+
+    from tools.deploy import deploy as deploying
+    from tools.stack import asking_aws
+
+    with asking_aws():
+        deploying(stack, region, parameter or [], not yes, Console())
+
+
+@app.command()
 def destroy(
     stack: Annotated[str, typer.Option(help="The stack in the cloud that is to go.")],
     region: Region = None,

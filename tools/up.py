@@ -250,7 +250,7 @@ class _Supervisor:
             await self._sam(
                 *("build", "--config-env", "local", "--cached"),
                 *("--parameter-overrides", f"Architecture={self._processor}"),
-                path=str(await asyncio.to_thread(_python_folder, self._site.project)),
+                path=str(await asyncio.to_thread(python_folder, self._site.project)),
             )
         note.write_text(sources)
 
@@ -346,7 +346,7 @@ async def _locked(path: Path) -> AsyncIterator[None]:
         yield
 
 
-def _python_folder(project: Path) -> Path:
+def python_folder(project: Path) -> Path:
     """Folder of a python3.13 that has pip, which is what SAM builds with. Raises Fault."""
     found = shutil.which("python3.13")
     folders = [project / ".tools/sam/bin", Path(sys.base_prefix) / "bin"]
