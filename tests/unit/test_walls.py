@@ -1,8 +1,6 @@
 """What the import lint does not see: the entry points, which are no package."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -35,13 +33,3 @@ def test_an_entry_point_imports_neither_boto3_nor_pillow(path: Path) -> None:
 
 def test_render_alone_imports_the_engine() -> None:
     assert [path.parent.name for path in ENTRY_POINTS if "darkroom.imaging" in imports(path)] == ["render"]
-
-
-def test_what_answers_over_http_starts_without_pydantic() -> None:
-    """The layer has none; Powertools would take it to describe the API by itself."""
-    modules = "sys, darkroom.bootstrap.web, aws_lambda_powertools.event_handler"
-    program = f"import {modules}; print('pydantic' in sys.modules)"
-
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "False"
