@@ -33,4 +33,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
             logger.error("failed", exc_info=fault, extra=record.summary)
     metrics.add_metric("Projected", MetricUnit.Count, len(projected.applied))
     metrics.add_metric("Faults", MetricUnit.Count, len(projected.faults))
+    metrics.add_metric(
+        "JobsCompleted", MetricUnit.Count, sum(each.job.complete for each in projected.progress)
+    )
     return failures(projected.faults)

@@ -10,10 +10,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.batches import PatientBatch
 from darkroom.adapters.logs import discreet_logger, entry_point
+from darkroom.adapters.metrics import tell_end, tell_steps
 from darkroom.adapters.sqs import over_of
 from darkroom.bootstrap.render import bootstrap
 from darkroom.imaging import ENGINE, render_isolated
-from darkroom.model import Entry, Rendered
+from darkroom.model import Rendered, now
 from darkroom.notifications import read_mail
 from darkroom.patience import called_off_in_time, end_of
 from darkroom.profile import Profile
@@ -36,6 +37,7 @@ def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
     mail = read_mail(record.body, settings.uploads_bucket, record.message_id)
     # Also on the lines of whatever fails from here on.
     logger.append_keys(correlation_id=mail.correlation(record.message_id))
+    metrics.add_metric("Messages", MetricUnit.Count, 1)
     for why in mail.ignored:
         logger.info("ignored", extra={"why": why, "message_id": record.message_id})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
@@ -43,21 +45,15 @@ def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
     def engine(content: bytes, profile: Profile) -> Rendered:
         # Asked when the original is read: the time that took is gone.
         limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
-        return render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+        rendered = render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+        tell_steps(rendered)
+        return rendered
 
-    remaining = lambda_context.get_remaining_time_in_millis()
+    remaining, began = lambda_context.get_remaining_time_in_millis(), now()
     with called_off_in_time(remaining):
         for entry in darkroom.apply_each(mail.changes, Worker(engine, end_of(remaining)), over_of(record)):
-            report(entry)
-
-
-def report(entry: Entry) -> None:
-    logger.info(entry.state.value, extra=entry.summary)
-    metrics.add_metric(entry.state.value.capitalize(), MetricUnit.Count, 1)
-    if entry.receipt and entry.receipt.renditions:
-        metrics.add_metric("Renditions", MetricUnit.Count, len(entry.receipt.renditions))
-        metrics.add_metric("BytesIn", MetricUnit.Bytes, entry.receipt.size_bytes)
-        metrics.add_metric("BytesSaved", MetricUnit.Bytes, entry.receipt.saved_bytes)
+            logger.info(entry.state.value, extra=entry.summary)
+            tell_end(metrics, entry, began)
 
 
 @entry_point(logger)

@@ -24,6 +24,12 @@ app = APIGatewayHttpResolver(debug=False)  # whatever the environment says: it w
 
 def report(what: str, entry: Entry) -> None:
     logger.info(what, extra=entry.summary)
+    count(what.capitalize())
+
+
+def count(name: str) -> None:
+    metrics.add_metric(name, MetricUnit.Count, 1)
+    metrics.flush_metrics()  # here, since most requests have none and a flush of nothing is warned of
 
 
 def report_access_fault(fault: Exception) -> None:
@@ -44,8 +50,7 @@ def nothing(_: NotFoundError) -> Response[str]:
 
 def broken(_: Exception) -> Response[str]:
     logger.exception("failed")
-    metrics.add_metric("Faults", MetricUnit.Count, 1)
-    metrics.flush_metrics()  # here, since most requests have none and a flush of nothing is warned of
+    count("Faults")
     return respond(handlers["broken"](request(), app.lambda_context.aws_request_id))
 
 

@@ -114,9 +114,9 @@ def test_what_can_not_even_be_parked_raises_an_alarm() -> None:
     assert errors["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "ParkFunction"}}]
 
 
-def namespace() -> str:
+def namespace() -> Node:
     name = GLOBALS["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
-    assert isinstance(name, str)
+    assert isinstance(name, dict)
     return name
 
 

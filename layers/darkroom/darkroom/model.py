@@ -313,7 +313,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What the engine makes of one picture. `milliseconds` are wall time by pipeline step.
+    """What the engine makes of one picture.
+
+    By pipeline step, `milliseconds` are wall time and `peak_mb` the most memory that was resident up to its
+    end.
 
     `placeholder` is a `data:` address of some hundred bytes to show while the picture loads, `colour` the
     dominant one, like #336699.
@@ -323,6 +326,7 @@ class Rendered:
     renditions: tuple[Encoded, ...]
     decisions: tuple[Decision, ...]
     milliseconds: dict[str, float]
+    peak_mb: dict[str, float] = field(default_factory=dict)
     placeholder: str = ""
     colour: str = ""
 

@@ -313,9 +313,13 @@ def test_the_original_is_described_as_shown() -> None:
     )
 
 
-def test_every_step_is_timed() -> None:
-    milliseconds = render(encoded(plain((40, 40)), "PNG"), a_profile(40, formats=EVERY_FORMAT)).milliseconds
+def test_every_step_is_timed_and_its_memory_is_measured() -> None:
+    rendered = render(encoded(plain((40, 40)), "PNG"), a_profile(40, formats=EVERY_FORMAT))
 
+    milliseconds, peaks = rendered.milliseconds, list(rendered.peak_mb.values())
+    assert rendered.peak_mb.keys() == milliseconds.keys()
+    assert 5 < peaks[0] < 10_000
+    assert peaks == sorted(peaks)
     assert {"header", "decode", "shrink", "to_srgb", "encode_jpeg", "encode_webp", "encode_avif"} <= set(
         milliseconds
     )
