@@ -85,18 +85,8 @@ def test_what_waits_is_kept_as_long_as_can_be(queue: str) -> None:
     assert RESOURCES[queue]["Properties"]["MessageRetentionPeriod"] == FORTNIGHT
 
 
-def test_what_is_rendered_at_once_is_bounded_by_the_source_and_not_by_throttling_what_it_sent() -> None:
+def test_work_is_bounded_at_its_source_and_not_by_throttling_what_has_been_sent() -> None:
     """A reserved concurrency would turn messages away, and each such try counts towards giving up."""
-    [source] = sources("RenderFunction", "SQS")
-
-    bounds = [each["Fn::If"] for each in (source["ScalingConfig"], source["ProvisionedPollerConfig"])]
-    assert bounds[0] == [
-        "HasPollers",
-        {"Ref": "AWS::NoValue"},
-        {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}},
-    ]
-    assert bounds[1][0] == "HasPollers"
-    assert bounds[1][1]["MaximumPollers"] == {"Ref": "RenderPollers"}
     assert PARAMETERS["MaximumConcurrency"]["MinValue"] == 2
     assert PARAMETERS["MaximumConcurrency"]["Default"] < 10  # all that a new account has
     assert not [each for each in FUNCTIONS if "ReservedConcurrentExecutions" in RESOURCES[each]["Properties"]]
