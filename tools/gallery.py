@@ -80,6 +80,9 @@ class Gallery:
             "failures": lambda: pages.failures("./", _failures(), "more"),
             "no-failures": lambda: pages.failures("./", [], ""),
             "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.site}/image.jpg"),
+            "sign-in": lambda: pages.sign_in("./", "failures"),
+            "wrong-token": lambda: pages.sign_in("./", "failures", wrong=True),
+            "signed-in": lambda: pages.with_sign_out(pages.failures("./", _failures(), "more"), "./"),
             "problem": lambda: pages.problem(
                 "./", "Nothing here", "No picture stands under this address.", "Look among the recent ones."
             ),
@@ -88,7 +91,7 @@ class Gallery:
 
     PAGES = (
         *("home", "empty", "picture", "private", "hostile", "rejected", "job"),
-        *("failures", "no-failures", "stored", "problem"),
+        *("failures", "no-failures", "stored", "problem", "sign-in", "wrong-token", "signed-in"),
     )
 
     @property

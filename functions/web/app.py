@@ -75,13 +75,15 @@ def request() -> Request:
     event = app.current_event
     body = event.body or ""
     scheme, host = event.headers.get("x-forwarded-proto", "http"), event.headers.get("host", "")
+    # API Gateway hands them over beside the headers, the local stack among them.
+    cookies = {"cookie": "; ".join(event.cookies)} if event.cookies else {}
     return Request(
         path=event.path,
         origin=f"{scheme}://{host}" if host else "",
         accept=event.headers.get("accept", "*/*"),
         query=event.query_string_parameters,
         content_type=event.headers.get("content-type", ""),
-        headers={**event.headers, "cookie": "; ".join(event.cookies)},  # an event has them beside the others
+        headers=event.headers | cookies,
         method=event.http_method,
         route_key=event.route_key,
         body=b64decode(body) if event.is_base64_encoded else body.encode(),

@@ -104,6 +104,12 @@ class Stack:
             *("deploy", "--config-env", "local", "--parameter-overrides", *local.overrides, *overrides),
         )
 
+    def a_token(self) -> str:
+        """A new one, as a script reads it."""
+        made = self.darkroom("token", "new")
+        assert made.returncode == 0, made.stderr
+        return made.stdout.strip()
+
     def sam(self, *arguments: str) -> str:
         """Runs SAM on this stack; what it printed."""
         sam = PROJECT / ".tools/sam/bin/sam"
