@@ -196,3 +196,27 @@ def test_no_key_gets_into_a_header(ask: Ask, dynamodb: DynamoDBClient) -> None:
         assert answer["statusCode"] in (200, 302)
         assert_safe(answer)
         assert "stolen" not in "".join(answer["headers"].values())
+
+
+def test_nobody_is_sent_where_the_host_header_says(ask: Ask) -> None:
+    for route in ROUTES:
+        for path in paths_of(route, a_job(ask)):
+            for accept in (PAGE, DOCUMENT, IMAGE):
+                answer = ask(route.method, path, accept, host="evil.test")
+
+                assert "evil.test" not in str(answer["headers"])
+
+
+def test_a_location_is_of_this_site_or_of_the_renditions(ask: Ask) -> None:
+    job, elsewhere = a_job(ask), {"to": "https://evil.test", "next": "//evil.test"}
+    found = {
+        answer["headers"]["Location"]
+        for route in ROUTES
+        for path in paths_of(route, job)
+        for accept in (PAGE, DOCUMENT, IMAGE)
+        for answer in [ask(route.method, path, accept, query=elsewhere)]
+        if "Location" in answer["headers"]
+    }
+
+    assert found
+    assert all(each.startswith(("./", "../", "https://renditions.s3.eu-central-1.")) for each in found)

@@ -159,3 +159,24 @@ def test_each_of_the_six_patterns_has_its_file_and_its_proof() -> None:
 
     assert len(rows) == 6
     assert {f"## {row[0].upper()}{row[1:]}" for row in rows} <= set(PATTERNS.splitlines())
+
+
+SECURITY = (PROJECT / "docs" / "security.md").read_text()
+THREATS = re.findall(r"^\| (?!threat )([^|]+) \| [^|]+ \| ([^|]+) \|$", SECURITY, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("threat", "tests"), THREATS, ids=[threat for threat, _ in THREATS])
+def test_each_threat_is_tried_by_a_test(threat: str, tests: str) -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+
+    assert named
+    for file, test in named:
+        assert f"def {test}(" in (PROJECT / file).read_text()
+
+
+def test_no_line_of_a_table_of_threats_is_passed_over() -> None:
+    tables = SECURITY.partition("## Threats")[2].partition("## What is left")[0]
+    lines = [line for line in tables.splitlines() if line.startswith("| ")]
+
+    assert len(lines) == len(THREATS) + tables.count("| threat |")
+    assert len(THREATS) > 40

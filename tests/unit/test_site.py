@@ -397,6 +397,17 @@ def test_a_cursor_that_is_none_is_400(house: House) -> None:
     assert house.site.home(get("/", cursor="nonsense")).status == 400
 
 
+def test_what_is_posted_stands_under_a_key_that_nobody_guesses() -> None:
+    house = House()
+
+    for _ in range(3):
+        house.post("image.png")
+
+    folders = {key.removesuffix("/image.png") for key, _ in house.originals.objects}
+    assert len(folders) == 3
+    assert all(re.fullmatch("[0-9a-f]{32}", folder) for folder in folders)
+
+
 def test_markup_in_a_name_stays_text(house: House) -> None:
     name = "<img src=x onerror=alert(1)>.png"
     entry = an_entry(name)
