@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; its own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test test-full up down demo throughput jobs chaos bench screenshots build deploy
+.PHONY: help setup lock check test e2e test-full up down demo throughput jobs chaos bench screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,7 +32,8 @@ check: setup ## Lint, types, walls, templates, and the build for both processors
 	@for layer in darkroom imaging; do $(EXPORT) $$layer | diff - layers/$$layer/requirements.txt \
 		|| { echo "layers/$$layer/requirements.txt is not what uv.lock says: run make lock"; exit 1; }; done
 	$(SAM) validate --lint
-	$(RUN) cfn-lint template.yaml
+	$(RUN) cfn-lint template.yaml pipeline.yaml
+	$(RUN) zizmor --offline --no-progress --quiet .github/workflows
 	@mkdir -p .aws-sam/expanded
 	.tools/checkov/bin/python tools/expand.py > .aws-sam/expanded/template.json
 	.tools/checkov/bin/checkov --config-file tools/checkov.yaml --file .aws-sam/expanded/template.json
@@ -44,6 +45,9 @@ test: setup ## Run the tests: unit, contract, integration, template, end to end,
 
 test-full: setup ## Run what `make test` has no time for: defences taken away, long chaos, one stack after another
 	$(RUN) pytest -m full
+
+e2e: setup ## Run the end-to-end tests; against a deployed stack: make e2e STACK=name [REGION=region]
+	DARKROOM_E2E_STACK=$(STACK) DARKROOM_E2E_REGION=$(REGION) $(RUN) pytest -m "not full" tests/e2e
 
 up: setup ## Run the whole thing here, until Ctrl-C
 	@$(RUN) darkroom up

@@ -29,6 +29,10 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 
 def load_template(path: Path = PROJECT / "template.yaml") -> Node:
-    template = yaml.load(path.read_text(), _Loader)  # noqa: S506 - a SafeLoader with plain values added
+    return parse_template(path.read_text())
+
+
+def parse_template(text: str) -> Node:
+    template = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader with plain values added
     assert isinstance(template, dict)
     return template

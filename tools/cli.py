@@ -198,6 +198,9 @@ def deploy(
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A parameter of the template; again for more."),
     ] = None,
+    role: Annotated[
+        str | None, typer.Option(metavar="ARN", help="The role by which CloudFormation makes the changes.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Deploy without showing the changes first.")] = False,
 ) -> None:
     """Build and deploy to AWS; ask for a name and a region the first time."""
@@ -207,7 +210,7 @@ def deploy(
     from tools.stack import asking_aws
 
     with asking_aws():
-        deploying(stack, region, parameter or [], not yes, Console())
+        deploying(stack, region, parameter or [], role, not yes, Console())
 
 
 @app.command()

@@ -48,17 +48,25 @@ class Place:
         return f"--stack {self.stack} --region {self.region}"
 
 
-def deploy(stack: str | None, region: str | None, parameters: list[str], ask: bool, console: Console) -> None:
+def deploy(
+    stack: str | None,
+    region: str | None,
+    parameters: list[str],
+    role: str | None,
+    ask: bool,
+    console: Console,
+) -> None:
     """Builds and deploys, then says what to do next. Raises Fault."""
     place = _place(stack, region, ask, console)
     account = _account(place)
     _clear_the_way(place, account)
     overrides = ["--parameter-overrides", *parameters] if parameters else []
     _sam("build", "--build-dir", str(_BUILD), *overrides)
+    by = ("--role-arn", role) if role else ()
     quietly = () if ask else ("--no-confirm-changeset", "--no-progressbar")
     done = _sam(
         *("deploy", "--template-file", str(_BUILD / "template.yaml"), "--no-fail-on-empty-changeset"),
-        *("--stack-name", place.stack, "--region", place.region, *quietly, *overrides),
+        *("--stack-name", place.stack, "--region", place.region, *by, *quietly, *overrides),
         may_fail=True,
     )
     if done:

@@ -252,7 +252,7 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
     """A deployed stack's addresses; the site's own where it is a local one. Raises Fault."""
     try:
         return Status(
-            web=site.web if site else outputs["WebUrl"].rstrip("/"),
+            web=site.web if site else (os.environ.get("DARKROOM_URL") or outputs["WebUrl"]).rstrip("/"),
             auth=outputs["Auth"],
             aws_endpoint=site.aws_endpoint if site else None,
             region=region,

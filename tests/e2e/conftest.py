@@ -1,4 +1,8 @@
-"""A local stack of the tests' own, driven from outside: S3, HTTP and the command line only."""
+"""A stack, driven from outside: S3, HTTP and the command line only.
+
+A local one of the tests' own; or, where DARKROOM_E2E_STACK names one that is deployed, that one. Of the tests
+those are then left out that are marked `local`, each for the reason that its mark states.
+"""
 
 import json
 import os
@@ -6,9 +10,10 @@ import platform
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,12 +23,14 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import boto3
 import pytest
+from aiohttp import ClientSession
 from botocore.config import Config
 
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
-from tools.stack import Site, local_environment
+from tools.stack import Site, local_environment, outputs_of, status_from
 from tools.up import architecture, deployment
+from tools.web import Web
 
 DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
 
@@ -63,10 +70,15 @@ class _NoRedirect(HTTPRedirectHandler):
 _opener = build_opener(_NoRedirect)
 
 
+# What a deployed stack asks for at its own address, and nothing else may see.
+_AUTHORITY: dict[str, dict[str, str]] = {}
+
+
 def fetch(
     url: str, accept: str = "*/*", method: str = "GET", body: bytes | None = None, **headers: str
 ) -> Reply:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named |= next((held for root, held in _AUTHORITY.items() if url.startswith(f"{root}/")), {})
     try:
         with _opener.open(
             Request(url, body, {"Accept": accept, **named}, method=method), timeout=60
@@ -82,6 +94,28 @@ class Stack:
     """A stack that is up."""
 
     environment: dict[str, str]
+
+    @property
+    def authority(self) -> dict[str, str]:
+        """The headers to send along with each question."""
+        return {}
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        """What tells a command of this stack; a local one is told of by the environment."""
+        return ()
+
+    def web(self, client: ClientSession) -> Web:
+        """The site as the command line asks it."""
+        return Web(
+            client, self.status["web"], lambda _method, _url, named, _body: {**named, **self.authority}
+        )
+
+    @property
+    def curl(self) -> list[str]:
+        """curl, saying nothing but what went wrong."""
+        said = [f"{name}: {value}" for name, value in self.authority.items()]
+        return ["curl", "-sS", *(word for each in said for word in ("-H", each))]
 
     @classmethod
     def on(cls, ports: Mapping[str, int]) -> "Stack":
@@ -165,6 +199,72 @@ class Stack:
         return wait_for(final, f"{alias} rendered")
 
 
+@dataclass(frozen=True)
+class Deployed(Stack):
+    """A stack that stands already, in the account and the region that AWS is set up for here."""
+
+    name: str
+    region: str
+
+    @property
+    def authority(self) -> dict[str, str]:
+        token = self.environment.get("DARKROOM_TOKEN")
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def darkroom(self, *arguments: str | Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+        return super().darkroom(*arguments, *self.where, seconds=seconds)
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        return ("--stack", self.name, "--region", self.region)
+
+    @cached_property
+    def status(self) -> dict[str, str]:
+        outputs = outputs_of(self.name, self.region)
+        assert outputs is not None, f"There is no stack {self.name} in {self.region}."
+        assert outputs.get("Auth") != "iam", (
+            "The tests come in by a token: deploy their stack with Auth=token."
+        )
+        found = status_from(outputs, self.name, self.region, None)
+        return {name: value or "" for name, value in asdict(found).items()}
+
+    def client(self, service: str, endpoint: str = "") -> Any:
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=endpoint or None,
+            region_name=self.region,
+            config=Config(signature_version="s3v4" if service == "s3" else None),
+        )
+
+
+def versions_in(stack: Stack) -> set[tuple[str, str]]:
+    """Every version and delete marker that the uploads bucket has."""
+    pages = stack.client("s3").get_paginator("list_object_versions")
+    return {
+        (each["Key"], each["VersionId"])
+        for page in pages.paginate(Bucket=stack.status["uploads_bucket"])
+        for kind in ("Versions", "DeleteMarkers")
+        for each in page.get(kind, [])
+    }
+
+
+@contextmanager
+def a_deployed_stack(name: str) -> Iterator[Stack]:
+    """That stack, whose uploads bucket has at the end what it had before, and nothing else."""
+    region = os.environ.get("DARKROOM_E2E_REGION") or boto3.Session().region_name
+    assert region, "Name the region too: make e2e STACK=name REGION=region"
+    stack = Deployed(dict(os.environ), name, region)
+    before = versions_in(stack)
+    _AUTHORITY[stack.status["web"]] = stack.authority
+    try:
+        yield stack
+    finally:
+        del _AUTHORITY[stack.status["web"]]
+        s3, bucket = stack.client("s3"), stack.status["uploads_bucket"]
+        for key, version in versions_in(stack) - before:
+            s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
+
+
 @contextmanager
 def a_stack() -> Iterator[Stack]:
     """`darkroom up`, on ports and in a folder of its own, with AWS's limits and permissions enforced."""
@@ -183,12 +283,40 @@ def a_stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The stack that most tests share."""
-    with a_stack() as stack:
+    named = os.environ.get(_NAMED)
+    with a_deployed_stack(named) if named else a_stack() as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def second_stack() -> Iterator[Stack]:
-    """Another stack, beside it, for tests that stop it or change what it is made of."""
+    """Another stack, beside it, for tests that stop it or change what it is made of; always a local one."""
     with a_stack() as stack:
         yield stack
+
+
+_NAMED = "DARKROOM_E2E_STACK"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what only a local stack can be asked, where a deployed one is named."""
+    if not os.environ.get(_NAMED):
+        return
+    left_out: dict[pytest.Item, str] = {}
+    for item in items:
+        mark = item.get_closest_marker("local")
+        if mark:
+            left_out[item] = mark.args[0]
+        elif "second_stack" in getattr(item, "fixturenames", ()):
+            left_out[item] = "it stops a stack, or changes what it is made of"
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
+    config.stash[_LEFT_OUT] = Counter(left_out.values())
+
+
+_LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    reasons = config.stash.get(_LEFT_OUT, Counter())
+    return [f"left out: {count}, since {reason}" for reason, count in sorted(reasons.items())]

@@ -49,7 +49,7 @@ def test_a_drop_that_was_interrupted_is_gone_on_with_and_sends_nothing_twice(
         return versions(stack) - others
 
     running = subprocess.Popen(
-        [DARKROOM, "drop", album],
+        [DARKROOM, "drop", album, *stack.where],
         cwd=PROJECT, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     wait_for(arrived, "the first arrived")
@@ -64,7 +64,7 @@ def test_a_drop_that_was_interrupted_is_gone_on_with_and_sends_nothing_twice(
     assert done.returncode == 1, done.stdout + done.stderr
     assert Counter(arrived().values()) == {1: PICTURES}
     assert {key.rpartition("/")[2] for key in arrived()} == {path.name for path in album.rglob("[!.]*.png")}
-    [job] = set(re.findall(r"http://\S+/jobs/[0-9a-f]{32}", said + done.stdout))
+    [job] = set(re.findall(r"https?://\S+/jobs/[0-9a-f]{32}", said + done.stdout))
     assert "Going on with" in done.stdout
     for name in ("album/00.png", "album/deep/00.png", "album/37.png"):
         assert re.search(rf"^ *{name} .* %", done.stdout, re.MULTILINE)

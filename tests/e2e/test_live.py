@@ -14,7 +14,6 @@ from darkroom.ports import Ticket
 from tests.e2e.conftest import Stack, wait_for
 from tests.pictures import a_small_png
 from tools.live import Pauses, follow
-from tools.web import Web
 
 pytestmark = pytest.mark.e2e
 
@@ -38,7 +37,9 @@ def pictures(*names: str) -> dict[str, bytes]:
 
 async def a_job(client: ClientSession, stack: Stack, files: dict[str, bytes]) -> Any:
     uploads = [{"name": name, "size": len(data), "type": "image/png"} for name, data in files.items()]
-    async with client.post(f"{stack.status['web']}/jobs", json={"uploads": uploads}) as answer:
+    async with client.post(
+        f"{stack.status['web']}/jobs", json={"uploads": uploads}, headers=stack.authority
+    ) as answer:
         assert answer.status == 201, await answer.text()
         return await answer.json()
 
@@ -66,7 +67,7 @@ def test_a_job_is_told_live_until_it_is_complete(stack: Stack) -> None:
     async def tour() -> None:
         async with ClientSession() as client:
             job = await a_job(client, stack, files)
-            assert job["live"]["url"] == stack.status["web"].replace("http", "ws") + "/live"
+            assert job["live"]["url"].startswith(("ws://", "wss://"))
             socket = await hello(client, job["live"]["url"], job["id"], job["live"]["ticket"])
             heard = [await hear(socket)]
             for row, content in zip(job["rows"], files.values(), strict=True):
@@ -74,7 +75,7 @@ def test_a_job_is_told_live_until_it_is_complete(stack: Stack) -> None:
             while heard[-1]["type"] != "job.completed":
                 heard.append(await hear(socket))
             await socket.close()
-            now = await Web(client, stack.status["web"]).ask(f"jobs/{job['id']}")
+            now = await stack.web(client).ask(f"jobs/{job['id']}")
 
         assert heard[0]["type"] == "state"
         revisions = [message["job"]["revision"] for message in heard if message["job"]]
@@ -108,6 +109,7 @@ def test_whoever_has_no_good_ticket_is_refused_alike(stack: Stack, channels: Dyn
     asyncio.run(tour())
 
 
+@pytest.mark.local("it ends connections through the local gateway")
 def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, channels: DynamoChannels) -> None:
     files = pictures("one.png", "two.png", "three.png")
     endpoint = f"{stack.status['aws_endpoint']}/_aws/execute-api/{output(stack, 'LiveApiId')}/live"
@@ -122,7 +124,7 @@ def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, chann
 
     async def listen(client: ClientSession, job: str) -> None:
         pauses = Pauses(least=0.2, silence=600)  # by sockets, and by nothing else
-        async for change in follow(client, Web(client, stack.status["web"]).ask, job, pauses):
+        async for change in follow(client, stack.web(client).ask, job, pauses):
             rows.update((row["name"], row["state"]) for row in change.rows)
             jobs.append(change.job)
 
@@ -142,6 +144,7 @@ def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, chann
     assert [job["revision"] for job in jobs] == sorted(job["revision"] for job in jobs)
 
 
+@pytest.mark.local("only the local gateway takes an id that it never gave for one that is gone")
 def test_a_connection_that_is_gone_is_removed_by_the_next_push(
     stack: Stack, channels: DynamoChannels
 ) -> None:
@@ -159,6 +162,7 @@ def test_a_connection_that_is_gone_is_removed_by_the_next_push(
     wait_for(lambda: channels.followers(job) == [], "the ghost is gone")
 
 
+@pytest.mark.local("it makes a user and an API of its own")
 def test_a_signed_address_is_taken_where_connecting_asks_for_it(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
