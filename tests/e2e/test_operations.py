@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.model import State, picture_id
 from tests.e2e.conftest import Stack, wait_for
@@ -38,6 +40,7 @@ def listed(s3: Any, bucket: str) -> set[str]:
     return {each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
 
 
+@pytest.mark.full  # waits until every warm function has read its profile anew
 def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
     second_stack: Stack, tmp_path: Path
 ) -> None:

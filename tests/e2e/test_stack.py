@@ -86,6 +86,7 @@ def test_where_no_stack_is_up_status_says_how_to_start_one() -> None:
     assert "darkroom up" in done.stderr
 
 
+@pytest.mark.full  # waits until every warm function has read its profile anew
 def test_a_pushed_profile_is_in_force_within_45_seconds_and_outlives_bad_ones_and_redeployments(
     second_stack: Stack, tmp_path: Path
 ) -> None:
