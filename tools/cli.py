@@ -179,6 +179,24 @@ def sweep(
 
 
 @app.command()
+def stats(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    hours: Annotated[float, typer.Option(min=0.01, help="Of how long back the costs are worked out.")] = 24,
+    stack: Stack = None,
+    region: Region = None,
+) -> None:
+    """Say what was saved, and what a thousand pictures cost."""
+    from rich.console import Console
+
+    from tools import stats as figures
+    from tools.stack import asking_aws, status_of
+
+    with asking_aws():
+        found = figures.gather(status_of(Site.of(os.environ), stack, region), hours)
+    figures.show(found, as_json, Console())
+
+
+@app.command()
 def rebuild_views(stack: Stack = None, region: Region = None) -> None:
     """Restore the views from the ledger; a table that is gone is made anew."""
     from rich.console import Console

@@ -26,7 +26,8 @@ from darkroom.profile import Profile
 from darkroom.projecting import rebuild
 from darkroom.settings import SweepSettings, read_settings
 from darkroom.sweeping import stale
-from tools.stack import DOLLARS_PER_GB_SECOND, Fault, Site, Status, asking_aws, status_of
+from tools.prices import LAMBDA_GB_SECOND
+from tools.stack import Fault, Site, Status, asking_aws, status_of
 from tools.terminal import printable
 
 
@@ -163,7 +164,8 @@ def sweep_stale(
         return
     seconds = _seconds_per_picture(found)
     gigabytes = render["MemorySize"] / 1024
-    dollars = len(found) * seconds * gigabytes * DOLLARS_PER_GB_SECOND
+    [architecture] = render["Architectures"]
+    dollars = LAMBDA_GB_SECOND[architecture].of(len(found) * seconds * gigabytes)
     console.print(
         f"At {seconds:.1f} s a picture, as was measured, and {gigabytes:.1f} GB"
         f" that is about {dollars:,.2f} US dollars of Lambda."

@@ -12,8 +12,6 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parent.parent
 REGION = "us-east-1"
-# AWS Lambda, arm64, us-east-1, first tier (aws.amazon.com/lambda/pricing, November 2026).
-DOLLARS_PER_GB_SECOND = 0.0000133334
 
 
 class Fault(Exception):

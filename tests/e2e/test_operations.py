@@ -1,5 +1,6 @@
 """What an operator does, on a stack: sweep, render anew, rebuild the views."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +85,20 @@ def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: St
     shown = [view for entry in ledger.values() for view in views.of_picture(entry.picture)]
     assert {view.id: view for view in shown} == ledger
     assert any(entry.state is State.RENDERED for entry in ledger.values())
+
+
+def test_stats_say_what_was_saved_and_what_it_cost(stack: Stack) -> None:
+    stack.put("figures.png", a_small_png(81))
+    stack.settled("figures.jpg")
+
+    def figures() -> Any:
+        told = json.loads(stack.darkroom("stats", "--json").stdout)
+        return told if "project" in told["period"]["functions"] and told["period"]["pictures"] else None
+
+    told = wait_for(figures, "the functions' logs")
+
+    assert told["totals"]["rendered"] >= 1
+    assert told["period"]["renditions"] >= 1
+    assert told["period"]["functions"]["render"]["gb_seconds"] > 0
+    assert told["period"]["dollars_per_thousand"] > 0
+    assert "US$ per 1,000 pictures" in stack.darkroom("stats").stdout

@@ -19,8 +19,8 @@ from tools.bench import peers
 from tools.bench.equal import Candidate, Scores
 from tools.bench.pictures import opened_upright
 from tools.bench.runs import Command, Run, paired
+from tools.prices import AS_OF, LAMBDA_GB_SECOND
 from tools.render import MEMORY_MB
-from tools.stack import DOLLARS_PER_GB_SECOND
 
 LADDER: Final = (1920, 1280, 640, 100)
 _TARGET: Final = 75.0
@@ -307,13 +307,14 @@ def _steps_section(bench: Bench) -> str:
     }
     lines.append("| **all** | " + " | ".join(f"{total * 1000:.0f}" for total in seconds.values()) + " |")
     gigabytes = MEMORY_MB / 1024
-    dollars = {name: 1000 * total * gigabytes * DOLLARS_PER_GB_SECOND for name, total in seconds.items()}
+    price = LAMBDA_GB_SECOND["arm64"]
+    dollars = {name: price.of(1000 * total * gigabytes) for name, total in seconds.items()}
     lines += [
-        "| **US$ per 1,000** | " + " | ".join(f"{price:.3f}" for price in dollars.values()) + " |",
+        "| **US$ per 1,000** | " + " | ".join(f"{each:.3f}" for each in dollars.values()) + " |",
         "",
         f"Dollars: a warm function of {MEMORY_MB} MB that takes as long as this machine does, at Lambda's",
-        f"price for arm64 in us-east-1, US$ {DOLLARS_PER_GB_SECOND:.10f} a GB-second",
-        "(aws.amazon.com/lambda/pricing, November 2026).",
+        f"price for arm64 in us-east-1, US$ {price.usd:.10f} a GB-second",
+        f"({price.source}, {AS_OF}).",
     ]
     return "\n".join(lines)
 
