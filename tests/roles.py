@@ -84,7 +84,7 @@ def _short(resource: Any) -> str:
         "",
         resource["Fn::Sub"],
     )
-    return re.sub(r"\$\{(\w+?)(\.Arn)?\}", r"\1", text)
+    return re.sub(r"\$\{(?:AWS::)?(\w+?)(\.Arn)?\}", r"\1", text)
 
 
 def table(template: Node) -> str:

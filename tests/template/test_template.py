@@ -402,7 +402,7 @@ def test_what_a_batch_tells_of_one_job_is_one_transaction() -> None:
 
 
 def test_web_reads_views_and_writes_no_view() -> None:
-    read = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+    read = {"dynamodb:BatchGetItem", "dynamodb:Query"}
     assert actions_on("WebFunction", "Views") == read
 
 
