@@ -74,7 +74,7 @@ class Door:
 
 
 _OPERATIONS = [each.operation for each in ROUTES]
-_A_PAGE = "<nav><!-- sign out --></nav>"
+_A_PAGE = "<nav><!-- sign out --></nav><code>curl <!-- token -->-F x</code>"
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:
@@ -449,9 +449,11 @@ def test_who_signs_out_is_forgotten() -> None:
 def test_only_who_has_signed_in_by_cookie_is_shown_the_way_out() -> None:
     door = Door()
 
-    assert 'action="./sign-out"' in door.get(cookie=door.cookie).text
+    page = door.get(cookie=door.cookie).text
+    assert 'action="./sign-out"' in page
+    assert "curl -H &#34;Authorization: Bearer $DARKROOM_TOKEN&#34; -F x" in page
     assert "sign-out" not in door.get(authorization=door.bearer).text
-    assert "sign-out" not in Door(Auth.OPEN).get().text
+    assert Door(Auth.OPEN).get().text == _A_PAGE
 
 
 def test_a_page_differs_by_its_etag_for_who_has_signed_in() -> None:

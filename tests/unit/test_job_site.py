@@ -484,6 +484,32 @@ def test_the_script_of_many_uploads_runs_that_of_the_next(house: House) -> None:
     assert "cursor=" not in script(cursor="1")
 
 
+@pytest.mark.parametrize(
+    ("token", "shown"), [({}, "[]"), ({"DARKROOM_TOKEN": "a token"}, "[-H][Authorization: Bearer a token]")]
+)
+def test_the_script_shows_a_token_to_the_site_and_to_nobody_else(
+    house: House, tmp_path: Path, token: dict[str, str], shown: str
+) -> None:
+    job = house.announces(*(f"{number}.png" for number in range(150)))
+    script = house.site.script(asked(f"/jobs/{job['id']}/fetch.sh"), job["id"]).text
+    fetch = tmp_path / "fetch"
+    fetch.write_text(f'#!/bin/sh\nfor each; do printf "[%s]" "$each"; done > {tmp_path}/asked\n')
+    fetch.chmod(0o755)
+
+    subprocess.run(
+        [shutil.which("sh") or "sh"],
+        input=script,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "DARKROOM_CURL": str(fetch), **token},
+        timeout=20,
+        check=True,
+    )
+
+    address = f"[http://localhost:8000/jobs/{job['id']}/fetch.sh?cursor=1]"
+    assert (tmp_path / "asked").read_text() == shown.removeprefix("[]") + address
+
+
 def test_a_file_that_can_not_be_fetched_is_named_and_the_script_fails(
     house: House, mixed: str, tmp_path: Path
 ) -> None:

@@ -110,7 +110,7 @@ def answer(
         given = handlers[_ANYTHING](request)
     else:
         given = handlers[route.operation](request, *values.values())
-    given = gate.seen_off(request, visitor, given)
+    given = gate.shown_to(request, visitor, given)
     return conditional(request, given) if route.method == "GET" else given
 
 

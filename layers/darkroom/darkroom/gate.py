@@ -147,11 +147,11 @@ class Gate:
             )
         return None
 
-    def seen_off(self, request: Request, visitor: Visitor, given: Answer) -> Answer:
-        """An answer as that visitor gets it: who has signed in can sign out on every page."""
+    def shown_to(self, request: Request, visitor: Visitor, given: Answer) -> Answer:
+        """An answer as that visitor gets it: whoever has signed in can sign out on every page."""
         if visitor is not Visitor.SIGNED_IN or not given.media_type.startswith("text/html"):
             return given
-        return replace(given, text=pages.with_sign_out(given.text, request.root))
+        return replace(given, text=pages.for_who_signed_in(given.text, request.root))
 
     def _is_public(self, public: Public) -> bool:
         return public is Public.ALWAYS or (public is Public.AS_A_PAGE and self.public_pages)
@@ -172,7 +172,7 @@ class Gate:
             return _unauthorized(self.answers, request)
         # A link on another site leads here without the cookie, which is SameSite=Strict. Asked for once more,
         # by the page itself, it comes with it.
-        foreign = request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        foreign = request.headers.get("sec-fetch-site") == "cross-site"
         return _unauthorized(self.answers, request, _address(request), again=foreign)
 
 

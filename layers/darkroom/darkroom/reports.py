@@ -69,6 +69,7 @@ _SCRIPT = """\
 # Fetches the renditions of job {job}; what is there already is not fetched again.
 #   DARKROOM_FOLDER   where to (default: {folder})
 #   DARKROOM_CURL     how (default: curl -fsS --retry 3)
+#   DARKROOM_TOKEN    what to show the site where it asks for a token
 # The addresses in it are good for a while only: fetch the script anew then.
 folder="${{DARKROOM_FOLDER:-{folder}}}"
 curl="${{DARKROOM_CURL:-curl -fsS --retry 3}}"
@@ -84,7 +85,10 @@ get() {{
 """
 _NEXT = """\
 # The next hundred uploads have a script of their own.
-{{ next=$($curl {address}) && printf '%s\\n' "$next" | sh; }} || failed=1
+{{
+    next=$($curl ${{DARKROOM_TOKEN:+-H "Authorization: Bearer $DARKROOM_TOKEN"}} {address}) &&
+        printf '%s\\n' "$next" | sh
+}} || failed=1
 """
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from darkroom.documents import Document
 from darkroom.model import Entry, Format, Receipt, Rendition, State
@@ -33,6 +33,8 @@ _PREFERENCE = (Format.AVIF, Format.WEBP, Format.JPEG)
 
 # Where pages have room for it. Escaped text never holds it, so that no name or key can.
 _SIGN_OUT_PLACE = "<!-- sign out -->"
+_TOKEN_PLACE = "<!-- token -->"  # noqa: S105
+_SHOW_TOKEN = '-H "Authorization: Bearer $DARKROOM_TOKEN" '  # noqa: S105
 
 _STATES = {
     State.EXPECTED: "On its way: the picture has not arrived yet.",
@@ -304,9 +306,10 @@ def sign_in(root: str, to: str, *, wrong: bool = False, again: bool = False) -> 
     return _page("sign-in.html", root, to=to, wrong=wrong, again=again)
 
 
-def with_sign_out(page: str, root: str) -> str:
-    """A page with a way to sign out among its links, if it has any."""
-    return page.replace(_SIGN_OUT_PLACE, _page("sign-out.html", root).strip(), 1)
+def for_who_signed_in(page: str, root: str) -> str:
+    """A page with a way to sign out among its links, and commands that show a token, if it has any."""
+    page = page.replace(_SIGN_OUT_PLACE, _page("sign-out.html", root).strip(), 1)
+    return page.replace(_TOKEN_PLACE, escape(_SHOW_TOKEN))
 
 
 def docs(root: str) -> str:
@@ -486,7 +489,12 @@ def _environment() -> Environment:
         "duration": _duration,
     }
     # All ours; style and script must reach the page unescaped to match their hashes.
-    own = {"style": _STYLE, "script": _SCRIPT, "sign_out_place": _SIGN_OUT_PLACE}
+    own = {
+        "style": _STYLE,
+        "script": _SCRIPT,
+        "sign_out_place": _SIGN_OUT_PLACE,
+        "token_place": _TOKEN_PLACE,
+    }
     environment.globals |= {name: Markup(text) for name, text in own.items()}  # noqa: S704
     return environment
 
