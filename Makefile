@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; its own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test e2e test-full up down demo throughput jobs chaos bench screenshots build deploy
+.PHONY: help setup lock check test e2e test-full up down demo throughput scale jobs chaos bench screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ demo: setup ## Drop sample pictures and show what becomes of them
 
 throughput: setup ## Measure pictures per second on the local stack, into docs/throughput.md
 	@$(RUN) python -m tools.throughput
+
+scale: setup ## Compute what binds at which load, what it costs and what waiting does, into docs/scale.md
+	@$(RUN) python -m tools.scale
 
 jobs: setup ## Run a job of 2,000 pictures on the local stack and see that all adds up, into docs/jobs.md
 	@$(RUN) python -m tools.jobs
