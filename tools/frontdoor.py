@@ -23,6 +23,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from darkroom.answers import SAFE
+from tools.loopback import is_loopback, is_of_this_machine
 from tools.stack import Fault
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
@@ -84,31 +85,6 @@ def port_taken(port: int, variable: str, code: int = errno.EADDRINUSE) -> Fault:
     why = "is in use" if code == errno.EADDRINUSE else "may only be opened by root"
     other = port % 50_000 + 10_000  # never below 1024, never above 65535
     return Fault(f"Port {port} {why}; set {variable} to another one, for example {variable}={other}.")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine.
-
-    Any page can make its own name resolve to 127.0.0.1 (DNS rebinding); its name then stands here.
-    """
-    with suppress(ValueError):
-        return _names_this_machine(URL(f"http://{host}"))
-    return False
-
-
-def is_of_this_machine(origin: str | None) -> bool:
-    """Whether a WebSocket's handshake comes from a page of this machine, or from no page at all.
-
-    A browser lets any page connect to anywhere, and says where that page is from.
-    """
-    with suppress(ValueError):
-        return origin is None or _names_this_machine(URL(origin))
-    return False
-
-
-def _names_this_machine(url: URL) -> bool:
-    name = (url.host or "").rstrip(".").lower()
-    return name in ("localhost", "127.0.0.1", "::1") or name.endswith(".localhost")
 
 
 def payload_bytes(body: bytes, content_type: str, headers: CIMultiDictProxy[str]) -> int:

@@ -64,7 +64,9 @@ async def _started(site: Site, scratch: Path) -> asyncio.subprocess.Process:
         raise port_taken(site.aws_port, "DARKROOM_AWS_PORT")
     with held(descriptor), (site.folder / "ministack.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
-            site.project / ".tools/stack/bin/ministack",
+            site.project / ".tools/stack/bin/python",
+            "-P",  # this folder's modules are not for it to import
+            PROJECT / "tools/loopback.py",
             cwd=site.folder,
             env=_environment(site, scratch),
             stdin=subprocess.DEVNULL,

@@ -1,42 +1,12 @@
-import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from tools.frontdoor import (
     ENVELOPE_BYTES,
     PAYLOAD_LIMIT_BYTES,
-    is_loopback,
-    is_of_this_machine,
     payload_bytes,
 )
 
 NO_HEADERS: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
-
-
-@pytest.mark.parametrize(
-    "host", ["localhost", "localhost:8000", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "api.localhost"]
-)
-def test_this_machine_is_answered(host: str) -> None:
-    assert is_loopback(host)
-
-
-@pytest.mark.parametrize(
-    "host",
-    ["", "evil.example", "localhost.evil.example:8000", "127.0.0.1.evil.example", "10.0.0.1", "a:b:c", "::1"],
-)
-def test_a_strangers_name_for_this_machine_is_not(host: str) -> None:
-    assert not is_loopback(host)
-
-
-@pytest.mark.parametrize("origin", [None, "http://localhost:8000", "http://127.0.0.1:1", "https://[::1]"])
-def test_a_socket_of_a_page_of_this_machine_or_of_no_page_is_taken(origin: str | None) -> None:
-    assert is_of_this_machine(origin)
-
-
-@pytest.mark.parametrize(
-    "origin", ["", "null", "https://evil.example", "http://localhost.evil.example", "file://", "http://a:b:c"]
-)
-def test_a_socket_of_another_page_is_not(origin: str) -> None:
-    assert not is_of_this_machine(origin)
 
 
 def test_a_binary_body_counts_as_base64() -> None:

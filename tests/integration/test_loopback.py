@@ -1,0 +1,34 @@
+"""The emulator as another site's page would ask it."""
+
+import json
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+
+FUNCTION = json.dumps({"FunctionName": "theirs", "Code": {}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/", None, {"Host": "evil.test"}),
+        ("/", None, {"Origin": "https://evil.test"}),
+        ("/2015-03-31/functions", FUNCTION, {"Origin": "https://evil.test", "Content-Type": "text/plain"}),
+        ("/?Action=ListUsers", None, {"Sec-Fetch-Site": "cross-site"}),
+    ],
+)
+def test_a_strangers_page_is_not_answered(
+    local_aws: str, path: str, body: bytes | None, headers: dict[str, str]
+) -> None:
+    with pytest.raises(HTTPError) as refused:
+        urlopen(Request(local_aws + path, body, headers), timeout=10)
+
+    with refused.value as answer:
+        assert answer.code == 403
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_who_is_here_is_answered(local_aws: str) -> None:
+    with urlopen(Request(local_aws + "/", headers={"Origin": "http://localhost:8000"}), timeout=10) as answer:
+        assert answer.status == 200
