@@ -2,24 +2,26 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from types_boto3_dynamodb import DynamoDBClient
-from types_boto3_s3 import S3Client
+from botocore.client import BaseClient
+from moto import mock_aws
 
-from darkroom.adapters.clients import sqs_client
+from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.api import ROUTES, Route
 from darkroom.model import State, picture_id
 from darkroom.projecting import Projection
+from tests.aws import make_bucket, make_table
 from tests.builders import an_entry
 from tests.integration.conftest import ENVIRONMENT, UPLOADS, started
 
 PAGE, DOCUMENT, IMAGE = "text/html", "application/json", "image/avif,image/*"
 GIVEN_UP = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
+HOSTILE = 'a\r\nSet-Cookie: stolen=1\r\n\r\n<script>"\u202e\u2028.png'
 
 type Ask = Callable[..., dict[str, Any]]
 
@@ -41,21 +43,30 @@ def an_event(method: str, path: str, accept: str = "*/*", **more: Any) -> dict[s
     }
 
 
-@pytest.fixture
-def ask(s3: S3Client, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch) -> Ask:
-    """Asks `web`, over one picture that is rendered and one that was given up."""
-    for name, value in (ENVIRONMENT | {"POWERTOOLS_SERVICE_NAME": "headers"}).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
-    rendered = an_entry("image.png", bucket=UPLOADS)
-    assert rendered.receipt
-    for rendition in rendered.receipt.renditions:
-        s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")
-    for entry in (rendered, GIVEN_UP):
-        Projection(DynamoViews("views", dynamodb)).apply([entry])
-        DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
-    handler = started("web")
-    return lambda *request, **more: handler(an_event(*request, **more))
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Ask]:
+    """Asks `web`, over one picture that is rendered, one with a hostile key and one that was given up."""
+    account = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+    named = {"AWS_DEFAULT_REGION": "eu-central-1", "POWERTOOLS_SERVICE_NAME": "headers"}
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in (ENVIRONMENT | account | named).items():
+            patch.setenv(name, value)
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        patch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
+        s3, dynamodb = s3_client(), dynamodb_client()
+        make_bucket(s3, "UploadsBucket", UPLOADS)
+        make_bucket(s3, "RenditionsBucket", "renditions")
+        for table in ("Ledger", "Views", "Channels"):
+            make_table(dynamodb, table, table.lower())
+        rendered = an_entry("image.png", bucket=UPLOADS)
+        assert rendered.receipt
+        for rendition in rendered.receipt.renditions:
+            s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")
+        for entry in (rendered, an_entry(HOSTILE, bucket=UPLOADS), GIVEN_UP):
+            Projection(DynamoViews("views", dynamodb)).apply([entry])
+            DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
+        handler = started("web")
+        yield lambda *request, **more: handler(an_event(*request, **more))
 
 
 def a_job(ask: Ask) -> str:
@@ -119,10 +130,16 @@ def test_every_route_says_them_whatever_it_answers(ask: Ask, route: Route) -> No
 READS_NOTHING = ("openapi", "docs", "docs_file", "problems", "sign_in_page", "sign_in", "sign_out")
 
 
-def test_a_fault_of_ours_says_them_and_nothing_of_itself(ask: Ask, dynamodb: DynamoDBClient) -> None:
+def break_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise ConnectionError("a fault that nobody has thought of")
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+
+
+def test_a_fault_of_ours_says_them_and_nothing_of_itself(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     job = a_job(ask)
-    for table in ("ledger", "views", "channels"):
-        dynamodb.delete_table(TableName=table)
+    break_aws(monkeypatch)
     form = b'--X\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\n\r\n1\r\n--X--\r\n'
     bodies: dict[str, dict[str, Any]] = {
         "post": {"body": form, "content_type": "multipart/form-data; boundary=X"},
@@ -138,19 +155,19 @@ def test_a_fault_of_ours_says_them_and_nothing_of_itself(ask: Ask, dynamodb: Dyn
                 assert answer["statusCode"] < 500
                 continue
             assert answer["statusCode"] == 500
-            assert "ResourceNotFound" not in answer["body"]
+            assert "ConnectionError" not in answer["body"]
+            assert "thought" not in answer["body"]
             assert "Traceback" not in answer["body"]
             assert "52fdfc07-2182-154f-163f-5f0f9a621d72" in answer["body"]  # as the log has it
 
 
-def test_a_fault_is_not_shown_though_the_environment_asks_for_it(
-    ask: Ask, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("ask")
+def test_a_fault_is_not_shown_though_the_environment_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_DEV", "true")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "headers, verbose")
     with pytest.warns(UserWarning, match="environment variable is enabled"):
         handler = started("web")
-    dynamodb.delete_table(TableName="views")
+    break_aws(monkeypatch)
 
     answer = handler(an_event("GET", "/", DOCUMENT))
 
@@ -186,12 +203,9 @@ def test_what_did_not_come_by_https_is_not_bound_to_it(ask: Ask) -> None:
     assert "Strict-Transport-Security" not in ask("GET", "/", x_forwarded_proto="http")["headers"]
 
 
-def test_no_key_gets_into_a_header(ask: Ask, dynamodb: DynamoDBClient) -> None:
-    key = 'a\r\nSet-Cookie: stolen=1\r\n\r\n<script>"\u202e\u2028.png'
-    Projection(DynamoViews("views", dynamodb)).apply([an_entry(key, bucket=UPLOADS)])
-
+def test_no_key_gets_into_a_header(ask: Ask) -> None:
     for accept in (PAGE, DOCUMENT, IMAGE):
-        answer = ask("GET", f"/pictures/{picture_id(UPLOADS, key)}", accept)
+        answer = ask("GET", f"/pictures/{picture_id(UPLOADS, HOSTILE)}", accept)
 
         assert answer["statusCode"] in (200, 302)
         assert_safe(answer)
