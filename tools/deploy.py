@@ -76,7 +76,7 @@ def deploy(
         raise Fault("Nothing was deployed: the changes were not agreed to.")
     status = status_from(outputs, place.stack, place.region, None)
     console.print(f"\nDarkroom is up: {status.web}/", style="bold", soft_wrap=True, highlight=False)
-    if outputs.get("Auth") == "token":
+    if status.auth == "token":
         _first_token(place, status, console)
     for command in _next(place):
         console.print(f"  {command}", style="cyan", highlight=False, markup=False, soft_wrap=True)
