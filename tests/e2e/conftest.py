@@ -226,7 +226,8 @@ class Deployed(Stack):
             "The tests come in by a token: deploy their stack with Auth=token."
         )
         found = status_from(outputs, self.name, self.region, None)
-        return {name: value or "" for name, value in asdict(found).items()}
+        s3 = self.environment.get("AWS_ENDPOINT_URL") or f"https://s3.{self.region}.amazonaws.com"
+        return {name: value or "" for name, value in asdict(found).items()} | {"aws_endpoint": s3}
 
     def client(self, service: str, endpoint: str = "") -> Any:
         return boto3.client(
@@ -304,11 +305,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     left_out: dict[pytest.Item, str] = {}
     for item in items:
-        mark = item.get_closest_marker("local")
+        mark, asked = item.get_closest_marker("local"), set(getattr(item, "fixturenames", ()))
         if mark:
             left_out[item] = mark.args[0]
-        elif "second_stack" in getattr(item, "fixturenames", ()):
+        elif "second_stack" in asked:
             left_out[item] = "it stops a stack, or changes what it is made of"
+        elif "stack" not in asked:
+            left_out[item] = "it asks a stack of its own, or none"
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=list(left_out))
     config.stash[_LEFT_OUT] = Counter(left_out.values())

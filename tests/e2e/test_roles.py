@@ -14,7 +14,7 @@ from tests.cloudformation import load_template
 from tests.e2e.conftest import Stack
 from tests.roles import grants, roles
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.local("nobody but Lambda may be a function, elsewhere")]
 
 TEMPLATE = load_template()
 GRANTS = grants(TEMPLATE)
