@@ -40,8 +40,12 @@ def failures_of(site: Site, stack: str | None, region: str | None) -> Iterator[F
         yield Failures(
             DynamoLedger(status.ledger_table, dynamodb),
             DynamoViews(status.views_table, dynamodb),
-            SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint)),
+            _queue(status),
         )
+
+
+def _queue(status: Status) -> SqsQueue:
+    return SqsQueue(status.queue_url, lambda: sqs_client(status.region, status.aws_endpoint))
 
 
 def show(failures: Failures, as_json: bool, console: Console) -> None:
@@ -153,7 +157,7 @@ def sweep_stale(
     The profile is deployed `since` then. Without anybody to agree it only says what it would do.
     """
     ledger = DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint))
-    queue = SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint))
+    queue = _queue(status)
     render = _configuration(status, status.render_function)
     with console.status("Reading the ledger ..."):
         entries = list(ledger.every())

@@ -81,6 +81,12 @@ def test_a_function_makes_each_client_once_in_one_session(started: tuple[str, An
     assert len(told["clients"]) == len(set(told["clients"]))
 
 
+def test_no_start_waits_for_the_queues_client_which_few_invocations_use(started: tuple[str, Any]) -> None:
+    _, told = started
+
+    assert "sqs" not in told["clients"]
+
+
 @pytest.fixture(scope="module")
 def measured() -> dict[str, float]:
     heavy = starting("web", then="import numpy, aws_lambda_powertools.event_handler.openapi.models")

@@ -1,6 +1,8 @@
 """The render queue and its dead letters."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,12 +18,17 @@ def over_of(record: "SQSRecord") -> int | None:
     return int(attribute["stringValue"]) if attribute else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, for the client's sake
 class SqsQueue:
     """ports.Queue on a standard queue; what a message is over goes beside its body, as an attribute."""
 
     url: str
-    client: "SQSClient"
+    connect: Callable[[], "SQSClient"]
+
+    @cached_property
+    def client(self) -> "SQSClient":
+        """Made for the first message: few invocations have one, and a cold start would wait for it."""
+        return self.connect()
 
     def send(self, body: str, over: int | None = None) -> None:
         attribute = {_OVER: {"DataType": "Number", "StringValue": str(over)}}

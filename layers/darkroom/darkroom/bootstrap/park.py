@@ -12,4 +12,4 @@ from darkroom.settings import ParkSettings, read_settings
 def bootstrap() -> tuple[Parking, SqsQueue, ParkSettings]:
     settings = read_settings(ParkSettings, os.environ)
     ledger = DynamoLedger(settings.ledger_table, dynamodb_client())
-    return Parking(ledger), SqsQueue(settings.dead_letters_url, sqs_client()), settings
+    return Parking(ledger), SqsQueue(settings.dead_letters_url, sqs_client), settings

@@ -30,4 +30,4 @@ def bootstrap(
         ),
         engine_version=engine_version,
     )
-    return house, SqsQueue(settings.render_queue_url, sqs_client()), settings
+    return house, SqsQueue(settings.render_queue_url, sqs_client), settings

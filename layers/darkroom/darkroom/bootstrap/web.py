@@ -37,7 +37,7 @@ def bootstrap(
     originals = S3Originals(settings.uploads_bucket, s3)
     renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
-    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client()))
+    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client))
     answers = answers_beside(originals, renditions)
     guests = Guests(SsmAccessDocument(settings.access_parameter, ssm_client), report_access_fault)
     gate = Gate(
