@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; its own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test e2e test-full up down demo throughput scale jobs chaos bench screenshots build deploy
+.PHONY: help setup lock check test e2e test-full up down demo throughput scale jobs chaos bench cold screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -81,3 +81,6 @@ deploy: setup ## Deploy to AWS; asks for a name and a region the first time
 
 bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder [BENCH="--only light"]
 	@$(RUN) python -m tools.bench $(PICTURES) $(BENCH)
+
+cold: setup ## Measure cold starts, and what memory each function should have: make cold [COLD="--before checkout"]
+	@$(RUN) python -m tools.bench.cold $(COLD)

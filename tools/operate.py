@@ -254,7 +254,9 @@ def _make_table(status: Status, logical_id: str, name: str) -> None:
     template = json.loads(template) if isinstance(template, str) else template
     described = template["Resources"][logical_id]["Properties"]
     dynamodb = dynamodb_client(status.region, status.aws_endpoint)
-    dynamodb.create_table(TableName=name, **{each: described[each] for each in _TABLE_PROPERTIES})
+    dynamodb.create_table(
+        TableName=name, **{each: described[each] for each in _TABLE_PROPERTIES if each in described}
+    )
     dynamodb.get_waiter("table_exists").wait(TableName=name)
     dynamodb.update_time_to_live(TableName=name, TimeToLiveSpecification=described["TimeToLiveSpecification"])
 

@@ -7,7 +7,6 @@ import random
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from importlib.metadata import version
 from math import exp, log
 from pathlib import Path
@@ -24,6 +23,7 @@ from tools.bench import light, ms_ssim, peers, ssimulacra2
 from tools.bench.equal import Candidate, Scores
 from tools.bench.light import LADDER, reference_of
 from tools.bench.ms_ssim import MsSsim
+from tools.bench.page import write_sections
 from tools.bench.pictures import ENCODERS, opened_upright
 from tools.stack import PROJECT
 
@@ -31,7 +31,6 @@ _WIDTHS = (640, 1280, 1920)
 _TARGETS = (70.0, 80.0)
 # Where its scores are about 70 and 80 on the median photograph.
 _SQUOOSH_QUALITIES = (70, 82)
-_PAGE = PROJECT / "docs" / "performance.md"
 
 type Cell = dict[tuple[float, int, str], list[float]]
 
@@ -61,17 +60,7 @@ def main() -> None:
             largest = max(jpegs, key=lambda path: path.stat().st_size)
             bench = light.Bench(largest, cache, asked.rounds)
             made += [section(bench) for section in progress.track(light.SECTIONS, description="light")]
-    page = _PAGE.read_text() if asked.only else ""
-    kept = {} if not asked.only else {_title(part): part for part in page.strip().split("\n\n## ")[1:]}
-    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}."
-    kept |= {_title(part): f"{part.removeprefix('## ')}\n\n{measured}" for part in made}
-    written = "\n\n## ".join([_heading(len(files), asked.seed), *kept.values()]) + "\n"
-    _PAGE.write_text(written)
-    print(written)  # noqa: T201
-
-
-def _title(section: str) -> str:
-    return section.removeprefix("## ").splitlines()[0]
+    print(write_sections(made, _heading(len(files), asked.seed)))  # noqa: T201
 
 
 def _drawn(usable: list[Path], limit: int, seed: int) -> list[Path]:

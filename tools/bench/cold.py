@@ -1,14 +1,22 @@
-"""`make cold`: what the start of each function takes before its first event, into docs/performance.md."""
+"""`make cold`: what each function's start takes and what memory it should have, into docs/performance.md."""
 
+import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from importlib.metadata import version
 from pathlib import Path
 
+from rich.console import Console
+
 from darkroom import settings
+from tools.bench import memory
+from tools.bench.page import machine, write_sections
 from tools.bench.runs import Command, paired
-from tools.stack import PROJECT
+from tools.stack import PROJECT, Fault, Site
+from tools.up import borrowed
 
 FUNCTIONS = ("render", "park", "project", "web", "live", "sweep")
 _KINDS = (
@@ -19,7 +27,7 @@ _KINDS = (
     settings.LiveSettings,
     settings.SweepSettings,
 )
-# Nobody is asked before the first event, so that these need not exist.
+# Nobody is asked before the first event, so that none of it need exist.
 _ENVIRONMENT = {
     each.name.upper(): "nowhere" for kind in _KINDS for each in fields(kind) if each.default is MISSING
 } | {
@@ -31,6 +39,18 @@ _ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "nobody",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=9, help="of the starts, one beside the other")
+    parser.add_argument("--before", type=Path, help="another checkout, whose starts are shown beside these")
+    asked = parser.parse_args()
+    console = Console()
+    made = [_starts_section(asked.rounds, asked.before)]
+    with borrowed(Site.of(os.environ), console) as status:
+        made.append(memory.section(status))
+    console.print(write_sections(made), highlight=False, markup=False)
 
 
 def starting(function: str, project: Path = PROJECT, first: str = "", then: str = "") -> Command:
@@ -56,3 +76,40 @@ def ratios(starts: Mapping[str, Command], rounds: int) -> dict[str, float]:
     runs = paired(alone | dict(starts), rounds)
     bare = runs["bare"].cpu_seconds
     return {name: (runs[name].cpu_seconds - bare) / (runs["boto3"].cpu_seconds - bare) for name in starts}
+
+
+def _starts_section(rounds: int, before: Path | None) -> str:
+    starts = {each: starting(each) for each in FUNCTIONS}
+    if before:
+        starts |= {f"{each} before": starting(each, before) for each in FUNCTIONS}
+    found = ratios(starts, rounds)
+    commit = _commit(before) if before else ""
+    rows = [
+        f"| {each} | {found[each]:.2f} |" + (f" {found[f'{each} before']:.2f} |" if before else "")
+        for each in FUNCTIONS
+    ]
+    return "\n".join(
+        [
+            "## Cold starts",
+            "",
+            "The processor's time from the interpreter's start until the first event can come, above a bare",
+            f"interpreter's, as a multiple of importing boto3 alone: medians of {rounds} rounds.",
+            f"{machine()}, boto3 {version('boto3')}.",
+            "",
+            "| function | ratio |" + (f" at {commit} |" if before else ""),
+            "|---|---|" + ("---|" if before else ""),
+            *rows,
+        ]
+    )
+
+
+def _commit(project: Path) -> str:
+    line = ["git", "-C", str(project), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Fault as fault:
+        raise SystemExit(f"darkroom: {fault}") from None
