@@ -44,8 +44,8 @@ DEFENCES = (
     Defence(
         "an outcome is published only while its version is latest",
         "rendering.py",
-        "published = self.ledger.advance(concluded, standing=claim)",
-        "published = self.ledger.advance(concluded)",
+        "published = self.ledger.advance(concluded, *replaced, standing=claim)",
+        "published = self.ledger.advance(concluded, *replaced)",
         "tests/unit/test_order.py::test_an_older_version_that_finishes_late_is_not_published",
     ),
     Defence(
@@ -182,6 +182,27 @@ DEFENCES = (
         "return on_top is not None and on_top.version == upload.version",
         "return True",
         "tests/unit/test_sweeping.py::test_a_swept_upload_that_is_not_latest_any_more_is_superseded",
+    ),
+    Defence(
+        "a failure stands beside what does",
+        "parking.py",
+        "beside = [] if overtaken or version in known.standing else [known.beside(version)]",
+        "beside: list[Latest] = []",
+        "tests/unit/test_order.py::test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one",
+    ),
+    Defence(
+        "what was discarded and is shown again is kept",
+        "sweeping.py",
+        "if key not in named]",
+        "]",
+        "tests/unit/test_sweeping.py::test_what_was_discarded_and_is_shown_again_is_kept",
+    ),
+    Defence(
+        "what gives way is noted in the same move",
+        "rendering.py",
+        "*older, *replaced, *away, after)",
+        "*older, after)",
+        "tests/unit/test_sweeping.py::test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer",
     ),
     Defence(
         "a rendering that took a removed file for written writes it again",
