@@ -1,14 +1,14 @@
 """Who is let into a job's channel, and what they are told."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from darkroom.live import CONNECTION_SECONDS, MESSAGE_LIMIT_BYTES, Live, Pusher, Tickets, messages
-from darkroom.ports import Ticket
+from darkroom.ports import Ticket, Told
 from tests.fakes import FakeChannels, FakeSockets
 
 JOB, OTHER = "a" * 32, "b" * 32
@@ -265,6 +265,21 @@ def test_gone_connections_are_removed_and_broken_ones_hinder_nobody() -> None:
     assert len(house.told("me")) == 1
     assert house.channels.followers(JOB) == ["broken", "me"]
     assert [str(fault) for fault in house.faults] == ["broken"]
+
+
+def test_where_there_is_time_for_one_alone_each_is_told_sooner_or_later() -> None:
+    class Hurried(FakeSockets):
+        def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+            return super().send_each([*connections][:1], texts)
+
+    house = House(sockets=Hurried({name: [] for name in "abc"}))
+    for connection in "abc":
+        house.channels.join(JOB, connection, NOW)
+
+    for _ in range(100):
+        house.pusher().push(STATE, [])
+
+    assert all(house.told(connection) for connection in "abc")
 
 
 def test_a_push_that_fails_altogether_is_reported_and_raises_nothing() -> None:

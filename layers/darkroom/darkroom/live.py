@@ -5,6 +5,7 @@ whatever is older than what it knows it passes over, by revision.
 """
 
 import json
+import random
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -126,6 +127,8 @@ class Pusher:
             followers = self.channels.followers(job["id"])
             if not followers:
                 return
+            # Of more than there is time for, others are late each time.
+            followers = random.sample(followers, len(followers))
             told = self.sockets.send_each(followers, messages(job, rows))
             for fault in told.faults:
                 self.report(fault)
