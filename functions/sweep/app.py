@@ -18,12 +18,12 @@ sweep, settings = bootstrap()
 @metrics.log_metrics
 def handler(_event: dict[str, Any], context: LambdaContext) -> None:
     # What grows with what is new goes first. Each part ends when that much of the time is left, in
-    # milliseconds; what it has not come to, the next run takes up.
+    # milliseconds, and the last before the alarm of what is slow; the next run goes on from there.
     for pages, looked_for, found, metric, left in (
         (sweep.remove_discarded(), "what was discarded", "removed", "Removed", 600_000),
-        (sweep.settle_jobs(), "what never arrived", "given_up", "NeverArrived", 400_000),
-        (sweep.find_lost(settings.sweep_pages), "lost uploads", "enqueued", "Swept", 150_000),
-        (sweep.remove_unnamed(settings.sweep_pages), "what a crash has left", "removed", "Removed", 20_000),
+        (sweep.settle_jobs(), "what never arrived", "given_up", "NeverArrived", 450_000),
+        (sweep.find_lost(settings.sweep_pages), "lost uploads", "enqueued", "Swept", 250_000),
+        (sweep.remove_unnamed(settings.sweep_pages), "what a crash has left", "removed", "Removed", 190_000),
     ):
         for page in pages:
             logger.info(f"looked for {looked_for}", extra={"seen": page.seen, found: len(page.acted_on)})
