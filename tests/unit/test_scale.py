@@ -88,6 +88,13 @@ def test_the_page_says_what_the_committed_measurement_gives() -> None:
     assert f"| {len(known.renditions)}, " in page
 
 
+def test_the_page_says_what_its_prose_does() -> None:
+    page = (PROJECT / "docs" / "scale.md").read_text()
+    prose = (PROJECT / "tools" / "scale" / "page.md").read_text().split("\n\n")
+
+    assert [part for part in prose if "{{" not in part and part.strip() not in page] == []
+
+
 def test_every_template_parameter_that_the_page_names_is_one() -> None:
     page = (PROJECT / "docs" / "scale.md").read_text()
     parameters = (PROJECT / "template.yaml").read_text()
