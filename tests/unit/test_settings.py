@@ -1,6 +1,7 @@
 import pytest
 
 from darkroom.errors import BadSettings
+from darkroom.gate import Auth
 from darkroom.settings import ProjectSettings, RenderSettings, WebSettings, read_settings
 
 WEB = {
@@ -23,6 +24,12 @@ def test_settings_come_from_the_environment_typed() -> None:
 
 def test_what_is_not_set_has_the_default_in_code() -> None:
     assert read_settings(WebSettings, WEB).post_limit_bytes == 4_000_000
+
+
+def test_a_function_that_is_told_nothing_of_it_asks_for_tokens() -> None:
+    settings = read_settings(WebSettings, WEB)
+
+    assert (Auth(settings.auth), settings.public_pages) == (Auth.TOKEN, "false")
 
 
 def test_every_fault_is_reported_at_once() -> None:
