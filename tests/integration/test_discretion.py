@@ -6,16 +6,19 @@ Everything that must not stand in a log has PLANTED in it.
 import json
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 from botocore.client import BaseClient
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from types_boto3_s3 import S3Client
 
+from darkroom.access import Access, access_document, new_token
 from darkroom.adapters.live import DynamoChannels
 from darkroom.adapters.logs import Failed
 from darkroom.ports import Ticket
@@ -247,3 +250,40 @@ def test_a_client_that_is_let_in_leaves_no_ticket_behind(
     printed = "".join(capfd.readouterr())
     assert said["ticket"] not in printed
     assert_discreet(printed)
+
+
+@pytest.mark.parametrize("working", [True, False], ids=["working", "broken"])
+def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
+    invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, working: bool
+) -> None:
+    token, name = new_token(), "/darkroom/test/access"
+    access = Access.nobody().with_token(token, "2026-01-02T03:04:05.678Z")
+    boto3.client("ssm").put_parameter(Name=name, Value=access_document(access), Type="SecureString")
+    monkeypatch.setenv("AUTH", "token")
+    monkeypatch.setenv("ACCESS_PARAMETER", name)
+    cookie = access.cookie(access.tokens[0], time.time())
+    signing_in = a_request("/sign-in", "POST", f"token={token}&to=%2F%3Fa%3D{PLANTED}")
+    signing_in["headers"] |= {
+        "content-type": "application/x-www-form-urlencoded",
+        "sec-fetch-site": "same-origin",
+    }
+    returning, sending = a_request(), a_request()
+    returning["headers"] |= {"cookie": f"__Host-darkroom={cookie}"}
+    returning["cookies"] = [f"__Host-darkroom={cookie}"]
+    del returning["headers"]["authorization"]
+    sending["headers"]["authorization"] = f"Bearer {token}"
+    if not working:
+        break_aws(monkeypatch)
+    capfd.readouterr()
+
+    answers = [invoke("web", event) for event in (signing_in, returning, sending, a_request())]
+
+    printed = "".join(capfd.readouterr())
+    assert_discreet(printed)
+    assert token not in printed
+    assert cookie not in printed
+    if working:  # let in by each of them, to a list that has no such cursor
+        assert [each["statusCode"] for each in answers] == [303, 400, 400, 401]
+    else:
+        assert all(each["statusCode"] >= 401 for each in answers)
+        assert "Could not connect to" in printed
