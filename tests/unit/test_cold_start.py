@@ -9,9 +9,9 @@ import pytest
 
 from tools.bench.cold import FUNCTIONS, ratios, starting
 
-# The processor's time of each start as a multiple of importing boto3 alone. A sixth above what was measured
-# (docs/performance.md) on a machine that was busy otherwise: whoever needs more says so here, and why.
-BUDGET = {"render": 2.8, "park": 2.3, "project": 2.2, "web": 3.0, "live": 2.1, "sweep": 2.5}
+# The processor's time of each start as a multiple of importing boto3 alone. A fifth above what was measured
+# (docs/performance.md), for machines that are busy otherwise: whoever needs more says so here, and why.
+BUDGET = {"render": 3.0, "park": 2.3, "project": 2.2, "web": 3.0, "live": 2.1, "sweep": 2.4}
 
 AWS = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3", "certifi"}
 POWERTOOLS = {"aws_lambda_powertools", "typing_extensions"}

@@ -144,7 +144,7 @@ def _heading(pictures: int, seed: int) -> str:
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     return f"""# Performance
 
-Written by `make bench PICTURES=folder`; every figure can be made again on any folder of pictures.
+Written by `make bench PICTURES=folder`, on any folder of pictures; "Cold starts" and "Memory" by `make cold`.
 
 | | |
 |---|---|
