@@ -12,6 +12,7 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.logs import discreet_logger, entry_point
+from darkroom.adapters.metrics import tell_fault
 from darkroom.answers import Answer, Request, safe
 from darkroom.api import ROUTES, Route, answer
 from darkroom.bootstrap.web import bootstrap
@@ -34,6 +35,7 @@ def count(name: str) -> None:
 
 def report_access_fault(fault: Exception) -> None:
     logger.warning("access_fault", extra={"why": str(fault)})
+    count("AccessFault")
 
 
 gate, handlers = bootstrap(report, report_access_fault)
@@ -51,6 +53,7 @@ def nothing(_: NotFoundError) -> Response[str]:
 def broken(_: Exception) -> Response[str]:
     logger.exception("failed")
     count("Faults")
+    tell_fault(app.lambda_context.function_version)  # a fault of a release that is let in by and by
     return respond(handlers["broken"](request(), app.lambda_context.aws_request_id))
 
 

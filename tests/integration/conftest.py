@@ -53,6 +53,7 @@ def started(function: str) -> Callable[[dict[str, Any]], Any]:
         function_name=function,
         memory_limit_in_mb=3538,
         invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{function}",
+        function_version="7",
         aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
         get_remaining_time_in_millis=lambda: 30_000,
     )

@@ -17,6 +17,8 @@ from tests.integration.conftest import UPLOADS, Invoke
 from tests.measured import Metric, documented
 from tests.pictures import a_small_png
 
+NOWHERE = "http://127.0.0.1:9"
+
 
 class House:
     """All functions on one account, and what they have measured."""
@@ -126,6 +128,12 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     house.call("park", dead)
     dynamodb.delete_table(TableName="views")
     house.call("web", an_event("web-get-home"))
+    # And tokens that can't be read.
+    for name, value in {"AUTH": "token", "ACCESS_PARAMETER": "x", "AWS_ENDPOINT_URL_SSM": NOWHERE}.items():
+        monkeypatch.setenv(name, value)
+    asked = an_event("web-get-home")
+    asked["headers"]["authorization"] = "Bearer x"
+    house.call("web", asked)
 
     assert house.metrics == documented()
 

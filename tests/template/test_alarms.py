@@ -175,7 +175,13 @@ def test_views_that_fall_behind_raise_an_alarm() -> None:
 
 @pytest.mark.parametrize(
     ("metric", "service"),
-    [("Parked", "park"), ("Faults", "park"), ("Faults", "web"), ("ProfileFault", "render")],
+    [
+        ("Parked", "park"),
+        ("Faults", "park"),
+        ("Faults", "web"),
+        ("ProfileFault", "render"),
+        ("AccessFault", "web"),
+    ],
 )
 def test_one_of_what_should_never_happen_raises_an_alarm(metric: str, service: str) -> None:
     assert goes_off_at_once(the_alarm(NAMESPACE, metric, "service", service))

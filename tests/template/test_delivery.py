@@ -14,6 +14,7 @@ RESOURCES: Node = TEMPLATE["Resources"]
 ANSWERING = {"WebFunction": "WebAlias", "LiveFunction": "LiveAlias"}
 RELEASES = {"WebAlias": "WebReleases", "LiveAlias": "LiveReleases"}
 ALARMS = {"WebFunction": "WebReleaseAlarm", "LiveFunction": "LiveReleaseAlarm"}
+FAULTS = "WebFaultsReleaseAlarm"
 
 
 def properties(name: str) -> Node:
@@ -112,7 +113,11 @@ def test_a_release_answers_a_tenth_first_and_is_taken_back_when_it_fails(functio
         {"Ref": "AWS::NoValue"},
     ]
     assert releases["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
-    assert releases["AlarmConfiguration"] == {"Enabled": True, "Alarms": [{"Name": {"Ref": alarm}}]}
+    faults = [{"Name": {"Ref": FAULTS}}] if function == "WebFunction" else []
+    assert releases["AlarmConfiguration"] == {
+        "Enabled": True,
+        "Alarms": [{"Name": {"Ref": alarm}}, *faults],
+    }
     assert releases["AutoRollbackConfiguration"]["Enabled"] is True
     assert {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"} <= set(
         releases["AutoRollbackConfiguration"]["Events"]
@@ -134,6 +139,21 @@ def test_a_release_is_judged_by_its_own_errors(function: str) -> None:
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
     assert alarm["Period"] * alarm["EvaluationPeriods"] < 5 * 60  # within the canary
     assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_a_release_of_web_is_judged_also_by_what_it_answers_with_500() -> None:
+    """Such an answer is no error of the function's; as above, of the new version alone."""
+    alarm, errors = properties(FAULTS), properties(ALARMS["WebFunction"])
+    service = properties("WebFunction")["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+    namespace = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+
+    assert (alarm["Namespace"], alarm["MetricName"]) == (namespace, "Faults")
+    assert alarm["Dimensions"] == [
+        {"Name": "service", "Value": service},
+        {"Name": "version", "Value": properties("WebAlias")["FunctionVersion"]},
+    ]
+    same = ("Statistic", "Period", "EvaluationPeriods", "Threshold", "ComparisonOperator", "TreatMissingData")
+    assert {name: alarm[name] for name in same} == {name: errors[name] for name in same}
 
 
 def test_what_takes_releases_back_may_move_these_aliases_and_nothing_else() -> None:
@@ -162,7 +182,7 @@ def test_the_local_stack_alone_goes_without_a_canary() -> None:
     assert without == ["local"]
     assert TEMPLATE["Parameters"]["Canary"]["Default"] == "true"
     assert TEMPLATE["Conditions"]["HasCanary"] == {"Fn::Equals": [{"Ref": "Canary"}, "true"]}
-    assert conditional == {"Releases", "ReleasesRole", *RELEASES.values(), *ALARMS.values()}
+    assert conditional == {"Releases", "ReleasesRole", *RELEASES.values(), *ALARMS.values(), FAULTS}
     assert {name for name, each in RESOURCES.items() if "CodeDeploy" in each["Type"]} <= conditional
 
 

@@ -1,4 +1,4 @@
-"""What render measures of its work, as CloudWatch metrics with units, through the log.
+"""What functions measure of their work, as CloudWatch metrics with units, through the log.
 
 docs/operations.md lists all metrics. A dimension has few values, since CloudWatch bills each as a metric.
 """
@@ -63,3 +63,11 @@ def tell_end(metrics: Metrics, entry: Entry, began: str) -> None:
     if sum(attempt.outcome is Outcome.CONCLUDED for attempt in entry.attempts) == 1:
         waited = datetime.fromisoformat(entry.since) - datetime.fromisoformat(entry.upload.arrived)
         metrics.add_metric("SecondsToRendered", MetricUnit.Seconds, max(0.0, waited.total_seconds()))
+
+
+def tell_fault(version: str) -> None:
+    """A fault of one release. That of all together is told apart by nothing but the function."""
+    told = EphemeralMetrics()
+    told.add_dimension("version", version)
+    told.add_metric("Faults", MetricUnit.Count, 1)
+    told.flush_metrics()
