@@ -31,10 +31,12 @@ def test_nothing_that_is_deployed_fetches_an_address_that_somebody_gave() -> Non
 
 
 def test_what_lets_somebody_in_is_drawn_by_secrets_alone() -> None:
-    drawing = importing("secrets")
+    sources = "".join((PACKAGE / module).read_text() for module in MODULES)
 
-    assert drawing >= {"site.py", "jobs.py", "live.py", "access.py"}
-    assert drawing & importing("random", "uuid") == set()
+    assert importing("secrets") >= {"site.py", "jobs.py", "live.py", "access.py"}
+    # How long to wait, in which order, on which shelf: nothing that anybody is let in by.
+    assert set(re.findall(r"\brandom\.(\w+)\(", sources)) <= {"random", "sample", "uniform", "choice"}
+    assert not re.search(r"\buuid[135]\(|from random import", sources)
 
 
 def test_nothing_that_is_deployed_starts_a_program_or_reads_python_objects_from_outside() -> None:
@@ -89,3 +91,11 @@ def test_each_package_of_a_layer_is_pinned_to_the_version_that_is_locked(layer: 
     for line in lines:
         name, _, version = line.partition(";")[0].strip().partition("==")
         assert (name, version) in locked
+
+
+def test_each_action_of_the_pipeline_is_pinned_to_a_commit() -> None:
+    flows = "".join(path.read_text() for path in (PROJECT / ".github/workflows").glob("*.yml"))
+    used = [each for each in re.findall(r"uses: (\S+)", flows) if not each.startswith("./")]
+
+    assert used
+    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each) for each in used)
