@@ -102,14 +102,9 @@ def test_a_release_answers_a_tenth_first_and_is_taken_back_when_it_fails(functio
     alias, alarm = ANSWERING[function], ALARMS[function]
     releases = properties(RELEASES[alias])
 
-    assert RESOURCES[alias]["UpdatePolicy"]["Fn::If"] == [
+    assert RESOURCES[alias]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["Fn::If"] == [
         "HasCanary",
-        {
-            "CodeDeployLambdaAliasUpdate": {
-                "ApplicationName": {"Ref": "Releases"},
-                "DeploymentGroupName": {"Ref": RELEASES[alias]},
-            }
-        },
+        {"ApplicationName": {"Ref": "Releases"}, "DeploymentGroupName": {"Ref": RELEASES[alias]}},
         {"Ref": "AWS::NoValue"},
     ]
     assert releases["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
