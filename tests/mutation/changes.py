@@ -143,23 +143,6 @@ CHANGES = [
         "skip-check:\n  - CKV_AWS_21 # a long enough reason, and yet it holds for two alone\n",
         "tools/checkov.yaml",
     ),
-    # What is watched
-    Change(
-        "the dashboard forgets a function",
-        '["AWS/Lambda", "Duration", "FunctionName", "${SweepFunction}", {"label": "sweep"}]',
-        '["AWS/Lambda", "Duration", "FunctionName", "${WebFunction}", {"label": "sweep"}]',
-    ),
-    Change("one widget lies over another", '"x": 8, "y": 18,', '"x": 0, "y": 18,'),
-    Change(
-        "a widget is larger than its place", '"x": 16, "y": 18, "width": 8', '"x": 16, "y": 18, "width": 9'
-    ),
-    Change("a widget lies between two places", '"x": 16, "y": 12,', '"x": 16, "y": 13,'),
-    Change(
-        "an alarm of which the docs say nothing",
-        "### `ParkedAlarm`\n",
-        "### Parked\n",
-        "docs/operations.md",
-    ),
 ]
 
 # Assertions, by how they begin, that no change of one text makes fail.
