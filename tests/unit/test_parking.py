@@ -244,6 +244,15 @@ def test_a_message_of_before_does_not_revive_what_was_parked(house: House) -> No
     assert house.entry.state is State.FAILED
 
 
+def test_what_was_never_begun_and_is_gone_from_s3_ends_as_deleted_when_it_is_retried(house: House) -> None:
+    house.parks()
+    house.originals.objects.clear()
+
+    house.attempts(working, over=house.entry.revision)
+
+    assert house.entry.state is State.DELETED
+
+
 def test_what_fails_again_is_parked_again_as_one_failure(house: House) -> None:
     house.attempts(failing)
     house.parks()

@@ -79,6 +79,11 @@ def _is_news(upload: Upload, latest: Latest | None) -> bool:
     return in_order(upload.sequencer) > in_order(latest.sequencer if latest else "")
 
 
+def _is_all_that_was_heard(upload: Upload, latest: Latest) -> bool:
+    """Whether the key's only news was that this upload was given up, before anybody had begun with it."""
+    return not latest.sequencer and not latest.version and upload.version in latest.standing
+
+
 def _gives_way(entry: Entry) -> bool:
     """Whether a newer version takes its place: it was published, or given up by whoever had begun with it."""
     return entry.state in _PUBLISHED or (entry.state is State.RENDERING and not entry.busy_until)
@@ -206,7 +211,7 @@ class Darkroom:
         whose sequencer is later than that may still be older than what stands.
         """
         if upload.sequencer:
-            if latest is None or latest.version == upload.version:
+            if latest is None or latest.version == upload.version or _is_all_that_was_heard(upload, latest):
                 return True
             if in_order(upload.sequencer) < in_order(latest.sequencer):
                 return False
