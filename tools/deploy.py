@@ -16,7 +16,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from tools.stack import PROJECT, Fault, Status, outputs_of, status_from
+from tools.stack import PROJECT, Fault, Status, described, outputs_of, status_from
 from tools.tokens import ensure_first_token
 from tools.up import python_folder
 
@@ -175,14 +175,8 @@ def hindered(place: Place, state: str | None) -> str | None:
 
 def _state(place: Place) -> str | None:
     """As CloudFormation has it; None where there is no such stack."""
-    cloudformation = boto3.client("cloudformation", region_name=place.region)
-    try:
-        [found] = cloudformation.describe_stacks(StackName=place.stack)["Stacks"]
-    except ClientError as fault:
-        if "does not exist" in str(fault):
-            return None
-        raise
-    return None if found["StackStatus"] == "DELETE_COMPLETE" else str(found["StackStatus"])
+    found = described(boto3.client("cloudformation", region_name=place.region), place.stack)
+    return str(found["StackStatus"]) if found else None
 
 
 def _is_taken(bucket: str, region: str) -> bool:

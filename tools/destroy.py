@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.filesize import decimal
 
-from tools.stack import Fault
+from tools.stack import Fault, described, resources_of
 from tools.tokens import access_parameter
 
 _RETAINED = ("Retain", "RetainExceptOnCreate")
@@ -113,7 +113,7 @@ def _again(account: Account, name: str) -> str:
 
 def standing(account: Account, name: str) -> Standing:
     """A stack that stands, or what the newest of that name has left that was deleted. Raises Fault."""
-    found = _existing(account, name)
+    found = described(account.cloudformation, name)
     if found is None:
         return _left_over(account, name)
     status = found["StackStatus"]
@@ -122,7 +122,7 @@ def standing(account: Account, name: str) -> Standing:
     policies = _deletion_policies(account, found["StackId"])
     deleted: list[Resource] = []
     kept: list[Resource] = []
-    for each in _resources(account, found["StackId"]):
+    for each in resources_of(account.cloudformation, found["StackId"]):
         if each["ResourceStatus"] != _GONE and each.get("PhysicalResourceId"):
             stays = policies.get(each["LogicalResourceId"]) in _RETAINED
             (kept if stays else deleted).append(_resource(each))
@@ -152,22 +152,6 @@ def _resource(told: Any) -> Resource:
 
 def _known(kept: list[Resource]) -> tuple[Resource, ...]:
     return tuple(each for each in dict.fromkeys(kept) if each.kind in _REMOVE)
-
-
-def _existing(account: Account, name: str) -> Any:
-    try:
-        [found] = account.cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as fault:
-        if "does not exist" in str(fault):
-            return None
-        raise
-    return None if found["StackStatus"] == _GONE else found
-
-
-def _resources(account: Account, stack_id: str) -> Iterator[Any]:
-    pages = account.cloudformation.get_paginator("list_stack_resources")
-    for page in pages.paginate(StackName=stack_id):
-        yield from page["StackResourceSummaries"]
 
 
 def _deletion_policies(account: Account, stack_id: str) -> dict[str, str]:
@@ -298,7 +282,9 @@ def _deletion_ended(account: Account, stack: Standing, console: Console) -> str:
             status = str(now["StackStatus"])
             if status in (_GONE, "DELETE_FAILED"):
                 return status
-            gone = sum(each["ResourceStatus"] == _GONE for each in _resources(account, stack.id))
+            gone = sum(
+                each["ResourceStatus"] == _GONE for each in resources_of(account.cloudformation, stack.id)
+            )
             told.update(f"Deleting the stack: {gone} resources of {len(stack.deleted)} are gone ...")
             time.sleep(_POLL_SECONDS)
 
@@ -306,7 +292,7 @@ def _deletion_ended(account: Account, stack: Standing, console: Console) -> str:
 def _why_not(account: Account, stack: Standing) -> str:
     reasons = [
         f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', 'no reason is given')}"
-        for each in _resources(account, stack.id)
+        for each in resources_of(account.cloudformation, stack.id)
         if each["ResourceStatus"] == "DELETE_FAILED"
     ]
     return "CloudFormation could not delete all of it; mend this and try again.\n  " + "\n  ".join(reasons)

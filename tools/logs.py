@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 
+from tools.stack import functions_of
 from tools.terminal import printable
 
 # What the platform writes around every invocation, where it does not write JSON.
@@ -56,7 +57,7 @@ def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
     at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     if not text or text.startswith(_PLATFORM):
         return None
-    entry = _json_object(text)
+    entry = json_object(text)
     if entry is None:
         level = "ERROR" if text.startswith("[ERROR]") else ""
         return Line(at, function, level, "\n    ".join(map(printable, text.splitlines())))
@@ -65,7 +66,8 @@ def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
     return Line(_time(entry.get("timestamp"), at), function, _plain(entry.get("level", "")), _message(entry))
 
 
-def _json_object(text: str) -> dict[str, Any] | None:
+def json_object(text: str) -> dict[str, Any] | None:
+    """What a line of a log says, if it says it in JSON."""
     try:
         entry = json.loads(text) if text.startswith("{") else None
     except ValueError:
@@ -98,7 +100,7 @@ class Follower:
 
     def __init__(self, stack: str, since_ms: int) -> None:
         self._client = boto3.client("logs")
-        self._groups = _log_groups(stack)
+        self._groups = {name: told["LoggingConfig"]["LogGroup"] for name, told in functions_of(stack)}
         self._begin_ms = self._since_ms = since_ms
         self._seen: dict[tuple[str, str, int], int] = {}  # how many alike events are known, and from when
 
@@ -132,17 +134,3 @@ class Follower:
             line = readable(function, event["timestamp"], event["message"])
             lines += [line] if line else []
         return lines
-
-
-def _log_groups(stack: str) -> dict[str, str]:
-    """Log group by the function's short name: RenderFunction is render."""
-    functions = boto3.client("lambda")
-    pages = boto3.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
-    return {
-        resource["LogicalResourceId"].removesuffix("Function").lower(): functions.get_function_configuration(
-            FunctionName=resource["PhysicalResourceId"]
-        )["LoggingConfig"]["LogGroup"]
-        for page in pages
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == "AWS::Lambda::Function"
-    }

@@ -69,7 +69,10 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
             (f"  {entry.id}", ""),
         ):
             console.print(Text(printable(line), style), soft_wrap=True)
-    console.print("darkroom retry --all, or darkroom retry ID; skip likewise.", style="dim")
+    console.print(
+        "darkroom retry --all, or darkroom retry ID; skip likewise; with --stack and --region as here.",
+        style="dim",
+    )
 
 
 def retry(failures: Failures, ids: list[str], everything: bool, console: Console) -> None:

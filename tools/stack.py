@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).parent.parent
 REGION = "us-east-1"
@@ -231,19 +232,46 @@ def use_local(site: Site) -> None:
 def outputs_of(stack: str, region: str) -> dict[str, str] | None:
     """A deployed stack's outputs by name; None unless it stands whole."""
     import boto3  # half a second that most commands do without
+
+    found = described(boto3.client("cloudformation", region_name=region), stack)
+    whole = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
+    if found is None or found["StackStatus"] not in whole:
+        return None
+    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+
+def described(cloudformation: Any, stack: str) -> Any:
+    """A stack as CloudFormation has it; None where none stands."""
     from botocore.exceptions import ClientError
 
     try:
-        (found,) = boto3.client("cloudformation", region_name=region).describe_stacks(StackName=stack)[
-            "Stacks"
-        ]
+        [found] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
     except ClientError as fault:
         if "does not exist" in str(fault):
             return None
         raise
-    if found["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"):
-        return None
-    return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+    return None if found["StackStatus"] == "DELETE_COMPLETE" else found
+
+
+def resources_of(cloudformation: Any, stack: str) -> Iterator[Any]:
+    """A stack's resources, page by page: DescribeStackResources ends at a hundred."""
+    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
+        yield from page["StackResourceSummaries"]
+
+
+def functions_of(
+    stack: str, region: str | None = None, endpoint: str | None = None
+) -> Iterator[tuple[str, Any]]:
+    """Each function's short name, RenderFunction's being render, and its configuration."""
+    import boto3
+
+    functions = boto3.client("lambda", region_name=region, endpoint_url=endpoint)
+    for each in resources_of(
+        boto3.client("cloudformation", region_name=region, endpoint_url=endpoint), stack
+    ):
+        if each["ResourceType"] == "AWS::Lambda::Function":
+            name = each["LogicalResourceId"].removesuffix("Function").lower()
+            yield name, functions.get_function_configuration(FunctionName=each["PhysicalResourceId"])
 
 
 def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site | None) -> Status:

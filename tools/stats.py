@@ -17,8 +17,9 @@ from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.documents import totals_document
 from darkroom.pages import filesize
 from darkroom.rows import Tally
+from tools.logs import json_object
 from tools.prices import AS_OF, LAMBDA_GB_SECOND, LAMBDA_REQUEST, REGION, S3_GET, S3_PUT, TRANSFER_OUT
-from tools.stack import Status
+from tools.stack import Status, functions_of
 
 # Of a day's lines those that are counted here. The local stack knows no such patterns and gives all.
 _PATTERN = '{ ($.type = "platform.report") || ($.Messages[0] > 0) || ($.Parked[0] > 0) }'
@@ -120,7 +121,7 @@ def call_of(line: str) -> Call | None:
     """The invocation that a line of Lambda's own reports, in either of its forms."""
     if found := _REPORT.match(line):
         return Call(float(found[1]) / 1000, int(found[2]))
-    told = _object(line)
+    told = json_object(line) or {}
     if told.get("type") != "platform.report":
         return None
     metrics = told["record"]["metrics"]
@@ -129,19 +130,11 @@ def call_of(line: str) -> Call | None:
 
 def counted_in(line: str) -> dict[str, float]:
     """The sums of what a line measures, if it does: only what is not told apart any further."""
-    told = _object(line)
+    told = json_object(line) or {}
     metrics = told.get("_aws", {}).get("CloudWatchMetrics", [])
     if not any(each["Dimensions"] == [["service"]] for each in metrics):
         return {}
     return {name: sum(told[name]) for name in _COUNTED if isinstance(told.get(name), list)}
-
-
-def _object(line: str) -> dict[str, Any]:
-    try:
-        told = json.loads(line) if line.startswith("{") else None
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}
 
 
 @dataclass
@@ -164,22 +157,12 @@ def gather(status: Status, hours: float) -> Stats:
     views = DynamoViews(status.views_table, dynamodb_client(status.region, status.aws_endpoint))
     since_ms = round((time.time() - hours * 3600) * 1000)
     sums, architecture = _Sums(), "arm64"
-    for function, configuration in _functions(status):
+    for function, configuration in functions_of(status.stack, status.region, status.aws_endpoint):
         architecture = configuration["Architectures"][0]
         sums.take(function, _lines(status, configuration["LoggingConfig"]["LogGroup"], since_ms))
     local = status.aws_endpoint is not None
     period = Period(hours, architecture, local, dict(sorted(sums.usage.items())), sums.counted)
     return Stats(views.totals(), _failures(views), period)
-
-
-def _functions(status: Status) -> Iterator[tuple[str, Any]]:
-    functions = boto3.client("lambda", region_name=status.region, endpoint_url=status.aws_endpoint)
-    stacks = boto3.client("cloudformation", region_name=status.region, endpoint_url=status.aws_endpoint)
-    for page in stacks.get_paginator("list_stack_resources").paginate(StackName=status.stack):
-        for each in page["StackResourceSummaries"]:
-            if each["ResourceType"] == "AWS::Lambda::Function":
-                name = each["LogicalResourceId"].removesuffix("Function").lower()
-                yield name, functions.get_function_configuration(FunctionName=each["PhysicalResourceId"])
 
 
 def _lines(status: Status, group: str, since_ms: int) -> Iterator[str]:

@@ -24,6 +24,7 @@ class Tokens:
     document: AccessDocument
     stack: str
     web: str
+    region: str
     clock: Callable[[], float] = time.time
 
     def new(self) -> None:
@@ -98,7 +99,7 @@ class Tokens:
 
     @property
     def _where(self) -> str:
-        return f" --stack {self.stack}" if self.web.startswith("https:") else ""
+        return f" --stack {self.stack} --region {self.region}" if self.web.startswith("https:") else ""
 
 
 def access_parameter(stack: str) -> str:
@@ -113,7 +114,7 @@ def tokens_of(status: Status) -> Tokens:
     document = SsmAccessDocument(
         access_parameter(status.stack), lambda: ssm_client(status.region, status.aws_endpoint)
     )
-    return Tokens(document, status.stack, status.web)
+    return Tokens(document, status.stack, status.web, status.region)
 
 
 def ensure_first_token(status: Status) -> bool:

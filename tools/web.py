@@ -17,7 +17,7 @@ type Ask = Callable[[str], Awaitable[Document]]
 type Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 
 
-_ADVICE = "Set DARKROOM_TOKEN to a valid one: `darkroom token new` makes it."
+_ADVICE = "Set DARKROOM_TOKEN to a valid one: `darkroom token new --stack NAME` makes it."
 
 
 class NoAnswer(Exception):

@@ -11,16 +11,16 @@ from aiohttp import ClientSession
 from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.test_live import a_job, hear, hello, pictures, send
 from tests.pictures import a_small_png
+from tools.stack import resources_of
 
 pytestmark = pytest.mark.e2e
 
 
 def said(stack: Stack, name: str) -> dict[str, set[str]]:
     """What each function has said of the upload of that name, by the function's short name."""
-    resources = stack.client("cloudformation").describe_stack_resources(StackName=stack.status["stack"])
     groups = {
         each["LogicalResourceId"].removesuffix("Logs").lower(): each["PhysicalResourceId"]
-        for each in resources["StackResources"]
+        for each in resources_of(stack.client("cloudformation"), stack.status["stack"])
         if each["ResourceType"] == "AWS::Logs::LogGroup"
     }
     found = {function: set(_messages(stack, group, name)) for function, group in groups.items()}

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from tests.cloudformation import load_template
 from tests.e2e.conftest import Stack
 from tests.roles import grants, roles
+from tools.stack import resources_of
 
 pytestmark = [pytest.mark.e2e, pytest.mark.local("nobody but Lambda may be a function, elsewhere")]
 
@@ -252,8 +253,8 @@ ATTEMPTS: Attempts = {
 @pytest.fixture(scope="module")
 def names(stack: Stack) -> dict[str, str]:
     """What the template's names stand for."""
-    described = stack.client("cloudformation").describe_stack_resources(StackName=stack.status["stack"])
-    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in described["StackResources"]}
+    resources = resources_of(stack.client("cloudformation"), stack.status["stack"])
+    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ def test_each_default_is_as_the_reference_says(kind: type) -> None:
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", REFERENCE, re.MULTILINE))
     for each in fields(kind):
         if isinstance(each.default, str | int | float) and each.name.upper() in rows:
-            assert rows[each.name.upper()] == str(each.default).removesuffix(".0")
+            assert rows[each.name.upper()].strip('"') == str(each.default).removesuffix(".0")
 
 
 @named(*LOCAL)

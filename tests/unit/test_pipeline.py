@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cloudformation import PROJECT, Node, parse_template
+from tests.cloudformation import PROJECT, Node, load_template, parse_template
 
 WORKFLOWS = {path.stem: path for path in (PROJECT / ".github/workflows").glob("*.yml")}
 PIPELINE = PROJECT / "pipeline.yaml"
@@ -127,7 +127,10 @@ def starts_and_no_more(deploy: Node) -> None:
     [passing] = [each for each in statements(deploy) if "iam:PassRole" in each["Action"]]
 
     assert not [action for action in may if "*" in action]
-    assert {action for action in may if action.startswith(("iam:", "lambda:", "sts:"))} == {"iam:PassRole"}
+    assert {action for action in may if action.startswith(("iam:", "lambda:", "sts:"))} == {
+        "iam:PassRole",
+        "lambda:GetFunctionConfiguration",
+    }
     assert passing["Resource"] == {"Fn::GetAtt": ["ChangeRole", "Arn"]}
     assert passing["Condition"]["StringEquals"] == {"iam:PassedToService": "cloudformation.amazonaws.com"}
 
@@ -152,6 +155,16 @@ def statements(role: Node) -> Iterator[Node]:
 
 def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def test_whatever_the_template_is_made_of_can_be_made() -> None:
+    """By the word that ARNs and actions have for a service, where that is not CloudFormation's."""
+    names = {"apigatewayv2": "apigateway", "serverless": "lambda"}
+    kinds = {each["Type"].split("::")[1].lower() for each in load_template()["Resources"].values()}
+    change = parse_template(PIPELINE.read_text())["Resources"]["ChangeRole"]["Properties"]
+
+    may = {action.split(":")[0] for each in statements(change) for action in listed(each["Action"])}
+    assert {names.get(kind, kind) for kind in kinds} <= may
 
 
 def test_one_environment_of_one_repository_deploys_one_stack_by_a_role_that_it_can_not_be() -> None:

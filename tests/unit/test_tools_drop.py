@@ -257,7 +257,7 @@ def test_a_stack_that_asks_for_a_token_is_shown_the_one_that_is_set() -> None:
 
 
 def test_without_one_it_is_said_where_it_comes_from() -> None:
-    with pytest.raises(Fault, match="`darkroom token new` makes it"):
+    with pytest.raises(Fault, match="`darkroom token new --stack NAME` makes it"):
         headers_for(a_status(auth="token"))
 
 

@@ -15,7 +15,9 @@ def document() -> FakeAccessDocument:
 
 @pytest.fixture
 def tokens(document: FakeAccessDocument) -> Tokens:
-    return Tokens(document, "darkroom", "https://pictures.example", clock=lambda: 1_800_000_000)
+    return Tokens(
+        document, "darkroom", "https://pictures.example", "eu-central-1", clock=lambda: 1_800_000_000
+    )
 
 
 def made(tokens: Tokens, capsys: pytest.CaptureFixture[str]) -> str:

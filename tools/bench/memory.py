@@ -25,7 +25,7 @@ from tools.bench.page import machine
 from tools.operate import table_like
 from tools.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST
 from tools.samples import photograph
-from tools.stack import PROJECT, Fault, Status
+from tools.stack import PROJECT, Fault, Status, resources_of
 
 _EVENTS = 6  # after the first, whose function is cold
 _SIZES_MB = (256, 512, 1024, 1769, 3008)
@@ -66,10 +66,9 @@ class Used:
 
 def _used(status: Status) -> dict[str, Used]:
     """Each function as it is built, with events against a stack of its own. Raises Fault."""
-    stacks = boto3.client("cloudformation")
     names = {
         each["LogicalResourceId"]: each["PhysicalResourceId"]
-        for each in stacks.describe_stack_resources(StackName=status.stack)["StackResources"]
+        for each in resources_of(boto3.client("cloudformation"), status.stack)
     }
     with table_like(status, "Ledger", f"{status.ledger_table}-bench") as ledger:
         return {

@@ -353,8 +353,9 @@ ROUTES = (
 
 _ABOUT = (
     "Drop a picture in an S3 bucket, get the smallest pictures the web can show, with proof of what was "
-    "saved. What comes back depends on `Accept`. Every route asks for a token or an IAM signature, as the "
-    "stack was deployed: `Auth=token` or `Auth=iam`. Only on the local stack none does."
+    "saved. What comes back depends on `Accept`. Routes ask for a token or an IAM signature, as the stack "
+    "was deployed: `Auth=token` or `Auth=iam`. Where none may be needed `security` says so: to sign in, and, "
+    "with `PublicPages=true`, for pictures' pages. The local stack asks for nothing."
 )
 _SCHEMES: Document = {
     "token": {
