@@ -406,8 +406,8 @@ class FakeAccessDocument:
         return self.written
 
     def write(self, document: str, over: int) -> bool:
-        stands = self.written.version if self.written else 0
-        if over == 0 and stands:
-            return False
-        self.written = Written(document, stands + 1)
-        return self.written.version == over + 1
+        stands = self.written or Written(document, 0)
+        if stands.version != over:
+            return stands.document == document
+        self.written = Written(document, over + 1)
+        return True

@@ -117,7 +117,7 @@ def standing(account: Account, name: str) -> Standing:
     if found is None:
         return _left_over(account, name)
     status = found["StackStatus"]
-    if status.endswith("_IN_PROGRESS"):
+    if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
         raise Fault(f"Stack {name} is being changed ({status}); wait until that is over, and try again.")
     policies = _deletion_policies(account, found["StackId"])
     deleted: list[Resource] = []

@@ -84,9 +84,10 @@ def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack
 def test_what_was_dropped_has_a_page_of_its_own(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])
     drop(page, good__png=a_small_png(3), torn__png=a_small_png(4)[:60])
-    page.get_by_role("link", name="The job's own page").click()
+    expect(page.locator("[data-drops] h2")).to_contain_text("2 pictures: ", timeout=PATIENCE)
+    page.get_by_role("link", name="The job's own page").click()  # while they are sent, the page asks to stay
 
-    expect(page.locator("h1")).to_contain_text("2 pictures: ", timeout=PATIENCE)
+    expect(page.locator("h1")).to_contain_text("2 pictures: ")
     expect(page.locator("[data-counts]")).to_have_text("1 rendered, 1 rejected")
     torn = page.locator(".shot", has_text="torn.png")
     expect(torn).to_have_class("shot rejected")

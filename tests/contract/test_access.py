@@ -51,6 +51,17 @@ def test_whoever_writes_over_what_he_has_not_read_is_told(document: AccessDocume
 
     assert not document.write("made of one", over=1)
 
+    written = document.read()
+    assert written
+    assert written.document == "two"
+
+
+def test_a_write_whose_answer_was_lost_may_be_sent_again(document: AccessDocument) -> None:
+    assert document.write("one", over=0)
+    assert document.write("one", over=0)
+    assert document.write("two", over=1)
+    assert document.write("two", over=1)
+
 
 @pytest.mark.parametrize("kind", ["fake", "ssm"])
 def test_what_can_not_be_asked_is_another_thing_than_nothing(kind: str, aws: None) -> None:

@@ -86,6 +86,7 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
         "PROFILE_APPLICATION": stack.status["profile_application"],
         "PROFILE_ENVIRONMENT": stack.status["profile_environment"],
         "LIVE_PROFILE": stack.status["live_profile"],
+        "AUTH": "open",
     }
 
     def started(function: str, timeout_seconds: int = 30, **changes: str) -> Invoke:

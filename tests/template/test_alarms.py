@@ -102,6 +102,14 @@ def test_each_functions_errors_and_throttles_raise_an_alarm(function: str, metri
     assert goes_off_at_once(the_alarm("AWS/Lambda", metric, "FunctionName", {"Ref": function}))
 
 
+def test_what_is_slow_is_noticed_though_it_runs_once_in_a_quarter_of_an_hour() -> None:
+    alarm = the_alarm("AWS/Lambda", "Duration", "FunctionName", {"Ref": "SweepFunction"})
+    schedule = FUNCTIONS["SweepFunction"]["Events"]["NowAndThen"]["Properties"]
+
+    assert schedule["ScheduleExpression"] == "rate(15 minutes)"
+    assert alarm["EvaluationPeriods"] == 1  # of several, one alone would hold a run
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_whose_slowest_take_80_percent_of_its_timeout_raises_an_alarm(function: str) -> None:
     alarm = the_alarm("AWS/Lambda", "Duration", "FunctionName", {"Ref": function})

@@ -316,6 +316,17 @@ def test_each_function_is_an_entry_point_with_a_handler(function: str) -> None:
     assert "handler" in defined
 
 
+def test_a_schedule_has_no_name_that_another_stack_has_too() -> None:
+    scheduled = [
+        event["Properties"]
+        for function in FUNCTIONS.values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "ScheduleV2"
+    ]
+
+    assert [each["OmitName"] for each in scheduled] == [True]
+
+
 def test_every_entry_point_is_deployed() -> None:
     deployed = {(PROJECT / function["CodeUri"]).name for function in FUNCTIONS.values()}
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -323,6 +324,40 @@ def test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one(house: 
     house.hears(second)
 
     assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+
+
+@pytest.mark.parametrize("later", ["put", "delete"])
+def test_an_older_version_that_nobody_could_begin_with_does_not_win_over_what_is_parked_beside_it(
+    house: House, later: str
+) -> None:
+    house.bucket.put()
+    getattr(house.bucket, later)()
+    older, newer = house.bucket.events
+    parked = Parking(house.ledger).park(older, "its message")
+    Parking(house.ledger).park(newer, "its message")
+    assert parked
+
+    house.darkroom.apply(older, Worker(engine), over=parked.revision)
+
+    beside = "v2" if later == "put" else "removal:v2"
+    assert house.states == {"v1": State.SUPERSEDED, beside: State.FAILED}
+
+
+def test_a_key_that_is_overwritten_faster_than_it_is_rendered_remembers_no_more_than_it_must(
+    house: House,
+) -> None:
+    def overtaken(content: bytes, profile: Profile) -> Rendered:
+        house.bucket.put()
+        with suppress(OSError):
+            house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+        return a_rendering()
+
+    house.bucket.put()
+    for _ in range(100):
+        house.darkroom.apply(house.bucket.events[-1], Worker(overtaken))
+
+    assert list(house.states.values()).count(State.SUPERSEDED) == 100
+    assert len(house.ledger.latests[PICTURE].standing) < 25
 
 
 class Reads(FakeLedger):

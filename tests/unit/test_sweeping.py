@@ -150,6 +150,11 @@ def test_a_larger_bucket_is_seen_within_a_week_of_runs(objects: int, pages: int)
     assert Walk.read(seen.written) == seen
 
 
+@pytest.mark.parametrize("written", ["", "prefix/1.jpg", '{"KeyMarker": "a", "VersionIdMarker": "b"}'])
+def test_a_walk_that_was_noted_in_another_way_begins_anew(written: str) -> None:
+    assert Walk.read(written) == Walk()
+
+
 def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(house: House) -> None:
     house.originals.listed_at_once = 2
     house.holds(*"abcde")

@@ -47,6 +47,8 @@ _WHY_CHARACTERS = 300
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
 _AT_ONCE = 45  # each of them with a note of what was discarded
+# Of what stood under a key, as much is remembered before somebody looks which of it still does.
+_STANDING_KEPT = 20
 # Of the function's memory, what the parent keeps: interpreter, boto3, the original and its renditions.
 _PARENT_BYTES = 300_000_000
 # Before the function's deadline, what the parent needs to write renditions and the receipt.
@@ -81,7 +83,7 @@ def _is_news(upload: Upload, latest: Latest | None) -> bool:
 
 def _is_all_that_was_heard(upload: Upload, latest: Latest) -> bool:
     """Whether the key's only news was that this upload was given up, before anybody had begun with it."""
-    return not latest.sequencer and not latest.version and upload.version in latest.standing
+    return not latest.sequencer and not latest.version and latest.standing == (upload.version,)
 
 
 def _gives_way(entry: Entry) -> bool:
@@ -165,7 +167,7 @@ class Darkroom:
         if not self._is_newest(upload, latest):
             return self._moved(entry.moved(State.SUPERSEDED))
         begun = entry.begun(worker.until or now())
-        claim = _claim(upload.picture, upload.version, upload.sequencer, latest)
+        claim = _claim(upload.picture, upload.version, upload.sequencer, self._pruned(latest))
         if not self.ledger.advance(begun, claim):
             raise Contended(f"{upload.key!r} was begun by another worker")
         try:
@@ -247,6 +249,12 @@ class Darkroom:
         versions = latest.standing if latest else ()
         entries = (self.ledger.find(latest.picture, version) for version in versions) if latest else ()
         return [each for each in entries if each and each.stands]
+
+    def _pruned(self, latest: Latest | None) -> Latest | None:
+        """A key that is overwritten faster than it is rendered concludes nothing, and so forgets nothing."""
+        if latest is None or len(latest.standing) < _STANDING_KEPT:
+            return latest
+        return replace(latest, standing=tuple(each.upload.version for each in self._standing(latest)))
 
     def _hide(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A delete marker came; what it hides goes, unless a later event is known or S3 says otherwise."""

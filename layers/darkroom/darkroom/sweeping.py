@@ -35,7 +35,11 @@ class Walk:
 
     @classmethod
     def read(cls, written: str) -> "Walk":
-        return cls(*json.loads(written)) if written else cls()
+        try:
+            told = json.loads(written)
+        except ValueError:  # none yet, or one from before pages were counted
+            return cls()
+        return cls(*told) if isinstance(told, list) else cls()
 
     @property
     def written(self) -> str:

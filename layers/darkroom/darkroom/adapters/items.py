@@ -115,7 +115,10 @@ def latest_item_of(latest: Latest) -> Attributes:
 
 def latest_of(item: Mapping[str, Any]) -> Latest:
     """The value that `latest_item_of` made this of."""
-    standing = json.loads(item["standing"]) if "standing" in item else [item["on_top"]]
+    # Items from before say nothing of it: then what is on top stands, if anything is.
+    standing = (
+        json.loads(item["standing"]) if "standing" in item else [each for each in [item["on_top"]] if each]
+    )
     return Latest(item["picture"], item["sequencer"], item["on_top"], int(item["revision"]), tuple(standing))
 
 
