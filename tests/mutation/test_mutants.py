@@ -8,13 +8,20 @@ in changes.py that does.
 import pytest
 
 from tests.cloudformation import PROJECT
-from tests.mutation.changes import CHANGES, Change
+from tests.mutation.changes import CHANGES, EXCUSED, Change
 from tests.mutation.mutants import Shown, modules, show
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.name)
 def test_each_change_is_to_a_text_that_stands_there_once(change: Change) -> None:
     assert change.applied((PROJECT / change.file).read_text())
+
+
+@pytest.mark.parametrize("excuse", EXCUSED)
+def test_each_excuse_is_of_an_assertion_that_stands_there(excuse: str) -> None:
+    lines = [line.strip() for module in modules() for line in module.path.read_text().splitlines()]
+
+    assert any(line.startswith(excuse) for line in lines)
 
 
 def test_nothing_fails_on_the_template_as_it_is() -> None:
