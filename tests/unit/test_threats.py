@@ -91,11 +91,3 @@ def test_each_package_of_a_layer_is_pinned_to_the_version_that_is_locked(layer: 
     for line in lines:
         name, _, version = line.partition(";")[0].strip().partition("==")
         assert (name, version) in locked
-
-
-def test_each_action_of_the_pipeline_is_pinned_to_a_commit() -> None:
-    flows = "".join(path.read_text() for path in (PROJECT / ".github/workflows").glob("*.yml"))
-    used = [each for each in re.findall(r"uses: (\S+)", flows) if not each.startswith("./")]
-
-    assert used
-    assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", each) for each in used)
