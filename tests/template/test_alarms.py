@@ -192,7 +192,10 @@ def test_views_that_fall_behind_raise_an_alarm() -> None:
     ],
 )
 def test_one_of_what_should_never_happen_raises_an_alarm(metric: str, service: str) -> None:
+    told = FUNCTIONS[f"{service.capitalize()}Function"]["Environment"]["Variables"]
+
     assert goes_off_at_once(the_alarm(NAMESPACE, metric, "service", service))
+    assert told["POWERTOOLS_SERVICE_NAME"] == service
 
 
 def test_pictures_that_come_out_no_smaller_raise_an_alarm() -> None:

@@ -91,39 +91,18 @@ def test_only_the_uploads_bucket_of_this_account_may_send_to_the_queue() -> None
     assert statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].endswith(":::" + bucket_name)
 
 
-def test_what_is_given_up_goes_to_the_dead_letters_and_stays_there_as_long_as_can_be() -> None:
+def test_what_is_given_up_goes_to_the_dead_letters() -> None:
     redrive = RESOURCES["RenderQueue"]["Properties"]["RedrivePolicy"]
 
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert redrive["maxReceiveCount"] >= 5
-    assert RESOURCES["DeadLetters"]["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
-def test_what_can_not_even_be_parked_raises_an_alarm() -> None:
+def test_park_reads_the_dead_letters_which_die_no_second_time() -> None:
     source = FUNCTIONS["ParkFunction"]["Events"]["GivenUp"]["Properties"]
-    alarms = of_type("AWS::CloudWatch::Alarm")
 
     assert source["Queue"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
-    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert "RedrivePolicy" not in RESOURCES["DeadLetters"]["Properties"]
-    # Not by its age, which SQS does not tell of a message that was received three times.
-    faults, errors = alarms["ParkFaultsAlarm"], alarms["ParkErrorsAlarm"]
-    assert (faults["Namespace"], faults["MetricName"]) == (namespace(), "Faults")
-    assert faults["Dimensions"] == [{"Name": "service", "Value": service("ParkFunction")}]
-    assert (errors["Namespace"], errors["MetricName"]) == ("AWS/Lambda", "Errors")
-    assert errors["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "ParkFunction"}}]
-
-
-def namespace() -> Node:
-    name = GLOBALS["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
-    assert isinstance(name, dict)
-    return name
-
-
-def service(function: str) -> str:
-    name = FUNCTIONS[function]["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
-    assert isinstance(name, str)
-    return name
 
 
 def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_at_once() -> None:
@@ -355,13 +334,6 @@ def test_functions_and_layers_are_of_one_architecture_and_python() -> None:
 
 def test_the_cloud_is_arm64_unless_told_otherwise() -> None:
     assert TEMPLATE["Parameters"]["Architecture"]["Default"] == "arm64"
-
-
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_each_function_logs_to_a_group_whose_retention_is_set(function: str) -> None:
-    group = FUNCTIONS[function]["LoggingConfig"]["LogGroup"]["Ref"]
-
-    assert RESOURCES[group]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
 def test_the_command_line_renders_within_the_functions_own_limits() -> None:
