@@ -13,7 +13,7 @@ from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_small_png
 from tools.gallery import Gallery
 
-pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tests.e2e.conftest import Stack, fetch
 from tests.pictures import a_photograph, a_small_png
 from tools.gallery import HOSTILE, Gallery
 
-pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+pytestmark = pytest.mark.browser
 
 PATIENCE = 60_000  # milliseconds: the first picture waits for a cold worker
 

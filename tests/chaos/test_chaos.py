@@ -12,7 +12,7 @@ from tests.chaos.stage import Stage, staged
 from tests.e2e.conftest import a_stack
 
 # What each rule here is held by has a quick test too: see defences.py.
-pytestmark = [pytest.mark.e2e, pytest.mark.full]
+pytestmark = pytest.mark.full
 
 # More than a cold start and a rendering may take, so that nothing comes again that is still being worked on;
 # much less than the template's minute, for which every kill would have to wait.

@@ -14,7 +14,6 @@ from tests.pictures import a_small_png
 from tools.tokens import access_parameter
 from tools.web import signer
 
-pytestmark = pytest.mark.e2e
 JSON = "application/json"
 
 

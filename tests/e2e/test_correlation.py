@@ -5,15 +5,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
 from aiohttp import ClientSession
 
 from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.test_live import a_job, hear, hello, pictures, send
 from tests.pictures import a_small_png
 from tools.stack import resources_of
-
-pytestmark = pytest.mark.e2e
 
 
 def said(stack: Stack, name: str) -> dict[str, set[str]]:

@@ -17,8 +17,6 @@ from tests.builders import an_event
 from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
 from tests.pictures import a_photograph, a_png_with_alpha, a_small_png
 
-pytestmark = pytest.mark.e2e
-
 KINDS = ("jpeg", "webp", "avif")
 IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 

@@ -11,7 +11,7 @@ from tools.ministack import mend_concurrency
 from tools.stack import Site, local_environment
 from tools.up import architecture
 
-pytestmark = [pytest.mark.e2e, pytest.mark.full]
+pytestmark = pytest.mark.full
 
 WHERE = ("--stack", "trial", "--region", "us-east-1")
 

@@ -12,8 +12,6 @@ from tests.cloudformation import PROJECT
 from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
 from tests.pictures import a_small_png
 
-pytestmark = pytest.mark.e2e
-
 PICTURES = 40
 PADDING = b"\0" * 1_000_000  # after its end a PNG may have anything; sending it takes a moment
 

@@ -9,14 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.model import Entry
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_small_png
-
-pytestmark = pytest.mark.e2e
 
 SIZE = 12
 TORN = 3

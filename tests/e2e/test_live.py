@@ -15,8 +15,6 @@ from tests.e2e.conftest import Stack, wait_for
 from tests.pictures import a_small_png
 from tools.live import Pauses, follow
 
-pytestmark = pytest.mark.e2e
-
 SECONDS = 60
 
 

@@ -15,7 +15,7 @@ from tests.e2e.conftest import Stack
 from tests.roles import grants, roles
 from tools.stack import resources_of
 
-pytestmark = [pytest.mark.e2e, pytest.mark.local("nobody but Lambda may be a function, elsewhere")]
+pytestmark = pytest.mark.local("nobody but Lambda may be a function, elsewhere")
 
 TEMPLATE = load_template()
 GRANTS = grants(TEMPLATE)

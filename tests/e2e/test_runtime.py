@@ -29,7 +29,7 @@ from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_photograph
 from tools.up import architecture
 
-pytestmark = [pytest.mark.e2e, pytest.mark.local("it is the build of this machine that is run")]
+pytestmark = pytest.mark.local("it is the build of this machine that is run")
 
 BUILT = PROJECT / ".aws-sam" / "build"
 LAYERS = {"RenderFunction": ["DarkroomLayer", "ImagingLayer"], "ProjectFunction": ["DarkroomLayer"]}

@@ -14,7 +14,7 @@ from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_photograph, a_small_png
 from tools.stack import Site
 
-pytestmark = [pytest.mark.e2e, pytest.mark.local("it is the local stack itself that is tested")]
+pytestmark = pytest.mark.local("it is the local stack itself that is tested")
 
 
 def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(second_stack: Stack) -> None:

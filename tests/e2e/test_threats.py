@@ -14,8 +14,6 @@ from aiohttp import ClientSession
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_small_png
 
-pytestmark = pytest.mark.e2e
-
 type Fields = dict[str, str]
 
 PICTURE = a_small_png(60)
