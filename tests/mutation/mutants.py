@@ -73,9 +73,10 @@ def modules() -> list[Module]:
 
 @dataclass
 class Shown:
-    """Which assertions have failed, each with the first mutant that made it fail."""
+    """Which assertions have failed, each with the first mutant that made it fail; and what did not run."""
 
     by: dict[Assertion, str] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
 
     def missing(self, module: Module) -> set[Assertion]:
         return module.assertions - self.by.keys()
@@ -86,12 +87,28 @@ class Shown:
         with redirect_stdout(StringIO()):
             try:
                 exec(module.code, namespace)  # noqa: S102 - our own tests
-            except Exception:  # noqa: BLE001 - where not even the tests can be read, nothing is shown of any
+            except Exception as fault:  # noqa: BLE001 - where not even the tests can be read, nothing is shown
+                self.broken.add(f"{module.path.name}: {fault!r}")
                 return
             for test in tests:
                 for run in _runs(namespace[test]):
-                    if failed := _failed(run, test, module):
+                    if failed := self._failed(run, test, module):
                         self.by.setdefault(failed, mutant)
+
+    def _failed(self, run: Run, test: str, module: Module) -> Assertion | None:
+        """The assertion of the test itself that fails; None if all hold, or if something else goes wrong."""
+        try:
+            run()
+        except AssertionError as fault:
+            trace = fault.__traceback__
+            while trace and trace.tb_next:
+                trace = trace.tb_next
+            if trace and trace.tb_frame.f_code.co_name == test:
+                lines = (each for each in module.assertions if each.first <= trace.tb_lineno <= each.last)
+                return next(lines, None)  # None for an excused one
+        except Exception as fault:  # noqa: BLE001 - as above
+            self.broken.add(f"{module.path.name} {test}: {fault!r}")
+        return None
 
 
 def _runs(test: FunctionType) -> Iterator[Run]:
@@ -105,22 +122,6 @@ def _runs(test: FunctionType) -> Iterator[Run]:
             )
             arguments |= dict(zip(names, values if len(names) > 1 else [values], strict=True))
         yield partial(test, **arguments)
-
-
-def _failed(run: Run, test: str, module: Module) -> Assertion | None:
-    """The assertion of the test itself that fails; None if all hold, or if something else goes wrong."""
-    try:
-        run()
-    except AssertionError as fault:
-        trace = fault.__traceback__
-        while trace and trace.tb_next:
-            trace = trace.tb_next
-        if trace and trace.tb_frame.f_code.co_name == test:
-            lines = (each for each in module.assertions if each.first <= trace.tb_lineno <= each.last)
-            return next(lines, None)  # None for an excused one
-    except Exception:  # noqa: BLE001 - as above
-        return None
-    return None
 
 
 def simple(template: Node) -> Iterator[tuple[str, Callable[[Node], None]]]:

@@ -31,6 +31,7 @@ def test_nothing_fails_on_the_template_as_it_is() -> None:
         shown.fail("none", module, {each.test for each in module.assertions})
 
     assert shown.by == {}
+    assert shown.broken == set()  # what did not run has not held either
 
 
 @pytest.mark.full
