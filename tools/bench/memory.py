@@ -31,6 +31,7 @@ _EVENTS = 6  # after the first, whose function is cold
 _SIZES_MB = (256, 512, 1024, 1769, 3008)
 _ONE_PROCESSOR_MB = 1769  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _SAMPLED_SECONDS = 0.02
+_PATIENCE_SECONDS = 600  # for all the pictures, of which each takes seconds
 _PICTURE = (4032, 3024)  # a telephone's
 # How many processors it keeps busy at once: see "Both processors" in docs/performance.md.
 _AT_ONCE = {"render": 1.6}
@@ -118,7 +119,7 @@ def _resident_mb(process: int) -> float:
 
 
 def _events(status: Status, channels_table: str) -> dict[str, list[Any]]:
-    """What AWS sends each function, by events/, about pictures of the stack's own."""
+    """What AWS sends each function, by events/, about pictures of the stack's own. Raises Fault."""
     stamp = f"cold-{time.time_ns()}"
     s3, dynamodb = s3_client(), dynamodb_client()
     ledger = DynamoLedger(status.ledger_table, dynamodb)
@@ -129,8 +130,11 @@ def _events(status: Status, channels_table: str) -> dict[str, list[Any]]:
     versions = [s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"] for key in keys]
     pictures = [picture_id(bucket, key) for key in keys]
     # Until the stack itself is done with them: it would share the processors.
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     for picture, version in zip(pictures, versions, strict=True):
         while not (entry := ledger.find(picture, version)) or not entry.state.terminal:
+            if time.monotonic() > deadline:
+                raise Fault(f"Picture {picture} has not ended after {_PATIENCE_SECONDS} s.")
             time.sleep(1)
 
     job, channels = "0" * 32, DynamoChannels(channels_table, dynamodb)
