@@ -48,6 +48,13 @@ def test_a_token_itself_is_never_written_down() -> None:
     assert read_access(document) == ACCESS
 
 
+def test_a_document_that_names_its_tokens_ids_as_well_is_read_still() -> None:
+    document = json.loads(access_document(ACCESS))
+    tokens = [{"id": known.id, **told} for known, told in zip(ACCESS.tokens, document["tokens"], strict=True)]
+
+    assert read_access(json.dumps(document | {"tokens": tokens})) == ACCESS
+
+
 def test_an_id_is_the_beginning_of_a_hash_and_lets_nobody_in() -> None:
     token = ACCESS.bearer(NEW)
     assert token

@@ -91,7 +91,7 @@ class Access:
 
 def access_document(access: Access) -> str:
     """Who may come in, as JSON: what `read_access` reads."""
-    tokens = [{"id": each.id, "sha256": each.digest, "made": each.made} for each in access.tokens]
+    tokens = [{"sha256": each.digest, "made": each.made} for each in access.tokens]
     return json.dumps({"cookie_key": access.cookie_key, "tokens": tokens})
 
 
