@@ -16,6 +16,7 @@ from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.documents import totals_document
 from darkroom.pages import filesize
+from darkroom.parking import failed
 from darkroom.rows import Tally
 from tools.logs import json_object
 from tools.prices import AS_OF, LAMBDA_GB_SECOND, LAMBDA_REQUEST, REGION, S3_GET, S3_PUT, TRANSFER_OUT
@@ -162,7 +163,7 @@ def gather(status: Status, hours: float) -> Stats:
         sums.take(function, _lines(status, configuration["LoggingConfig"]["LogGroup"], since_ms))
     local = status.aws_endpoint is not None
     period = Period(hours, architecture, local, dict(sorted(sums.usage.items())), sums.counted)
-    return Stats(views.totals(), _failures(views), period)
+    return Stats(views.totals(), sum(1 for _ in failed(views)), period)
 
 
 def _lines(status: Status, group: str, since_ms: int) -> Iterator[str]:
@@ -170,15 +171,6 @@ def _lines(status: Status, group: str, since_ms: int) -> Iterator[str]:
     pages = logs.get_paginator("filter_log_events")
     for page in pages.paginate(logGroupName=group, startTime=since_ms, filterPattern=_PATTERN):
         yield from (event["message"] for event in page["events"])
-
-
-def _failures(views: DynamoViews) -> int:
-    count, cursor = 0, ""
-    while True:
-        entries, cursor = views.failed(cursor)
-        count += len(entries)
-        if not cursor:
-            return count
 
 
 def show(stats: Stats, as_json: bool, console: Console) -> None:

@@ -72,6 +72,16 @@ def _is_overtaken(upload: Upload, latest: Latest | None) -> bool:
     return in_order(upload.sequencer) < in_order(latest.sequencer)
 
 
+def failed(views: Views) -> Iterator[Entry]:
+    """Every parked upload that the views know, oldest first, however many pages they are."""
+    cursor = ""
+    while True:
+        entries, cursor = views.failed(cursor)
+        yield from entries
+        if not cursor:
+            return
+
+
 @dataclass(frozen=True, slots=True)
 class Failures:
     """The parked uploads, for whoever looks after them."""
@@ -82,12 +92,7 @@ class Failures:
 
     def each(self) -> Iterator[Entry]:
         """All of them, oldest first, as the views know them."""
-        cursor = ""
-        while True:
-            entries, cursor = self.views.failed(cursor)
-            yield from entries
-            if not cursor:
-                return
+        return failed(self.views)
 
     def find(self, failure: str) -> Entry | None:
         """The parked upload of that id (see model.Entry.id), if it is one still."""
