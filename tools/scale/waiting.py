@@ -57,28 +57,6 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def mean_wait(rate: float, services: Sequence[float], workers: int) -> float:
-    """The mean wait before service in M/G/c, by Allen and Cunneen's approximation; exact for M/M/c.
-
-    Seconds. Raises ValueError where more comes than can be served.
-    """
-    service = mean(services)
-    variation = mean([(each - service) ** 2 for each in services]) / service**2
-    return (1 + variation) / 2 * mean_wait_exponential(rate, service, workers)
-
-
-def mean_wait_exponential(rate: float, service: float, workers: int) -> float:
-    """Erlang C: the mean wait in M/M/c, in seconds."""
-    load = rate * service
-    if load >= workers:
-        raise ValueError("more comes than can be served")
-    blocked = 1.0  # Erlang B, by its recursion: factorials of a thousand overflow
-    for number in range(1, workers + 1):
-        blocked = load * blocked / (number + load * blocked)
-    waits = blocked / (1 - load / workers * (1 - blocked))
-    return waits / (workers / service - rate)
-
-
 @dataclass(frozen=True, slots=True)
 class Burst:
     """For `seconds` pictures arrive at `over` times the capacity, then at `after` times."""
