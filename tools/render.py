@@ -18,6 +18,9 @@ from tools.stack import Fault
 DATA_ERROR, NO_INPUT, CANNOT_CREATE, BAD_CONFIGURATION = 65, 66, 73, 78
 # What template.yaml gives the render function, so that both come to the same answer.
 MEMORY_MB, TIMEOUT_SECONDS = 3008, 60
+MB_PER_PROCESSOR = 1769  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+# All formats and widths of one picture keep so many busy: docs/performance.md, "Both processors".
+PROCESSORS_USED = 1.62
 
 
 def main() -> None:

@@ -24,21 +24,21 @@ from darkroom.ports import Ticket
 from tools.bench.page import machine
 from tools.operate import table_like
 from tools.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST
+from tools.render import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
 from tools.samples import photograph
 from tools.stack import PROJECT, Fault, Status, resources_of
 
 _EVENTS = 6  # after the first, whose function is cold
-_SIZES_MB = (256, 512, 1024, 1769, 3008)
-_ONE_PROCESSOR_MB = 1769  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+_SIZES_MB = (256, 512, 1024, MB_PER_PROCESSOR, MEMORY_MB)
 _SAMPLED_SECONDS = 0.02
 _PATIENCE_SECONDS = 600  # for all the pictures, of which each takes seconds
 _PICTURE = (4032, 3024)  # a telephone's
-# How many processors it keeps busy at once: see "Both processors" in docs/performance.md.
-_AT_ONCE = {"render": 1.6}
+# How many processors each keeps busy at once; the others one.
+_AT_ONCE = {"render": PROCESSORS_USED}
 # Below one processor a second of it costs the same at every size, and what is waited for on AWS, which comes
 # on top of it all, costs the less the smaller.
 _REASONS = {
-    "render": "the largest pictures need the bytes; sooner done than with one processor, for 6 % more",
+    "render": "the largest pictures need the bytes; sooner done than with one processor, for 5 % more",
     "park": "nobody waits for it",
     "project": "pages wait for what it pushes, which is quick once it is warm",
     "web": "people wait, at a cold start most of all: one whole processor",
@@ -58,7 +58,7 @@ class Used:
 
     def at(self, memory_mb: int, at_once: float) -> str:
         """How it would do with that memory, on processors as fast as this machine's."""
-        processors = memory_mb / _ONE_PROCESSOR_MB
+        processors = memory_mb / MB_PER_PROCESSOR
         start, event = self.start / min(processors, 1), self.event / min(processors, at_once)
         gigabyte_seconds = 1000 * event * memory_mb / 1024
         dollars = LAMBDA_GB_SECOND["arm64"].of(gigabyte_seconds) + LAMBDA_REQUEST.of(1000)
@@ -187,6 +187,7 @@ def section(status: Status) -> str:
         for name, each in used.items()
     )
     price, (width, height) = f"US$ {LAMBDA_GB_SECOND['arm64'].usd}", _PICTURE
+    processor = f"{MB_PER_PROCESSOR:,} MB"
     return f"""## Memory
 
 Each function as it is built, its handler called in a process of its own against the local stack
@@ -198,7 +199,7 @@ render has a JPEG of {width} x {height}, makes all formats, and keeps {_AT_ONCE[
 |---|---|---|---|---|---|
 {measured}
 
-What comes of that at each size, 1,769 MB being one processor: the seconds until a cold function can take
+What comes of that at each size, {processor} being one processor: the seconds until a cold function can take
 its first event, the milliseconds of an event, and what 1,000 events cost at {price} a
 GB-second (tools/prices.py). What is waited for on AWS comes on top: as long at every size, and so the
 dearer the larger.

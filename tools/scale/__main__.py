@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from darkroom.model import Encoded, Format, Rendered, Rendition
 from darkroom.profile import built_in
 from tools import prices
+from tools.render import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
 from tools.scale import service, usage, waiting
 from tools.scale.limits import (
     CALL_SECONDS,
@@ -35,10 +36,6 @@ SEED = 20261122
 RENDERINGS = 24
 RATES = (10.0, 1_000.0, 100_000.0)
 ARCHITECTURE = "arm64"
-MEMORY_MB = 3008
-_MB_PER_PROCESSOR = 1769  # AWS Lambda developer guide, "Configure Lambda function memory"
-# docs/performance.md, "Both processors": all formats and widths of one picture keep so many busy.
-_PROCESSORS_USED = 1.62
 _JOB = 48
 # Records that the stream hands over at once: a picture's own two, as many as come while a batch is projected,
 # and as many as it may.
@@ -96,7 +93,7 @@ def read(text: str) -> Known:
 
 def lambda_seconds(measured: Measured) -> tuple[float, ...]:
     """Service times of a warm function: processor seconds over the processors that it has, and its calls."""
-    processors = min(_PROCESSORS_USED, MEMORY_MB / _MB_PER_PROCESSOR)
+    processors = min(PROCESSORS_USED, MEMORY_MB / MB_PER_PROCESSOR)
     # Read, written eight at once, and six calls to the ledger, one after the other.
     calls = OBJECT_SECONDS * 3 + CALL_SECONDS * 6
     return tuple(each / processors + calls for each in measured.processor_seconds)
@@ -181,6 +178,9 @@ def page(known: Known, loads: Sequence[Load], services: Sequence[float]) -> str:
         "burst": _burst(services),
         "sources": _sources(loads),
         "architecture": ARCHITECTURE,
+        "memory": f"{MEMORY_MB:,}",
+        "processors": f"{MEMORY_MB / MB_PER_PROCESSOR:.1f}",
+        "busy": f"{PROCESSORS_USED}",
     }.items():
         text = text.replace(f"{{{{{name}}}}}", told)
     return text
@@ -203,7 +203,7 @@ def _facts(known: Known, services: Sequence[float]) -> str:
         [
             ["pictures", f"{len(seconds)}, drawn with seed {SEED} from a mix: {mix}; profile `default`"],
             ["processor seconds each", f"mean {mean:.2f}, least {least:.2f}, most {most:.2f}"],
-            ["seconds in a warm function of 3,008 MB", f"mean {warm:.2f}, p99 {slowest:.2f}"],
+            [f"seconds in a warm function of {MEMORY_MB:,} MB", f"mean {warm:.2f}, p99 {slowest:.2f}"],
             [
                 "renditions of 12 megapixels",
                 f"{became}, of an original of {known.original_bytes / 1e6:.1f} MB",
