@@ -42,19 +42,14 @@ _DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 DYNAMODB_WRITE = Price(0.625, 1_000_000, "write request unit", _DYNAMODB)
 # 4 KB read consistently, or 8 KB otherwise. What Lambda reads of a stream is free.
 DYNAMODB_READ = Price(0.125, 1_000_000, "read request unit", _DYNAMODB)
-DYNAMODB_STORAGE = Price(0.25, 1, "GB-month", _DYNAMODB)
+DYNAMODB_STORAGE = Price(0.25, 1, "GB-month", _DYNAMODB)  # of an index as well
 
 # Each 64 KB of a message counts: sent, received, deleted, and every poll that finds nothing.
 SQS_REQUEST = Price(0.40, 1_000_000, "request", "https://aws.amazon.com/sqs/pricing/")
 
-_API_GATEWAY = "https://aws.amazon.com/api-gateway/pricing/"
-HTTP_REQUEST = Price(1.00, 1_000_000, "request of 512 KB", _API_GATEWAY)
-WEBSOCKET_MESSAGE = Price(1.00, 1_000_000, "message of 32 KB", _API_GATEWAY)
-WEBSOCKET_MINUTE = Price(0.25, 1_000_000, "connection-minute", _API_GATEWAY)
+WEBSOCKET_MESSAGE = Price(1.00, 1_000_000, "message of 32 KB", "https://aws.amazon.com/api-gateway/pricing/")
 
-_EVENTBRIDGE = "https://aws.amazon.com/eventbridge/pricing/"
-EVENTBRIDGE_EVENT = Price(1.00, 1_000_000, "event of 64 KB", _EVENTBRIDGE)
-SCHEDULER_CALL = Price(1.00, 1_000_000, "invocation", _EVENTBRIDGE)
+EVENTBRIDGE_EVENT = Price(1.00, 1_000_000, "event of 64 KB", "https://aws.amazon.com/eventbridge/pricing/")
 
 _CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 LOGS_INGESTED = Price(0.50, 1, "GB", _CLOUDWATCH)
@@ -65,12 +60,7 @@ DASHBOARD = Price(3.00, 1, "dashboard and month", _CLOUDWATCH)
 
 XRAY_TRACE = Price(5.00, 1_000_000, "trace recorded", "https://aws.amazon.com/xray/pricing/")
 
-_APPCONFIG = "https://aws.amazon.com/systems-manager/pricing/"
-APPCONFIG_REQUEST = Price(0.20, 1_000_000, "request", _APPCONFIG)
-APPCONFIG_RECEIVED = Price(0.0008, 1, "configuration received", _APPCONFIG)
+APPCONFIG_REQUEST = Price(0.20, 1_000_000, "request", "https://aws.amazon.com/systems-manager/pricing/")
 
 # To the internet, after the first 100 GB of a month; into AWS and between its services in a region: free.
 TRANSFER_OUT = Price(0.09, 1, "GB", "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer")
-_CLOUDFRONT = "https://aws.amazon.com/cloudfront/pricing/pay-as-you-go/"
-CLOUDFRONT_OUT = Price(0.085, 1, "GB", _CLOUDFRONT)  # to North America and Europe
-CLOUDFRONT_REQUEST = Price(0.0100, 10_000, "HTTPS request", _CLOUDFRONT)

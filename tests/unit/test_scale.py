@@ -5,11 +5,23 @@ from dataclasses import replace
 
 import pytest
 
+from darkroom.errors import RejectedPicture
 from darkroom.profile import built_in
 from tests.builders import a_rendering
-from tests.cloudformation import PROJECT
+from tests.cloudformation import PROJECT, load_template
+from tests.measured import documented
 from tools.scale.__main__ import lambda_seconds, read
-from tools.scale.limits import SEEN_A_DAY, Load, cost, first_of_aws, limits, walk_days
+from tools.scale.limits import (
+    METRICS,
+    SEEN_A_DAY,
+    WATCHING,
+    Load,
+    cost,
+    first_of_aws,
+    limits,
+    traced,
+    walk_days,
+)
 from tools.scale.plot import Axis, Line, Panel, svg
 from tools.scale.usage import PerPicture, measure
 from tools.scale.waiting import mean
@@ -19,7 +31,7 @@ ASKED = PerPicture(
     projecting={"dynamodb:TransactWriteItems": 2.0},
     writes={"ledger": 20.0, "views": 20.0, "views/recent": 1.0},
     reads={"ledger": 4.0, "views": 8.0},
-    stored_bytes={},
+    kept_bytes=5_000.0,
     messages=2.0,
     batches=2.0,
     records=4.0,
@@ -49,7 +61,28 @@ def test_what_binds_first_stands_first() -> None:
 def test_twice_as_much_costs_twice_as_much() -> None:
     once, twice = (cost(a_load(rate), "arm64", 1e6, 4e6) for rate in (1_000, 2_000))
 
-    assert {name: told / once[name] for name, told in twice.items()} == pytest.approx(dict.fromkeys(once, 2))
+    # Alarms and metrics are there whether pictures come or not.
+    shares = {name: told / once[name] for name, told in twice.items() if name != WATCHING}
+    assert shares == pytest.approx(dict.fromkeys(once.keys() - {WATCHING}, 2))
+    assert 1 < twice[WATCHING] / once[WATCHING] < 2
+
+
+def test_a_stack_is_watched_at_a_price_even_where_nothing_comes() -> None:
+    alarms = sum(each["Type"] == "AWS::CloudWatch::Alarm" for each in load_template()["Resources"].values())
+
+    assert cost(a_load(0), "arm64", 1e6, 4e6)[WATCHING] == pytest.approx(0.10 * alarms + 3 + 0.30 * METRICS)
+
+
+def test_as_many_metrics_are_paid_for_as_functions_tell() -> None:
+    text = (PROJECT / "docs" / "operations.md").read_text()
+    [steps] = re.findall(r"^\| `StepSeconds` .* wall time of (.*)$", text, re.MULTILINE)
+    values = {"": 1, "version": 1, "reason": len(RejectedPicture.REASONS), "step": steps.count("`") // 2}
+
+    assert sum(values[by] for *_, by in documented()) == METRICS
+
+
+def test_of_each_function_one_call_a_second_is_traced_and_a_twentieth_of_the_others() -> None:
+    assert [traced(calls) for calls in (0, 0.5, 1, 21)] == pytest.approx([0, 0.5, 1, 2])
 
 
 @pytest.mark.parametrize("as_job", [False, True])
@@ -61,6 +94,7 @@ def test_what_a_picture_asks_for_is_counted_call_by_call(as_job: bool) -> None:
     assert asked.calls["s3:GetObject"] == 1
     assert asked.calls["s3:PutObject"] == 1 + len(rendered.renditions)  # the original's is its sender's
     assert asked.writes["views/recent"] == 1
+    assert asked.kept_bytes > len(str(rendered))  # the receipt, in the ledger and in the views
     assert asked.records >= 3  # begun, latest, concluded
     assert asked.messages > 0 if as_job else asked.messages == 0
 

@@ -1,7 +1,9 @@
+import ast
 import re
 
 import pytest
 
+from tests.cloudformation import PROJECT
 from tools import prices
 from tools.prices import LAMBDA_GB_SECOND, S3_PUT, Price
 
@@ -13,9 +15,19 @@ def test_each_price_says_what_it_is_for_and_where_it_is_from(name: str) -> None:
     price = EVERY[name]
 
     assert price.usd > 0
-    assert price.per in {1, 1_000, 10_000, 1_000_000}
+    assert price.per in {1, 1_000, 1_000_000}
     assert price.unit
     assert price.source.startswith("https://aws.amazon.com/")
+
+
+def test_no_price_is_there_for_nothing() -> None:
+    table = {name for name in vars(prices) if name.isupper() and not name.startswith("_")}
+    parsed = (ast.parse(each.read_text()) for each in (PROJECT / "tools").rglob("*.py"))
+    every = [node for file in parsed for node in ast.walk(file)]
+    used = {node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    used |= {node.attr for node in every if isinstance(node, ast.Attribute)}
+
+    assert table - used == set()
 
 
 def test_the_table_says_when_it_was_looked_up() -> None:

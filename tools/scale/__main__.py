@@ -16,6 +16,7 @@ from tools.scale import service, usage, waiting
 from tools.scale.limits import (
     CALL_SECONDS,
     LEAST_PAGES,
+    METRICS,
     MINUTES_A_MONTH,
     OBJECT_SECONDS,
     QUOTAS_AS_OF,
@@ -178,6 +179,8 @@ def page(known: Known, loads: Sequence[Load], services: Sequence[float]) -> str:
         "burst": _burst(services),
         "sources": _sources(loads),
         "architecture": ARCHITECTURE,
+        "alarms": f"{usage.deployed('AWS::CloudWatch::Alarm')}",
+        "metrics": f"{METRICS}",
         "memory": f"{MEMORY_MB:,}",
         "processors": f"{MEMORY_MB / MB_PER_PROCESSOR:.1f}",
         "busy": f"{PROCESSORS_USED}",
@@ -228,6 +231,7 @@ def _asked(loads: Sequence[Load]) -> str:
             *rows("write units, ", [each.writes for each in asked]),
             *rows("read units, ", [each.reads for each in asked]),
             *rows("", [{"records of the stream": each.records} for each in asked]),
+            *rows("", [{"KB that tables and indexes keep": each.kept_bytes / 1000} for each in asked]),
             *rows("", [{"messages to its one follower": each.messages} for each in asked]),
         ],
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from darkroom.sweeping import Walk
 from tools import prices
-from tools.scale.usage import PerPicture
+from tools.scale.usage import PerPicture, deployed
 
 MINUTES_A_MONTH = 730 * 60
 QUOTAS_AS_OF = "2026-11"
@@ -19,6 +19,11 @@ _OTHER_FUNCTIONS_GB = 0.5
 _LOG_BYTES_A_PICTURE = 3_000  # five lines of ours, and Lambda's own
 _RETENTION_MONTHS = 1.0
 _PROFILE_SECONDS = 30  # how often a warm function asks for the profile: adapters/appconfig.py
+# What docs/operations.md lists, one for each function, reason and step, with one release at a time.
+METRICS = 53
+# X-Ray takes the first call of a function in a second, and of the others one in twenty.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
+_TRACED_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +264,9 @@ def first_of_aws(load: Load) -> Limit:
     )
 
 
+WATCHING = "watching (CloudWatch: alarms, dashboard, metrics; X-Ray)"
+
+
 def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: float) -> Mapping[str, float]:
     """US dollars a month, by component; nothing is looked at yet, which costs besides."""
     pictures = load.pictures_a_minute * MINUTES_A_MONTH
@@ -284,9 +292,29 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
         "those who follow jobs (WebSocket)": prices.WEBSOCKET_MESSAGE.of(pictures * asked.messages),
         "logs": prices.LOGS_INGESTED.of(log_gb) + prices.LOGS_STORED.of(log_gb * _RETENTION_MONTHS),
         "the live profile (AppConfig)": prices.APPCONFIG_REQUEST.of(asks_for_profile),
+        WATCHING: _watching(load),
+        "one month's ledger and views kept for a month (DynamoDB)": prices.DYNAMODB_STORAGE.of(
+            pictures * asked.kept_bytes / 1e9
+        ),
         "one month's renditions kept for a month (S3)": prices.S3_STORAGE.of(stored_gb),
         "one month's originals kept for a month (S3)": prices.S3_STORAGE.of(pictures * original_bytes / 1e9),
     }
+
+
+def _watching(load: Load) -> float:
+    """US dollars a month, most of it whether pictures come or not: a metric is billed while it is told."""
+    traces = sum(map(traced, (load.rate, load.batches))) * 60 * MINUTES_A_MONTH
+    return (
+        prices.ALARM.of(deployed("AWS::CloudWatch::Alarm"))
+        + prices.DASHBOARD.of(deployed("AWS::CloudWatch::Dashboard"))
+        + prices.METRIC.of(METRICS)
+        + prices.XRAY_TRACE.of(traces)
+    )
+
+
+def traced(calls: float) -> float:
+    """How many traces a second, at most, so many calls of one function a second leave."""
+    return min(calls, 1) + _TRACED_SHARE * max(0, calls - 1)
 
 
 # One page of a listing, and the entries of its thousand objects, a hundred at a time: assumed as above.

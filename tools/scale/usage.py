@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import batched
 from typing import Any
 
@@ -36,20 +37,21 @@ type Item = Mapping[str, Mapping[str, Any]]
 _REGION = "us-east-1"
 _WRITE_UNIT_BYTES, _READ_UNIT_BYTES = 1024, 4096
 _IN_A_TRANSACTION = 2
+_BESIDE_AN_ITEM_BYTES = 100  # which DynamoDB bills for keeping one
 
 
 @dataclass
 class Usage:
-    """Calls by service and operation; units by table, of an index by table/index; bytes written to S3.
+    """Calls by service and operation; units by table, of an index by table/index.
 
-    `projecting` are those of the calls that `project` makes.
+    `projecting` are those of the calls that `project` makes; `kept_bytes` what the tables hold in the end.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
     projecting: Counter[str] = field(default_factory=Counter)
     writes: Counter[str] = field(default_factory=Counter)
     reads: Counter[str] = field(default_factory=Counter)
-    stored_bytes: Counter[str] = field(default_factory=Counter)
+    kept_bytes: int = 0
     messages: int = 0
     batches: int = 0
     records: int = 0
@@ -63,7 +65,7 @@ class Usage:
             share(self.projecting),
             share(self.writes),
             share(self.reads),
-            share(self.stored_bytes),
+            self.kept_bytes / pictures,
             self.messages / pictures,
             self.batches / pictures,
             self.records / pictures,
@@ -78,7 +80,7 @@ class PerPicture:
     projecting: Mapping[str, float]
     writes: Mapping[str, float]
     reads: Mapping[str, float]
-    stored_bytes: Mapping[str, float]
+    kept_bytes: float
     messages: float
     batches: float
     records: float
@@ -114,8 +116,6 @@ class Meter:
             for table, writes in params["RequestItems"].items():
                 for write in writes:
                     self._wrote(table, write["PutRequest"]["Item"], 1, put=True)
-        elif operation == "PutObject":
-            self.usage.stored_bytes[params["Bucket"]] += len(params["Body"])
 
     def _wrote(self, table: str, item: Item, times: int, put: bool) -> None:
         # An update or a check of a small item: one unit.
@@ -234,6 +234,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             upload = Upload("uploads", key, version, size_bytes=4_000_000, sequencer=f"{number:016X}")
             darkroom.apply(upload, Worker(lambda _content, _profile: rendered))
         _project(meter, broadcast, batch)
+        meter.usage.kept_bytes = _kept_bytes(boto3.client("dynamodb"))
         return meter.usage.each(pictures)
 
 
@@ -250,21 +251,48 @@ def _project(meter: Meter, broadcast: Broadcast, batch: int) -> None:
     meter.usage.projecting = meter.usage.calls - before
 
 
+def _kept_bytes(dynamodb: Any) -> int:
+    """What the tables and their indexes keep of pictures.
+
+    Without what passes by itself after days, and without sums, which stay as few as they are.
+    """
+    scans = [{"TableName": "ledger"}, {"TableName": "views"}]
+    scans += [{"TableName": "views", "IndexName": index} for index in _INDEXES]
+    return sum(
+        _size(item) + _BESIDE_AN_ITEM_BYTES
+        for asked in scans
+        for page in dynamodb.get_paginator("scan").paginate(**asked)
+        for item in page["Items"]
+        if not item.keys() & {"expires", "bytes_after"}
+    )
+
+
 def _raise(fault: Exception) -> None:
     raise fault
 
 
 def _make(s3: Any, dynamodb: Any, events: Any) -> None:
     """Buckets and tables as template.yaml has them."""
-    template = yaml.load((PROJECT / "template.yaml").read_text(), _AnyTag)  # noqa: S506 - makes no objects
     for name in ("uploads", "renditions"):
         s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
     for logical in ("Ledger", "Views", "Channels"):
-        told = template["Resources"][logical]["Properties"]
+        told = _resources()[logical]["Properties"]
         kept = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
         dynamodb.create_table(TableName=logical.lower(), **{key: told[key] for key in kept if key in told})
     events.create_event_bus(Name="darkroom")
+
+
+@cache
+def _resources() -> Any:
+    """The template's, by their logical names."""
+    template = yaml.load((PROJECT / "template.yaml").read_text(), _AnyTag)  # noqa: S506 - makes no objects
+    return template["Resources"]
+
+
+def deployed(kind: str) -> int:
+    """How many resources of a kind, such as AWS::CloudWatch::Alarm, the template has."""
+    return sum(each["Type"] == kind for each in _resources().values())
 
 
 class _AnyTag(yaml.SafeLoader):
