@@ -14,6 +14,8 @@ from tests.pictures import a_small_png
 from tools.tokens import access_parameter
 from tools.web import signer
 
+pytestmark = pytest.mark.full  # deploys a stack of its own, again and again
+
 JSON = "application/json"
 
 

@@ -133,6 +133,7 @@ def test_what_can_be_made_again_goes_and_what_can_not_is_kept(doomed: Doomed) ->
     assert f"darkroom destroy --stack {doomed.name} --region {REGION} --everything" in said
 
 
+@pytest.mark.full
 @pytest.mark.usefixtures("aws")
 def test_thousands_of_versions_and_delete_markers_go_page_by_page() -> None:
     account = Account.of("eu-central-1")

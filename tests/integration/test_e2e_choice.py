@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.cloudformation import PROJECT
 
 
@@ -17,6 +19,7 @@ def collected(**environment: str) -> tuple[set[str], str]:
     return set(re.findall(r"^(tests/e2e/\S+?)(?:\[|$)", said, re.MULTILINE)), said
 
 
+@pytest.mark.full  # collects twice
 def test_a_deployed_stack_is_asked_all_but_what_only_a_local_one_can_be() -> None:
     here, _ = collected(DARKROOM_E2E_STACK="")
     there, said = collected(DARKROOM_E2E_STACK="staging")

@@ -93,10 +93,12 @@ def measured() -> dict[str, float]:
     return ratios({each: starting(each) for each in FUNCTIONS} | {"heavy": heavy}, rounds=5)
 
 
+@pytest.mark.full  # starts each function's interpreter several times
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_start_stays_within_its_budget(measured: dict[str, float], function: str) -> None:
     assert measured[function] < BUDGET[function]
 
 
+@pytest.mark.full
 def test_a_heavy_import_would_be_over_the_budget(measured: dict[str, float]) -> None:
     assert measured["heavy"] > BUDGET["web"]
