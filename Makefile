@@ -74,6 +74,7 @@ screenshots: setup ## Take pictures of the pages, light and dark, phone and desk
 	@$(RUN) python -m tools.screenshots
 
 build: setup ## Build for AWS, into .aws-sam/
+	@rm -f .aws-sam/built # what the local stack takes for its own build
 	$(SAM) build
 
 deploy: setup ## Deploy to AWS; asks for a name and a region the first time
