@@ -1,6 +1,5 @@
 """`darkroom destroy`: a stack emptied and deleted; what can't be made again is kept unless that is asked."""
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +12,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.filesize import decimal
 
-from tools.stack import Fault, described, resources_of
+from tools.stack import Fault, described, resources_of, template_resources
 from tools.tokens import access_parameter
 
 _RETAINED = ("Retain", "RetainExceptOnCreate")
@@ -155,11 +154,8 @@ def _known(kept: list[Resource]) -> tuple[Resource, ...]:
 
 
 def _deletion_policies(account: Account, stack_id: str) -> dict[str, str]:
-    template = account.cloudformation.get_template(StackName=stack_id, TemplateStage="Processed")[
-        "TemplateBody"
-    ]
-    body = json.loads(template) if isinstance(template, str) else template
-    return {name: resource.get("DeletionPolicy", "Delete") for name, resource in body["Resources"].items()}
+    resources = template_resources(account.cloudformation, stack_id)
+    return {name: resource.get("DeletionPolicy", "Delete") for name, resource in resources.items()}
 
 
 def _is_there(account: Account, resource: Resource) -> bool:

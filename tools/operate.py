@@ -27,7 +27,7 @@ from darkroom.projecting import rebuild
 from darkroom.settings import SweepSettings, read_settings
 from darkroom.sweeping import stale
 from tools.prices import LAMBDA_GB_SECOND
-from tools.stack import Fault, Site, Status, asking_aws, status_of
+from tools.stack import Fault, Site, Status, asking_aws, status_of, template_resources
 from tools.terminal import printable
 
 
@@ -253,9 +253,7 @@ def table_like(status: Status, logical_id: str, name: str) -> Iterator[str]:
 
 def _make_table(status: Status, logical_id: str, name: str) -> None:
     stacks = boto3.client("cloudformation", region_name=status.region, endpoint_url=status.aws_endpoint)
-    template: Any = stacks.get_template(StackName=status.stack, TemplateStage="Processed")["TemplateBody"]
-    template = json.loads(template) if isinstance(template, str) else template
-    described = template["Resources"][logical_id]["Properties"]
+    described = template_resources(stacks, status.stack)[logical_id]["Properties"]
     dynamodb = dynamodb_client(status.region, status.aws_endpoint)
     dynamodb.create_table(
         TableName=name, **{each: described[each] for each in _TABLE_PROPERTIES if each in described}

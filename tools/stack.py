@@ -259,6 +259,13 @@ def resources_of(cloudformation: Any, stack: str) -> Iterator[Any]:
         yield from page["StackResourceSummaries"]
 
 
+def template_resources(cloudformation: Any, stack: str) -> dict[str, Any]:
+    """The resources of the template that a stack was made of, as SAM has written them out."""
+    template = cloudformation.get_template(StackName=stack, TemplateStage="Processed")["TemplateBody"]
+    read = json.loads(template) if isinstance(template, str) else template
+    return dict(read["Resources"])
+
+
 def functions_of(
     stack: str, region: str | None = None, endpoint: str | None = None
 ) -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,7 @@
 """What was lost is found and enqueued, and what nothing names any more is removed."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched, chain, groupby
@@ -83,12 +83,22 @@ class Sweep:
 
         So many pages, or as many more as it takes to have seen all of the bucket within a week.
         """
-        walk = Walk.read(self.ledger.cursor(_UPLOADS))
+        return self._walked(_UPLOADS, pages, self.originals.each_latest, self._enqueued)
+
+    def _walked[T](
+        self,
+        name: str,
+        pages: int,
+        page_at: Callable[[str], tuple[list[T], str]],
+        act: Callable[[list[T]], Iterator[str]],
+    ) -> Iterator[Found]:
+        """Acts on a bucket's pages from where the walk of that name was last, and notes where it is."""
+        walk = Walk.read(self.ledger.cursor(name))
         for _ in range(walk.due(pages)):
-            uploads, cursor = self.originals.each_latest(walk.cursor)
-            found = Found(len(uploads), tuple(self._enqueued(uploads)))
+            seen, cursor = page_at(walk.cursor)
+            found = Found(len(seen), tuple(act(seen)))
             walk = walk.on(cursor)
-            self.ledger.save_cursor(_UPLOADS, walk.written)
+            self.ledger.save_cursor(name, walk.written)
             yield found
             if not cursor:
                 return
@@ -127,15 +137,7 @@ class Sweep:
 
     def remove_unnamed(self, pages: int) -> Iterator[Found]:
         """Removes what a crash has left, which nothing shows or has noted, a page at a time; as above."""
-        walk = Walk.read(self.ledger.cursor(_RENDITIONS))
-        for _ in range(walk.due(pages)):
-            stored, cursor = self.renditions.each(walk.cursor)
-            found = Found(len(stored), tuple(self._removed(stored)))
-            walk = walk.on(cursor)
-            self.ledger.save_cursor(_RENDITIONS, walk.written)
-            yield found
-            if not cursor:
-                return
+        return self._walked(_RENDITIONS, pages, self.renditions.each, self._removed)
 
     def _removed(self, stored: Sequence[Stored]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
