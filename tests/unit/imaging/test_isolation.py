@@ -4,7 +4,6 @@ import faulthandler
 import os
 import resource
 import signal
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -80,12 +79,10 @@ def test_the_death_of_the_child_is_a_rejection(work: object, reason: str) -> Non
 
 
 def test_an_endless_loop_is_ended_at_the_deadline() -> None:
-    started = time.monotonic()
     with pytest.raises(RejectedPicture) as caught:
         isolated(endless, memory_bytes=ENOUGH_BYTES, seconds=0.3)
 
     assert (caught.value.reason, caught.value.limit) == ("timed_out", 0.3)
-    assert time.monotonic() - started < 5
 
 
 def test_what_the_child_forked_ends_with_it() -> None:
@@ -111,10 +108,10 @@ def test_a_crash_is_noticed_at_once_though_what_the_child_forked_lives_on() -> N
             endless()
         return killing(signal.SIGSEGV)
 
-    started = time.monotonic()
     with pytest.raises(RejectedPicture) as caught:
         isolated(forks_and_crashes, memory_bytes=ENOUGH_BYTES, seconds=30)
-    assert (caught.value.reason, time.monotonic() - started < 5) == ("crashed", True)
+
+    assert caught.value.reason == "crashed"  # timed_out, had it waited for the end
 
 
 def test_an_error_of_ours_is_not_blamed_on_the_picture() -> None:
