@@ -343,6 +343,23 @@ def test_an_older_version_that_nobody_could_begin_with_does_not_win_over_what_is
     assert house.states == {"v1": State.SUPERSEDED, beside: State.FAILED}
 
 
+def test_what_was_swept_while_a_delete_marker_hid_it_is_back_when_the_marker_is_destroyed(
+    house: House,
+) -> None:
+    house.bucket.put()
+    swept = house.bucket.latest(KEY)
+    assert swept
+    with pytest.raises(OSError, match="disk"):
+        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+    marker = house.bucket.delete()
+    house.hears(swept)
+
+    house.bucket.destroy(marker)
+    house.hears(house.bucket.events[-1])
+
+    assert house.states == {"v1": State.RENDERED}
+
+
 def test_a_key_that_is_overwritten_faster_than_it_is_rendered_remembers_no_more_than_it_must(
     house: House,
 ) -> None:

@@ -280,7 +280,7 @@ class Darkroom:
         if on_top is None:
             return self._clear(picture, sequencer, latest)
         entry = self.ledger.find(picture, on_top.version)
-        if entry and entry.state.terminal and latest and latest.version == on_top.version:
+        if entry and entry.state.terminal and entry.stands and latest and latest.version == on_top.version:
             return []
         told = replace(on_top, request=change.request)
         return [self.develop(told, worker, over=entry.revision if entry else None)]
