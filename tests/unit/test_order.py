@@ -360,6 +360,23 @@ def test_what_was_swept_while_a_delete_marker_hid_it_is_back_when_the_marker_is_
     assert house.states == {"v1": State.RENDERED}
 
 
+@pytest.mark.parametrize("later", ["put", "delete"])
+def test_an_older_version_that_is_rendered_anew_does_not_clear_away_what_is_parked_beside_it(
+    house: House, later: str
+) -> None:
+    house.bucket.put()
+    house.hears(*house.bucket.events)
+    getattr(house.bucket, later)()
+    Parking(house.ledger).park(house.bucket.events[-1], "its message")
+    entry = house.ledger.find(PICTURE, "v1")
+    assert entry
+
+    house.darkroom.apply(entry.upload, Worker(engine), over=entry.revision)
+
+    beside = "v2" if later == "put" else "removal:v2"
+    assert house.states == {"v1": State.RENDERED, beside: State.FAILED}
+
+
 def test_a_key_that_is_overwritten_faster_than_it_is_rendered_remembers_no_more_than_it_must(
     house: House,
 ) -> None:

@@ -217,8 +217,9 @@ class Darkroom:
                 return True
             if in_order(upload.sequencer) < in_order(latest.sequencer):
                 return False
-        if upload.version == NO_VERSION:
-            return True
+        return upload.version == NO_VERSION or self._is_on_top(upload)
+
+    def _is_on_top(self, upload: Upload) -> bool:
         on_top = self.originals.latest(upload.key)
         return on_top is not None and on_top.version == upload.version
 
@@ -227,7 +228,7 @@ class Darkroom:
         upload = concluded.upload
         replaced = concluded.discarding({*begun.rendition_keys} - {*concluded.rendition_keys})
         others = [each for each in self._standing(claim) if each.upload.version != upload.version]
-        older = [each.moved(State.SUPERSEDED) for each in others if _gives_way(each)][:_AT_ONCE]
+        older = [each.moved(State.SUPERSEDED) for each in self._overtaken(others, claim, upload)][:_AT_ONCE]
         left = {upload.version, *(each.upload.version for each in others)}
         left -= {each.upload.version for each in older}
         standing = tuple(version for version in claim.standing if version in left)
@@ -243,6 +244,15 @@ class Darkroom:
         if latest and latest.version != upload.version:
             return self._moved(replace(concluded, state=State.SUPERSEDED), *begun.rendition_keys)
         raise Contended(f"{upload.key!r} moved on while it was rendered")
+
+    def _overtaken(self, others: list[Entry], claim: Latest, upload: Upload) -> list[Entry]:
+        """Of what stands beside an upload, what it takes the place of.
+
+        What was given up before anybody had begun with it may be newer, though the claim knows nothing of it.
+        """
+        beside = [each for each in others if _gives_way(each)]
+        heard = [each for each in beside if in_order(each.upload.sequencer) <= in_order(claim.sequencer)]
+        return beside if heard == beside or self._is_on_top(upload) else heard
 
     def _standing(self, latest: Latest | None) -> list[Entry]:
         """The entries of a key that are neither superseded nor deleted, as far as they were begun with."""
