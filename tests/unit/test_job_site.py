@@ -130,6 +130,19 @@ def test_a_ticket_lets_the_client_follow_its_job(house: House) -> None:
     assert ticket.job == job["id"]
 
 
+def test_a_job_that_is_complete_needs_no_ticket(house: House) -> None:
+    job = house.announces("a.png")
+    house.ends(job["rows"][0])
+    house.hears()
+    house.channels.tickets.clear()
+
+    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+
+    assert document["state"] == "complete"
+    assert "live" not in document
+    assert not house.channels.tickets
+
+
 def test_without_a_socket_no_job_speaks_of_one(house: House) -> None:
     house.live_url = ""
 

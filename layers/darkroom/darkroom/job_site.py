@@ -134,7 +134,8 @@ class JobSite:
     # ------------------------------------------------------------------ parts of an answer
 
     def _document(self, request: Request, job: JobView) -> Document:
-        live = self.tickets.issue(job.id, request.origin)
+        # Of a complete job there is nothing more to hear.
+        live = None if job.complete else self.tickets.issue(job.id, request.origin)
         return job_document(job, request.root) | ({"live": live} if live else {})
 
     def _rows(self, request: Request, members: Iterable[Member]) -> list[Document]:
