@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -87,8 +88,12 @@ def starting(function: str, project: Path = PROJECT, first: str = "", then: str 
 
 def work(function: str, then: str = "") -> float:
     """The bytecode instructions that a function's start executes, as a multiple of importing boto3 alone."""
-    alone = [sys.executable, "-c", f"{_COUNTED}import boto3{_TOLD}"], {"PATH": os.defpath}
-    return _count(starting(function, first=_COUNTED, then=then + _TOLD)) / _count(alone)
+    return _count(starting(function, first=_COUNTED, then=then + _TOLD)) / _boto3_alone()
+
+
+@cache
+def _boto3_alone() -> int:
+    return _count(([sys.executable, "-c", f"{_COUNTED}import boto3{_TOLD}"], {"PATH": os.defpath}))
 
 
 def _count(command: Command) -> int:
