@@ -2,15 +2,17 @@
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from darkroom.errors import Contended
+from darkroom.errors import Busy, Contended
 from darkroom.model import Entry, Removal, Rendered, State, Upload, picture_id, shown
 from darkroom.parking import Parking
 from darkroom.profile import Profile
@@ -208,6 +210,75 @@ def test_a_delete_while_a_picture_is_rendered_wins(house: House) -> None:
     house.hears(put)
 
     assert house.states == {"v1": State.DELETED}
+
+
+@dataclass
+class Meanwhile:
+    """A port of which one method, the first time that it is asked for, finds that something has happened."""
+
+    port: Any
+    method: str
+    happens: Callable[[], object]
+    happened: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        if name == self.method and not self.happened:
+            self.happened = True
+            self.happens()
+        return getattr(self.port, name)
+
+
+@pytest.mark.parametrize(("port", "method"), [("ledger", "of_picture"), ("renditions", "remove")])
+def test_a_picture_that_comes_back_while_it_is_deleted_is_shown(house: House, port: str, method: str) -> None:
+    house.bucket.put()
+    marker = house.bucket.delete()
+    put, delete = house.bucket.events
+    house.hears(put)
+
+    def comes_back() -> None:
+        house.bucket.destroy(marker)
+        house.hears(house.bucket.events[-1])
+
+    meanwhile: Any = Meanwhile(getattr(house, port), method, comes_back)
+    replace(house.darkroom, **{port: meanwhile}).apply(delete, Worker(engine))
+
+    assert_all_is_as_s3_says(house)
+
+
+def test_a_picture_that_is_rendered_anew_while_its_files_are_deleted_has_them_in_the_end(
+    house: House,
+) -> None:
+    house.bucket.put()
+    marker = house.bucket.delete()
+    put, delete = house.bucket.events
+    house.hears(put)
+    stored, removed = Event(), Event()
+
+    class Slow(FakeLedger):
+        """Takes its time to publish what is rendered."""
+
+        def advance(self, *moves: Any, standing: Any = None) -> bool:
+            if any(isinstance(move, Entry) and move.state is State.RENDERED for move in moves):
+                stored.set()
+                assert removed.wait(10)
+            return super().advance(*moves, standing=standing)
+
+    slow = replace(house.darkroom, ledger=Slow(house.ledger.entries, house.ledger.latests))
+
+    with ThreadPoolExecutor() as pool:
+
+        def comes_back() -> None:
+            house.bucket.destroy(marker)
+            pool.submit(slow.apply, house.bucket.events[-1], Worker(engine, until="9999"))
+            assert stored.wait(10)
+
+        meanwhile: Any = Meanwhile(house.renditions, "remove", comes_back)
+        with pytest.raises(Busy):
+            replace(house.darkroom, renditions=meanwhile).apply(delete, Worker(engine))
+        removed.set()
+    house.hears(house.bucket.events[-1], delete)
+
+    assert_all_is_as_s3_says(house)
 
 
 OPERATIONS = st.lists(st.sampled_from(["put", "delete", "destroy newest", "destroy oldest"]), max_size=8)

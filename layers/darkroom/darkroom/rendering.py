@@ -141,7 +141,7 @@ class Darkroom:
             return [self.develop(change, worker, over)]
         on_top = self.originals.latest(change.key)
         if on_top is None:
-            return self._clear(change.picture, "", self.ledger.latest(change.picture))
+            return self._agree(change, worker)
         developed = self.develop(replace(on_top, request=change.request), worker, over)
         return [developed, *self._settled(change.picture, NO_VERSION, State.SUPERSEDED)]
 
@@ -288,7 +288,7 @@ class Darkroom:
         picture = change.picture
         latest, on_top = self.ledger.latest(picture), self.originals.latest(change.key)
         if on_top is None:
-            return self._clear(picture, sequencer, latest)
+            return self._clear(change, worker, sequencer, latest)
         entry = self.ledger.find(picture, on_top.version)
         if entry and entry.state.terminal and entry.stands and latest and latest.version == on_top.version:
             return []
@@ -300,8 +300,11 @@ class Darkroom:
         noted = self.ledger.find(picture, version)
         return [self._moved(noted.moved(state))] if noted and noted.state is State.FAILED else []
 
-    def _clear(self, picture: str, sequencer: str, latest: Latest | None) -> list[Entry]:
+    def _clear(
+        self, change: Upload | Removal, worker: Worker, sequencer: str, latest: Latest | None
+    ) -> list[Entry]:
         """Nothing stands under a key: nothing of it is shown, and no rendition of it is kept."""
+        picture = change.picture
         # What stands, and of what once stood as much as one look finds: of the rest no more is shown.
         known = {each.id: each for each in (*self._standing(latest), *self.ledger.of_picture(picture))}
         entries = list(known.values())
@@ -316,7 +319,20 @@ class Darkroom:
             raise Contended(f"{picture} moved on while it was deleted")
         # After the ledger, and again at each redelivery: what a crash leaves here is not left for long.
         self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
-        return gone
+        return [*gone, *self._brought_back(change, worker, {entry.upload.version for entry in entries})]
+
+    def _brought_back(self, change: Upload | Removal, worker: Worker, cleared: set[str]) -> list[Entry]:
+        """Begins anew with what came back while it was cleared away; of anything else its own event tells.
+
+        Whoever heard that it is back has found nothing to do yet, or taken files for written that are gone.
+        """
+        on_top, latest = self.originals.latest(change.key), self.ledger.latest(change.picture)
+        if on_top is None or latest is None or on_top.version not in cleared:
+            return []
+        self.ledger.advance(replace(latest, revision=latest.revision + 1))  # what is under way fails on this
+        entry = self.ledger.find(change.picture, on_top.version)
+        told = replace(on_top, request=change.request)
+        return [self.develop(told, worker, over=entry.revision if entry else None)]
 
     def _moved(self, entry: Entry, *more: str) -> Entry:
         """Of what is superseded its renditions are discarded, and `more` of them."""
