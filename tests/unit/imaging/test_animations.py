@@ -89,10 +89,22 @@ def test_every_frame_is_there_as_it_was_drawn(plugin: str) -> None:
         ("WEBP", {"loop": 4}, 4),
         ("PNG", {"loop": 0}, 0),
         ("PNG", {"loop": 3}, 3),
+        ("PNG", {"loop": 100_000}, 65_535),  # as often as a WebP can say
     ],
 )
 def test_it_is_played_as_often_as_the_original(plugin: str, options: dict[str, int], played: int) -> None:
     assert frames_of(animation(moving(plugin, **options)))[2] == played
+
+
+def test_a_frame_that_stands_for_hours_stands_as_long_as_a_webp_can_say() -> None:
+    hours = moving("PNG", frames=2, duration=[20_000_000, 100])
+    assert frames_of(animation(hours))[1] == [0xFFFFFF, 100]
+
+    # All together they end within 32 bits of milliseconds, beyond which the encoder can't count.
+    first, *rest = [drawn(number % 2, (40, 30)) for number in range(150)]
+    weeks = encoded(first, "PNG", save_all=True, append_images=rest, duration=20_000_000)
+    durations = frames_of(animation(weeks, 40))[1]
+    assert (len(durations), min(durations), sum(durations)) == (150, 14_316_557, 150 * 14_316_557)
 
 
 @pytest.mark.parametrize("disposal", [0, 1, 2, 3])

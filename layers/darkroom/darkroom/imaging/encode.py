@@ -173,6 +173,11 @@ def webp(image: Image.Image, quality: int) -> bytes:
     return _saved(image, Format.WEBP, quality=quality, method=4)
 
 
+# What WebP has room for (RFC 9649, 2.7.1.1), and its encoder's clock; a PNG can say more. Milliseconds.
+_LONGEST_FRAME, _MOST_LOOPS = 0xFFFFFF, 0xFFFF
+_LONGEST_ANIMATION = 0x7FFFFFFF
+
+
 def animated_webp(frames: Image.Image, quality: int, durations: list[int], loops: int) -> bytes:
     """Every frame that `frames` has to seek, one at a time; milliseconds each; `loops` 0 is for ever.
 
@@ -181,7 +186,15 @@ def animated_webp(frames: Image.Image, quality: int, durations: list[int], loops
     """
     import_module("PIL.WebPImagePlugin")
     options = {"quality": quality, "method": 2, "kmin": 0, "kmax": 0}
-    return _saved(frames, Format.WEBP, save_all=True, duration=durations, loop=loops, **options)
+    longest = min(_LONGEST_FRAME, _LONGEST_ANIMATION // len(durations))
+    return _saved(
+        frames,
+        Format.WEBP,
+        save_all=True,
+        duration=[min(each, longest) for each in durations],
+        loop=min(loops, _MOST_LOOPS),
+        **options,
+    )
 
 
 def avif(image: Image.Image, quality: int, subsampling: str = "4:2:0") -> bytes:

@@ -24,7 +24,7 @@ from darkroom.model import REFERENCE, Decision, Encoded, Format, Original, Rende
 from darkroom.profile import FormatChoice, Profile
 
 # One higher whenever the same upload and profile would give other bytes.
-_REVISION = "r5"
+_REVISION = "r6"
 # As installed, which a test holds: to ask importlib.metadata would cost every start 25 ms.
 _MOZJPEG = "1.3.2"
 ENGINE = f"pillow-{PIL.__version__} mozjpeg-{_MOZJPEG} {_REVISION}"

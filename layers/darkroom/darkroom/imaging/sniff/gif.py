@@ -48,7 +48,7 @@ def read_gif(content: bytes) -> Header:
         stream=content,
         frames=len(durations),
         largest_pixels=largest,
-        animation=Animation(tuple(durations), min(loops, 65_535), content) if len(durations) > 1 else None,
+        animation=Animation(tuple(durations), loops, content) if len(durations) > 1 else None,
     )
 
 
