@@ -9,7 +9,7 @@ from darkroom.errors import RejectedPicture
 from darkroom.imaging import render
 from darkroom.imaging.child import isolated
 from darkroom.model import Encoded, Format
-from darkroom.profile import Crop, Fit
+from darkroom.profile import Crop, Fit, FormatChoice, Ladder, Profile
 from tests.unit.imaging.pictures import (
     Colour,
     a_profile,
@@ -156,6 +156,19 @@ def test_jpeg_and_avif_show_the_first_frame_and_the_receipt_says_so() -> None:
     assert distance(jpeg.getpixel((8, 20)), COLOURS[0]) < 40  # type: ignore[arg-type]
     assert distance(jpeg.getpixel((20, 20)), (255, 255, 255)) < 40  # type: ignore[arg-type]
     assert codes(rendered) == ["animated"]
+
+
+def test_an_animation_whose_colours_webp_can_not_reach_moves_all_the_same() -> None:
+    stripes = Image.new("RGB", (40, 30), (255, 0, 0))
+    for left in range(0, 40, 2):
+        stripes.paste((0, 0, 255), (left, 0, left + 1, 30))
+    frames = [stripes, stripes.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
+    profile = Profile("test", (Ladder("main", (40,), (FormatChoice(Format.WEBP, target=90),)),))
+
+    still = render(encoded(stripes, "PNG"), profile)
+    moves = render(encoded(frames[0], "PNG", save_all=True, append_images=frames[1:]), profile)
+    assert (still.renditions, codes(still)[0]) == ((), "webp_short")
+    assert (only(moves, Format.WEBP).frames, codes(moves)[0]) == (2, "animated")
 
 
 def test_every_width_of_the_ladder_moves() -> None:

@@ -430,11 +430,12 @@ SHORT_BY = 2.5
 
 def drop_what_falls_short(work: Work) -> Work:
     """Drops a rendition whose format can't come near the target: WebP and AVIF halve the colours, which shows
-    in small pictures at any quality. JPEG always stays.
+    in small pictures at any quality. JPEG always stays, and so does what moves, since nothing else would.
     """
     kept: list[Encoded] = []
     for each in work.renditions:
-        if each.format is Format.JPEG or not each.target or (each.score or 0) >= each.target - SHORT_BY:
+        stays = each.format is Format.JPEG or each.frames > 1
+        if stays or not each.target or (each.score or 0) >= each.target - SHORT_BY:
             kept.append(each)
             continue
         work = work.decided(
