@@ -93,6 +93,33 @@ def test_a_jpeg_that_holds_far_less_than_its_header_claims_is_rejected_and_not_f
     assert rejection(jpeg_claiming(2000, 2000)).reason == "corrupt_image"
 
 
+WAYS_OF_JPEG = [{}, {"progressive": True}, {"restart_marker_blocks": 2}]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", WAYS_OF_JPEG)
+def test_a_jpeg_that_was_cut_and_closed_again_is_rejected_and_not_half_grey(
+    options: dict[str, object], mode: str
+) -> None:
+    content = encoded(Image.effect_noise((200, 150), 90).convert(mode), "JPEG", **options)
+    begin = content.index(b"\xff\xda")
+    end = content.index(b"\xff\xc4", begin) if "progressive" in options else len(content)
+
+    for percent in (20, 40, 60):  # of its first scan: a progressive one is then whole, if coarse
+        cut = content[: begin + (end - begin) * percent // 100]
+        assert rejection(cut + b"\xff\xd9").reason == "corrupt_image"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", WAYS_OF_JPEG)
+def test_a_jpeg_that_ends_in_that_very_grey_is_a_picture(options: dict[str, object], mode: str) -> None:
+    image = Image.effect_noise((200, 150), 90).convert(mode)
+    grey = (127,) if mode == "CMYK" else (128,)
+    image.paste(grey * len(image.getbands()), (0, 64, 200, 150))
+
+    assert only(render(encoded(image, "JPEG", **options), a_profile(64))).width == 64
+
+
 def test_only_the_magic_bytes_of_a_jpeg_are_rejected() -> None:
     assert rejection(b"\xff\xd8").reason == "corrupt_image"
     assert rejection(b"\xff\xd8\xff\xe0<html>hello</html>").reason == "corrupt_image"

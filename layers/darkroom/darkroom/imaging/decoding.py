@@ -54,6 +54,22 @@ def strictly() -> Iterator[None]:
         raise corrupt() from fault
 
 
+# Codes of any meaning but that of nothing, in what comes before a restart and after each.
+_FEED = b"".join(bytes((0xFF, 0xD0 + number)) + bytes(range(7, 240, 11)) for number in (*range(8), 0))[2:]
+_END = b"\xff\xd9"
+
+
+def ends_in_grey(image: Image.Image) -> bool:
+    """Whether the last pixel is what libjpeg silently puts where a picture's bytes have ended too early."""
+    last = image.crop((image.width - 1, image.height - 1, image.width, image.height))
+    return all(set(band.tobytes()) <= {127, 128} for band in last.split())
+
+
+def fed(stream: bytes) -> bytes:
+    """A JPEG with more before its end: a decoder that has all its pixels skips that, and shows no other."""
+    return stream.removesuffix(_END) + _FEED + _END
+
+
 def plain(image: Image.Image) -> Image.Image:
     """The picture in one of the modes L, LA, RGB, RGBA and CMYK."""
     if image.mode.startswith("I;16"):

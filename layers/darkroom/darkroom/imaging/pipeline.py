@@ -14,7 +14,7 @@ from darkroom.errors import RejectedPicture
 from darkroom.imaging import encode
 from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
-from darkroom.imaging.decoding import opened, plain, strictly, with_alpha_where_it_shows
+from darkroom.imaging.decoding import ends_in_grey, fed, opened, plain, strictly, with_alpha_where_it_shows
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Chosen, chosen
@@ -205,8 +205,19 @@ def _first_frame(work: Work) -> Image.Image:
         still: Image.Image | None = webp.still(header.stream, (header.width, header.height))
         if still:
             return still
+    if header.format == "jpeg":
+        image = _jpeg(work, header.stream)
+        if ends_in_grey(image) and ImageChops.difference(image, _jpeg(work, fed(header.stream))).getbbox():
+            raise corrupt()
+        return image
     image = opened(header, header.stream)
-    if header.format == "jpeg" and not work.profile.linear_light:
+    image.load()
+    return image
+
+
+def _jpeg(work: Work, stream: bytes) -> Image.Image:
+    image = opened(work.header, stream)
+    if not work.profile.linear_light:
         # 1.5 times the size needed, which scores 93 to 97 against all the pixels: beyond what can be
         # seen, where sharp's own reduction scores less. Twice would cost 24 megapixels half a second.
         width, height = _as_stored(work, work.whole)
