@@ -278,8 +278,10 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png_header(width: int, height: int, *, bits: int = 8, colour_type: int = 2) -> bytes:
-    ihdr = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+def png_header(
+    width: int, height: int, *, bits: int = 8, colour_type: int = 2, interlaced: bool = False
+) -> bytes:
+    ihdr = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, interlaced)
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", ihdr)
 
 

@@ -1,5 +1,7 @@
 """What the engine refuses, before a decoder sees it where that is possible."""
 
+import zlib
+
 import pytest
 from PIL import Image
 
@@ -16,7 +18,9 @@ from tests.unit.imaging.pictures import (
     jpeg_of_many_scans,
     only,
     plain,
+    png_chunk,
     png_claiming,
+    png_header,
     tiff_claiming,
     webp_claiming,
 )
@@ -87,6 +91,41 @@ def test_a_png_with_a_wrong_checksum_is_rejected() -> None:
     content[content.index(b"IDAT") + 8] ^= 0xFF
 
     assert rejection(bytes(content)).reason == "corrupt_image"
+
+
+@pytest.mark.parametrize("colour", [0, 200])
+@pytest.mark.parametrize(("rows", "whole"), [(0, False), (20, False), (39, False), (40, True), (50, True)])
+def test_a_png_whose_pixels_end_in_order_but_too_early_is_rejected(
+    rows: int, whole: bool, colour: int
+) -> None:
+    pixels = zlib.compress((b"\0" + bytes([colour]) * 3 * 30) * rows)
+    content = png_header(30, 40) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
+
+    if whole:
+        assert only(render(content, a_profile(30))).height == 40
+    else:
+        assert rejection(content).reason == "corrupt_image"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (9, 1), (5, 5), (30, 40)])
+@pytest.mark.parametrize(("bits", "colour_type", "channels"), [(1, 0, 1), (4, 0, 1), (8, 2, 3), (16, 6, 4)])
+def test_an_interlaced_png_must_have_every_pass(
+    size: tuple[int, int], bits: int, colour_type: int, channels: int
+) -> None:
+    # Each pass's first column and row, and its steps.
+    passes = (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
+    rows = []
+    for left, top, across, down in passes:
+        pixels = len(range(left, size[0], across))
+        row = b"\0" + b"\xff" * ((pixels * bits * channels + 7) // 8)
+        rows += [row] * len(range(top, size[1], down)) if pixels else []
+
+    def interlaced(rows: list[bytes]) -> bytes:
+        header = png_header(*size, bits=bits, colour_type=colour_type, interlaced=True)
+        return header + png_chunk(b"IDAT", zlib.compress(b"".join(rows))) + png_chunk(b"IEND", b"")
+
+    assert only(render(interlaced(rows), a_profile(30))).width == size[0]
+    assert rejection(interlaced(rows[:-1])).reason == "corrupt_image"
 
 
 def test_a_jpeg_that_holds_far_less_than_its_header_claims_is_rejected_and_not_filled_with_grey() -> None:

@@ -70,6 +70,12 @@ def fed(stream: bytes) -> bytes:
     return stream.removesuffix(_END) + _FEED + _END
 
 
+def may_lack_rows(image: Image.Image) -> bool:
+    """Whether a PNG's last row is what it was before it was decoded, or the rows came in another order."""
+    last = image.crop((0, image.height - 1, image.width, image.height))
+    return bool(image.info.get("interlace")) or not any(last.tobytes())
+
+
 def plain(image: Image.Image) -> Image.Image:
     """The picture in one of the modes L, LA, RGB, RGBA and CMYK."""
     if image.mode.startswith("I;16"):

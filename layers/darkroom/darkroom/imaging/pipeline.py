@@ -14,12 +14,21 @@ from darkroom.errors import RejectedPicture
 from darkroom.imaging import encode
 from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
-from darkroom.imaging.decoding import ends_in_grey, fed, opened, plain, strictly, with_alpha_where_it_shows
+from darkroom.imaging.decoding import (
+    ends_in_grey,
+    fed,
+    may_lack_rows,
+    opened,
+    plain,
+    strictly,
+    with_alpha_where_it_shows,
+)
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Chosen, chosen
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Header, corrupt, read_header
+from darkroom.imaging.sniff.png import holds_every_row
 from darkroom.model import REFERENCE, Decision, Encoded, Format, Original, Rendered
 from darkroom.profile import FormatChoice, Profile
 
@@ -212,6 +221,8 @@ def _first_frame(work: Work) -> Image.Image:
         return image
     image = opened(header, header.stream)
     image.load()
+    if header.format == "png" and may_lack_rows(image) and not holds_every_row(header.stream):
+        raise corrupt()
     return image
 
 

@@ -101,6 +101,29 @@ def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     raise Damaged("too many chunks")
 
 
+# Adam7: where each pass begins, across and down, and how far its pixels lie apart.
+_PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_AT_A_TIME_BYTES = 1 << 18
+
+
+def holds_every_row(content: bytes) -> bool:
+    """Whether there are pixels for every row: where they end early, but in order, decoders leave the rest."""
+    width, height, bits, kind, interlaced = numbers(">IIBBxxB", content, 16)
+    wanted = 0
+    for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0:
+            wanted += max(0, rows) * (1 + -(-columns * bits * _CHANNELS[kind] // 8))
+    view, inflater = memoryview(content), zlib.decompressobj()
+    for name, start, end in _png_chunks(content):
+        waiting: bytes | memoryview = view[start:end] if name == b"IDAT" else b""
+        while waiting and wanted > 0:
+            wanted -= len(inflater.decompress(waiting, _AT_A_TIME_BYTES))
+            waiting = inflater.unconsumed_tail
+    return wanted <= 0
+
+
 def _inflated(deflated: bytes, limit_bytes: int) -> bytes:
     """What a metadata chunk inflates to; nothing if it is broken or over the limit."""
     inflater = zlib.decompressobj()
