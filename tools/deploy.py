@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,9 @@ from tools.up import python_folder
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]")
 _SECTION = "[default.global.parameters]"
+# The description that tells versions of `web` apart holds 256 characters; what else stands in it takes 37.
+_DESCRIBED = ("AllowedOrigins", "RenditionsBaseUrl")
+_DESCRIBED_CHARACTERS = 219
 # A build of its own: the local stack's is for this machine's processor.
 _BUILD = Path(".aws-sam/cloud")
 
@@ -59,7 +62,7 @@ def deploy(
     """Builds and deploys, then says what to do next. Raises Fault."""
     place = _place(stack, region, ask, console)
     account = _account(place)
-    _clear_the_way(place, account)
+    _clear_the_way(place, account, parameters or kept_overrides((PROJECT / "samconfig.toml").read_text()))
     overrides = ["--parameter-overrides", *parameters] if parameters else []
     _sam("build", "--build-dir", str(_BUILD), *overrides)
     by = ("--role-arn", role) if role else ()
@@ -140,10 +143,12 @@ def _account(place: Place) -> str:
         raise Fault(f"There are no AWS credentials here that can be used ({fault}): {way}") from fault
 
 
-def _clear_the_way(place: Place, account: str) -> None:
+def _clear_the_way(place: Place, account: str, parameters: Sequence[str]) -> None:
     """Raises Fault for what a deployment would run into."""
-    state = _state(place)
-    hindrance = hindered(place, state)
+    found = _found(place) or {}
+    state = found.get("StackStatus")
+    kept = {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
+    hindrance = hindered(place, state) or overlong(kept, parameters)
     if hindrance:
         raise Fault(hindrance)
     bucket = f"{place.stack}-uploads-{account}-{place.region}"
@@ -173,10 +178,29 @@ def hindered(place: Place, state: str | None) -> str | None:
     return None
 
 
-def _state(place: Place) -> str | None:
+def kept_overrides(samconfig: str) -> list[str]:
+    """The parameters that samconfig.toml sets, which SAM takes where the command names none."""
+    sections = tomllib.loads(samconfig)["default"]
+    told = sections["global"]["parameters"] | sections["deploy"]["parameters"]
+    overrides = told.get("parameter_overrides", "")
+    return shlex.split(overrides) if isinstance(overrides, str) else list(overrides)
+
+
+def overlong(kept: Mapping[str, str], parameters: Sequence[str]) -> str | None:
+    """Why parameters like NAME=VALUE, over those that a stack keeps, would fail half-way; None where not."""
+    values = {**kept, **dict(each.split("=", 1) for each in parameters if "=" in each)}
+    characters = sum(len(values.get(name, "")) for name in _DESCRIBED)
+    if characters <= _DESCRIBED_CHARACTERS:
+        return None
+    return (
+        f"{' and '.join(_DESCRIBED)} have {characters} characters together; Lambda's description of a version"
+        f" has room for {_DESCRIBED_CHARACTERS}."
+    )
+
+
+def _found(place: Place) -> Any:
     """As CloudFormation has it; None where there is no such stack."""
-    found = described(boto3.client("cloudformation", region_name=place.region), place.stack)
-    return str(found["StackStatus"]) if found else None
+    return described(boto3.client("cloudformation", region_name=place.region), place.stack)
 
 
 def _is_taken(bucket: str, region: str) -> bool:
@@ -214,7 +238,7 @@ def _sam(*arguments: str, may_fail: bool = False) -> int:
 
 def _why_it_failed(place: Place) -> str:
     """The first thing that failed, by CloudFormation's own words, and what to do."""
-    state = _state(place)
+    state = (_found(place) or {}).get("StackStatus")
     if state is None or state == "REVIEW_IN_PROGRESS":
         return "SAM deployed nothing; its last lines say why."
     cloudformation = boto3.client("cloudformation", region_name=place.region)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.cloudformation import PROJECT, load_template
-from tools.deploy import Place, asked, first_failure, hindered, with_place
+from tools.deploy import Place, asked, first_failure, hindered, kept_overrides, overlong, with_place
 from tools.stack import Fault
 
 PLACE = Place("darkroom", "eu-central-1")
@@ -129,3 +129,50 @@ def test_of_all_failures_the_one_is_told_that_the_others_follow_from() -> None:
         "'MemorySize' must be at most 3008",
     )
     assert first_failure(newest_first[-2:]) is None
+
+
+ORIGINS = "AllowedOrigins=" + ",".join(["https://www.example.com"] * 8)  # 191 characters
+ROOM = 219 - 191
+
+
+def test_what_lambda_has_no_room_for_is_refused_before_anything_is_built() -> None:
+    longest = [ORIGINS, "RenditionsBaseUrl=" + "x" * ROOM, "Canary=false"]
+    longer = [ORIGINS, "RenditionsBaseUrl=" + "x" * (ROOM + 1)]
+
+    assert overlong({}, longest) is None
+    assert "AllowedOrigins and RenditionsBaseUrl have 220 characters" in str(overlong({}, longer))
+
+
+def test_what_a_stack_keeps_counts_unless_it_is_set_anew() -> None:
+    kept = {"RenditionsBaseUrl": "x" * (ROOM + 1)}
+
+    assert overlong(kept, [ORIGINS])
+    assert overlong(kept, [ORIGINS, "RenditionsBaseUrl="]) is None
+
+
+def test_the_room_is_what_a_versions_description_leaves() -> None:
+    template = load_template()
+    text, named = template["Resources"]["WebFunction"]["Properties"]["VersionDescription"]["Fn::Sub"]
+    assert named == {"Origins": {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}}
+    for name, parameter in template["Parameters"].items():
+        longest = max(map(str, parameter.get("AllowedValues", [""])), key=len)
+        text = text.replace(f"${{{name}}}", longest)
+    text = text.replace("${Origins}", ",".join(["https://www.example.com"] * 8)) + "x" * ROOM
+
+    assert "$" not in text
+    assert len(text) == 256
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('parameter_overrides = "PublicPages=true Canary=false"', ["PublicPages=true", "Canary=false"]),
+        ('parameter_overrides = ["PublicPages=true", "Canary=false"]', ["PublicPages=true", "Canary=false"]),
+        ("", []),
+    ],
+)
+def test_the_parameters_that_samconfig_sets_are_known(line: str, told: list[str]) -> None:
+    section = "[default.global.parameters]\n"
+    samconfig = (PROJECT / "samconfig.toml").read_text().replace(section, f"{section}{line}\n")
+
+    assert kept_overrides(samconfig) == told
