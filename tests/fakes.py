@@ -58,8 +58,8 @@ class FakeRenditions:
     def store(self, key: str, content: bytes, media_type: str) -> None:
         self.objects.setdefault(key, (content, media_type))
 
-    def read(self, key: str) -> bytes:
-        return self.objects[key][0]
+    def read(self, key: str) -> bytes | None:
+        return self.objects[key][0] if key in self.objects else None
 
     def each(self, cursor: str) -> tuple[list[Stored], str]:
         keys = sorted(key for key in self.objects if key > cursor)

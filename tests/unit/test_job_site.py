@@ -486,6 +486,18 @@ def test_the_script_fetches_each_rendition_into_a_folder_of_its_upload(
     assert made.popitem()[1].read_text().startswith("https://renditions.test/prefix/")
 
 
+def test_of_what_was_deleted_nothing_can_be_taken_along(house: House) -> None:
+    job = house.announces("gone.png")
+    house.ends(job["rows"][0], State.DELETED, receipt=a_receipt())
+    house.hears()
+
+    script = house.site.script(asked("/jobs/x/fetch.sh"), job["id"]).text
+    [told] = json.loads(house.site.receipts(asked("/jobs/x/receipts.json"), job["id"]).text)
+
+    assert "renditions.test" not in script
+    assert (told["state"], told["receipt"]) == ("deleted", None)
+
+
 def test_the_script_of_many_uploads_runs_that_of_the_next(house: House) -> None:
     job = house.announces(*(f"{number}.png" for number in range(150)))
 

@@ -196,6 +196,19 @@ def test_when_the_delete_marker_is_destroyed_the_picture_is_back(house: House) -
     assert house.renditions.objects
 
 
+def test_a_picture_that_is_back_shows_nothing_until_its_renditions_are(house: House) -> None:
+    house.bucket.put()
+    marker = house.bucket.delete()
+    house.hears(*house.bucket.events)
+    house.bucket.destroy(marker)
+
+    with pytest.raises(OSError, match="disk"):
+        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+
+    assert house.shown
+    assert not house.shown.settled
+
+
 def test_a_delete_while_a_picture_is_rendered_wins(house: House) -> None:
     house.bucket.put()
     house.bucket.delete()

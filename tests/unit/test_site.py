@@ -215,11 +215,36 @@ def test_a_rejected_picture_says_why(house: House) -> None:
     )
 
 
-def test_a_deleted_picture_is_gone(house: House) -> None:
-    entry = an_entry("image.png", State.DELETED)
+@pytest.mark.parametrize("accept", ["*/*", "application/json", IMG])
+def test_a_deleted_picture_is_gone_for_whoever_asks(house: House, accept: str) -> None:
+    entry = an_entry("image.png", State.DELETED, receipt=a_receipt())
     house.holds(entry)
 
-    assert house.site.picture(get(f"/pictures/{entry.picture}"), entry.picture).status == 410
+    assert house.site.picture(get(f"/pictures/{entry.picture}", accept), entry.picture).status == 410
+    assert house.site.alias(get("/image.jpg", accept)).status == 410
+
+
+def test_of_a_deleted_picture_the_home_page_tells_its_name_alone(house: House) -> None:
+    preview = "data:image/webp;base64,AAAA"
+    house.holds(an_entry("gone.png", State.DELETED, receipt=a_receipt(placeholder=preview)))
+
+    page = house.site.home(get("/")).text
+    [told] = document(house.site.home(get("/", "application/json")))["recent"]
+
+    assert "gone.png" in page
+    assert preview not in page
+    assert "renditions.test" not in page
+    assert (told["status"], "renditions" in told, "placeholder" in told) == ("deleted", False, False)
+
+
+def test_a_page_whose_files_were_deleted_a_moment_ago_is_shown_without_them(house: House) -> None:
+    house.holds(an_entry("image.png"))
+    house.renditions.objects.clear()
+
+    answer = house.site.alias(get("/image.jpg"))
+
+    assert answer.status == 200
+    assert "base64" not in answer.text
 
 
 # A picture as an image

@@ -487,6 +487,11 @@ class Entry:
         return self.state not in (State.SUPERSEDED, State.DELETED)
 
     @property
+    def to_show(self) -> Receipt | None:
+        """The receipt while what it names is there: of a deleted picture nothing is."""
+        return None if self.state is State.DELETED else self.receipt
+
+    @property
     def rejection(self) -> Rejection | None:
         return self.receipt.rejection if self.receipt else None
 
@@ -499,9 +504,9 @@ class Entry:
         return replace(self, job=job, number=number)
 
     def begun(self, until: str) -> "Entry":
-        """With one more attempt, whose worker has ended by then."""
+        """With one more attempt, whose worker has ended by then; what was deleted has nothing to show yet."""
         attempts = (*self.attempts, Attempt(now(), until))[-_ATTEMPTS_KEPT:]
-        return self.moved(State.RENDERING, attempts=attempts, message="")
+        return self.moved(State.RENDERING, attempts=attempts, message="", receipt=self.to_show)
 
     def ended(self, state: State, outcome: Outcome, why: str = "", **changes: Any) -> "Entry":
         """With its last attempt's outcome noted."""

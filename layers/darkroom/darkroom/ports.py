@@ -80,7 +80,8 @@ class Renditions(Protocol):
     def store(self, key: str, content: bytes, media_type: str) -> None:
         """Puts one immutable object; a no-op when the key is there."""
 
-    def read(self, key: str) -> bytes: ...
+    def read(self, key: str) -> bytes | None:
+        """Its bytes; None if it is not there: its picture was deleted a moment ago, say."""
 
     def each(self, cursor: str) -> tuple[list[Stored], str]:
         """Some of what stands in the bucket, by key; and a cursor to the rest, empty at the end."""

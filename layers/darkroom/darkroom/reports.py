@@ -60,8 +60,8 @@ def receipts_of(members: Iterable[tuple[Member, Entry | None]]) -> str:
 def _with_receipt(member: Member, entry: Entry | None) -> Document:
     document = row_document(member.row)
     del document["page"]
-    receipt = receipt_document(entry.receipt) if entry and entry.receipt else None
-    return document | {"receipt": receipt}
+    receipt = entry and entry.to_show
+    return document | {"receipt": receipt_document(receipt) if receipt else None}
 
 
 _SCRIPT = """\
@@ -104,7 +104,8 @@ def script_of(
     """
     parts = [_SCRIPT.format(job=job, folder=f"job-{job[:8]}")]
     for member, entry in members:
-        renditions = entry.receipt.renditions if entry and entry.receipt else ()
+        receipt = entry and entry.to_show
+        renditions = receipt.renditions if receipt else ()
         folder = _folder_of(member)
         parts += (
             f"get {shlex.quote(folder + '/' + split_key(each.key)[1])} {shlex.quote(url(each))}\n"

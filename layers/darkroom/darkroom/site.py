@@ -161,14 +161,14 @@ class Site:
     # ------------------------------------------------------------------ answering
 
     def _shown(self, request: Request, entry: Entry) -> Answer:
+        if entry.state is State.DELETED:
+            return self.answers.problem(request, problems.DELETED, "This picture was deleted.")
         if request.wants is Wanted.RECEIPT:
             return self.answers.json(200 if entry.settled else 202, self._document(request, entry))
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
         if not entry.settled:
             return self._waiting(request, entry)
-        if entry.state is State.DELETED:
-            return self.answers.problem(request, problems.DELETED, "This picture was deleted.")
         reference = entry.receipt and entry.receipt.reference
         page = pages.picture(
             request.root,
@@ -233,16 +233,16 @@ class Site:
             "page": f"{request.root}pictures/{entry.picture}",
             "image": self._alias_url(request, entry),
         }
-        if entry.receipt:
-            document |= receipt_document(entry.receipt)
+        if receipt := entry.to_show:
+            document |= receipt_document(receipt)
             document["renditions"] = [
                 each | {"url": self._url(rendition)}
-                for each, rendition in zip(document["renditions"], entry.receipt.renditions, strict=True)
+                for each, rendition in zip(document["renditions"], receipt.renditions, strict=True)
             ]
         return document
 
     def _tile(self, entry: Entry) -> pages.Tile:
-        receipt = entry.receipt
+        receipt = entry.to_show
         thumbnail = receipt and thumbnail_of(receipt)
         return pages.Tile(
             name=entry.upload.name,
@@ -278,8 +278,10 @@ class Site:
         fitting = [each for each in entry.receipt.of_format(Format.JPEG) if each.size_bytes <= limit]
         if not fitting:
             return None
-        content = b64encode(self.renditions.read(fitting[-1].key)).decode("ascii")
-        return pages.Link(f"data:image/jpeg;base64,{content}", fitting[-1])
+        content = self.renditions.read(fitting[-1].key)
+        if content is None:
+            return None
+        return pages.Link(f"data:image/jpeg;base64,{b64encode(content).decode('ascii')}", fitting[-1])
 
     def _renditions(self, entry: Entry) -> tuple[Rendition, ...]:
         return entry.receipt.shown if entry.receipt else ()

@@ -123,8 +123,14 @@ class S3Renditions:
             if _code(fault) != "PreconditionFailed":  # it is there: the same key is the same bytes
                 raise
 
-    def read(self, key: str) -> bytes:
-        return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+    def read(self, key: str) -> bytes | None:
+        try:
+            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        except ClientError as fault:
+            # Who may not list a bucket is told of what is not there that it is forbidden.
+            if _code(fault) in _GONE | {"AccessDenied"}:
+                return None
+            raise
 
     def each(self, cursor: str) -> tuple[list[Stored], str]:
         page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, StartAfter=cursor)
