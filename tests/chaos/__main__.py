@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from darkroom.profile import built_in
 from tests.chaos.pictures import outcomes
-from tests.chaos.plan import PREFIXES
+from tests.chaos.plan import DELETED, DUPLICATED, POISONED, PREFIXES, RENEWED
 from tests.chaos.runs import FULL, SHORT, Result, Size, kinds, perform, pictures_of
 from tests.chaos.stage import RENDER_TIMEOUT_SECONDS, RENDERED_AT_ONCE, VISIBILITY_SECONDS, staged
 from tests.chaos.verify import WORDS
@@ -70,6 +70,11 @@ def _line(result: Result, undisturbed: Result) -> str:
     return f"{result.kind.name}: {result.verdict}; drained in {result.seconds:.0f} s, ratio {ratio:.2f}"
 
 
+def _shares() -> str:
+    shares = {"poisoned": POISONED, "put again": RENEWED, "deleted": DELETED, "told of twice": DUPLICATED}
+    return ", ".join(f"{share:.0%} {what}".replace("%", " %") for what, share in shares.items())
+
+
 def page(results: list[Result]) -> str:
     rows = "".join(_row(result, results[0]) for result in results)
     return f"""
@@ -80,7 +85,7 @@ def page(results: list[Result]) -> str:
 | date | {datetime.now(UTC):%Y-%m-%d} |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | versions | Python {platform.python_version()}, Pillow {version("pillow")}, MiniStack {pinned_ministack()} |
-| uploads | small, under {PREFIXES} prefixes: 5 % poisoned, 3 % put again, 5 % told of twice; shuffled |
+| uploads | small, under {PREFIXES} prefixes, shuffled: {_shares()} |
 | time-outs | rendering {RENDER_TIMEOUT_SECONDS} s, visibility {VISIBILITY_SECONDS} s |
 | rendered at once | {RENDERED_AT_ONCE} |
 

@@ -10,7 +10,7 @@ from darkroom.model import State
 from tests.chaos.pictures import Outcome
 from tests.chaos.plan import Deaths, Picture, Plan, death_at_every_attempt, one_death_each, races, uploads
 from tests.chaos.stage import Killer, Stage
-from tests.chaos.verify import Snapshot, Verdict, verify
+from tests.chaos.verify import Due, Snapshot, Verdict, verify
 
 _ATTEMPTS = 5  # the queue's maxReceiveCount
 
@@ -100,14 +100,17 @@ def perform(
     What was parked is retried once, as an operator would, and what nothing names is swept up. `advanced`
     hears how many acts are done and how many uploads have ended.
     """
-    plan = Plan(tuple(act for kind in group for act in kind.plan.acts))
+    plan = Plan(
+        tuple(act for kind in group for act in kind.plan.at_once),
+        tuple(act for kind in group for act in kind.plan.later),
+    )
     before, began = len(stage.stream.ended), time.monotonic()
 
     def look(acts: int = len(plan.acts)) -> None:
         advanced(acts, len(stage.stream.ended) - before)
 
     with _disturbed(stage, group, patience_seconds) as injected:
-        stored = stage.play(plan, look)
+        stored = stage.play(plan, patience_seconds, look)
     stage.drain(patience_seconds, look)
     stage.proxy.chance = None
     seconds = time.monotonic() - began
@@ -118,13 +121,29 @@ def perform(
     swept = {kind: verify(stage.snapshot(kind.name), {}).count("orphan") for kind in group}
     stage.sweep()
     stage.drain(patience_seconds)
-    outcomes = {upload: wanted[picture] for upload, picture in stored.items()}
     return [
         Result(
-            kind, verify(stage.snapshot(kind.name), outcomes), seconds, injected(), parked[kind], swept[kind]
+            kind,
+            verify(stage.snapshot(kind.name), _due(kind, stored, wanted)),
+            seconds,
+            injected(),
+            parked[kind],
+            swept[kind],
         )
         for kind in group
     ]
+
+
+def _due(
+    kind: Kind, stored: Mapping[str, list[str]], wanted: Mapping[Picture, Outcome]
+) -> dict[tuple[str, str], Due]:
+    """What each version of a kind's keys must come to, by key and version."""
+    fates = kind.plan.fates
+    return {
+        (key, version): Due(wanted[picture], fate)
+        for key, pictures in kind.plan.puts.items()
+        for version, picture, fate in zip(stored[key], pictures, fates[key], strict=True)
+    }
 
 
 @contextmanager

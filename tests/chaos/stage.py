@@ -16,11 +16,11 @@ from urllib.parse import unquote_plus
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from darkroom.adapters.items import entry_of, is_entry
-from darkroom.model import picture_id
+from darkroom.adapters.items import SHELVES, away_of, discarded_of, entry_of, is_entry
+from darkroom.model import Removal, State, picture_id
 from tests.aws import free_port
 from tests.chaos.pictures import drawn
-from tests.chaos.plan import Picture, Plan, Put
+from tests.chaos.plan import Delete, Destroy, Plan, Put, Tell
 from tests.chaos.proxy import FaultProxy
 from tests.chaos.stream import Stream
 from tests.chaos.verify import Snapshot
@@ -33,6 +33,10 @@ VISIBILITY_SECONDS = 60  # what the template makes of it
 # More than processors: a worker that waits before it tries again is in nobody's way.
 RENDERED_AT_ONCE = 4
 _PATIENCE_SECONDS = 0.25
+_CREATED, _HIDDEN, _REMOVED = "ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated", "ObjectRemoved:Delete"
+_ENDED = {state for state in State if state.terminal}
+_PUT_AWAY = {State.SUPERSEDED, State.DELETED}
+_ASKED_FOR = ("text/html", "application/json", "image/webp,image/*")
 # Settings of the sweep's.
 _KEEPS_NOTHING = {"KEEP_SUPERSEDED_HOURS": "0", "SWEEP_PAGES": "1000"}
 
@@ -58,7 +62,7 @@ class Killer(Thread):
 
 @dataclass
 class Stage:
-    """A stack that is ready: events of puts arrive in `capture`, and nowhere else."""
+    """A stack that is ready: S3's events arrive in `capture`, and nowhere else."""
 
     stack: Stack
     status: Status
@@ -66,7 +70,7 @@ class Stage:
     stream: Stream
     capture: str
     sweeper: str
-    told: dict[tuple[str, str], str] = field(default_factory=dict)
+    told: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     @cached_property
     def s3(self) -> Any:
@@ -76,35 +80,61 @@ class Stage:
     def sqs(self) -> Any:
         return self.stack.client("sqs")
 
-    def play(self, plan: Plan, advanced: Callable[[int], object]) -> dict[tuple[str, str], Picture]:
-        """Does what the plan says; the pictures by key and version."""
-        versions: dict[str, list[str]] = {}
-        pictures = {}
-        for number, act in enumerate(plan.acts, 1):
-            if isinstance(act, Put):
-                version = self.s3.put_object(
-                    Bucket=self.status.uploads_bucket, Key=act.key, Body=drawn(act.picture)
-                )["VersionId"]
-                versions.setdefault(act.key, []).append(version)
-                pictures[act.key, version] = act.picture
-            else:
-                body = self._event(act.key, versions[act.key][act.put])
-                self.sqs.send_message(QueueUrl=self.status.queue_url, MessageBody=body)
-            advanced(number)
-        return pictures
+    def play(self, plan: Plan, seconds: float, advanced: Callable[[int], object]) -> dict[str, list[str]]:
+        """Does what the plan says; the versions that it put under each key, oldest first.
 
-    def _event(self, key: str, version: str) -> str:
-        """The body that S3 wrote of that put."""
-        while (key, version) not in self.told:
+        For so long at most it waits for the ledger before what is to be done later.
+        """
+        bucket, until = self.status.uploads_bucket, time.monotonic() + seconds
+        put: dict[str, list[str]] = {}
+        stacks: dict[str, list[str]] = {}  # of versions and delete markers, the latest last
+        changes: dict[str, list[tuple[str, str]]] = {}
+        for number, act in enumerate(plan.acts, 1):
+            key = act.key
+            stack, changed = stacks.setdefault(key, []), changes.setdefault(key, [])
+            if number > len(plan.at_once) and not isinstance(act, Tell):
+                while not self._is_told(key, put[key], stack[-1]) and time.monotonic() < until:
+                    advanced(number - 1)
+                    time.sleep(_PATIENCE_SECONDS)
+            match act:
+                case Put():
+                    stored = self.s3.put_object(Bucket=bucket, Key=key, Body=drawn(act.picture))
+                    stack.append(stored["VersionId"])
+                    put.setdefault(key, []).append(stack[-1])
+                    changed.append((stack[-1], _CREATED))
+                case Delete():
+                    stack.append(self.s3.delete_object(Bucket=bucket, Key=key)["VersionId"])
+                    changed.append((stack[-1], _HIDDEN))
+                case Destroy():
+                    self.s3.delete_object(Bucket=bucket, Key=key, VersionId=stack[-1])
+                    changed.append((stack.pop(), _REMOVED))
+                case Tell():
+                    body = self._event(key, *changed[act.change])
+                    self.sqs.send_message(QueueUrl=self.status.queue_url, MessageBody=body)
+            advanced(number)
+        return put
+
+    def _is_told(self, key: str, versions: list[str], latest: str) -> bool:
+        """Whether all of a key has ended, and the marker that is latest hides it or was given up."""
+        marker = Removal(self.status.uploads_bucket, key, latest, "", marker=True)
+        states, picture = self.stream.states, marker.picture
+        hidden = latest not in versions and (picture, marker.failed_as) not in states
+        wanted = _PUT_AWAY if hidden else _ENDED
+        return all(states.get((picture, version)) in wanted for version in versions)
+
+    def _event(self, key: str, version: str, name: str) -> str:
+        """The body that S3 wrote of that change."""
+        while (key, version, name) not in self.told:
             answer = self.sqs.receive_message(
                 QueueUrl=self.capture, MaxNumberOfMessages=10, WaitTimeSeconds=1
             )
             for message in answer.get("Messages", []):
                 for record in json.loads(message["Body"]).get("Records", []):
                     item = record["s3"]["object"]
-                    self.told[unquote_plus(item["key"]), item["versionId"]] = message["Body"]
+                    event = (unquote_plus(item["key"]), item["versionId"], record["eventName"])
+                    self.told[event] = message["Body"]
                 self.sqs.delete_message(QueueUrl=self.capture, ReceiptHandle=message["ReceiptHandle"])
-        return self.told[key, version]
+        return self.told[key, version, name]
 
     def drain(self, seconds: float, look: Callable[[], object] = lambda: None) -> None:
         """Waits until nothing is under way, or the time is up."""
@@ -122,26 +152,44 @@ class Stage:
 
     def snapshot(self, folder: str) -> Snapshot:
         """What stands of the keys in a folder."""
-        bucket = self.status.uploads_bucket
-        listed = self._pages("s3", "list_object_versions", Bucket=bucket, Prefix=f"{folder}/")
-        versions: dict[str, tuple[str, ...]] = {}
-        for page in listed:
-            for each in page.get("Versions", []):  # newest first, says S3
-                versions[each["Key"]] = (*versions.get(each["Key"], ()), each["VersionId"])
-        pictures = {picture_id(bucket, key) for key in versions}
-        ledger = [item for item in self._items(self.status.ledger_table) if item["picture"] in pictures]
-        views = [item for item in self._items(self.status.views_table) if item["picture"] in pictures]
+        bucket, beginning = self.status.uploads_bucket, f"{folder}/"
+        versions, latest = set(), {}
+        for page in self._pages("s3", "list_object_versions", Bucket=bucket, Prefix=beginning):
+            for each in page.get("Versions", []):
+                versions.add((each["Key"], each["VersionId"]))
+                if each["IsLatest"]:
+                    latest[each["Key"]] = each["VersionId"]
+        items = list(self._items(self.status.ledger_table))
+        entries = [entry_of(item) for item in items if is_entry(item)]
+        ledger = tuple(entry for entry in entries if entry.upload.key.startswith(beginning))
+        views = (entry_of(item) for item in self._items(self.status.views_table) if is_entry(item))
+        keys = {key for key, _ in versions} | {entry.upload.key for entry in ledger}
+        pictures = {picture_id(bucket, key): key for key in keys}
+        shelves = {away_of(shelf) for shelf in SHELVES}
         stored = self._pages("s3", "list_objects_v2", Bucket=self.status.renditions_bucket)
         return Snapshot(
-            versions=versions,
-            ledger=tuple(entry_of(item) for item in ledger if is_entry(item)),
-            on_top={item["picture"]: item["on_top"] for item in ledger if not is_entry(item)},
-            views=tuple(entry_of(item) for item in views if is_entry(item)),
+            versions=frozenset(versions),
+            latest=latest,
+            ledger=ledger,
+            on_top={
+                item["picture"]: item["on_top"]
+                for item in items
+                if item["picture"] in pictures and not is_entry(item)
+            },
+            views=tuple(view for view in views if view.upload.key.startswith(beginning)),
             renditions={
                 each["Key"]: each["ETag"].strip('"')
                 for page in stored
                 for each in page.get("Contents", [])
                 if each["Key"].partition("/")[0] in pictures
+            },
+            discarded=frozenset(
+                key for item in items if item["picture"] in shelves for key in discarded_of(item).keys
+            ),
+            pages={
+                key: tuple(self.stack.get(f"/pictures/{picture}", accept).status for accept in _ASKED_FOR)
+                for picture, key in pictures.items()
+                if key not in latest
             },
             messages=self.messages(),
             moves=tuple(move for move in self.stream.moves if move.picture in pictures),

@@ -24,13 +24,14 @@ _PAUSE_SECONDS = 0.1
 class Stream(Thread):
     """Follows a ledger's stream from now on.
 
-    `moves` are the uploads' changes that it has told of, `ended` the uploads that have come to an end, by
-    picture and version.
+    `moves` are the uploads' changes that it has told of, `states` what each was last, by picture and version,
+    `ended` those that have come to an end.
     """
 
     def __init__(self, client: Callable[[str], Any], table: str, function: str) -> None:
         super().__init__(name="stream", daemon=True)
         self.moves: list[Move] = []
+        self.states: dict[tuple[str, str], State] = {}
         self.ended: set[tuple[str, str]] = set()
         self.idle = False
         self.fault: Exception | None = None
@@ -75,6 +76,7 @@ class Stream(Thread):
             if image and is_entry(image):
                 state = State(image["state"]["S"])
                 self.moves.append(Move(picture, version, int(image["revision"]["N"]), state))
+                self.states[picture, version] = state
                 if state.terminal:
                     self.ended.add((picture, version))
             shard = self._shards[sum(picture.encode()) % _SHARDS]
