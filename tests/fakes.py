@@ -255,7 +255,8 @@ class FakeViews:
 
     def named(self, alias: str) -> Iterator[Named]:
         for entry in self._newest_first():
-            if entry.alias == alias and not entry.is_removal:
+            never_came = entry.is_announcement and entry.state.terminal
+            if entry.alias == alias and not entry.is_removal and not never_came:
                 yield Named(entry.picture, entry.upload.key)
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:

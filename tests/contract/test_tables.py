@@ -271,6 +271,17 @@ class TestViews:
 
         assert list(views.named("x.jpg")) == []
 
+    @pytest.mark.parametrize("end", [State.FAILED, State.DELETED])
+    def test_what_was_announced_and_never_came_gives_its_name_back(self, views: Views, end: State) -> None:
+        came = an_entry("a/x.png", arrived="2026-01-01T00:00:00.000Z")
+        announced = an_entry("b/x.png", State.EXPECTED, 1, version="expected", attempts=())
+        project(views, came, announced)
+        assert [each.key for each in views.named("x.jpg")] == ["b/x.png", "a/x.png"]
+
+        project(views, announced.moved(end))
+
+        assert [each.key for each in views.named("x.jpg")] == ["a/x.png"]
+
     @pytest.mark.parametrize(
         "cursor",
         ["nonsense", "[]", "WyIiXQ", "\u00fc", "=", "W10=", "WyJhIiwiYiJd", "WyJcdWQ4MDAiLCJiIiwiYyJd"],

@@ -326,7 +326,8 @@ def _view_item_of(entry: Entry) -> dict[str, Any]:
     """An entry with what its view is found by."""
     item: dict[str, Any] = item_of(entry)
     if not entry.is_removal:  # which is never shown
-        item["alias"] = on_shelf(shelf_of(entry.picture), entry.alias)
+        if not (entry.is_announcement and entry.state.terminal):  # else what never came would hide what did
+            item["alias"] = on_shelf(shelf_of(entry.picture), entry.alias)
         if not (entry.is_announcement and entry.job):  # else a job would push all else off the home page
             item["shelf"] = shelf_of(entry.picture)
     if entry.state is State.FAILED and not entry.is_announcement:  # of which there is nothing to retry
