@@ -76,6 +76,12 @@ def test_what_holds_no_single_file_is_refused_in_one_sentence(
         posted_file(content_type, body)
 
 
+@pytest.mark.parametrize("encoded", ["idna''x.png", "utf-7''%2B2AA-.png", "undefined''x.png", "\x00''x.png"])
+def test_a_name_in_an_encoding_that_makes_no_text_of_it_is_refused(encoded: str) -> None:
+    with pytest.raises(BadRequest, match="can't be read"):
+        posted_file(*form((f'name="f"; filename*={encoded}', b"1")))
+
+
 def test_a_form_that_ends_early_is_refused() -> None:
     content_type, body = form(('name="f"; filename="a.png"', b"1" * 1000))
 

@@ -171,6 +171,7 @@ def test_without_a_socket_no_job_speaks_of_one(house: House) -> None:
         ({"uploads": [an_upload(size=True)]}, 0),
         ({"uploads": [an_upload(type="png")]}, 0),
         ({"uploads": [an_upload(type=["image/png"])]}, 0),
+        (b'{"uploads": ' + b"[" * 100_000, None),
     ],
 )
 def test_what_can_not_be_announced_is_refused_and_the_upload_named(

@@ -47,7 +47,7 @@ def posted_file(content_type: str, body: bytes) -> PostedFile:
             for part in parser
             if (filename := _filename(part.filename, part.disposition)) is not None
         ]
-    except (MultipartError, UnicodeDecodeError) as fault:
+    except (MultipartError, ValueError) as fault:  # the latter: text that its own encoding makes none of
         raise BadRequest(f"The form can't be read. {_HOW}") from fault
     if not parts:
         raise BadRequest(f"There is no file in the form. {_HOW}")
@@ -63,7 +63,10 @@ def _filename(plain: str | None, disposition: str) -> str | None:
         return plain
     header = Message()
     header["Content-Disposition"] = disposition
-    return header.get_filename()
+    name = header.get_filename()
+    if name is not None:
+        name.encode()  # some encodings make of it what is no text
+    return name
 
 
 def _name(filename: str) -> str:

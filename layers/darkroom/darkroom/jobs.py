@@ -28,7 +28,7 @@ def read_announcements(body: bytes) -> list[Announced]:
     """What the body of a `POST /jobs` announces. Raises BadAnnouncement."""
     try:
         document = json.loads(body)
-    except ValueError as fault:
+    except (ValueError, RecursionError) as fault:  # the latter: thousands of brackets
         raise BadAnnouncement("The body is no JSON.") from fault
     uploads = document.get("uploads") if isinstance(document, dict) else None
     if not isinstance(uploads, list):
