@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.model import Removal, Upload
+from darkroom.model import Removal, Upload, now
 from darkroom.notifications import notification_of, read_mail
 from tests.builders import REQUEST, UPLOADS, a_notification, an_upload
 
@@ -85,6 +85,10 @@ def test_an_upload_carries_what_the_event_says() -> None:
         (a_notification("x", size_bytes=10**40), "would not write"),
         (a_notification("x" * 1025), "would not write"),
         (a_notification("x", version="v" * 1025), "would not write"),
+        (a_notification("x", version="ü" * 513), "would not write"),
+        (a_notification("x", version="\ud800"), "would not write"),
+        (a_notification("x", sequencer="\ud800"), "would not write"),
+        (a_notification("x", sequencer="0" * 1025), "would not write"),
         (a_notification("holiday/", size_bytes=0), "a folder"),
     ],
 )
@@ -93,6 +97,18 @@ def test_strangers_are_ignored_with_a_reason(body: str, why: str) -> None:
 
     assert mail.changes == ()
     assert why in mail.ignored[0]
+
+
+@pytest.mark.parametrize(
+    "time", ['"yesterday"', '"2026-01-02T03:04:05.678"', '"0001-01-01T00:00+23:59"', "7"]
+)
+def test_what_came_at_no_time_came_now(time: str) -> None:
+    began = now()
+
+    [upload] = read_mail(a_notification().replace('"2026-01-02T03:04:05.678Z"', time), UPLOADS).changes
+
+    assert isinstance(upload, Upload)
+    assert began <= upload.arrived <= now()
 
 
 def test_a_stranger_does_not_harm_its_neighbour() -> None:

@@ -3,10 +3,11 @@
 import json
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from darkroom.model import NO_VERSION, Removal, Upload, digest, is_folder, now
+from darkroom.model import NO_VERSION, Removal, Upload, digest, is_folder, now, timestamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,16 @@ def _change(record: Any, bucket: str, message: str) -> Upload | Removal | str:
         source, item = told["bucket"]["name"], told["object"]
         # Decoded once, here: a key that was itself percent-encoded stays as it was put.
         key = unquote_plus(item["key"], errors="strict")
-        key.encode()
         size_bytes = int(item.get("size", -1))
+        version, sequencer = str(item.get("versionId") or NO_VERSION), str(item.get("sequencer") or "")
+        etag = str(item.get("eTag") or "").strip('"')
+        longest = max(len(text.encode()) for text in (key, version, sequencer, etag))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return "a record that S3 would not write"
     if not key:
         return "a record without a key"
-    version, sequencer = str(item.get("versionId") or NO_VERSION), str(item.get("sequencer", ""))
     # Nor could the ledger hold it; S3's own limit is 5 TB.
-    if len(key.encode()) > _LONGEST or len(version) > _LONGEST or abs(size_bytes) > _LARGEST_BYTES:
+    if longest > _LONGEST or abs(size_bytes) > _LARGEST_BYTES:
         return "a record that S3 would not write"
     request = _request_of(record) or message
     if source != bucket:
@@ -100,12 +102,21 @@ def _change(record: Any, bucket: str, message: str) -> Upload | Removal | str:
         bucket=source,
         key=key,
         version=version,
-        etag=str(item.get("eTag", "")).strip('"'),
+        etag=etag,
         size_bytes=size_bytes,
         sequencer=sequencer,
-        arrived=str(record.get("eventTime") or now()),
+        arrived=_moment_of(record),
         request=request,
     )
+
+
+def _moment_of(record: dict[str, Any]) -> str:
+    """When it happened, as far as that is told: it is sorted and reckoned by."""
+    try:
+        moment = datetime.fromisoformat(record["eventTime"])
+        return timestamp(moment) if moment.tzinfo else now()
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return now()
 
 
 def _request_of(record: dict[str, Any]) -> str:
