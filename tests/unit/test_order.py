@@ -361,6 +361,26 @@ def test_an_older_version_that_is_retried_does_not_win_over_a_newer_that_was_swe
     assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
+def test_the_late_event_of_what_was_swept_does_not_win_over_a_newer_that_is_being_rendered(
+    house: House,
+) -> None:
+    house.bucket.put()
+    first = house.bucket.latest(KEY)
+    assert first
+    house.hears(first)
+    house.bucket.put()
+    second = house.bucket.latest(KEY)
+    assert second
+
+    def late(content: bytes, profile: Profile) -> Rendered:
+        house.hears(house.bucket.events[0])
+        return a_rendering()
+
+    house.darkroom.apply(second, Worker(late))
+
+    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+
+
 def test_a_delete_marker_that_says_no_sequencer_is_heard(house: House) -> None:
     house.bucket.put()
     house.bucket.delete()

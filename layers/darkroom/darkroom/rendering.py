@@ -160,7 +160,8 @@ class Darkroom:
             if not _is_news(upload, latest):
                 return entry
             if entry.state in _RESULTS:  # read from S3 before its event came, which says where it belongs
-                return self._placed(replace(entry, upload=upload), latest)
+                belongs = self._is_newest(upload, latest)  # else what is newer is on its way
+                return self._placed(replace(entry, upload=upload), latest) if belongs else entry
         # What S3 itself was asked for has no sequencer; the one that its event had is kept.
         known = upload if upload.sequencer or not entry else replace(entry.upload, request=upload.request)
         entry = replace(entry, upload=known) if entry else unbegun(known, State.RENDERING, self.ledger)
