@@ -448,15 +448,21 @@ def test_the_receipts_are_whole(house: House, mixed: str) -> None:
     assert documents[2]["receipt"] is None
 
 
-def test_what_an_answer_can_not_carry_is_stored_and_led_to(house: House, mixed: str) -> None:
+@pytest.mark.parametrize(
+    ("route", "extension", "holds", "media_type"),
+    [("table", "csv", b"rejected", "text/csv"), ("script", "sh", b"#!/bin/sh", "text/x-shellscript")],
+)
+def test_what_an_answer_can_not_carry_is_stored_and_led_to(
+    house: House, mixed: str, route: str, extension: str, holds: bytes, media_type: str
+) -> None:
     house.answer_limit_bytes = 100
 
-    answer = house.site.table(asked("/jobs/x/receipts.csv"), mixed)
+    answer = getattr(house.site, route)(asked("/jobs/x/report"), mixed)
 
-    [(key, (content, media_type))] = house.reports.objects.items()
-    assert re.fullmatch(rf"{mixed}/[0-9a-f]{{32}}\.csv", key)
+    [(key, (content, stored_as))] = house.reports.objects.items()
+    assert re.fullmatch(rf"{mixed}/[0-9a-f]{{32}}\.{extension}", key)
     assert (answer.status, answer.headers["Location"]) == (303, house.reports.url(key, 3600))
-    assert (b"rejected" in content, media_type) == (True, "text/csv; charset=utf-8")
+    assert (holds in content, stored_as) == (True, f"{media_type}; charset=utf-8")
 
 
 def test_the_script_fetches_each_rendition_into_a_folder_of_its_upload(

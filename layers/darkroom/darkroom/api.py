@@ -152,7 +152,7 @@ _ACTED = (
 
 _JOB = _id("The job's.")
 _NO_JOB = (problems.NO_JOB, problems.NOT_FOUND)
-_ELSEWHERE = Said(303, "It is large: it stands in the renditions bucket.", {}, ("Location",))
+_ELSEWHERE = Said(303, "It is large: it stands in the reports bucket.", {}, ("Location",))
 
 ROUTES = (
     Route(
@@ -333,7 +333,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/fetch.sh",
         "A shell script that fetches all renditions of a job with curl, a hundred uploads each.",
-        (Said(200, "The script.", {"text/x-shellscript": _TEXT}, ("ETag",)), _UNCHANGED),
+        (Said(200, "The script.", {"text/x-shellscript": _TEXT}, ("ETag",)), _ELSEWHERE, _UNCHANGED),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),

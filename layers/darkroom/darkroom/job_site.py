@@ -129,7 +129,7 @@ class JobSite:
             self._url,
             f"{request.origin}{request.path}?cursor={after}" if after else "",
         )
-        return self.answers.text(200, text, "text/x-shellscript; charset=utf-8", _NO_STORE)
+        return self._report(job, text, "sh", "text/x-shellscript; charset=utf-8")
 
     # ------------------------------------------------------------------ parts of an answer
 

@@ -68,11 +68,11 @@ _SCRIPT = """\
 #!/bin/sh
 # Fetches the renditions of job {job}; what is there already is not fetched again.
 #   DARKROOM_FOLDER   where to (default: {folder})
-#   DARKROOM_CURL     how (default: curl -fsS --retry 3)
+#   DARKROOM_CURL     how (default: curl -fsSL --retry 3)
 #   DARKROOM_TOKEN    what to show the site where it asks for a token
 # The addresses in it are good for a while only: fetch the script anew then.
 folder="${{DARKROOM_FOLDER:-{folder}}}"
-curl="${{DARKROOM_CURL:-curl -fsS --retry 3}}"
+curl="${{DARKROOM_CURL:-curl -fsSL --retry 3}}"
 failed=0
 get() {{
     [ -s "$folder/$1" ] && return
