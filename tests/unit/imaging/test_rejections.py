@@ -1,12 +1,15 @@
 """What the engine refuses, before a decoder sees it where that is possible."""
 
+import sys
 import zlib
+from types import FrameType
 
 import pytest
 from PIL import Image
 
 from darkroom.errors import RejectedPicture
 from darkroom.imaging import render
+from darkroom.imaging.sniff import read_header
 from darkroom.profile import Profile
 from tests.unit.imaging.pictures import (
     a_profile,
@@ -126,6 +129,29 @@ def test_an_interlaced_png_must_have_every_pass(
 
     assert only(render(interlaced(rows), a_profile(30))).width == size[0]
     assert rejection(interlaced(rows[:-1])).reason == "corrupt_image"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "inflated"),
+    [(b"iCCP", b"x\0\0", 1), (b"zTXt", b"Raw profile type exif\0\0", 1), (b"zTXt", b"x\0\0", 0)],
+)
+def test_of_what_is_deflated_beside_a_pngs_pixels_little_is_inflated(
+    kind: bytes, name: bytes, inflated: int
+) -> None:
+    chunk = png_chunk(kind, name + zlib.compress(bytes(1_000_000)))
+    content = encoded(plain((30, 20)), "PNG")
+    called = []
+
+    def note(_frame: FrameType, event: str, function: object) -> None:
+        if event == "c_call":
+            called.append(getattr(function, "__name__", ""))
+
+    sys.setprofile(note)
+    try:
+        read_header(content[:33] + chunk * 100 + content[33:])
+    finally:
+        sys.setprofile(None)
+    assert called.count("decompress") == inflated
 
 
 def test_a_jpeg_that_holds_far_less_than_its_header_claims_is_rejected_and_not_filled_with_grey() -> None:

@@ -18,6 +18,8 @@ from darkroom.imaging.sniff.header import (
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
+_COLOUR_CHUNKS = (b"cICP", b"iCCP")
+_NAME_BYTES = 80  # of a text chunk, with the zero that ends it
 
 
 def read_png(content: bytes) -> Header:
@@ -27,8 +29,9 @@ def read_png(content: bytes) -> Header:
     view = memoryview(content)
     kept: list[bytes | memoryview] = [PNG_MAGIC]
     moving: list[tuple[bytes, int, int]] = []
-    orientations: dict[bytes, int] = {}
-    icc, primaries, frames = b"", 0, 0
+    # The first of each name: what is deflated in one may be a thousand times as large.
+    told: dict[tuple[bytes, bytes], bytes] = {}
+    frames = 0
     for kind, start, end in _png_chunks(content):
         if kind in _PIXEL_CHUNKS:
             if zlib.crc32(view[start - 4 : end]) != numbers(">I", content, end)[0]:
@@ -36,26 +39,44 @@ def read_png(content: bytes) -> Header:
             kept.append(view[start - 8 : end + 4])
         if kind in _PIXEL_CHUNKS or kind in _ANIMATION_CHUNKS:
             moving.append((kind, start, end))
-        elif kind == b"cICP":
-            primaries = screen_primaries(*numbers(">BB", content, start))
-        elif kind == b"iCCP":
-            icc = _inflated(content[start:end].partition(b"\0")[2][1:], MAX_PROFILE_BYTES)
+        elif kind in _COLOUR_CHUNKS:
+            told.setdefault((kind, b""), content[start:end])
+        elif kind in _PNG_ORIENTATIONS:
+            name = content[start : min(end, start + _NAME_BYTES)].partition(b"\0")[0]
+            told.setdefault((kind, name), content[start:end])
         if kind == b"fcTL":
             frames += 1
-        elif kind in _PNG_ORIENTATIONS:
-            orientations[kind] = orientations.get(kind) or _PNG_ORIENTATIONS[kind](content[start:end])
+    icc, primaries = _png_colour(told)
     return Header(
         format="png",
         width=width,
         height=height,
         # As it is where nothing was left out: a copy of a large one counts.
         stream=content if sum(map(len, kept)) == len(content) else b"".join(kept),
-        orientation=next((o for kind in _PNG_ORIENTATIONS if (o := orientations.get(kind))), 1),
-        icc=b"" if primaries else icc,  # third edition, 4.3: cICP comes first
+        orientation=_png_orientation(told),
+        icc=icc,
         primaries=primaries,
         frames=max(1, frames),
         animation=_png_animation(content, moving) if frames > 1 else None,
     )
+
+
+def _png_colour(told: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int]:
+    """The ICC profile, or the primaries; third edition, 4.3: cICP comes first."""
+    named = told.get((b"cICP", b""))
+    primaries = screen_primaries(*numbers(">BB", named, 0)) if named is not None else 0
+    if primaries:
+        return b"", primaries
+    deflated = told.get((b"iCCP", b""), b"").partition(b"\0")[2][1:]
+    return _inflated(deflated, MAX_PROFILE_BYTES) if deflated else b"", 0
+
+
+def _png_orientation(told: dict[tuple[bytes, bytes], bytes]) -> int:
+    for wanted, read in _PNG_ORIENTATIONS.items():
+        for (kind, _), body in told.items():
+            if kind == wanted and (orientation := read(body)):
+                return orientation
+    return 1
 
 
 def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Animation | None:
@@ -134,10 +155,13 @@ def _inflated(deflated: bytes, limit_bytes: int) -> bytes:
     return b"" if inflater.unconsumed_tail else inflated
 
 
+_RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
+
+
 def _raw_profile_orientation(text: bytes) -> int:
     """ImageMagick's way to put EXIF into a PNG: hex digits in a text chunk."""
     keyword, _, body = text.partition(b"\0")
-    if keyword not in (b"Raw profile type exif", b"Raw profile type APP1"):
+    if keyword not in _RAW_PROFILES:
         return 0
     try:
         raw = bytes.fromhex(b"".join(body.split()[2:]).decode("ascii"))
@@ -148,6 +172,8 @@ def _raw_profile_orientation(text: bytes) -> int:
 
 def _deflated_raw_profile_orientation(text: bytes) -> int:
     keyword, _, body = text.partition(b"\0")
+    if keyword not in _RAW_PROFILES:
+        return 0
     return _raw_profile_orientation(keyword + b"\0" + _inflated(body[1:], MAX_METADATA_BYTES))
 
 
