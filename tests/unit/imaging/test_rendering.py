@@ -1,5 +1,6 @@
 """What comes out of the engine, on pictures whose truth is known."""
 
+import struct
 from importlib.metadata import version
 from io import BytesIO
 
@@ -55,6 +56,22 @@ def test_a_png_that_says_its_orientation_in_xmp_comes_out_upright() -> None:
     content = stored[:33] + png_chunk(b"iTXt", xmp) + stored[33:]
 
     assert corners_of(opened(only(render(content, a_profile(96)))))[0] == pytest.approx(CORNERS[0], abs=12)
+
+
+@pytest.mark.parametrize("filled", [b"\0", b"\xff"])
+def test_an_exif_block_is_known_by_its_name_whatever_fills_it_up(filled: bytes) -> None:
+    stored = cornered(96, 64).transpose(Image.Transpose.ROTATE_90)
+    jpeg, png = encoded(stored, "JPEG"), encoded(stored, "PNG")
+    exif = b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"
+    named = b"Exif\0" + filled + exif
+    in_jpeg = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(named) + 2) + named + jpeg[2:]
+    in_png = png[:33] + png_chunk(b"eXIf", named) + png[33:]
+
+    for content in (in_jpeg, in_png):
+        upright = opened(only(render(content, a_profile(96))))
+        assert upright.size == (96, 64)
+        for found, wanted in zip(corners_of(upright), CORNERS, strict=True):
+            assert distance(found, wanted) < 12
 
 
 def test_a_damaged_exif_block_does_not_sink_the_picture() -> None:

@@ -8,8 +8,13 @@ BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 ORIENTATION = 274
 
 
+EXIF_NAME = b"Exif\0"  # in a JPEG, with one more byte of any value; some writers carry it along elsewhere
+
+
 def exif_orientation(exif: bytes) -> int:
     """EXIF's orientation, 1 to 8; 0 when it is not there or not to be found in a damaged block."""
+    if exif.startswith(EXIF_NAME):
+        exif = exif[len(EXIF_NAME) + 1 :]
     try:
         orientation = first_directory(exif).get(ORIENTATION, (0, 0))[0]
     except Damaged:

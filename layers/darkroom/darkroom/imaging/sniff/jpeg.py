@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from darkroom.errors import RejectedPicture
-from darkroom.imaging.sniff.exif import exif_orientation
+from darkroom.imaging.sniff.exif import EXIF_NAME, exif_orientation
 from darkroom.imaging.sniff.header import MAX_PARTS, MAX_SCANS, Damaged, Header, numbers, unsupported
 
 # A marker that is neither stuffing, nor fill, nor a restart within entropy-coded bytes.
@@ -39,9 +39,9 @@ def read_jpeg(content: bytes) -> Header:
     end = segments[-1][2] if segments[-1][0] == _END else len(content)
     height, width = numbers(">HH", frames[0], 5)
     orientations = (
-        exif_orientation(content[start + 10 : stop])
+        exif_orientation(content[start + 4 : stop])
         for marker, start, stop in segments
-        if marker == _APP1 and content[start + 4 : start + 10] == b"Exif\0\0"
+        if marker == _APP1 and content[start + 4 : stop].startswith(EXIF_NAME)
     )
     return Header(
         format="jpeg",

@@ -167,7 +167,7 @@ def _raw_profile_orientation(text: bytes) -> int:
         raw = bytes.fromhex(b"".join(body.split()[2:]).decode("ascii"))
     except ValueError:
         return 0
-    return exif_orientation(raw.removeprefix(b"Exif\0\0"))
+    return exif_orientation(raw)
 
 
 def _deflated_raw_profile_orientation(text: bytes) -> int:

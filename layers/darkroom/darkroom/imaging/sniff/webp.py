@@ -40,7 +40,7 @@ def read_webp(content: bytes) -> Header:
         width=width,
         height=height,
         stream=stream,
-        orientation=exif_orientation(exif.removeprefix(b"Exif\0\0")) or xmp_orientation(xmp) or 1,
+        orientation=exif_orientation(exif) or xmp_orientation(xmp) or 1,
         icc=bodies.get(b"ICCP", b""),
         frames=frames,
         largest_pixels=largest,
