@@ -144,6 +144,15 @@ def test_comments_of_other_formats_do_not_survive_either(plugin: str) -> None:
         assert CANARY not in rendition.data
 
 
+@pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
+@pytest.mark.parametrize("more", [b"\0" * 50, CANARY * 50])
+def test_what_follows_a_picture_harms_it_in_no_format(more: bytes, plugin: str) -> None:
+    rendered = render(encoded(plain((40, 30)), plugin) + more, a_profile(40, formats=EVERY_FORMAT))
+
+    assert distance(middle_of(opened(only(rendered))), (120, 80, 200)) < 12
+    assert not any(CANARY in each.data for each in rendered.renditions)
+
+
 def test_what_follows_the_end_of_a_jpeg_is_not_read() -> None:
     content = encoded(plain((40, 40)), "JPEG") + CANARY + encoded(cornered(), "JPEG")
 
