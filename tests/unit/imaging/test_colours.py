@@ -4,6 +4,7 @@ A distance is the largest difference in one channel, of 255. The truth is worked
 """
 
 import struct
+import zlib
 
 import pytest
 from PIL import Image, ImageChops
@@ -31,6 +32,7 @@ from tests.unit.imaging.pictures import (
     opened,
     plain,
     png_chunk,
+    png_header,
     red_and_green_swapped,
     rgb16_png,
     srgb,
@@ -190,3 +192,30 @@ def test_sixteen_bits_of_colour_become_eight_and_keep_their_profile() -> None:
 
     tagged = rgb16_png((0xC800, 0x7800, 0x5A00), icc=PROPHOTO.profile)
     assert distance(middle_of(shown(tagged)), PROPHOTO.in_srgb((200, 120, 90))) <= 4
+
+
+@pytest.mark.parametrize(
+    ("bits", "colour_type", "key", "other", "shown"),
+    [
+        (1, 0, 1, 0, 0),
+        (2, 0, 1, 2, 170),
+        (4, 0, 7, 8, 136),
+        (8, 0, 70, 80, 80),
+        (16, 0, 0x1234, 0xABCD, 0xAB),
+        (8, 2, 70, 80, 80),
+        (16, 2, 0x8000, 0x0102, 1),
+    ],
+)
+def test_one_colour_of_a_png_can_be_transparent_in_any_depth(
+    bits: int, colour_type: int, key: int, other: int, shown: int
+) -> None:
+    channels = 1 if colour_type == 0 else 3
+    samples = [key] * 8 * channels + [other] * 8 * channels
+    packed = int("".join(f"{sample:0{bits}b}" for sample in samples), 2).to_bytes(len(samples) * bits // 8)
+    content = png_header(16, 16, bits=bits, colour_type=colour_type)
+    content += png_chunk(b"tRNS", struct.pack(f">{channels}H", *[key] * channels))
+    content += png_chunk(b"IDAT", zlib.compress((b"\0" + packed) * 16)) + png_chunk(b"IEND", b"")
+
+    half = opened(only(render(content, a_profile(16, quality=100, background="#ff0000"))))
+    assert distance(half.convert("RGB").getpixel((3, 8)), (255, 0, 0)) < 12  # type: ignore[arg-type]
+    assert distance(half.convert("RGB").getpixel((12, 8)), (shown,) * 3) < 12  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from struct import calcsize, pack
 
 from darkroom.imaging.sniff.exif import exif_orientation, xmp_orientation
 from darkroom.imaging.sniff.header import (
@@ -26,6 +27,7 @@ def read_png(content: bytes) -> Header:
     if content[12:16] != b"IHDR":
         raise Damaged("no IHDR")
     width, height = numbers(">II", content, 16)
+    content = _with_key_in_eight_bits(content)
     view = memoryview(content)
     kept: list[bytes | memoryview] = [PNG_MAGIC]
     moving: list[tuple[bytes, int, int]] = []
@@ -34,7 +36,7 @@ def read_png(content: bytes) -> Header:
     frames = 0
     for kind, start, end in _png_chunks(content):
         if kind in _PIXEL_CHUNKS:
-            if zlib.crc32(view[start - 4 : end]) != numbers(">I", content, end)[0]:
+            if not _is_sound(content, start, end):
                 raise Damaged("a checksum is wrong")
             kept.append(view[start - 8 : end + 4])
         if kind in _PIXEL_CHUNKS or kind in _ANIMATION_CHUNKS:
@@ -59,6 +61,27 @@ def read_png(content: bytes) -> Header:
         frames=max(1, frames),
         animation=_png_animation(content, moving) if frames > 1 else None,
     )
+
+
+def _with_key_in_eight_bits(content: bytes) -> bytes:
+    """The transparent colour's levels as those of the pixels will be: Pillow compares it as it is stored."""
+    bits, colour_type = numbers(">BB", content, 24)
+    if colour_type not in (0, 2) or bits not in (2, 4, 16):
+        return content
+    layout = ">H" if colour_type == 0 else ">HHH"
+    for kind, start, end in _png_chunks(content):
+        if kind == b"IDAT":
+            break
+        if kind == b"tRNS" and end - start == calcsize(layout) and _is_sound(content, start, end):
+            levels = numbers(layout, content, start)
+            key = pack(layout, *(_in_eight_bits(level, bits) for level in levels))
+            return content[:start] + key + pack(">I", zlib.crc32(b"tRNS" + key)) + content[end + 4 :]
+    return content
+
+
+def _in_eight_bits(level: int, bits: int) -> int:
+    most = (1 << bits) - 1
+    return level >> 8 if bits == 16 else (level & most) * 255 // most
 
 
 def _png_colour(told: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int]:
@@ -91,9 +114,7 @@ def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Anim
     controls = [start for kind, start, _ in chunks if kind == b"fcTL"]
     numbered = [numbers(">I", content, start)[0] for kind, start, _ in chunks if kind in (b"fcTL", b"fdAT")]
     view = memoryview(content)
-    sound = all(
-        zlib.crc32(view[start - 4 : end]) == numbers(">I", content, end)[0] for _, start, end in chunks
-    )
+    sound = all(_is_sound(content, start, end) for _, start, end in chunks)
     if frames != len(controls) or numbered != list(range(len(numbered))) or not sound:
         return None
     delays = (numbers(">HH", content, start + 20) for start in controls)
@@ -143,6 +164,11 @@ def holds_every_row(content: bytes) -> bool:
             wanted -= len(inflater.decompress(waiting, _AT_A_TIME_BYTES))
             waiting = inflater.unconsumed_tail
     return wanted <= 0
+
+
+def _is_sound(content: bytes, start: int, end: int) -> bool:
+    """Whether a chunk with that body has the checksum that it says."""
+    return zlib.crc32(memoryview(content)[start - 4 : end]) == numbers(">I", content, end)[0]
 
 
 def _inflated(deflated: bytes, limit_bytes: int) -> bytes:
