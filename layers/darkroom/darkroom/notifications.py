@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -63,9 +63,10 @@ def notification_of(upload: Upload) -> str:
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
-_LONGEST = 1024  # of a key and a version, in bytes
+_LONGEST = 1024  # of a key, a version and an ETag, in bytes
 _REQUEST = "x-amz-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SEQUENCER = re.compile(r"[0-9A-Fa-f]{1,64}")
 _LARGEST_BYTES = 1 << 50
 _TOLD = 100  # characters of what a stranger says
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
@@ -78,14 +79,17 @@ def _change(record: Any, bucket: str, message: str) -> Upload | Removal | str:
         source, item = told["bucket"]["name"], told["object"]
         # Decoded once, here: a key that was itself percent-encoded stays as it was put.
         key = unquote_plus(item["key"], errors="strict")
-        size_bytes = int(item.get("size", -1))
-        version, sequencer = str(item.get("versionId") or NO_VERSION), str(item.get("sequencer") or "")
-        etag = str(item.get("eTag") or "").strip('"')
-        longest = max(len(text.encode()) for text in (key, version, sequencer, etag))
+        version, etag = str(item.get("versionId") or NO_VERSION), str(item.get("eTag") or "").strip('"')
+        longest = max(len(text.encode()) for text in (key, version, etag))
+        told_size = item.get("size")
+        size_bytes = -1 if told_size is None else int(told_size)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return "a record that S3 would not write"
     if not key:
         return "a record without a key"
+    sequencer = str(item.get("sequencer"))
+    # Any other would come after all that S3 writes, and keep what comes later from being shown.
+    sequencer = sequencer if _SEQUENCER.fullmatch(sequencer) else ""
     # Nor could the ledger hold it; S3's own limit is 5 TB.
     if longest > _LONGEST or abs(size_bytes) > _LARGEST_BYTES:
         return "a record that S3 would not write"
@@ -105,17 +109,17 @@ def _change(record: Any, bucket: str, message: str) -> Upload | Removal | str:
         etag=etag,
         size_bytes=size_bytes,
         sequencer=sequencer,
-        arrived=_moment_of(record),
+        arrived=_moment(record.get("eventTime")),
         request=request,
     )
 
 
-def _moment_of(record: dict[str, Any]) -> str:
-    """When it happened, as far as that is told: it is sorted and reckoned by."""
+def _moment(told: Any) -> str:
+    """When it happened, as the ledger writes it; now, where that is not to be understood."""
     try:
-        moment = datetime.fromisoformat(record["eventTime"])
-        return timestamp(moment) if moment.tzinfo else now()
-    except (KeyError, TypeError, ValueError, OverflowError):
+        moment = datetime.fromisoformat(told)
+        return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (TypeError, ValueError, OverflowError):
         return now()
 
 

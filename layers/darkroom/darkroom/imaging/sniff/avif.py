@@ -143,10 +143,8 @@ def _boxes(content: bytes, position: int, limit: int, depth: int) -> Iterator[tu
             start += 8
         end = position + length if length else limit
         if end > limit or end < start:
-            if (
-                not depth
-            ):  # bytes that follow the last box, or a file that was cut: the decoder tells them apart
-                return
+            if not depth:
+                return  # what follows the last box, or a file that was cut: the decoder tells them apart
             raise Damaged("a box is longer than what holds it")
         yield kind, start, end
         if kind in _BOXES and depth < _MAX_DEPTH:
