@@ -54,6 +54,27 @@ def test_a_name_that_comes_encoded_alone_is_decoded() -> None:
     assert posted.name == "ü x.png"
 
 
+@pytest.mark.parametrize("encoded", ["unicode_escape''%5Cud800.png", "utf-7''%2B2AA-.png"])
+def test_what_is_no_text_in_a_name_is_left_out(encoded: str) -> None:
+    posted = posted_file(*form((f'name="upload"; filename*={encoded}', b"1")))
+
+    assert posted.name == ".png"
+
+
+@pytest.mark.parametrize("charset", ["idna", "undefined", "a%00", "a\0"])
+def test_a_name_in_a_code_that_holds_no_text_is_refused(charset: str) -> None:
+    with pytest.raises(BadRequest, match="can't be read"):
+        posted_file(*form((f"name=\"upload\"; filename*={charset}''x%ff.png", b"1")))
+
+
+@pytest.mark.parametrize("told", ["image", "image/ü", "image/図", "image/png\x01", f"image/{'x' * 200}", " "])
+def test_a_media_type_that_is_none_is_not_handed_on(told: str) -> None:
+    content_type, body = form(('name="f"; filename="a.png"', b"1"))
+
+    posted = posted_file(content_type, body.replace(b"image/png", told.encode()))
+    assert posted.media_type == "application/octet-stream"
+
+
 @pytest.mark.parametrize(
     ("content_type", "body", "sentence"),
     [
@@ -74,12 +95,6 @@ def test_what_holds_no_single_file_is_refused_in_one_sentence(
 ) -> None:
     with pytest.raises(BadRequest, match=sentence):
         posted_file(content_type, body)
-
-
-@pytest.mark.parametrize("encoded", ["idna''x.png", "utf-7''%2B2AA-.png", "undefined''x.png", "\x00''x.png"])
-def test_a_name_in_an_encoding_that_makes_no_text_of_it_is_refused(encoded: str) -> None:
-    with pytest.raises(BadRequest, match="can't be read"):
-        posted_file(*form((f'name="f"; filename*={encoded}', b"1")))
 
 
 def test_a_form_that_ends_early_is_refused() -> None:

@@ -13,7 +13,9 @@ from darkroom.errors import BadRequest
 FORM_SECONDS = 300
 FORM_LIMIT_BYTES = 100_000_000
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# What S3 is told, and what stands in no name: halves of characters are no text.
+MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,60}/[A-Za-z0-9][A-Za-z0-9.+-]{0,60}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _NAME_LIMIT_BYTES = 900  # S3 ends a key at 1,024 bytes, and the upload's id goes before the name
 _HOW = "Send one file in a form, as in: curl -F upload=@image.png"
 
@@ -47,14 +49,15 @@ def posted_file(content_type: str, body: bytes) -> PostedFile:
             for part in parser
             if (filename := _filename(part.filename, part.disposition)) is not None
         ]
-    except (MultipartError, ValueError) as fault:  # the latter: text that its own encoding makes none of
+    except (MultipartError, ValueError) as fault:  # the latter of what no known text is coded as
         raise BadRequest(f"The form can't be read. {_HOW}") from fault
     if not parts:
         raise BadRequest(f"There is no file in the form. {_HOW}")
     if len(parts) > 1:
         raise BadRequest(f"There are {len(parts)} files in the form; one goes at a time. {_HOW}")
     filename, media_type, content = parts[0]
-    return PostedFile(_name(filename), media_type or "application/octet-stream", content)
+    known = media_type if MEDIA_TYPE.fullmatch(media_type or "") else None
+    return PostedFile(_name(filename), known or "application/octet-stream", content)
 
 
 def _filename(plain: str | None, disposition: str) -> str | None:
@@ -63,16 +66,13 @@ def _filename(plain: str | None, disposition: str) -> str | None:
         return plain
     header = Message()
     header["Content-Disposition"] = disposition
-    name = header.get_filename()
-    if name is not None:
-        name.encode()  # some encodings make of it what is no text
-    return name
+    return header.get_filename()
 
 
 def _name(filename: str) -> str:
     """The file's own name: browsers and curl escape a quote as %22 (HTML, multipart/form-data encoding)."""
     last = filename.replace("%22", '"').replace("\\", "/").rsplit("/", 1)[-1]
-    name = _CONTROL.sub("", last).strip()
+    name = CONTROL.sub("", last).strip()
     if len(name.encode()) > _NAME_LIMIT_BYTES:
         raise BadRequest(f"The file's name is longer than {_NAME_LIMIT_BYTES} bytes; give it a shorter one.")
     return name if name.strip(".") else "picture"

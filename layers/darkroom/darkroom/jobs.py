@@ -1,7 +1,6 @@
 """A job is announced, joined by what arrives, and read: the use cases around its ledger and its rows."""
 
 import json
-import re
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -10,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from darkroom.errors import AskedOtherwise, BadAnnouncement
-from darkroom.forms import FORM_LIMIT_BYTES, plain
+from darkroom.forms import CONTROL, FORM_LIMIT_BYTES, MEDIA_TYPE, plain
 from darkroom.members import PAGE, member_entries
 from darkroom.model import Announced, Asked, Job, is_id, now, split_key
 from darkroom.ports import JobLedger, Views
@@ -20,8 +19,6 @@ MOST_UPLOADS = 10_000
 _MOST_CHARACTERS = 255
 _MOST_NAME_BYTES = 900  # of the 1024 that a key may have
 _REQUEST_SECONDS = 24 * 3600
-_MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,60}/[A-Za-z0-9][A-Za-z0-9.+-]{0,60}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def read_announcements(body: bytes) -> list[Announced]:
@@ -46,7 +43,7 @@ def _announced(number: int, each: Any) -> Announced:
     if not isinstance(name, str) or not name:
         raise BadAnnouncement("Its name must be a text that is not empty.", number)
     name = split_key(name)[1]
-    if _CONTROL.search(name) or len(name) > _MOST_CHARACTERS or len(name.encode()) > _MOST_NAME_BYTES:
+    if CONTROL.search(name) or len(name) > _MOST_CHARACTERS or len(name.encode()) > _MOST_NAME_BYTES:
         raise BadAnnouncement(
             f"Its name has control characters, or more than {_MOST_CHARACTERS} characters.", number
         )
@@ -54,7 +51,7 @@ def _announced(number: int, each: Any) -> Announced:
         raise BadAnnouncement(
             f"Its size must be a whole number of bytes from 1 to {FORM_LIMIT_BYTES}.", number
         )
-    if not isinstance(media_type, str) or not _MEDIA_TYPE.fullmatch(media_type):
+    if not isinstance(media_type, str) or not MEDIA_TYPE.fullmatch(media_type):
         raise BadAnnouncement('Its type must be a media type, like "image/png".', number)
     return Announced(plain(name), size, media_type)
 
