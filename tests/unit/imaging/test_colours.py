@@ -187,6 +187,30 @@ def test_sixteen_bits_of_grey_become_eight() -> None:
     assert middle_of(shown(encoded(image, "TIFF"))) == (128, 128, 128)
 
 
+@pytest.mark.parametrize(
+    ("order", "white_is", "stored"), [("<", "most", 20_000), (">", "most", 20_000), ("<", "zero", 45_535)]
+)
+def test_sixteen_bits_of_grey_in_a_tiff_become_eight_in_either_order_and_sense(
+    order: str, white_is: str, stored: int
+) -> None:
+    tags = {
+        256: 40,
+        257: 40,
+        258: 16,
+        259: 1,
+        262: int(white_is == "most"),
+        273: 134,
+        277: 1,
+        278: 40,
+        279: 3200,
+    }
+    content = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "IH", 8, len(tags))
+    content += b"".join(struct.pack(order + "HHII", tag, 4, 1, value) for tag, value in tags.items())
+    content = content.ljust(134, b"\0") + struct.pack(order + "H", stored) * 1600
+
+    assert distance(middle_of(shown(content)), (78, 78, 78)) <= 2
+
+
 def test_sixteen_bits_of_colour_become_eight_and_keep_their_profile() -> None:
     assert distance(middle_of(shown(rgb16_png((0xC800, 0x6400, 0x3200)))), (200, 100, 50)) <= 4
 

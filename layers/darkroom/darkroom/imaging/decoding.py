@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from io import BytesIO
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageChops, ImageFile
 
 from darkroom.errors import RejectedPicture
 from darkroom.imaging.sniff import Header, corrupt
@@ -79,7 +79,7 @@ def may_lack_rows(image: Image.Image) -> bool:
 def plain(image: Image.Image) -> Image.Image:
     """The picture in one of the modes L, LA, RGB, RGBA and CMYK."""
     if image.mode.startswith("I;16"):
-        image = image.point(lambda level: level * (1 / 256)).convert("L")
+        image = _in_eight_bits(image)
     if image.mode in ("I", "F", "LAB", "HSV"):
         raise RejectedPicture(
             "unsupported_format",
@@ -92,6 +92,17 @@ def plain(image: Image.Image) -> Image.Image:
     elif image.mode == "1":
         wanted = "L"
     return image if image.mode == wanted else image.convert(wanted)
+
+
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+
+
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    levels = image if image.mode == "I;16" else image.convert("I")  # of the other order Pillow knows no more
+    grey = levels.point(lambda level: level * (1 / 256)).convert("L")
+    # What it does to a TIFF's fewer bits by itself.
+    inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    return ImageChops.invert(grey) if inverted else grey
 
 
 def with_alpha_where_it_shows(image: Image.Image) -> Image.Image:
