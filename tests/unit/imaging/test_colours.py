@@ -243,3 +243,75 @@ def test_one_colour_of_a_png_can_be_transparent_in_any_depth(
     half = opened(only(render(content, a_profile(16, quality=100, background="#ff0000"))))
     assert distance(half.convert("RGB").getpixel((3, 8)), (255, 0, 0)) < 12  # type: ignore[arg-type]
     assert distance(half.convert("RGB").getpixel((12, 8)), (shown,) * 3) < 12  # type: ignore[arg-type]
+
+
+P3_POINTS = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
+SRGB_POINTS = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+def png_for_a_screen(colour: Colour, *, points: tuple[int, ...] = (), gamma: int | None = None) -> bytes:
+    """A PNG with cHRM and gAMA, both in 100,000ths."""
+    content = encoded(plain((40, 40), colour), "PNG")
+    chunks = png_chunk(b"cHRM", struct.pack(">8I", *points)) if points else b""
+    chunks += b"" if gamma is None else png_chunk(b"gAMA", struct.pack(">I", gamma))
+    return content[:33] + chunks + content[33:]
+
+
+@pytest.mark.parametrize("gamma", [None, 45455])
+def test_the_primaries_that_a_png_describes_are_converted(gamma: int | None) -> None:
+    for colour in MILD:
+        content = png_for_a_screen(colour, points=P3_POINTS, gamma=gamma)
+
+        assert distance(middle_of(shown(content)), DISPLAY_P3.in_srgb(colour)) <= 4
+
+
+@pytest.mark.parametrize("gamma", [100_000, 55_556, 35_000])
+@pytest.mark.parametrize("points", [(), SRGB_POINTS])
+def test_the_gamma_that_a_png_describes_is_converted(points: tuple[int, ...], gamma: int) -> None:
+    meant = Space(SRGB.primaries, 100_000 / gamma)
+
+    for level in (60, 128, 200):
+        content = png_for_a_screen((level,) * 3, points=points, gamma=gamma)
+        assert distance(middle_of(shown(content)), meant.in_srgb((level,) * 3)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("points", "gamma"),
+    [
+        (SRGB_POINTS, 45_455),
+        (SRGB_POINTS, 45_000),
+        ((), 0),
+        ((), 1),
+        ((), 2**31),
+        ((0,) * 8, None),
+        ((2**31,) * 8, None),
+        (SRGB_POINTS[:-1], None),
+    ],
+)
+def test_a_screen_like_srgbs_or_none_that_can_be_changes_nothing(
+    points: tuple[int, ...], gamma: int | None
+) -> None:
+    content = encoded(plain((40, 40), (200, 120, 90)), "PNG")
+    chunks = png_chunk(b"cHRM", struct.pack(f">{len(points)}I", *points))
+    chunks += b"" if gamma is None else png_chunk(b"gAMA", struct.pack(">I", gamma))
+    rendered = render(content[:33] + chunks + content[33:], a_profile(40, quality=100))
+
+    assert only(rendered).data == only(render(content, a_profile(40, quality=100))).data
+    assert "profile_ignored" not in codes(rendered)
+
+
+def test_primaries_that_span_no_space_count_as_srgb_and_the_receipt_says_so() -> None:
+    content = png_for_a_screen((200, 120, 90), points=(31270, 32900) + 3 * (30000, 30000))
+    rendered = render(content, a_profile(40, quality=100))
+
+    assert distance(middle_of(opened(only(rendered))), (200, 120, 90)) <= 2
+    assert "profile_ignored" in codes(rendered)
+
+
+def test_srgb_and_a_profile_come_before_the_screen_that_a_png_describes() -> None:
+    content = png_for_a_screen((200, 120, 90), points=P3_POINTS, gamma=100_000)
+    says_srgb = content[:33] + png_chunk(b"sRGB", b"\0") + content[33:]
+    has_profile = content[:33] + png_chunk(b"iCCP", b"x\0\0" + zlib.compress(srgb())) + content[33:]
+
+    for told in (says_srgb, has_profile):
+        assert distance(middle_of(shown(told)), (200, 120, 90)) <= 2

@@ -1,9 +1,12 @@
 """ICC profiles to sRGB, by Little CMS."""
 
 import struct
+from collections.abc import Sequence
 from io import BytesIO
 
 from PIL import Image, ImageCms
+
+from darkroom.imaging.sniff import Screen
 
 # A profile's colour space -> the mode that its pixels have, and the modes that can be given that one.
 _SPACES = {
@@ -46,15 +49,69 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def profile_of(primaries: int) -> bytes:
-    """The ICC profile of BT.2020 (9) or Display P3 (12), which files can name by number alone; else none.
+    """The ICC profile of BT.2020 (9) or Display P3 (12), which files can name by number alone; else none."""
+    return _profile(_PRIMARIES[primaries]) if primaries in _PRIMARIES else b""
+
+
+def profile_of_screen(screen: Screen) -> bytes:
+    """The ICC profile of a screen that a file describes; none where its primaries span no space.
+
+    Its white is shown as white, whatever it is: that takes Bradford's matrix to ICC's own.
+    """
+    white, *primaries = [(x / y, 1.0, (1 - x - y) / y) for x, y in screen.points]
+    shares = _solved(primaries, white)
+    if shares is None:
+        return b""
+    cones = [one / other for one, other in zip(_cones(_WHITE), _cones(white), strict=True)]
+    adapted = []
+    for primary, share in zip(primaries, shares, strict=True):
+        seen = [cone * scale * share for cone, scale in zip(_cones(primary), cones, strict=True)]
+        adapted.append(tuple(sum(row[n] * seen[n] for n in range(3)) for row in _FROM_CONES))
+    return _profile(adapted, 1 / screen.gamma if screen.gamma else None)
+
+
+_TO_CONES = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
+_FROM_CONES = (
+    (0.9869929, -0.1470543, 0.1599627),
+    (0.4323053, 0.5183603, 0.0492912),
+    (-0.0085287, 0.0400428, 0.9684867),
+)
+
+
+def _cones(xyz: Sequence[float]) -> list[float]:
+    return [sum(row[n] * xyz[n] for n in range(3)) for row in _TO_CONES]
+
+
+def _solved(columns: Sequence[Sequence[float]], wanted: Sequence[float]) -> list[float] | None:
+    """How much of each column makes up what is wanted, by Cramer's rule; None if there is no telling."""
+    whole = _determinant(*columns)
+    if abs(whole) < _NO_SPACE:
+        return None
+    return [_determinant(*(wanted if at == n else columns[at] for at in range(3))) / whole for n in range(3)]
+
+
+_NO_SPACE = 1e-4
+
+
+def _determinant(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
+    return (
+        a[0] * (b[1] * c[2] - b[2] * c[1])
+        - b[0] * (a[1] * c[2] - a[2] * c[1])
+        + c[0] * (a[1] * b[2] - a[2] * b[1])
+    )
+
+
+def _profile(primaries: Sequence[Sequence[float]], gamma: float | None = None) -> bytes:
+    """A matrix profile of red, green and blue as XYZ, with one gamma or sRGB's curve.
 
     Source: ICC.1:2022, 7.2, 9.2 and 10.18.
     """
-    if primaries not in _PRIMARIES:
-        return b""
-    curve = b"para" + struct.pack(">4xHxx", 3) + _fixed(*_SRGB_CURVE)
+    if gamma is None:
+        curve = b"para" + struct.pack(">4xHxx", 3) + _fixed(*_SRGB_CURVE)
+    else:
+        curve = b"para" + struct.pack(">4xHxx", 0) + _fixed(gamma)
     tags = {b"wtpt": b"XYZ \0\0\0\0" + _fixed(*_WHITE)}
-    for channel, xyz in zip((b"r", b"g", b"b"), _PRIMARIES[primaries], strict=True):
+    for channel, xyz in zip((b"r", b"g", b"b"), primaries, strict=True):
         tags |= {channel + b"XYZ": b"XYZ \0\0\0\0" + _fixed(*xyz), channel + b"TRC": curve}
     start = 132 + 12 * len(tags)
     table, bodies = struct.pack(">I", len(tags)), b""

@@ -281,11 +281,12 @@ def to_srgb(work: Work) -> Work:
 
 def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
     """None where the picture's profile can't be used."""
-    if not header.icc and header.primaries in _AS_SRGB:
+    if not header.icc and header.primaries in _AS_SRGB and not header.screen:
         return _without_profile(image)
     # Imported for the pictures that need it: most carry no profile.
     colour = import_module("darkroom.imaging.colour")
-    profile = header.icc or colour.profile_of(header.primaries)
+    named = colour.profile_of_screen(header.screen) if header.screen else colour.profile_of(header.primaries)
+    profile = header.icc or named
     converted: Image.Image | None = colour.converted(image, profile)
     return converted
 

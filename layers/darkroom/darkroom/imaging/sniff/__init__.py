@@ -9,13 +9,13 @@ from darkroom.errors import RejectedPicture
 from darkroom.imaging.sniff.avif import read_avif
 from darkroom.imaging.sniff.bmp import read_bmp
 from darkroom.imaging.sniff.gif import read_gif
-from darkroom.imaging.sniff.header import Animation, Damaged, Header, corrupt, unsupported
+from darkroom.imaging.sniff.header import Animation, Damaged, Header, Screen, corrupt, unsupported
 from darkroom.imaging.sniff.jpeg import read_jpeg
 from darkroom.imaging.sniff.png import PNG_MAGIC, read_png
 from darkroom.imaging.sniff.tiff import read_tiff
 from darkroom.imaging.sniff.webp import read_webp
 
-__all__ = ["Animation", "Header", "corrupt", "read_header"]
+__all__ = ["Animation", "Header", "Screen", "corrupt", "read_header"]
 
 
 def read_header(content: bytes) -> Header:

@@ -31,12 +31,24 @@ class Animation:
 
 
 @dataclass(frozen=True, slots=True)
+class Screen:
+    """The screen that a picture's levels are meant for: what PNG's cHRM and gAMA tell.
+
+    White, red, green and blue as CIE x and y; a level is light to the power of `gamma`, 0 for sRGB's curve.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    gamma: float
+
+
+@dataclass(frozen=True, slots=True)
 class Header:
     """What the header pass found.
 
     `width` and `height` are as stored, `orientation` (EXIF, 1 to 8) makes them upright. `largest_pixels`
     is the largest canvas or frame that a decoder may have to hold. `icc` is empty without a profile;
-    `primaries` is the number that ITU-T H.273 has for the colour space, 0 if the file names none.
+    `primaries` is the number that ITU-T H.273 has for the colour space, 0 if the file names none; `screen`
+    is there if it describes one other than sRGB's.
     `starved` means that there are fewer bytes than so many pixels can be coded in, `uninverted` that a
     JPEG in CMYK stores its inks as they are, where all that Adobe's mark is on store them inverted.
     `stream` is what the decoder gets: the upload without the metadata that a decoder could stumble over.
@@ -50,6 +62,7 @@ class Header:
     orientation: int = 1
     icc: bytes = b""
     primaries: int = 0
+    screen: Screen | None = None
     frames: int = 1
     largest_pixels: int = 0
     starved: bool = False

@@ -12,6 +12,7 @@ from darkroom.imaging.sniff.header import (
     Animation,
     Damaged,
     Header,
+    Screen,
     numbers,
     screen_primaries,
 )
@@ -19,7 +20,7 @@ from darkroom.imaging.sniff.header import (
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
-_COLOUR_CHUNKS = (b"cICP", b"iCCP")
+_COLOUR_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"cHRM", b"gAMA")
 _NAME_BYTES = 80  # of a text chunk, with the zero that ends it
 
 
@@ -48,7 +49,7 @@ def read_png(content: bytes) -> Header:
             told.setdefault((kind, name), content[start:end])
         if kind == b"fcTL":
             frames += 1
-    icc, primaries = _png_colour(told)
+    icc, primaries, screen = _png_colour(told)
     return Header(
         format="png",
         width=width,
@@ -58,6 +59,7 @@ def read_png(content: bytes) -> Header:
         orientation=_png_orientation(told),
         icc=icc,
         primaries=primaries,
+        screen=screen,
         frames=max(1, frames),
         animation=_png_animation(content, moving) if frames > 1 else None,
     )
@@ -84,14 +86,40 @@ def _in_eight_bits(level: int, bits: int) -> int:
     return level >> 8 if bits == 16 else (level & most) * 255 // most
 
 
-def _png_colour(told: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int]:
-    """The ICC profile, or the primaries; third edition, 4.3: cICP comes first."""
+def _png_colour(told: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int, Screen | None]:
+    """The ICC profile, the primaries or the screen: the first that there is, as in third edition, 4.3."""
     named = told.get((b"cICP", b""))
     primaries = screen_primaries(*numbers(">BB", named, 0)) if named is not None else 0
     if primaries:
-        return b"", primaries
-    deflated = told.get((b"iCCP", b""), b"").partition(b"\0")[2][1:]
-    return _inflated(deflated, MAX_PROFILE_BYTES) if deflated else b"", 0
+        return b"", primaries, None
+    if deflated := told.get((b"iCCP", b""), b"").partition(b"\0")[2][1:]:
+        return _inflated(deflated, MAX_PROFILE_BYTES), 0, None
+    if (b"sRGB", b"") in told:
+        return b"", 0, None
+    return b"", 0, _png_screen(told.get((b"cHRM", b""), b""), told.get((b"gAMA", b""), b""))
+
+
+_SRGB_POINTS: tuple[tuple[float, float], ...] = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+_SRGB_GAMMA = 1 / 2.2
+# Nearer than this is what rounds sRGB's own: nobody sees it, and most files that say so mean it.
+_SAME_POINT, _SAME_GAMMA = 0.005, 0.025
+
+
+def _png_screen(chromaticities: bytes, gamma: bytes) -> Screen | None:
+    """None where it is sRGB's, or where a number is none that a screen could have."""
+    points, exponent = _SRGB_POINTS, 0.0
+    if len(chromaticities) == calcsize(">8I"):
+        shares = [number / 100_000 for number in numbers(">8I", chromaticities, 0)]
+        points = tuple(zip(shares[::2], shares[1::2], strict=True))
+    if len(gamma) == calcsize(">I"):
+        exponent = numbers(">I", gamma, 0)[0] / 100_000
+    if abs(exponent - _SRGB_GAMMA) < _SAME_GAMMA:
+        exponent = 0.0
+    if not (exponent == 0 or 0.1 <= exponent <= 10) or not all(0 < y <= 1 and x + y <= 1 for x, y in points):
+        return None
+    pairs = zip(points, _SRGB_POINTS, strict=True)
+    moved = max(abs(a - b) for point, known in pairs for a, b in zip(point, known, strict=True))
+    return Screen(points, exponent) if exponent or moved > _SAME_POINT else None
 
 
 def _png_orientation(told: dict[tuple[bytes, bytes], bytes]) -> int:
