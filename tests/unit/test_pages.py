@@ -654,6 +654,12 @@ def test_the_chart_draws_bytes_before_and_after_to_one_scale() -> None:
     assert "the highest column is 1.9 MB" in page.text
 
 
+def test_the_chart_leaves_out_what_ended_without_a_rendition() -> None:
+    page = the_job_page(a_row(0, State.REJECTED), a_row(1, State.EXPECTED))
+
+    assert [column["height"] for column in page.all("rect")[:4]] == ["0.0", "0.0", "100.0", "0.0"]
+
+
 def test_the_chart_of_many_pictures_adds_neighbours_up() -> None:
     page = the_job_page(*(a_row(number) for number in range(250)))
 

@@ -79,7 +79,7 @@ _ADVICE = {
     "too_many_pixels": "Make it smaller in a picture editor and upload that.",
     "too_many_frames": "Make it shorter, or save one of its frames as a picture, and upload that.",
     "too_large": "Save it with fewer pixels or stronger compression and upload that.",
-    State.FAILED: "It is kept. Upload it again to give it another try.",
+    State.FAILED: "It is kept: whoever runs this site can retry it. Or upload it again.",
     State.SKIPPED: "Upload it again to have it rendered.",
     State.SUPERSEDED: "Go to the start page to find the newer one.",
     State.DELETED: "Upload it again to bring it back.",
@@ -245,13 +245,15 @@ def _job_headline(job: Document) -> str:
 def _columns(rows: list[Document]) -> tuple[list[tuple[float, float]], int]:
     """Bytes before and after in percent of the most, one pair a column; and the most.
 
-    Few rows leave columns empty, so that none gets broad.
+    Few rows leave columns empty, so that none gets broad. What ended without a rendition counts as nothing:
+    a column with no bytes after would look like the greatest saving of all.
     """
     bins = max(min(len(rows), _CHART_COLUMNS.stop - 1), _CHART_COLUMNS.start)
     before, after = [0] * bins, [0] * bins
     for place, row in enumerate(rows):
         into = place * bins // max(len(rows), bins)
-        before[into] += row["bytes_before"] or row["announced_bytes"] or 0
+        on_its_way = row["state"] in _PROGRESS
+        before[into] += row["bytes_before"] or (on_its_way and row["announced_bytes"]) or 0
         after[into] += row["bytes_after"] or 0
     most = max(*before, *after, 1)
     pairs = zip(before, after, strict=True)

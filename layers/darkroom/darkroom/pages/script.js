@@ -351,7 +351,8 @@ if (jobPage) {
     (rows) => {
       for (const row of rows) {
         list.row(row);
-        before[row.number] = row.bytes_before || row.announced_bytes || 0;
+        const onItsWay = row.state === "expected" || row.state === "rendering";
+        before[row.number] = row.bytes_before || (onItsWay && row.announced_bytes) || 0;
         after[row.number] = row.bytes_after || 0;
       }
       drawSoon();
