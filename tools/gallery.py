@@ -178,7 +178,7 @@ class Gallery:
 
     def _picture(self, entry: Entry, **changes: Any) -> str:
         receipt = _receipt(entry)
-        inside = receipt.of_format(Format.JPEG)[0]
+        inside = receipt.of_format(Format.JPEG)[-1]
         content = b64encode(self.files[inside.key]).decode()
         values: dict[str, Any] = {
             "reference": pages.Link(self._url(receipt.reference), receipt.reference)
