@@ -10,12 +10,15 @@ from darkroom.answers import Answer, Answers, Request
 from darkroom.api import openapi
 from darkroom.problems import PROBLEMS
 
-# Swagger UI as Powertools carries it, and the line that starts it.
+# Swagger UI as Powertools carries it, and the lines that start it.
 _FILES = {
     "swagger-ui.css": ("swagger-ui.min.css", "text/css; charset=utf-8"),
     "swagger-ui.js": ("swagger-ui-bundle.min.js", "text/javascript; charset=utf-8"),
 }
-_START = 'SwaggerUIBundle({url: document.body.dataset.url, dom_id: "#docs", validatorUrl: null});\n'
+_START = """const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+document.documentElement.classList.toggle("dark-mode", dark);
+SwaggerUIBundle({url: document.body.dataset.url, dom_id: "#docs", validatorUrl: null});
+"""
 # Nothing but these files. Its styles are files too: what its script sets on elements is no inline style.
 _POLICY = "; ".join(
     (
