@@ -79,7 +79,7 @@ def status(
         typer.echo(json.dumps(found, indent=2))
     else:
         for name, value in found.items():
-            typer.echo(f"{name:<18} {value}")
+            typer.echo(f"{name:<{max(map(len, found))}}  {value}")
 
 
 @app.command()

@@ -95,12 +95,14 @@ def _chosen(failures: Failures, ids: list[str], everything: bool) -> list[Entry]
     found = {each: failures.find(each) for each in ids}
     unknown = [each for each, entry in found.items() if entry is None]
     if unknown:
-        raise Fault(f"Given up is no upload of the id {', '.join(unknown)}; `darkroom failures` lists them.")
+        raise Fault(f"No failure has the id {', '.join(unknown)}; `darkroom failures` lists them.")
     return [entry for entry in found.values() if entry]
 
 
 def _each(entries: Iterable[Entry], act: Callable[[Entry], bool], description: str, console: Console) -> int:
     entries = list(entries)
+    if not entries:
+        return 0
     with Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
     ) as bar:
@@ -108,7 +110,7 @@ def _each(entries: Iterable[Entry], act: Callable[[Entry], bool], description: s
 
 
 def _uploads(count: int) -> str:
-    return "1 upload is" if count == 1 else f"{count} uploads are"
+    return {0: "No upload is", 1: "1 upload is"}.get(count, f"{count} uploads are")
 
 
 _EVERY_PAGE = 1_000_000

@@ -102,7 +102,15 @@ def _files(root: Path) -> list[Path]:
 
 
 def detach(site: Site, console: Console) -> int:
-    """Starts a stack that outlives this process, shows what it says until it is ready; the exit code."""
+    """Starts a stack that outlives this process, and says where it is; the exit code."""
+    exit_code = _start(site, console)
+    if exit_code == 0:
+        _welcome(console, site.status())
+    return exit_code
+
+
+def _start(site: Site, console: Console) -> int:
+    """Starts a stack in the background, and shows what it says until it is ready; the exit code."""
     site.folder.mkdir(parents=True, exist_ok=True)
     with site.log.open("w") as log:
         supervisor = subprocess.Popen(
@@ -128,7 +136,6 @@ def detach(site: Site, console: Console) -> int:
         except KeyboardInterrupt:
             supervisor.terminate()
             return supervisor.wait() or 1
-    _welcome(console, site.status())
     return 0
 
 
@@ -136,7 +143,7 @@ def detach(site: Site, console: Console) -> int:
 def borrowed(site: Site, console: Console) -> Iterator[Status]:
     """The stack that is up, else one that is stopped again at the end. Raises Fault."""
     ours = site.supervisor.holder() is None
-    if ours and detach(site, console):
+    if ours and _start(site, console):
         raise Fault("The stack did not come up.")
     try:
         use_local(site)
@@ -144,7 +151,7 @@ def borrowed(site: Site, console: Console) -> Iterator[Status]:
     finally:
         if ours:
             site.supervisor.stop_holder(60)
-            console.print("The stack is stopped.")
+            console.print("The stack is stopped; `make up` shows its pictures again.")
 
 
 def _ready(site: Site, process: int) -> bool:
@@ -367,7 +374,7 @@ def _welcome(console: Console, status: Status) -> None:
     commands = (
         f"curl -F upload=@photo.png {status.web}/",
         f"aws --endpoint-url {status.aws_endpoint} s3 cp photo.png s3://{status.uploads_bucket}/",
-        "darkroom drop photo.png",
+        "uv run darkroom drop photo.png",
     )
     console.print(Panel(addresses, title="Darkroom is up", title_align="left", expand=False))
     for command in commands:  # to be copied: never wrapped
