@@ -130,6 +130,13 @@ def test_the_readme_quotes_the_throughput_that_was_measured() -> None:
     assert f"takes {figure} pictures a second" in README
 
 
+def test_the_readme_quotes_the_cost_that_was_worked_out() -> None:
+    scale = (PROJECT / "docs" / "scale.md").read_text()
+    [dollars] = re.findall(r"^\| for 1,000 pictures \| ([\d.]+) \|", scale, re.MULTILINE)
+
+    assert f"US$ {float(dollars):.2f} for 1,000 pictures at 10 a minute" in README
+
+
 @pytest.mark.parametrize("page", sorted((PROJECT / "docs").glob("*.md")), ids=lambda page: page.name)
 def test_the_links_of_the_docs_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
