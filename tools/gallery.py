@@ -23,6 +23,7 @@ from darkroom.profile import Profile, built_in
 from darkroom.rows import Tally
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
+_HEIC = "It is a HEIC picture, which can't be read here: export it as JPEG."
 _AT = "2026-11-21T19:31:07.123Z"
 _JOB = "5f2c" * 8
 _SAVED = Tally(rendered=12_480, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
@@ -152,7 +153,7 @@ class Gallery:
 
     @property
     def _rejected(self) -> Entry:
-        rejection = Rejection("unsupported_format", "HEIC pictures can't be read here.")
+        rejection = Rejection("unsupported_format", _HEIC)
         receipt = Receipt("default", "3f9c1e0a77d2b415", "pillow-13.0.0", _AT, 2_310_000, rejection=rejection)
         return Entry(Upload("uploads", "scans/letter.heic", "v1"), State.REJECTED, 2, receipt=receipt)
 

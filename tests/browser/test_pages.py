@@ -56,7 +56,7 @@ def test_without_script_every_page_shows_what_it_has_to_say(
     said = {
         "home": "Develop",
         "picture": "Before: JPEG, 2400",
-        "job": "HEIC pictures can't be read here.",
+        "job": "It is a HEIC picture, which can't be read here",
         "failures": "Retry all",
         "stored": "See it at",
     }

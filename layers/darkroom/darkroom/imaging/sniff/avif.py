@@ -24,10 +24,7 @@ def read_avif(content: bytes) -> Header:
     brands = {content[8:12]} | {content[at : at + 4] for at in range(16, min(length, 1024, len(content)), 4)}
     if not brands & {b"avif", b"avis"}:
         if brands & _HEIC_BRANDS:
-            raise unsupported(
-                "It is a HEIC picture, which can't be read here: export it as JPEG"
-                " (on an iPhone: Settings, Camera, Formats, Most Compatible)."
-            )
+            raise unsupported("It is a HEIC picture, which can't be read here: export it as JPEG.")
         raise unsupported("It is a video or another kind of media file, not a picture.")
     boxes = list(islice(_boxes(content, 0, len(content), 0), MAX_PARTS))
     sizes = [_box_size(content, start) for kind, start, _ in boxes if kind == b"ispe"]
