@@ -364,6 +364,14 @@ def test_over_four_megabytes_curl_gets_a_command_to_paste(house: House, name: st
     assert key.endswith("/" + name.replace("${", "$_{"))
 
 
+def test_of_a_plain_name_the_command_can_be_pasted_as_curl_prints_it(house: House) -> None:
+    answer = house.post("IMG_0001.jpg", b"x" * 4_000_001)
+
+    [command] = re.findall(r"curl .*uploads\.test/", answer.text)
+    assert unescape(command) == command
+    assert "file=@IMG_0001.jpg" in shlex.split(command)
+
+
 def test_a_post_without_a_file_is_400(house: House) -> None:
     answer = house.site.post(Request("/", body=b"hello", content_type="text/plain"))
 

@@ -33,6 +33,7 @@ from darkroom.negotiation import Wanted, best_rendition, thumbnail_of
 from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
 from darkroom.settings import WebSettings
 
+_PLAIN_NAME = re.compile(r"[\w.-]+", re.ASCII)
 _WIDTH = re.compile(r"[1-9][0-9]{0,5}")
 _POLL_SECONDS = 0.15
 _RECENT = 24
@@ -297,7 +298,12 @@ class Site:
 
 
 def _curl(form: PostForm, name: str) -> str:
-    """The form as a command to paste into a shell, quoted for it and for curl."""
-    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    """The form as a command to paste into a shell, quoted for it and for curl.
+
+    A plain name is not: the quotes would be escaped in the page, which curl prints as it stands.
+    """
+    quoted = name
+    if not _PLAIN_NAME.fullmatch(name):
+        quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     fields = [argument for each in form.fields.items() for argument in ("--form-string", "=".join(each))]
-    return shlex.join(["curl", *fields, "-F", f'file=@"{quoted}"', form.url])
+    return shlex.join(["curl", *fields, "-F", f"file=@{quoted}", form.url])
