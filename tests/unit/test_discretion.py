@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.discretion import discreet
+from darkroom.patience import called_off_in_time
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,12 @@ from darkroom.discretion import discreet
 )
 def test_what_lets_somebody_in_is_left_out_and_the_rest_stays(said: str, told: str) -> None:
     assert discreet(said) == told
+
+
+@pytest.mark.parametrize("said", ["?", "?a", "?\\u00fc"])
+def test_a_key_of_many_question_marks_is_read_once_and_not_from_each_of_them(said: str) -> None:
+    with called_off_in_time(20_000):  # else it would take hours
+        assert discreet(said * 300_000) == said * 300_000
 
 
 @given(st.text(alphabet=st.sampled_from("?=&\"\\'\n\u00fc\u2028 aBearer:__Host-X-Amz-Signature<")))
