@@ -2,12 +2,15 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from darkroom.adapters import dynamodb, tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.items import item_of, to_wire
 from darkroom.errors import BadRequest
 from darkroom.model import Discarded, Entry, Job, Latest, Removal, State
 from darkroom.ports import Ledger, Named, Views
@@ -43,6 +46,39 @@ def views(kind: str, request: pytest.FixtureRequest) -> Views:
 
 def project(views: Views, *changes: Entry | Job) -> None:
     assert not Projection(views).apply(changes).faults
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("time.sleep", rests.append)
+    client, first, second = dynamodb_client(), an_entry("a.png"), an_entry("b.png")
+    items = {each.picture: to_wire(item_of(each)) for each in (first, second)}
+    keys = {picture: tables.key_of(picture, "v1") for picture in items}
+
+    def asks_for(*pictures: str) -> dict[str, Any]:
+        return {"ledger": {"Keys": [keys[picture] for picture in pictures], "ConsistentRead": True}}
+
+    with Stubber(client) as stub:
+        for asked, told, left in (
+            ((first.picture, second.picture), (), (first.picture, second.picture)),
+            ((first.picture, second.picture), (second.picture,), (first.picture,)),
+            ((first.picture,), (first.picture,), ()),
+        ):
+            stub.add_response(
+                "batch_get_item",
+                {
+                    "Responses": {"ledger": [items[picture] for picture in told]},
+                    "UnprocessedKeys": asks_for(*left) if left else {},
+                },
+                {"RequestItems": asks_for(*asked)},
+            )
+        found = DynamoLedger("ledger", client).find_each([first.upload, second.upload])
+
+    assert found == [first, second]
+    assert len(rests) == 2
 
 
 @BOTH

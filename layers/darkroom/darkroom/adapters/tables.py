@@ -38,13 +38,17 @@ def get_each(client: "DynamoDBClient", table: str, keys: Iterable[Key]) -> dict[
     found: dict[Key, Item] = {}
     for some in batched(dict.fromkeys(keys), READ_AT_ONCE, strict=False):
         wanted: list[Any] = [key_of(*key) for key in some]
-        while wanted:  # an answer has 16 MB at most, and names what it left out
+        for seconds in _waits():
             answer = client.batch_get_item(RequestItems={table: {"Keys": wanted, "ConsistentRead": True}})
             for wire in answer["Responses"].get(table, []):
                 item = from_wire(wire)
                 found[item["picture"], item["version"]] = item
             left = answer.get("UnprocessedKeys", {}).get(table)
-            wanted = list(left["Keys"]) if left else []
+            if not left:
+                break
+            # An answer has 16 MB at most, and less where the table is throttled; it names what it left out.
+            wanted = list(left["Keys"])
+            time.sleep(random.uniform(0, seconds))  # noqa: S311 - jitter, not a secret
     return found
 
 
