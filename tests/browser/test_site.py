@@ -1,16 +1,14 @@
 """The whole site in a browser: the local stack behind it, and nothing made up."""
 
-import json
 import re
 from base64 import b64encode
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Page, Route, WebSocketRoute, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocketRoute, expect
 
 from tests.browser.test_pages import elsewhere, what_axe_minds
-from tests.e2e.conftest import Stack, fetch
+from tests.e2e.conftest import Stack, send
 from tests.pictures import a_photograph, a_small_png
 from tools.gallery import HOSTILE, Gallery
 
@@ -41,27 +39,6 @@ def drop(page: Page, **files: bytes) -> None:
         kind = kinds[name.rpartition(".")[2]]
         carried.append({"name": name, "type": kind, "content": b64encode(content).decode()})
     page.evaluate(_DROP, carried)
-
-
-def a_job(stack: Stack, *contents: bytes) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Announces pictures; the job, and its rows with their forms."""
-    uploads = [
-        {"name": f"{number}.png", "size": len(content), "type": "image/png"}
-        for number, content in enumerate(contents)
-    ]
-    body = json.dumps({"uploads": uploads}).encode()
-    reply = fetch(
-        f"{stack.status['web']}/jobs", "application/json", "POST", body, Content_Type="application/json"
-    )
-    assert reply.status == 201
-    return reply.json, reply.json["rows"]
-
-
-def send(context: BrowserContext, row: dict[str, Any], content: bytes) -> None:
-    file: FilePayload = {"name": row["name"], "mimeType": "image/png", "buffer": content}
-    fields: dict[str, str] = row["post"]["fields"]
-    answer = context.request.post(row["post"]["url"], multipart={**fields, "file": file})
-    assert answer.ok, answer.text()
 
 
 def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack) -> None:
@@ -96,22 +73,20 @@ def test_what_was_dropped_has_a_page_of_its_own(page: Page, stack: Stack) -> Non
     assert not what_axe_minds(page)
 
 
-def test_a_job_is_followed_over_its_socket(page: Page, context: BrowserContext, stack: Stack) -> None:
+def test_a_job_is_followed_over_its_socket(page: Page, stack: Stack) -> None:
     told: list[str] = []
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: told.append(str(frame))))
-    job, [row] = a_job(stack, a_small_png(5))
+    job = stack.announce({"one.png": a_small_png(5)})
     page.goto(f"{stack.status['web']}/jobs/{job['id']}")
     expect(page.locator("h1")).to_have_text("1 picture, 0 done")
 
-    send(context, row, a_small_png(5))
+    send(job["rows"][0]["post"], a_small_png(5))
 
     expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)
     assert any('"upload.rendered"' in frame for frame in told)
 
 
-def test_without_its_socket_a_page_asks_now_and_then_and_ends_the_same(
-    page: Page, context: BrowserContext, stack: Stack
-) -> None:
+def test_without_its_socket_a_page_asks_now_and_then_and_ends_the_same(page: Page, stack: Stack) -> None:
     sockets: list[WebSocketRoute] = []
 
     def once(socket: WebSocketRoute) -> None:
@@ -122,27 +97,25 @@ def test_without_its_socket_a_page_asks_now_and_then_and_ends_the_same(
             socket.close()
 
     page.route_web_socket(re.compile("/live"), once)
-    contents = [a_small_png(6), a_small_png(7)]
-    job, rows = a_job(stack, *contents)
+    first, second = a_small_png(6), a_small_png(7)
+    job = stack.announce({"first.png": first, "second.png": second})
     page.goto(f"{stack.status['web']}/jobs/{job['id']}")
-    send(context, rows[0], contents[0])
+    send(job["rows"][0]["post"], first)
     expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)
 
     sockets[0].close()
-    send(context, rows[1], contents[1])
+    send(job["rows"][1]["post"], second)
 
     expect(page.locator(".shot.rendered")).to_have_count(2, timeout=PATIENCE)
     expect(page.locator("h1")).to_contain_text("2 pictures: ", timeout=PATIENCE)
 
 
-def test_a_page_that_is_opened_again_shows_the_true_state(
-    page: Page, context: BrowserContext, stack: Stack
-) -> None:
-    job, [row] = a_job(stack, a_small_png(8))
+def test_a_page_that_is_opened_again_shows_the_true_state(page: Page, stack: Stack) -> None:
+    job = stack.announce({"later.png": a_small_png(8)})
     address = f"{stack.status['web']}/jobs/{job['id']}"
     page.goto(address)
     page.goto("about:blank")
-    send(context, row, a_small_png(8))
+    send(job["rows"][0]["post"], a_small_png(8))
     page.goto(address)
 
     expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import ClientSession
 
 from tests.e2e.conftest import Stack, wait_for
-from tests.e2e.test_live import a_job, hear, hello, pictures, send
+from tests.e2e.test_live import hear, hello, pictures, send_each
 from tests.pictures import a_small_png
 from tools.stack import resources_of
 
@@ -47,16 +47,15 @@ def test_a_jobs_upload_has_one_name_from_its_form_to_the_push(stack: Stack) -> N
 
     async def tour() -> tuple[str, set[str]]:
         async with ClientSession() as client:
-            job = await a_job(client, stack, files)
+            job = stack.announce(files)
             socket = await hello(client, job["live"]["url"], job["id"], job["live"]["ticket"])
-            [row] = job["rows"]
-            await send(client, row, files["followed.png"])
+            await send_each(job["rows"], files)
             heard = [await hear(socket)]
             while heard[-1]["type"] != "job.completed":
                 heard.append(await hear(socket))
             await socket.close()
         pushed = {each["correlation_id"] for message in heard for each in message.get("uploads", [])}
-        return row["correlation_id"], pushed
+        return job["rows"][0]["correlation_id"], pushed
 
     name, pushed = asyncio.run(tour())
 

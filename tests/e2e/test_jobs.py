@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.adapters.dynamodb import DynamoViews
-from tests.e2e.conftest import Reply, Stack, fetch, wait_for
+from tests.e2e.conftest import Stack, send, wait_for
 from tests.pictures import a_small_png
 
 SIZE = 12
@@ -22,35 +22,14 @@ def contents(number: int) -> bytes:
 
 
 def announce(stack: Stack, size: int, key: str) -> Any:
-    uploads = [
-        {"name": f"{number} <b>.png", "size": len(contents(number)), "type": "image/png"}
-        for number in range(size)
-    ]
-    body = json.dumps({"uploads": uploads}).encode()
-    return fetch(
-        f"{stack.status['web']}/jobs",
-        "application/json",
-        "POST",
-        body,
-        Content_Type="application/json",
-        Idempotency_Key=key,
-    ).json
-
-
-def send(row: dict[str, Any], content: bytes) -> Reply:
-    fields = "".join(
-        f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in row["post"]["fields"].items()
-    )
-    file = '--X\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
-    body = (fields + file).encode() + content + b"\r\n--X--\r\n"
-    return fetch(row["post"]["url"], method="POST", body=body, Content_Type="multipart/form-data; boundary=X")
+    pictures = {f"{number} <b>.png": contents(number) for number in range(size)}
+    return stack.announce(pictures, Idempotency_Key=key)
 
 
 def complete(stack: Stack, made: dict[str, Any]) -> dict[str, Any]:
     """Sends what was announced; the job once it is complete."""
     for row in made["rows"]:
-        assert send(row, contents(row["number"])).status in (200, 201, 204)
+        assert send(row["post"], contents(row["number"])).status in (200, 201, 204)
 
     def ended() -> dict[str, Any] | None:
         job = stack.get(f"/jobs/{made['id']}", "application/json").json

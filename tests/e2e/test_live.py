@@ -4,15 +4,16 @@ import asyncio
 import json
 import time
 import uuid
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession, ClientWebSocketResponse, FormData, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerHandshakeError
 
 from darkroom.adapters.live import DynamoChannels, address_signer
 from darkroom.ports import Ticket
-from tests.e2e.conftest import Stack, wait_for
+from tests.e2e.conftest import Stack, send, wait_for
 from tests.pictures import a_small_png
 from tools.live import Pauses, follow
 
@@ -34,20 +35,10 @@ def pictures(*names: str) -> dict[str, bytes]:
     return {name: a_small_png(seed) for seed, name in enumerate(names, 40)}
 
 
-async def a_job(client: ClientSession, stack: Stack, files: dict[str, bytes]) -> Any:
-    uploads = [{"name": name, "size": len(data), "type": "image/png"} for name, data in files.items()]
-    async with client.post(
-        f"{stack.status['web']}/jobs", json={"uploads": uploads}, headers=stack.authority
-    ) as answer:
-        assert answer.status == 201, await answer.text()
-        return await answer.json()
-
-
-async def send(client: ClientSession, row: Any, content: bytes) -> None:
-    form = FormData(row["post"]["fields"])
-    form.add_field("file", content, filename=row["name"])
-    async with client.post(row["post"]["url"], data=form) as answer:
-        assert answer.status < 300, await answer.text()
+async def send_each(rows: Iterable[Any], files: Mapping[str, bytes]) -> None:
+    for row in rows:
+        sent = await asyncio.to_thread(send, row["post"], files[row["name"]])
+        assert sent.status < 300, sent.text
 
 
 async def hello(client: ClientSession, url: str, job: str, ticket: str) -> ClientWebSocketResponse:
@@ -65,12 +56,11 @@ def test_a_job_is_told_live_until_it_is_complete(stack: Stack) -> None:
 
     async def tour() -> None:
         async with ClientSession() as client:
-            job = await a_job(client, stack, files)
+            job = stack.announce(files)
             assert job["live"]["url"].startswith(("ws://", "wss://"))
             socket = await hello(client, job["live"]["url"], job["id"], job["live"]["ticket"])
             heard = [await hear(socket)]
-            for row, content in zip(job["rows"], files.values(), strict=True):
-                await send(client, row, content)
+            await send_each(job["rows"], files)
             while heard[-1]["type"] != "job.completed":
                 heard.append(await hear(socket))
             await socket.close()
@@ -96,7 +86,7 @@ def test_whoever_has_no_good_ticket_is_refused_alike(stack: Stack, channels: Dyn
 
     async def tour() -> None:
         async with ClientSession() as client:
-            mine, theirs = [await a_job(client, stack, pictures("x.png")) for _ in range(2)]
+            mine, theirs = [stack.announce(pictures("x.png")) for _ in range(2)]
             channels.issue(expired, Ticket(mine["id"], int(time.time()) - 1))
             for ticket in (unknown, expired, theirs["live"]["ticket"]):
                 socket = await hello(client, mine["live"]["url"], mine["id"], ticket)
@@ -129,11 +119,11 @@ def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, chann
 
     async def tour() -> None:
         async with ClientSession() as client:
-            job = await a_job(client, stack, files)
+            job = stack.announce(files)
             listening = asyncio.create_task(listen(client, job["id"]))
-            for row, content in zip(job["rows"], files.values(), strict=True):
+            for row in job["rows"]:
                 await asyncio.to_thread(kill, job["id"])
-                await send(client, row, content)
+                await send_each([row], files)
             await asyncio.wait_for(listening, SECONDS)
 
     asyncio.run(tour())
@@ -149,16 +139,12 @@ def test_a_connection_that_is_gone_is_removed_by_the_next_push(
 ) -> None:
     files = pictures("ghost.png")
 
-    async def tour() -> str:
-        async with ClientSession() as client:
-            job = await a_job(client, stack, files)
-            channels.join(job["id"], "ghost", int(time.time()) + 600)
-            await send(client, job["rows"][0], files["ghost.png"])
-            return str(job["id"])
+    job = stack.announce(files)
+    channels.join(job["id"], "ghost", int(time.time()) + 600)
 
-    job = asyncio.run(tour())
+    asyncio.run(send_each(job["rows"], files))
 
-    wait_for(lambda: channels.followers(job) == [], "the ghost is gone")
+    wait_for(lambda: channels.followers(job["id"]) == [], "the ghost is gone")
 
 
 @pytest.mark.local("it makes a user and an API of its own")

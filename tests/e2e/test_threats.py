@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession
 
-from tests.e2e.conftest import Reply, Stack, fetch, wait_for
+from tests.e2e.conftest import Stack, fetch, send, wait_for
 from tests.pictures import a_small_png
 
 type Fields = dict[str, str]
@@ -19,24 +19,9 @@ type Fields = dict[str, str]
 PICTURE = a_small_png(60)
 
 
-def announce(stack: Stack, name: str = "a.png", size: int = len(PICTURE), kind: str = "image/png") -> Any:
+def announce(stack: Stack, name: str = "a.png") -> Any:
     """A job of one upload."""
-    body = json.dumps({"uploads": [{"name": name, "size": size, "type": kind}]}).encode()
-    said = fetch(
-        f"{stack.status['web']}/jobs", "application/json", "POST", body, Content_Type="application/json"
-    )
-    assert said.status == 201
-    return said.json
-
-
-def send(url: str, fields: Fields, content: bytes = PICTURE) -> Reply:
-    parts = "".join(
-        f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-        for name, value in fields.items()
-    )
-    file = '--X\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
-    body = (parts + file).encode() + content + b"\r\n--X--\r\n"
-    return fetch(url, method="POST", body=body, Content_Type="multipart/form-data; boundary=X")
+    return stack.announce({name: PICTURE})
 
 
 def keys_of(stack: Stack, begin: str) -> list[str]:
@@ -74,7 +59,7 @@ def test_a_form_takes_nothing_that_it_was_not_signed_for(stack: Stack, change: s
     [row] = announce(stack)["rows"]
     fields = CHANGED[change](row["post"]["fields"])
 
-    refused = send(row["post"]["url"], fields)
+    refused = send(row["post"] | {"fields": fields}, PICTURE)
 
     assert refused.status in (400, 403), refused.text
     assert keys_of(stack, row["key"].partition("/")[0]) == []
@@ -85,7 +70,7 @@ def test_a_form_takes_nothing_that_it_was_not_signed_for(stack: Stack, change: s
 def test_a_form_takes_no_other_size(stack: Stack, size: int) -> None:
     [row] = announce(stack)["rows"]
 
-    refused = send(row["post"]["url"], row["post"]["fields"], (2 * PICTURE)[:size])
+    refused = send(row["post"], (2 * PICTURE)[:size])
 
     assert refused.status == 400
     assert keys_of(stack, row["key"]) == []
@@ -102,8 +87,8 @@ def test_a_form_is_good_for_five_minutes_and_not_a_moment_longer(stack: Stack) -
 
     ends = datetime.fromisoformat(json.loads(b64decode(row["post"]["fields"]["policy"]))["expiration"])
     assert timedelta(0) < ends - datetime.now(UTC) <= timedelta(minutes=5)
-    assert send(signed[60]["url"], signed[60]["fields"]).status == 204
-    assert send(signed[-1]["url"], signed[-1]["fields"]).status == 403
+    assert send(signed[60], PICTURE).status == 204
+    assert send(signed[-1], PICTURE).status == 403
     assert keys_of(stack, "expired/") == ["expired/60.png"]
 
 
@@ -112,7 +97,7 @@ def test_a_form_that_is_sent_twice_makes_versions_of_one_picture_and_counts_once
     [row] = job["rows"]
 
     for content in (PICTURE, PICTURE, a_small_png(61)[: len(PICTURE)]):
-        assert send(row["post"]["url"], row["post"]["fields"], content).status == 204
+        assert send(row["post"], content).status == 204
 
     def complete() -> Any:
         found = fetch(f"{stack.status['web']}/jobs/{job['id']}", "application/json").json
@@ -129,7 +114,7 @@ def test_a_form_that_is_sent_twice_makes_versions_of_one_picture_and_counts_once
 def test_nothing_that_a_picture_tells_leads_to_its_job(stack: Stack) -> None:
     job = announce(stack)
     [row] = job["rows"]
-    assert send(row["post"]["url"], row["post"]["fields"]).status == 204
+    assert send(row["post"], PICTURE).status == 204
     picture = f"{stack.status['web']}/pictures/{row['picture']}"
 
     wait_for(lambda: fetch(picture, "application/json").status == 200, "the picture is rendered")
