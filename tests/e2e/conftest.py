@@ -26,6 +26,7 @@ import pytest
 from aiohttp import ClientSession
 from botocore.config import Config
 
+from darkroom.model import alias_of
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
 from tools.stack import Site, local_environment, outputs_of, status_from
@@ -182,8 +183,10 @@ class Stack:
             config=Config(signature_version="s3v4" if service == "s3" else None),
         )
 
-    def put(self, key: str, content: bytes) -> None:
-        self.client("s3").put_object(Bucket=self.status["uploads_bucket"], Key=key, Body=content)
+    def put(self, key: str, content: bytes) -> str:
+        """Puts an object into the bucket; its version."""
+        bucket = self.status["uploads_bucket"]
+        return str(self.client("s3").put_object(Bucket=bucket, Key=key, Body=content)["VersionId"])
 
     def get(self, path: str, accept: str = "*/*", **query: str) -> Reply:
         """Asks the site; the path is not yet escaped."""
@@ -209,14 +212,18 @@ class Stack:
         assert reply.status == 201, reply.text
         return reply.json
 
-    def settled(self, alias: str) -> dict[str, Any]:
-        """The receipt under an alias, once it is final."""
+    def settled(self, alias: str, version: str = "") -> dict[str, Any]:
+        """The receipt under an alias, once it is final, and of that version if one is named."""
 
         def final() -> dict[str, Any] | None:
             reply = self.get(f"/{alias}", "application/json")
-            return reply.json if reply.status == 200 else None
+            return reply.json if reply.status == 200 and version in ("", reply.json["version"]) else None
 
-        return wait_for(final, f"{alias} rendered")
+        return wait_for(final, f"{alias} settled")
+
+    def developed(self, key: str, content: bytes) -> dict[str, Any]:
+        """Puts a picture into the bucket; its receipt, once that is final and under its alias."""
+        return self.settled(alias_of(key), version=self.put(key, content))
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,7 @@ JSON = "application/json"
 @pytest.fixture(scope="module")
 def guarded(second_stack: Stack) -> Iterator[Stack]:
     """A stack of `Auth=token` with one picture in it, image.png."""
-    second_stack.put("image.png", a_small_png())
-    second_stack.settled("image.jpg")
+    second_stack.developed("image.png", a_small_png())
     second_stack.deploy("Open=false")
     yield second_stack
     second_stack.deploy()

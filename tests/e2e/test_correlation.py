@@ -65,8 +65,7 @@ def test_a_jobs_upload_has_one_name_from_its_form_to_the_push(stack: Stack) -> N
 
 
 def test_what_was_put_straight_into_the_bucket_is_called_alike_by_all(stack: Stack) -> None:
-    stack.put("straight/in.png", a_small_png(72))
-    name = stack.settled("in.jpg")["correlation_id"]
+    name = stack.developed("straight/in.png", a_small_png(72))["correlation_id"]
 
     assert name
     wait_for(lambda: len(said(stack, name)) == 2, "a line in two logs")

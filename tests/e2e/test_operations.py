@@ -46,8 +46,7 @@ def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
     second_stack: Stack, tmp_path: Path
 ) -> None:
     stack = second_stack
-    stack.put("stale.png", a_small_png())
-    before = stack.settled("stale.jpg")
+    before = stack.developed("stale.png", a_small_png())
     squoosh = tmp_path / "squoosh.json"
     squoosh.write_text('{"built_in": "squoosh"}')
     assert stack.darkroom("profile", "push", squoosh).returncode == 0
@@ -71,8 +70,7 @@ def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
 
 def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: Stack) -> None:
     stack = second_stack
-    stack.put("kept.png", a_small_png())
-    stack.settled("kept.jpg")
+    stack.developed("kept.png", a_small_png())
     dynamodb, table = stack.client("dynamodb"), stack.status["views_table"]
     dynamodb.delete_table(TableName=table)
 
@@ -88,8 +86,7 @@ def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: St
 
 
 def test_stats_say_what_was_saved_and_what_it_cost(stack: Stack) -> None:
-    stack.put("figures.png", a_small_png(81))
-    stack.settled("figures.jpg")
+    stack.developed("figures.png", a_small_png(81))
 
     def figures() -> Any:
         told = json.loads(stack.darkroom("stats", "--json").stdout)

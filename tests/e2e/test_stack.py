@@ -18,16 +18,14 @@ pytestmark = pytest.mark.local("it is the local stack itself that is tested")
 
 
 def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(second_stack: Stack) -> None:
-    second_stack.put("before.png", a_small_png(1))
-    before = second_stack.settled("before.jpg")
+    before = second_stack.developed("before.png", a_small_png(1))
 
     assert second_stack.darkroom("down").returncode == 0
     assert second_stack.darkroom("up", "--detach").returncode == 0
 
     assert second_stack.settled("before.jpg")["version"] == before["version"]
     assert "data:image/jpeg;base64," in second_stack.get("/before.jpg").text
-    second_stack.put("after.png", a_small_png(2))
-    assert second_stack.settled("after.jpg")["status"] == "rendered"
+    assert second_stack.developed("after.png", a_small_png(2))["status"] == "rendered"
 
 
 @pytest.mark.parametrize(("bucket", "method"), [("uploads", "POST"), ("renditions", "GET")])
@@ -45,10 +43,9 @@ def test_a_bucket_answers_the_pages_of_its_own_stack_alone(stack: Stack, bucket:
 
 
 def test_two_stacks_do_not_disturb_each_other(stack: Stack, second_stack: Stack) -> None:
-    second_stack.put("mine.png", a_small_png(3))
-    second_stack.settled("mine.jpg")
+    second_stack.developed("of the second.png", a_small_png(3))
 
-    assert stack.get("/mine.jpg").status == 404
+    assert stack.get("/of the second.jpg").status == 404
 
 
 @pytest.mark.parametrize("variable", ["DARKROOM_PORT", "DARKROOM_AWS_PORT"])
@@ -96,8 +93,8 @@ def test_a_pushed_profile_is_in_force_within_45_seconds_and_outlives_bad_ones_an
     def widths_of_another() -> set[int]:
         """Of a picture that is dropped now."""
         name = f"profile-{next(dropped)}"
-        second_stack.put(f"{name}.png", a_photograph(320, 200, "PNG"))
-        return {each["width"] for each in second_stack.settled(f"{name}.jpg")["renditions"]}
+        receipt = second_stack.developed(f"{name}.png", a_photograph(320, 200, "PNG"))
+        return {each["width"] for each in receipt["renditions"]}
 
     def refused() -> bool:
         """Whether the function has said so; it looks when it renders, and renders as before."""
