@@ -36,8 +36,8 @@ from tools.web import Web
 DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
 
 
-def wait_for[T](condition: Callable[[], T | None], what: str, seconds: float = 60) -> T:
-    """The condition's first true value; fails when the time is up."""
+def wait_for[T](condition: Callable[[], T | None], what: str, seconds: float = 180) -> T:
+    """The condition's first true value. Fails when the time is up: more than a busy machine needs."""
     until = time.monotonic() + seconds
     while not (value := condition()):
         if time.monotonic() > until:
@@ -162,7 +162,7 @@ class Stack:
         environment = local_environment(self.environment, Site.of(self.environment))
         done = subprocess.run(
             [sam, *arguments], cwd=PROJECT, env=environment | {"SAM_CLI_TELEMETRY": "0"},
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -321,6 +321,20 @@ def second_stack() -> Iterator[Stack]:
     """Another stack, beside it, for tests that stop it or change what it is made of; always a local one."""
     with a_stack() as stack:
         yield stack
+
+
+@pytest.fixture
+def push(second_stack: Stack, tmp_path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Puts a profile in force on the second stack; in the end the first one is again."""
+    file = tmp_path / "profile.json"
+
+    def push(profile: Mapping[str, Any]) -> None:
+        file.write_text(json.dumps(profile))
+        pushed = second_stack.darkroom("profile", "push", file)
+        assert pushed.returncode == 0, pushed.stderr
+
+    yield push
+    push({"built_in": "default"})
 
 
 _NAMED = "DARKROOM_E2E_STACK"

@@ -28,8 +28,17 @@ def guarded(second_stack: Stack) -> Iterator[Stack]:
     second_stack.deploy()
 
 
-@pytest.fixture(scope="module")
-def token(guarded: Stack) -> str:
+@pytest.fixture
+def parameter(guarded: Stack) -> Iterator[str]:
+    """Where its tokens are written: nothing is there, before and after a test."""
+    name = access_parameter(guarded.status["stack"])
+    yield name
+    guarded.client("ssm").delete_parameters(Names=[name])
+
+
+@pytest.fixture
+def token(guarded: Stack, parameter: str) -> str:
+    """The one that lets in."""
     secret = guarded.a_token()
     wait_for(lambda: let_in(guarded, secret), "the token was known")
     return secret
@@ -59,16 +68,18 @@ def test_no_route_answers_without_a_token(guarded: Stack) -> None:
         assert (answer.status, answer.json["type"]) == (401, "/docs/problems#unauthorized"), route.key
 
 
-def test_nobody_gets_in_where_no_token_was_made_and_the_first_is_made_once(guarded: Stack) -> None:
-    ssm, name = guarded.client("ssm"), access_parameter(guarded.status["stack"])
-    assert name not in [each["Name"] for each in ssm.describe_parameters()["Parameters"]]
+def test_nobody_gets_in_where_no_token_was_made_and_the_first_is_made_once(
+    guarded: Stack, parameter: str
+) -> None:
+    ssm = guarded.client("ssm")
+    assert parameter not in [each["Name"] for each in ssm.describe_parameters()["Parameters"]]
     assert asked(guarded, Authorization="Bearer ").status == 401
 
     first, again = guarded.darkroom("token", "first"), guarded.darkroom("token", "first")
 
     assert again.stdout == again.stderr == ""
     wait_for(lambda: let_in(guarded, first.stdout.strip()), "the first token was known")
-    assert ssm.get_parameter(Name=name)["Parameter"]["Type"] == "SecureString"
+    assert ssm.get_parameter(Name=parameter)["Parameter"]["Type"] == "SecureString"
 
 
 def test_a_picture_goes_all_the_way_with_a_token(guarded: Stack, token: str, tmp_path: Path) -> None:

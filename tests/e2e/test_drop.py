@@ -52,7 +52,7 @@ def test_a_drop_that_was_interrupted_is_gone_on_with_and_sends_nothing_twice(
     )  # fmt: skip
     wait_for(arrived, "the first arrived")
     running.send_signal(signal.SIGINT)
-    said, interrupted = running.communicate(timeout=60)
+    said, interrupted = running.communicate(timeout=180)
     assert running.returncode == 130, said + interrupted
     assert "Run the same command again" in interrupted
     assert 0 < arrived().total() < PICTURES

@@ -35,7 +35,7 @@ def complete(stack: Stack, made: dict[str, Any]) -> dict[str, Any]:
         job = stack.get(f"/jobs/{made['id']}", "application/json").json
         return job if job["state"] == "complete" else None
 
-    return wait_for(ended, "the job complete", seconds=180)
+    return wait_for(ended, "the job complete")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tests.e2e.conftest import Stack, send, wait_for
 from tests.pictures import a_small_png
 from tools.live import Pauses, follow
 
-SECONDS = 60
+SECONDS = 180
 
 
 def output(stack: Stack, name: str) -> str:

@@ -130,7 +130,7 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
     yield started
     for process in running:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def answers(port: int) -> bool:
