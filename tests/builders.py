@@ -1,10 +1,12 @@
 """Values for tests, with the noise hidden: name what matters, the rest is ordinary."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote_plus
 
+from darkroom.adapters.items import item_of, job_item_of, to_wire
 from darkroom.answers import Answers
 from darkroom.gate import Auth, Gate, Guests
 from darkroom.members import member_key
@@ -156,6 +158,41 @@ def an_event(name: str) -> dict[str, Any]:
     event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
     assert isinstance(event, dict)
     return event
+
+
+def a_request(path: str = "/", method: str = "GET", body: str = "", **headers: str) -> dict[str, Any]:
+    """A request as an HTTP API hands it over; headers have "_" for a hyphen."""
+    event = an_event("web-get-home")
+    event |= {"rawPath": path, "routeKey": f"{method} {path}", "body": body}
+    event["requestContext"]["http"] |= {"path": path, "method": method}
+    event["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
+    return event
+
+
+def a_message(body: str, event: str = "render-s3-put") -> dict[str, Any]:
+    """One of a queue's raw events, with another body."""
+    told = an_event(event)
+    told["Records"][0]["body"] = body
+    return told
+
+
+def a_batch(*told: Entry | Job | Mapping[str, Any]) -> dict[str, Any]:
+    """What the ledger's stream tells of entries, jobs and other items, numbered from 0."""
+    return {
+        "Records": [
+            {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(number), "NewImage": to_wire(item)}}
+            for number, item in enumerate(map(_item, told))
+        ]
+    }
+
+
+def _item(told: Entry | Job | Mapping[str, Any]) -> Mapping[str, Any]:
+    match told:
+        case Entry():
+            return item_of(told)
+        case Job():
+            return job_item_of(told)
+    return told
 
 
 def a_gate(

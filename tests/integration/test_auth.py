@@ -9,7 +9,7 @@ import pytest
 from darkroom.access import Access, access_document, new_token
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmAccessDocument
-from tests.builders import an_event
+from tests.builders import a_request, an_event
 from tests.integration.conftest import Invoke, started
 
 PARAMETER = "/darkroom/darkroom/access"
@@ -35,28 +35,20 @@ def one_token(aws: None) -> None:
     document().write(access_document(Access.nobody().with_token(TOKEN, "then")), over=0)
 
 
-def asked(path: str = "/", method: str = "GET", body: str = "", **headers: str) -> dict[str, Any]:
-    event = an_event("web-get-home")
-    event |= {"rawPath": path, "routeKey": f"{method} {path}", "body": body}
-    event["requestContext"]["http"] |= {"path": path, "method": method}
-    event["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
-    return event
-
-
 def a_form(token: str, **headers: str) -> dict[str, Any]:
     kind = "application/x-www-form-urlencoded"
-    return asked("/sign-in", "POST", f"token={token}&to=failures", content_type=kind, **headers)
+    return a_request("/sign-in", "POST", f"token={token}&to=failures", content_type=kind, **headers)
 
 
 @pytest.mark.usefixtures("one_token")
 def test_a_token_lets_in_and_nothing_does_not(web: Web) -> None:
-    assert web(asked())["statusCode"] == 401
-    assert web(asked(authorization="Bearer x"))["statusCode"] == 401
-    assert web(asked(authorization=f"Bearer {TOKEN}"))["statusCode"] == 200
+    assert web(a_request())["statusCode"] == 401
+    assert web(a_request(authorization="Bearer x"))["statusCode"] == 401
+    assert web(a_request(authorization=f"Bearer {TOKEN}"))["statusCode"] == 200
 
 
 def test_nobody_gets_in_where_no_token_was_made(web: Web) -> None:
-    assert web(asked(authorization=f"Bearer {TOKEN}"))["statusCode"] == 401
+    assert web(a_request(authorization=f"Bearer {TOKEN}"))["statusCode"] == 401
 
 
 @pytest.mark.usefixtures("one_token")
@@ -70,7 +62,8 @@ def test_a_browser_signs_in_by_a_cookie_that_nothing_else_gets(web: Web) -> None
     assert attributes.split("; ") == ["Path=/", "Max-Age=604800", "HttpOnly", "Secure", "SameSite=Strict"]
 
     # An HTTP API hands cookies over beside the headers, each by itself; the local stack among the headers.
-    for event in (asked("/failures") | {"cookies": ["other=1", pair]}, asked("/failures", cookie=pair)):
+    beside = a_request("/failures") | {"cookies": ["other=1", pair]}
+    for event in (beside, a_request("/failures", cookie=pair)):
         page = web(event)
         assert page["statusCode"] == 200
         assert 'action="./sign-out"' in page["body"]
@@ -78,7 +71,7 @@ def test_a_browser_signs_in_by_a_cookie_that_nothing_else_gets(web: Web) -> None
 
 @pytest.mark.usefixtures("one_token")
 def test_signing_out_takes_the_cookie_away(web: Web) -> None:
-    answer = web(asked("/sign-out", "POST", origin="http://localhost:8000"))
+    answer = web(a_request("/sign-out", "POST", origin="http://localhost:8000"))
 
     [cookie] = answer["cookies"]
     assert cookie.startswith("__Host-darkroom=; Path=/; Max-Age=0;")
@@ -91,7 +84,7 @@ def test_where_it_can_not_be_asked_nobody_gets_in_and_the_log_says_why(
     monkeypatch.setenv("ACCESS_PARAMETER", PARAMETER)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:9")
 
-    answer = invoke("web", asked(authorization=f"Bearer {TOKEN}"))
+    answer = invoke("web", a_request(authorization=f"Bearer {TOKEN}"))
 
     said = capsys.readouterr().out
     assert answer["statusCode"] == 503
@@ -107,8 +100,8 @@ def test_with_iam_a_path_that_came_by_the_public_route_opens_no_other(
     monkeypatch.setenv("PUBLIC_PAGES", "true")
     web = started("web")
 
-    assert web(asked("/failures"))["statusCode"] == 200
-    assert web(asked("/failures") | {"routeKey": "GET /{proxy+}"})["statusCode"] == 404
+    assert web(a_request("/failures"))["statusCode"] == 200
+    assert web(a_request("/failures") | {"routeKey": "GET /{proxy+}"})["statusCode"] == 404
 
 
 def test_an_open_stack_takes_a_seeds_post_and_no_other_sites(invoke: Invoke) -> None:

@@ -8,13 +8,15 @@ import pytest
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
+from darkroom.adapters.items import from_wire
 from darkroom.adapters.live import DynamoChannels
-from tests.builders import a_notification, an_event
+from tests.builders import a_batch, a_message, a_notification, a_request, an_event
 from tests.gateway import Gateway, a_gateway
 from tests.integration.conftest import UPLOADS, Invoke
 from tests.pictures import a_small_png
 
 CONNECTION = "L0SM9cOFvHcCIhw="
+JSON = "application/json"
 
 
 @pytest.fixture
@@ -25,22 +27,9 @@ def gateway(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway
         yield gateway
 
 
-def a_message(name: str, body: str) -> dict[str, Any]:
-    """One of the raw events of a queue, with another body."""
-    event = an_event(name)
-    event["Records"][0]["body"] = body
-    return event
-
-
 def the_stream(dynamodb: DynamoDBClient) -> dict[str, Any]:
     """What the ledger's stream tells of all that stands there."""
-    items = dynamodb.scan(TableName="ledger")["Items"]
-    return {
-        "Records": [
-            {"dynamodb": {"SequenceNumber": str(number), "NewImage": item}}
-            for number, item in enumerate(items)
-        ]
-    }
+    return a_batch(*map(from_wire, dynamodb.scan(TableName="ledger")["Items"]))
 
 
 def names(capsys: pytest.CaptureFixture[str], message: str) -> list[str]:
@@ -58,7 +47,7 @@ def test_a_posted_picture_has_one_name_in_web_render_and_project(
     answer = json.loads(invoke("web", event)["body"])
     stored = names(capsys, "stored")
     told = a_notification(answer["key"], bucket=UPLOADS, version="null", request="OTHER")
-    invoke("render", a_message("render-s3-put", told))
+    invoke("render", a_message(told))
     rendered = names(capsys, "rendered")
     invoke("project", the_stream(dynamodb))
 
@@ -74,18 +63,15 @@ def test_the_push_calls_a_jobs_upload_as_the_logs_do(
     gateway: Gateway,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    asked = an_event("web-get-home") | {"rawPath": "/jobs", "body": json.dumps({"uploads": [
-        {"name": "a.png", "size": 100, "type": "image/png"},
-    ]})}  # fmt: skip
-    asked["headers"] |= {"content-type": "application/json", "accept": "application/json"}
-    asked["requestContext"]["http"] |= {"method": "POST", "path": "/jobs"}
+    uploads = json.dumps({"uploads": [{"name": "a.png", "size": 100, "type": "image/png"}]})
+    announced = a_request("/jobs", "POST", uploads, content_type=JSON, accept=JSON)
 
-    job = json.loads(invoke("web", asked)["body"])
+    job = json.loads(invoke("web", announced)["body"])
     [row] = job["rows"]
     DynamoChannels("channels", dynamodb).join(job["id"], CONNECTION, 1 << 40)
     version = s3.put_object(Bucket=UPLOADS, Key=row["key"], Body=a_small_png())["VersionId"]
     told = a_notification(row["key"], bucket=UPLOADS, version=version)
-    invoke("render", a_message("render-s3-put", told))
+    invoke("render", a_message(told))
     rendered = names(capsys, "rendered")
     invoke("project", the_stream(dynamodb))
 
@@ -103,7 +89,7 @@ def test_what_was_put_straight_into_the_bucket_is_called_after_that_request(
     version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
     told = a_notification("image.png", bucket=UPLOADS, version=version, request="C3D13FE58DE4C810")
 
-    invoke("render", a_message("render-s3-put", told))
+    invoke("render", a_message(told))
     rendered = names(capsys, "rendered")
     invoke("project", the_stream(dynamodb))
 
@@ -117,9 +103,9 @@ def test_what_fails_and_is_parked_keeps_its_name(
     told = a_notification("image.png", bucket=UPLOADS, version=version, request="C3D13FE58DE4C810")
     s3.delete_bucket(Bucket="renditions")
 
-    invoke("render", a_message("render-s3-put", told))
+    invoke("render", a_message(told))
     failed = names(capsys, "failed")
-    invoke("park", a_message("park-dead-letter", told))
+    invoke("park", a_message(told, "park-dead-letter"))
 
     assert failed == names(capsys, "parked") == ["C3D13FE58DE4C810"]
 

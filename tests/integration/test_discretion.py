@@ -23,7 +23,7 @@ from darkroom.adapters.live import DynamoChannels
 from darkroom.adapters.logs import Failed
 from darkroom.ports import Ticket
 from tests.aws import LiveProfile
-from tests.builders import a_notification, an_event
+from tests.builders import a_message, a_notification, a_request, an_event
 from tests.integration.conftest import UPLOADS, Invoke
 from tests.pictures import a_photograph, encoded
 
@@ -36,7 +36,6 @@ HARMFUL = (
     f"{{'X-Amz-Security-Token': '{PLANTED}', \"X-Amz-Signature\": \"{PLANTED}\"}}"
 )
 KEY = f"a{FORGED}<b>&?X-Amz-Signature={PLANTED}.jpg"[:200].replace("\u0000", "")
-CONNECTION = "L0SM9cOFvHcCIhw="
 
 
 class Printing(logging.Handler):
@@ -89,28 +88,24 @@ def a_png_with_words() -> bytes:
     return encoded(Image.new("RGB", (64, 48)), "PNG", pnginfo=words)
 
 
-def from_queue(body: str, event: str = "render-s3-put") -> dict[str, Any]:
-    told = an_event(event)
-    told["Records"][0]["body"] = body
-    return told
-
-
-def a_request(path: str = "/", method: str = "GET", body: str = "", accept: str = "*/*") -> dict[str, Any]:
+def asked(path: str = "/", method: str = "GET", body: str = "") -> dict[str, Any]:
     """A request with a secret in each place that may hold one."""
-    told = an_event("web-get-home")
-    told |= {"rawPath": path, "rawQueryString": f"cursor={PLANTED}", "body": body, "isBase64Encoded": False}
-    told["queryStringParameters"] = {"cursor": PLANTED, "w": PLANTED, "code": PLANTED}
-    told["cookies"] = [f"__Host-darkroom={PLANTED}"]
-    told["headers"] |= {
-        "accept": accept,
-        "authorization": f"Bearer {PLANTED}",
-        "cookie": f"__Host-darkroom={PLANTED}",
-        "idempotency-key": PLANTED,
-        "referer": SIGNED,
-        "content-type": "multipart/form-data; boundary=X",
+    told = a_request(
+        path,
+        method,
+        body,
+        accept="*/*",
+        authorization=f"Bearer {PLANTED}",
+        cookie=f"__Host-darkroom={PLANTED}",
+        idempotency_key=PLANTED,
+        referer=SIGNED,
+        content_type="multipart/form-data; boundary=X",
+    )
+    return told | {
+        "rawQueryString": f"cursor={PLANTED}",
+        "queryStringParameters": {"cursor": PLANTED, "w": PLANTED, "code": PLANTED},
+        "cookies": [f"__Host-darkroom={PLANTED}"],
     }
-    told["requestContext"]["http"] |= {"method": method, "path": path}
-    return told
 
 
 FORM = (
@@ -120,15 +115,15 @@ FORM = (
 A_TORN_ITEM = {"picture": {"S": SIGNED}, "version": {"S": "v1"}, "state": {"S": "rendered"}}
 EVENTS = {
     "render": [
-        from_queue(f"no JSON {PLANTED}{FORGED}"),
-        from_queue(json.dumps({"Records": [{"eventName": f"{FORGED}{PLANTED}"}], "token": PLANTED})),
-        from_queue(a_notification(KEY, bucket=UPLOADS, version="null")),
-        from_queue(a_notification(KEY, bucket=UPLOADS, version="v1")),
-        from_queue(a_notification(KEY, event="ObjectRemoved:Delete", bucket=UPLOADS)),
+        a_message(f"no JSON {PLANTED}{FORGED}"),
+        a_message(json.dumps({"Records": [{"eventName": f"{FORGED}{PLANTED}"}], "token": PLANTED})),
+        a_message(a_notification(KEY, bucket=UPLOADS, version="null")),
+        a_message(a_notification(KEY, bucket=UPLOADS, version="v1")),
+        a_message(a_notification(KEY, event="ObjectRemoved:Delete", bucket=UPLOADS)),
     ],
     "park": [
-        from_queue(f"no JSON {PLANTED}{FORGED}", "park-dead-letter"),
-        from_queue(a_notification(KEY, bucket=UPLOADS), "park-dead-letter"),
+        a_message(f"no JSON {PLANTED}{FORGED}", "park-dead-letter"),
+        a_message(a_notification(KEY, bucket=UPLOADS), "park-dead-letter"),
     ],
     "project": [
         an_event("project-stream-record"),
@@ -142,14 +137,14 @@ EVENTS = {
         an_event("live-disconnect"),
     ],
     "web": [
-        a_request("/"),
-        a_request(f"/{PLANTED}{FORGED}.jpg"),
-        a_request("/jobs", "POST", json.dumps({"uploads": [{"name": KEY, "size": 1}], "token": PLANTED})),
-        a_request("/jobs", "POST", PLANTED),
-        a_request("/", "POST", FORM),
-        a_request("/", "POST", PLANTED),
-        a_request("/failures/retry", "POST", PLANTED),
-        a_request("/nonesuch", "DELETE", PLANTED),
+        asked("/"),
+        asked(f"/{PLANTED}{FORGED}.jpg"),
+        asked("/jobs", "POST", json.dumps({"uploads": [{"name": KEY, "size": 1}], "token": PLANTED})),
+        asked("/jobs", "POST", PLANTED),
+        asked("/", "POST", FORM),
+        asked("/", "POST", PLANTED),
+        asked("/failures/retry", "POST", PLANTED),
+        asked("/nonesuch", "DELETE", PLANTED),
     ],
 }
 
@@ -211,7 +206,7 @@ def test_nothing_of_what_a_picture_says_of_its_owner_is_written(
     s3.put_object(Bucket=UPLOADS, Key=KEY, Body=picture if whole else picture[: len(picture) * 2 // 3])
     capfd.readouterr()
 
-    invoke("render", from_queue(a_notification(KEY, bucket=UPLOADS, version="null")))
+    invoke("render", a_message(a_notification(KEY, bucket=UPLOADS, version="null")))
 
     said = assert_discreet("".join(capfd.readouterr()))
     assert [line["message"] for line in said if "key" in line] == ["rendered" if whole else "rejected"]
@@ -228,9 +223,9 @@ def test_a_profile_that_can_not_be_asked_for_is_told_without_its_token(
     live_profile.deploy(json.dumps({"name": PLANTED, "ladders": SIGNED}).encode())
     capfd.readouterr()
 
-    invoke("render", from_queue(a_notification(KEY, bucket=UPLOADS, version="null")))
+    invoke("render", a_message(a_notification(KEY, bucket=UPLOADS, version="null")))
     monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", f"http://127.0.0.1:9/?token={PLANTED}")
-    invoke("render", from_queue(a_notification(KEY, bucket=UPLOADS, version="null")))
+    invoke("render", a_message(a_notification(KEY, bucket=UPLOADS, version="null")))
 
     said = assert_discreet("".join(capfd.readouterr()))
     assert len([line for line in said if line.get("message") == "profile_fault"]) == 2
@@ -262,12 +257,12 @@ def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
     monkeypatch.setenv("AUTH", "token")
     monkeypatch.setenv("ACCESS_PARAMETER", name)
     cookie = access.cookie(access.tokens[0], time.time())
-    signing_in = a_request("/sign-in", "POST", f"token={token}&to=%2F%3Fa%3D{PLANTED}")
+    signing_in = asked("/sign-in", "POST", f"token={token}&to=%2F%3Fa%3D{PLANTED}")
     signing_in["headers"] |= {
         "content-type": "application/x-www-form-urlencoded",
         "sec-fetch-site": "same-origin",
     }
-    returning, sending = a_request(), a_request()
+    returning, sending = asked(), asked()
     returning["headers"] |= {"cookie": f"__Host-darkroom={cookie}"}
     returning["cookies"] = [f"__Host-darkroom={cookie}"]
     del returning["headers"]["authorization"]
@@ -276,7 +271,7 @@ def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
         break_aws(monkeypatch)
     capfd.readouterr()
 
-    answers = [invoke("web", event) for event in (signing_in, returning, sending, a_request())]
+    answers = [invoke("web", event) for event in (signing_in, returning, sending, asked())]
 
     printed = "".join(capfd.readouterr())
     assert_discreet(printed)

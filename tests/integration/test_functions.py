@@ -13,13 +13,13 @@ from types_boto3_s3 import S3Client
 
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.adapters.items import item_of, job_item_of, manifest_item_of, to_wire
+from darkroom.adapters.items import manifest_item_of
 from darkroom.api import ROUTES
 from darkroom.bootstrap.web import bootstrap
 from darkroom.model import State, picture_id
 from darkroom.projecting import Projection
 from tests.aws import LiveProfile
-from tests.builders import a_job, a_member, an_entry, an_event
+from tests.builders import a_batch, a_job, a_member, a_message, a_notification, a_request, an_entry, an_event
 from tests.cloudformation import PROJECT
 from tests.integration.conftest import UPLOADS, Invoke
 
@@ -69,10 +69,7 @@ def test_an_upload_is_read_at_the_version_that_the_event_names(
 ) -> None:
     version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())["VersionId"]
     s3.put_object(Bucket=UPLOADS, Key="image.png", Body=b"newer, and no picture")
-    event = an_event("render-s3-put")
-    body = json.loads(event["Records"][0]["body"])
-    body["Records"][0]["s3"]["object"]["versionId"] = version
-    event["Records"][0]["body"] = json.dumps(body)
+    event = a_message(a_notification("image.png", bucket=UPLOADS, version=version))
 
     assert invoke("render", event) == {"batchItemFailures": []}
 
@@ -147,13 +144,9 @@ def test_a_log_line_is_json_and_a_key_forges_none(
     invoke: Invoke, s3: S3Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = 'a\n{"level": "ERROR"}.png'
-    s3.put_object(Bucket=UPLOADS, Key=key, Body=a_picture())
-    event = an_event("render-s3-put")
-    body = json.loads(event["Records"][0]["body"])
-    body["Records"][0]["s3"]["object"]["key"] = "a%0A%7B%22level%22%3A+%22ERROR%22%7D.png"
-    event["Records"][0]["body"] = json.dumps(body)
+    version = s3.put_object(Bucket=UPLOADS, Key=key, Body=a_picture())["VersionId"]
 
-    invoke("render", event)
+    invoke("render", a_message(a_notification(key, bucket=UPLOADS, version=version)))
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert "ERROR" not in [line.get("level") for line in lines]
@@ -235,28 +228,17 @@ def test_a_stream_record_becomes_a_view_once(invoke: Invoke, views: DynamoViews)
     assert [named.key for named in views.named("image.jpg")] == ["image.png"]
 
 
-def a_record(number: int, item: dict[str, Any]) -> dict[str, Any]:
-    """One record of the ledger's stream."""
-    return {"dynamodb": {"SequenceNumber": str(number), "NewImage": to_wire(item)}}
-
-
 def test_a_job_and_its_members_become_rows_and_totals_and_strangers_nothing(
     invoke: Invoke, views: DynamoViews
 ) -> None:
     job = a_job(size=2, revision=2)
-    event = {
-        "Records": [
-            a_record(1, manifest_item_of(job.id, 0, [])),
-            a_record(2, item_of(a_member(0, State.RENDERED))),
-            a_record(3, job_item_of(job)),
-            a_record(4, {"picture": "x", "version": "v1", "state": "rendered"}),
-            {"dynamodb": {"SequenceNumber": "5", "Keys": {}}},
-            a_record(6, item_of(a_member(1, State.REJECTED))),
-        ]
-    }
+    torn = {"picture": "x", "version": "v1", "state": "rendered"}
+    members = a_member(0, State.RENDERED), a_member(1, State.REJECTED)
+    event = a_batch(manifest_item_of(job.id, 0, []), members[0], job, torn, members[1])
+    event["Records"].insert(4, {"dynamodb": {"SequenceNumber": "removed", "Keys": {}}})
 
     for _ in range(2):
-        assert invoke("project", event) == {"batchItemFailures": [{"itemIdentifier": "4"}]}
+        assert invoke("project", event) == {"batchItemFailures": [{"itemIdentifier": "3"}]}
 
     view = views.job(job.id)
     assert view
@@ -320,12 +302,9 @@ class TestWeb:
         assert "/prefix/640.jpg" in answer["headers"]["Location"]
 
     def test_a_page_of_its_own(self, invoke: Invoke) -> None:
-        event = an_event("web-get-picture-html")
         path = f"/pictures/{picture_id(UPLOADS, 'image.png')}"
-        event |= {"rawPath": path}
-        event["requestContext"]["http"]["path"] = path
 
-        assert invoke("web", event)["statusCode"] == 200
+        assert invoke("web", a_request(path))["statusCode"] == 200
 
     def test_every_route_of_the_table_has_who_answers(self, invoke: Invoke) -> None:
         invoke("web", an_event("web-get-home"))
@@ -334,13 +313,9 @@ class TestWeb:
         assert handlers.keys() == {route.operation for route in ROUTES} | {"nothing", "broken"}
 
     def test_what_the_client_has_is_not_sent_again(self, invoke: Invoke) -> None:
-        event = an_event("web-get-home")
-        event |= {"rawPath": "/openapi.json"}
-        event["requestContext"]["http"]["path"] = "/openapi.json"
-        etag = invoke("web", event)["headers"]["ETag"]
-        event["headers"]["if-none-match"] = etag
+        etag = invoke("web", a_request("/openapi.json"))["headers"]["ETag"]
 
-        answer = invoke("web", event)
+        answer = invoke("web", a_request("/openapi.json", if_none_match=etag))
 
         assert (answer["statusCode"], answer["body"]) == (304, "")
         assert answer["headers"]["ETag"] == etag
@@ -350,11 +325,7 @@ class TestWeb:
         "path", ["/a b\"'<>?.jpg", "/ü😀\u0301.jpg", "/a/b/c.jpg", "/docs/x.jpg", "/%25.jpg", "/\n.jpg"]
     )
     def test_no_path_breaks_the_routes(self, invoke: Invoke, path: str) -> None:
-        event = an_event("web-get-picture-html")
-        event |= {"rawPath": path}
-        event["requestContext"]["http"]["path"] = path
-
-        answer = invoke("web", event)
+        answer = invoke("web", a_request(path))
 
         assert answer["statusCode"] == 404
         assert "No picture stands under this address" in answer["body"]

@@ -3,17 +3,14 @@
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters.items import item_of, job_item_of, to_wire
 from darkroom.adapters.live import DynamoChannels
-from darkroom.model import Entry, Job, State
+from darkroom.model import State
 from darkroom.ports import Ticket
-from tests.builders import a_job, a_member
-from tests.cloudformation import PROJECT
+from tests.builders import a_batch, a_job, a_member, an_event
 from tests.gateway import Gateway, a_gateway
 from tests.integration.conftest import ENVIRONMENT, call_handler
 
@@ -36,10 +33,6 @@ def gateway(
 @pytest.fixture
 def channels(dynamodb: DynamoDBClient) -> DynamoChannels:
     return DynamoChannels("channels", dynamodb)
-
-
-def an_event(name: str) -> Any:
-    return json.loads((PROJECT / "events" / f"{name}.json").read_text())
 
 
 def test_a_connection_is_made_and_nothing_is_said_on_it_yet(gateway: Gateway) -> None:
@@ -88,17 +81,6 @@ def test_a_connection_that_has_ended_is_forgotten(gateway: Gateway, channels: Dy
 
 
 # project
-
-
-def a_batch(*records: Entry | Job) -> dict[str, Any]:
-    """What the ledger's stream says of these."""
-    items = [item_of(each) if isinstance(each, Entry) else job_item_of(each) for each in records]
-    return {
-        "Records": [
-            {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(number), "NewImage": to_wire(item)}}
-            for number, item in enumerate(items)
-        ]
-    }
 
 
 def test_a_batch_is_one_word_to_whoever_follows_its_job_and_the_state_agrees(

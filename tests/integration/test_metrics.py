@@ -9,10 +9,9 @@ from types_boto3_s3 import S3Client
 
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger
-from darkroom.adapters.items import item_of, job_item_of, to_wire
 from darkroom.model import State, picture_id
 from tests.aws import LiveProfile
-from tests.builders import a_job, a_member, a_notification, an_event
+from tests.builders import a_batch, a_job, a_member, a_message, a_notification, a_request, an_event
 from tests.integration.conftest import UPLOADS, Invoke
 from tests.measured import Metric, documented
 from tests.pictures import a_small_png
@@ -45,9 +44,7 @@ class House:
         return self._s3.put_object(Bucket=UPLOADS, Key=key, Body=content)["VersionId"]
 
     def render(self, key: str, version: str, **told: Any) -> None:
-        event = an_event("render-s3-put")
-        event["Records"][0]["body"] = a_notification(key, bucket=UPLOADS, version=version, **told)
-        self.call("render", event)
+        self.call("render", a_message(a_notification(key, bucket=UPLOADS, version=version, **told)))
 
     @property
     def metrics(self) -> set[Metric]:
@@ -111,18 +108,11 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     house.call("park", an_event("render-stranger"))
     [parked] = [e for e in ledger.of_picture(picture_id(UPLOADS, "image.png")) if e.state is State.FAILED]
     for action in ("retry", "skip"):
-        asked = an_event("web-get-home") | {"rawPath": f"/failures/{parked.id}/{action}"}
-        asked["requestContext"]["http"] |= {"method": "POST", "path": asked["rawPath"]}
-        house.call("web", asked)
+        house.call("web", a_request(f"/failures/{parked.id}/{action}", "POST"))
     house.call("web", an_event("web-post-multipart"))
-    items = [item_of(a_member(0, State.RENDERED)), job_item_of(a_job(size=1, revision=2))]
-    records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": to_wire(i)}} for n, i in enumerate(items)]
-    house.call("project", {"Records": records})
-    job = an_event("web-get-home") | {"rawPath": "/jobs"}
-    job |= {"body": json.dumps({"uploads": [{"name": "a.png", "size": 1, "type": "image/png"}]})}
-    job["headers"] |= {"content-type": "application/json"}
-    job["requestContext"]["http"] |= {"method": "POST", "path": "/jobs"}
-    house.call("web", job)
+    house.call("project", a_batch(a_member(0, State.RENDERED), a_job(size=1, revision=2)))
+    uploads = json.dumps({"uploads": [{"name": "a.png", "size": 1, "type": "image/png"}]})
+    house.call("web", a_request("/jobs", "POST", uploads, content_type="application/json"))
     house.call("sweep", {})
     dynamodb.delete_table(TableName="ledger")
     house.call("park", dead)
@@ -131,9 +121,7 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     # And tokens that can't be read.
     for name, value in {"AUTH": "token", "ACCESS_PARAMETER": "x", "AWS_ENDPOINT_URL_SSM": NOWHERE}.items():
         monkeypatch.setenv(name, value)
-    asked = an_event("web-get-home")
-    asked["headers"]["authorization"] = "Bearer x"
-    house.call("web", asked)
+    house.call("web", a_request(authorization="Bearer x"))
 
     assert house.metrics == documented()
 
