@@ -1,6 +1,8 @@
 """Buckets and tables in an in-process account, made as template.yaml describes them."""
 
+import secrets
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,12 @@ from types_boto3_s3 import S3Client
 from tests.cloudformation import load_template
 
 _RESOURCES = load_template()["Resources"]
+# Of an account in this process.
+ACCOUNT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
 
 
 def make_bucket(client: S3Client, logical_id: str, name: str) -> None:
@@ -70,8 +78,9 @@ def make_live_profile(endpoint: str) -> LiveProfile:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        assert isinstance(port, int)
-        return port
+    """One that is free, and stays so: it is below those that systems give to whoever connects."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port

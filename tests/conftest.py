@@ -1,4 +1,5 @@
 import asyncio
+import os
 import shutil
 from collections.abc import Iterator
 
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 
-from tests.aws import free_port
+from tests.aws import ACCOUNT, free_port
 from tests.cloudformation import PROJECT
 from tools.ministack import ministack
 from tools.stack import Site
@@ -16,18 +17,31 @@ settings.register_profile("darkroom", deadline=None, derandomize=True)
 settings.load_profile("darkroom")
 
 
+# Whatever somebody's shell has of these is no business of a test's.
+_FOREIGN = ("AWS_", "DARKROOM_", "POWERTOOLS_", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_environment() -> Iterator[None]:
+    """No account, stack or terminal but what a test names, unless a deployed stack is asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not os.environ.get("DARKROOM_E2E_STACK"):
+            for name in [each for each in os.environ if each.startswith(_FOREIGN)]:
+                patch.delenv(name)
+            for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+                patch.setenv(name, os.devnull)
+            # Where a proxy leads out of this network, it does not lead back to this machine.
+            spared = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+            for name in ("NO_PROXY", "no_proxy"):
+                patch.setenv(name, ",".join(filter(None, [spared, "localhost", "127.0.0.1"])))
+        yield
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An empty account in this process."""
-    account = {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-    }
-    for name, value in account.items():
+    for name, value in ACCOUNT.items():
         monkeypatch.setenv(name, value)
-    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
     with mock_aws():
         yield
 
