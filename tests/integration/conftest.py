@@ -1,17 +1,25 @@
-"""The three functions as Lambda would load them, on an in-process account."""
+"""The functions as Lambda would load them, on an in-process account."""
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from moto import mock_aws
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
 
-from darkroom.adapters.clients import dynamodb_client, s3_client
-from tests.aws import LiveProfile, make_bucket, make_live_profile, make_table
+from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.model import Entry, State
+from darkroom.projecting import Projection
+from tests.aws import ACCOUNT, LiveProfile, make_bucket, make_live_profile, make_table
+from tests.builders import an_entry
 from tests.cloudformation import PROJECT
 
 UPLOADS = "darkroom-uploads-000000000000-us-east-1"  # as in events/
@@ -32,6 +40,9 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "Darkroom",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538",
 }
+
+GIVEN_UP = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
+CONNECTION = "L0SM9cOFvHcCIhw="  # as in events/
 
 type Invoke = Callable[[str, dict[str, Any]], Any]
 
@@ -60,22 +71,59 @@ def started(function: str) -> Callable[[dict[str, Any]], Any]:
     return lambda event: module.handler(event, context)
 
 
-@pytest.fixture
-def s3(aws: None) -> S3Client:
+@contextmanager
+def a_site(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[dict[str, Any]], Any]]:
+    """The handler of `web` in an account of its own: over image.png, GIVEN_UP, and more that is rendered."""
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        placed = ENVIRONMENT | ACCOUNT | settings | {"POWERTOOLS_SERVICE_NAME": service}
+        for name, value in placed.items():
+            patch.setenv(name, value)
+        patch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
+        s3, dynamodb = _buckets(), _tables()
+        rendered = an_entry("image.png", bucket=UPLOADS)
+        for key in rendered.rendition_keys:
+            s3.put_object(Bucket="renditions", Key=key, Body=b"jpeg")
+        for entry in (rendered, *more, GIVEN_UP):
+            Projection(DynamoViews("views", dynamodb)).apply([entry])
+            DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
+        yield started("web")
+
+
+def break_aws(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    """From here on AWS answers nothing, and its library says so in these words."""
+
+    def refuse(*_: Any) -> None:
+        try:
+            raise OSError(words)
+        except OSError as fault:
+            raise ConnectionError(words) from fault
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+
+
+def _buckets() -> S3Client:
     client = s3_client()
     make_bucket(client, "UploadsBucket", UPLOADS)
     make_bucket(client, "RenditionsBucket", "renditions")
     return client
 
 
+def _tables() -> DynamoDBClient:
+    client = dynamodb_client()
+    for name in ("Ledger", "Views", "Channels"):
+        make_table(client, name, name.lower())
+    return client
+
+
+@pytest.fixture
+def s3(aws: None) -> S3Client:
+    return _buckets()
+
+
 @pytest.fixture
 def dynamodb(aws: None) -> DynamoDBClient:
-    client = dynamodb_client()
-    make_table(client, "Ledger", "ledger")
-    make_table(client, "Views", "views")
-    make_table(client, "Channels", "channels")
     boto3.client("events").create_event_bus(Name="darkroom")
-    return client
+    return _tables()
 
 
 @pytest.fixture

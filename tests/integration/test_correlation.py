@@ -12,10 +12,9 @@ from darkroom.adapters.items import from_wire
 from darkroom.adapters.live import DynamoChannels
 from tests.builders import a_batch, a_message, a_notification, a_request, an_event
 from tests.gateway import Gateway, a_gateway
-from tests.integration.conftest import UPLOADS, Invoke
+from tests.integration.conftest import CONNECTION, UPLOADS, Invoke
 from tests.pictures import a_small_png
 
-CONNECTION = "L0SM9cOFvHcCIhw="
 JSON = "application/json"
 
 

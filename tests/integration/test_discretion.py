@@ -13,7 +13,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.client import BaseClient
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from types_boto3_s3 import S3Client
@@ -24,7 +23,7 @@ from darkroom.adapters.logs import Failed
 from darkroom.ports import Ticket
 from tests.aws import LiveProfile
 from tests.builders import a_message, a_notification, a_request, an_event
-from tests.integration.conftest import UPLOADS, Invoke
+from tests.integration.conftest import UPLOADS, Invoke, break_aws
 from tests.pictures import a_photograph, encoded
 
 PLANTED = "planted"
@@ -60,18 +59,6 @@ def talkative(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     root.removeHandler(printing)
     root.setLevel(before)
-
-
-def break_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From here on AWS answers nothing, and its library says so with everything that it has asked."""
-
-    def refuse(*_: Any) -> None:
-        try:
-            raise OSError(HARMFUL)
-        except OSError as fault:
-            raise ConnectionError(HARMFUL) from fault
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
 
 
 def a_photograph_with_words() -> bytes:
@@ -187,7 +174,7 @@ def test_no_function_writes_what_it_was_asked(
 def test_no_function_writes_the_words_of_a_fault_that_let_anybody_in(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
-    break_aws(monkeypatch)
+    break_aws(monkeypatch, HARMFUL)
 
     printed = printed_by(invoke, capfd, function)
 
@@ -268,7 +255,7 @@ def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
     del returning["headers"]["authorization"]
     sending["headers"]["authorization"] = f"Bearer {token}"
     if not working:
-        break_aws(monkeypatch)
+        break_aws(monkeypatch, HARMFUL)
     capfd.readouterr()
 
     answers = [invoke("web", event) for event in (signing_in, returning, sending, asked())]

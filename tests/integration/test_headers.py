@@ -3,24 +3,16 @@
 import json
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.client import BaseClient
-from moto import mock_aws
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
-from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.api import ROUTES, Route
-from darkroom.model import State, picture_id
-from darkroom.projecting import Projection
-from tests.aws import make_bucket, make_table
+from darkroom.model import picture_id
 from tests.builders import an_entry
-from tests.integration.conftest import ENVIRONMENT, UPLOADS, started
+from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site, break_aws, started
 
 PAGE, DOCUMENT, IMAGE = "text/html", "application/json", "image/avif,image/*"
-GIVEN_UP = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
 HOSTILE = 'a\r\nSet-Cookie: stolen=1\r\n\r\n<script>"\u202e\u2028.png'
 
 type Ask = Callable[..., dict[str, Any]]
@@ -46,26 +38,7 @@ def an_event(method: str, path: str, accept: str = "*/*", **more: Any) -> dict[s
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     """Asks `web`, over one picture that is rendered, one with a hostile key and one that was given up."""
-    account = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    named = {"AWS_DEFAULT_REGION": "eu-central-1", "POWERTOOLS_SERVICE_NAME": "headers"}
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name, value in (ENVIRONMENT | account | named).items():
-            patch.setenv(name, value)
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        patch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
-        s3, dynamodb = s3_client(), dynamodb_client()
-        make_bucket(s3, "UploadsBucket", UPLOADS)
-        make_bucket(s3, "RenditionsBucket", "renditions")
-        for table in ("Ledger", "Views", "Channels"):
-            make_table(dynamodb, table, table.lower())
-        rendered = an_entry("image.png", bucket=UPLOADS)
-        assert rendered.receipt
-        for rendition in rendered.receipt.renditions:
-            s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")
-        for entry in (rendered, an_entry(HOSTILE, bucket=UPLOADS), GIVEN_UP):
-            Projection(DynamoViews("views", dynamodb)).apply([entry])
-            DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
-        handler = started("web")
+    with a_site("headers", an_entry(HOSTILE, bucket=UPLOADS)) as handler:
         yield lambda *request, **more: handler(an_event(*request, **more))
 
 
@@ -130,16 +103,9 @@ def test_every_route_says_them_whatever_it_answers(ask: Ask, route: Route) -> No
 READS_NOTHING = ("openapi", "docs", "docs_file", "problems", "sign_in_page", "sign_in", "sign_out")
 
 
-def break_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
-        raise ConnectionError("a fault that nobody has thought of")
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
-
-
 def test_a_fault_of_ours_says_them_and_nothing_of_itself(ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
     job = a_job(ask)
-    break_aws(monkeypatch)
+    break_aws(monkeypatch, "a fault that nobody has thought of")
     form = b'--X\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\n\r\n1\r\n--X--\r\n'
     bodies: dict[str, dict[str, Any]] = {
         "post": {"body": form, "content_type": "multipart/form-data; boundary=X"},
@@ -167,7 +133,7 @@ def test_a_fault_is_not_shown_though_the_environment_asks_for_it(monkeypatch: py
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "headers, verbose")
     with pytest.warns(UserWarning, match="environment variable is enabled"):
         handler = started("web")
-    break_aws(monkeypatch)
+    break_aws(monkeypatch, "a fault that nobody has thought of")
 
     answer = handler(an_event("GET", "/", DOCUMENT))
 

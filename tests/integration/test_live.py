@@ -12,9 +12,8 @@ from darkroom.model import State
 from darkroom.ports import Ticket
 from tests.builders import a_batch, a_job, a_member, an_event
 from tests.gateway import Gateway, a_gateway
-from tests.integration.conftest import ENVIRONMENT, call_handler
+from tests.integration.conftest import CONNECTION, ENVIRONMENT, call_handler
 
-CONNECTION = "L0SM9cOFvHcCIhw="  # as in events/
 JOB, CODE = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d", "5f0c2b1a9d8e7f6c5b4a39281706f5e4"
 
 

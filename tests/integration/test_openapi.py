@@ -2,7 +2,6 @@
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -10,7 +9,6 @@ from urllib.parse import unquote
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
-from moto import mock_aws
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CheckFunction, not_a_server_error
 from schemathesis.schemas import BaseSchema
@@ -21,14 +19,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
-from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.api import ROUTES, Route
-from darkroom.model import State, picture_id
-from darkroom.projecting import Projection
-from tests.aws import make_bucket, make_table
-from tests.builders import an_entry
-from tests.integration.conftest import ENVIRONMENT, UPLOADS, started
+from darkroom.model import picture_id
+from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site
 
 CHECKS: list[CheckFunction] = [
     not_a_server_error,
@@ -39,7 +32,6 @@ CHECKS: list[CheckFunction] = [
 ]
 # What decides on the kind of answer: a page, a document, an image.
 ACCEPTS = ("text/html", "application/json", "image/avif,image/*")
-GIVEN_UP = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
 
 
 def gateway(handler: Callable[[dict[str, Any]], Any]) -> Callable[..., Iterable[bytes]]:
@@ -83,28 +75,8 @@ def gateway(handler: Callable[[dict[str, Any]], Any]) -> Callable[..., Iterable[
 @pytest.fixture(scope="module")
 def api() -> Iterator[BaseSchema]:
     """The API over one picture that is rendered and one that was given up, as it describes itself."""
-    keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name, value in (ENVIRONMENT | keys | {"AWS_DEFAULT_REGION": "eu-central-1"}).items():
-            patch.setenv(name, value)
-        patch.delenv("AWS_ENDPOINT_URL", raising=False)
-        patch.setenv("POWERTOOLS_SERVICE_NAME", "openapi")
-        patch.setenv("LIVE_URL", "/live")
-        patch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
-        s3, dynamodb = s3_client(), dynamodb_client()
-        make_bucket(s3, "UploadsBucket", UPLOADS)
-        make_bucket(s3, "RenditionsBucket", "renditions")
-        make_table(dynamodb, "Ledger", "ledger")
-        make_table(dynamodb, "Views", "views")
-        make_table(dynamodb, "Channels", "channels")
-        rendered = an_entry("image.png", bucket=UPLOADS)
-        assert rendered.receipt
-        for rendition in rendered.receipt.renditions:
-            s3.put_object(Bucket="renditions", Key=rendition.key, Body=b"jpeg")
-        for entry in (rendered, GIVEN_UP):
-            Projection(DynamoViews("views", dynamodb)).apply([entry])
-            DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
-        yield schemathesis.openapi.from_wsgi("/openapi.json", gateway(started("web")))
+    with a_site("openapi", LIVE_URL="/live") as handler:
+        yield schemathesis.openapi.from_wsgi("/openapi.json", gateway(handler))
 
 
 @pytest.mark.parametrize(
