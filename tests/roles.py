@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from tests.cloudformation import PROJECT, Node, load_template
+from tests.cloudformation import PROJECT, Node, load_template, of_type
 
 PAGE = PROJECT / "docs" / "security-roles.md"
 
@@ -62,11 +62,8 @@ def grants(template: Node) -> list[Grant]:
 
 def roles(template: Node) -> dict[str, str]:
     """The role of each function, by the function."""
-    return {
-        name: str(each["Properties"]["Role"]["Fn::GetAtt"][0])
-        for name, each in template["Resources"].items()
-        if each["Type"] == "AWS::Serverless::Function"
-    }
+    functions = of_type(template, "AWS::Serverless::Function")
+    return {name: str(each["Role"]["Fn::GetAtt"][0]) for name, each in functions.items()}
 
 
 def _resources(stated: Any) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests import roles
-from tests.cloudformation import PROJECT, Node, load_template
+from tests.cloudformation import PROJECT, Node, load_template, of_type
 from tests.roles import NAMELESS, Grant, grants, why
 
 TEMPLATE = load_template()
@@ -17,12 +17,8 @@ GRANTS = grants(TEMPLATE)
 ROLES = roles.roles(TEMPLATE)
 
 
-def of_type(kind: str) -> dict[str, Node]:
-    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
-
-
-BUCKETS, QUEUES = of_type("AWS::S3::Bucket"), of_type("AWS::SQS::Queue")
-ROUTES = of_type("AWS::ApiGatewayV2::Route")
+BUCKETS, QUEUES = of_type(TEMPLATE, "AWS::S3::Bucket"), of_type(TEMPLATE, "AWS::SQS::Queue")
+ROUTES = of_type(TEMPLATE, "AWS::ApiGatewayV2::Route")
 
 
 # By TLS alone
@@ -89,7 +85,7 @@ def test_only_the_local_stack_speaks_without_tls() -> None:
 # From where
 
 
-@pytest.mark.parametrize("name", of_type("AWS::Lambda::Permission"))
+@pytest.mark.parametrize("name", of_type(TEMPLATE, "AWS::Lambda::Permission"))
 def test_an_api_may_call_its_own_function_alone(name: str) -> None:
     """An API's ARN names the account, so no SourceAccount has to; a bucket's does not."""
     source = RESOURCES[name]["Properties"]["SourceArn"]["Fn::Sub"]
@@ -106,7 +102,9 @@ def test_an_api_may_call_its_own_function_alone(name: str) -> None:
 def throttle(route: Node) -> Node:
     """The limits of a route: its own, or its stage's."""
     [stage] = [
-        each for each in of_type("AWS::ApiGatewayV2::Stage").values() if each["ApiId"] == route["ApiId"]
+        each
+        for each in of_type(TEMPLATE, "AWS::ApiGatewayV2::Stage").values()
+        if each["ApiId"] == route["ApiId"]
     ]
     found = stage.get("RouteSettings", {}).get(route["RouteKey"], stage["DefaultRouteSettings"])
     assert isinstance(found, dict)
@@ -173,7 +171,7 @@ def test_the_apis_log_says_who_was_let_in_and_nothing_that_was_asked() -> None:
     }
 
 
-@pytest.mark.parametrize("name", of_type("AWS::Logs::LogGroup"))
+@pytest.mark.parametrize("name", of_type(TEMPLATE, "AWS::Logs::LogGroup"))
 def test_no_log_is_kept_for_ever(name: str) -> None:
     assert RESOURCES[name]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.cloudformation import PROJECT, Node, load_template
+from tests.cloudformation import PROJECT, Node, load_template, of_type
 from tests.measured import documented
 
 TEMPLATE = load_template()
@@ -15,15 +15,13 @@ OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 NAMESPACE = {"Fn::Sub": "Darkroom/${AWS::StackName}"}
 
 
-def of_type(kind: str) -> dict[str, Node]:
-    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
-
-
-FUNCTIONS = of_type("AWS::Serverless::Function")
-QUEUES = of_type("AWS::SQS::Queue")
+FUNCTIONS = of_type(TEMPLATE, "AWS::Serverless::Function")
+QUEUES = of_type(TEMPLATE, "AWS::SQS::Queue")
 # A release's alarm takes the release back: it tells nobody else.
 ALARMS = {
-    name: each for name, each in of_type("AWS::CloudWatch::Alarm").items() if "ReleaseAlarm" not in name
+    name: each
+    for name, each in of_type(TEMPLATE, "AWS::CloudWatch::Alarm").items()
+    if "ReleaseAlarm" not in name
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from darkroom import gate
 from darkroom.api import ROUTES
 from darkroom.gate import Public
-from tests.cloudformation import PROJECT, Node, load_template
+from tests.cloudformation import PROJECT, Node, load_template, of_type
 from tools.tokens import access_parameter
 
 TEMPLATE = load_template()
@@ -39,10 +39,9 @@ def value(node: Any, parameters: dict[str, str]) -> Any:
 
 def asked(api: str, **parameters: str) -> dict[str, str]:
     """What each route of an API asks for; nothing said is NONE."""
-    routes = [each["Properties"] for each in RESOURCES.values() if each["Type"] == "AWS::ApiGatewayV2::Route"]
     return {
         route["RouteKey"]: value(route.get("AuthorizationType", "NONE"), parameters)
-        for route in routes
+        for route in of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
         if route["ApiId"] == {"Ref": api}
     }
 

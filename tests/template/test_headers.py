@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from tests.cloudformation import load_template
+from tests.cloudformation import load_template, of_type
 
-RESOURCES = load_template()["Resources"]
+TEMPLATE = load_template()
 
 
 def test_a_public_rendition_is_served_with_security_headers_and_may_be_shown_anywhere() -> None:
-    policy = RESOURCES["RenditionsHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
+    policy = TEMPLATE["Resources"]["RenditionsHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
     told: dict[str, dict[str, Any]] = policy["SecurityHeadersConfig"]
     [own] = policy["CustomHeadersConfig"]["Items"]
 
@@ -22,11 +22,11 @@ def test_a_public_rendition_is_served_with_security_headers_and_may_be_shown_any
 
 
 def test_every_distribution_serves_with_them() -> None:
-    distributions = [each for each in RESOURCES.values() if each["Type"] == "AWS::CloudFront::Distribution"]
+    distributions = of_type(TEMPLATE, "AWS::CloudFront::Distribution").values()
 
     assert distributions
     for each in distributions:
-        configuration = each["Properties"]["DistributionConfig"]
+        configuration = each["DistributionConfig"]
         behaviours = [configuration["DefaultCacheBehavior"], *configuration.get("CacheBehaviors", [])]
         assert all(one["ResponseHeadersPolicyId"] == {"Ref": "RenditionsHeaders"} for one in behaviours)
         assert all(one["ViewerProtocolPolicy"] == "redirect-to-https" for one in behaviours)

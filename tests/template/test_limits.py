@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from tests.cloudformation import Node, load_template
+from tests.cloudformation import Node, load_template, of_type
 
 TEMPLATE = load_template()
 RESOURCES: Node = TEMPLATE["Resources"]
 PARAMETERS: Node = TEMPLATE["Parameters"]
 GLOBALS: Node = TEMPLATE["Globals"]["Function"]
-FUNCTIONS = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"]
-QUEUES = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::SQS::Queue"]
-TABLES = [name for name, each in RESOURCES.items() if each["Type"] == "AWS::DynamoDB::Table"]
+FUNCTIONS = of_type(TEMPLATE, "AWS::Serverless::Function")
+QUEUES = of_type(TEMPLATE, "AWS::SQS::Queue")
+TABLES = of_type(TEMPLATE, "AWS::DynamoDB::Table")
 FORTNIGHT = 14 * 24 * 3600
 # Of what is lost for good if the stack or the resource goes: pictures, and what is known of them.
 KEPT = ["UploadsBucket", "UploadsBucketPolicy", "Ledger", "ProfileApplication", "LiveProfile"]
@@ -21,7 +21,7 @@ KEPT = ["UploadsBucket", "UploadsBucketPolicy", "Ledger", "ProfileApplication", 
 
 def sources(function: str, kind: str) -> list[Node]:
     """A function's event sources of one kind."""
-    events = RESOURCES[function]["Properties"].get("Events", {}).values()
+    events = FUNCTIONS[function].get("Events", {}).values()
     return [each["Properties"] for each in events if each["Type"] == kind]
 
 
@@ -44,8 +44,8 @@ def seconds(value: Any) -> Iterator[int]:
 def test_a_message_stays_hidden_for_six_times_the_timeout_of_whoever_reads_it(
     function: str, queue: str
 ) -> None:
-    timeouts = seconds(RESOURCES[function]["Properties"].get("Timeout", GLOBALS["Timeout"]))
-    hidden = seconds(RESOURCES[queue]["Properties"]["VisibilityTimeout"])
+    timeouts = seconds(FUNCTIONS[function].get("Timeout", GLOBALS["Timeout"]))
+    hidden = seconds(QUEUES[queue]["VisibilityTimeout"])
 
     assert all(shown >= 6 * timeout for timeout, shown in zip(timeouts, hidden, strict=True))
 
@@ -63,9 +63,9 @@ def test_a_queue_is_read_by_one_function_alone_that_says_which_messages_failed(
 def dead_letters() -> set[str]:
     """The queues in which ends what was given up."""
     found = {
-        RESOURCES[name]["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
-        for name in QUEUES
-        if "RedrivePolicy" in RESOURCES[name]["Properties"]
+        queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in QUEUES.values()
+        if "RedrivePolicy" in queue
     }
     ends = [
         source["DestinationConfig"]["OnFailure"]["Destination"]["Fn::GetAtt"][0]
@@ -82,14 +82,14 @@ def test_whatever_is_given_up_ends_in_a_queue() -> None:
 
 @pytest.mark.parametrize("queue", QUEUES)
 def test_what_waits_is_kept_as_long_as_can_be(queue: str) -> None:
-    assert RESOURCES[queue]["Properties"]["MessageRetentionPeriod"] == FORTNIGHT
+    assert QUEUES[queue]["MessageRetentionPeriod"] == FORTNIGHT
 
 
 def test_work_is_bounded_at_its_source_and_not_by_throttling_what_has_been_sent() -> None:
     """A reserved concurrency would turn messages away, and each such try counts towards giving up."""
     assert PARAMETERS["MaximumConcurrency"]["MinValue"] == 2
     assert PARAMETERS["MaximumConcurrency"]["Default"] < 10  # all that a new account has
-    assert not [each for each in FUNCTIONS if "ReservedConcurrentExecutions" in RESOURCES[each]["Properties"]]
+    assert not [name for name, each in FUNCTIONS.items() if "ReservedConcurrentExecutions" in each]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -97,12 +97,12 @@ def test_no_function_runs_longer_than_its_caller_waits(function: str) -> None:
     """Sweep's is its next run, a quarter of an hour later; two minutes for a picture; 30 s at the gateway."""
     longest = {"SweepFunction": 900, "RenderFunction": 120}.get(function, 30)
 
-    assert max(seconds(RESOURCES[function]["Properties"].get("Timeout", GLOBALS["Timeout"]))) <= longest
+    assert max(seconds(FUNCTIONS[function].get("Timeout", GLOBALS["Timeout"]))) <= longest
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_what_has_an_end_is_removed_by_dynamodb_itself(table: str) -> None:
-    assert RESOURCES[table]["Properties"]["TimeToLiveSpecification"] == {
+    assert TABLES[table]["TimeToLiveSpecification"] == {
         "AttributeName": "expires",
         "Enabled": True,
     }

@@ -13,7 +13,7 @@ import pytest
 from darkroom import projecting, settings
 from darkroom.api import ROUTES
 from darkroom.profile import built_in, parse_profile, profile_schema
-from tests.cloudformation import PROJECT, Node, load_template
+from tests.cloudformation import PROJECT, Node, load_template, of_type
 from tools import frontdoor, render
 
 TEMPLATE = load_template()
@@ -29,11 +29,7 @@ SETTINGS = {
 }
 
 
-def of_type(kind: str) -> dict[str, Node]:
-    return {name: each["Properties"] for name, each in RESOURCES.items() if each["Type"] == kind}
-
-
-FUNCTIONS = of_type("AWS::Serverless::Function")
+FUNCTIONS = of_type(TEMPLATE, "AWS::Serverless::Function")
 
 
 def statements(function: str) -> list[Node]:
@@ -212,7 +208,9 @@ def endpoint_of(function: str, setting: str, *, local: bool) -> str:
 
 def test_a_socket_api_hears_hello_and_both_ends_of_a_connection() -> None:
     routes = [
-        each for each in of_type("AWS::ApiGatewayV2::Route").values() if each["ApiId"] == {"Ref": "LiveApi"}
+        each
+        for each in of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
+        if each["ApiId"] == {"Ref": "LiveApi"}
     ]
 
     assert RESOURCES["LiveApi"]["Properties"]["ProtocolType"] == "WEBSOCKET"
@@ -324,7 +322,7 @@ def test_native_wheels_are_attached_to_render_alone() -> None:
 def test_functions_and_layers_are_of_one_architecture_and_python() -> None:
     assert GLOBALS["Runtime"] == "python3.13"
     assert GLOBALS["Architectures"] == [{"Ref": "Architecture"}]
-    for name, layer in of_type("AWS::Serverless::LayerVersion").items():
+    for name, layer in of_type(TEMPLATE, "AWS::Serverless::LayerVersion").items():
         assert layer["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
         assert RESOURCES[name]["Metadata"] == {
             "BuildMethod": "python3.13",
@@ -346,7 +344,7 @@ def test_the_command_line_renders_within_the_functions_own_limits() -> None:
 
 
 def test_the_api_lets_in_what_the_table_of_routes_has_and_nothing_else() -> None:
-    routes = of_type("AWS::ApiGatewayV2::Route").values()
+    routes = of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
     let_in = [route["RouteKey"] for route in routes if route["ApiId"] == {"Ref": "Api"}]
 
     assert sorted(let_in) == sorted(route.key for route in ROUTES)
@@ -372,7 +370,7 @@ def test_every_statement_allows_what_it_names(function: str) -> None:
 
 
 def test_uploads_and_jobs_are_announced_on_a_bus_of_the_stacks_own() -> None:
-    [name] = of_type("AWS::Events::EventBus")
+    [name] = of_type(TEMPLATE, "AWS::Events::EventBus")
 
     assert FUNCTIONS["ProjectFunction"]["Environment"]["Variables"]["EVENT_BUS"] == {"Ref": name}
     assert actions_on("ProjectFunction", name) == {"events:PutEvents"}
@@ -413,7 +411,8 @@ ORIGINS = {
 
 def test_the_buckets_answer_pages_of_this_site_and_of_the_allowed_origins_alone() -> None:
     rules = {
-        name: bucket["CorsConfiguration"]["CorsRules"] for name, bucket in of_type("AWS::S3::Bucket").items()
+        name: bucket["CorsConfiguration"]["CorsRules"]
+        for name, bucket in of_type(TEMPLATE, "AWS::S3::Bucket").items()
     }
 
     assert {name: [rule["AllowedMethods"] for rule in each] for name, each in rules.items()} == {
@@ -500,7 +499,7 @@ def test_web_is_told_where_renditions_are_public() -> None:
     }
 
 
-@pytest.mark.parametrize("bucket", of_type("AWS::S3::Bucket"))
+@pytest.mark.parametrize("bucket", of_type(TEMPLATE, "AWS::S3::Bucket"))
 def test_no_bucket_is_public_and_each_is_encrypted(bucket: str) -> None:
     properties = RESOURCES[bucket]["Properties"]
 
@@ -513,7 +512,7 @@ def test_originals_are_versioned() -> None:
     assert RESOURCES["UploadsBucket"]["Properties"]["VersioningConfiguration"] == {"Status": "Enabled"}
 
 
-@pytest.mark.parametrize("queue", of_type("AWS::SQS::Queue"))
+@pytest.mark.parametrize("queue", of_type(TEMPLATE, "AWS::SQS::Queue"))
 def test_each_queue_is_encrypted(queue: str) -> None:
     assert RESOURCES[queue]["Properties"]["SqsManagedSseEnabled"] is True
 

@@ -8,7 +8,7 @@ import pytest
 from darkroom.errors import RejectedPicture
 from darkroom.profile import built_in
 from tests.builders import a_rendering
-from tests.cloudformation import PROJECT, load_template
+from tests.cloudformation import PROJECT, load_template, of_type
 from tests.measured import documented
 from tools.scale.__main__ import lambda_seconds, read
 from tools.scale.limits import (
@@ -68,7 +68,7 @@ def test_twice_as_much_costs_twice_as_much() -> None:
 
 
 def test_a_stack_is_watched_at_a_price_even_where_nothing_comes() -> None:
-    alarms = sum(each["Type"] == "AWS::CloudWatch::Alarm" for each in load_template()["Resources"].values())
+    alarms = len(of_type(load_template(), "AWS::CloudWatch::Alarm"))
 
     assert cost(a_load(0), "arm64", 1e6, 4e6)[WATCHING] == pytest.approx(0.10 * alarms + 3 + 0.30 * METRICS)
 

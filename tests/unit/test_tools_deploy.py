@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.cloudformation import PROJECT, load_template
+from tests.cloudformation import PROJECT, load_template, of_type
 from tools.deploy import Place, asked, first_failure, hindered, kept_overrides, overlong, with_place
 from tools.stack import Fault
 
@@ -20,11 +20,7 @@ def test_a_name_that_no_bucket_can_have_is_refused_before_anything_is_built(name
 
 def test_the_longest_name_leaves_room_in_every_buckets_name() -> None:
     place = Place("a" * 24, LONGEST_REGION)
-    names = [
-        each["Properties"]["BucketName"]["Fn::Sub"]
-        for each in load_template()["Resources"].values()
-        if each["Type"] == "AWS::S3::Bucket"
-    ]
+    names = [each["BucketName"]["Fn::Sub"] for each in of_type(load_template(), "AWS::S3::Bucket").values()]
 
     assert len(names) == 3
     for name in names:

@@ -11,7 +11,6 @@ from itertools import batched
 from typing import Any
 
 import boto3
-import yaml
 from moto import mock_aws
 
 from darkroom.adapters.clients import dynamodb_client, s3_client
@@ -30,7 +29,7 @@ from darkroom.ports import Told
 from darkroom.profile import Profile
 from darkroom.projecting import BATCH, Broadcast, Projection
 from darkroom.rendering import Darkroom, Worker
-from tools.stack import PROJECT
+from tools.cloudformation import Node, load_template, of_type
 
 type Item = Mapping[str, Mapping[str, Any]]
 
@@ -277,38 +276,20 @@ def _make(s3: Any, dynamodb: Any, events: Any) -> None:
         s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
     for logical in ("Ledger", "Views", "Channels"):
-        told = _resources()[logical]["Properties"]
+        told = _template()["Resources"][logical]["Properties"]
         kept = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
         dynamodb.create_table(TableName=logical.lower(), **{key: told[key] for key in kept if key in told})
     events.create_event_bus(Name="darkroom")
 
 
 @cache
-def _resources() -> Any:
-    """The template's, by their logical names."""
-    template = yaml.load((PROJECT / "template.yaml").read_text(), _AnyTag)  # noqa: S506 - makes no objects
-    return template["Resources"]
+def _template() -> Node:
+    return load_template()
 
 
 def deployed(kind: str) -> int:
     """How many resources of a kind, such as AWS::CloudWatch::Alarm, the template has."""
-    return sum(each["Type"] == kind for each in _resources().values())
-
-
-class _AnyTag(yaml.SafeLoader):
-    """Reads CloudFormation's own tags as what stands behind them."""
-
-
-def _inner(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.ScalarNode):
-        return loader.construct_scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    assert isinstance(node, yaml.MappingNode)  # noqa: S101 - there is no fourth kind
-    return loader.construct_mapping(node, deep=True)
-
-
-_AnyTag.add_multi_constructor("!", _inner)
+    return len(of_type(_template(), kind))
 
 
 def an_original(size_bytes: int) -> Original:
