@@ -134,7 +134,7 @@ async def serving(server: JobServer, *more: web.RouteDef) -> AsyncIterator[None]
         await runner.cleanup()
 
 
-async def until(condition: Any, seconds: float = 30) -> None:
+async def until(condition: Any, seconds: float = 180) -> None:
     """Waits until the condition holds."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -21,7 +21,9 @@ STATUS = Status(*(name for name in Status.__slots__))
 class Always(random.Random):
     """Chance that draws the same fault every time."""
 
-    fault = Fault.THROTTLED
+    def __init__(self) -> None:
+        super().__init__()
+        self.fault = Fault.THROTTLED
 
     def choices(self, *_: Any, **__: Any) -> list[Any]:
         return [self.fault]
@@ -31,8 +33,13 @@ class Always(random.Random):
 
 
 @pytest.fixture
-def proxy() -> Iterator[FaultProxy]:
-    proxy = FaultProxy(STATUS, free_port(), Workers(0, "render"), Always())
+def chance() -> Always:
+    return Always()
+
+
+@pytest.fixture
+def proxy(chance: Always) -> Iterator[FaultProxy]:
+    proxy = FaultProxy(STATUS, free_port(), Workers(0, "render"), chance)
     proxy.start()
     yield proxy
     proxy.stop()
@@ -66,18 +73,18 @@ def ask(proxy: FaultProxy, service: str) -> None:
     ],
 )
 def test_each_service_refuses_in_its_own_words(
-    proxy: FaultProxy, service: str, throttled: str, failed: str
+    proxy: FaultProxy, chance: Always, service: str, throttled: str, failed: str
 ) -> None:
     for fault, code in ((Fault.THROTTLED, throttled), (Fault.FAILED, failed)):
-        Always.fault = fault
+        chance.fault = fault
         with pytest.raises(ClientError) as refused:
             ask(proxy, service)
 
         assert refused.value.response["Error"]["Code"] == code
 
 
-def test_a_call_that_is_lost_has_no_answer(proxy: FaultProxy) -> None:
-    Always.fault = Fault.UNSENT
+def test_a_call_that_is_lost_has_no_answer(proxy: FaultProxy, chance: Always) -> None:
+    chance.fault = Fault.UNSENT
 
     with pytest.raises(ConnectionClosedError):
         ask(proxy, "dynamodb")

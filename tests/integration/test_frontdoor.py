@@ -169,7 +169,7 @@ def test_a_client_that_leaves_ends_the_connection_behind_the_door() -> None:
         async with a_door(ended=ended) as (client, door):
             async with client.ws_connect(door + "/live", origin="http://localhost:1"):
                 pass
-            await asyncio.wait_for(ended.wait(), 10)
+            await asyncio.wait_for(ended.wait(), 180)
 
     asyncio.run(tour())
 

@@ -22,7 +22,7 @@ def test_a_strangers_page_is_not_answered(
     local_aws: str, path: str, body: bytes | None, headers: dict[str, str]
 ) -> None:
     with pytest.raises(HTTPError) as refused:
-        urlopen(Request(local_aws + path, body, headers), timeout=10)
+        urlopen(Request(local_aws + path, body, headers), timeout=60)
 
     with refused.value as answer:
         assert answer.code == 403
@@ -30,5 +30,5 @@ def test_a_strangers_page_is_not_answered(
 
 
 def test_who_is_here_is_answered(local_aws: str) -> None:
-    with urlopen(Request(local_aws + "/", headers={"Origin": "http://localhost:8000"}), timeout=10) as answer:
+    with urlopen(Request(local_aws + "/", headers={"Origin": "http://localhost:8000"}), timeout=60) as answer:
         assert answer.status == 200

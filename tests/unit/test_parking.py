@@ -26,6 +26,7 @@ from darkroom.rendering import Darkroom, Worker
 from tests.builders import UPLOADS, a_member, a_rendering, an_entry, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
 
+TOMORROW = timestamp(datetime.now(UTC) + timedelta(days=1))
 MESSAGE = '{"Records": ["as S3 wrote it"]}'
 
 type Engine = Callable[[bytes, Profile], Rendered]
@@ -191,16 +192,14 @@ def test_an_upload_that_a_newer_one_has_overtaken_is_superseded(house: House) ->
 
 
 def test_while_another_worker_has_it_an_upload_is_not_parked(house: House) -> None:
-    later = timestamp(datetime.now(UTC) + timedelta(minutes=1))
-    house.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(later))
+    house.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
 
     with pytest.raises(Busy):
         house.parks()
 
 
 def test_while_another_worker_has_it_an_upload_is_not_rendered_a_second_time(house: House) -> None:
-    later = timestamp(datetime.now(UTC) + timedelta(minutes=1))
-    house.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(later))
+    house.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
     darkroom = Darkroom(house.originals, FakeRenditions(), house.ledger, FakeProfiles(), "engine 1")
 
     with pytest.raises(Busy):
