@@ -30,6 +30,7 @@ from darkroom.model import (
 )
 from tests.cloudformation import PROJECT
 from tests.fakes import FakeAccessDocument
+from tools.stack import Status
 
 UPLOADS = "uploads"
 # Of the request that has stored an upload, as S3 calls it.
@@ -193,6 +194,12 @@ def _item(told: Entry | Job | Mapping[str, Any]) -> Mapping[str, Any]:
         case Job():
             return job_item_of(told)
     return told
+
+
+def a_status(**changes: Any) -> Status:
+    """A stack in the cloud, whose every address is called as its place is."""
+    names: dict[str, Any] = {name: name for name in Status.__dataclass_fields__}
+    return Status(**names | {"aws_endpoint": None} | changes)
 
 
 def a_gate(

@@ -11,11 +11,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from tests.aws import free_port
+from tests.builders import a_status
 from tests.chaos.proxy import Call, Fault, FaultProxy, drawn, steps_after
 from tests.chaos.workers import Workers
-from tools.stack import Status
 
-STATUS = Status(*(name for name in Status.__slots__))
+STATUS = a_status()
 
 
 class Always(random.Random):

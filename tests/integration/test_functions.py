@@ -22,12 +22,7 @@ from tests.aws import LiveProfile
 from tests.builders import a_batch, a_job, a_member, a_message, a_notification, a_request, an_entry, an_event
 from tests.cloudformation import PROJECT
 from tests.integration.conftest import UPLOADS, Invoke
-
-
-def a_picture() -> bytes:
-    buffer = BytesIO()
-    Image.linear_gradient("L").convert("RGB").resize((300, 200)).save(buffer, "PNG")
-    return buffer.getvalue()
+from tests.pictures import a_small_png
 
 
 @pytest.fixture
@@ -50,7 +45,7 @@ def views(dynamodb: DynamoDBClient) -> DynamoViews:
 def test_an_upload_is_rendered_into_the_other_bucket(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger, event: str, key: str
 ) -> None:
-    version = s3.put_object(Bucket=UPLOADS, Key=key, Body=a_picture())["VersionId"]
+    version = s3.put_object(Bucket=UPLOADS, Key=key, Body=a_small_png())["VersionId"]
 
     assert invoke("render", an_event(event)) == {"batchItemFailures": []}
 
@@ -67,7 +62,7 @@ def test_an_upload_is_rendered_into_the_other_bucket(
 def test_an_upload_is_read_at_the_version_that_the_event_names(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger
 ) -> None:
-    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())["VersionId"]
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
     s3.put_object(Bucket=UPLOADS, Key="image.png", Body=b"newer, and no picture")
     event = a_message(a_notification("image.png", bucket=UPLOADS, version=version))
 
@@ -81,7 +76,7 @@ def test_an_upload_is_read_at_the_version_that_the_event_names(
 def test_a_corrupt_upload_is_rejected_and_acknowledged(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger
 ) -> None:
-    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture()[:200])["VersionId"]
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png()[:200])["VersionId"]
 
     assert invoke("render", an_event("render-s3-put")) == {"batchItemFailures": []}
 
@@ -98,7 +93,7 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
     live_profile: LiveProfile,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())["VersionId"]
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
     event = an_event("render-s3-put")
     live_profile.deploy(b'{"built_in": "nonesuch"}')
 
@@ -131,7 +126,7 @@ def test_a_stranger_is_acknowledged_and_leaves_no_trace(
 def test_a_fault_of_ours_is_handed_back_to_the_queue(
     invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient
 ) -> None:
-    s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())
+    s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())
     dynamodb.delete_table(TableName="ledger")
     event = an_event("render-s3-put")
 
@@ -144,7 +139,7 @@ def test_a_log_line_is_json_and_a_key_forges_none(
     invoke: Invoke, s3: S3Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = 'a\n{"level": "ERROR"}.png'
-    version = s3.put_object(Bucket=UPLOADS, Key=key, Body=a_picture())["VersionId"]
+    version = s3.put_object(Bucket=UPLOADS, Key=key, Body=a_small_png())["VersionId"]
 
     invoke("render", a_message(a_notification(key, bucket=UPLOADS, version=version)))
 
@@ -200,7 +195,7 @@ def test_a_lost_upload_is_noted_and_enqueued(
     queue = sqs.create_queue(QueueName="render")["QueueUrl"]
     monkeypatch.setenv("RENDER_QUEUE_URL", queue)
     monkeypatch.setenv("SWEEP_AFTER_MINUTES", "0")
-    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_picture())["VersionId"]
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
     s3.put_object(Bucket="renditions", Key="orphan", Body=b"")
 
     invoke("sweep", {})

@@ -11,6 +11,7 @@ from darkroom.adapters.appconfig import AppConfigProfiles
 from darkroom.adapters.clients import appconfigdata_client
 from darkroom.profile import built_in
 from tests.aws import LiveProfile
+from tests.builders import a_status
 from tools.cli import app
 from tools.profiles import in_force, push, show
 from tools.stack import Fault, Status
@@ -18,26 +19,13 @@ from tools.stack import Fault, Status
 
 @pytest.fixture
 def status(live_profile: LiveProfile, local_aws: str) -> Status:
-    return Status(
-        web="",
-        auth="open",
+    return a_status(
         aws_endpoint=local_aws,
         region="eu-central-1",
-        uploads_bucket="",
-        renditions_bucket="",
-        reports_bucket="",
-        queue_url="",
-        dead_letters_url="",
-        ledger_table="",
-        views_table="",
-        event_bus="",
-        render_function="",
-        sweep_function="",
         profile_application=live_profile.application,
         profile_environment=live_profile.environment,
         live_profile=live_profile.configuration,
         profile_strategy=live_profile.strategy,
-        stack="darkroom",
     )
 
 

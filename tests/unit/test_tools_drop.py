@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tests.builders import a_status
 from tools.course import Course
 from tools.drop import names_for
 from tools.live import Change
@@ -184,11 +185,6 @@ def test_what_was_given_up_as_never_arrived_is_waited_for_when_it_is_sent_after_
 
 
 # What is remembered
-
-
-def a_status(**changes: Any) -> Status:
-    names: dict[str, Any] = {name: name for name in Status.__dataclass_fields__}
-    return Status(**(names | {"aws_endpoint": None} | changes))
 
 
 def a_memory(tmp_path: Path, *paths: Path, stack: str = "darkroom") -> Memory:

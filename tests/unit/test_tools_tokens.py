@@ -3,8 +3,9 @@
 import pytest
 
 from darkroom.access import read_access
+from tests.builders import a_status
 from tests.fakes import FakeAccessDocument
-from tools.stack import Fault, Status
+from tools.stack import Fault
 from tools.tokens import Tokens, ensure_first_token, tokens_of
 
 
@@ -148,8 +149,7 @@ def test_what_aws_refuses_and_what_nobody_here_has_written_is_said(
 
 
 def test_a_stack_that_asks_for_signatures_has_no_tokens() -> None:
-    names = {name: name for name in Status.__dataclass_fields__}
-    status = Status(**names | {"auth": "iam"})
+    status = a_status(auth="iam")
 
     assert not ensure_first_token(status)
     with pytest.raises(Fault, match="Auth=iam"):
