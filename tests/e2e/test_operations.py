@@ -84,9 +84,8 @@ def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: St
 
 
 def test_stats_say_what_was_saved_and_what_it_cost(stack: Stack) -> None:
-    stack.developed("figures.png", a_small_png(81))
-
     def figures() -> Any:
+        stack.developed("figures.png", a_small_png(81))
         told = json.loads(stack.darkroom("stats", "--json").stdout)
         return told if "project" in told["period"]["functions"] and told["period"]["pictures"] else None
 
