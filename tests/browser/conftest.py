@@ -8,12 +8,14 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 from tests.e2e.conftest import Stack, a_stack
 from tools.gallery import Gallery, chromium, gallery
 
+_PATIENCE_MS = 180_000  # a busy machine is slow, not wrong
+
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not (program := chromium()):
         pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
-    expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
+    expect.set_options(timeout=_PATIENCE_MS)
     # Stopped after this package: no other event loop may run in this thread while it does.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -24,8 +26,17 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(60_000)
+    context.set_default_timeout(_PATIENCE_MS)
     yield context
+    context.close()
+
+
+@pytest.fixture
+def without_script(browser: Browser) -> Iterator[Page]:
+    """A page in a browser that runs no script."""
+    context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(_PATIENCE_MS)
+    yield context.new_page()
     context.close()
 
 

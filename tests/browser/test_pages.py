@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tools.gallery import HOSTILE, Gallery
 
@@ -46,10 +46,9 @@ def test_no_page_is_wider_than_a_phone(page: Page, shown: Gallery, name: str) ->
 
 @pytest.mark.parametrize("name", ["home", "picture", "job", "failures", "stored"])
 def test_without_script_every_page_shows_what_it_has_to_say(
-    browser: Browser, shown: Gallery, name: str
+    without_script: Page, shown: Gallery, name: str
 ) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = without_script
     page.goto(f"{shown.site}/{name}")
 
     expect(page.locator("h1")).to_be_visible()
@@ -61,7 +60,6 @@ def test_without_script_every_page_shows_what_it_has_to_say(
         "stored": "See it at",
     }
     assert said[name] in page.locator("body").inner_text()
-    context.close()
 
 
 # Before and after
@@ -220,9 +218,8 @@ def test_markup_in_a_name_is_text_in_the_copied_markup_too(page: Page, shown: Ga
 # The policy
 
 
-def test_the_policy_lets_in_no_script_of_anyone_else(browser: Browser, shown: Gallery) -> None:
-    context = browser.new_context()
-    page = context.new_page()
+def test_the_policy_lets_in_no_script_of_anyone_else(context: BrowserContext, shown: Gallery) -> None:
+    page = context.new_page()  # one that may fail: the browser says so of what it refuses
     page.goto(f"{shown.site}/home")
 
     page.evaluate("""() => {
@@ -232,4 +229,3 @@ def test_the_policy_lets_in_no_script_of_anyone_else(browser: Browser, shown: Ga
     }""")
 
     assert page.title() == "Darkroom"
-    context.close()

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.test_pages import elsewhere
-from tests.browser.test_site import PATIENCE, drop
+from tests.browser.test_site import drop
 from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_small_png
 from tools.gallery import Gallery
@@ -76,16 +76,15 @@ def test_no_script_can_read_the_cookie(inside: Page) -> None:
 def test_pictures_are_dropped_and_followed_as_on_an_open_site(inside: Page) -> None:
     drop(inside, one__png=a_small_png(71), two__png=a_small_png(72))
 
-    expect(inside.locator(".shot.rendered")).to_have_count(2, timeout=PATIENCE)
+    expect(inside.locator(".shot.rendered")).to_have_count(2)
 
 
 def test_without_script_a_picture_is_sent_by_the_form(
-    browser: Browser, stack: Stack, token: str, tmp_path: Path
+    without_script: Page, stack: Stack, token: str, tmp_path: Path
 ) -> None:
     picture = tmp_path / "plain.png"
     picture.write_bytes(a_small_png(73))
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
+    page = without_script
     page.goto(stack.status["web"])
     sign_in(page, token)
 
@@ -93,7 +92,6 @@ def test_without_script_a_picture_is_sent_by_the_form(
     page.get_by_role("button", name="Develop").click()
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("plain.png")
-    context.close()
 
 
 def test_a_link_on_another_site_leads_in_without_signing_in_again(

@@ -5,7 +5,7 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, WebSocketRoute, expect
+from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute, expect
 
 from tests.browser.test_pages import elsewhere, what_axe_minds
 from tests.e2e.conftest import Stack, send
@@ -13,8 +13,6 @@ from tests.pictures import a_photograph, a_small_png
 from tools.gallery import HOSTILE, Gallery
 
 pytestmark = pytest.mark.browser
-
-PATIENCE = 60_000  # milliseconds: the first picture waits for a cold worker
 
 # What a hand does that lets files go over the page.
 _DROP = """(files) => {
@@ -47,8 +45,8 @@ def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack
 
     drop(page, a__png=a_small_png(1), b__png=a_small_png(2), c__jpg=a_photograph(600, 400))
 
-    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(3, timeout=PATIENCE)
-    expect(page.locator("[data-drops] h2")).to_contain_text("3 pictures: ", timeout=PATIENCE)
+    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(3)
+    expect(page.locator("[data-drops] h2")).to_contain_text("3 pictures: ")
     bars = page.locator("[data-drops] .shot progress")
     assert bars.evaluate_all("(all) => all.map((bar) => bar.value)") == [1, 1, 1]
     assert page.evaluate("window.untouched")
@@ -61,7 +59,7 @@ def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack
 def test_what_was_dropped_has_a_page_of_its_own(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])
     drop(page, good__png=a_small_png(3), torn__png=a_small_png(4)[:60])
-    expect(page.locator("[data-drops] h2")).to_contain_text("2 pictures: ", timeout=PATIENCE)
+    expect(page.locator("[data-drops] h2")).to_contain_text("2 pictures: ")
     page.get_by_role("link", name="The job's own page").click()  # while they are sent, the page asks to stay
 
     expect(page.locator("h1")).to_contain_text("2 pictures: ")
@@ -82,7 +80,7 @@ def test_a_job_is_followed_over_its_socket(page: Page, stack: Stack) -> None:
 
     send(job["rows"][0]["post"], a_small_png(5))
 
-    expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator(".shot.rendered")).to_have_count(1)
     assert any('"upload.rendered"' in frame for frame in told)
 
 
@@ -101,13 +99,13 @@ def test_without_its_socket_a_page_asks_now_and_then_and_ends_the_same(page: Pag
     job = stack.announce({"first.png": first, "second.png": second})
     page.goto(f"{stack.status['web']}/jobs/{job['id']}")
     send(job["rows"][0]["post"], first)
-    expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator(".shot.rendered")).to_have_count(1)
 
     sockets[0].close()
     send(job["rows"][1]["post"], second)
 
-    expect(page.locator(".shot.rendered")).to_have_count(2, timeout=PATIENCE)
-    expect(page.locator("h1")).to_contain_text("2 pictures: ", timeout=PATIENCE)
+    expect(page.locator(".shot.rendered")).to_have_count(2)
+    expect(page.locator("h1")).to_contain_text("2 pictures: ")
 
 
 def test_a_page_that_is_opened_again_shows_the_true_state(page: Page, stack: Stack) -> None:
@@ -118,13 +116,13 @@ def test_a_page_that_is_opened_again_shows_the_true_state(page: Page, stack: Sta
     send(job["rows"][0]["post"], a_small_png(8))
     page.goto(address)
 
-    expect(page.locator(".shot.rendered")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator(".shot.rendered")).to_have_count(1)
 
 
 def test_markup_for_a_name_changes_nothing_anywhere(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])  # a dialog would fail this test: see the fixture
     drop(page, **{HOSTILE: a_small_png(9)})
-    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(1)
 
     job = page.get_by_role("link", name="The job's own page").get_attribute("href")
     picture = page.locator("[data-drops] .shot a").get_attribute("href")
@@ -145,17 +143,17 @@ def test_what_is_no_picture_is_left_out_and_named(page: Page, stack: Stack) -> N
     assert page.locator("[data-drops] .shot").count() == 0
 
 
-def test_without_script_the_form_sends_one_picture(browser: Browser, stack: Stack, tmp_path: Path) -> None:
+def test_without_script_the_form_sends_one_picture(
+    without_script: Page, stack: Stack, tmp_path: Path
+) -> None:
+    page = without_script
     (tmp_path / "plain.jpg").write_bytes(a_photograph(500, 300))
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
     page.goto(stack.status["web"])
 
     page.locator("#upload").set_input_files(tmp_path / "plain.jpg")
     page.get_by_role("button", name="Develop").click()
 
-    expect(page.locator("h1")).to_contain_text("plain.jpg: ", timeout=PATIENCE)
-    context.close()
+    expect(page.locator("h1")).to_contain_text("plain.jpg: ")
 
 
 def test_the_markup_of_a_picture_renders_on_another_page(
@@ -198,10 +196,10 @@ def test_what_could_not_be_sent_can_be_sent_again(context: BrowserContext, stack
     bucket = re.compile(stack.status["uploads_bucket"])
     page.route(bucket, refuse)
     drop(page, late__png=a_small_png(10))
-    expect(page.locator("[data-drops] .shot.broken")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator("[data-drops] .shot.broken")).to_have_count(1)
     assert len(refused) == 3
 
     page.unroute(bucket)
     page.get_by_role("button", name="Send the others again").click()
 
-    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(1, timeout=PATIENCE)
+    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(1)
