@@ -154,6 +154,7 @@ def test_without_a_socket_no_job_speaks_of_one(house: House) -> None:
     [
         (b"{", None),
         (b"\xff", None),
+        (b"[" * 100_000, None),
         ([], None),
         ({}, None),
         ({"uploads": []}, None),
