@@ -172,8 +172,8 @@ DEFENCES = (
     Defence(
         "what was swept lately is not swept again",
         "sweeping.py",
-        "entry.state is State.EXPECTED and entry.since < before",
-        "entry.state is State.EXPECTED",
+        "return waits and max(entry.since, entry.busy_until) < before",
+        "return waits",
         "tests/unit/test_sweeping.py::test_what_was_swept_lately_is_not_swept_again",
     ),
     Defence(

@@ -125,10 +125,30 @@ def test_a_young_upload_is_not_lost(house: House) -> None:
     assert house.finds_lost() == []
 
 
-@pytest.mark.parametrize("state", [each for each in State if each is not State.EXPECTED])
-def test_what_somebody_has_begun_with_is_not_lost(house: House, state: State) -> None:
+@pytest.mark.parametrize("state", [each for each in State if each.terminal])
+def test_what_has_ended_is_not_lost(house: House, state: State) -> None:
     house.holds("image.png")
     house.notes(state)
+
+    assert house.finds_lost() == []
+
+
+def test_what_was_begun_with_and_then_left_is_lost(house: House) -> None:
+    house.holds("image.png")
+    begun = house.notes(State.RENDERING)
+
+    assert house.finds_lost() == ["image.png"]
+    assert house.finds_lost() == []
+
+    swept = house.ledger.find(begun.picture, "v1")
+    assert swept
+    assert (swept.state, swept.revision) == (State.RENDERING, begun.revision + 1)
+
+
+def test_what_a_worker_has_is_not_lost(house: House) -> None:
+    house.holds("image.png")
+    begun = house.notes(State.RENDERING).begun("9999-01-01T00:00:00.000Z")
+    house.ledger.advance(replace(begun, since=LONG_AGO))
 
     assert house.finds_lost() == []
 

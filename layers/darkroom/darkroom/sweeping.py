@@ -59,7 +59,7 @@ class Walk:
 class Sweep:
     """Removes what was discarded, walks through both buckets from where it was last, and settles old jobs.
 
-    An upload is lost when it stands for `after_minutes` and nobody has begun with it; renditions that were
+    An upload is lost when for `after_minutes` nobody has begun or gone on with it; renditions that were
     discarded, or that nothing names, are kept for `keep_hours`, for pages that are open. A job waits for
     `job_patience_minutes` for what it announced.
     """
@@ -111,7 +111,7 @@ class Sweep:
                 self.queue.send(notification_of(upload))
                 # Noted after it is sent: a crash between the two sends it twice, which is harmless.
                 noted = entry or unbegun(upload, State.EXPECTED, self.ledger)
-                self.ledger.advance(noted.moved(State.EXPECTED))
+                self.ledger.advance(noted.moved(noted.state))
                 yield upload.key
 
     def remove_discarded(self) -> Iterator[Found]:
@@ -212,8 +212,14 @@ def stale(entries: Iterator[Entry], profile_hash: str, engine: str) -> Iterator[
 
 
 def _is_lost(entry: Entry | None, before: str) -> bool:
-    """Whether nobody has begun with an upload, nor was it swept lately."""
-    return entry is None or (entry.state is State.EXPECTED and entry.since < before)
+    """Whether nobody has begun with an upload or will go on with it, nor was it swept lately.
+
+    What was begun with has its message in the queue, if that was not lost, and is moved by each attempt.
+    """
+    if entry is None:
+        return True
+    waits = entry.state in (State.EXPECTED, State.RENDERING)
+    return waits and max(entry.since, entry.busy_until) < before
 
 
 def _is_unnamed(stored: Stored, standing: list[Entry], before: str) -> bool:
