@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; its own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test e2e test-full up down demo throughput scale jobs chaos bench cold screenshots build deploy
+.PHONY: help setup lock check test test-alone test-stack e2e test-full up down demo throughput scale jobs chaos bench cold screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -41,7 +41,16 @@ check: setup ## Lint, types, walls, templates, and the build for both processors
 
 test: setup ## Run the tests: unit, contract, integration, template, end to end, browser
 	@command -v chromium chromium-browser >/dev/null || echo "Chromium is missing (Debian: apt-get install chromium): no browser test can run, all others do."
-	$(RUN) pytest -m "not full"
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-alone test-stack
+
+# Side by side, each on a processor: what asks a stack waits for it most of its time.
+ON_A_STACK := tests/e2e tests/browser tests/chaos
+
+test-alone:
+	$(RUN) pytest -m "not full" $(ON_A_STACK:%=--deselect=%)
+
+test-stack:
+	$(RUN) pytest -m "not full" $(ON_A_STACK)
 
 test-full: setup ## Run what `make test` has no time for: defences taken away, long chaos, one stack after another
 	$(RUN) pytest -m full

@@ -62,7 +62,7 @@ def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
     assert before["profile"] != "squoosh"
     wait_for(renewed, "the result renewed")
     wait_for(
-        lambda: "0 uploads are of" in stack.darkroom("sweep", "--stale", "--dry-run").stdout, "all of them"
+        lambda: "No upload is of" in stack.darkroom("sweep", "--stale", "--dry-run").stdout, "all of them"
     )
 
 
