@@ -41,16 +41,16 @@ check: setup ## Lint, types, walls, templates, and the build for both processors
 
 test: setup ## Run the tests: unit, contract, integration, template, end to end, browser
 	@command -v chromium chromium-browser >/dev/null || echo "Chromium is missing (Debian: apt-get install chromium): no browser test can run, all others do."
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=line test-alone test-stack
+	@$(MAKE) --no-print-directory --jobs 2 test-alone test-stack
 
-# Side by side, each on a processor: what asks a stack waits for it most of its time.
+# Side by side, each on a processor: what asks a stack waits for it most of its time. sed lets whole lines through.
 ON_A_STACK := tests/e2e tests/browser tests/chaos
 
 test-alone:
-	$(RUN) pytest -m "not full" $(ON_A_STACK:%=--deselect=%)
+	@set -o pipefail; $(RUN) pytest -m "not full" $(ON_A_STACK:%=--deselect=%) | sed -u ''
 
 test-stack:
-	$(RUN) pytest -m "not full" $(ON_A_STACK)
+	@set -o pipefail; $(RUN) pytest -m "not full" $(ON_A_STACK) | sed -u ''
 
 test-full: setup ## Run what `make test` has no time for: defences taken away, long chaos, one stack after another
 	$(RUN) pytest -m full
