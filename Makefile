@@ -44,7 +44,7 @@ test: setup ## Run the tests: unit, contract, integration, template, end to end,
 	@$(MAKE) --no-print-directory --jobs 2 test-alone test-stack
 
 # Side by side, each on a processor: what asks a stack waits for it most of its time. sed lets whole lines through.
-ON_A_STACK := tests/e2e tests/browser tests/chaos
+ON_A_STACK := tests/e2e tests/chaos $(filter-out %/test_pages.py,$(wildcard tests/browser/test_*.py))
 
 test-alone:
 	@set -o pipefail; $(RUN) pytest -m "not full" $(ON_A_STACK:%=--deselect=%) | sed -u ''
