@@ -72,6 +72,13 @@ class House:
     def darkroom(self) -> Darkroom:
         return Darkroom(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
 
+    def brings_back(self) -> None:
+        """A picture was deleted, and is on top again: its marker is destroyed, which nobody has heard yet."""
+        self.bucket.put()
+        marker = self.bucket.delete()
+        self.hears(*self.bucket.events)
+        self.bucket.destroy(marker)
+
     def hears(self, *events: Upload | Removal) -> None:
         for event in events:
             self.darkroom.apply(event, Worker(engine))
@@ -185,11 +192,7 @@ def test_when_an_old_version_is_destroyed_the_latest_stays(house: House) -> None
 
 
 def test_when_the_delete_marker_is_destroyed_the_picture_is_back(house: House) -> None:
-    house.bucket.put()
-    marker = house.bucket.delete()
-    house.hears(*house.bucket.events)
-
-    house.bucket.destroy(marker)
+    house.brings_back()
     house.hears(house.bucket.events[-1])
 
     assert house.states == {"v1": State.RENDERED}
@@ -197,10 +200,7 @@ def test_when_the_delete_marker_is_destroyed_the_picture_is_back(house: House) -
 
 
 def test_a_picture_that_is_back_shows_nothing_until_its_renditions_are(house: House) -> None:
-    house.bucket.put()
-    marker = house.bucket.delete()
-    house.hears(*house.bucket.events)
-    house.bucket.destroy(marker)
+    house.brings_back()
 
     with pytest.raises(OSError, match="disk"):
         house.darkroom.apply(house.bucket.events[-1], Worker(failing))
@@ -319,10 +319,7 @@ def test_events_in_any_order_and_number_end_as_s3_says(operations: list[str], di
 
 
 def test_a_removal_whose_picture_could_not_be_rendered_is_taken_up_by_its_redelivery(house: House) -> None:
-    house.bucket.put()
-    marker = house.bucket.delete()
-    house.hears(*house.bucket.events)
-    house.bucket.destroy(marker)
+    house.brings_back()
 
     with pytest.raises(OSError, match="disk"):
         house.darkroom.apply(house.bucket.events[-1], Worker(failing))
