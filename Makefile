@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-# As tools/setup.sh finds or brings it.
+# As .ci/setup.sh finds or brings it.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 
 RUN := $(UV) run --no-sync
@@ -15,7 +15,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: ## Install everything into .venv/ and .tools/
-	@tools/setup.sh
+	@.ci/setup.sh
 
 lock: ## Lock dependencies anew and write the layers' requirements from the lock
 	@$(UV) lock
@@ -26,7 +26,7 @@ EXPORT := $(UV) export --quiet --frozen --no-emit-project --no-hashes --no-annot
 check: setup ## Lint, types, walls, templates, and the build for both processors
 	$(RUN) ruff check
 	$(RUN) ruff format --check
-	$(RUN) mypy layers/darkroom/darkroom tools tests
+	$(RUN) mypy layers/darkroom/darkroom cli/darkroom_cli bench tests
 	@for function in functions/*/app.py; do echo "mypy $$function"; $(RUN) mypy $$function || exit 1; done
 	$(RUN) lint-imports --no-logo
 	@for layer in darkroom imaging; do $(EXPORT) $$layer | diff - layers/$$layer/requirements.txt \
@@ -35,8 +35,8 @@ check: setup ## Lint, types, walls, templates, and the build for both processors
 	$(RUN) cfn-lint template.yaml pipeline.yaml
 	$(RUN) zizmor --offline --no-progress --quiet .github/workflows
 	@mkdir -p .aws-sam/expanded
-	.tools/checkov/bin/python tools/expand.py > .aws-sam/expanded/template.json
-	.tools/checkov/bin/checkov --config-file tools/checkov.yaml --file .aws-sam/expanded/template.json
+	.tools/checkov/bin/python tests/template/expand.py > .aws-sam/expanded/template.json
+	.tools/checkov/bin/checkov --config-file tests/template/checkov.yaml --file .aws-sam/expanded/template.json
 	$(RUN) pytest -q tests/build
 
 test: setup ## Run the tests: unit, contract, integration, template, end to end, browser
@@ -68,19 +68,19 @@ demo: setup ## Drop sample pictures and show what becomes of them
 	@$(RUN) darkroom demo
 
 throughput: setup ## Measure pictures per second on the local stack, into docs/throughput.md
-	@$(RUN) python -m tools.throughput
+	@$(RUN) python -m bench.throughput
 
 scale: setup ## Compute what binds at which load, what it costs and what waiting does, into docs/scale.md
-	@$(RUN) python -m tools.scale
+	@$(RUN) python -m bench.scale
 
 jobs: setup ## Run a job of 2,000 pictures on the local stack and see that all adds up, into docs/jobs.md
-	@$(RUN) python -m tools.jobs
+	@$(RUN) python -m bench.jobs
 
 chaos: setup ## Break the local stack on purpose and count what is lost, into docs/reliability.md
 	@$(RUN) python -m tests.chaos
 
 screenshots: setup ## Take pictures of the pages, light and dark, phone and desktop, into docs/screenshots/
-	@$(RUN) python -m tools.screenshots
+	@$(RUN) python -m bench.screenshots
 
 build: setup ## Build for AWS, into .aws-sam/
 	@rm -f .aws-sam/built # what the local stack takes for its own build
@@ -90,7 +90,7 @@ deploy: setup ## Deploy to AWS; asks for a name and a region the first time
 	@$(RUN) darkroom deploy
 
 bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder [BENCH="--only light"]
-	@$(RUN) python -m tools.bench $(PICTURES) $(BENCH)
+	@$(RUN) python -m bench $(PICTURES) $(BENCH)
 
 cold: setup ## Measure cold starts, and what memory each function should have: make cold [COLD="--before checkout"]
-	@$(RUN) python -m tools.bench.cold $(COLD)
+	@$(RUN) python -m bench.cold $(COLD)

@@ -7,30 +7,17 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from darkroom.adapters.items import item_of, job_item_of, to_wire
-from darkroom.answers import Answers
-from darkroom.gate import Auth, Gate, Guests
-from darkroom.members import member_key
-from darkroom.model import (
-    EXPECTED_VERSION,
-    Announced,
-    Attempt,
-    Decision,
-    Encoded,
-    Entry,
-    Format,
-    Job,
-    Original,
-    Outcome,
-    Receipt,
-    Rejection,
-    Rendered,
-    Rendition,
-    State,
-    Upload,
-)
+from darkroom.domain.entries import Attempt, Entry, Outcome, State
+from darkroom.domain.jobs import Announced, Job
+from darkroom.domain.receipts import Decision, Original, Receipt, Rejection, Rendered
+from darkroom.domain.renditions import Encoded, Format, Rendition
+from darkroom.domain.uploads import EXPECTED_VERSION, Upload
+from darkroom.services.members import member_key
+from darkroom.web.auth import Auth, Gate, Guests
+from darkroom.web.http import Answers
+from darkroom_cli.stack import Status
 from tests.cloudformation import PROJECT
 from tests.fakes import FakeAccessDocument
-from tools.stack import Status
 
 UPLOADS = "uploads"
 # Of the request that has stored an upload, as S3 calls it.

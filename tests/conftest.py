@@ -7,10 +7,10 @@ import pytest
 from hypothesis import settings
 from moto import mock_aws
 
+from darkroom_cli.local.emulator import ministack
+from darkroom_cli.stack import Site
 from tests.aws import ACCOUNT, free_port
 from tests.cloudformation import PROJECT
-from tools.ministack import ministack
-from tools.stack import Site
 
 # The same examples on every run, however slow the machine is today.
 settings.register_profile("darkroom", deadline=None, derandomize=True)

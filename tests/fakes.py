@@ -8,12 +8,14 @@ from itertools import batched
 from threading import Lock
 from typing import Any
 
-from darkroom.errors import BadRequest, NoAccess, NoProfile, UploadGone
-from darkroom.members import PAGE
-from darkroom.model import Announced, Asked, Discarded, Entry, Job, Latest, State, Upload
+from darkroom.domain.entries import Discarded, Entry, Latest, State
+from darkroom.domain.errors import BadRequest, NoAccess, NoProfile, UploadGone
+from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.limits import PAGE_SIZE
+from darkroom.domain.profile import Profile, built_in
+from darkroom.domain.rows import JobView, Row, Tally
+from darkroom.domain.uploads import Upload
 from darkroom.ports import Announcement, Commit, Named, PostForm, Stored, Ticket, Told, Written
-from darkroom.profile import Profile, built_in
-from darkroom.rows import JobView, Row, Tally
 
 
 @dataclass
@@ -168,7 +170,7 @@ class FakeLedger:
 
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
         self.unsettled[job.id] = replace(job, size=0, revision=1)
-        self.manifests[job.id] = [list(page) for page in batched(manifest, PAGE, strict=False)]
+        self.manifests[job.id] = [list(page) for page in batched(manifest, PAGE_SIZE, strict=False)]
         self.jobs.setdefault(job.id, job)
 
     def find_job(self, job: str) -> Job | None:

@@ -9,8 +9,8 @@ from typing import Any
 
 from aiohttp import WSCloseCode, web
 
-from darkroom.live import messages
-from darkroom.model import State
+from darkroom.domain.entries import State
+from darkroom.services.live import messages
 
 JOB = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d"
 ROWS_AT_ONCE = 2

@@ -6,7 +6,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter
 
-from tools.samples import photograph
+from darkroom_cli.local.samples import photograph
 
 
 def a_photograph(width: int = 1200, height: int = 800, kind: str = "JPEG", **options: Any) -> bytes:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from darkroom.domain.profile import Crop, Fit, FormatChoice, Ladder, Profile
+from darkroom.domain.renditions import Encoded, Format
 from darkroom.imaging import render
-from darkroom.model import Encoded, Format
-from darkroom.profile import Crop, Fit, FormatChoice, Ladder, Profile
+from darkroom_cli.local.samples import photograph
 from tests.unit.imaging.pictures import DISPLAY_P3, encoded, held
-from tools.samples import photograph
 
 FOLDER = Path(__file__).parent
 _GAP, _CAPTION = 12, 22

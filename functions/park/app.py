@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.adapters.batches import PatientBatch
 from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.bootstrap.park import bootstrap
-from darkroom.notifications import read_mail
+from darkroom.services.notifications import read_mail
 
 logger = discreet_logger()
 metrics = Metrics()

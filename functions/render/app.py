@@ -13,12 +13,13 @@ from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.adapters.metrics import tell_end, tell_steps
 from darkroom.adapters.sqs import over_of
 from darkroom.bootstrap.render import bootstrap
+from darkroom.domain.profile import Profile
+from darkroom.domain.receipts import Rendered
+from darkroom.domain.timestamps import now
 from darkroom.imaging import ENGINE, render_isolated
-from darkroom.model import Rendered, now
-from darkroom.notifications import read_mail
-from darkroom.patience import called_off_in_time, end_of
-from darkroom.profile import Profile
-from darkroom.rendering import Worker, budget
+from darkroom.services.notifications import read_mail
+from darkroom.services.rendering import Worker, budget
+from darkroom.services.retries import called_off_in_time, end_of
 
 logger = discreet_logger()
 metrics = Metrics()

@@ -13,10 +13,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.logs import discreet_logger, entry_point
 from darkroom.adapters.metrics import tell_fault
-from darkroom.answers import Answer, Request, safe
-from darkroom.api import ROUTES, Route, answer
 from darkroom.bootstrap.web import bootstrap
-from darkroom.model import Entry
+from darkroom.domain.entries import Entry
+from darkroom.web.http import Answer, Request, safe
+from darkroom.web.routes import ROUTES, Route, answer
 
 logger = discreet_logger()
 metrics = Metrics()

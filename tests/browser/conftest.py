@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
+from bench.gallery import Gallery, chromium, gallery
 from tests.e2e.conftest import Stack, a_stack
-from tools.gallery import Gallery, chromium, gallery
 
 _PATIENCE_MS = 180_000  # a busy machine is slow, not wrong
 

@@ -1,7 +1,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from darkroom.api import ROUTES
+from darkroom.web.routes import ROUTES
 from tests.e2e.conftest import Stack
 
 pytestmark = pytest.mark.browser

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tools.gallery import HOSTILE, Gallery
+from bench.gallery import HOSTILE, Gallery
 
 pytestmark = pytest.mark.browser
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from bench.gallery import Gallery
 from tests.browser.test_pages import elsewhere
 from tests.browser.test_site import drop
 from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_small_png
-from tools.gallery import Gallery
 
 pytestmark = pytest.mark.browser
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute, expect
 
+from bench.gallery import HOSTILE, Gallery
 from tests.browser.test_pages import elsewhere, what_axe_minds
 from tests.e2e.conftest import Stack, send
 from tests.pictures import a_photograph, a_small_png
-from tools.gallery import HOSTILE, Gallery
 
 pytestmark = pytest.mark.browser
 

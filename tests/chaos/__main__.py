@@ -9,15 +9,15 @@ from importlib.metadata import version
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
 
-from darkroom.profile import built_in
+from darkroom.domain.profile import built_in
+from darkroom_cli.local.emulator import pinned_ministack
+from darkroom_cli.stack import PROJECT, Fault
 from tests.chaos.pictures import outcomes
 from tests.chaos.plan import DELETED, DUPLICATED, POISONED, PREFIXES, RENEWED
 from tests.chaos.runs import FULL, SHORT, Result, Size, kinds, perform, pictures_of
 from tests.chaos.stage import RENDER_TIMEOUT_SECONDS, RENDERED_AT_ONCE, VISIBILITY_SECONDS, staged
 from tests.chaos.verify import WORDS
 from tests.e2e.conftest import a_stack
-from tools.ministack import pinned_ministack
-from tools.stack import PROJECT, Fault
 
 REPORT = PROJECT / "docs" / "reliability.md"
 # What stands above this line is written by hand, and stays.

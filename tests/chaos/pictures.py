@@ -5,12 +5,12 @@ import zlib
 from collections.abc import Iterable
 from hashlib import md5
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.profile import Profile
 from darkroom.imaging import render
-from darkroom.profile import Profile
+from darkroom_cli.local.samples import photograph
 from tests.chaos.plan import Picture, Poison
 from tests.pictures import encoded
-from tools.samples import photograph
 
 # Names of renditions and the MD5 of their bytes, which S3 gives as ETag; None for a picture to be rejected.
 type Outcome = dict[str, str] | None

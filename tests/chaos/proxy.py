@@ -16,9 +16,9 @@ from aiohttp import ClientSession, DummyCookieJar, web
 from multidict import CIMultiDict
 from yarl import URL
 
+from darkroom_cli.stack import Status
 from tests.chaos.plan import Deaths, Step
 from tests.chaos.workers import Workers
-from tools.stack import Status
 
 _HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding"}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from darkroom.model import State
+from darkroom.domain.entries import State
 from tests.chaos.pictures import Outcome
 from tests.chaos.plan import Deaths, Picture, Plan, death_at_every_attempt, one_death_each, races, uploads
 from tests.chaos.stage import Killer, Stage

@@ -17,7 +17,10 @@ from urllib.parse import unquote_plus
 from boto3.dynamodb.types import TypeDeserializer
 
 from darkroom.adapters.items import SHELVES, away_of, discarded_of, entry_of, is_entry
-from darkroom.model import Removal, State, picture_id
+from darkroom.domain.entries import State
+from darkroom.domain.keys import picture_id
+from darkroom.domain.uploads import Removal
+from darkroom_cli.stack import Site, Status
 from tests.aws import free_port
 from tests.chaos.pictures import drawn
 from tests.chaos.plan import Delete, Destroy, Plan, Put, Tell
@@ -26,7 +29,6 @@ from tests.chaos.stream import Stream
 from tests.chaos.verify import Snapshot
 from tests.chaos.workers import Workers
 from tests.e2e.conftest import Stack, wait_for
-from tools.stack import Site, Status
 
 RENDER_TIMEOUT_SECONDS = 10
 VISIBILITY_SECONDS = 60  # what the template makes of it

@@ -13,8 +13,8 @@ from threading import Event, Thread
 from typing import Any
 
 from darkroom.adapters.items import is_entry
-from darkroom.model import State
-from darkroom.projecting import BATCH
+from darkroom.domain.entries import State
+from darkroom.services.projecting import BATCH
 from tests.chaos.verify import Move
 
 _SHARDS = 3

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from darkroom.profile import built_in
+from darkroom.domain.profile import built_in
 from tests.chaos.pictures import outcomes
 from tests.chaos.plan import Step
 from tests.chaos.runs import SHORT, Result, kinds, perform, pictures_of

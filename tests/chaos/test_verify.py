@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from darkroom.model import Entry, State
+from darkroom.domain.entries import Entry, State
 from tests.builders import a_receipt, a_rejected_receipt, a_rendition, an_entry
 from tests.chaos.plan import Fate
 from tests.chaos.verify import WORDS, Due, Move, Snapshot, Verdict, verify

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from darkroom.model import Entry, State, shown
+from darkroom.domain.entries import Entry, State, shown
 from tests.chaos.pictures import Outcome
 from tests.chaos.plan import Fate
 

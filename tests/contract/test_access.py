@@ -6,7 +6,7 @@ from botocore.config import Config
 
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmAccessDocument
-from darkroom.errors import NoAccess
+from darkroom.domain.errors import NoAccess
 from darkroom.ports import AccessDocument, Written
 from tests.fakes import FakeAccessDocument
 

@@ -9,7 +9,7 @@ import pytest
 from darkroom.adapters import s3
 from darkroom.adapters.clients import s3_client
 from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
-from darkroom.errors import UploadGone
+from darkroom.domain.errors import UploadGone
 from darkroom.ports import Originals, Renditions, Reports
 from tests.aws import make_bucket
 from tests.builders import an_upload

@@ -9,10 +9,12 @@ from darkroom.adapters import tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
-from darkroom.members import PAGE, member_entries
-from darkroom.model import Announced, Asked, Entry, Latest, State
+from darkroom.domain.entries import Entry, Latest, State
+from darkroom.domain.jobs import Announced, Asked
+from darkroom.domain.limits import PAGE_SIZE
+from darkroom.domain.rows import JobView, Tally, row_of
 from darkroom.ports import Commit, JobLedger, Ledger, Replaced, Views
-from darkroom.rows import JobView, Tally, row_of
+from darkroom.services.members import member_entries
 from tests.aws import make_table
 from tests.builders import UPLOADS, a_job, a_member, an_announcement
 from tests.fakes import FakeLedger, FakeViews
@@ -70,12 +72,12 @@ class TestJobs:
         assert jobs.find_job(job.id) == job
 
     def test_its_manifest_is_read_page_by_page(self, jobs: JobLedger) -> None:
-        job, members = a_job(size=PAGE + 1), announced(PAGE + 1)
+        job, members = a_job(size=PAGE_SIZE + 1), announced(PAGE_SIZE + 1)
 
         jobs.open(job, members)
 
-        assert jobs.manifest(job.id, 0) == members[:PAGE]
-        assert jobs.manifest(job.id, 1) == members[PAGE:]
+        assert jobs.manifest(job.id, 0) == members[:PAGE_SIZE]
+        assert jobs.manifest(job.id, 1) == members[PAGE_SIZE:]
         assert jobs.manifest(job.id, 2) == []
 
     def test_opening_again_changes_nothing(self, jobs: JobLedger) -> None:

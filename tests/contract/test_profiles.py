@@ -9,9 +9,9 @@ from botocore.exceptions import EndpointConnectionError
 
 from darkroom.adapters.appconfig import AppConfigProfiles
 from darkroom.adapters.clients import appconfigdata_client
-from darkroom.errors import BadProfile, NoProfile, OutOfTime
+from darkroom.domain.errors import BadProfile, NoProfile, OutOfTime
+from darkroom.domain.profile import built_in, parse_profile
 from darkroom.ports import Profiles
-from darkroom.profile import built_in, parse_profile
 from tests.aws import LiveProfile, make_live_profile
 from tests.fakes import FakeProfiles
 

@@ -11,10 +11,12 @@ from darkroom.adapters import dynamodb, tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import item_of, to_wire
-from darkroom.errors import BadRequest
-from darkroom.model import Discarded, Entry, Job, Latest, Removal, State
+from darkroom.domain.entries import Discarded, Entry, Latest, State
+from darkroom.domain.errors import BadRequest
+from darkroom.domain.jobs import Job
+from darkroom.domain.uploads import Removal
 from darkroom.ports import Ledger, Named, Views
-from darkroom.projecting import Projection
+from darkroom.services.projecting import Projection
 from tests.aws import make_table
 from tests.builders import an_entry, an_upload
 from tests.fakes import FakeLedger, FakeViews

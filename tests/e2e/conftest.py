@@ -26,12 +26,12 @@ import pytest
 from aiohttp import ClientSession
 from botocore.config import Config
 
-from darkroom.model import alias_of
+from darkroom.domain.keys import alias_of
+from darkroom_cli.client import Web
+from darkroom_cli.local.up import architecture, deployment
+from darkroom_cli.stack import Site, local_environment, outputs_of, status_from
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
-from tools.stack import Site, local_environment, outputs_of, status_from
-from tools.up import architecture, deployment
-from tools.web import Web
 
 DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
 

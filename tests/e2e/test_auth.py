@@ -7,12 +7,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from darkroom.api import ROUTES
-from darkroom.gate import Public
+from darkroom.web.auth import Public
+from darkroom.web.routes import ROUTES
+from darkroom_cli.client import signer
+from darkroom_cli.tokens import access_parameter
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_small_png
-from tools.tokens import access_parameter
-from tools.web import signer
 
 pytestmark = pytest.mark.full  # deploys a stack of its own, again and again
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from aiohttp import ClientSession
 
+from darkroom_cli.stack import resources_of
 from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.test_live import hear, hello, pictures, send_each
 from tests.pictures import a_small_png
-from tools.stack import resources_of
 
 
 def said(stack: Stack, name: str) -> dict[str, set[str]]:

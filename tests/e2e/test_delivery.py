@@ -5,11 +5,11 @@ import platform
 import boto3
 import pytest
 
+from darkroom_cli.local.emulator import mend_concurrency
+from darkroom_cli.local.up import architecture
+from darkroom_cli.stack import Site, local_environment
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_small_png
-from tools.ministack import mend_concurrency
-from tools.stack import Site, local_environment
-from tools.up import architecture
 
 pytestmark = pytest.mark.full
 

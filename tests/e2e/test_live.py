@@ -13,9 +13,9 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerH
 
 from darkroom.adapters.live import DynamoChannels, address_signer
 from darkroom.ports import Ticket
+from darkroom_cli.drop.follow import Pauses, follow
 from tests.e2e.conftest import Stack, send, wait_for
 from tests.pictures import a_small_png
-from tools.live import Pauses, follow
 
 SECONDS = 180
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.model import State, picture_id
+from darkroom.domain.entries import State
+from darkroom.domain.keys import picture_id
 from tests.e2e.conftest import Stack, wait_for
 from tests.pictures import a_small_png
 

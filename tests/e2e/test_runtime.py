@@ -21,13 +21,14 @@ from typing import Any
 import pytest
 
 from darkroom.adapters.dynamodb import DynamoLedger
-from darkroom.model import State, picture_id
+from darkroom.domain.entries import State
+from darkroom.domain.keys import picture_id
+from darkroom_cli.local.up import architecture
 from tests.aws import free_port
 from tests.builders import an_event
 from tests.cloudformation import PROJECT
 from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_photograph
-from tools.up import architecture
 
 pytestmark = pytest.mark.local("it is the build of this machine that is run")
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from darkroom_cli.stack import Site
 from tests.aws import LiveProfile, free_port
 from tests.cloudformation import PROJECT
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_photograph, a_small_png
-from tools.stack import Site
 
 pytestmark = pytest.mark.local("it is the local stack itself that is tested")
 

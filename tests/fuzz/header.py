@@ -16,8 +16,8 @@ PROJECT = Path(__file__).parents[2]
 sys.path[:0] = [str(PROJECT / "layers" / "darkroom"), str(PROJECT)]
 
 atheris = import_module("atheris")
-with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.errors"]):
-    from darkroom.errors import RejectedPicture
+with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.domain.errors"]):
+    from darkroom.domain.errors import RejectedPicture
     from darkroom.imaging.sniff import read_header
     from darkroom.imaging.sniff.header import MAX_SCANS
 

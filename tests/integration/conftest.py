@@ -16,8 +16,8 @@ from types_boto3_s3 import S3Client
 
 from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.model import Entry, State
-from darkroom.projecting import Projection
+from darkroom.domain.entries import Entry, State
+from darkroom.services.projecting import Projection
 from tests.aws import ACCOUNT, LiveProfile, make_bucket, make_live_profile, make_table
 from tests.builders import an_entry
 from tests.cloudformation import PROJECT

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from darkroom.access import Access, access_document, new_token
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmAccessDocument
+from darkroom.domain.tokens import Access, access_document, new_token
 from tests.builders import a_request, an_event
 from tests.integration.conftest import Invoke, started
 

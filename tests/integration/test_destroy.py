@@ -13,11 +13,11 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
+from darkroom_cli.destroy import KEPT, Account, Contents, contents, destroy, empty
+from darkroom_cli.stack import Fault
+from darkroom_cli.tokens import access_parameter
 from tests.aws import make_bucket
 from tests.cloudformation import load_template
-from tools.destroy import KEPT, Account, Contents, contents, destroy, empty
-from tools.stack import Fault
-from tools.tokens import access_parameter
 
 REGION = "us-east-1"
 

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from darkroom import pages
+from bench.gallery import chromium
+from darkroom.web import pages
+from darkroom_cli.client import Web
+from darkroom_cli.drop.follow import Pauses, follow
+from darkroom_cli.stack import Fault
 from tests.jobserver import JOB, JobServer, serving, until
-from tools.gallery import chromium
-from tools.live import Pauses, follow
-from tools.stack import Fault
-from tools.web import Web
 
 # Only a socket that says nothing for so long is taken for dead: no other test may be slower than that.
 LONG, SHORT = 600.0, 0.5

@@ -14,10 +14,11 @@ from types_boto3_s3 import S3Client
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import manifest_item_of
-from darkroom.api import ROUTES
 from darkroom.bootstrap.web import bootstrap
-from darkroom.model import State, picture_id
-from darkroom.projecting import Projection
+from darkroom.domain.entries import State
+from darkroom.domain.keys import picture_id
+from darkroom.services.projecting import Projection
+from darkroom.web.routes import ROUTES
 from tests.aws import LiveProfile
 from tests.builders import a_batch, a_job, a_member, a_message, a_notification, a_request, an_entry, an_event
 from tests.cloudformation import PROJECT

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from darkroom.api import ROUTES, Route
-from darkroom.model import picture_id
+from darkroom.domain.keys import picture_id
+from darkroom.web.routes import ROUTES, Route
 from tests.builders import an_entry
 from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site, break_aws, started
 

@@ -8,7 +8,7 @@ import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
 from darkroom.adapters.live import DynamoChannels
-from darkroom.model import State
+from darkroom.domain.entries import State
 from darkroom.ports import Ticket
 from tests.builders import a_batch, a_job, a_member, an_event
 from tests.gateway import Gateway, a_gateway

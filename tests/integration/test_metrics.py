@@ -9,7 +9,8 @@ from types_boto3_s3 import S3Client
 
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger
-from darkroom.model import State, picture_id
+from darkroom.domain.entries import State
+from darkroom.domain.keys import picture_id
 from tests.aws import LiveProfile
 from tests.builders import a_batch, a_job, a_member, a_message, a_notification, a_request, an_event
 from tests.integration.conftest import UPLOADS, Invoke

@@ -19,8 +19,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from darkroom.api import ROUTES, Route
-from darkroom.model import picture_id
+from darkroom.domain.keys import picture_id
+from darkroom.web.routes import ROUTES, Route
 from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site
 
 CHECKS: list[CheckFunction] = [

@@ -9,12 +9,12 @@ from typer.testing import CliRunner
 
 from darkroom.adapters.appconfig import AppConfigProfiles
 from darkroom.adapters.clients import appconfigdata_client
-from darkroom.profile import built_in
+from darkroom.domain.profile import built_in
+from darkroom_cli.app import app
+from darkroom_cli.profile import in_force, push, show
+from darkroom_cli.stack import Fault, Status
 from tests.aws import LiveProfile
 from tests.builders import a_status
-from tools.cli import app
-from tools.profiles import in_force, push, show
-from tools.stack import Fault, Status
 
 
 @pytest.fixture

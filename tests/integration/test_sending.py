@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 
-from darkroom.members import PAGE
-from tools.course import Course
-from tools.memory import Picture
-from tools.sending import AT_ONCE, TRIES, Forms, Sending
-from tools.web import Web
+from darkroom.domain.limits import PAGE_SIZE
+from darkroom_cli.client import Web
+from darkroom_cli.drop.progress import Course
+from darkroom_cli.drop.resume import Picture
+from darkroom_cli.drop.upload import AT_ONCE, TRIES, Forms, Sending
 
 JOB = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d"
 REFUSAL = "<Error><Code>EntityTooLarge</Code><Message>It is too large.</Message></Error>"
@@ -36,8 +36,8 @@ class Bucket:
     async def uploads(self, request: web.Request) -> web.Response:
         cursor = request.query["cursor"]
         self.pages[cursor] += 1
-        begin = int(cursor or 0) * PAGE
-        rows = [self._row(number) for number in range(begin, min(begin + PAGE, self.size))]
+        begin = int(cursor or 0) * PAGE_SIZE
+        rows = [self._row(number) for number in range(begin, min(begin + PAGE_SIZE, self.size))]
         return web.json_response({"uploads": rows, "cursor": ""})
 
     def _row(self, number: int) -> dict[str, object]:
@@ -132,11 +132,11 @@ def test_each_picture_goes_whole_under_its_own_key(pictures: list[Picture]) -> N
 
 
 def test_forms_come_page_by_page_and_no_more_than_a_few_are_sent_at_once(tmp_path: Path) -> None:
-    bucket = Bucket(PAGE + 1)
+    bucket = Bucket(PAGE_SIZE + 1)
 
-    course = send(bucket, some_pictures(tmp_path, PAGE + 1))
+    course = send(bucket, some_pictures(tmp_path, PAGE_SIZE + 1))
 
-    assert len(course.arrived) == PAGE + 1
+    assert len(course.arrived) == PAGE_SIZE + 1
     assert bucket.pages == {"": 1, "1": 1}
     assert bucket.most_open <= AT_ONCE
 

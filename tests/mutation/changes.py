@@ -135,13 +135,13 @@ CHANGES = [
         "a check passed over without a reason",
         "  - CKV_AWS_115 #",
         "  - CKV_AWS_115\n  #",
-        "tools/checkov.yaml",
+        "tests/template/checkov.yaml",
     ),
     Change(
         "one bucket's excuse is everyone's",
         "skip-check:\n",
         "skip-check:\n  - CKV_AWS_21 # a long enough reason, and yet it holds for two alone\n",
-        "tools/checkov.yaml",
+        "tests/template/checkov.yaml",
     ),
 ]
 

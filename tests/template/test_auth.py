@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from darkroom import gate
-from darkroom.api import ROUTES
-from darkroom.gate import Public
+from darkroom.web import auth as gate
+from darkroom.web.auth import Public
+from darkroom.web.routes import ROUTES
+from darkroom_cli.tokens import access_parameter
 from tests.cloudformation import PROJECT, Node, load_template, of_type
-from tools.tokens import access_parameter
 
 TEMPLATE = load_template()
 RESOURCES: Node = TEMPLATE["Resources"]

@@ -13,7 +13,7 @@ SKIPPED = [
     for name, each in RESOURCES.items()
     for skip in each.get("Metadata", {}).get("checkov", {}).get("skip", [])
 ]
-EVERYWHERE = PROJECT / "tools/checkov.yaml"
+EVERYWHERE = PROJECT / "tests/template/checkov.yaml"
 
 
 def excused_everywhere() -> set[str]:

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
-from darkroom import projecting, settings
-from darkroom.api import ROUTES
-from darkroom.profile import built_in, parse_profile, profile_schema
+from darkroom import settings
+from darkroom.domain.profile import built_in, parse_profile, profile_schema
+from darkroom.services import projecting
+from darkroom.web.routes import ROUTES
+from darkroom_cli import render
+from darkroom_cli.local import front_door
 from tests.cloudformation import PROJECT, Node, load_template, of_type
-from tools import frontdoor, render
 
 TEMPLATE = load_template()
 RESOURCES: Node = TEMPLATE["Resources"]
@@ -228,7 +230,7 @@ def test_messages_go_to_the_stage_that_is_deployed(function: str) -> None:
 
 
 def test_the_local_socket_is_at_the_front_door_and_any_other_at_the_api() -> None:
-    assert endpoint_of("WebFunction", "LIVE_URL", local=True) == frontdoor.LIVE_PATH
+    assert endpoint_of("WebFunction", "LIVE_URL", local=True) == front_door.LIVE_PATH
     assert endpoint_of("WebFunction", "LIVE_URL", local=False) == (
         "wss://${LiveApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tools.bench.cold import FUNCTIONS, starting, work
+from bench.cold import FUNCTIONS, starting, work
 
 # The bytecode instructions of each start as a multiple of those of importing boto3 alone, a tenth above what
 # they are (docs/performance.md): whoever needs more says so here, and why. Seconds are for `make cold`.
@@ -21,7 +21,11 @@ MORE = {
     "web": {"jinja2", "markupsafe", "multipart"},
 }
 # The heavy ones of our own, and the functions that can't do without.
-OURS = {"darkroom.imaging": {"render"}, "darkroom.pages": {"web"}, "darkroom.projecting": {"project"}}
+OURS = {
+    "darkroom.imaging": {"render"},
+    "darkroom.web.pages": {"web"},
+    "darkroom.services.projecting": {"project"},
+}
 
 _NOTED = """
 import json, socket, sys

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from typer import Typer
 
-from darkroom import model, settings
-from darkroom.errors import RejectedPicture
-from darkroom.problems import PROBLEMS, Problem
-from darkroom.profile import Crop, Ladder, Limits, Profile
+from darkroom import settings
+from darkroom.domain.entries import State
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.profile import Crop, Ladder, Limits, Profile
+from darkroom.web.problems import PROBLEMS, Problem
+from darkroom_cli.app import app
 from tests.chaos.defences import DEFENCES, Defence
 from tests.cloudformation import PROJECT, load_template
-from tools.cli import app
 
 REFERENCE = (PROJECT / "docs" / "reference.md").read_text()
 README = (PROJECT / "README.md").read_text()
@@ -29,7 +30,7 @@ KINDS = (
     settings.LiveSettings,
     settings.WebSettings,
 )
-LOCAL = set(re.findall(r"DARKROOM_[A-Z_]+", (PROJECT / "tools" / "stack.py").read_text()))
+LOCAL = set(re.findall(r"DARKROOM_[A-Z_]+", (PROJECT / "cli" / "darkroom_cli" / "stack.py").read_text()))
 
 
 def named(*names: str) -> pytest.MarkDecorator:
@@ -102,7 +103,7 @@ def test_each_field_of_a_profile_is_in_the_reference(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
 
 
-@named(*model.State)
+@named(*State)
 def test_each_state_is_in_the_reference(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 

@@ -1,8 +1,8 @@
 import pytest
 
-from darkroom.errors import BadSettings
-from darkroom.gate import Auth
+from darkroom.domain.errors import BadSettings
 from darkroom.settings import ProjectSettings, RenderSettings, WebSettings, read_settings
+from darkroom.web.auth import Auth
 
 WEB = {
     "UPLOADS_BUCKET": "u",

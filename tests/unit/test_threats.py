@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from darkroom.access import Access, Token
+from darkroom.domain.tokens import Access, Token
 from tests.cloudformation import PROJECT
 from tests.unit.test_walls import imports
 
@@ -33,7 +33,7 @@ def test_nothing_that_is_deployed_fetches_an_address_that_somebody_gave() -> Non
 def test_what_lets_somebody_in_is_drawn_by_secrets_alone() -> None:
     sources = "".join((PACKAGE / module).read_text() for module in MODULES)
 
-    assert importing("secrets") >= {"site.py", "jobs.py", "live.py", "access.py"}
+    assert importing("secrets") >= {"web/pictures.py", "services/jobs.py", "services/live.py", "domain/tokens.py"}
     # How long to wait, in which order, on which shelf: nothing that anybody is let in by.
     assert set(re.findall(r"\brandom\.(\w+)\(", sources)) <= {"random", "sample", "uniform", "choice"}
     assert not re.search(r"\buuid[135]\(|from random import", sources)

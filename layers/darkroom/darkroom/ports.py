@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from darkroom.model import Announced, Asked, Discarded, Entry, Job, Latest, Upload
-from darkroom.profile import Profile
-from darkroom.rows import JobView, Row, Tally
+from darkroom.domain.entries import Discarded, Entry, Latest
+from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.profile import Profile
+from darkroom.domain.rows import JobView, Row, Tally
+from darkroom.domain.uploads import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ class JobLedger(Protocol):
         """A job's record, read consistently."""
 
     def manifest(self, job: str, page: int) -> list[Announced]:
-        """Some members of a job, members.PAGE at a time; none past the last page."""
+        """Some members of a job, PAGE_SIZE at a time; none past the last page."""
 
     def expect(self, entries: Collection[Entry]) -> None:
         """Writes announcements, many at once, over nothing or over themselves."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 
-from darkroom.errors import BadSettings
+from darkroom.domain.errors import BadSettings
 
 
 @dataclass(frozen=True, slots=True)

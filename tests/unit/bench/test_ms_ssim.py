@@ -5,7 +5,7 @@ from math import log10
 import pytest
 from PIL import Image
 
-from tools.bench.ms_ssim import MsSsim
+from bench.ms_ssim import MsSsim
 
 GREY = Image.new("RGB", (200, 180), (128, 128, 128))
 

@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from tools.bench.ssimulacra2 import Reference
+from bench.ssimulacra2 import Reference
 
 
 def a_picture(width: int, height: int) -> Image.Image:

@@ -10,8 +10,9 @@ from itertools import product
 
 from PIL import Image, ImageCms, ImageDraw, TiffImagePlugin
 
-from darkroom.model import Encoded, Format, Rendered
-from darkroom.profile import Crop, FormatChoice, Ladder, Limits, Profile
+from darkroom.domain.profile import Crop, FormatChoice, Ladder, Limits, Profile
+from darkroom.domain.receipts import Rendered
+from darkroom.domain.renditions import Encoded, Format
 
 Colour = tuple[int, int, int]
 

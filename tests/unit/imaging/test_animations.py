@@ -5,11 +5,11 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageDraw, PngImagePlugin
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.profile import Crop, Fit, FormatChoice, Ladder, Profile
+from darkroom.domain.renditions import Encoded, Format
 from darkroom.imaging import render
 from darkroom.imaging.child import isolated
-from darkroom.model import Encoded, Format
-from darkroom.profile import Crop, Fit, FormatChoice, Ladder, Profile
 from tests.unit.imaging.pictures import (
     Colour,
     a_profile,

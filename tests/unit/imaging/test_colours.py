@@ -9,8 +9,8 @@ import zlib
 import pytest
 from PIL import Image, ImageChops
 
+from darkroom.domain.renditions import Format
 from darkroom.imaging import render
-from darkroom.model import Format
 from tests.unit.imaging.pictures import (
     ADOBE_RGB,
     BT_2020,

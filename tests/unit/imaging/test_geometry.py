@@ -5,10 +5,12 @@ from base64 import b64decode
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
+from darkroom.domain.profile import Crop, Fit, FormatChoice, Ladder, Profile
+from darkroom.domain.receipts import Rendered
+from darkroom.domain.renditions import Format
 from darkroom.imaging import render
 from darkroom.imaging.resize import resized
-from darkroom.model import Format, Rendered
-from darkroom.profile import Crop, Fit, FormatChoice, Ladder, Profile
+from darkroom_cli.local.samples import photograph
 from tests.unit.imaging.pictures import (
     BLUE,
     CORNERS,
@@ -29,7 +31,6 @@ from tests.unit.imaging.pictures import (
     opened,
     plain,
 )
-from tools.samples import photograph
 
 EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
+from darkroom.domain.profile import Crop, Fit, Profile
+from darkroom.domain.renditions import Encoded, Format
 from darkroom.imaging import render
-from darkroom.model import Encoded, Format
-from darkroom.profile import Crop, Fit, Profile
+from darkroom_cli.local.samples import photograph
 from tests.unit.imaging.pictures import ADOBE_RGB, PROPHOTO, a_profile, encoded, held
-from tools.samples import photograph
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)

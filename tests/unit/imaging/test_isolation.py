@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.renditions import Format
 from darkroom.imaging import render, render_isolated
 from darkroom.imaging.child import Child, ChildFailed, ChildTimedOut, isolated
-from darkroom.model import Format
 from tests.unit.imaging.pictures import a_profile, cornered, encoded
 
 ENOUGH_BYTES = 1_500_000_000

@@ -9,15 +9,16 @@ from itertools import pairwise
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from darkroom.documents import receipt_document, receipt_from
+from bench.pictures import ENCODERS
+from bench.ssimulacra2 import Reference
+from darkroom.domain.profile import FormatChoice, Ladder, Profile, parse_profile
+from darkroom.domain.receipts import Receipt
+from darkroom.domain.renditions import Format
+from darkroom.domain.serialization import receipt_document, receipt_from
 from darkroom.imaging import encode
 from darkroom.imaging.pipeline import render
 from darkroom.imaging.quality import Chosen, Trials, chosen
 from darkroom.imaging.yardstick import Yardstick, error_at, score_of
-from darkroom.model import Format, Receipt
-from darkroom.profile import FormatChoice, Ladder, Profile, parse_profile
-from tools.bench.pictures import ENCODERS
-from tools.bench.ssimulacra2 import Reference
 
 
 def a_scene(width: int = 640, height: int = 427) -> Image.Image:

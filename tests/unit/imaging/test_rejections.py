@@ -7,10 +7,10 @@ from types import FrameType
 import pytest
 from PIL import Image
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.profile import Profile
 from darkroom.imaging import render
 from darkroom.imaging.sniff import read_header
-from darkroom.profile import Profile
 from tests.unit.imaging.pictures import (
     a_profile,
     bmp_claiming,

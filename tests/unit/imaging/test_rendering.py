@@ -7,8 +7,10 @@ from io import BytesIO
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
+from darkroom.domain.receipts import Rendered
+from darkroom.domain.renditions import Format
 from darkroom.imaging import ENGINE, render, webp
-from darkroom.model import Format, Rendered
+from darkroom_cli.local.samples import photograph
 from tests.unit.imaging.pictures import (
     ARITHMETIC_JPEG,
     BLUE,
@@ -33,7 +35,6 @@ from tests.unit.imaging.pictures import (
     png_chunk,
     srgb,
 )
-from tools.samples import photograph
 
 EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
 

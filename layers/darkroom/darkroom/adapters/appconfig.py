@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from darkroom.errors import BadProfile, NoProfile
-from darkroom.profile import Profile, parse_profile
+from darkroom.domain.errors import BadProfile, NoProfile
+from darkroom.domain.profile import Profile, parse_profile
 
 if TYPE_CHECKING:
     from types_boto3_appconfigdata import AppConfigDataClient

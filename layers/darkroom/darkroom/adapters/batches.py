@@ -8,8 +8,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
-from darkroom.patience import wait_after
 from darkroom.ports import Queue
+from darkroom.services.retries import wait_after
 
 
 class PatientBatch(BatchProcessor):

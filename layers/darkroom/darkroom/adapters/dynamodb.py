@@ -39,10 +39,12 @@ from darkroom.adapters.items import (
     to_wire,
 )
 from darkroom.adapters.tables import delete_each, get, get_each, key_of, read_each, transact
-from darkroom.errors import BadRequest
-from darkroom.model import Discarded, Entry, Job, Latest, State, Upload
+from darkroom.domain.entries import Discarded, Entry, Latest, State
+from darkroom.domain.errors import BadRequest
+from darkroom.domain.jobs import Job
+from darkroom.domain.rows import JobView, Row, Tally
+from darkroom.domain.uploads import Upload
 from darkroom.ports import Commit, Named, Replaced
-from darkroom.rows import JobView, Row, Tally
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient

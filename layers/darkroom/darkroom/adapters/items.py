@@ -8,9 +8,11 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom.documents import receipt_document, receipt_from
-from darkroom.model import Announced, Asked, Attempt, Discarded, Entry, Job, Latest, Outcome, State, Upload
-from darkroom.rows import JobView, Row, Tally
+from darkroom.domain.entries import Attempt, Discarded, Entry, Latest, Outcome, State
+from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.rows import JobView, Row, Tally
+from darkroom.domain.serialization import receipt_document, receipt_from
+from darkroom.domain.uploads import Upload
 
 type Attributes = dict[str, str | int]
 

@@ -24,8 +24,9 @@ from darkroom.adapters.items import (
     to_wire,
 )
 from darkroom.adapters.tables import get, put_each
-from darkroom.members import PAGE
-from darkroom.model import Announced, Asked, Entry, Job
+from darkroom.domain.entries import Entry
+from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.limits import PAGE_SIZE
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -55,7 +56,7 @@ class DynamoJobs:
         return asked
 
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
-        pages = enumerate(batched(manifest, PAGE, strict=False))
+        pages = enumerate(batched(manifest, PAGE_SIZE, strict=False))
         put_each(
             self.client,
             self.table,

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from darkroom.discretion import discreet
+from darkroom.redaction import discreet
 
 type Handler = Callable[[dict[str, Any], Any], Any]
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from darkroom.model import Entry, Outcome, Rendered
+from darkroom.domain.entries import Entry, Outcome
+from darkroom.domain.receipts import Rendered
 
 # The pipeline's steps as people ask for them; what is not here is `other`.
 _STEPS = {

@@ -9,8 +9,10 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from darkroom.errors import NotRemoved, UploadGone
-from darkroom.model import NO_VERSION, Upload, is_folder, timestamp
+from darkroom.domain.errors import NotRemoved, UploadGone
+from darkroom.domain.keys import is_folder
+from darkroom.domain.timestamps import timestamp
+from darkroom.domain.uploads import NO_VERSION, Upload
 from darkroom.ports import PostForm, Stored
 
 if TYPE_CHECKING:

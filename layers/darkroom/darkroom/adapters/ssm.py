@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from darkroom.errors import NoAccess
+from darkroom.domain.errors import NoAccess
 from darkroom.ports import Written
 
 if TYPE_CHECKING:

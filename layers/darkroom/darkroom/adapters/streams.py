@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from darkroom.adapters.items import entry_of, from_wire, is_entry, is_job, job_of
-from darkroom.model import Entry, Job
-from darkroom.projecting import Record
+from darkroom.domain.entries import Entry
+from darkroom.domain.jobs import Job
+from darkroom.services.projecting import Record
 
 
 def records_of(event: dict[str, Any]) -> list[Record]:

@@ -5,8 +5,8 @@ import os
 from darkroom.adapters.clients import connections_client, dynamodb_client
 from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
-from darkroom.documents import JOB_ROOT, Document, job_document
-from darkroom.live import Live
+from darkroom.domain.serialization import JOB_ROOT, Document, job_document
+from darkroom.services.live import Live
 from darkroom.settings import LiveSettings, read_settings
 
 

@@ -5,7 +5,7 @@ import os
 from darkroom.adapters.clients import dynamodb_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.sqs import SqsQueue
-from darkroom.parking import Parking
+from darkroom.services.parking import Parking
 from darkroom.settings import ParkSettings, read_settings
 
 

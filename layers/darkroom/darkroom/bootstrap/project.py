@@ -7,8 +7,8 @@ from darkroom.adapters.clients import connections_client, dynamodb_client, event
 from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.adapters.events import EventBridgeAnnouncements
 from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
-from darkroom.live import Pusher
-from darkroom.projecting import Broadcast, Projection
+from darkroom.services.live import Pusher
+from darkroom.services.projecting import Broadcast, Projection
 from darkroom.settings import ProjectSettings, read_settings
 
 

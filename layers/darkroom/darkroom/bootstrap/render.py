@@ -8,7 +8,7 @@ from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, s3_
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
-from darkroom.rendering import Darkroom
+from darkroom.services.rendering import Darkroom
 from darkroom.settings import RenderSettings, read_settings
 
 

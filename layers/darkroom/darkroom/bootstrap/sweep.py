@@ -7,8 +7,8 @@ from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
+from darkroom.services.sweeping import Sweep
 from darkroom.settings import SweepSettings, read_settings
-from darkroom.sweeping import Sweep
 
 
 def bootstrap() -> tuple[Sweep, SweepSettings]:

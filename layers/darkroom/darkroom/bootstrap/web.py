@@ -10,18 +10,18 @@ from darkroom.adapters.live import DynamoChannels, address_signer
 from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.adapters.ssm import SsmAccessDocument
-from darkroom.answers import answers_beside
-from darkroom.api import Handler
-from darkroom.docs_site import DocsSite
-from darkroom.failure_site import FailureSite
-from darkroom.gate import Auth, Gate, Guests, SignInSite
-from darkroom.job_site import JobSite
-from darkroom.jobs import Jobs
-from darkroom.live import Tickets
-from darkroom.model import Entry
-from darkroom.parking import Failures
+from darkroom.domain.entries import Entry
+from darkroom.services.jobs import Jobs
+from darkroom.services.live import Tickets
+from darkroom.services.parking import Failures
 from darkroom.settings import WebSettings, read_settings
-from darkroom.site import Site
+from darkroom.web.auth import Auth, Gate, Guests, SignInSite
+from darkroom.web.docs import DocsSite
+from darkroom.web.failures import FailureSite
+from darkroom.web.http import answers_beside
+from darkroom.web.jobs import JobSite
+from darkroom.web.pictures import Site
+from darkroom.web.routes import Handler
 
 
 def bootstrap(

@@ -4,10 +4,10 @@
 a hostile picture does to native code ends in a RejectedPicture.
 """
 
+from darkroom.domain.profile import Profile
+from darkroom.domain.receipts import Rendered
 from darkroom.imaging.child import isolated
 from darkroom.imaging.pipeline import ENGINE, render
-from darkroom.model import Rendered
-from darkroom.profile import Profile
 
 __all__ = ["ENGINE", "render", "render_isolated"]
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NoReturn
 
-from darkroom.errors import KilledItsChild, RejectedPicture
+from darkroom.domain.errors import KilledItsChild, RejectedPicture
 
 _PIPE_BYTES = 1 << 20
 _LENGTH_BYTES = 8

@@ -8,7 +8,7 @@ from io import BytesIO
 
 from PIL import Image, ImageChops, ImageFile
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff import Header, corrupt
 
 _PLUGINS = {

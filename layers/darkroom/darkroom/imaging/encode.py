@@ -12,7 +12,7 @@ from typing import Any
 from mozjpeg_lossless_optimization import optimize
 from PIL import Image, ImageChops
 
-from darkroom.model import Format
+from darkroom.domain.renditions import Format
 
 # libjpeg's own limit; WebP's is in its bitstream, AVIF's is what libavif's readers take by default.
 SIDE_LIMITS = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.AVIF: 32_768}
@@ -34,7 +34,7 @@ class Shape:
 # How far a frequency lies from the first one: the root of row squared + column squared.
 DISTANCES = (0.0, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 9.9)
 
-# Luma, Cb and Cr, by tools/bench/fit_tables.py; docs/adr says against what they were measured.
+# Luma, Cb and Cr, by bench/fit_tables.py; docs/adr says against what they were measured.
 SHAPES = (
     Shape(
         at_85=(3.3, 5.8, 8.1, 13.0, 15.0, 19.1, 26.8, 37.8),

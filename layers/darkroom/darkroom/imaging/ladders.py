@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from darkroom.domain.profile import Crop, Fit, Ladder
+from darkroom.domain.renditions import Format
 from darkroom.imaging.encode import SIDE_LIMITS
 from darkroom.imaging.resize import Box, Size
-from darkroom.model import Format
-from darkroom.profile import Crop, Fit, Ladder
 
 _LONGEST = SIDE_LIMITS[Format.JPEG]
 

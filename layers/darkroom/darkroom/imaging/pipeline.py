@@ -10,7 +10,10 @@ from importlib import import_module
 import PIL
 from PIL import Image, ImageChops
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.profile import FormatChoice, Profile
+from darkroom.domain.receipts import Decision, Original, Rendered
+from darkroom.domain.renditions import REFERENCE, Encoded, Format
 from darkroom.imaging import encode
 from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
@@ -29,8 +32,6 @@ from darkroom.imaging.quality import Chosen, chosen
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Header, corrupt, read_header
 from darkroom.imaging.sniff.png import holds_every_row
-from darkroom.model import REFERENCE, Decision, Encoded, Format, Original, Rendered
-from darkroom.profile import FormatChoice, Profile
 
 # One higher whenever the same upload and profile would give other bytes.
 _REVISION = "r6"

@@ -1,7 +1,7 @@
 """The quality that comes nearest to a perceptual target, from a few trials on a sample of the picture.
 
 A trial is encoded in haste and scored by yardstick.py; what both miss was measured by
-tools/bench/fit_quality.py. The score is a prediction, and receipts call it so.
+bench/fit_quality.py. The score is a prediction, and receipts call it so.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from PIL import Image, ImageChops
 
+from darkroom.domain.profile import FormatChoice
+from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_as
 from darkroom.imaging.yardstick import ALL_SCALES, Yardstick, error_at, is_small, scales, score_of
-from darkroom.model import Format
-from darkroom.profile import FormatChoice
 
-# By quality the median score of photographs, and straight lines in between: by tools/bench/fit_quality.py.
+# By quality the median score of photographs, and straight lines in between: by bench/fit_quality.py.
 # Pictures lie above or below it, but are hardly ever steeper: one trial tells how far.
 TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     Format.JPEG: (
@@ -77,7 +77,7 @@ _TILES = {Format.JPEG: Tiles(3, 160, 0), Format.WEBP: Tiles(3, 144, 8), Format.A
 # So many places a side are looked at for each tile.
 _PLACES = 7
 # The true error is about factor x (what a trial shows) x (the picture's pixels / the sample's) ** growth. By
-# tools/bench/fit_quality.py.
+# bench/fit_quality.py.
 UNSEEN = {Format.JPEG: (1.00, 0.02), Format.WEBP: (1.00, 0.07), Format.AVIF: (0.94, 0.08)}
 
 # Half the resolution for colour costs more bytes than it saves where it alone makes so large a part of the

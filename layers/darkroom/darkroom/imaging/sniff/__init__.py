@@ -5,7 +5,7 @@ Every read is bounds-checked, so that hostile bytes end in RejectedPicture and i
 
 from collections.abc import Callable
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.avif import read_avif
 from darkroom.imaging.sniff.bmp import read_bmp
 from darkroom.imaging.sniff.gif import read_gif

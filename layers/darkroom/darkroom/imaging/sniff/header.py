@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from struct import unpack_from
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
 
 # jpegtran's own scripts write at most 14 scans. 22,000 scans on 16 megapixels decode for over 20 s.
 MAX_SCANS = 100

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from darkroom.errors import RejectedPicture
+from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.exif import EXIF_NAME, exif_orientation
 from darkroom.imaging.sniff.header import MAX_PARTS, MAX_SCANS, Damaged, Header, numbers, unsupported
 

@@ -1,0 +1,82 @@
+"""Bytes at equal score: each encoder at the quality where it reaches it, in between two by interpolation."""
+
+import json
+from collections.abc import Callable
+from hashlib import sha256
+from io import BytesIO
+from math import exp, log
+from pathlib import Path
+from typing import Protocol
+
+from PIL import Image
+
+from bench.peers import Encoder
+from bench.ssimulacra2 import Reference
+
+
+class Scores:
+    """Scores and sizes by picture, encoder and quality; kept in a file, since they take a second each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: dict[str, list[float]] = json.loads(path.read_text()) if path.exists() else {}
+
+    def get(self, content: bytes, measure: Callable[[], float]) -> float:
+        """The score of one encoding; the same bytes of the same picture are measured once."""
+        key = sha256(content).hexdigest()
+        if key not in self._known:
+            self._known[key] = [measure()]
+            self._path.write_text(json.dumps(self._known))
+        return self._known[key][0]
+
+
+class Metric(Protocol):
+    """A picture that others are held against, by Reference or MsSsim."""
+
+    def score(self, other: Image.Image) -> float: ...
+
+
+class Candidate:
+    """One picture at one width, as a file without loss."""
+
+    def __init__(
+        self, file: Path, scores: Scores, metric: Callable[[Image.Image], Metric] = Reference
+    ) -> None:
+        self.file = file
+        self._scores = scores
+        self._metric = metric
+        self._reference: Metric | None = None
+
+    def score(self, content: bytes) -> float:
+        return self._scores.get(content, lambda: self._measured(content))
+
+    def _measured(self, content: bytes) -> float:
+        if self._reference is None:
+            with Image.open(self.file) as picture:
+                self._reference = self._metric(picture)
+        with Image.open(BytesIO(content)) as other:
+            return self._reference.score(other)
+
+    def bytes_at(self, target: float, encoder: Encoder) -> float | None:
+        """None if no quality from 5 to 98 reaches the target, or all of them do."""
+        below, reaching = 5, 98
+        tried: dict[int, tuple[float, float]] = {}
+
+        def at(quality: int) -> tuple[float, float]:
+            if quality not in tried:
+                content = encoder(self.file, quality)
+                tried[quality] = self.score(content), log(len(content))
+            return tried[quality]
+
+        quality = 72 if target <= 75 else 82
+        while reaching - below > 2:
+            score, _ = at(quality)
+            below, reaching = (quality, reaching) if score < target else (below, quality)
+            # A score a quality is what encoders give near here, so the first steps are no halving.
+            step = max(1, round(abs(target - score)))
+            guess = quality + step if score < target else quality - step
+            quality = guess if below < guess < reaching else (below + reaching) // 2
+        (low, low_size), (high, high_size) = at(below), at(reaching)
+        if not low < target <= high:
+            return None
+        return exp(low_size + (high_size - low_size) * (target - low) / (high - low))

@@ -1,0 +1,331 @@
+"""One page of each kind, filled with drawn pictures: for screenshots, and for tests in a browser."""
+
+import json
+import random
+import shutil
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from math import sin
+from typing import Any
+from urllib.parse import urlsplit
+
+from PIL import Image, ImageDraw, ImageFilter
+
+from darkroom.domain.entries import Entry, State
+from darkroom.domain.profile import Profile, built_in
+from darkroom.domain.receipts import Receipt, Rejection
+from darkroom.domain.renditions import Format, Rendition
+from darkroom.domain.rows import Tally
+from darkroom.domain.uploads import Upload
+from darkroom.imaging.pipeline import render
+from darkroom.web import pages
+
+HOSTILE = "<img src=x onerror=alert(1)>.png"
+_HEIC = "It is a HEIC picture, which can't be read here: export it as JPEG."
+_AT = "2026-11-21T19:31:07.123Z"
+_JOB = "5f2c" * 8
+_SAVED = Tally(rendered=12_480, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
+# Each drawn picture by its light: the sky above, the sky at the horizon, and the nearest ridge.
+_SCENES = {
+    "morning on the pass.jpg": ("#3f6fa8", "#fbd9b4", "#16232b"),
+    "vineyard.png": ("#8fb7c9", "#f6e7b0", "#3c4a1d"),
+    "harbour.jpg": ("#23395b", "#d98b73", "#0d1321"),
+    "first snow.jpg": ("#9db4c8", "#f4f1ee", "#4a5866"),
+    "poppies.webp": ("#e08e6d", "#f7dcb9", "#7a1f1c"),
+    "the long way home.jpg": ("#2b2d52", "#c86b85", "#140f24"),
+    "orchard.jpg": ("#7fb2b8", "#eef2c3", "#1f3b2c"),
+    "dusk.png": ("#1d2445", "#8a6a9a", "#0a0b16"),
+}
+
+
+def chromium() -> str | None:
+    """Where this machine has Chromium, if it has one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+class Gallery:
+    """The pages by name, their pictures by key. `site` and `bucket` are where both are served from.
+
+    `elsewhere` is a page of someone's own, under that name, with no policy.
+    """
+
+    def __init__(self) -> None:
+        self.site = self.bucket = self.elsewhere = ""
+        self.files: dict[str, bytes] = {}
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        fast, best = built_in("fast"), built_in("default")
+        first, *rest = _SCENES
+        return [self._rendered(first, best, (2400, 1600))] + [
+            self._rendered(name, fast, (900, 600)) for name in rest
+        ]
+
+    @cached_property
+    def hostile(self) -> Entry:
+        return self._rendered(HOSTILE, built_in("default"), (480, 320))
+
+    def page(self, name: str) -> str:
+        """One page. Raises KeyError if there is none of that name."""
+        first, rejected = self.entries[0], self._rejected
+        made = {
+            "home": lambda: pages.home("./", self._tiles, 4_000_000, 100_000_000, _SAVED),
+            "empty": lambda: pages.home("./", [], 4_000_000, 100_000_000, Tally()),
+            "picture": lambda: self._picture(first),
+            "private": lambda: self._picture(self.entries[1], markup=None, reference=None),
+            "hostile": lambda: self._picture(self.hostile),
+            "rejected": lambda: pages.picture("./", rejected, ()),
+            "job": lambda: pages.job("./", self.job, self.rows, "", self.site),
+            "failures": lambda: pages.failures("./", _failures(), "more"),
+            "no-failures": lambda: pages.failures("./", [], ""),
+            "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.site}/image.jpg"),
+            "sign-in": lambda: pages.sign_in("./", "failures"),
+            "wrong-token": lambda: pages.sign_in("./", "failures", wrong=True),
+            "signed-in": lambda: pages.for_who_signed_in(pages.failures("./", _failures(), "more"), "./"),
+            "problem": lambda: pages.problem(
+                "./", "Nothing here", "No picture stands under this address.", "Look among the recent ones."
+            ),
+        }
+        return made[name]()
+
+    PAGES = (
+        *("home", "empty", "picture", "private", "hostile", "rejected", "job"),
+        *("failures", "no-failures", "stored", "problem", "sign-in", "wrong-token", "signed-in"),
+    )
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        done = [self._row(number, entry, State.RENDERED) for number, entry in enumerate(self.entries)]
+        said = "Its worker was ended before it was done."
+        return [
+            *done[:6],
+            self._row(6, self._rejected, State.REJECTED, self._rejected.receipt.rejection.sentence),  # type: ignore[union-attr]
+            self._row(7, self.entries[6], State.RENDERING),
+            self._row(8, self.entries[7], State.EXPECTED),
+            self._row(9, self.hostile, State.FAILED, said),
+        ]
+
+    @property
+    def job(self) -> dict[str, Any]:
+        rows = self.rows
+        counts = {each.value: sum(row["state"] == each for row in rows) for each in State if each.terminal}
+        before, after = sum(row["bytes_before"] for row in rows), sum(row["bytes_after"] for row in rows)
+        return {
+            "id": _JOB,
+            "state": "running",
+            "size": len(rows),
+            "created": _AT,
+            "revision": 9,
+            "counts": counts,
+            "waiting": len(rows) - sum(counts.values()),
+            "bytes_before": before,
+            "bytes_after": after,
+            "saved_percent": round(100 * (before - after) / before, 1),
+        }
+
+    # ------------------------------------------------------------------ parts
+
+    def _rendered(self, name: str, profile: Profile, size: tuple[int, int]) -> Entry:
+        content = _scene(name, size)
+        made = render(content, profile)
+        upload = Upload("uploads", f"{'a1b2' * 8}/{name}", "v1", size_bytes=len(content), arrived=_AT)
+        renditions = []
+        for each in made.renditions:
+            key = f"{upload.picture}/{each.name}"
+            self.files[key] = each.data
+            renditions.append(each.stored_as(key))
+        receipt = Receipt(
+            profile="default",
+            profile_hash="3f9c1e0a77d2b415",
+            engine="pillow-13.0.0 mozjpeg-1.3.2",
+            at=_AT,
+            size_bytes=len(content),
+            original=made.original,
+            renditions=tuple(renditions),
+            decisions=made.decisions,
+            milliseconds=made.milliseconds,
+            placeholder=made.placeholder,
+            colour=made.colour,
+        )
+        return Entry(upload, State.RENDERED, 3, receipt=receipt)
+
+    @property
+    def _rejected(self) -> Entry:
+        rejection = Rejection("unsupported_format", _HEIC)
+        receipt = Receipt("default", "3f9c1e0a77d2b415", "pillow-13.0.0", _AT, 2_310_000, rejection=rejection)
+        return Entry(Upload("uploads", "scans/letter.heic", "v1"), State.REJECTED, 2, receipt=receipt)
+
+    @property
+    def _tiles(self) -> list[pages.Tile]:
+        tiles = [self._tile(entry) for entry in (*self.entries, self.hostile)]
+        tiles.insert(3, pages.Tile("letter.heic", "ab" * 16, State.REJECTED))
+        tiles.insert(6, pages.Tile("a name that goes on and on.png", "cd" * 16, State.RENDERING))
+        return tiles
+
+    def _tile(self, entry: Entry) -> pages.Tile:
+        receipt, small = _receipt(entry), self._thumbnail(entry)
+        return pages.Tile(
+            entry.upload.name,
+            entry.picture,
+            entry.state,
+            self._url(small),
+            receipt.saved_percent,
+            small.width,
+            small.height,
+            receipt.placeholder,
+        )
+
+    def _picture(self, entry: Entry, **changes: Any) -> str:
+        receipt = _receipt(entry)
+        inside = receipt.of_format(Format.JPEG)[-1]
+        content = b64encode(self.files[inside.key]).decode()
+        values: dict[str, Any] = {
+            "reference": pages.Link(self._url(receipt.reference), receipt.reference)
+            if receipt.reference
+            else None,
+            "embedded": pages.Link(f"data:image/jpeg;base64,{content}", inside),
+            "alias_url": "./" + pages.path_segment(entry.alias),
+            "markup": pages.picture_markup(entry.upload.name, receipt, self._url),
+        }
+        links = tuple(pages.Link(self._url(each), each) for each in receipt.shown)
+        return pages.picture("./", entry, links, **values | changes)
+
+    def _row(self, number: int, entry: Entry, state: State, sentence: str = "") -> dict[str, Any]:
+        receipt, done = _receipt(entry), state is State.RENDERED
+        row = {
+            "number": number,
+            "picture": entry.picture,
+            "name": entry.upload.name,
+            "state": state.value,
+            "announced_bytes": receipt.size_bytes,
+            "bytes_before": receipt.size_bytes if done else 0,
+            "bytes_after": receipt.size_bytes - receipt.saved_bytes if done else 0,
+            "saved_percent": receipt.saved_percent if done else 0.0,
+            "revision": 3,
+            "thumbnail": self._url(self._thumbnail(entry)) if done else None,
+        }
+        return row | ({"sentence": sentence} if sentence else {})
+
+    def _thumbnail(self, entry: Entry) -> Rendition:
+        narrow = _receipt(entry).of_format(Format.JPEG)
+        return next((each for each in narrow if each.width >= 320), narrow[-1])
+
+    def _url(self, rendition: Rendition) -> str:
+        return f"{self.bucket}/{rendition.key}"
+
+
+def _receipt(entry: Entry) -> Receipt:
+    assert entry.receipt  # noqa: S101  # every one of these has one
+    return entry.receipt
+
+
+def _scene(name: str, size: tuple[int, int]) -> bytes:
+    """A drawn landscape: a sun in a soft sky over ridges, the farther the paler, and a little grain."""
+    chance = random.Random(name)  # noqa: S311 - a drawing, not a secret
+    width, height = size
+    above, horizon, near = (
+        Image.new("RGB", size, colour) for colour in _SCENES.get(name, ("#555", "#aaa", "#222"))
+    )
+    down = Image.linear_gradient("L").resize(size)
+    picture = Image.composite(horizon, above, down.point(lambda v: min(255, int(v * 1.7))))
+    radius = height // 2
+    glow = Image.radial_gradient("L").resize((2 * radius, 2 * radius))
+    sun = chance.randrange(width // 4, 3 * width // 4), int(height * 0.42)
+    light = glow.point([min(255, int(9e4 / (v + 4) ** 2.2)) if v < 128 else 0 for v in range(256)])
+    picture.paste("#fff6e4", (sun[0] - radius, sun[1] - radius), light)
+    for layer in range(6):
+        waves = [(chance.uniform(1, 3) * 1.9**k, chance.uniform(0, 7), 0.55**k) for k in range(7)]
+        base, tall = height * (0.46 + 0.1 * layer), height * (0.05 + 0.012 * layer)
+        ridge = [
+            (x, base - tall * sum(much * sin(often * 6.3 * x / width + at) for often, at, much in waves))
+            for x in range(0, width + 4, 4)
+        ]
+        mask = Image.new("L", size)
+        ImageDraw.Draw(mask).polygon([(0, height), *ridge, (width, height)], fill=255)
+        picture.paste(Image.blend(horizon, near, (0.25, 0.42, 0.58, 0.73, 0.87, 1.0)[layer]), (0, 0), mask)
+    grain = Image.frombytes("L", size, chance.randbytes(width * height)).filter(ImageFilter.GaussianBlur(1))
+    picture = Image.blend(picture, Image.merge("RGB", [grain] * 3), 0.015)
+    buffer = BytesIO()
+    picture.save(buffer, name.rpartition(".")[2].replace("jpg", "jpeg").upper(), quality=95)
+    return buffer.getvalue()
+
+
+def _failures() -> list[dict[str, Any]]:
+    told = [
+        ("holiday/harbour at night.jpg", "killed", "Its worker was ended before it was done.", False),
+        (f"holiday/{HOSTILE}", "exception", "SlowDown: Please reduce your request rate.", False),
+        ("old/first snow.jpg", "not_begun", "No worker could so much as begin with it.", True),
+    ]
+    return [
+        {
+            "id": f"{number}.v1",
+            "key": key,
+            "removal": removal,
+            "reason": reason,
+            "detail": detail,
+            "attempts": 5,
+            "since": _AT,
+            "page": f"./pictures/{number}",
+        }
+        for number, (key, reason, detail, removal) in enumerate(told)
+    ]
+
+
+@contextmanager
+def gallery() -> Iterator[Gallery]:
+    """A gallery that is being served, on loopback: pages and pictures from two origins, as on AWS."""
+    shown = Gallery()
+
+    class Site(_Quiet):
+        def do_GET(self) -> None:
+            path = urlsplit(self.path).path.strip("/")
+            as_json = {"job": shown.job, "job/uploads": {"uploads": shown.rows, "cursor": ""}}
+            if path in as_json and "json" in self.headers.get("Accept", ""):
+                return self.answer(json.dumps(as_json[path]).encode(), "application/json")
+            if path == "elsewhere":
+                return self.answer(shown.elsewhere.encode(), "text/html; charset=utf-8")
+            if path not in Gallery.PAGES:
+                return self.send_error(404)
+            policy = pages.content_security_policy([shown.bucket], [])
+            return self.answer(
+                shown.page(path).encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy}
+            )
+
+    class Bucket(_Quiet):
+        def do_GET(self) -> None:
+            key = urlsplit(self.path).path.lstrip("/")
+            if key not in shown.files:
+                return self.send_error(404)
+            kind = Format("jpeg" if key.endswith(".jpg") else key.rpartition(".")[2])
+            return self.answer(shown.files[key], kind.media_type)
+
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (Site, Bucket)]
+    shown.site, shown.bucket = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    threads = [threading.Thread(target=server.serve_forever) for server in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield shown
+    finally:
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+class _Quiet(BaseHTTPRequestHandler):
+    def answer(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
+        self.send_response(200)
+        for name, value in {"Content-Type": media_type, **(headers or {})}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody asked."""

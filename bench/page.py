@@ -1,0 +1,30 @@
+"""docs/performance.md, whose sections are measured by several commands: each writes its own anew."""
+
+import os
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from darkroom_cli.stack import PROJECT
+
+_PAGE = PROJECT / "docs" / "performance.md"
+
+
+def write_sections(made: Iterable[str], heading: str | None = None) -> str:
+    """Puts sections in the place of those of the same titles, or at the end; and what the page then says."""
+    before, *sections = _PAGE.read_text().strip().split("\n\n## ")
+    kept = {_title(section): section for section in sections}
+    measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}."
+    kept |= {_title(each): f"{each.removeprefix('## ')}\n\n{measured}" for each in made}
+    page = "\n\n## ".join([heading or before, *kept.values()]) + "\n"
+    _PAGE.write_text(page)
+    return page
+
+
+def _title(section: str) -> str:
+    return section.removeprefix("## ").splitlines()[0]
+
+
+def machine() -> str:
+    python = platform.python_version()
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {python}"

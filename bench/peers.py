@@ -1,0 +1,73 @@
+"""The peers, installed from npm into the bench's cache, and Darkroom behind the same interface."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from PIL import Image
+
+from darkroom.domain.profile import FormatChoice
+from darkroom.domain.renditions import Format
+from darkroom.imaging import encode
+from darkroom.imaging.quality import chosen
+
+PACKAGES: Final = {"sharp": "0.35.5", "@squoosh/lib": "0.5.3"}
+_SCRIPT = Path(__file__).with_name("peers.cjs")
+
+type Encoder = Callable[[Path, int], bytes]  # a picture's file and a quality -> a JPEG
+
+
+def install(cache: Path) -> None:
+    """Brings the peers by npm; does nothing if they are there."""
+    manifest = cache / "package.json"
+    wanted = json.dumps({"name": "peers", "private": True, "dependencies": PACKAGES})
+    if not (cache / "node_modules").is_dir() or not manifest.exists() or manifest.read_text() != wanted:
+        manifest.write_text(wanted)
+        # --force: libSquoosh asks for a Node that is long gone.
+        subprocess.run(
+            ["npm", "install", "--force", "--no-audit", "--no-fund"],
+            cwd=cache,
+            check=True,
+            capture_output=True,
+        )
+
+
+def node(cache: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """A command line for peers.cjs, and its environment."""
+    command = ["node", "--no-experimental-fetch", "--no-warnings", str(_SCRIPT), *arguments]
+    return command, {**os.environ, "NODE_PATH": str(cache / "node_modules")}
+
+
+def darkroom(file: Path, quality: int) -> bytes:
+    with Image.open(file) as stored:
+        picture = stored.convert("RGB")
+    (found,) = chosen(FormatChoice(Format.JPEG, quality), [picture])
+    return encode.jpeg(picture, quality, found.subsampling)
+
+
+class Peer:
+    """A peer's JPEG encoder, in a process that lives as long as the bench."""
+
+    def __init__(self, name: str, cache: Path) -> None:
+        command, environment = node(cache, "encode", name)
+        self._out = cache / f"{name}.jpg"
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __call__(self, file: Path, quality: int) -> bytes:
+        requests, answers = self._process.stdin, self._process.stdout
+        if requests is None or answers is None:
+            raise RuntimeError("the peer has no pipes")
+        requests.write(json.dumps({"file": str(file), "quality": quality, "out": str(self._out)}) + "\n")
+        requests.flush()
+        if answers.readline() != "done\n":
+            raise RuntimeError("the peer ended")
+        return self._out.read_bytes()
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()

@@ -1,0 +1,303 @@
+"""What pictures ask of AWS: the real use cases on an in-process account, with every call counted."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import batched
+from typing import Any
+
+import boto3
+from moto import mock_aws
+
+from bench.template import Node, load_template, of_type
+from darkroom.adapters.clients import dynamodb_client, s3_client
+from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
+from darkroom.adapters.events import EventBridgeAnnouncements
+from darkroom.adapters.jobs import DynamoJobs
+from darkroom.adapters.live import DynamoChannels
+from darkroom.adapters.s3 import S3Originals, S3Renditions
+from darkroom.adapters.streams import records_of
+from darkroom.domain.jobs import Announced
+from darkroom.domain.profile import Profile
+from darkroom.domain.receipts import Original, Rendered
+from darkroom.domain.uploads import Upload
+from darkroom.imaging.pipeline import PIPELINE
+from darkroom.ports import Told
+from darkroom.services.jobs import Jobs
+from darkroom.services.live import CONNECTION_SECONDS, Pusher
+from darkroom.services.members import member_key
+from darkroom.services.projecting import BATCH, Broadcast, Projection
+from darkroom.services.rendering import Darkroom, Worker
+
+type Item = Mapping[str, Mapping[str, Any]]
+
+_REGION = "us-east-1"
+_WRITE_UNIT_BYTES, _READ_UNIT_BYTES = 1024, 4096
+_IN_A_TRANSACTION = 2
+_BESIDE_AN_ITEM_BYTES = 100  # which DynamoDB bills for keeping one
+
+
+@dataclass
+class Usage:
+    """Calls by service and operation; units by table, of an index by table/index.
+
+    `projecting` are those of the calls that `project` makes; `kept_bytes` what the tables hold in the end.
+    """
+
+    calls: Counter[str] = field(default_factory=Counter)
+    projecting: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    reads: Counter[str] = field(default_factory=Counter)
+    kept_bytes: int = 0
+    messages: int = 0
+    batches: int = 0
+    records: int = 0
+
+    def each(self, pictures: int) -> "PerPicture":
+        def share(counter: Counter[str]) -> dict[str, float]:
+            return {name: count / pictures for name, count in sorted(counter.items())}
+
+        return PerPicture(
+            share(self.calls),
+            share(self.projecting),
+            share(self.writes),
+            share(self.reads),
+            self.kept_bytes / pictures,
+            self.messages / pictures,
+            self.batches / pictures,
+            self.records / pictures,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PerPicture:
+    """What one picture asks for, on average."""
+
+    calls: Mapping[str, float]
+    projecting: Mapping[str, float]
+    writes: Mapping[str, float]
+    reads: Mapping[str, float]
+    kept_bytes: float
+    messages: float
+    batches: float
+    records: float
+
+    def units(self, kind: Mapping[str, float], table: str) -> float:
+        """Of a table with all its indexes."""
+        return sum(count for name, count in kind.items() if name.split("/")[0] == table)
+
+
+@dataclass
+class Meter:
+    """Listens to boto3 clients. The ledger's puts are kept: its stream would tell them."""
+
+    usage: Usage = field(default_factory=Usage)
+    told: list[Item] = field(default_factory=list)
+    standing: dict[str, Item] = field(default_factory=dict)
+
+    def listen(self, client: Any) -> None:
+        service = client.meta.service_model.service_name
+        client.meta.events.register(f"provide-client-params.{service}", self._asked)
+        client.meta.events.register(f"after-call.{service}", self._answered)
+
+    def _asked(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        operation = model.name
+        self.usage.calls[f"{model.service_model.service_name}:{operation}"] += 1
+        if operation == "TransactWriteItems":
+            for write in params["TransactItems"]:
+                [(kind, asked)] = write.items()
+                self._wrote(asked["TableName"], asked.get("Item", {}), _IN_A_TRANSACTION, kind == "Put")
+        elif operation == "PutItem":
+            self._wrote(params["TableName"], params["Item"], 1, put=True)
+        elif operation == "BatchWriteItem":
+            for table, writes in params["RequestItems"].items():
+                for write in writes:
+                    self._wrote(table, write["PutRequest"]["Item"], 1, put=True)
+
+    def _wrote(self, table: str, item: Item, times: int, put: bool) -> None:
+        # An update or a check of a small item: one unit.
+        self.usage.writes[table] += times * max(1, math.ceil(_size(item) / _WRITE_UNIT_BYTES))
+        if table == "ledger" and put:
+            self.told.append(item)
+        if table == "views" and put:
+            key = json.dumps([item["picture"], item["version"]])
+            for index, attribute in _INDEXES.items():
+                before, now = self.standing.get(key, {}).get(attribute), item.get(attribute)
+                # Keys alone are copied: nothing is written where they stay the same.
+                if before != now:
+                    self.usage.writes[f"views/{index}"] += (before is not None) + (now is not None)
+            self.standing[key] = item
+
+    def _answered(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+        operation = model.name
+        if operation == "GetItem":
+            self._read("ledger", [parsed.get("Item", {})])
+        elif operation == "BatchGetItem":
+            for table, items in parsed["Responses"].items():
+                self._read(table, items)
+        elif operation == "Query":
+            size = sum(map(_size, parsed["Items"]))
+            self.usage.reads["views"] += max(1, math.ceil(size / _READ_UNIT_BYTES))
+
+    def _read(self, table: str, items: Sequence[Item]) -> None:
+        self.usage.reads[table] += sum(max(1, math.ceil(_size(item) / _READ_UNIT_BYTES)) for item in items)
+
+
+_INDEXES = {"by-alias": "alias", "recent": "shelf", "parked": "parked"}
+
+
+def _size(item: Item) -> int:
+    """Bytes as DynamoDB counts them: names, texts in UTF-8, numbers by two digits a byte."""
+    return sum(len(name) + _length(value) for name, value in item.items())
+
+
+def _length(value: Mapping[str, Any]) -> int:
+    [(kind, told)] = value.items()
+    return len(told) // 2 + 2 if kind == "N" else len(str(told).encode())
+
+
+@dataclass
+class CountingSockets:
+    """ports.Sockets that delivers nothing."""
+
+    usage: Usage
+
+    def send(self, connection: str, text: str) -> bool:  # noqa: ARG002 - the port's
+        self.usage.messages += 1
+        return True
+
+    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+        self.usage.messages += len(connections) * len(texts)
+        return Told()
+
+    def close(self, connection: str) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class _Fixed:
+    profile: Profile
+
+    def current(self) -> Profile:
+        return self.profile
+
+
+@contextmanager
+def _account() -> Iterator[None]:
+    with mock_aws():
+        boto3.setup_default_session(
+            aws_access_key_id="none",
+            aws_secret_access_key="none",  # noqa: S106 - for an account in this process
+            region_name=_REGION,
+        )
+        try:
+            yield
+        finally:
+            boto3.DEFAULT_SESSION = None
+
+
+def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool, batch: int) -> PerPicture:
+    """What each of some pictures asks for, each rendered as `rendered`.
+
+    Put into the bucket by themselves, or as one job that one client follows. The stream hands over `batch`
+    records at a time.
+    """
+    with _account():
+        meter = Meter()
+        s3, dynamodb, events = s3_client(), dynamodb_client(), boto3.client("events")
+        _make(s3, dynamodb, events)
+        for client in (s3, dynamodb, events):
+            meter.listen(client)
+        ledger, views = DynamoLedger("ledger", dynamodb), DynamoViews("views", dynamodb)
+        channels, job = DynamoChannels("channels", dynamodb), ""
+        if as_job:
+            jobs = Jobs("uploads", DynamoJobs("ledger", dynamodb), views)
+            job = jobs.create([Announced(f"{n}.jpg", 1, "image/jpeg") for n in range(pictures)]).id
+            channels.join(job, "connection", CONNECTION_SECONDS)
+        darkroom = Darkroom(
+            S3Originals("uploads", s3), S3Renditions("renditions", s3), ledger, _Fixed(profile), "engine"
+        )
+        sockets = CountingSockets(meter.usage)
+        broadcast = Broadcast(
+            Projection(views),
+            EventBridgeAnnouncements("darkroom", events),
+            Pusher(channels, sockets, _raise),
+            pause=lambda _: None,
+        )
+        for number in range(pictures):
+            name = f"{number}.jpg"
+            key = member_key(job, number, name) if as_job else f"holiday/{name}"
+            version = s3.put_object(Bucket="uploads", Key=key, Body=b"pixels")["VersionId"]
+            upload = Upload("uploads", key, version, size_bytes=4_000_000, sequencer=f"{number:016X}")
+            darkroom.apply(upload, Worker(lambda _content, _profile: rendered))
+        _project(meter, broadcast, batch)
+        meter.usage.kept_bytes = _kept_bytes(boto3.client("dynamodb"))
+        return meter.usage.each(pictures)
+
+
+def _project(meter: Meter, broadcast: Broadcast, batch: int) -> None:
+    # A picture's two entries are seconds apart, and so in two batches.
+    told = sorted(meter.told, key=lambda item: int(item.get("revision", {"N": "0"})["N"]))
+    before = Counter(meter.usage.calls)
+    for some in batched(told, min(batch, BATCH), strict=False):
+        records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": item}} for n, item in enumerate(some)]
+        projected = broadcast.take(records_of({"Records": records}))
+        assert not projected.faults  # noqa: S101 - a count of what failed would tell nothing
+        meter.usage.batches += 1
+        meter.usage.records += len(some)
+    meter.usage.projecting = meter.usage.calls - before
+
+
+def _kept_bytes(dynamodb: Any) -> int:
+    """What the tables and their indexes keep of pictures.
+
+    Without what passes by itself after days, and without sums, which stay as few as they are.
+    """
+    scans = [{"TableName": "ledger"}, {"TableName": "views"}]
+    scans += [{"TableName": "views", "IndexName": index} for index in _INDEXES]
+    return sum(
+        _size(item) + _BESIDE_AN_ITEM_BYTES
+        for asked in scans
+        for page in dynamodb.get_paginator("scan").paginate(**asked)
+        for item in page["Items"]
+        if not item.keys() & {"expires", "bytes_after"}
+    )
+
+
+def _raise(fault: Exception) -> None:
+    raise fault
+
+
+def _make(s3: Any, dynamodb: Any, events: Any) -> None:
+    """Buckets and tables as template.yaml has them."""
+    for name in ("uploads", "renditions"):
+        s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
+    for logical in ("Ledger", "Views", "Channels"):
+        told = _template()["Resources"][logical]["Properties"]
+        kept = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+        dynamodb.create_table(TableName=logical.lower(), **{key: told[key] for key in kept if key in told})
+    events.create_event_bus(Name="darkroom")
+
+
+@cache
+def _template() -> Node:
+    return load_template()
+
+
+def deployed(kind: str) -> int:
+    """How many resources of a kind, such as AWS::CloudWatch::Alarm, the template has."""
+    return len(of_type(_template(), kind))
+
+
+def an_original(size_bytes: int) -> Original:
+    return Original("jpeg", 4032, 3024, size_bytes)
+
+
+def of_each_step() -> dict[str, float]:
+    """A number for every step, as a receipt has them."""
+    return {step.__name__: 100.0 for step in PIPELINE}

@@ -1,0 +1,82 @@
+"""`make throughput`: how many pictures a second the local stack takes from bucket to view.
+
+Writes docs/throughput.md, which the README quotes: run it again and the figures follow.
+"""
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import boto3
+from rich.console import Console
+
+from darkroom.domain.entries import State
+from darkroom_cli.drop.command import drop
+from darkroom_cli.local.samples import photograph
+from darkroom_cli.local.up import borrowed
+from darkroom_cli.stack import PROJECT, Fault, Site, Status
+
+REPORT = PROJECT / "docs" / "throughput.md"
+SEED = 20260102
+SIZE = (800, 600)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pictures", type=int, default=200)
+    chosen = parser.parse_args()
+    console = Console()
+    with borrowed(Site.of(os.environ), console) as status:
+        report = measure(status, chosen.pictures, console)
+    REPORT.write_text(report)
+    console.print(report, highlight=False, markup=False)
+
+
+def measure(status: Status, pictures: int, console: Console) -> str:
+    """Drops that many pictures and reports. Raises Fault unless each was rendered and none was given up."""
+    with tempfile.TemporaryDirectory() as folder:
+        stamp = f"throughput-{time.time_ns()}"
+        files = {}
+        for number in range(pictures):
+            path = Path(folder) / f"{number}.jpg"
+            photograph(*SIZE, seed=SEED + number).save(path, quality=85)
+            files[f"{stamp}/{number}.jpg"] = path
+        megabytes = sum(path.stat().st_size for path in files.values()) / 1e6
+        began = time.monotonic()
+        outcomes, _ = drop(files, status, 1800, console)
+        seconds = time.monotonic() - began
+    rendered = sum(1 for each in outcomes if each.state is State.RENDERED)
+    given_up = boto3.client("sqs").get_queue_attributes(
+        QueueUrl=status.dead_letters_url, AttributeNames=["ApproximateNumberOfMessages"]
+    )["Attributes"]["ApproximateNumberOfMessages"]
+    if rendered != pictures or int(given_up):
+        raise Fault(f"{rendered} of {pictures} were rendered and {given_up} messages given up.")
+    return f"""# Throughput of the local stack
+
+Written by `make throughput` (bench/throughput.py); seed {SEED}.
+
+| what | figure |
+|---|---|
+| pictures put into the bucket, and views that came of them | {pictures}, {rendered} |
+| messages in the dead-letter queue | {given_up} |
+| each picture | {SIZE[0]} x {SIZE[1]} JPEG, {megabytes / pictures * 1000:.0f} KB on average |
+| profile | default: 4 widths at most, as JPEG, WebP and AVIF |
+| from the first put to the last view | {seconds:.1f} s |
+| pictures a second | {pictures / seconds:.1f} |
+| rendered at once | 2 (`MaximumConcurrency` in samconfig [local]) |
+| machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
+| Python, Pillow | {platform.python_version()}, {version("pillow")} |
+| date | {datetime.now(UTC):%Y-%m-%d} |
+"""
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Fault as fault:
+        raise SystemExit(f"darkroom: {fault}") from None

@@ -1,0 +1,1 @@
+"""The local stack: emulator, front door, logs and demo."""

@@ -1,0 +1,136 @@
+"""The functions' logs as one stream that people read."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+
+from darkroom_cli.stack import functions_of
+from darkroom_cli.terminal import printable
+
+# What the platform writes around every invocation, where it does not write JSON.
+_PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ", "XRAY TraceId:")
+# Keys of a Powertools line that say nothing on a laptop, or that have a column of their own.
+_LEFT_OUT = frozenset(
+    {
+        "level",
+        "location",
+        "message",
+        "timestamp",
+        "service",
+        "cold_start",
+        "function_name",
+        "function_memory_size",
+        "function_arn",
+        "function_request_id",
+        "xray_trace_id",
+        "sampling_rate",
+        "exception",
+        "exception_name",
+        "stack_trace",
+    }
+)
+# Logs are written when an invocation ends, with the time of writing: nothing comes later than this.
+_LOOK_BACK_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the stream; `level` is empty where the function wrote none."""
+
+    at: datetime
+    function: str
+    level: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.at.astimezone():%H:%M:%S} {self.function:<8} {self.level:<7} {self.message}"
+
+
+def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
+    """A log event as people read it; None for what the platform and the metrics say."""
+    text = text.rstrip()
+    at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    if not text or text.startswith(_PLATFORM):
+        return None
+    entry = json_object(text)
+    if entry is None:
+        level = "ERROR" if text.startswith("[ERROR]") else ""
+        return Line(at, function, level, "\n    ".join(map(printable, text.splitlines())))
+    if "_aws" in entry or str(entry.get("type", "")).startswith("platform."):
+        return None
+    return Line(_time(entry.get("timestamp"), at), function, _plain(entry.get("level", "")), _message(entry))
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """What a line of a log says, if it says it in JSON."""
+    try:
+        entry = json.loads(text) if text.startswith("{") else None
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
+
+
+def _time(written: object, otherwise: datetime) -> datetime:
+    try:
+        moment = datetime.fromisoformat(str(written))
+    except ValueError:
+        return otherwise
+    return moment if moment.tzinfo else otherwise
+
+
+def _message(entry: Mapping[str, Any]) -> str:
+    head = entry.get("message", "")
+    shown = {key: value for key, value in entry.items() if key not in _LEFT_OUT and value is not None}
+    rest = [f"{key}={_plain(value)}" for key, value in shown.items()]
+    trace = str(entry.get("exception") or "").strip().splitlines()
+    return "\n    ".join([" ".join([_plain(head), *rest]).strip(), *map(printable, trace)])
+
+
+def _plain(value: object) -> str:
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+class Follower:
+    """Reads the logs of a stack's functions through CloudWatch Logs, each event once."""
+
+    def __init__(self, stack: str, since_ms: int) -> None:
+        self._client = boto3.client("logs")
+        self._groups = {name: told["LoggingConfig"]["LogGroup"] for name, told in functions_of(stack)}
+        self._begin_ms = self._since_ms = since_ms
+        self._seen: dict[tuple[str, str, int], int] = {}  # how many alike events are known, and from when
+
+    async def lines(self, every_seconds: float = 0.5) -> AsyncIterator[Line]:
+        while True:
+            for line in await asyncio.to_thread(self.poll):
+                yield line
+            await asyncio.sleep(every_seconds)
+
+    def poll(self) -> list[Line]:
+        """What is new since the last call, in order of time."""
+        lines = [line for function, group in self._groups.items() for line in self._new(function, group)]
+        horizon = self._since_ms - _LOOK_BACK_MS
+        self._seen = {key: count for key, count in self._seen.items() if key[2] >= horizon}
+        return sorted(lines, key=lambda line: line.at)
+
+    def _new(self, function: str, group: str) -> list[Line]:
+        lines: list[Line] = []
+        counts: dict[tuple[str, str, int], int] = {}
+        pages = self._client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=max(self._begin_ms, self._since_ms - _LOOK_BACK_MS)
+        )
+        for event in (event for page in pages for event in page["events"]):
+            # MiniStack gives events no id: alike lines of one stream and moment are told apart by count.
+            key = (event["logStreamName"], event["message"], event["timestamp"])
+            counts[key] = counts.get(key, 0) + 1
+            if counts[key] <= self._seen.get(key, 0):
+                continue
+            self._seen[key] = counts[key]
+            self._since_ms = max(self._since_ms, event["timestamp"])
+            line = readable(function, event["timestamp"], event["message"])
+            lines += [line] if line else []
+        return lines

@@ -1,0 +1,1 @@
+"""Use cases: they read and write through the ports."""

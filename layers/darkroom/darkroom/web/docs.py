@@ -1,0 +1,71 @@
+"""The API's description: as a document, as a page to try it on, and what its problems mean."""
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from darkroom.web import pages
+from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.problems import PROBLEMS
+from darkroom.web.routes import openapi
+
+# Swagger UI as Powertools carries it, and the lines that start it.
+_FILES = {
+    "swagger-ui.css": ("swagger-ui.min.css", "text/css; charset=utf-8"),
+    "swagger-ui.js": ("swagger-ui-bundle.min.js", "text/javascript; charset=utf-8"),
+}
+_START = """const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+document.documentElement.classList.toggle("dark-mode", dark);
+SwaggerUIBundle({url: document.body.dataset.url, dom_id: "#docs", validatorUrl: null});
+"""
+# Nothing but these files. Its styles are files too: what its script sets on elements is no inline style.
+_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_OF_A_RELEASE = {"Vary": "Origin", "Cache-Control": "private, max-age=3600"}
+
+
+@dataclass(frozen=True, slots=True)
+class DocsSite:
+    """The routes of `/openapi.json` and under `/docs`."""
+
+    answers: Answers
+
+    def openapi(self, _request: Request) -> Answer:
+        """`GET /openapi.json`."""
+        return self.answers.json(200, openapi(), {"Vary": "Origin"})
+
+    def docs(self, request: Request) -> Answer:
+        """`GET /docs`: Swagger UI."""
+        return self.answers.page(200, pages.docs(request.root), {"Content-Security-Policy": _POLICY})
+
+    def problems(self, request: Request) -> Answer:
+        """`GET /docs/problems`: where the types of problems lead."""
+        return self.answers.page(200, pages.problems(request.root, PROBLEMS))
+
+    def file(self, request: Request, name: str) -> Answer:
+        """`GET /docs/{file}`: what Swagger UI is made of."""
+        if name == "start.js":
+            return self.answers.text(200, _START, "text/javascript; charset=utf-8", _OF_A_RELEASE)
+        if name not in _FILES:
+            return self.answers.unknown(request)
+        carried, media_type = _FILES[name]
+        return self.answers.text(200, _carried(carried), media_type, _OF_A_RELEASE)
+
+
+@cache
+def _carried(name: str) -> str:
+    """A file of Powertools' Swagger UI. Its package is not imported, since that takes pydantic."""
+    spec = find_spec("aws_lambda_powertools")
+    assert spec and spec.origin  # noqa: S101, PT018 - no function starts without it
+    return (Path(spec.origin).parent / "event_handler/openapi/swagger_ui" / name).read_text(encoding="utf-8")

@@ -1,0 +1,303 @@
+"""Pictures and the start page: requests in, answers out.
+
+Reads views alone; writes only what a POST stores. Names, keys and paths are hostile here.
+"""
+
+import re
+import secrets
+import shlex
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+from darkroom.domain.entries import Entry, State, shown
+from darkroom.domain.errors import BadRequest
+from darkroom.domain.keys import alias_of, picture_id, split_key, without_form_variables
+from darkroom.domain.limits import FORM_SECONDS, MAX_UPLOAD_BYTES
+from darkroom.domain.renditions import Format, Rendition, best_rendition
+from darkroom.domain.serialization import Document, receipt_document, totals_document
+from darkroom.domain.uploads import EXPECTED_VERSION, Upload
+from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
+from darkroom.settings import WebSettings
+from darkroom.web import pages, problems
+from darkroom.web.forms import PostedFile, posted_file
+from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.negotiation import Wanted, accepted_formats
+
+_PLAIN_NAME = re.compile(r"[\w.-]+", re.ASCII)
+_WIDTH = re.compile(r"[1-9][0-9]{0,5}")
+_POLL_SECONDS = 0.15
+_RECENT = 24
+_NAMESAKES = 500  # a path that agrees with none of so many is not looked for further
+# A redirect is remembered for less long than the presigned address that it leads to lives.
+_REDIRECT_SHARE = 0.5
+_NO_IMAGE = {
+    False: "It is not rendered yet; ask again shortly.",
+    True: "It has no rendition that this client can show.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The routes of pictures and of the start page.
+
+    `report` is told what was done about an upload, `pause` waits for some seconds, `clock` tells monotonic
+    seconds.
+    """
+
+    originals: Originals
+    renditions: Renditions
+    ledger: Ledger
+    views: Views
+    answers: Answers
+    settings: WebSettings
+    report: Callable[[str, Entry], None]
+    pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    # ------------------------------------------------------------------ routes
+
+    def home(self, request: Request) -> Answer:
+        """`GET /`: drop pictures here, and what came lately."""
+        try:
+            recent, cursor = self._recent(request.query.get("cursor", ""))
+        except BadRequest as fault:
+            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
+        if request.wants is Wanted.RECEIPT:
+            documents = [self._document(request, entry) for entry in recent]
+            totals = totals_document(self.views.totals())
+            return self.answers.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
+        tiles = [self._tile(entry) for entry in recent[:_RECENT]]
+        page = pages.home(
+            request.root, tiles, self.settings.post_limit_bytes, MAX_UPLOAD_BYTES, self.views.totals()
+        )
+        return self.answers.page(200, page)
+
+    def post(self, request: Request) -> Answer:
+        """`POST /`: stores one picture, and waits a while for what becomes of it."""
+        until = self.clock() + self.settings.post_wait_seconds
+        try:
+            posted = posted_file(request.content_type, request.body)
+            key = f"{secrets.token_hex(16)}/{posted.name}"
+            if len(posted.content) > self.settings.post_limit_bytes:
+                return self._too_large(request, posted, key)
+            entry = self._store(posted, key, until)
+        except BadRequest as fault:
+            return self.answers.problem(request, problems.NOT_ONE_FILE, str(fault))
+        status = 422 if entry.rejection else 201 if entry.settled else 202
+        headers = {"Location": f"{request.root}pictures/{entry.picture}"}
+        if request.wants is Wanted.RECEIPT:
+            return self.answers.json(status, self._document(request, entry), headers)
+        alias_url = self._alias_url(request, entry)
+        shown_url = f"{request.origin}/{pages.path_segment(entry.alias)}" if request.origin else alias_url
+        return self.answers.page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
+
+    def picture(self, request: Request, picture: str) -> Answer:
+        """`GET /pictures/{id}`: one picture's own page, receipt or image."""
+        entry = shown(self.views.of_picture(picture))
+        return self._shown(request, entry) if entry else self.answers.unknown(request)
+
+    def alias(self, request: Request) -> Answer:
+        """`GET /{anything}.jpg`: the newest picture whose name gives that name; waits for one on its way."""
+        picture = self._named(request.path)
+        entry = picture and self._await(picture, self.clock() + self.settings.alias_wait_seconds)
+        return self._shown(request, entry) if entry else self.answers.unknown(request)
+
+    # ------------------------------------------------------------------ finding and storing
+
+    def _named(self, path: str) -> str | None:
+        """The newest picture that a path names, if any. A longer path must agree with the end of the key."""
+        # An HTTP API decodes every escape but this one (see model.alias_of for its twin).
+        wanted_path = path.lstrip("/").replace("%25", "%")
+        if not wanted_path.lower().endswith(".jpg"):
+            return None
+        folders, _ = split_key(wanted_path)
+        for named in islice(self.views.named(alias_of(wanted_path)), _NAMESAKES):
+            if ("/" + split_key(named.key)[0]).endswith("/" + folders):
+                return named.picture
+        return None
+
+    def _recent(self, cursor: str) -> tuple[list[Entry], str]:
+        """The newest uploads, each picture once: as it stands now, not also as it was expected.
+
+        And a cursor to older ones. Raises BadRequest.
+        """
+        pictures: dict[str, list[Entry]] = {}
+        entries, cursor = self.views.recent(2 * _RECENT, cursor)  # what a POST expected and what came are two
+        for entry in entries:
+            pictures.setdefault(entry.picture, []).append(entry)
+        return [now for entries in pictures.values() if (now := shown(entries))], cursor
+
+    def _alias_is(self, entry: Entry) -> bool:
+        """Whether the alias shows this picture, not a newer one whose name meets it."""
+        newest = next(self.views.named(entry.alias), None)
+        return newest is not None and newest.picture == entry.picture
+
+    def _store(self, posted: PostedFile, key: str, until: float) -> Entry:
+        """Notes the upload as expected, stores it, and waits for its outcome."""
+        upload = Upload(self.originals.bucket, key, EXPECTED_VERSION, size_bytes=len(posted.content))
+        expected = Entry(upload, State.EXPECTED, revision=0).moved(State.EXPECTED)
+        self.ledger.advance(expected)
+        self.originals.store(key, posted.content, posted.media_type)
+        self.report("stored", expected)
+        return self._await(expected.picture, until) or expected
+
+    def _await(self, picture: str, until: float) -> Entry | None:
+        """What is shown of a picture once that is final, or when the clock is at `until`."""
+        while True:
+            entry = shown(self.views.of_picture(picture))
+            if (entry and entry.settled) or self.clock() >= until:
+                return entry
+            self.pause(_POLL_SECONDS)
+
+    # ------------------------------------------------------------------ answering
+
+    def _shown(self, request: Request, entry: Entry) -> Answer:
+        if entry.state is State.DELETED:
+            return self.answers.problem(request, problems.DELETED, "This picture was deleted.")
+        if request.wants is Wanted.RECEIPT:
+            return self.answers.json(200 if entry.settled else 202, self._document(request, entry))
+        if request.wants is Wanted.IMAGE:
+            return self._image(request, entry)
+        if not entry.settled:
+            return self._waiting(request, entry)
+        reference = entry.receipt and entry.receipt.reference
+        page = pages.picture(
+            request.root,
+            entry,
+            tuple(self._link(each) for each in self._renditions(entry)),
+            reference=self._link(reference) if reference else None,
+            embedded=self._embedded(entry),
+            alias_url=self._alias_url(request, entry) if self._alias_is(entry) else None,
+            markup=self._markup(request, entry),
+        )
+        return self.answers.page(200, page)
+
+    def _image(self, request: Request, entry: Entry) -> Answer:
+        """A redirect to the best rendition for this client."""
+        width = request.query.get("w", "")
+        if width and not _WIDTH.fullmatch(width):
+            return self.answers.problem(
+                request, problems.BAD_WIDTH, "w must be a whole number of pixels, as in ?w=640"
+            )
+        formats = accepted_formats(request.accept)
+        best = best_rendition(self._renditions(entry), formats, int(width) if width else None)
+        if not best:
+            sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.settled]
+            return self.answers.problem(request, problems.NO_IMAGE, sentence)
+        max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
+        headers = {
+            "Cache-Control": f"private, max-age={max_age}",
+            "Cross-Origin-Resource-Policy": "cross-origin",  # else no page of another site could show it
+        }
+        return self.answers.redirect(302, self._url(best), headers)
+
+    def _waiting(self, request: Request, entry: Entry) -> Answer:
+        text = pages.waiting(request.root, entry.upload.name, entry.picture, entry.state)
+        return self.answers.page(202, text, {"Retry-After": "2"})
+
+    def _too_large(self, request: Request, posted: PostedFile, key: str) -> Answer:
+        """The way past the gateway's limit: a presigned form, straight to the bucket."""
+        actual, limit = len(posted.content), self.settings.post_limit_bytes
+        key = without_form_variables(key)
+        form = self.originals.post_form(key, posted.media_type, MAX_UPLOAD_BYTES, FORM_SECONDS)
+        page = f"{request.root}pictures/{picture_id(self.originals.bucket, key)}"
+        return self.answers.problem(
+            request,
+            problems.TOO_LARGE,
+            f"The picture has {actual / 1e6:.1f} MB, and a post carries {limit / 1e6:g} MB. "
+            "Send it straight to the bucket, within five minutes:",
+            {"presigned": {"url": form.url, "fields": form.fields, "page": page}},
+            advice=_curl(form, posted.name),
+        )
+
+    # ------------------------------------------------------------------ parts of an answer
+
+    def _document(self, request: Request, entry: Entry) -> Document:
+        """One upload as JSON: where it stands, its receipt, and a presigned address for each rendition."""
+        document: Document = {
+            "id": entry.picture,
+            "name": entry.upload.name,
+            "key": entry.upload.key,
+            "version": entry.upload.version,
+            "correlation_id": entry.upload.correlation,
+            "status": entry.state.value,
+            "arrived": entry.upload.arrived,
+            "page": f"{request.root}pictures/{entry.picture}",
+            "image": self._alias_url(request, entry),
+        }
+        if receipt := entry.to_show:
+            document |= receipt_document(receipt)
+            document["renditions"] = [
+                each | {"url": self._url(rendition)}
+                for each, rendition in zip(document["renditions"], receipt.renditions, strict=True)
+            ]
+        return document
+
+    def _tile(self, entry: Entry) -> pages.Tile:
+        receipt = entry.to_show
+        thumbnail = receipt and receipt.thumbnail
+        return pages.Tile(
+            name=entry.upload.name,
+            picture=entry.picture,
+            state=entry.state,
+            thumbnail_url=self._url(thumbnail) if thumbnail else None,
+            saved_percent=receipt.saved_percent if receipt and thumbnail else None,
+            width=thumbnail.width if thumbnail else None,
+            height=thumbnail.height if thumbnail else None,
+            placeholder=receipt.placeholder if receipt else "",
+        )
+
+    def _markup(self, request: Request, entry: Entry) -> str | None:
+        """Markup for any page, by addresses that are public and never change; None where there are none.
+
+        Not by the alias: the next picture of that name takes it over.
+        """
+        receipt = entry.receipt
+        if not receipt or not receipt.shown:
+            return None
+        if self.settings.renditions_base_url:
+            return pages.picture_markup(entry.upload.name, receipt, self._url)
+        if self.settings.auth != "open" and self.settings.public_pages != "true":
+            return None
+        own = f"{request.origin}/pictures/{entry.picture}"
+        return pages.redirect_markup(entry.upload.name, receipt, lambda width: f"{own}?w={width}")
+
+    def _embedded(self, entry: Entry) -> pages.Link | None:
+        """The widest JPEG that is small enough to stand in the page itself, as a `data:` address."""
+        if not entry.receipt:
+            return None
+        limit = self.settings.embed_limit_bytes
+        fitting = [each for each in entry.receipt.of_format(Format.JPEG) if each.size_bytes <= limit]
+        if not fitting:
+            return None
+        content = self.renditions.read(fitting[-1].key)
+        if content is None:
+            return None
+        return pages.Link(f"data:image/jpeg;base64,{b64encode(content).decode('ascii')}", fitting[-1])
+
+    def _renditions(self, entry: Entry) -> tuple[Rendition, ...]:
+        return entry.receipt.shown if entry.receipt else ()
+
+    def _link(self, rendition: Rendition) -> pages.Link:
+        return pages.Link(self._url(rendition), rendition)
+
+    def _url(self, rendition: Rendition) -> str:
+        return self.renditions.url(rendition.key, self.settings.url_seconds)
+
+    def _alias_url(self, request: Request, entry: Entry) -> str:
+        return request.root + pages.path_segment(entry.alias)
+
+
+def _curl(form: PostForm, name: str) -> str:
+    """The form as a command to paste into a shell, quoted for it and for curl.
+
+    A plain name is not: the quotes would be escaped in the page, which curl prints as it stands.
+    """
+    quoted = name
+    if not _PLAIN_NAME.fullmatch(name):
+        quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    fields = [argument for each in form.fields.items() for argument in ("--form-string", "=".join(each))]
+    return shlex.join(["curl", *fields, "-F", f"file=@{quoted}", form.url])

@@ -1,0 +1,155 @@
+"""What docs/scale.md is computed from."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from bench.scale.__main__ import lambda_seconds, read
+from bench.scale.limits import (
+    METRICS,
+    SEEN_A_DAY,
+    WATCHING,
+    Load,
+    cost,
+    first_of_aws,
+    limits,
+    traced,
+    walk_days,
+)
+from bench.scale.plot import Axis, Line, Panel, svg
+from bench.scale.usage import PerPicture, measure
+from bench.scale.waiting import mean
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.profile import built_in
+from tests.builders import a_rendering
+from tests.cloudformation import PROJECT, load_template, of_type
+from tests.measured import documented
+
+ASKED = PerPicture(
+    calls={"s3:PutObject": 12.0, "s3:GetObject": 1.0, "events:PutEvents": 0.5},
+    projecting={"dynamodb:TransactWriteItems": 2.0},
+    writes={"ledger": 20.0, "views": 20.0, "views/recent": 1.0},
+    reads={"ledger": 4.0, "views": 8.0},
+    kept_bytes=5_000.0,
+    messages=2.0,
+    batches=2.0,
+    records=4.0,
+)
+
+
+def a_load(pictures_a_minute: float) -> Load:
+    return Load(pictures_a_minute, service_seconds=2.0, memory_gb=3.0, asked=ASKED)
+
+
+def test_as_many_are_rendered_at_once_as_come_while_one_is() -> None:
+    assert a_load(600).rendering == pytest.approx(20)  # ten a second, for two seconds
+
+
+def test_an_index_counts_as_its_table() -> None:
+    assert a_load(60).writes("views") == pytest.approx(21)
+
+
+def test_what_binds_first_stands_first() -> None:
+    shares = [each.share for each in limits(a_load(1_000))]
+
+    assert shares == sorted(shares, reverse=True)
+    assert limits(a_load(1_000))[0].moves.startswith("`MaximumConcurrency`")
+    assert first_of_aws(a_load(100_000)).what == "functions that run at once"
+
+
+def test_twice_as_much_costs_twice_as_much() -> None:
+    once, twice = (cost(a_load(rate), "arm64", 1e6, 4e6) for rate in (1_000, 2_000))
+
+    # Alarms and metrics are there whether pictures come or not.
+    shares = {name: told / once[name] for name, told in twice.items() if name != WATCHING}
+    assert shares == pytest.approx(dict.fromkeys(once.keys() - {WATCHING}, 2))
+    assert 1 < twice[WATCHING] / once[WATCHING] < 2
+
+
+def test_a_stack_is_watched_at_a_price_even_where_nothing_comes() -> None:
+    alarms = len(of_type(load_template(), "AWS::CloudWatch::Alarm"))
+
+    assert cost(a_load(0), "arm64", 1e6, 4e6)[WATCHING] == pytest.approx(0.10 * alarms + 3 + 0.30 * METRICS)
+
+
+def test_as_many_metrics_are_paid_for_as_functions_tell() -> None:
+    text = (PROJECT / "docs" / "operations.md").read_text()
+    [steps] = re.findall(r"^\| `StepSeconds` .* wall time of (.*)$", text, re.MULTILINE)
+    values = {"": 1, "version": 1, "reason": len(RejectedPicture.REASONS), "step": steps.count("`") // 2}
+
+    assert sum(values[by] for *_, by in documented()) == METRICS
+
+
+def test_of_each_function_one_call_a_second_is_traced_and_a_twentieth_of_the_others() -> None:
+    assert [traced(calls) for calls in (0, 0.5, 1, 21)] == pytest.approx([0, 0.5, 1, 2])
+
+
+@pytest.mark.parametrize("as_job", [False, True])
+def test_what_a_picture_asks_for_is_counted_call_by_call(as_job: bool) -> None:
+    rendered, profile = a_rendering(), built_in("default")
+
+    asked = measure(rendered, profile, 4, as_job=as_job, batch=48)
+
+    assert asked.calls["s3:GetObject"] == 1
+    assert asked.calls["s3:PutObject"] == 1 + len(rendered.renditions)  # the original's is its sender's
+    assert asked.writes["views/recent"] == 1
+    assert asked.kept_bytes > len(str(rendered))  # the receipt, in the ledger and in the views
+    assert asked.records >= 3  # begun, latest, concluded
+    assert asked.messages > 0 if as_job else asked.messages == 0
+
+
+def test_no_more_is_asked_for_a_picture_among_many() -> None:
+    few, many = (measure(a_rendering(), built_in("default"), n, as_job=False, batch=2) for n in (2, 12))
+
+    assert {**many.writes, **many.reads} == pytest.approx({**few.writes, **few.reads})
+
+
+def test_a_walk_takes_a_week_until_its_time_is_up() -> None:
+    assert walk_days(1_000_000, least_pages=10) < 2
+    assert walk_days(100_000_000, least_pages=10) == pytest.approx(7, rel=0.01)
+    assert walk_days(30 * SEEN_A_DAY, least_pages=10) == pytest.approx(30)
+
+
+def test_the_page_says_what_the_committed_measurement_gives() -> None:
+    known = read((PROJECT / "docs" / "scale.json").read_text())
+    page = (PROJECT / "docs" / "scale.md").read_text()
+
+    told = re.search(r"warm function of 3,008 MB \| mean ([0-9.]+)", page)
+
+    assert told
+    assert float(told[1]) == pytest.approx(mean(lambda_seconds(known.measured)), abs=0.006)
+    assert f"| {len(known.renditions)}, " in page
+
+
+def test_the_page_says_what_its_prose_does() -> None:
+    page = (PROJECT / "docs" / "scale.md").read_text()
+    prose = (PROJECT / "bench" / "scale" / "page.md").read_text().split("\n\n")
+
+    assert [part for part in prose if "{{" not in part and part.strip() not in page] == []
+
+
+def test_every_template_parameter_that_the_page_names_is_one() -> None:
+    page = (PROJECT / "docs" / "scale.md").read_text()
+    parameters = (PROJECT / "template.yaml").read_text()
+
+    for name in ("MaximumConcurrency", "RenderPollers", "ProjectParallelism"):
+        assert f"`{name}`" in page
+        assert f"  {name}:\n" in parameters
+
+
+def test_a_plot_has_its_axes_named_and_its_lines_in_a_legend() -> None:
+    line = Line("one <line>", [(1, 10), (2, 1_000)], 0)
+    drawn = svg(
+        [Panel("title", Axis("x in s", [1, 2]), Axis("y in m", [1, 10, 1_000], True), [line])], "what"
+    )
+
+    assert all(text in drawn for text in ("title", "x in s", "y in m", "one &lt;line&gt;", "1,000"))
+    assert "prefers-color-scheme: dark" in drawn
+
+
+def test_a_logarithmic_axis_gives_each_power_as_much_room() -> None:
+    axis = Axis("y", [1, 10, 100], logarithmic=True)
+
+    assert [axis.place(value) for value in (1, 10, 100, 1_000)] == pytest.approx([0, 0.5, 1, 1])
+    assert replace(axis, logarithmic=False).place(50.5) == 0.5

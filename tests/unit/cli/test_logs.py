@@ -1,0 +1,103 @@
+import json
+
+import pytest
+
+from darkroom_cli.local.logs import readable
+
+AT_MS = 1_767_268_800_000  # 2026-01-01T12:00:00Z
+
+
+def powertools(**more: object) -> str:
+    return json.dumps(
+        {
+            "level": "INFO",
+            "location": "develop:30",
+            "message": "rendered",
+            "timestamp": "2026-01-01T11:59:58.250+0000",
+            "service": "render",
+            "cold_start": False,
+            "function_name": "darkroom-RenderFunction-1",
+            "function_request_id": "4d3f",
+        }
+        | more
+    )
+
+
+def test_a_structured_line_keeps_level_message_and_what_it_adds() -> None:
+    line = readable("render", AT_MS, powertools(key="a b.png", saved_percent=81.5))
+
+    assert line is not None
+    assert (line.function, line.level, line.message) == (
+        "render",
+        "INFO",
+        "rendered key=a b.png saved_percent=81.5",
+    )
+
+
+def test_a_structured_line_has_the_time_at_which_it_was_written() -> None:
+    line = readable("render", AT_MS, powertools())
+
+    assert line is not None
+    assert line.at.isoformat() == "2026-01-01T11:59:58.250000+00:00"
+
+
+def test_an_exception_is_shown_below_its_message() -> None:
+    line = readable("render", AT_MS, powertools(level="ERROR", exception="Traceback\n  File x\nKeyError: 1"))
+
+    assert line is not None
+    assert line.message == "rendered\n    Traceback\n      File x\n    KeyError: 1"
+
+
+def test_a_message_may_be_an_object() -> None:
+    line = readable("web", AT_MS, powertools(message={"status": 200}))
+
+    assert line is not None
+    assert line.message == '{"status": 200}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "START RequestId: 1 Version: $LATEST",
+        "END RequestId: 1",
+        "REPORT RequestId: 1\tDuration: 3 ms",
+        '{"time": "2026-01-01T12:00:00.000Z", "type": "platform.start", "record": {"requestId": "1"}}',
+        '{"_aws": {"Timestamp": 1, "CloudWatchMetrics": []}, "Rendered": [1.0]}',
+        "  \n",
+    ],
+)
+def test_what_the_platform_and_the_metrics_say_is_left_out(text: str) -> None:
+    assert readable("render", AT_MS, text) is None
+
+
+@pytest.mark.parametrize("text", ["a plain line", '{"torn":', "[1, 2]"])
+def test_any_other_line_is_shown_as_it_is(text: str) -> None:
+    line = readable("web", AT_MS, text + "\n")
+
+    assert line is not None
+    assert (line.level, line.message) == ("", text)
+
+
+def test_an_error_of_the_runtime_reads_as_one() -> None:
+    line = readable("web", AT_MS, "[ERROR] KeyError: 'a'")
+
+    assert line is not None
+    assert line.level == "ERROR"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain \x1b[2J\x07\u202e\u2028",
+        powertools(key="\x1b[2J\u202e\r"),
+        powertools(message="\x1b]0;owned\x07"),
+        powertools(level="\x1b[2J"),
+        powertools(exception="KeyError:\n\x9b2J\u2066"),
+        json.dumps({"errorMessage": "\x1b[2J", "stackTrace": ["\x1b[2J"]}),
+    ],
+)
+def test_no_line_steers_a_terminal(text: str) -> None:
+    line = readable("web", AT_MS, text)
+
+    assert line is not None
+    assert all(each.isprintable() or each == "\n" for each in str(line))

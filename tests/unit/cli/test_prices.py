@@ -1,0 +1,45 @@
+import ast
+import re
+
+import pytest
+
+from darkroom_cli import prices
+from darkroom_cli.prices import LAMBDA_GB_SECOND, S3_PUT, Price
+from tests.cloudformation import PROJECT
+
+EVERY = {name: value for name, value in vars(prices).items() if isinstance(value, Price)} | LAMBDA_GB_SECOND
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_each_price_says_what_it_is_for_and_where_it_is_from(name: str) -> None:
+    price = EVERY[name]
+
+    assert price.usd > 0
+    assert price.per in {1, 1_000, 1_000_000}
+    assert price.unit
+    assert price.source.startswith("https://aws.amazon.com/")
+
+
+def test_no_price_is_there_for_nothing() -> None:
+    table = {name for name in vars(prices) if name.isupper() and not name.startswith("_")}
+    folders = PROJECT / "cli", PROJECT / "bench"
+    parsed = (ast.parse(path.read_text()) for folder in folders for path in folder.rglob("*.py"))
+    every = [node for file in parsed for node in ast.walk(file)]
+    used = {node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    used |= {node.attr for node in every if isinstance(node, ast.Attribute)}
+
+    assert table - used == set()
+
+
+def test_the_table_says_when_it_was_looked_up() -> None:
+    assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", prices.AS_OF)
+
+
+def test_a_quantity_costs_its_share() -> None:
+    assert S3_PUT.of(16_000) == pytest.approx(0.08)
+
+
+def test_arm_is_a_fifth_cheaper() -> None:
+    assert LAMBDA_GB_SECOND["arm64"].of(1000) == pytest.approx(
+        0.8 * LAMBDA_GB_SECOND["x86_64"].of(1000), 1e-4
+    )

@@ -1,0 +1,198 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from darkroom_cli.local.up import architecture, deployment, fingerprint
+from darkroom_cli.stack import Fault, Hold, Site, Status, local_environment, status_from
+
+OUTPUTS = {
+    "Auth": "token",
+    "WebUrl": "https://abc.execute-api.eu-central-1.amazonaws.com/",
+    "UploadsBucket": "uploads",
+    "RenditionsBucket": "renditions",
+    "ReportsBucket": "reports",
+    "RenderQueueUrl": "queue",
+    "DeadLettersUrl": "dead",
+    "LedgerTable": "ledger",
+    "ViewsTable": "views",
+    "EventBus": "events",
+    "RenderFunction": "render",
+    "SweepFunction": "sweep",
+    "ProfileApplication": "application",
+    "ProfileEnvironment": "environment",
+    "LiveProfile": "profile",
+    "ProfileStrategy": "strategy",
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site.of({}, tmp_path)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "functions/web").mkdir(parents=True)
+    (tmp_path / "functions/web/app.py").write_text("1")
+    (tmp_path / "template.yaml").write_text("Resources: {}")
+    return tmp_path
+
+
+def test_ports_come_from_the_environment_and_have_defaults(tmp_path: Path) -> None:
+    moved = Site.of(
+        {"DARKROOM_PORT": "8001", "DARKROOM_AWS_PORT": "4567", "DARKROOM_AWS_LIMITS": "1"}, tmp_path
+    )
+
+    assert moved == Site(tmp_path, 8001, 4567, aws_limits=True)
+    assert Site.of({}, tmp_path) == Site(tmp_path, 8000, 4566)
+
+
+@pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "²"])
+def test_a_port_that_is_none_is_a_fault_that_names_its_variable(port: str) -> None:
+    with pytest.raises(Fault, match="DARKROOM_PORT"):
+        Site.of({"DARKROOM_PORT": port})
+
+
+def test_stacks_on_different_ports_share_no_folder(tmp_path: Path) -> None:
+    assert Site(tmp_path, 8000, 4566).folder != Site(tmp_path, 8001, 4567).folder
+
+
+def test_nothing_is_up_before_it_is_started(site: Site) -> None:
+    with pytest.raises(Fault, match="No stack is up on port 4566"):
+        site.status()
+
+
+def test_a_stack_is_up_as_long_as_its_process_holds_on(site: Site) -> None:
+    status = status_from(OUTPUTS, "darkroom", "us-east-1", site)
+    descriptor = site.supervisor.take()
+    assert descriptor is not None
+    Hold.sign(descriptor, os.getpid())
+    site.note_up(status)
+
+    while_held = site.status()
+    os.close(descriptor)
+
+    assert while_held == status
+    with pytest.raises(Fault, match="No stack is up"):
+        site.status()
+
+
+def test_what_one_holds_no_other_takes(tmp_path: Path) -> None:
+    hold = Hold(tmp_path / "up.pid")
+    descriptor = hold.take()
+    assert descriptor is not None
+    Hold.sign(descriptor, 4711)
+
+    assert hold.take(patience_seconds=0) is None
+    assert hold.holder() == 4711
+    os.close(descriptor)
+    assert hold.holder() is None
+
+
+def test_a_local_stack_has_the_addresses_of_its_ports(site: Site) -> None:
+    status = status_from(OUTPUTS, "darkroom", "us-east-1", site)
+
+    assert (status.web, status.aws_endpoint) == ("http://localhost:8000", "http://127.0.0.1:4566")
+
+
+def test_a_stack_in_the_cloud_has_the_address_that_it_states() -> None:
+    status = status_from(OUTPUTS, "darkroom", "eu-central-1", None)
+
+    assert status == Status(
+        web="https://abc.execute-api.eu-central-1.amazonaws.com",
+        auth="token",
+        aws_endpoint=None,
+        region="eu-central-1",
+        uploads_bucket="uploads",
+        renditions_bucket="renditions",
+        reports_bucket="reports",
+        queue_url="queue",
+        dead_letters_url="dead",
+        ledger_table="ledger",
+        views_table="views",
+        event_bus="events",
+        render_function="render",
+        sweep_function="sweep",
+        profile_application="application",
+        profile_environment="environment",
+        live_profile="profile",
+        profile_strategy="strategy",
+        stack="darkroom",
+    )
+
+
+def test_a_stack_without_our_outputs_is_a_fault() -> None:
+    with pytest.raises(Fault, match="WebUrl"):
+        status_from({}, "another", "eu-central-1", None)
+
+
+def test_nothing_of_the_users_aws_reaches_the_local_stack(site: Site) -> None:
+    users = {"AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "secret", "PATH": "/bin", "NO_PROXY": "intranet"}
+
+    local = local_environment(users, site)
+
+    assert "work" not in local.values()
+    assert "secret" not in local.values()
+    assert local["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4566"
+    assert (local["PATH"], local["NO_PROXY"]) == ("/bin", "intranet,127.0.0.1")
+
+
+def test_the_fingerprint_stays_while_nothing_changes(project: Path) -> None:
+    before = fingerprint(project, "arm64")
+
+    (project / "functions/__pycache__").mkdir()
+    (project / "functions/__pycache__/app.pyc").write_text("compiled")
+    (project / "README.md").write_text("not deployed")
+
+    assert fingerprint(project, "arm64") == before
+
+
+@pytest.mark.parametrize("change", ["edit", "move", "add", "remove", "processor"])
+def test_the_fingerprint_changes_with_anything_that_is_deployed(project: Path, change: str) -> None:
+    source, before = project / "functions/web/app.py", fingerprint(project, "arm64")
+
+    match change:
+        case "edit":
+            source.write_text("2")
+        case "move":
+            source.rename(source.with_name("other.py"))
+        case "add":
+            (project / "layers").mkdir()
+            (project / "layers/requirements.txt").touch()
+        case "remove":
+            source.unlink()
+
+    assert fingerprint(project, "x86_64" if change == "processor" else "arm64") != before
+
+
+@pytest.mark.parametrize(
+    "stated", ['"Open=true MaximumConcurrency=2"', '["Open=true", "MaximumConcurrency=2"]']
+)
+def test_what_is_known_here_alone_joins_the_parameters_of_samconfig(stated: str) -> None:
+    samconfig = f"""
+        [local.global.parameters]
+        stack_name = "darkroom"
+        [local.deploy.parameters]
+        parameter_overrides = {stated}
+    """
+
+    found = deployment(samconfig, "arm64", 8000, "http://127.0.0.1:4566")
+
+    assert found.stack == "darkroom"
+    assert found.overrides == (
+        "Open=true",
+        "MaximumConcurrency=2",
+        "Architecture=arm64",
+        "AllowedOrigins=http://localhost:8000,http://127.0.0.1:8000",
+        "LocalEndpoint=http://127.0.0.1:4566",
+    )
+
+
+def test_processors_have_awss_names() -> None:
+    assert [architecture(name) for name in ("arm64", "aarch64", "x86_64", "AMD64")] == [
+        "arm64",
+        "arm64",
+        "x86_64",
+        "x86_64",
+    ]

@@ -1,0 +1,161 @@
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.domain.entries import State, shown
+from darkroom.domain.keys import alias_of, picture_id
+from darkroom.domain.renditions import Format
+from darkroom.domain.serialization import receipt_document, receipt_from
+from darkroom.domain.uploads import rendition_prefix
+from tests.builders import a_receipt, a_rejected_receipt, a_rendition, an_encoded, an_entry, an_upload
+
+
+@pytest.mark.parametrize(
+    ("key", "alias"),
+    [
+        ("image.png", "image.jpg"),
+        ("holiday/Beach 1.PNG", "Beach 1.jpg"),
+        ("docs", "docs.jpg"),
+        ("odd.png/", "odd.jpg"),
+        ("//", "_.jpg"),
+        (".jpg", ".jpg.jpg"),
+        ("jobs/x.png", "x.jpg"),
+        (".hidden", ".hidden.jpg"),
+        ("archive.tar.gz", "archive.tar.jpg"),
+        ("100%.png", "100_.jpg"),
+        ("what?.png", "what_.jpg"),
+        ("a+b.png", "a+b.jpg"),
+        ("<b>.png", "<b>.jpg"),
+        ("ünï 😀.png", "ünï 😀.jpg"),
+        ("line\nbreak.png", "line_break.jpg"),
+    ],
+)
+def test_the_alias_is_the_last_segments_stem_with_jpg(key: str, alias: str) -> None:
+    assert alias_of(key) == alias
+
+
+def test_a_requested_alias_finds_the_names_alias_though_the_gateway_keeps_or_decodes_its_percent() -> None:
+    assert alias_of("100%.jpg".replace("%25", "%")) == alias_of("100%.png")
+
+
+@given(st.text(min_size=1))
+def test_an_alias_is_its_own_alias(key: str) -> None:
+    assert alias_of(alias_of(key)) == alias_of(key)
+
+
+def test_a_picture_is_named_by_bucket_and_key_and_no_two_meet() -> None:
+    assert picture_id("a", "b/c") != picture_id("a/b", "c")
+    assert picture_id("a", "b") == picture_id("a", "b")
+    assert len(picture_id("a", "b")) == 32
+
+
+def test_rendition_keys_change_with_version_profile_and_engine_and_with_nothing_else() -> None:
+    upload = an_upload()
+
+    prefixes = {
+        rendition_prefix(upload, "profile", "engine"),
+        rendition_prefix(an_upload(version="v2"), "profile", "engine"),
+        rendition_prefix(upload, "other", "engine"),
+        rendition_prefix(upload, "profile", "other"),
+        rendition_prefix(an_upload(key="other"), "profile", "engine"),
+    }
+
+    assert len(prefixes) == 5
+    assert rendition_prefix(an_upload(arrived="later", sequencer="9"), "profile", "engine") in prefixes
+
+
+def test_the_saving_is_of_the_smallest_file_at_the_full_width() -> None:
+    receipt = a_receipt(
+        a_rendition(Format.JPEG, 100, size_bytes=10),
+        a_rendition(Format.JPEG, 640, size_bytes=300),
+        a_rendition(Format.AVIF, 640, size_bytes=150),
+        size_bytes=1000,
+    )
+
+    assert receipt.saved_bytes == 850
+    assert receipt.saved_percent == 85.0
+
+
+def test_a_larger_rendition_is_an_honest_loss() -> None:
+    assert a_receipt(a_rendition(size_bytes=1500), size_bytes=1000).saved_percent == -50.0
+
+
+def test_a_rejected_picture_saves_nothing() -> None:
+    assert a_rejected_receipt().saved_bytes == 0
+
+
+@pytest.mark.parametrize("receipt", [a_receipt(), a_rejected_receipt()])
+def test_a_receipt_survives_its_document(receipt) -> None:  # type: ignore[no-untyped-def]
+    assert receipt_from(receipt_document(receipt)) == receipt
+
+
+def test_a_receipt_from_before_placeholders_and_ladders_is_still_read() -> None:
+    old = receipt_document(a_receipt())
+    for newer in ("placeholder", "colour"):
+        del old[newer]
+    for rendition in old["renditions"]:
+        del rendition["ladder"], rendition["frames"]
+
+    assert receipt_from(old) == a_receipt()
+
+
+def test_the_reference_and_other_ladders_stand_in_the_receipt_and_count_for_nothing() -> None:
+    main = a_rendition(width=640, size_bytes=400)
+    reference = a_rendition(width=640, size_bytes=900, ladder="reference")
+    square = a_rendition(width=800, size_bytes=100, ladder="square")
+    receipt = a_receipt(main, reference, square, size_bytes=1000)
+
+    assert (receipt.shown, receipt.reference) == ((main,), reference)
+    assert (receipt.saved_bytes, receipt.of_format(Format.JPEG)) == (600, (main,))
+
+
+def test_an_animation_is_what_is_shown_and_saved_though_a_still_is_smaller() -> None:
+    moving = a_rendition(Format.WEBP, size_bytes=500, frames=10)
+    stills = a_rendition(Format.JPEG, size_bytes=50), a_rendition(Format.AVIF, size_bytes=20)
+    receipt = a_receipt(*stills, moving, size_bytes=1000)
+
+    assert receipt.shown == (stills[0], moving)
+    assert receipt.saved_bytes == 500
+
+
+def test_each_rendition_of_a_picture_has_a_name_of_its_own() -> None:
+    ordinary = an_encoded(width=640)
+
+    assert [ordinary.name, replace(ordinary, ladder="square").name] == ["640.jpg", "square-640.jpg"]
+
+
+def test_the_newest_upload_of_a_key_is_shown_and_sequencers_of_unequal_length_compare_by_value() -> None:
+    older = an_entry(version="a", sequencer="0055AED6DCD90281E5")
+    newer = an_entry(version="b", sequencer="0055AED6DCD90281E6")
+    longer = an_entry(version="c", sequencer="0055AED6DCD90281E6FF")
+    newest = an_entry(version="d", sequencer="0055AED6DCD90281E7")
+
+    assert shown([newer, older]) == newer
+    assert shown([longer, older, newer]) == longer
+    assert shown([longer, newest, older, newer]) == newest
+
+
+def test_what_is_expected_is_shown_only_until_something_came() -> None:
+    expected = an_entry(state=State.EXPECTED, version="expected", sequencer="", revision=1)
+    arrived = an_entry(state=State.RENDERING, revision=1)
+
+    assert shown([expected]) == expected
+    assert shown([expected, arrived]) == arrived
+    assert shown([]) is None
+
+
+def test_a_superseded_upload_is_never_shown() -> None:
+    assert shown([an_entry(state=State.SUPERSEDED)]) is None
+
+
+def test_only_what_is_on_its_way_is_not_terminal() -> None:
+    assert {state for state in State if not state.terminal} == {State.EXPECTED, State.RENDERING}
+
+
+def test_a_log_line_takes_no_control_characters_from_a_key() -> None:
+    told = an_entry(key='a\n{"level": "forged"}\x1b[31m.png').summary
+
+    assert "\n" not in str(told["key"])
+    assert "\x1b" not in str(told["key"])

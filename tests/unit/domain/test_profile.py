@@ -1,0 +1,262 @@
+import json
+from typing import Any
+
+import pytest
+
+from darkroom.domain.errors import BadProfile
+from darkroom.domain.profile import Crop, Fit, Limits, Profile, built_in, parse_profile, profile_schema
+from darkroom.domain.renditions import Format
+from tests.cloudformation import PROJECT
+
+LADDER = {"widths": [640, 100], "formats": {"jpeg": {"quality": 75}, "avif": {"target": 80}}}
+PACKAGE = PROJECT / "layers" / "darkroom" / "darkroom" / "domain"
+GOOD = {"name": "mine", "ladders": {"main": LADDER}}
+
+
+def parse(**changes: object) -> Profile:
+    return parse_profile(json.dumps(GOOD | changes))
+
+
+def parse_main(**changes: object) -> Profile:
+    """The good profile, with changes in its main ladder."""
+    return parse(ladders={"main": LADDER | changes})
+
+
+def faults_of(document: object) -> list[str]:
+    with pytest.raises(BadProfile) as caught:
+        parse_profile(json.dumps(document))
+    return [str(flaw) for flaw in caught.value.flaws]
+
+
+def test_a_ladder_names_widths_and_for_each_format_a_quality_or_a_target() -> None:
+    [main] = parse().ladders
+
+    assert (main.name, main.widths) == ("main", (100, 640))
+    assert [(each.format, each.quality, each.target) for each in main.formats] == [
+        (Format.JPEG, 75, None),
+        (Format.AVIF, None, 80),
+    ]
+
+
+def test_what_a_profile_leaves_out_has_an_ordinary_value() -> None:
+    profile = parse()
+
+    assert profile.limits == Limits(100_000_000, 50_000_000, 512, 100_000_000, 20.0)
+    assert (profile.linear_light, profile.repack, profile.reference) == (False, True, False)
+    [main] = profile.ladders
+    assert (main.background, main.animation, main.crop) == ("#ffffff", True, None)
+
+
+def test_the_main_ladder_comes_first_wherever_it_stands() -> None:
+    profile = parse(ladders={"small": LADDER, "main": LADDER})
+
+    assert [ladder.name for ladder in profile.ladders] == ["main", "small"]
+
+
+def test_a_crop_has_a_fit_a_ratio_and_a_focus_that_is_the_middle_if_none_is_named() -> None:
+    [main] = parse_main(crop={"fit": "cover", "ratio": [16, 9]}).ladders
+    [other] = parse_main(crop={"fit": "contain", "ratio": [1, 1], "focus": [0, 0.3]}).ladders
+
+    assert main.crop == Crop(Fit.COVER, (16, 9), (0.5, 0.5))
+    assert other.crop == Crop(Fit.CONTAIN, (1, 1), (0, 0.3))
+
+
+@pytest.mark.parametrize("name", ["default", "fast", "thumbnails", "squoosh"])
+def test_the_built_in_profiles_are_sound(name: str) -> None:
+    assert built_in(name).name == name
+
+
+def test_the_profile_named_squoosh_is_the_seeds_own() -> None:
+    [main] = built_in("squoosh").ladders
+
+    assert main.widths == (100,)
+    assert [(each.format, each.quality) for each in main.formats] == [(Format.JPEG, 75)]
+
+
+@pytest.mark.parametrize("name", ["nonesuch", "../default", ""])
+def test_no_other_name_is_built_in(name: str) -> None:
+    with pytest.raises(BadProfile, match="no built-in profile"):
+        built_in(name)
+
+
+@pytest.mark.parametrize("name", ["default", "fast", "thumbnails", "squoosh"])
+def test_a_document_may_name_a_built_in_profile_and_stands_for_it_wholly(name: str) -> None:
+    named = parse_profile(json.dumps({"built_in": name}))
+
+    assert (named, named.hash) == (built_in(name), built_in(name).hash)
+
+
+def test_a_document_may_name_any_built_in_profile_and_no_other() -> None:
+    names = profile_schema()["definitions"]["named"]["properties"]["built_in"]["enum"]
+
+    assert names == sorted(each.stem for each in (PACKAGE / "profiles").glob("*.json"))
+    [fault] = faults_of({"built_in": "nonesuch"})
+    assert fault.endswith(': "default", "fast", "squoosh" or "thumbnails", not "nonesuch"')
+
+
+@pytest.mark.parametrize(
+    ("document", "flaws"),
+    [
+        ({"built_in": "../default"}, ["built_in: must be the name of a built-in profile"]),
+        ({"built_in": 7}, ["built_in: must be the name of a built-in profile"]),
+        ({"built_in": "fast", "name": "mine"}, ["name: no such setting"]),
+        ({"built_in": "fast"} | GOOD, ["name: no such setting", "ladders: no such setting"]),
+    ],
+)
+def test_a_document_that_names_a_profile_says_nothing_else(
+    document: dict[str, object], flaws: list[str]
+) -> None:
+    found = faults_of(document)
+
+    assert [each[: len(flaw)] for each, flaw in zip(found, flaws, strict=True)] == flaws
+
+
+def test_any_change_gives_another_hash() -> None:
+    assert len({parse().hash, parse_main(widths=[100]).hash, parse_main(background="#000000").hash}) == 3
+    assert parse().hash == parse().hash
+
+
+@pytest.mark.parametrize(
+    ("ladder", "fault"),
+    [
+        ({"widths": []}, "ladders.main.widths: must be a list of one to sixteen widths in pixels, not []"),
+        (
+            {"widths": [100, 640, 0]},
+            "ladders.main.widths[2]: must be a whole number from 1 to 16383 (the widest WebP), not 0",
+        ),
+        ({"widths": [99_999]}, "ladders.main.widths[0]: must be a whole number from 1 to 16383"),
+        ({"widths": [640.5]}, "ladders.main.widths[0]: must be a whole number"),
+        ({"widths": [True]}, "ladders.main.widths[0]: must be a whole number"),
+        (
+            {"widths": "640"},
+            'ladders.main.widths: must be a list of one to sixteen widths in pixels, not "640"',
+        ),
+        ({"formats": {}}, "ladders.main.formats: must be an object of at least one of jpeg, webp and avif"),
+        ({"formats": {"gif": {"quality": 75}}}, "ladders.main.formats.gif: no such setting"),
+        ({"formats": {"jpeg": 75}}, "ladders.main.formats.jpeg: must be either"),
+        ({"formats": {"jpeg": {}}}, "ladders.main.formats.jpeg: must be either"),
+        ({"formats": {"jpeg": {"quality": 75, "target": 70}}}, "ladders.main.formats.jpeg: must be either"),
+        (
+            {"formats": {"jpeg": {"quality": 101}}},
+            "ladders.main.formats.jpeg.quality: must be a whole number from 1 to 100, not 101",
+        ),
+        ({"formats": {"jpeg": {"target": 99}}}, "ladders.main.formats.jpeg.target: must be a SSIMULACRA2"),
+        ({"formats": {"jpeg": {"target": float("nan")}}}, "ladders.main.formats.jpeg.target: must be"),
+        ({"background": "white"}, 'ladders.main.background: must be a colour like "#ffffff", not "white"'),
+        ({"background": "#ffffff\n"}, "ladders.main.background: must be a colour"),
+        ({"animation": 1}, "ladders.main.animation: must be true or false, not 1"),
+        ({"crop": {"fit": "fill", "ratio": [1, 1]}}, 'ladders.main.crop.fit: must be "contain" or "cover"'),
+        ({"crop": {"fit": "cover"}}, "ladders.main.crop.ratio: missing"),
+        ({"crop": {"fit": "cover", "ratio": [1]}}, "ladders.main.crop.ratio: must be width and height"),
+        ({"crop": {"fit": "cover", "ratio": [1, 0]}}, "ladders.main.crop.ratio[1]: must be a whole number"),
+        (
+            {"crop": {"fit": "cover", "ratio": [1, 1], "focus": [0.5, 1.5]}},
+            "ladders.main.crop.focus[1]: must be a number from 0 to 1, not 1.5",
+        ),
+        ({"heights": [1]}, "ladders.main.heights: no such setting"),
+    ],
+)
+def test_a_fault_in_a_ladder_is_named_by_its_path(ladder: dict[str, object], fault: str) -> None:
+    [found] = faults_of({"name": "mine", "ladders": {"main": LADDER | ladder}})
+    assert found.startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"name": ""}, "name: must be a text that is not empty"),
+        ({"colour": "red"}, "colour: no such setting"),
+        ({"ladders": {}}, "ladders: must be an object of one to eight ladders"),
+        ({"ladders": {"small": LADDER}}, "ladders.main: missing"),
+        ({"ladders": {"main": LADDER, "reference": LADDER}}, "ladders.reference: no such name is possible"),
+        ({"ladders": {"main": LADDER, "../up": LADDER}}, "ladders.../up: no such name is possible"),
+        ({"limits": {"max_pixels": 0}}, "limits.max_pixels: must be a whole number from 1"),
+        ({"limits": {"max_bytes": -1}}, "limits.max_bytes: must be a whole number from 1"),
+        ({"limits": {"max_frames": 1.5}}, "limits.max_frames: must be a whole number from 1"),
+        (
+            {"limits": {"avif_seconds": "soon"}},
+            "limits.avif_seconds: must be a number of seconds from 0 to 600",
+        ),
+        ({"repack": "yes"}, 'repack: must be true or false, not "yes"'),
+    ],
+)
+def test_a_fault_elsewhere_is_named_by_its_path(changes: dict[str, object], fault: str) -> None:
+    [found] = faults_of(GOOD | changes)
+    assert found.startswith(fault)
+
+
+def test_every_fault_is_reported_at_once() -> None:
+    broken = {
+        "ladders": {"main": {"widths": [1, 0], "formats": {"gif": 1}}, "B": {}},
+        "limits": {"max_bytes": 0},
+        "extra": 1,
+    }
+
+    assert sorted(fault.partition(":")[0] for fault in faults_of(broken)) == [
+        "extra",
+        "ladders.B",
+        "ladders.main.formats.gif",
+        "ladders.main.widths[1]",
+        "limits.max_bytes",
+        "name",
+    ]
+
+
+@pytest.mark.parametrize("document", ["", "{", "[]", "7", "null", "[" * 100_000, b"\xff", b"{}\0"])
+def test_what_is_no_profile_at_all_says_so(document: str | bytes) -> None:
+    with pytest.raises(BadProfile):
+        parse_profile(document)
+
+
+def test_a_long_wrong_value_is_not_repeated_in_full() -> None:
+    [fault] = faults_of(GOOD | {"name": ["x" * 1000]})
+
+    assert len(fault) < 120
+
+
+# What profile.py understands; AppConfig, which has a whole validator, must not come to another answer.
+KEYWORDS = {
+    "type",
+    "required",
+    "properties",
+    "patternProperties",
+    "additionalProperties",
+    "minProperties",
+    "maxProperties",
+    "items",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "minLength",
+    "pattern",
+    "enum",
+    "description",
+}
+
+
+def rules(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """A rule and all the rules in it."""
+    below = [*schema.get("properties", {}).values(), *schema.get("patternProperties", {}).values()]
+    below += [schema["items"]] if "items" in schema else []
+    return [schema, *(rule for each in below for rule in rules(each))]
+
+
+def test_the_published_schema_says_nothing_that_is_not_checked_here() -> None:
+    schema = profile_schema()
+    assert schema.keys() == {"$schema", "title", "oneOf", "definitions"}
+    assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"
+    # A required member that the other lacks tells which of them was meant.
+    assert schema["oneOf"] == [{"$ref": "#/definitions/named"}, {"$ref": "#/definitions/profile"}]
+    assert schema["definitions"]["named"]["required"] == ["built_in"]
+    assert "built_in" not in schema["definitions"]["profile"]["properties"]
+
+    for rule in [each for one in schema["definitions"].values() for each in rules(one)]:
+        if "$ref" in rule:
+            assert rule.keys() == {"$ref"}
+            assert rule["$ref"].removeprefix("#/definitions/") in schema["definitions"]
+            continue
+        assert rule.keys() <= KEYWORDS
+        assert rule["description"]
+        # No object takes a member that nobody has described.
+        assert rule["type"] != "object" or rule["additionalProperties"] is False

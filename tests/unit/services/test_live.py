@@ -1,0 +1,295 @@
+"""Who is let into a job's channel, and what they are told."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from darkroom.ports import Ticket, Told
+from darkroom.services.live import CONNECTION_SECONDS, MESSAGE_LIMIT_BYTES, Live, Pusher, Tickets, messages
+from tests.fakes import FakeChannels, FakeSockets
+
+JOB, OTHER = "a" * 32, "b" * 32
+CODE = "c" * 32
+NOW = 1_000_000
+STATE = {"id": JOB, "state": "running", "revision": 7}
+
+
+@dataclass
+class House:
+    """The channel of one job, and one connection, `me`, that is open."""
+
+    channels: FakeChannels = field(default_factory=FakeChannels)
+    sockets: FakeSockets = field(default_factory=lambda: FakeSockets({"me": []}))
+    faults: list[Exception] = field(default_factory=list)
+    job: Mapping[str, Any] | None = field(default_factory=lambda: STATE)
+
+    def live(self) -> Live:
+        return Live(self.channels, self.sockets, lambda _: self.job, clock=lambda: NOW)
+
+    def pusher(self) -> Pusher:
+        return Pusher(self.channels, self.sockets, self.faults.append)
+
+    def tickets(self, url: str) -> Tickets:
+        return Tickets(self.channels, url, 60, sign=lambda each: f"{each}?signed", clock=lambda: NOW)
+
+    def told(self, connection: str = "me") -> list[Any]:
+        return [json.loads(text) for text in self.sockets.told[connection]]
+
+
+def hello(job: str = JOB, ticket: str = CODE) -> str:
+    return json.dumps({"action": "hello", "job": job, "ticket": ticket})
+
+
+def a_row(number: int, **changes: Any) -> dict[str, Any]:
+    return {"number": number, "state": "rendered", "revision": 2, "name": f"{number}.png"} | changes
+
+
+# Tickets
+
+
+def test_a_ticket_is_random_and_good_for_one_job_and_a_minute() -> None:
+    house = House()
+
+    first, second = (house.tickets("/live").issue(JOB, "http://localhost:8000") for _ in range(2))
+
+    assert first
+    assert second
+    assert first["ticket"] != second["ticket"]
+    assert len(bytes.fromhex(first["ticket"])) == 16
+    assert house.channels.tickets[first["ticket"]] == Ticket(JOB, NOW + 60)
+    assert first["expires"] == "1970-01-12T13:47:40.000Z"
+
+
+def test_a_socket_of_the_same_host_has_its_address() -> None:
+    live = House().tickets("/live").issue(JOB, "https://darkroom.test:8443")
+
+    assert live
+    assert live["url"] == "wss://darkroom.test:8443/live"
+
+
+def test_a_socket_elsewhere_has_an_address_that_is_signed() -> None:
+    live = House().tickets("wss://api.test/live").issue(JOB, "https://darkroom.test")
+
+    assert live
+    assert live["url"] == "wss://api.test/live?signed"
+
+
+@pytest.mark.parametrize(("url", "origin"), [("", "http://localhost:8000"), ("/live", "")])
+def test_where_there_is_no_socket_there_is_no_ticket(url: str, origin: str) -> None:
+    house = House()
+
+    assert house.tickets(url).issue(JOB, origin) is None
+    assert house.channels.tickets == {}
+
+
+# Hello
+
+
+def test_a_client_with_a_ticket_is_told_the_state_and_follows_the_job() -> None:
+    house = House()
+    house.channels.issue(CODE, Ticket(JOB, NOW + 1))
+
+    assert house.live().hear("me", hello()) == JOB
+
+    assert house.told() == [{"type": "state", "job": STATE}]
+    assert house.channels.joined == {(JOB, "me"): NOW + CONNECTION_SECONDS}
+
+
+def test_it_follows_the_job_before_the_state_is_read() -> None:
+    house = House()
+    house.channels.issue(CODE, Ticket(JOB, NOW + 1))
+    seen = []
+
+    def find_job(job: str) -> Mapping[str, Any]:
+        seen.append(house.channels.followers(job))
+        return STATE
+
+    Live(house.channels, house.sockets, find_job, clock=lambda: NOW).hear("me", hello())
+
+    assert seen == [["me"]]
+
+
+def test_a_job_that_has_no_view_yet_is_followed_all_the_same() -> None:
+    house = House(job=None)
+    house.channels.issue(CODE, Ticket(JOB, NOW + 1))
+
+    house.live().hear("me", hello())
+
+    assert house.told() == [{"type": "state", "job": None}]
+    assert house.channels.followers(JOB) == ["me"]
+
+
+@pytest.mark.parametrize(
+    ("ticket", "body"),
+    [
+        (None, hello()),
+        (Ticket(OTHER, NOW + 60), hello()),
+        (Ticket(JOB, NOW), hello()),
+        (Ticket(JOB, NOW + 60), hello(ticket="d" * 32)),
+        (Ticket(JOB, NOW + 60), "not JSON"),
+        (Ticket(JOB, NOW + 60), "[" * 100_000),
+        (Ticket(JOB, NOW + 60), "[]"),
+        (Ticket(JOB, NOW + 60), json.dumps({"action": "bye", "job": JOB, "ticket": CODE})),
+        (Ticket(JOB, NOW + 60), json.dumps({"action": "hello", "job": JOB, "ticket": [CODE]})),
+        (Ticket("", NOW + 60), hello(job="")),
+    ],
+    ids=[
+        "unknown",
+        "foreign",
+        "expired",
+        "another",
+        "no JSON",
+        "deep",
+        "no object",
+        "no hello",
+        "odd",
+        "empty",
+    ],
+)
+def test_all_that_is_no_good_ticket_is_refused_alike_and_the_connection_ended(
+    ticket: Ticket | None, body: str
+) -> None:
+    house, said = House(), list[str]()
+    house.sockets.told["me"] = said
+    if ticket:
+        house.channels.issue(CODE, ticket)
+
+    assert house.live().hear("me", body) is None
+
+    assert said == ['{"type":"refused"}']
+    assert "me" not in house.sockets.told
+    assert house.channels.joined == {}
+
+
+def test_a_ticket_lets_one_connection_in() -> None:
+    house = House(sockets=FakeSockets({"me": [], "thief": []}))
+    house.channels.issue(CODE, Ticket(JOB, NOW + 60))
+
+    assert house.live().hear("me", hello()) == JOB
+    assert house.live().hear("thief", hello()) is None
+
+    assert house.channels.followers(JOB) == ["me"]
+
+
+def test_a_ticket_that_was_shown_for_another_job_is_good_for_none_any_more() -> None:
+    house = House()
+    house.channels.issue(CODE, Ticket(OTHER, NOW + 60))
+
+    house.live().hear("me", hello(job=JOB))
+
+    assert house.channels.tickets == {}
+
+
+def test_a_client_that_left_before_its_answer_follows_nothing() -> None:
+    house = House(sockets=FakeSockets())
+    house.channels.issue(CODE, Ticket(JOB, NOW + 1))
+
+    house.live().hear("me", hello())
+
+    assert house.channels.joined == {}
+
+
+def test_a_connection_that_has_ended_follows_nothing() -> None:
+    house = House()
+    house.channels.join(JOB, "me", NOW)
+    house.channels.join(OTHER, "me", NOW)
+    house.channels.join(JOB, "you", NOW)
+
+    house.live().forget("me")
+
+    assert house.channels.joined == {(JOB, "you"): NOW}
+
+
+# Pushes
+
+
+def test_everybody_who_follows_the_job_is_told_and_nobody_else() -> None:
+    house = House(sockets=FakeSockets({"me": [], "you": [], "stranger": []}))
+    for job, connection in ((JOB, "me"), (JOB, "you"), (OTHER, "stranger")):
+        house.channels.join(job, connection, NOW)
+
+    house.pusher().push(STATE, [a_row(3)])
+
+    told = {"type": "job.progress", "job": STATE, "uploads": [{"type": "upload.rendered"} | a_row(3)]}
+    assert house.told("me") == house.told("you") == [told]
+    assert house.told("stranger") == []
+
+
+def test_signed_addresses_are_not_pushed() -> None:
+    house = House()
+    house.channels.join(JOB, "me", NOW)
+
+    house.pusher().push(STATE, [a_row(3, thumbnail="https://signed", post={"url": "https://signed"})])
+
+    assert "signed" not in house.sockets.told["me"][0]
+
+
+def test_a_job_that_is_complete_says_so_in_its_last_message_alone() -> None:
+    complete = STATE | {"state": "complete"}
+
+    kinds = [
+        json.loads(text)["type"] for text in messages(complete, [a_row(n) for n in range(9)], limit_bytes=300)
+    ]
+
+    assert len(kinds) > 2
+    assert kinds == ["job.progress"] * (len(kinds) - 1) + ["job.completed"]
+
+
+def test_messages_stay_below_one_frame_and_lose_no_row() -> None:
+    rows = [a_row(number, name="ü" * (number % 170), key="x" * (number % 1000)) for number in range(1000)]
+
+    texts = messages(STATE, rows)
+
+    assert max(len(text.encode()) for text in texts) <= MESSAGE_LIMIT_BYTES
+    told = [row["number"] for text in texts for row in json.loads(text)["uploads"]]
+    assert told == list(range(1000))
+    assert len(texts) < 50
+
+
+def test_a_change_without_rows_is_one_message() -> None:
+    [text] = messages(STATE, [])
+
+    assert json.loads(text) == {"type": "job.progress", "job": STATE, "uploads": []}
+
+
+def test_gone_connections_are_removed_and_broken_ones_hinder_nobody() -> None:
+    house = House(sockets=FakeSockets({"me": []}, broken={"broken"}))
+    for connection in ("broken", "gone", "me"):
+        house.channels.join(JOB, connection, NOW)
+
+    house.pusher().push(STATE, [a_row(3)])
+
+    assert len(house.told("me")) == 1
+    assert house.channels.followers(JOB) == ["broken", "me"]
+    assert [str(fault) for fault in house.faults] == ["broken"]
+
+
+def test_where_there_is_time_for_one_alone_each_is_told_sooner_or_later() -> None:
+    class Hurried(FakeSockets):
+        def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+            return super().send_each([*connections][:1], texts)
+
+    house = House(sockets=Hurried({name: [] for name in "abc"}))
+    for connection in "abc":
+        house.channels.join(JOB, connection, NOW)
+
+    for _ in range(100):
+        house.pusher().push(STATE, [])
+
+    assert all(house.told(connection) for connection in "abc")
+
+
+def test_a_push_that_fails_altogether_is_reported_and_raises_nothing() -> None:
+    house = House()
+
+    class Unreachable(FakeChannels):
+        def followers(self, job: str) -> list[str]:
+            raise ConnectionError("no table")
+
+    house.channels = Unreachable()
+    house.pusher().push(STATE, [a_row(3)])
+
+    assert [str(fault) for fault in house.faults] == ["no table"]

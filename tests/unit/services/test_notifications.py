@@ -1,0 +1,184 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.domain.timestamps import now
+from darkroom.domain.uploads import Removal, Upload
+from darkroom.services.notifications import notification_of, read_mail
+from tests.builders import REQUEST, UPLOADS, a_notification, an_upload
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a b.png",
+        "a+b.png",
+        "100%.png",
+        "%41.png",
+        "%2e%2e/x.png",
+        "ü.png",
+        "u\u0308.png",
+        "😀.png",
+        "a?b&c=d.png",
+        '"><img>.png',
+    ],
+)
+def test_a_key_is_decoded_exactly_once(key: str) -> None:
+    [upload] = read_mail(a_notification(key), UPLOADS).changes
+
+    assert upload.key == key
+
+
+@pytest.mark.parametrize(
+    ("event", "marker"),
+    [
+        ("ObjectRemoved:DeleteMarkerCreated", True),
+        ("LifecycleExpiration:DeleteMarkerCreated", True),
+        ("ObjectRemoved:Delete", False),
+        ("s3:LifecycleExpiration:Delete", False),
+    ],
+)
+def test_a_removal_says_whether_it_hides_or_destroys(event: str, marker: bool) -> None:
+    [removal] = read_mail(a_notification("a b.png", event=event, version="v2"), UPLOADS).changes
+
+    assert removal == Removal(UPLOADS, "a b.png", "v2", "0055AED6DCD90281E5", marker, REQUEST)
+
+
+@given(st.text(min_size=1, max_size=200).filter(lambda key: key.isprintable()))
+def test_any_key_arrives_as_it_was_put(key: str) -> None:
+    [upload] = read_mail(a_notification(key), UPLOADS).changes
+
+    assert upload.key == key
+
+
+def test_an_upload_carries_what_the_event_says() -> None:
+    [upload] = read_mail(a_notification(version="v7", size_bytes=42, sequencer="00AB"), UPLOADS).changes
+
+    assert isinstance(upload, Upload)
+    assert (upload.version, upload.size_bytes, upload.sequencer) == ("v7", 42, "00AB")
+    assert upload.arrived == "2026-01-02T03:04:05.678Z"
+
+
+@pytest.mark.parametrize(
+    ("told", "arrived"),
+    [
+        ('"2026-01-02T03:04:05.678Z"', "2026-01-02T03:04:05.678Z"),
+        ('"2026-01-02T05:04:05+02:00"', "2026-01-02T03:04:05.000Z"),
+        ('"2026-01-02T03:04:05"', "2026-01-02T03:04:05.000Z"),
+    ],
+)
+def test_an_upload_arrived_when_the_event_says_in_whatever_zone(told: str, arrived: str) -> None:
+    body = a_notification().replace('"2026-01-02T03:04:05.678Z"', told)
+
+    [upload] = read_mail(body, UPLOADS).changes
+    assert isinstance(upload, Upload)
+    assert upload.arrived == arrived
+
+
+@pytest.mark.parametrize("told", ['"yesterday"', "null", "7", '"0001-01-01T00:00:00+23:00"', "[]"])
+def test_a_moment_that_is_none_becomes_the_present(told: str) -> None:
+    before = now()
+
+    [upload] = read_mail(a_notification().replace('"2026-01-02T03:04:05.678Z"', told), UPLOADS).changes
+    assert isinstance(upload, Upload)
+    assert before <= upload.arrived <= now()
+
+
+@pytest.mark.parametrize("told", ["null", "7.5", "{}", '"zzz"', '"\\ud800"', f'"{"9" * 300_000}"'])
+def test_a_sequencer_that_s3_would_not_write_orders_nothing(told: str) -> None:
+    body = a_notification(sequencer="SEQUENCER").replace('"SEQUENCER"', told)
+
+    assert [change.sequencer for change in read_mail(body, UPLOADS).changes] == [""]
+
+
+def test_an_upload_whose_size_is_not_told_is_taken_without() -> None:
+    [upload] = read_mail(a_notification().replace('"size": 1000', '"size": null'), UPLOADS).changes
+
+    assert isinstance(upload, Upload)
+    assert upload.size_bytes == -1
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"uploads"}', "test event"),
+        ("not json {", "not JSON"),
+        ("[]", "not an object"),
+        ('"text"', "not an object"),
+        ("{}", "no records"),
+        ('{"Records": []}', "no records"),
+        ('{"Records": {}}', "no records"),
+        ('{"Records": [null]}', "would not write"),
+        ('{"Records": [{"eventName": "ObjectCreated:Put", "s3": {}}]}', "would not write"),
+        (
+            '{"Records": [{"eventName": "x", "s3": {"bucket": {"name": "uploads"}, "object": {"key": 7}}}]}',
+            "write",
+        ),
+        (a_notification(bucket="another"), "another bucket"),
+        (a_notification(event="ObjectTagging:Put"), "no concern"),
+        ("[" * 100_000, "not JSON"),
+        (a_notification("x").replace('"size": 1000', '"size": Infinity'), "would not write"),
+        (a_notification("x").replace('"key": "x"', '"key": "\\ud800"'), "would not write"),
+        (a_notification(""), "without a key"),
+        (a_notification("x", size_bytes=10**40), "would not write"),
+        (a_notification("x" * 1025), "would not write"),
+        (a_notification("x", version="v" * 1025), "would not write"),
+        (a_notification("x", version="ü" * 513), "would not write"),
+        (a_notification("x", version="\ud800"), "would not write"),
+        (a_notification("holiday/", size_bytes=0), "a folder"),
+    ],
+)
+def test_strangers_are_ignored_with_a_reason(body: str, why: str) -> None:
+    mail = read_mail(body, UPLOADS)
+
+    assert mail.changes == ()
+    assert why in mail.ignored[0]
+
+
+def test_a_stranger_does_not_harm_its_neighbour() -> None:
+    records = json.loads(a_notification("good.png"))["Records"]
+    body = json.dumps({"Records": [{"eventName": "Nonsense"}, *records]})
+
+    mail = read_mail(body, UPLOADS)
+
+    assert [change.key for change in mail.changes] == ["good.png"]
+    assert len(mail.ignored) == 1
+
+
+# The name in the logs
+
+
+@pytest.mark.parametrize("event", ["ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated"])
+def test_a_change_is_called_after_the_request_that_made_it(event: str) -> None:
+    mail = read_mail(a_notification("image.png", event=event, request="REQ-7"), UPLOADS, "message 1")
+
+    assert [change.correlation for change in mail.changes] == ["REQ-7"]
+    assert mail.correlation("message 1") == "REQ-7"
+
+
+def test_where_darkroom_gave_the_key_it_is_called_after_the_id_in_it() -> None:
+    [upload] = read_mail(a_notification(f"{'a1b2' * 8}/image.png", request="REQ-7"), UPLOADS).changes
+
+    assert upload.correlation == "a1b2" * 8
+
+
+@pytest.mark.parametrize("told", ["", "a b", "x" * 65, 'a","level":"ERROR', "a\n"])
+def test_what_is_no_requests_id_is_replaced_by_the_messages_own(told: str) -> None:
+    [upload] = read_mail(a_notification(request=told), UPLOADS, "059f36b4-87a3").changes
+
+    assert upload.correlation == "059f36b4-87a3"
+
+
+def test_a_stranger_is_called_after_its_message() -> None:
+    assert read_mail("{}", UPLOADS, "059f36b4-87a3").correlation("059f36b4-87a3") == "059f36b4-87a3"
+
+
+def test_what_is_said_again_of_an_upload_calls_it_as_before_and_always_the_same() -> None:
+    [known] = read_mail(notification_of(an_upload(request="REQ-7")), UPLOADS).changes
+    nameless = [read_mail(notification_of(an_upload(request="")), UPLOADS).changes[0] for _ in range(2)]
+
+    assert known.correlation == "REQ-7"
+    assert len({each.correlation for each in nameless}) == 1
+    assert nameless[0].correlation

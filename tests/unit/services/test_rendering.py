@@ -1,0 +1,251 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from darkroom.domain.entries import Entry, State
+from darkroom.domain.errors import Contended, NoProfile, OutOfTime, RejectedPicture
+from darkroom.domain.profile import Profile, built_in
+from darkroom.domain.receipts import Rendered
+from darkroom.domain.uploads import NO_VERSION, Removal, rendition_prefix
+from darkroom.services.rendering import Darkroom, Worker, budget
+from tests.builders import a_member, a_rendering, an_encoded, an_upload
+from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
+
+
+@dataclass
+class House:
+    """A darkroom on fakes, with one upload in its bucket."""
+
+    originals: FakeOriginals = field(default_factory=FakeOriginals)
+    renditions: FakeRenditions = field(default_factory=FakeRenditions)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    profiles: FakeProfiles = field(default_factory=FakeProfiles)
+
+    def __post_init__(self) -> None:
+        self.originals.store("image.png", b"pixels", "image/png")
+
+    def develop(self, engine: Callable[[bytes, Profile], Rendered], **changes: object) -> Entry:
+        return self.darkroom.develop(an_upload(**changes), Worker(engine))  # type: ignore[arg-type]
+
+    @property
+    def darkroom(self) -> Darkroom:
+        return Darkroom(self.originals, self.renditions, self.ledger, self.profiles, "engine 1")
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def working(content: bytes, profile: Profile) -> Rendered:
+    assert content == b"pixels"
+    return a_rendering(an_encoded(width=100), an_encoded(width=640))
+
+
+def rejecting(content: bytes, profile: Profile) -> Rendered:
+    raise RejectedPicture("corrupt_image", "It is damaged.")
+
+
+def never(content: bytes, profile: Profile) -> Rendered:
+    raise AssertionError("the pixels were worked on")
+
+
+def failing(content: bytes, profile: Profile) -> Rendered:
+    raise OSError("the disk is gone")
+
+
+def test_an_upload_becomes_renditions_and_a_receipt(house: House) -> None:
+    entry = house.develop(working)
+
+    assert entry.state is State.RENDERED
+    assert entry.receipt
+    assert [r.width for r in entry.receipt.renditions] == [100, 640]
+    assert {key: content for key, (content, _) in house.renditions.objects.items()} == {
+        rendition.key: f"jpeg {rendition.width}".encode() for rendition in entry.receipt.renditions
+    }
+    assert house.ledger.entries[entry.picture, "v1"] == entry
+
+
+def test_a_picture_that_can_not_be_used_is_rejected_with_its_reason_and_nothing_is_written(
+    house: House,
+) -> None:
+    entry = house.develop(rejecting)
+
+    assert entry.state is State.REJECTED
+    assert entry.rejection
+    assert (entry.rejection.reason, entry.rejection.sentence) == ("corrupt_image", "It is damaged.")
+    assert not house.renditions.objects
+
+
+def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(house: House) -> None:
+    entry = house.develop(never, size_bytes=200_000_000)
+
+    assert entry.rejection
+    assert entry.rejection.reason == "too_large"
+    assert (entry.rejection.limit, entry.rejection.actual) == (100_000_000, 200_000_000)
+
+
+def test_a_picture_without_bytes_is_rejected_before_it_is_read(house: House) -> None:
+    entry = house.develop(never, key="gone.png", size_bytes=0)
+
+    assert entry.rejection
+    assert entry.rejection.reason == "empty_file"
+
+
+def test_a_version_that_is_gone_ends_as_deleted(house: House) -> None:
+    assert house.develop(never, key="gone.png").state is State.DELETED
+
+
+@pytest.mark.parametrize("first", [working, rejecting])
+def test_a_redelivery_of_what_is_done_changes_nothing(house: House, first: Callable[..., Rendered]) -> None:
+    done = house.develop(first)
+
+    assert house.develop(never) == done
+
+
+def test_any_other_fault_escapes_and_the_next_attempt_finishes(house: House) -> None:
+    with pytest.raises(OSError, match="disk"):
+        house.develop(failing)
+
+    entry = house.develop(working)
+
+    assert (entry.state, len(entry.attempts), entry.revision) == (State.RENDERED, 2, 4)
+
+
+def test_a_worker_that_was_overtaken_gives_way(house: House) -> None:
+    def overtaken(content: bytes, profile: Profile) -> Rendered:
+        house.develop(working)
+        return working(content, profile)
+
+    with pytest.raises(Contended):
+        house.develop(overtaken)
+
+    [entry] = house.ledger.entries.values()
+    assert entry.state is State.RENDERED
+
+
+def test_each_rendering_is_of_the_profile_in_force_when_it_begins(house: House) -> None:
+    house.originals.store("image.png", b"pixels", "image/png")
+    asked = []
+
+    def replaced_meanwhile(content: bytes, profile: Profile) -> Rendered:
+        asked.append(profile)
+        house.profiles.profile = built_in("fast")
+        return a_rendering()
+
+    first, second = [house.develop(replaced_meanwhile, version=v) for v in ("v1", "v2")]
+
+    assert asked == [built_in("default"), built_in("fast")]
+    for entry, profile in ((first, built_in("default")), (second, built_in("fast"))):
+        assert entry.receipt
+        assert (entry.receipt.profile, entry.receipt.profile_hash) == (profile.name, profile.hash)
+        prefix = rendition_prefix(entry.upload, profile.hash, "engine 1")
+        assert all(rendition.key.startswith(f"{prefix}/") for rendition in entry.receipt.renditions)
+
+
+def test_without_a_profile_nothing_is_rendered_by_another_and_the_next_attempt_finishes(house: House) -> None:
+    house.profiles.profile = None
+    with pytest.raises(NoProfile):
+        house.develop(never)
+
+    house.profiles.profile = built_in("fast")
+
+    entry = house.develop(working)
+    assert entry.receipt
+    assert entry.receipt.profile == "fast"
+
+
+def test_rendering_again_writes_the_same_keys(house: House) -> None:
+    first = house.develop(working)
+    house.ledger.entries.clear()
+
+    second = house.develop(working)
+
+    assert first.receipt
+    assert second.receipt
+    assert second.receipt.renditions == first.receipt.renditions
+    assert len(house.renditions.objects) == 2
+
+
+def test_the_childs_limits_stand_below_the_functions_own() -> None:
+    limits = budget(memory_mb=1769, remaining_milliseconds=60_000)
+
+    assert limits.memory_bytes == 1769 * 1024 * 1024 - 300_000_000
+    assert limits.seconds == 56
+
+
+def test_a_picture_is_not_blamed_for_the_time_that_others_took() -> None:
+    with pytest.raises(OutOfTime):
+        budget(memory_mb=1769, remaining_milliseconds=7_000)
+
+
+def test_one_upload_that_fails_does_not_starve_its_neighbours(house: House) -> None:
+    house.originals.store("other.png", b"pixels", "image/png")
+    done: list[str] = []
+
+    def engine(content: bytes, profile: Profile) -> Rendered:
+        if not done:
+            done.append("failed")
+            raise OSError("the disk is gone")
+        return working(content, profile)
+
+    uploads = [an_upload("image.png"), an_upload("other.png", "v2")]
+
+    with pytest.raises(ExceptionGroup) as caught:
+        done.extend(entry.upload.key for entry in house.darkroom.apply_each(uploads, Worker(engine)))
+
+    assert done == ["failed", "other.png"]
+    assert [str(fault) for fault in caught.value.exceptions] == ["the disk is gone"]
+
+
+# A member of a job
+
+
+def test_what_a_job_announced_is_its_member_when_it_arrives(house: House) -> None:
+    member = a_member(2)
+    house.ledger.expect([member])
+    house.originals.objects[member.upload.key, "v1"] = b"pixels"
+
+    [entry] = house.darkroom.apply(an_upload(member.upload.key), Worker(working))
+
+    assert (entry.state, entry.job, entry.number) == (State.RENDERED, member.job, 2)
+
+
+def test_a_key_that_only_looks_announced_is_no_member(house: House) -> None:
+    key = "0" * 32 + "/beach.png"
+    house.originals.objects[key, "v1"] = b"pixels"
+
+    [entry] = house.darkroom.apply(an_upload(key), Worker(working))
+
+    assert entry.job == ""
+
+
+# The name in the logs
+
+
+def test_an_upload_keeps_the_name_that_it_had_first_whoever_tells_of_it_again(house: House) -> None:
+    with pytest.raises(OSError, match="disk"):
+        house.develop(failing, request="first")
+
+    entry = house.develop(working, request="second", sequencer="0055AED6DCD90281E6")
+
+    assert entry.upload.correlation == "first"
+    assert house.develop(never, request="third", sequencer="0055AED6DCD90281E7").upload.request == "first"
+
+
+def test_one_from_before_names_were_given_gets_one_when_it_is_told_of_again(house: House) -> None:
+    with pytest.raises(OSError, match="disk"):
+        house.develop(failing, request="")
+
+    assert house.develop(working, request="second", sequencer="").upload.request == "second"
+
+
+def test_what_stands_in_s3_is_called_after_the_change_that_led_to_it(house: House) -> None:
+    removal = Removal("uploads", "image.png", "v9", "0066", marker=True, request="removal")
+    unversioned = an_upload(version=NO_VERSION, request="unversioned")
+
+    [by_removal] = house.darkroom.apply(removal, Worker(working))
+    [by_event] = House().darkroom.apply(unversioned, Worker(working))
+
+    assert (by_removal.upload.request, by_event.upload.request) == ("removal", "unversioned")

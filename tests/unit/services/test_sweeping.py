@@ -1,0 +1,504 @@
+"""What was lost is found and enqueued once, and what nothing names is removed (design: rule 2)."""
+
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from darkroom.domain.entries import Entry, Latest, State
+from darkroom.domain.jobs import Job
+from darkroom.domain.keys import picture_id
+from darkroom.domain.profile import Profile
+from darkroom.domain.timestamps import now, timestamp
+from darkroom.domain.uploads import Upload
+from darkroom.services.jobs import Jobs
+from darkroom.services.notifications import notification_of, read_mail
+from darkroom.services.rendering import Darkroom, Worker
+from darkroom.services.sweeping import Sweep, Walk, stale
+from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_announcement, an_entry, an_upload
+from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
+
+LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=9))
+PICTURE = picture_id(UPLOADS, "image.png")
+
+
+@dataclass
+class Bucket(FakeOriginals):
+    """Lists what it holds as put at `arrived`."""
+
+    arrived: str = LONG_AGO
+
+    def latest(self, key: str) -> Upload | None:
+        found = super().latest(key)
+        return replace(found, arrived=self.arrived) if found else None
+
+
+@dataclass
+class House:
+    originals: Bucket = field(default_factory=Bucket)
+    renditions: FakeRenditions = field(default_factory=FakeRenditions)
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    queue: FakeQueue = field(default_factory=FakeQueue)
+
+    @property
+    def sweep(self) -> Sweep:
+        return Sweep(
+            self.originals,
+            self.renditions,
+            self.ledger,
+            self.ledger,
+            self.queue,
+            after_minutes=60,
+            keep_hours=24,
+            job_patience_minutes=60,
+        )
+
+    def holds(self, *keys: str) -> None:
+        for key in keys:
+            self.originals.store(key, b"pixels", "image/png")
+
+    def finds_lost(self, pages: int = 100) -> list[str]:
+        return list(chain.from_iterable(page.acted_on for page in self.sweep.find_lost(pages)))
+
+    def removes(self) -> set[str]:
+        found = (*self.sweep.remove_discarded(), *self.sweep.remove_unnamed(100))
+        return set(chain.from_iterable(page.acted_on for page in found))
+
+    def makes(self, *names: str) -> None:
+        for name in names:
+            self.renditions.store(f"{PICTURE}/{name}", b"", "image/jpeg")
+
+    def notes(self, state: State, *names: str, since: str = LONG_AGO, version: str = "v1") -> Entry:
+        """An entry in a state since then, whose receipt names those renditions."""
+        receipt = a_receipt(*(replace(a_rendition(), key=f"{PICTURE}/{name}") for name in names))
+        entry = an_entry(state=state, revision=1, version=version, receipt=receipt)
+        self.ledger.advance(replace(entry, since=since))
+        if entry.stands:
+            latest = self.ledger.latest(PICTURE) or Latest(PICTURE, "", version, 0)
+            self.ledger.advance(latest.beside(version))
+        elif state is State.SUPERSEDED:
+            self.ledger.away += replace(entry, since=since).discarding(entry.rendition_keys)
+        return entry
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+# lost uploads
+
+
+def test_an_upload_that_nobody_began_with_is_enqueued_as_s3_would_have_told_it(house: House) -> None:
+    house.holds("holiday/ü +%.png")
+
+    assert house.finds_lost() == ["holiday/ü +%.png"]
+
+    [(message, over)] = house.queue.sent
+    assert over is None
+    [change] = read_mail(message, UPLOADS).changes
+    found = house.originals.latest("holiday/ü +%.png")
+    assert found
+    assert isinstance(change, Upload)
+    assert change == replace(found, request=change.request)
+    assert change.request
+
+
+def test_what_was_swept_lately_is_not_swept_again(house: House) -> None:
+    house.holds("image.png")
+    house.finds_lost()
+
+    assert house.finds_lost() == []
+
+
+def test_what_was_swept_long_ago_and_still_not_begun_with_is_swept_again(house: House) -> None:
+    house.holds("image.png")
+    house.finds_lost()
+    [(key, entry)] = house.ledger.entries.items()
+    house.ledger.entries[key] = replace(entry, since=LONG_AGO)
+
+    assert house.finds_lost() == ["image.png"]
+
+
+def test_a_young_upload_is_not_lost(house: House) -> None:
+    house.originals.arrived = timestamp(datetime.now(UTC))
+    house.holds("image.png")
+
+    assert house.finds_lost() == []
+
+
+@pytest.mark.parametrize("state", [each for each in State if each.terminal])
+def test_what_has_ended_is_not_lost(house: House, state: State) -> None:
+    house.holds("image.png")
+    house.notes(state)
+
+    assert house.finds_lost() == []
+
+
+def test_what_was_begun_with_and_then_left_is_lost(house: House) -> None:
+    house.holds("image.png")
+    begun = house.notes(State.RENDERING)
+
+    assert house.finds_lost() == ["image.png"]
+    assert house.finds_lost() == []
+
+    swept = house.ledger.find(begun.picture, "v1")
+    assert swept
+    assert (swept.state, swept.revision) == (State.RENDERING, begun.revision + 1)
+
+
+def test_what_a_worker_has_is_not_lost(house: House) -> None:
+    house.holds("image.png")
+    begun = house.notes(State.RENDERING).begun("9999-01-01T00:00:00.000Z")
+    house.ledger.advance(replace(begun, since=LONG_AGO))
+
+    assert house.finds_lost() == []
+
+
+def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(house: House) -> None:
+    house.originals.listed_at_once = 2
+    house.holds(*"abcdefg")
+
+    found = [house.finds_lost(pages=2) for _ in range(3)]
+
+    assert found == [["a", "b", "c", "d"], ["e", "f", "g"], []]
+
+
+@pytest.mark.parametrize(("objects", "pages"), [(100, 10), (6_720, 10), (67_200, 100)])
+def test_a_larger_bucket_is_seen_within_a_week_of_runs(objects: int, pages: int) -> None:
+    seen = Walk(whole=objects)
+
+    assert seen.due(10) == pages
+    assert Walk.read(seen.written) == seen
+
+
+@pytest.mark.parametrize("written", ["", "prefix/1.jpg", '{"KeyMarker": "a", "VersionIdMarker": "b"}'])
+def test_a_walk_that_was_noted_in_another_way_begins_anew(written: str) -> None:
+    assert Walk.read(written) == Walk()
+
+
+def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(house: House) -> None:
+    house.originals.listed_at_once = 2
+    house.holds(*"abcde")
+
+    house.finds_lost()
+
+    assert Walk.read(house.ledger.cursor("uploads")) == Walk("", 0, 3)
+
+
+def test_a_walk_can_be_begun_anew(house: House) -> None:
+    house.holds(*"abcdef")
+    house.ledger.save_cursor("uploads", Walk("d", 2).written)
+
+    house.sweep.begin_anew()
+
+    assert house.finds_lost() == list("abcdef")
+
+
+def engine(content: bytes, profile: Profile) -> object:
+    return a_rendering()
+
+
+def test_a_swept_upload_is_rendered_and_its_late_event_changes_nothing(house: House) -> None:
+    house.holds("image.png")
+    house.finds_lost()
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [change] = read_mail(house.queue.sent[0][0], UPLOADS).changes
+
+    [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
+    [after] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+
+    assert entry.state is State.RENDERED
+    assert (after.state, after.receipt) == (State.RENDERED, entry.receipt)
+
+
+def test_a_swept_upload_that_is_not_latest_any_more_is_superseded(house: House) -> None:
+    house.holds("image.png")
+    house.finds_lost()
+    house.holds("image.png")
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [change] = read_mail(house.queue.sent[0][0], UPLOADS).changes
+
+    [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
+
+    assert entry.state is State.SUPERSEDED
+
+
+# renditions that nothing names
+
+
+def test_what_a_receipt_names_is_kept(house: House) -> None:
+    house.makes("a", "b")
+    house.notes(State.RENDERED, "a", "b")
+
+    assert house.removes() == set()
+
+
+def test_what_no_receipt_names_is_removed(house: House) -> None:
+    house.makes("a", "orphan")
+    house.notes(State.RENDERED, "a")
+
+    assert house.removes() == {f"{PICTURE}/orphan"}
+    assert list(house.renditions.objects) == [f"{PICTURE}/a"]
+
+
+def test_what_no_receipt_names_yet_is_kept_while_a_rendering_is_under_way(house: House) -> None:
+    house.makes("a")
+    house.notes(State.RENDERING)
+
+    assert house.removes() == set()
+
+
+def test_a_young_file_is_kept(house: House) -> None:
+    house.renditions.since = timestamp(datetime.now(UTC))
+    house.makes("a")
+
+    assert house.removes() == set()
+
+
+def test_superseded_renditions_stay_for_pages_that_are_open_and_then_go(house: House) -> None:
+    house.makes("old", "older", "new")
+    house.notes(State.RENDERED, "new", version="v3", since=timestamp(datetime.now(UTC)))
+    house.notes(State.SUPERSEDED, "old", version="v2", since=timestamp(datetime.now(UTC)))
+    house.notes(State.SUPERSEDED, "older", version="v1", since=LONG_AGO)
+
+    assert house.removes() == {f"{PICTURE}/older"}
+
+
+def test_what_was_discarded_is_removed_without_a_look_at_the_bucket(house: House) -> None:
+    house.makes("old", "new", "of nobody")
+    house.notes(State.RENDERED, "new", version="v2")
+    house.notes(State.SUPERSEDED, "old", version="v1")
+
+    found = [page.acted_on for page in house.sweep.remove_discarded()]
+
+    assert found == [(f"{PICTURE}/old",)]
+    assert f"{PICTURE}/of nobody" in house.renditions.objects
+    assert not house.ledger.away
+
+
+def test_what_was_discarded_and_is_shown_again_is_kept(house: House) -> None:
+    house.makes("old", "back")
+    house.notes(State.SUPERSEDED, "old", "back", version="v1")
+    house.ledger.entries.clear()
+    house.notes(State.RENDERED, "back", version="v1")
+
+    assert house.removes() == {f"{PICTURE}/old"}
+
+
+def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(house: House) -> None:
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    for number in range(5):
+        house.holds("image.png")
+        darkroom.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
+    house.ledger.away = [replace(each, since=LONG_AGO) for each in house.ledger.away]
+    [standing] = house.ledger.standing_of([house.ledger.latest(PICTURE)])
+
+    house.removes()
+
+    assert house.renditions.objects.keys() == {*standing[0].rendition_keys}
+
+
+def test_what_another_profile_made_is_discarded_when_it_is_made_anew(house: House) -> None:
+    house.holds("image.png")
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    darkroom = replace(darkroom, engine_version="engine 2")
+
+    [after] = darkroom.apply(an_upload(), Worker(engine), before.revision)  # type: ignore[arg-type]
+
+    [discarded] = house.ledger.away
+    assert {*discarded.keys} == {*before.rendition_keys}
+    assert not {*discarded.keys} & {*after.rendition_keys}
+
+
+def test_what_another_receipt_took_the_place_of_stays_for_pages_that_are_open(house: House) -> None:
+    house.makes("by the old profile", "new")
+    house.notes(State.RENDERED, "new", since=timestamp(datetime.now(UTC)))
+
+    assert house.removes() == set()
+
+
+def test_what_a_deletion_left_behind_goes_at_once(house: House) -> None:
+    house.makes("a")
+    house.notes(State.DELETED, "a", since=timestamp(datetime.now(UTC)))
+
+    assert house.removes() == {f"{PICTURE}/a"}
+
+
+def test_a_rendering_that_took_a_removed_file_for_written_writes_it_again(house: House) -> None:
+    house.holds("image.png")
+    house.ledger.advance(Latest(PICTURE, "", "", 1))
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+
+    @dataclass
+    class Racing(FakeRenditions):
+        """While it lists, an upload is rendered over the file that a crash had left."""
+
+        def remove(self, keys) -> None:  # type: ignore[no-untyped-def]
+            [rendered] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+            assert set(keys) <= set(rendered.rendition_keys)
+            super().remove(keys)
+
+    first = darkroom.apply(an_upload(), Worker(engine))[0]  # type: ignore[arg-type]
+    house.ledger.entries.clear()  # as if it had crashed before it was published
+    racing = Racing(objects=house.renditions.objects)
+    darkroom = replace(darkroom, renditions=racing)
+    house.renditions = racing
+
+    assert house.removes() == set(first.rendition_keys)
+
+    [(message, over)] = set(house.queue.sent)
+    [change] = read_mail(message, UPLOADS).changes
+    [entry] = darkroom.apply(change, Worker(engine), over)  # type: ignore[arg-type]
+    assert set(entry.rendition_keys) == set(racing.objects)
+
+
+# results of another profile or engine
+
+
+def test_a_result_of_another_profile_or_engine_is_stale() -> None:
+    fresh = an_entry("fresh.png", receipt=a_receipt(profile_hash="now", engine="engine 2"))
+    older = an_entry("older.png", receipt=a_receipt(profile_hash="now", engine="engine 1"))
+    other = an_entry("other.png", State.REJECTED, receipt=a_receipt(profile_hash="then", engine="engine 2"))
+    gone = an_entry("gone.png", State.DELETED, receipt=a_receipt(profile_hash="then"))
+
+    assert list(stale(iter([fresh, older, other, gone]), "now", "engine 2")) == [older, other]
+
+
+def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(house: House) -> None:
+    house.holds("image.png")
+    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    darkroom = replace(darkroom, engine_version="engine 2")
+    [change] = read_mail(notification_of(before.upload), UPLOADS).changes
+
+    def looking(content: bytes, profile: Profile) -> object:
+        begun = house.ledger.find(PICTURE, "v1")
+        assert begun
+        assert (begun.state, begun.receipt) == (State.RENDERING, before.receipt)
+        return a_rendering()
+
+    [entry] = darkroom.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
+    [again] = darkroom.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
+
+    assert entry.receipt
+    assert entry.receipt.engine == "engine 2"
+    assert again == entry
+
+
+# What a job announced and never got
+
+
+@dataclass
+class Waiting(House):
+    """With a job of some members, made long ago."""
+
+    size: int = 3
+    created: str = LONG_AGO
+
+    def __post_init__(self) -> None:
+        self.job = Jobs(self.originals.bucket, self.ledger, FakeViews())
+        view = self.job.create([an_announcement(f"{number}.png") for number in range(self.size)])
+        made = self.ledger.jobs[view.id]
+        self.ledger.jobs[view.id] = replace(made, created=self.created)
+        self.ledger.unsettled[view.id] = replace(made, created=self.created, size=0)
+
+    @property
+    def members(self) -> list[Entry]:
+        return [entry for entry in self.ledger.entries.values() if entry.is_announcement]
+
+    @property
+    def states(self) -> list[str]:
+        return [entry.state.value for entry in self.members]
+
+    def settles(self) -> int:
+        return sum(len(page.acted_on) for page in self.sweep.settle_jobs())
+
+    def arrives(self, number: int, version: str = "v1") -> None:
+        """Somebody has begun with it; without a version it was deleted since."""
+        self.ledger.advance(Latest(self.members[number].picture, "01", version, 1))
+
+
+def test_what_a_job_waited_for_long_enough_has_failed() -> None:
+    house = Waiting()
+    house.arrives(1)
+
+    assert house.settles() == 2
+
+    assert house.states == ["failed", "expected", "failed"]
+    assert house.members[0].failure
+    assert house.members[0].failure.reason == "never_arrived"
+
+
+def test_a_job_is_settled_once() -> None:
+    house = Waiting()
+
+    assert [house.settles(), house.settles()] == [3, 0]
+
+    assert not house.ledger.unsettled
+
+
+def test_all_old_jobs_are_settled_however_many_they_are() -> None:
+    house = Waiting()
+    for number in range(25):
+        house.ledger.unsettled[f"{number}"] = Job(f"{number}", 0, LONG_AGO)
+
+    house.settles()
+
+    assert not house.ledger.unsettled
+
+
+def test_a_young_job_is_waited_for() -> None:
+    house = Waiting(created=now())
+
+    assert house.settles() == 0
+
+    assert house.states == ["expected"] * 3
+
+
+def test_a_member_that_was_deleted_before_it_was_heard_of_is_deleted() -> None:
+    house = Waiting()
+    house.arrives(0, version="")
+
+    house.settles()
+
+    assert house.states == ["deleted", "failed", "failed"]
+
+
+def test_a_job_whose_settling_crashed_falls_due_again() -> None:
+    house = Waiting(size=250)
+
+    next(house.sweep.settle_jobs())
+
+    assert house.states.count("failed") == 100
+    assert house.settles() == 150
+
+
+def test_what_another_sweep_moves_meanwhile_keeps_nobody_else_from_being_moved() -> None:
+    house = Waiting()
+    moved = house.members[1].moved(State.FAILED)
+
+    class Overtaken(FakeLedger):
+        def advance(self, *moves: Any, **conditions: Any) -> bool:
+            self.entries[moved.picture, moved.upload.version] = moved
+            return super().advance(*moves, **conditions)
+
+    house.ledger = Overtaken(**{each.name: getattr(house.ledger, each.name) for each in fields(FakeLedger)})
+
+    assert house.settles() == 2
+
+    assert house.states == ["failed"] * 3
+
+
+def test_a_lost_upload_that_is_found_again_is_its_jobs() -> None:
+    house = Waiting()
+    member = house.members[0]
+    house.originals.store(member.upload.key, b"pixels", "image/png")
+
+    assert house.finds_lost() == [member.upload.key]
+
+    [noted] = house.ledger.of_picture(member.picture)
+    assert (noted.job, noted.number) == (member.job, 0)

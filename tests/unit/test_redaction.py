@@ -1,0 +1,42 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from darkroom.redaction import discreet
+from darkroom.services.retries import called_off_in_time
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ('"https://b.test/a.png?X-Amz-Signature=5f"', '"https://b.test/a.png?..."'),
+        ("with url: /a?token=5f&b=1 (Caused by", "with url: /a?... (Caused by"),
+        ("Authorization: Bearer 5f-0c_.x=, next", "Authorization: Bearer ..., next"),
+        ("Cookie: __Host-darkroom=5f.0c; b=1", "Cookie: __Host-darkroom=... b=1"),
+        ("{'X-Amz-Security-Token': 'IQoJ/+=='}", "{'X-Amz-Security-Token': '...'}"),
+        ("What is it? a = b", "What is it? a = b"),
+        ("a picture.png", "a picture.png"),
+    ],
+)
+def test_what_lets_somebody_in_is_left_out_and_the_rest_stays(said: str, told: str) -> None:
+    assert discreet(said) == told
+
+
+@pytest.mark.parametrize("said", ["?", "?a", "?\\u00fc"])
+def test_a_key_of_many_question_marks_is_read_once_and_not_from_each_of_them(said: str) -> None:
+    with called_off_in_time(20_000):  # else it would take hours
+        assert discreet(said * 300_000) == said * 300_000
+
+
+@given(st.text(alphabet=st.sampled_from("?=&\"\\'\n\u00fc\u2028 aBearer:__Host-X-Amz-Signature<")))
+def test_json_stays_json_whatever_is_in_it(text: str) -> None:
+    line = discreet(json.dumps({"key": text, "other": "stays"}))
+
+    assert json.loads(line)["other"] == "stays"
+
+
+@given(st.text(max_size=30), st.text(alphabet="0123456789abcdef", min_size=32, max_size=32))
+def test_no_query_gets_into_a_line_whatever_stands_before_it(text: str, secret: str) -> None:
+    assert secret not in discreet(json.dumps(f"{text} https://b.test/?a=\u00fc&b={secret}"))

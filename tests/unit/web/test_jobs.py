@@ -1,0 +1,564 @@
+"""Jobs over HTTP, and what can be taken along of them."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom.domain.entries import Entry, State
+from darkroom.domain.keys import picture_id
+from darkroom.services.jobs import Jobs
+from darkroom.services.live import Tickets
+from darkroom.services.projecting import Projection
+from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.jobs import JobSite
+from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
+from tests.fakes import FakeChannels, FakeLedger, FakeOriginals, FakeRenditions, FakeReports, FakeViews
+
+JSON = "application/json"
+
+
+@dataclass
+class House:
+    """The jobs' routes on fakes."""
+
+    ledger: FakeLedger = field(default_factory=FakeLedger)
+    views: FakeViews = field(default_factory=FakeViews)
+    renditions: FakeRenditions = field(default_factory=FakeRenditions)
+    reports: FakeReports = field(default_factory=FakeReports)
+    channels: FakeChannels = field(default_factory=FakeChannels)
+    live_url: str = "/live"
+    answer_limit_bytes: int = 4_000_000
+
+    @property
+    def jobs(self) -> Jobs:
+        return Jobs(UPLOADS, self.ledger, self.views)
+
+    @property
+    def site(self) -> JobSite:
+        return JobSite(
+            self.jobs,
+            self.views,
+            FakeOriginals(),
+            self.renditions,
+            self.reports,
+            Tickets(self.channels, self.live_url, 60, lambda url: url),
+            Answers(),
+            3600,
+            self.answer_limit_bytes,
+        )
+
+    def posts(self, document: object, **headers: str) -> Answer:
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.site.create(
+            Request("/jobs", "http://localhost:8000", JSON, body=body, headers=sent, content_type=JSON)
+        )
+
+    def announces(self, *names: str, **headers: str) -> dict[str, Any]:
+        answer = self.posts({"uploads": [an_upload(name) for name in names]}, **headers)
+        assert answer.status == 201
+        return told(answer)
+
+    def hears(self) -> None:
+        """The stream tells all that the ledger holds."""
+        assert not Projection(self.views).apply(self.ledger.records()).faults
+
+    def ends(self, row: dict[str, Any], state: State = State.RENDERED, **changes: Any) -> Entry:
+        entry = an_entry(row["key"], state, revision=2, **changes)
+        entry = entry.of_job(self.ledger.entries[row["picture"], "expected"].job, row["number"])
+        self.ledger.entries[entry.picture, entry.upload.version] = entry
+        return entry
+
+
+@pytest.fixture
+def house() -> House:
+    return House()
+
+
+def an_upload(name: object = "beach.png", **changes: Any) -> dict[str, Any]:
+    return {"name": name, "size": 1000, "type": "image/png"} | changes
+
+
+def asked(path: str, **query: str) -> Request:
+    return Request(path, "http://localhost:8000", JSON, query=query)
+
+
+def told(answer: Answer) -> dict[str, Any]:
+    document = json.loads(answer.text)
+    assert isinstance(document, dict)
+    return document
+
+
+# Announcing
+
+
+def test_a_job_answers_with_a_form_for_each_of_its_uploads(house: House) -> None:
+    answer = house.posts({"uploads": [an_upload("a.png"), an_upload("holiday/b c.jpg", type="image/jpeg")]})
+
+    job = told(answer)
+    assert answer.status == 201
+    assert answer.headers["Location"] == f"./jobs/{job['id']}"
+    assert re.fullmatch("[0-9a-f]{32}", job["id"])
+    assert (job["state"], job["sealed"], job["size"], job["waiting"], job["cursor"]) == (
+        "running",
+        True,
+        2,
+        2,
+        "",
+    )
+    first, second = job["rows"]
+    assert re.fullmatch(r"[0-9a-f]{32}/a\.png", first["key"])
+    assert first["picture"] == picture_id(UPLOADS, first["key"])
+    assert second["post"]["fields"] == {"key": second["key"], "Content-Type": "image/jpeg"}
+    assert (second["name"], second["number"], second["state"]) == ("b c.jpg", 1, "expected")
+    assert first["key"][:32] != second["key"][:32]
+
+
+def test_a_ticket_lets_the_client_follow_its_job(house: House) -> None:
+    job = house.announces("a.png")
+
+    assert job["live"]["url"] == "ws://localhost:8000/live"
+    ticket = house.channels.redeem(job["live"]["ticket"])
+    assert ticket
+    assert ticket.job == job["id"]
+
+
+def test_a_job_that_is_complete_needs_no_ticket(house: House) -> None:
+    job = house.announces("a.png")
+    house.ends(job["rows"][0])
+    house.hears()
+    house.channels.tickets.clear()
+
+    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+
+    assert document["state"] == "complete"
+    assert "live" not in document
+    assert not house.channels.tickets
+
+
+def test_without_a_socket_no_job_speaks_of_one(house: House) -> None:
+    house.live_url = ""
+
+    assert "live" not in house.announces("a.png")
+
+
+@pytest.mark.parametrize(
+    ("document", "upload"),
+    [
+        (b"{", None),
+        (b"\xff", None),
+        (b"[" * 100_000, None),
+        ([], None),
+        ({}, None),
+        ({"uploads": []}, None),
+        ({"uploads": [an_upload()] * 10_001}, None),
+        ({"uploads": [an_upload(), "b.png"]}, 1),
+        ({"uploads": [an_upload("")]}, 0),
+        ({"uploads": [an_upload(7)]}, 0),
+        ({"uploads": [an_upload("a\nb.png")]}, 0),
+        ({"uploads": [an_upload("\ud800.png")]}, 0),
+        ({"uploads": [an_upload("x" * 256)]}, 0),
+        ({"uploads": [an_upload("\U0001f600" * 240)]}, 0),
+        ({"uploads": [an_upload(size=0)]}, 0),
+        ({"uploads": [an_upload(size=100_000_001)]}, 0),
+        ({"uploads": [an_upload(size=1.5)]}, 0),
+        ({"uploads": [an_upload(size=True)]}, 0),
+        ({"uploads": [an_upload(type="png")]}, 0),
+        ({"uploads": [an_upload(type=["image/png"])]}, 0),
+        (b'{"uploads": ' + b"[" * 100_000, None),
+    ],
+)
+def test_what_can_not_be_announced_is_refused_and_the_upload_named(
+    house: House, document: object, upload: int | None
+) -> None:
+    answer = house.posts(document)
+
+    assert (answer.status, answer.media_type) == (422, "application/problem+json")
+    assert told(answer).get("upload") == upload
+    assert not house.ledger.entries
+
+
+def test_a_name_is_no_path_and_no_placeholder_of_s3s(house: House) -> None:
+    [first, second] = house.announces("../../etc/${filename}.png", "..")["rows"]
+
+    assert first["key"].partition("/")[2] == "$_{filename}.png"
+    assert second["key"].count("/") == 1
+
+
+def test_a_type_that_the_browser_does_not_know_is_sent_as_bytes(house: House) -> None:
+    [row] = told(house.posts({"uploads": [an_upload(type="")]}))["rows"]
+
+    assert row["post"]["fields"]["Content-Type"] == "application/octet-stream"
+
+
+def test_the_same_key_gives_the_same_job(house: House) -> None:
+    first = house.announces("a.png", idempotency_key="one")
+    again = house.announces("a.png", idempotency_key="one")
+    other = house.announces("a.png", idempotency_key="two")
+
+    assert {name: first[name] for name in ("id", "created", "rows")} == {
+        name: again[name] for name in ("id", "created", "rows")
+    }
+    assert other["id"] != first["id"]
+    assert house.announces("a.png")["id"] != house.announces("a.png")["id"]
+
+
+def test_the_same_key_with_other_uploads_is_refused(house: House) -> None:
+    house.announces("a.png", idempotency_key="one")
+
+    answer = house.posts({"uploads": [an_upload("b.png")]}, idempotency_key="one")
+
+    assert answer.status == 422
+    assert told(answer)["type"].endswith("#key-reused")
+
+
+class Crash(Exception):
+    pass
+
+
+@dataclass
+class CrashingLedger(FakeLedger):
+    """Ends the process in one of its writes: before it, or when it is half done."""
+
+    writes_left: int = 100
+
+    def _write(self) -> None:
+        self.writes_left -= 1
+        if self.writes_left < 0:
+            raise Crash
+
+    def claim(self, asked: Any) -> Any:
+        self._write()
+        stands = super().claim(asked)
+        self._write()
+        return stands
+
+    def open(self, job: Any, manifest: Any) -> None:
+        self._write()
+        super().open(job, manifest)
+        self._write()
+
+    def expect(self, entries: Any) -> None:
+        for entry in entries:
+            self._write()
+            super().expect([entry])
+
+    def seal(self, job: Any) -> Any:
+        self._write()
+        sealed = super().seal(job)
+        self._write()
+        return sealed
+
+
+@pytest.mark.parametrize("writes", range(10))
+def test_a_crash_at_any_step_is_made_good_by_the_same_key(writes: int) -> None:
+    ledger = CrashingLedger(writes_left=writes)
+    house = House(ledger=ledger)
+    with pytest.raises(Crash):
+        house.announces(*"abcd", idempotency_key="one")
+    assert not any(job.sealed for job in house.ledger.jobs.values()) or writes == 9
+    ledger.writes_left = 100
+
+    job = house.announces(*"abcd", idempotency_key="one")
+
+    assert list(house.ledger.jobs) == [job["id"]]
+    assert house.ledger.jobs[job["id"]].sealed
+    expected = {picture for picture, _ in house.ledger.entries}
+    assert expected == {row["picture"] for row in job["rows"]}
+
+
+# Reading
+
+
+def test_before_its_stream_is_read_a_job_is_told_by_the_ledger(house: House) -> None:
+    job = house.announces("a.png")
+
+    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+
+    assert (document["size"], document["sealed"], document["revision"]) == (1, True, 0)
+    assert document["uploads"] == f"../jobs/{job['id']}/uploads"
+
+
+def test_a_job_is_told_as_its_uploads_come_to_their_ends(house: House) -> None:
+    job = house.announces("a.png", "b.png")
+    house.ends(job["rows"][0])
+    house.hears()
+
+    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+    assert (document["state"], document["waiting"], document["counts"]["rendered"]) == ("running", 1, 1)
+    assert (document["bytes_before"], document["bytes_after"], document["saved_percent"]) == (1000, 640, 36.0)
+
+    house.ends(job["rows"][1], State.REJECTED)
+    house.hears()
+    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+    assert (document["state"], document["counts"]["rejected"]) == ("complete", 1)
+
+
+def test_a_browser_gets_the_jobs_page_from_a_cursor_on(house: House) -> None:
+    job = house.announces(*(f"<b>{number}.png" for number in range(150)))
+
+    answer = house.site.job(
+        Request(f"/jobs/{job['id']}", accept="text/html", query={"cursor": "1"}), job["id"]
+    )
+
+    assert (answer.status, answer.media_type) == (200, "text/html; charset=utf-8")
+    assert "&lt;b&gt;149.png" in answer.text
+    assert "&lt;b&gt;99.png" not in answer.text
+    assert "<b>" not in answer.text
+    assert len(house.channels.tickets) == 1  # a page gets its own when it follows
+
+
+@pytest.mark.parametrize("job", ["0" * 32, "x", ""])
+def test_a_job_that_nobody_made_is_not_found(house: House, job: str) -> None:
+    site = house.site
+    for route in (site.job, site.uploads, site.table, site.receipts, site.script):
+        answer = route(asked(f"/jobs/{job}"), job)
+        assert (answer.status, told(answer)["type"]) == (404, "/docs/problems#no-job")
+
+
+def the_page(house: House, job: str, **query: str) -> Answer:
+    return house.site.job(replace(asked(f"/jobs/{job}", **query), accept="text/html"), job)
+
+
+def test_a_browser_sees_a_jobs_page(house: House) -> None:
+    job = house.announces("a.png", "<b>.png")
+    house.ends(job["rows"][0])
+    house.hears()
+
+    answer = the_page(house, job["id"])
+
+    assert (answer.status, answer.media_type) == (200, "text/html; charset=utf-8")
+    assert "2 pictures, 1 done" in answer.text
+    assert f'href="../pictures/{job["rows"][0]["picture"]}"' in answer.text
+    assert "&lt;b&gt;.png" in answer.text
+    assert 'data-job="' + job["id"] in answer.text
+
+
+def test_a_large_jobs_page_can_be_turned_without_script(house: House) -> None:
+    job = house.announces(*(f"{number}.png" for number in range(101)))
+
+    first, last = the_page(house, job["id"]), the_page(house, job["id"], cursor="1")
+
+    assert f'href="../jobs/{job["id"]}?cursor=1"' in first.text
+    assert "100.png" not in first.text
+    assert "100.png" in last.text
+    assert the_page(house, job["id"], cursor="7").status == 400
+
+
+def test_a_job_that_nobody_made_has_no_page(house: House) -> None:
+    assert the_page(house, "ab" * 16).status == 404
+
+
+def test_uploads_are_told_page_by_page_and_what_has_not_come_has_a_form(house: House) -> None:
+    job = house.announces(*(f"{number}.png" for number in range(205)))
+    assert (len(job["rows"]), job["cursor"]) == (100, "1")
+    house.ends(job["rows"][1])
+    house.ends(job["rows"][2], State.REJECTED)
+    house.hears()
+
+    rows, cursor = [], ""
+    while True:
+        page = told(house.site.uploads(asked("/jobs/x/uploads", cursor=cursor), job["id"]))
+        rows += page["uploads"]
+        cursor = page["cursor"]
+        if not cursor:
+            break
+
+    assert [row["number"] for row in rows] == list(range(205))
+    assert ("post" in rows[0], "post" in rows[1], "post" in rows[2]) == (True, False, False)
+    assert rows[1]["thumbnail"].startswith("https://renditions.test/")
+    assert (rows[2]["reason"], rows[2]["sentence"], rows[2]["thumbnail"]) == (
+        "corrupt_image",
+        "It is damaged.",
+        None,
+    )
+    assert rows[0]["page"] == f"../../pictures/{rows[0]['picture']}"
+
+
+def test_what_never_arrived_may_be_sent_still(house: House) -> None:
+    job = house.announces("a.png")
+    [entry] = list(house.ledger.entries.values())
+    house.ledger.advance(entry.moved(State.FAILED))
+    house.hears()
+
+    [row] = told(house.site.uploads(asked("/jobs/x/uploads"), job["id"]))["uploads"]
+
+    assert (row["state"], row["reason"]) == ("failed", "never_arrived")
+    assert row["post"]
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "0", "3", "01", "99999", "1 "])
+def test_a_cursor_that_was_never_given_is_refused(house: House, cursor: str) -> None:
+    job = house.announces(*(f"{number}.png" for number in range(205)))
+
+    for route in (house.site.job, house.site.uploads, house.site.script):
+        assert route(asked("/jobs/x/uploads", cursor=cursor), job["id"]).status == 400
+
+
+# Taking along
+
+
+@pytest.fixture
+def mixed(house: House) -> str:
+    """A job of three: one rendered, one rejected, one that has not come. Its id."""
+    job = house.announces('=1+1,"x".png', "it's; $(rm -rf) `x`.png", "late.png")
+    first, second, _ = job["rows"]
+    receipt = a_receipt(a_rendition(key="prefix/100.jpg", width=100), a_rendition(key="prefix/640.jpg"))
+    house.ends(first, receipt=receipt)
+    house.ends(second, State.REJECTED)
+    house.hears()
+    return str(job["id"])
+
+
+def test_the_table_has_a_line_for_each_upload_and_no_formula(house: House, mixed: str) -> None:
+    answer = house.site.table(asked("/jobs/x/receipts.csv"), mixed)
+
+    lines = list(csv.DictReader(StringIO(answer.text)))
+    assert answer.media_type == "text/csv; charset=utf-8"
+    assert [line["state"] for line in lines] == ["rendered", "rejected", "expected"]
+    assert lines[0]["name"] == '\'=1+1,"x".png'
+    assert (lines[0]["saved_bytes"], lines[0]["saved_percent"]) == ("360", "36.0")
+    assert lines[1]["reason"] == "corrupt_image"
+
+
+@pytest.mark.parametrize(
+    "begin", ["=", "+", "-", "@", " =", "\u3000=", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+)
+def test_no_name_is_a_formula_to_a_spreadsheet(house: House, begin: str) -> None:
+    job = house.announces(f"{begin}cmd|' -c calc'!A1")
+    house.hears()
+
+    [line] = csv.DictReader(StringIO(house.site.table(asked("/jobs/x/receipts.csv"), job["id"]).text))
+
+    assert line["name"].startswith(f"'{begin}")
+
+
+def test_the_receipts_are_whole(house: House, mixed: str) -> None:
+    documents = json.loads(house.site.receipts(asked("/jobs/x/receipts.json"), mixed).text)
+
+    assert [each["state"] for each in documents] == ["rendered", "rejected", "expected"]
+    assert [each["width"] for each in documents[0]["receipt"]["renditions"]] == [100, 640]
+    assert documents[1]["receipt"]["rejection"]["reason"] == "corrupt_image"
+    assert documents[2]["receipt"] is None
+
+
+@pytest.mark.parametrize(
+    ("route", "extension", "holds", "media_type"),
+    [("table", "csv", b"rejected", "text/csv"), ("script", "sh", b"#!/bin/sh", "text/x-shellscript")],
+)
+def test_what_an_answer_can_not_carry_is_stored_and_led_to(
+    house: House, mixed: str, route: str, extension: str, holds: bytes, media_type: str
+) -> None:
+    house.answer_limit_bytes = 100
+
+    answer = getattr(house.site, route)(asked("/jobs/x/report"), mixed)
+
+    [(key, (content, stored_as))] = house.reports.objects.items()
+    assert re.fullmatch(rf"{mixed}/[0-9a-f]{{32}}\.{extension}", key)
+    assert (answer.status, answer.headers["Location"]) == (303, house.reports.url(key, 3600))
+    assert (holds in content, stored_as) == (True, f"{media_type}; charset=utf-8")
+
+
+def test_the_script_fetches_each_rendition_into_a_folder_of_its_upload(
+    house: House, mixed: str, tmp_path: Path
+) -> None:
+    script = house.site.script(asked("/jobs/x/fetch.sh"), mixed).text
+    fetch = tmp_path / "fetch"
+    fetch.write_text('#!/bin/sh\nprintf "%s" "$3" > "$2"\n')  # -o file address
+    fetch.chmod(0o755)
+
+    ended = subprocess.run(
+        [shutil.which("sh") or "sh"],
+        input=script,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "DARKROOM_CURL": str(fetch)},
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    made = {path.relative_to(tmp_path): path for path in (tmp_path / f"job-{mixed[:8]}").rglob("*.jpg")}
+    assert [str(name).split("/", 1)[1] for name in sorted(made)] == [
+        "00000-_1_1_x_/100.jpg",
+        "00000-_1_1_x_/640.jpg",
+    ]
+    assert made.popitem()[1].read_text().startswith("https://renditions.test/prefix/")
+
+
+def test_of_what_was_deleted_nothing_can_be_taken_along(house: House) -> None:
+    job = house.announces("gone.png")
+    house.ends(job["rows"][0], State.DELETED, receipt=a_receipt())
+    house.hears()
+
+    script = house.site.script(asked("/jobs/x/fetch.sh"), job["id"]).text
+    [told] = json.loads(house.site.receipts(asked("/jobs/x/receipts.json"), job["id"]).text)
+
+    assert "renditions.test" not in script
+    assert (told["state"], told["receipt"]) == ("deleted", None)
+
+
+def test_the_script_of_many_uploads_runs_that_of_the_next(house: House) -> None:
+    job = house.announces(*(f"{number}.png" for number in range(150)))
+
+    def script(**query: str) -> str:
+        path = f"/jobs/{job['id']}/fetch.sh"
+        return house.site.script(asked(path, **query), job["id"]).text
+
+    assert f"'http://localhost:8000/jobs/{job['id']}/fetch.sh?cursor=1'" in script()
+    assert "cursor=" not in script(cursor="1")
+
+
+@pytest.mark.parametrize(
+    ("token", "shown"), [({}, "[]"), ({"DARKROOM_TOKEN": "a token"}, "[-H][Authorization: Bearer a token]")]
+)
+def test_the_script_shows_a_token_to_the_site_and_to_nobody_else(
+    house: House, tmp_path: Path, token: dict[str, str], shown: str
+) -> None:
+    job = house.announces(*(f"{number}.png" for number in range(150)))
+    script = house.site.script(asked(f"/jobs/{job['id']}/fetch.sh"), job["id"]).text
+    fetch = tmp_path / "fetch"
+    fetch.write_text(f'#!/bin/sh\nfor each; do printf "[%s]" "$each"; done > {tmp_path}/asked\n')
+    fetch.chmod(0o755)
+
+    subprocess.run(
+        [shutil.which("sh") or "sh"],
+        input=script,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "DARKROOM_CURL": str(fetch), **token},
+        timeout=20,
+        check=True,
+    )
+
+    address = f"[http://localhost:8000/jobs/{job['id']}/fetch.sh?cursor=1]"
+    assert (tmp_path / "asked").read_text() == shown.removeprefix("[]") + address
+
+
+def test_a_file_that_can_not_be_fetched_is_named_and_the_script_fails(
+    house: House, mixed: str, tmp_path: Path
+) -> None:
+    script = house.site.script(asked("/jobs/x/fetch.sh"), mixed).text
+
+    ended = subprocess.run(
+        [shutil.which("sh") or "sh"],
+        input=script,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "DARKROOM_CURL": "false"},
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert ended.stderr.count("not fetched") == 2

@@ -1,0 +1,733 @@
+"""The pages: what they show, and that no name, however hostile, gets out of its place."""
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from darkroom.domain.entries import Entry, State
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.keys import picture_id
+from darkroom.domain.receipts import Decision, Original, Receipt, Rejection
+from darkroom.domain.renditions import Format, Rendition
+from darkroom.domain.rows import Tally
+from darkroom.domain.uploads import Upload
+from darkroom.web import pages
+from darkroom.web.pages import Link, Tile, filesize, path_segment, savings
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>.png",
+    "</title></style></script><script>alert(1)</script>.png",
+    "\"' onmouseover='alert(1)' x=\".png",
+    "a b+c%41?d#e&amp;f.png",
+    "--><svg onload=alert(1)>.png",
+    "{{ 7 * 7 }}{% raw %}.png",
+    "javascript:alert(1).png",
+    "\u202egnp.exe \u043a\u043e\u0448\u043a\u0430 \u732b.png",
+]
+
+
+class Parsed(HTMLParser):
+    """A page as its elements: (tag, attributes), and each element's own text by tag."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self._shown: list[str] = []
+        self._open = [""]
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        self.texts.setdefault(tag, []).append("")
+        self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        while tag in self._open and self._open.pop() != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1]:
+            self.texts[self._open[-1]][-1] += data
+        if self._open[-1] not in ("style", "script"):
+            self._shown.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def text(self) -> str:
+        """What is shown, in order."""
+        return " ".join(" ".join(self._shown).split())
+
+
+def an_upload(key: str = "holiday/Beach 1.PNG") -> Upload:
+    return Upload(bucket="uploads", key=key, version="v1", size_bytes=1_940_000, sequencer="01")
+
+
+def a_rendition(kind: Format, width: int, size_bytes: int) -> Rendition:
+    return Rendition(kind, width, width * 2 // 3, 75, size_bytes, f"prefix/{width}.{kind.extension}")
+
+
+RENDITIONS = tuple(
+    a_rendition(kind, width, int(width * share))
+    for kind, share in ((Format.JPEG, 150), (Format.WEBP, 100), (Format.AVIF, 75))
+    for width in (640, 1920)
+)
+
+REFERENCE = replace(RENDITIONS[1], quality=95, key="prefix/reference-1920.jpg", ladder="reference")
+
+EMBEDDED = Link("data:image/jpeg;base64,AAAA", RENDITIONS[1])
+
+
+def a_receipt(*renditions: Rendition, rejection: Rejection | None = None) -> Receipt:
+    return Receipt(
+        profile="default",
+        profile_hash="0123456789abcdef",
+        engine="pillow-13.0.0+1",
+        at="2025-11-21T19:31:07.123Z",
+        size_bytes=1_940_000,
+        original=None if rejection else Original("png", 6000, 4000, 1_940_000),
+        renditions=() if rejection else renditions or RENDITIONS,
+        rejection=rejection,
+        decisions=(Decision("avif_skipped", "AVIF skipped at 1280: over its <time> budget."),),
+        milliseconds={"decode": 212.4, "resize": 61.0, "encode jpeg": 7.25},
+    )
+
+
+def a_rendered(key: str = "holiday/Beach 1.PNG", receipt: Receipt | None = None) -> Entry:
+    return Entry(an_upload(key), State.RENDERED, 3, receipt=receipt or a_receipt())
+
+
+def a_rejected(key: str = "notes.txt.png", reason: str = "unsupported_format") -> Entry:
+    rejection = Rejection(reason, "This is not a picture: it starts like a text.")
+    return Entry(an_upload(key), State.REJECTED, 3, receipt=a_receipt(rejection=rejection))
+
+
+def links_of(entry: Entry) -> tuple[Link, ...]:
+    assert entry.receipt
+    return tuple(
+        Link(f"https://renditions.example/{it.key}?X-Amz-Expires=300&X-Amz-Signature=ab,cd", it)
+        for it in entry.receipt.renditions
+    )
+
+
+def the_picture_page(entry: Entry, embedded: Link | None = EMBEDDED, **more: Any) -> str:
+    links = links_of(entry) if entry.receipt else ()
+    return pages.picture("../", entry, links, embedded=embedded, **more)
+
+
+def a_row(number: int = 0, state: State = State.RENDERED, **changes: Any) -> dict[str, Any]:
+    done = state is State.RENDERED
+    ordinary = {
+        "number": number,
+        "picture": picture_id("uploads", str(number)),
+        "name": f"{number}.png",
+        "key": f"{'ab' * 16}/{number}.png",
+        "state": state.value,
+        "reason": "",
+        "version": "v1",
+        "announced_bytes": 1_940_000,
+        "bytes_before": 1_940_000 if done else 0,
+        "bytes_after": 144_000 if done else 0,
+        "saved_percent": 92.6 if done else 0.0,
+        "revision": 3,
+        "page": "../pictures/x",
+        "thumbnail": "https://renditions.example/t.jpg?a=1&b=2" if done else None,
+    }
+    return ordinary | changes
+
+
+def a_job(*rows: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    ends = [state for state in State if state.terminal]
+    counts = {state.value: sum(row["state"] == state for row in rows) for state in ends}
+    waiting = len(rows) - sum(counts.values())
+    before, after = sum(row["bytes_before"] for row in rows), sum(row["bytes_after"] for row in rows)
+    ordinary = {
+        "id": "5f" * 16,
+        "state": "running" if waiting else "complete",
+        "size": len(rows),
+        "created": "2025-11-21T19:31:07.123Z",
+        "counts": counts,
+        "waiting": waiting,
+        "bytes_before": before,
+        "bytes_after": after,
+        "saved_percent": round(100 * (before - after) / before, 1) if before else 0.0,
+    }
+    return ordinary | changes
+
+
+def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
+    ordinary = {
+        "id": "ab12.v1",
+        "key": key,
+        "version": "v1",
+        "removal": False,
+        "reason": "child_died",
+        "detail": "Its worker was ended before it was done.",
+        "attempts": 5,
+        "since": "2025-11-21T19:31:07.123Z",
+        "page": "../pictures/ab12",
+    }
+    return ordinary | changes
+
+
+def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
+    """One page of each kind, all about a picture of that name."""
+    key, identity = f"a/{name}", picture_id("uploads", f"a/{name}")
+    rendered, rejected = a_rendered(key), a_rejected(key)
+    alias_url = root + path_segment(rendered.alias)
+    tiles = [
+        Tile(name, identity, State.RENDERED, "https://renditions.example/t.jpg?a=1&b=2", 92.6, 320, 213),
+        Tile(name, identity, State.REJECTED),
+    ]
+    return {
+        "home": pages.home(
+            root,
+            tiles,
+            4_000_000,
+            100_000_000,
+            Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000),
+        ),
+        "empty home": pages.home(root, [], 4_000_000, 100_000_000, Tally()),
+        "rendered": pages.picture(
+            root,
+            rendered,
+            links_of(rendered),
+            reference=Link("https://renditions.example/reference.jpg?a=1&b=2", REFERENCE),
+            embedded=EMBEDDED,
+            alias_url=alias_url,
+            markup=pages.redirect_markup(
+                name, rendered.receipt or a_receipt(), lambda w: f"https://x/?w={w}"
+            ),
+        ),
+        "rejected": pages.picture(root, rejected, (), alias_url=alias_url),
+        "deleted": pages.picture(root, Entry(an_upload(key), State.DELETED, 4), ()),
+        "job": pages.job(
+            root,
+            a_job(a_row(), a_row(1, State.REJECTED)),
+            [a_row(name=name), a_row(1, State.REJECTED, name=name, sentence=f"{name} can't be used.")],
+            "more",
+            "http://localhost:8000",
+        ),
+        "failures": pages.failures(root, [a_failure(key, page=f"{root}pictures/ab12")], "more"),
+        "waiting": pages.waiting(root, name, identity, State.RENDERING),
+        "stored": pages.stored(root, rendered, alias_url, alias_url),
+        "stored, rejected": pages.stored(root, rejected, alias_url, alias_url),
+        "stored, waiting": pages.stored(root, Entry(an_upload(key), State.EXPECTED, 1), alias_url, alias_url),
+        "problem": pages.problem(root, name, f"{name} is not known here.", f"Upload {name} first."),
+    }
+
+
+KINDS = list(every_page())
+NAMED = [kind for kind in KINDS if kind != "empty home"]
+# A terminal is where this one is read most: it has no script.
+SCRIPTED = [kind for kind in KINDS if not kind.startswith("stored")]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("kind", NAMED)
+def test_a_hostile_name_is_shown_as_text_and_adds_no_markup(kind: str, name: str) -> None:
+    page, harmless = Parsed(every_page(name)[kind]), Parsed(every_page("harmless.png")[kind])
+
+    assert name.rsplit("/", 1)[-1] in page.text
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in harmless.elements]
+    assert [set(attributes) for _, attributes in page.elements] == [
+        set(attributes) for _, attributes in harmless.elements
+    ]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_in_an_address_stays_one_segment_of_its_path(name: str) -> None:
+    alias = a_rendered(f"a/{name}").alias
+    page = Parsed(every_page(name)["rendered"])
+
+    hrefs = [link["href"] for link in page.all("a")]
+    assert f"../{path_segment(alias)}" in hrefs
+    assert re.fullmatch(r"[\w.~%-]+", path_segment(alias), re.ASCII)
+
+
+def test_a_decision_is_escaped_like_everything_else() -> None:
+    assert "over its &lt;time&gt; budget" in the_picture_page(a_rendered())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_page_holds_exactly_the_style_and_script_that_the_policy_allows(kind: str) -> None:
+    page = Parsed(every_page()[kind])
+    policy = pages.content_security_policy([], [])
+
+    assert len(page.all("script")) == (kind in SCRIPTED)
+    for directive, tag in (("style-src", "style"), ("script-src", "script")):
+        if not page.all(tag):
+            continue
+        (inlined,) = page.texts[tag]
+        digest = base64.b64encode(hashlib.sha256(inlined.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}'" in policy.split("; ")
+        assert page.all(tag)[0].keys() <= {"type"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_inlined_in_attributes(kind: str) -> None:
+    for tag, attributes in Parsed(every_page()[kind]).elements:
+        assert "style" not in attributes, tag
+        assert not [name for name in attributes if name.startswith("on")], tag
+        assert not [value for value in attributes.values() if value.lower().startswith("javascript:")], tag
+
+
+def test_the_policy_allows_the_given_origins_and_nothing_else() -> None:
+    policy = pages.content_security_policy(["https://pictures.example"], ["wss://live.example"]).split("; ")
+
+    assert [part for part in policy if "-src 'sha256-" not in part] == [
+        "default-src 'none'",
+        "img-src data: https://pictures.example",
+        "connect-src 'self' wss://live.example",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    ]
+
+
+@pytest.mark.parametrize("root", ["./", "../", "../../"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_links_inside_the_site_are_relative_to_its_root(kind: str, root: str) -> None:
+    page = Parsed(every_page(root=root)[kind])
+
+    inside = [attributes["href"] for attributes in page.all("a") if "href" in attributes] + [
+        form["action"] for form in page.all("form")
+    ]
+    inside = [address for address in inside if not address.startswith("https://renditions.example/")]
+    assert inside
+    assert all(address.startswith(root) for address in inside)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_page_has_one_main_one_heading_and_a_language(kind: str) -> None:
+    page = Parsed(every_page()[kind])
+
+    assert [len(page.all(tag)) for tag in ("main", "h1", "title", "header")] == [1, 1, 1, 1]
+    assert page.all("html")[0]["lang"] == "en"
+    assert all("alt" in image for image in page.all("img"))
+
+
+def test_the_picture_page_says_what_was_gained() -> None:
+    page = Parsed(the_picture_page(a_rendered()))
+
+    assert page.texts["h1"] == ["1.9\u00a0MB became 144\u00a0KB: 92.6\u00a0% smaller"]
+    assert "smallest at full width is AVIF, 1920 × 1280; the original is PNG, 6000 × 4000" in page.text  # noqa: RUF001
+
+
+def test_the_picture_page_embeds_the_optimised_picture_when_it_is_given() -> None:
+    shown = Parsed(the_picture_page(a_rendered(), embedded=EMBEDDED))
+    left_out = Parsed(the_picture_page(a_rendered(), embedded=None))
+
+    (image,) = shown.all("img")
+    assert (image["src"], image["alt"]) == (EMBEDDED.url, "Beach 1.PNG")
+    assert (image["width"], image["height"]) == ("1920", "1280")
+    (image,) = left_out.all("img")
+    assert image["src"] == links_of(a_rendered())[1].url  # the widest JPEG, which every browser shows
+
+
+def test_before_and_after_stand_in_frames_of_the_same_size() -> None:
+    reference = Link("https://renditions.example/reference.jpg", REFERENCE)
+    narrow = Link("data:image/jpeg;base64,AAAA", RENDITIONS[0])
+    page = Parsed(the_picture_page(a_rendered(), embedded=narrow, reference=reference))
+
+    before, after = page.all("img")
+    assert (before["src"], after["src"]) == (reference.url, narrow.url)
+    assert [(each["width"], each["height"]) for each in (before, after)] == [("1920", "1280")] * 2
+    assert "Before: PNG, 6000 × 4000, 1.9 MB" in page.text  # noqa: RUF001
+    assert "the original itself is never served" in page.text
+
+
+def test_without_script_the_page_has_no_dead_controls() -> None:
+    page = Parsed(every_page()["rendered"])
+
+    assert page.all("input")
+    assert all(
+        "hidden" in control for control in page.all("input") + page.all("button") + page.all("fieldset")
+    )
+
+
+def the_markup(markup: str) -> tuple[list[dict[str, str]], dict[str, str]]:
+    page = Parsed(markup)
+    assert len(page.all("picture")) == 1
+    (image,) = page.all("img")
+    return page.all("source"), image
+
+
+def candidates(offer: dict[str, str]) -> list[str]:
+    return [" ".join(each.split()) for each in offer["srcset"].split(",")]
+
+
+def test_the_markup_offers_every_format_and_width() -> None:
+    receipt = replace(a_receipt(), placeholder="data:image/webp;base64,AAAA", colour="#336699")
+    sources, image = the_markup(pages.picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}"))
+
+    assert [source["type"] for source in sources] == ["image/avif", "image/webp"]
+    for offer, extension in zip([*sources, image], ("avif", "webp", "jpg"), strict=True):
+        assert candidates(offer) == [f"https://x/prefix/{w}.{extension} {w}w" for w in (640, 1920)]
+        assert offer["sizes"] == "(min-width: 1920px) 1920px, 100vw"
+    assert image["src"] == "https://x/prefix/1920.jpg"
+    assert (image["width"], image["height"], image["alt"]) == ("1920", "1280", "Beach.PNG")
+    assert "background: #336699 url(data:image/webp;base64,AAAA)" in image["style"]
+
+
+def test_a_redirect_chooses_the_format_itself() -> None:
+    sources, image = the_markup(pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
+
+    assert not sources
+    assert candidates(image) == ["https://x/1?w=640 640w", "https://x/1?w=1920 1920w"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_harmless_in_the_markup_too(name: str) -> None:
+    _, image = the_markup(pages.redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
+
+    assert image["alt"] == name
+    assert not [attribute for attribute in image if attribute.startswith("on")]
+
+
+def test_the_picture_page_shows_the_markup_as_text() -> None:
+    markup = pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}")
+    page = Parsed(the_picture_page(a_rendered(), markup=markup))
+
+    assert markup in page.texts["code"]
+    assert not page.all("picture")
+
+
+def test_where_nothing_is_public_the_page_says_so_in_place_of_markup() -> None:
+    page = Parsed(the_picture_page(a_rendered()))
+
+    assert "renditions are private here" in page.text
+    assert "RenditionsBaseUrl" in page.text
+
+
+def test_a_format_that_stops_short_of_the_full_width_is_offered_for_download_only() -> None:
+    receipt = a_receipt(*(it for it in RENDITIONS if (it.format, it.width) != (Format.AVIF, 1920)))
+    sources, _ = the_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))
+    page = Parsed(the_picture_page(a_rendered(receipt=receipt)))
+
+    assert [source["type"] for source in sources] == ["image/webp"]
+    assert any("640.avif" in link["href"] for link in page.all("a"))
+
+
+def test_a_profile_of_one_format_without_jpeg_still_shows_a_picture() -> None:
+    receipt = a_receipt(RENDITIONS[2], RENDITIONS[3])
+    page = Parsed(the_picture_page(a_rendered(receipt=receipt), embedded=None))
+
+    assert the_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))[0] == []
+    assert "1920.webp" in page.all("img")[0]["src"]
+
+
+def test_every_rendition_has_a_row_with_its_size_saving_and_download() -> None:
+    entry = a_rendered()
+    page = Parsed(the_picture_page(entry))
+
+    downloads = [link["href"] for link in page.all("a") if "download" in link]
+    assert downloads == [link.url for link in links_of(entry)]
+    assert "JPEG 640 × 426 96 KB 95.1 % not judged Download JPEG, 640 × 426" in page.text  # noqa: RUF001
+
+
+def test_a_score_is_told_with_how_it_is_known() -> None:
+    judged = replace(RENDITIONS[1], target=75.0, score=75.24, score_kind="measured")
+    page = Parsed(the_picture_page(a_rendered(receipt=a_receipt(judged))))
+
+    assert "75.2 measured" in page.text
+
+
+def test_a_rendition_that_is_larger_than_the_original_says_so() -> None:
+    receipt = a_receipt(a_rendition(Format.JPEG, 1920, 2_172_800))
+    page = Parsed(the_picture_page(a_rendered(receipt=receipt)))
+
+    assert page.texts["title"] == ["Beach 1.PNG: 1.9 MB became 2.2 MB: 12 % larger - Darkroom"]
+    assert "2.2 MB 12 % larger not judged Download" in page.text
+
+
+def test_the_original_is_described_and_never_linked() -> None:
+    page = Parsed(the_picture_page(a_rendered("secret/Beach 1.PNG")))
+
+    assert "1,940,000 bytes" in page.text
+    assert "secret/Beach 1.PNG" in page.text
+    assert not [link for link in page.all("a") if "secret" in link["href"] or "uploads" in link["href"]]
+
+
+def test_the_receipt_tells_decisions_steps_profile_and_engine() -> None:
+    page = Parsed(the_picture_page(a_rendered()))
+
+    for told in (
+        "AVIF skipped at 1280",
+        "default",
+        "0123456789abcdef",
+        "pillow-13.0.0+1",
+        "2025-11-21 19:31 UTC",
+    ):
+        assert told in page.text
+    assert page.texts["summary"] == ["Time: 281 ms"]
+    assert "7.2 ms" in page.text
+
+
+def test_a_rejected_picture_shows_the_reason_and_what_to_do() -> None:
+    page = Parsed(the_picture_page(a_rejected(), embedded=None))
+
+    assert page.texts["h1"] == ["This is not a picture: it starts like a text."]
+    assert "Save it as JPEG or PNG" in page.text
+    assert "unsupported_format" in page.text
+    assert page.all("img") == []
+
+
+@pytest.mark.parametrize("reason", sorted(RejectedPicture.REASONS))
+def test_there_is_advice_for_every_reason_that_a_picture_is_rejected_for(reason: str) -> None:
+    assert 'class="lead"' in the_picture_page(a_rejected(reason=reason), embedded=None)
+
+
+@pytest.mark.parametrize("state", sorted(set(State) - {State.RENDERED, State.REJECTED}))
+def test_every_other_state_has_a_page_without_a_receipt(state: State) -> None:
+    page = Parsed(pages.picture("../", Entry(an_upload(), state, 2), ()))
+
+    assert page.texts["h1"][0]
+    assert page.all("img") == []
+
+
+@pytest.mark.parametrize("before", [a_rendered(), a_rejected()])
+def test_a_deleted_picture_no_longer_says_what_was_gained_or_wrong(before: Entry) -> None:
+    deleted = replace(before, state=State.DELETED)
+    page = Parsed(pages.picture("../", deleted, ()))
+
+    assert page.texts["h1"] == ["This picture was deleted."]
+
+
+def test_the_waiting_page_refreshes_itself_without_script() -> None:
+    page = pages.waiting("./", "Beach 1.PNG", "ab12", State.RENDERING)
+
+    assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
+    assert "data-poll" in Parsed(page).all("main")[0]
+    assert "./pictures/ab12" in [link["href"] for link in Parsed(page).all("a")]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "waiting"])
+def test_no_other_page_refreshes_itself(kind: str) -> None:
+    page = Parsed(every_page()[kind])
+
+    assert not [meta for meta in page.all("meta") if "http-equiv" in meta]
+    assert "data-poll" not in page.all("main")[0]
+
+
+def test_the_answer_to_a_post_ends_with_the_outcome_and_where_to_see_it() -> None:
+    page = pages.stored("./", a_rendered("image.png"), "./image.jpg", "http://localhost:8000/image.jpg")
+
+    assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB: 92.6 % smaller"]
+    tail = page.split("</script>")[-1]
+    assert "image.png: 1.9 MB became 144 KB: 92.6 % smaller" in tail
+    assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in tail
+
+
+def test_the_answer_to_a_post_that_was_rejected_says_why() -> None:
+    page = Parsed(pages.stored("./", a_rejected("note.png"), "./note.jpg", "./note.jpg"))
+
+    assert page.texts["title"] == ["note.png: This is not a picture: it starts like a text."]
+    assert "Save it as JPEG or PNG" in page.text
+
+
+def test_home_works_without_script() -> None:
+    page = Parsed(pages.home("./", [], 4_000_000, 100_000_000, Tally()))
+
+    (form,) = page.all("form")
+    assert (form["method"], form["action"], form["enctype"]) == ("post", "./", "multipart/form-data")
+    field, folder = page.all("input")
+    assert (field["type"], field["name"]) == ("file", "upload")
+    assert page.all("label")[0]["for"] == field["id"]
+    assert "webkitdirectory" in folder  # only shown where there is script
+    assert "hidden" in page.all("label")[2]
+    assert len([button for button in page.all("button") if "hidden" not in button]) == 1
+    assert "Up to 4 MB" in page.text
+
+
+def test_an_empty_home_says_how_to_begin() -> None:
+    text = re.sub(r"<[^>]+>", "", pages.home("./", [], 4_000_000, 100_000_000, Tally()))
+
+    assert "curl -F upload=@image.png http://localhost:8000/\n" in text
+    assert "open http://localhost:8000/image.jpg\n" in text
+
+
+def test_home_shows_each_recent_upload_with_its_outcome() -> None:
+    page = Parsed(every_page()["home"])
+
+    assert "Beach 1.PNG 92.6 % smaller rejected Beach 1.PNG" in page.text
+    (thumbnail,) = page.all("img")
+    assert (thumbnail["width"], thumbnail["height"], thumbnail["alt"]) == ("320", "213", "")
+
+
+def test_home_shows_a_placeholder_beneath_each_thumbnail() -> None:
+    soft = "data:image/webp;base64,AAAA"
+    tile = Tile("a.png", "ab", State.RENDERED, "https://renditions.example/t.jpg", 92.6, 320, 213, soft)
+    placeholder, thumbnail = Parsed(pages.home("./", [tile], 1, 1, Tally())).all("img")
+
+    assert (placeholder["src"], placeholder["alt"]) == (soft, "")
+    assert thumbnail["src"] == "https://renditions.example/t.jpg"
+
+
+def test_home_says_what_was_saved_over_all_time_once_there_is_something() -> None:
+    some = Parsed(
+        pages.home(
+            "./", [], 1, 1, Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
+        )
+    )
+    none = Parsed(pages.home("./", [], 1, 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
+
+    assert [text.replace("\u00a0", " ") for text in some.texts["dd"]] == [
+        "1,240",
+        "42 GB",
+        "3.1 GB",
+        "92.6 %",
+    ]
+    assert "Saved so far" not in none.text
+
+
+# A job's page
+
+
+def the_job_page(*rows: dict[str, Any], cursor: str = "", **changes: Any) -> Parsed:
+    return Parsed(pages.job("../", a_job(*rows, **changes), list(rows), cursor, "http://localhost:8000"))
+
+
+def test_a_job_under_way_says_how_much_of_it_is_done() -> None:
+    page = the_job_page(a_row(), a_row(1, State.EXPECTED), a_row(2, State.FAILED))
+
+    assert page.texts["h1"] == ["3 pictures, 2 done"]
+    assert "1 rendered, 1 failed, 1 waiting" in page.text
+    assert (page.all("progress")[0]["value"], page.all("progress")[0]["max"]) == ("2", "3")
+
+
+def test_a_complete_job_says_what_was_gained() -> None:
+    page = the_job_page(a_row(), a_row(1))
+
+    assert page.texts["h1"] == ["2 pictures: 3.9\u00a0MB became 288\u00a0KB"]
+
+
+def test_a_complete_job_in_which_nothing_was_rendered_claims_no_gain() -> None:
+    assert the_job_page(a_row(0, State.REJECTED)).texts["h1"] == ["1 picture, all done"]
+
+
+def test_each_picture_of_a_job_has_a_line_with_its_state_and_reason() -> None:
+    page = the_job_page(
+        a_row(),
+        a_row(1, State.REJECTED, sentence="This is not a picture."),
+        a_row(2, State.FAILED),
+        a_row(3, State.RENDERING),
+    )
+
+    assert "0.png 1.9 MB became 144 KB 92.6 % smaller" in page.text
+    assert "1.png This is not a picture." in page.text
+    assert "2.png It could not be rendered. The fault is ours." in page.text
+    assert "3.png In the developer." in page.text
+    assert [line["class"] for line in page.all("li")][:4] == [
+        "shot rendered",
+        "shot rejected",
+        "shot failed",
+        "shot rendering",
+    ]
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_every_state_has_a_line(state: State) -> None:
+    assert the_job_page(a_row(0, state)).all("li")[0]["class"] == f"shot {state}"
+
+
+def test_the_chart_draws_bytes_before_and_after_to_one_scale() -> None:
+    page = the_job_page(a_row(), a_row(1, bytes_before=970_000))
+
+    columns = page.all("rect")
+    assert [column["height"] for column in columns[:4]] == ["100.0", "7.42", "50.0", "7.42"]
+    assert "the highest column is 1.9 MB" in page.text
+
+
+def test_the_chart_leaves_out_what_ended_without_a_rendition() -> None:
+    page = the_job_page(a_row(0, State.REJECTED), a_row(1, State.EXPECTED))
+
+    assert [column["height"] for column in page.all("rect")[:4]] == ["0.0", "0.0", "100.0", "0.0"]
+
+
+def test_the_chart_of_many_pictures_adds_neighbours_up() -> None:
+    page = the_job_page(*(a_row(number) for number in range(250)))
+
+    assert len(page.all("rect")) == 2 * 100
+    assert "the highest column is 5.8 MB" in page.text
+
+
+def test_a_job_leads_to_its_receipts_its_script_and_its_other_pages() -> None:
+    page = the_job_page(a_row(), cursor="a b")
+
+    job = f"../jobs/{'5f' * 16}"
+    hrefs = [link["href"] for link in page.all("a") if "href" in link]
+    for address in (f"{job}/receipts.csv", f"{job}/receipts.json", f"{job}/fetch.sh", f"{job}?cursor=a%20b"):
+        assert address in hrefs
+    assert f"jobs/{'5f' * 16}/fetch.sh | sh" in page.text
+    assert "http://localhost:8000/" in page.texts["span"]
+
+
+# What was given up
+
+
+def test_each_failure_says_why_and_can_be_retried_or_skipped_alone_or_with_all() -> None:
+    page = Parsed(pages.failures("../", [a_failure()], ""))
+
+    assert "child died : Its worker was ended before it was done." in page.text
+    assert [(form["method"], form["action"]) for form in page.all("form")] == [
+        ("post", "../failures/retry"),
+        ("post", "../failures/skip"),
+        ("post", "../failures/ab12.v1/retry"),
+        ("post", "../failures/ab12.v1/skip"),
+    ]
+
+
+def test_a_long_list_of_failures_is_turned_page_by_page() -> None:
+    first = Parsed(pages.failures("../", [a_failure()], "a b"))
+    last = Parsed(pages.failures("../", [a_failure()], "", later=True))
+
+    assert "../failures?cursor=a%20b" in [link["href"] for link in first.all("a")]
+    assert "Back to the first of them" in last.text
+    assert "More of them" not in last.text
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "said"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1_000, "1 KB"),
+        (9_949, "9.9 KB"),
+        (9_951, "10 KB"),
+        (143_210, "143 KB"),
+        (999_499, "999 KB"),
+        (999_500, "1 MB"),
+        (1_940_000, "1.9 MB"),
+        (24_000_000, "24 MB"),
+        (999_600_000, "1 GB"),
+        (3_000_000_000_000, "3000 GB"),
+    ],
+)
+def test_sizes_are_said_in_thousands_with_two_digits_or_more(size_bytes: int, said: str) -> None:
+    assert filesize(size_bytes) == said
+
+
+@pytest.mark.parametrize(
+    ("percent", "said"),
+    [
+        (92.64, "92.6 % smaller"),
+        (50.0, "50 % smaller"),
+        (0.0, "the same size"),
+        (0.04, "the same size"),
+        (-12.0, "12 % larger"),
+        (-250.25, "250.2 % larger"),
+        (99.98, "99.9 % smaller"),
+    ],
+)
+def test_savings_are_said_honestly(percent: float, said: str) -> None:
+    assert savings(percent) == said

@@ -1,0 +1,148 @@
+import json
+import re
+
+import pytest
+
+from darkroom.web.auth import Auth
+from darkroom.web.docs import DocsSite
+from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.problems import PROBLEMS
+from darkroom.web.routes import ANYWHERE, ROUTES, Handler, Route, answer, openapi
+from darkroom.web.schemas import SCHEMAS
+from tests.builders import a_gate
+
+
+def route_of(operation: str) -> Route:
+    [route] = [each for each in ROUTES if each.operation == operation]
+    return route
+
+
+GATE = a_gate(Auth.OPEN)
+HANDLERS: dict[str, Handler] = {
+    "picture": lambda request, picture: Answers().json(200, {"picture": picture}),
+    "alias": lambda request: Answers().json(200, {"alias": request.path}),
+    "act_on_one": lambda request, failure, action: Answers().json(200, {failure: action}),
+}
+
+
+def test_a_use_case_gets_what_stands_in_the_path_in_its_order() -> None:
+    given = answer(route_of("act_on_one"), HANDLERS, GATE, Request("/"), {"id": "x.1", "action": "retry"})
+
+    assert json.loads(given.text) == {"x.1": "retry"}
+
+
+def test_a_path_that_only_looks_like_a_route_is_a_pictures_name() -> None:
+    picture = route_of("picture")
+
+    here = answer(picture, HANDLERS, GATE, Request("/pictures/0"), {"id": "0" * 32})
+    there = answer(picture, HANDLERS, GATE, Request("/pictures/y.jpg"), {"id": "y.jpg"})
+
+    assert json.loads(here.text) == {"picture": "0" * 32}
+    assert json.loads(there.text) == {"alias": "/pictures/y.jpg"}
+
+
+def test_every_operation_has_a_name_and_a_place_of_its_own() -> None:
+    assert len({route.operation for route in ROUTES}) == len(ROUTES)
+    assert len({route.key for route in ROUTES}) == len(ROUTES)
+
+
+def test_the_route_that_takes_any_path_comes_last() -> None:
+    assert ROUTES[-1].rule == "/((?s:.+))"
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
+def test_every_place_in_a_path_is_described_in_its_order(route: Route) -> None:
+    described = [each.name for each in route.parameters if each.place == "path"]
+
+    assert described == re.findall(r"\{(\w+)\}", route.path)
+
+
+def test_every_schema_is_used_and_every_schema_used_is_there() -> None:
+    used = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(openapi(ROUTES))))
+
+    assert used == set(SCHEMAS)
+
+
+def test_every_kind_of_problem_is_an_answer_to_something() -> None:
+    told = {kind for route in ROUTES for kind in (*route.problems, *route.refusals)}
+    assert told | set(ANYWHERE) == set(PROBLEMS)
+
+
+def test_a_problem_is_described_with_its_type() -> None:
+    [gone] = [openapi()["paths"]["/pictures/{id}"]["get"]["responses"]["410"]]
+    _, told = gone["content"]["application/problem+json"]["schema"]["allOf"]
+
+    assert told["properties"]["type"]["enum"] == ["/docs/problems#deleted"]
+
+
+# ETag
+
+
+def a_get(if_none_match: str = "", accept: str = "application/json") -> Answer:
+    request = Request("/pictures/0", accept=accept, headers={"if-none-match": if_none_match})
+    return answer(route_of("picture"), HANDLERS, GATE, request, {"id": "0" * 32})
+
+
+def test_what_is_there_has_a_strong_etag_of_its_content() -> None:
+    first, again = a_get(), a_get()
+    other = answer(route_of("picture"), HANDLERS, GATE, Request("/"), {"id": "1" * 32})
+
+    assert re.fullmatch(r'"[0-9a-f]{32}"', first.headers["ETag"])
+    assert first.headers["ETag"] == again.headers["ETag"] != other.headers["ETag"]
+
+
+@pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', "*"])
+def test_what_the_client_has_is_not_sent_again(form: str) -> None:
+    etag = a_get().headers["ETag"]
+
+    unchanged = a_get(form.format(etag))
+
+    assert (unchanged.status, unchanged.text, unchanged.media_type) == (304, "", "")
+    assert unchanged.headers["ETag"] == etag
+    assert unchanged.headers["Vary"] == "Accept, Origin"
+    assert unchanged.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_what_the_client_has_of_another_state_is_sent() -> None:
+    assert a_get('"another"').status == 200
+
+
+def test_what_is_not_there_has_no_etag_and_is_not_kept() -> None:
+    missing: Handler = lambda request, picture: Answers().unknown(request)  # noqa: E731
+
+    given = answer(route_of("picture"), {"picture": missing}, GATE, Request("/"), {"id": "0" * 32})
+
+    assert "ETag" not in given.headers
+    assert given.headers["Cache-Control"] == "no-store"
+
+
+# The docs
+
+DOCS = DocsSite(Answers())
+
+
+def test_the_description_is_the_tables() -> None:
+    assert json.loads(DOCS.openapi(Request("/openapi.json")).text) == openapi()
+
+
+def test_the_docs_page_uses_nothing_but_files_of_this_site() -> None:
+    page = DOCS.docs(Request("/docs"))
+    files = re.findall(r'(?:href|src)="\./docs/([^"]+)"', page.text)
+
+    assert "'unsafe" not in page.headers["Content-Security-Policy"]
+    assert "http" not in page.headers["Content-Security-Policy"]
+    assert files
+    assert all(DOCS.file(Request(f"/docs/{name}"), name).status == 200 for name in files)
+    assert not re.findall(r"<script>|<style>|https?://", page.text)
+
+
+def test_another_file_of_the_docs_is_not_there() -> None:
+    assert DOCS.file(Request("/docs/other.js"), "other.js").status == 404
+
+
+def test_the_type_of_every_problem_leads_to_its_place_on_a_page() -> None:
+    page = DOCS.problems(Request("/docs/problems"))
+
+    for kind in PROBLEMS:
+        assert kind.type == f"/docs/problems#{kind.name}"
+        assert f'id="{kind.name}"' in page.text
