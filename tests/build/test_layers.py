@@ -42,8 +42,8 @@ def test_every_native_library_is_of_the_chosen_machine(built: tuple[str, Path]) 
 def test_the_layers_hold_the_package_and_render_alone_the_imaging(built: tuple[str, Path]) -> None:
     _, folder = built
 
-    assert (folder / "DarkroomLayer/python/darkroom/model.py").is_file()
-    assert (folder / "DarkroomLayer/python/darkroom/pages/base.html").is_file()
+    assert (folder / "DarkroomLayer/python/darkroom/domain/entries.py").is_file()
+    assert (folder / "DarkroomLayer/python/darkroom/web/pages/base.html").is_file()
     assert (folder / "ImagingLayer/python/PIL").is_dir()
     assert not list((folder / "DarkroomLayer").rglob("PIL"))
     assert {path.name for path in (folder / "RenderFunction").rglob("*.py")} == {"app.py"}
