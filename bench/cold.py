@@ -17,7 +17,7 @@ from bench.page import machine, write_sections
 from bench.runs import Command, paired
 from darkroom import settings
 from darkroom_cli.local.up import borrowed
-from darkroom_cli.stack import PROJECT, Fault, Site
+from darkroom_cli.stack import PROJECT, Fault, LocalStack
 
 FUNCTIONS = ("render", "park", "project", "web", "live", "sweep")
 _KINDS = (
@@ -71,7 +71,7 @@ def main() -> None:
     asked = parser.parse_args()
     console = Console()
     made = [_starts_section(asked.rounds, asked.before)]
-    with borrowed(Site.of(os.environ), console) as status:
+    with borrowed(LocalStack.of(os.environ), console) as status:
         made.append(memory.section(status))
     console.print(write_sections(made), highlight=False, markup=False)
 

@@ -20,7 +20,7 @@ from bench.ssimulacra2 import Reference
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import quality
-from darkroom.imaging.yardstick import error_at
+from darkroom.imaging.ssimulacra2 import error_at
 
 _WIDTHS = (640, 1280, 1920)
 _QUALITIES = {

@@ -281,7 +281,7 @@ def gallery() -> Iterator[Gallery]:
     """A gallery that is being served, on loopback: pages and pictures from two origins, as on AWS."""
     shown = Gallery()
 
-    class Site(_Quiet):
+    class LocalStack(_Quiet):
         def do_GET(self) -> None:
             path = urlsplit(self.path).path.strip("/")
             as_json = {"job": shown.job, "job/uploads": {"uploads": shown.rows, "cursor": ""}}
@@ -304,7 +304,7 @@ def gallery() -> Iterator[Gallery]:
             kind = Format("jpeg" if key.endswith(".jpg") else key.rpartition(".")[2])
             return self.answer(shown.files[key], kind.media_type)
 
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (Site, Bucket)]
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (LocalStack, Bucket)]
     shown.site, shown.bucket = (f"http://127.0.0.1:{server.server_port}" for server in servers)
     threads = [threading.Thread(target=server.serve_forever) for server in servers]
     for thread in threads:

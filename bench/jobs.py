@@ -34,7 +34,7 @@ from darkroom_cli.local.emulator import pinned_ministack
 from darkroom_cli.local.samples import photograph
 from darkroom_cli.local.up import borrowed
 from darkroom_cli.operate import table_like
-from darkroom_cli.stack import PROJECT, Fault, Site, Status
+from darkroom_cli.stack import PROJECT, Fault, LocalStack, Status
 
 REPORT = PROJECT / "docs" / "jobs.md"
 # One in so many is cut short, and must be rejected.
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=2000)
     chosen = parser.parse_args()
     console = Console()
-    with borrowed(Site.of(os.environ), console) as status:
+    with borrowed(LocalStack.of(os.environ), console) as status:
         result = run(status, chosen.pictures, console)
     report = page(result)
     console.print(report, highlight=False, markup=False)
@@ -201,12 +201,12 @@ def _differences(status: Status, job: str) -> int:
         anew = DynamoViews(table, dynamodb)
         for _ in rebuild(anew, records):
             pass
-        stands = _stands(DynamoViews(status.views_table, dynamodb), job, records)
-        built = _stands(anew, job, records)
+        stands = _is_current(DynamoViews(status.views_table, dynamodb), job, records)
+        built = _is_current(anew, job, records)
     return sum(stands[each] != built[each] for each in stands)
 
 
-def _stands(
+def _is_current(
     views: DynamoViews, job: str, records: list[Entry | Job]
 ) -> dict[str, Row | JobView | Tally | None]:
     """What the views say of a job and of all time, but for how often a job's totals were written."""

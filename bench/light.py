@@ -26,7 +26,7 @@ LADDER: Final = (1920, 1280, 640, 100)
 _TARGET: Final = 75.0
 
 type Qualities = dict[int, int]  # by width
-type Document = dict[str, Any]
+type JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Bench:
         sizes = ",".join(f"{width}:{qualities[width]}" for width in sorted(qualities))
         return peers.node(self.cache, "ladder", name, sizes, str(file or self.file), str(self.cache / "out"))
 
-    def darkroom(self, document: Document, file: Path | None = None, *options: str) -> Command:
+    def darkroom(self, document: JsonObject, file: Path | None = None, *options: str) -> Command:
         """Darkroom's whole process with a profile, compiled, as its layers are."""
         profile = self._profile(document)
         arguments = [str(profile), str(file or self.file), str(self.cache / "out"), *options]
@@ -53,7 +53,7 @@ class Bench:
         line = [sys.executable, "-c", "from darkroom_cli.entry import main; main()", "render"]
         return [*line, str(self.file), str(self.cache / "out"), "--profile", profile], compiled(self.cache)
 
-    def _profile(self, document: Document) -> Path:
+    def _profile(self, document: JsonObject) -> Path:
         text = json.dumps(document)
         path = self.cache / f"profile-{parse_profile(text).hash}.json"
         path.write_text(text)
@@ -66,14 +66,14 @@ def compiled(cache: Path) -> dict[str, str]:
     return {**kept, "PYTHONPYCACHEPREFIX": str(cache / "compiled")}
 
 
-def _built_in(name: str) -> Document:
-    document: Document = json.loads(
+def _built_in(name: str) -> JsonObject:
+    document: JsonObject = json.loads(
         (Path(darkroom.__file__).parent / "domain" / "profiles" / f"{name}.json").read_text()
     )
     return document
 
 
-def _as_jpeg(name: str, **choice: float) -> Document:
+def _as_jpeg(name: str, **choice: float) -> JsonObject:
     """A built-in profile's way to the four widths as JPEG; `choice` replaces its target."""
     document = _built_in(name)
     main = document["ladders"]["main"]
@@ -323,7 +323,7 @@ def _cell(step: _Step) -> str:
     return f"{step.milliseconds:.0f} / {step.peak_mb:.0f}" if step.milliseconds >= 0.5 else "-"
 
 
-def _steps(bench: Bench, document: Document) -> dict[str, _Step]:
+def _steps(bench: Bench, document: JsonObject) -> dict[str, _Step]:
     line, environment = bench.darkroom(document, None, "--steps")
     found = [
         json.loads(subprocess.run(line, env=environment, capture_output=True, check=True).stdout)

@@ -19,7 +19,7 @@ from darkroom.domain.entries import State
 from darkroom_cli.drop.command import drop
 from darkroom_cli.local.samples import photograph
 from darkroom_cli.local.up import borrowed
-from darkroom_cli.stack import PROJECT, Fault, Site, Status
+from darkroom_cli.stack import PROJECT, Fault, LocalStack, Status
 
 REPORT = PROJECT / "docs" / "throughput.md"
 SEED = 20260102
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200)
     chosen = parser.parse_args()
     console = Console()
-    with borrowed(Site.of(os.environ), console) as status:
+    with borrowed(LocalStack.of(os.environ), console) as status:
         report = measure(status, chosen.pictures, console)
     REPORT.write_text(report)
     console.print(report, highlight=False, markup=False)

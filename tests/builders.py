@@ -13,11 +13,11 @@ from darkroom.domain.receipts import Decision, Original, Receipt, Rejection, Ren
 from darkroom.domain.renditions import Encoded, Format, Rendition
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.services.members import member_key
-from darkroom.web.auth import Auth, Gate, Guests
-from darkroom.web.http import Answers
+from darkroom.web.auth import AuthMode, Authorizer, TokenCache
+from darkroom.web.http import Responder
 from darkroom_cli.stack import Status
 from tests.cloudformation import PROJECT
-from tests.fakes import FakeAccessDocument
+from tests.fakes import FakeTokenDocument
 
 UPLOADS = "uploads"
 # Of the request that has stored an upload, as S3 calls it.
@@ -189,13 +189,13 @@ def a_status(**changes: Any) -> Status:
     return Status(**names | {"aws_endpoint": None} | changes)
 
 
-def a_gate(
-    auth: Auth,
-    guests: Guests | None = None,
+def an_authorizer(
+    auth: AuthMode,
+    token_cache: TokenCache | None = None,
     *,
     public_pages: bool = False,
     allowed_origins: frozenset[str] = frozenset(),
-) -> Gate:
+) -> Authorizer:
     """A gate; of nobody's making known unless it is told who may come in."""
-    nobody = Guests(FakeAccessDocument(), report=lambda _: None)
-    return Gate(auth, public_pages, allowed_origins, guests or nobody, Answers())
+    nobody = TokenCache(FakeTokenDocument(), report=lambda _: None)
+    return Authorizer(auth, public_pages, allowed_origins, token_cache or nobody, Responder())

@@ -8,7 +8,7 @@ from hypothesis import settings
 from moto import mock_aws
 
 from darkroom_cli.local.emulator import ministack
-from darkroom_cli.stack import Site
+from darkroom_cli.stack import LocalStack
 from tests.aws import ACCOUNT, free_port
 from tests.cloudformation import PROJECT
 
@@ -49,7 +49,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[str]:
     """The local stack's emulator with nothing in it, for what moto lacks; its address."""
-    site = Site(PROJECT, free_port(), free_port())
+    site = LocalStack(PROJECT, free_port(), free_port())
     with asyncio.Runner() as runner:
         running = ministack(site)
         runner.run(running.__aenter__())

@@ -8,14 +8,14 @@ from itertools import batched
 from threading import Lock
 from typing import Any
 
-from darkroom.domain.entries import Discarded, Entry, Latest, State
-from darkroom.domain.errors import BadRequest, NoAccess, NoProfile, UploadGone
-from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
+from darkroom.domain.errors import BadRequest, ProfileUnavailable, TokensUnavailable, UploadGone
+from darkroom.domain.jobs import Announced, IdempotentRequest, Job
 from darkroom.domain.limits import PAGE_SIZE
 from darkroom.domain.profile import Profile, built_in
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.uploads import Upload
-from darkroom.ports import Announcement, Commit, Named, PostForm, Stored, Ticket, Told, Written
+from darkroom.ports import Commit, Event, Named, PostForm, SendResult, Stored, Ticket, Written
 
 
 @dataclass
@@ -94,12 +94,12 @@ class FakeLedger:
 
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     latests: dict[str, Latest] = field(default_factory=dict)
-    away: list[Discarded] = field(default_factory=list)
+    away: list[SupersededRenditions] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     manifests: dict[str, list[list[Announced]]] = field(default_factory=dict)
     unsettled: dict[str, Job] = field(default_factory=dict)
-    requests: dict[str, Asked] = field(default_factory=dict)
+    requests: dict[str, IdempotentRequest] = field(default_factory=dict)
 
     def find(self, picture: str, version: str) -> Entry | None:
         return self.entries.get((picture, version))
@@ -130,15 +130,17 @@ class FakeLedger:
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
         return [self.latest(picture) for picture in pictures]
 
-    def standing_of(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
-        found = [[self.find(each.picture, v) for v in each.standing] if each else [] for each in latests]
-        return [[entry for entry in some if entry and entry.stands] for some in found]
+    def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+        found = [
+            [self.find(each.picture, v) for v in each.current_versions] if each else [] for each in latests
+        ]
+        return [[entry for entry in some if entry and entry.is_current] for some in found]
 
-    def advance(self, *moves: Entry | Latest | Discarded, standing: Latest | None = None) -> bool:
-        if standing and self.latest(standing.picture) != standing:
+    def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
+        if unchanged and self.latest(unchanged.picture) != unchanged:
             return False
         for move in moves:
-            if isinstance(move, Discarded):
+            if isinstance(move, SupersededRenditions):
                 continue
             before = (
                 self.find(move.picture, move.upload.version)
@@ -156,17 +158,17 @@ class FakeLedger:
                 self.away.append(move)
         return True
 
-    def discarded(self, before: str, limit: int) -> list[Discarded]:
+    def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
         return [each for each in self.away if each.since < before][:limit]
 
-    def forget(self, discarded: Collection[Discarded]) -> None:
-        self.away = [each for each in self.away if each not in discarded]
+    def forget(self, superseded_renditions: Collection[SupersededRenditions]) -> None:
+        self.away = [each for each in self.away if each not in superseded_renditions]
 
-    def claim(self, asked: Asked) -> Asked:
-        stands = self.requests.get(asked.request)
-        if stands is None or stands.expires < time.time():
-            self.requests[asked.request] = asked
-        return self.requests[asked.request]
+    def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
+        stored = self.requests.get(idempotent_request.request)
+        if stored is None or stored.expires < time.time():
+            self.requests[idempotent_request.request] = idempotent_request
+        return self.requests[idempotent_request.request]
 
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
         self.unsettled[job.id] = replace(job, size=0, revision=1)
@@ -213,7 +215,7 @@ class FakeViews:
 
     def commit(self, commit: Commit) -> bool:
         with self.lock:
-            if not self._stands(commit):
+            if not self._is_current(commit):
                 return False
             for each in commit.entries:
                 self.entries[each.new.picture, each.new.upload.version] = each.new
@@ -229,7 +231,7 @@ class FakeViews:
             self.total += commit.delta
             return True
 
-    def _stands(self, commit: Commit) -> bool:
+    def _is_current(self, commit: Commit) -> bool:
         """Whether nothing has moved since it was read."""
         views = (self.entries.get((each.new.picture, each.new.upload.version)) for each in commit.entries)
         rows = (self.all_rows.get(each.new.picture) for each in commit.rows)
@@ -297,7 +299,7 @@ class FakeProfiles:
 
     def current(self) -> Profile:
         if self.profile is None:
-            raise NoProfile("no profile is known")
+            raise ProfileUnavailable("no profile is known")
         return self.profile
 
 
@@ -308,10 +310,10 @@ class FakeQueue:
     sent: list[tuple[str, int | None]] = field(default_factory=list)
     put_offs: list[tuple[str, int]] = field(default_factory=list)
 
-    def send(self, body: str, over: int | None = None) -> None:
-        self.sent.append((body, over))
+    def send(self, body: str, expected_revision: int | None = None) -> None:
+        self.sent.append((body, expected_revision))
 
-    def put_off(self, receipt: str, seconds: int) -> None:
+    def hide(self, receipt: str, seconds: int) -> None:
         self.put_offs.append((receipt, seconds))
 
 
@@ -354,7 +356,7 @@ class FakeSockets:
         self.told[connection].append(text)
         return True
 
-    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
         gone, faults = set(), []
         for connection in connections:
             try:
@@ -362,7 +364,7 @@ class FakeSockets:
                     gone.add(connection)
             except ConnectionError as fault:
                 faults.append(fault)
-        return Told(frozenset(gone), tuple(faults))
+        return SendResult(frozenset(gone), tuple(faults))
 
     def close(self, connection: str) -> None:
         self.told.pop(connection, None)
@@ -382,10 +384,10 @@ class FakeChannel:
 class FakeAnnouncements:
     """What was told, in its order; `refused` are types that are not taken."""
 
-    told: list[Announcement] = field(default_factory=list)
+    told: list[Event] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
 
-    def send(self, announcements: Sequence[Announcement]) -> list[Announcement]:
+    def send(self, announcements: Sequence[Event]) -> list[Event]:
         self.told += (each for each in announcements if each.type not in self.refused)
         return [each for each in announcements if each.type in self.refused]
 
@@ -395,22 +397,22 @@ class FakeAnnouncements:
 
 
 @dataclass
-class FakeAccessDocument:
+class FakeTokenDocument:
     """`broken` says that it can't be asked just now; `asked` counts how often it was."""
 
     written: Written | None = None
     broken: bool = False
-    asked: int = 0
+    read_count: int = 0
 
     def read(self) -> Written | None:
-        self.asked += 1
+        self.read_count += 1
         if self.broken:
-            raise NoAccess("can't be asked")
+            raise TokensUnavailable("can't be asked")
         return self.written
 
-    def write(self, document: str, over: int) -> bool:
-        stands = self.written or Written(document, 0)
-        if stands.version != over:
-            return stands.document == document
-        self.written = Written(document, over + 1)
+    def write(self, document: str, expected_version: int) -> bool:
+        stored = self.written or Written(document, 0)
+        if stored.version != expected_version:
+            return stored.document == document
+        self.written = Written(document, expected_version + 1)
         return True

@@ -22,7 +22,7 @@ from bench.scale.limits import (
     cost,
     first_of_aws,
     limits,
-    walk_days,
+    scan_days,
 )
 from bench.scale.plot import Axis, Line, Panel, svg
 from bench.scale.service import Measured
@@ -174,7 +174,7 @@ def page(known: Known, loads: Sequence[Load], services: Sequence[float]) -> str:
         "asked": _asked(loads),
         "needs": _needs(loads),
         "limits": "\n\n".join(_limits_of(each) for each in loads),
-        "walks": _walks(),
+        "walks": _scans(),
         "cost": _cost(loads, known),
         "waiting": _waiting(services),
         "burst": _burst(services),
@@ -300,7 +300,7 @@ def _cost(loads: Sequence[Load], known: Known) -> str:
     return _table(["US$ a month", *(f"{rate:,.0f} a minute" for rate in RATES)], rows)
 
 
-def _walks() -> str:
+def _scans() -> str:
     """How long one takes through the bucket that so many months bring."""
     rows = []
     for rate in RATES:
@@ -308,7 +308,7 @@ def _walks() -> str:
         rows.append(
             [
                 f"{rate:,.0f}",
-                *(f"{_big(objects)}: {_span(walk_days(objects, LEAST_PAGES))}" for objects in bucket),
+                *(f"{_big(objects)}: {_span(scan_days(objects, LEAST_PAGES))}" for objects in bucket),
                 f"{rate * 60 * 24 / 1e6:,.2f} and {SEEN_A_DAY / 1e6:,.0f} million",
             ]
         )

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.scale.usage import PerPicture, deployed
-from darkroom.services.sweeping import Walk
+from darkroom.services.sweeping import ScanCursor
 from darkroom_cli import prices
 
 MINUTES_A_MONTH = 730 * 60
 QUOTAS_AS_OF = "2026-11"
-_SHELVES = 4  # of each index of the views: adapters/items.py
+_INDEX_SHARDS = 4  # of each index of the views: adapters/items.py
 _PARTITION_WRITES = 1_000
 # What was not measured, for want of an account: one call to DynamoDB or EventBridge, and one to S3 with a
 # picture's bytes, as AWS's own pages speak of single-digit and tens of milliseconds.
@@ -190,7 +190,7 @@ def limits(load: Load) -> list[Limit]:
         ),
         Limit(
             "one partition of an index, all of one name",
-            load.rate / _SHELVES,
+            load.rate / _INDEX_SHARDS,
             _PARTITION_WRITES,
             "units/s",
             "AWS",
@@ -321,13 +321,13 @@ def traced(calls: float) -> float:
 _PAGE_SECONDS = 0.25 + 10 * CALL_SECONDS
 _OBJECTS_A_PAGE = 1_000
 _RUNS_A_DAY = 4 * 24
-_WALKED_SECONDS = 600.0  # of a run's fifteen minutes, those that it may look for lost uploads
+_SCAN_SECONDS = 600.0  # of a run's fifteen minutes, those that it may look for lost uploads
 LEAST_PAGES = 10  # SWEEP_PAGES
-SEEN_A_DAY = _RUNS_A_DAY * _OBJECTS_A_PAGE * _WALKED_SECONDS / _PAGE_SECONDS
+SEEN_A_DAY = _RUNS_A_DAY * _OBJECTS_A_PAGE * _SCAN_SECONDS / _PAGE_SECONDS
 
 
-def walk_days(objects: float, least_pages: int) -> float:
+def scan_days(objects: float, least_pages: int) -> float:
     """Days that the sweep takes to have seen every upload of a bucket."""
     pages = objects / _OBJECTS_A_PAGE
-    a_run = min(_WALKED_SECONDS / _PAGE_SECONDS, Walk(whole=math.ceil(pages)).due(least_pages))
+    a_run = min(_SCAN_SECONDS / _PAGE_SECONDS, ScanCursor(whole=math.ceil(pages)).due(least_pages))
     return pages / a_run / _RUNS_A_DAY

@@ -26,12 +26,12 @@ from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Original, Rendered
 from darkroom.domain.uploads import Upload
 from darkroom.imaging.pipeline import PIPELINE
-from darkroom.ports import Told
+from darkroom.ports import SendResult
 from darkroom.services.jobs import Jobs
 from darkroom.services.live import CONNECTION_SECONDS, Pusher
 from darkroom.services.members import member_key
 from darkroom.services.projecting import BATCH, Broadcast, Projection
-from darkroom.services.rendering import Darkroom, Worker
+from darkroom.services.rendering import Renderer, Worker
 
 type Item = Mapping[str, Mapping[str, Any]]
 
@@ -170,9 +170,9 @@ class CountingSockets:
         self.usage.messages += 1
         return True
 
-    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
         self.usage.messages += len(connections) * len(texts)
-        return Told()
+        return SendResult()
 
     def close(self, connection: str) -> None:
         pass
@@ -218,7 +218,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             jobs = Jobs("uploads", DynamoJobs("ledger", dynamodb), views)
             job = jobs.create([Announced(f"{n}.jpg", 1, "image/jpeg") for n in range(pictures)]).id
             channels.join(job, "connection", CONNECTION_SECONDS)
-        darkroom = Darkroom(
+        darkroom = Renderer(
             S3Originals("uploads", s3), S3Renditions("renditions", s3), ledger, _Fixed(profile), "engine"
         )
         sockets = CountingSockets(meter.usage)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from darkroom_cli.stack import Fault, Site
+from darkroom_cli.stack import Fault, LocalStack
 from darkroom_cli.terminal import printable
 
 app = typer.Typer(
@@ -53,7 +53,7 @@ def up(
 
     from darkroom_cli.local import up as stack
 
-    site, console = Site.of(os.environ), Console()
+    site, console = LocalStack.of(os.environ), Console()
     if detach:
         raise typer.Exit(stack.detach(site, console))
     asyncio.run(stack.up(site, console))
@@ -62,7 +62,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop the local stack; its pictures are kept."""
-    site = Site.of(os.environ)
+    site = LocalStack.of(os.environ)
     stopped = site.supervisor.stop_holder(60)
     # A supervisor that was killed has left its emulator behind.
     stopped = site.ministack.stop_holder(30) or stopped
@@ -74,7 +74,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the addresses of the local stack."""
-    found = asdict(Site.of(os.environ).status())
+    found = asdict(LocalStack.of(os.environ).status())
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
@@ -95,7 +95,7 @@ def drop(
     """Send pictures as a job, follow it, and show what was saved; go on with one that was interrupted."""
     from darkroom_cli.drop.command import drop_pictures
 
-    if not drop_pictures(Site.of(os.environ), paths, stack, region, timeout, new=new):
+    if not drop_pictures(LocalStack.of(os.environ), paths, stack, region, timeout, new=new):
         raise typer.Exit(1)
 
 
@@ -110,7 +110,7 @@ def failures(
 
     from darkroom_cli import operate
 
-    with operate.failures_of(Site.of(os.environ), stack, region) as found:
+    with operate.failures_of(LocalStack.of(os.environ), stack, region) as found:
         operate.show(found, as_json, Console())
 
 
@@ -121,7 +121,7 @@ def retry(ids: Ids = None, everything: All = False, stack: Stack = None, region:
 
     from darkroom_cli import operate
 
-    with operate.failures_of(Site.of(os.environ), stack, region) as found:
+    with operate.failures_of(LocalStack.of(os.environ), stack, region) as found:
         operate.retry(found, ids or [], everything, Console())
 
 
@@ -132,7 +132,7 @@ def skip(ids: Ids = None, everything: All = False, stack: Stack = None, region: 
 
     from darkroom_cli import operate
 
-    with operate.failures_of(Site.of(os.environ), stack, region) as found:
+    with operate.failures_of(LocalStack.of(os.environ), stack, region) as found:
         operate.skip(found, ids or [], everything, Console())
 
 
@@ -164,7 +164,7 @@ def sweep(
     if not stale and (dry_run or yes):
         raise Fault("--dry-run and --yes belong to --stale.", 2)
     with asking_aws():
-        status = status_of(Site.of(os.environ), stack, region)
+        status = status_of(LocalStack.of(os.environ), stack, region)
         if not stale:
             operate.sweep(status, after_minutes, keep_hours, Console())
             return
@@ -192,7 +192,7 @@ def stats(
     from darkroom_cli.stack import asking_aws, status_of
 
     with asking_aws():
-        found = figures.gather(status_of(Site.of(os.environ), stack, region), hours)
+        found = figures.gather(status_of(LocalStack.of(os.environ), stack, region), hours)
     figures.show(found, as_json, Console())
 
 
@@ -205,7 +205,7 @@ def rebuild_views(stack: Stack = None, region: Region = None) -> None:
     from darkroom_cli.stack import asking_aws, status_of
 
     with asking_aws():
-        operate.rebuild_views(status_of(Site.of(os.environ), stack, region), Console())
+        operate.rebuild_views(status_of(LocalStack.of(os.environ), stack, region), Console())
 
 
 @app.command()
@@ -276,7 +276,7 @@ def show_profile(stack: Stack = None, region: Region = None) -> None:
     from darkroom_cli.stack import asking_aws, status_of
 
     with asking_aws():
-        typer.echo(show(status_of(Site.of(os.environ), stack, region)))
+        typer.echo(show(status_of(LocalStack.of(os.environ), stack, region)))
 
 
 @profiles.command("check")
@@ -298,7 +298,7 @@ def push_profile(file: ProfileFile, stack: Stack = None, region: Region = None) 
 
     document, profile = check(file)
     with asking_aws():
-        version = push(status_of(Site.of(os.environ), stack, region), document, Console())
+        version = push(status_of(LocalStack.of(os.environ), stack, region), document, Console())
     typer.echo(f"{profile.name} ({profile.hash}) is in force as version {version}.")
     typer.echo("Warm functions take it within 45 s.")
 
@@ -314,7 +314,7 @@ def new_token(stack: Stack = None, region: Region = None) -> None:
     from darkroom_cli.tokens import tokens_of
 
     with asking_aws():
-        tokens_of(status_of(Site.of(os.environ), stack, region)).new()
+        tokens_of(status_of(LocalStack.of(os.environ), stack, region)).new()
 
 
 @tokens.command("first")
@@ -324,7 +324,7 @@ def first_token(stack: Stack = None, region: Region = None) -> None:
     from darkroom_cli.tokens import ensure_first_token
 
     with asking_aws():
-        ensure_first_token(status_of(Site.of(os.environ), stack, region))
+        ensure_first_token(status_of(LocalStack.of(os.environ), stack, region))
 
 
 @tokens.command("list")
@@ -334,7 +334,7 @@ def list_tokens(stack: Stack = None, region: Region = None) -> None:
     from darkroom_cli.tokens import tokens_of
 
     with asking_aws():
-        tokens_of(status_of(Site.of(os.environ), stack, region)).list()
+        tokens_of(status_of(LocalStack.of(os.environ), stack, region)).list()
 
 
 @tokens.command("revoke")
@@ -350,7 +350,7 @@ def revoke_token(
 
     with asking_aws():
         agreed = (lambda _: True) if yes else typer.confirm
-        tokens_of(status_of(Site.of(os.environ), stack, region)).revoke(token, agreed)
+        tokens_of(status_of(LocalStack.of(os.environ), stack, region)).revoke(token, agreed)
 
 
 @app.command()
@@ -360,7 +360,7 @@ def demo() -> None:
 
     from darkroom_cli.local.demo import demo as show
 
-    show(Site.of(os.environ), Console())
+    show(LocalStack.of(os.environ), Console())
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ from yarl import URL
 
 from darkroom_cli.stack import Fault, Status
 
-type Document = dict[str, Any]
+type JsonObject = dict[str, Any]
 # Asks the site for the JSON under a path like "jobs/ID". Raises NoAnswer when it may be asked again.
-type Ask = Callable[[str], Awaitable[Document]]
+type Ask = Callable[[str], Awaitable[JsonObject]]
 # The headers to send in place of these: of a method, an address and a body.
 type Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 
@@ -76,18 +76,18 @@ class Web:
     root: str
     sign: Sign = unsigned
 
-    async def ask(self, path: str) -> Document:
+    async def ask(self, path: str) -> JsonObject:
         """The JSON under a path. Raises NotThere if there is none."""
         return await self._call("GET", path, {}, b"")
 
-    async def announce(self, uploads: list[Document], key: str) -> Document:
+    async def announce(self, uploads: list[JsonObject], key: str) -> JsonObject:
         """Makes a job of these uploads, or finds the one that was made with that Idempotency-Key."""
         body = json.dumps({"uploads": uploads}, ensure_ascii=False).encode()
         return await self._call(
             "POST", "jobs", {"Content-Type": "application/json", "Idempotency-Key": key}, body
         )
 
-    async def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Document:
+    async def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> JsonObject:
         url = f"{self.root}/{path}"
         signed = self.sign(method, url, {"Accept": "application/json", **headers}, body)
         try:

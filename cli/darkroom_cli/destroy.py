@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from darkroom_cli.stack import Fault, described, resources_of, template_resources
-from darkroom_cli.tokens import access_parameter
+from darkroom_cli.tokens import tokens_parameter
 
 _RETAINED = ("Retain", "RetainExceptOnCreate")
 _GONE = "DELETE_COMPLETE"
@@ -31,7 +31,7 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ViewState:
     """A stack as CloudFormation has it; `exists` is false for one that was deleted before."""
 
     name: str
@@ -110,7 +110,7 @@ def _again(account: Account, name: str) -> str:
 # Gather
 
 
-def standing(account: Account, name: str) -> Standing:
+def standing(account: Account, name: str) -> ViewState:
     """A stack that stands, or what the newest of that name has left that was deleted. Raises Fault."""
     found = described(account.cloudformation, name)
     if found is None:
@@ -125,10 +125,10 @@ def standing(account: Account, name: str) -> Standing:
         if each["ResourceStatus"] != _GONE and each.get("PhysicalResourceId"):
             stays = policies.get(each["LogicalResourceId"]) in _RETAINED
             (kept if stays else deleted).append(_resource(each))
-    return Standing(name, found["StackId"], True, tuple(deleted), _known(kept))
+    return ViewState(name, found["StackId"], True, tuple(deleted), _known(kept))
 
 
-def _left_over(account: Account, name: str) -> Standing:
+def _left_over(account: Account, name: str) -> ViewState:
     """CloudFormation remembers a stack for 90 days, and what it passed over when it deleted it."""
     pages = account.cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=[_GONE])
     named = [each for page in pages for each in page["StackSummaries"] if each["StackName"] == name]
@@ -142,7 +142,7 @@ def _left_over(account: Account, name: str) -> Standing:
         for each in page["StackEvents"]
         if each["ResourceStatus"] == "DELETE_SKIPPED"
     ]
-    return Standing(name, newest, False, (), _known(kept))
+    return ViewState(name, newest, False, (), _known(kept))
 
 
 def _resource(told: Any) -> Resource:
@@ -204,7 +204,7 @@ def _describe(account: Account, kept: list[Resource]) -> list[str]:
 # Ask
 
 
-def _say_what_goes(stack: Standing, lost: list[str], console: Console) -> None:
+def _say_what_goes(stack: ViewState, lost: list[str], console: Console) -> None:
     if stack.exists:
         console.print(f"Of the stack {stack.name} go {len(stack.deleted)} resources;", highlight=False)
         for bucket in stack.buckets():
@@ -213,7 +213,7 @@ def _say_what_goes(stack: Standing, lost: list[str], console: Console) -> None:
         console.print(f"  {line} - for good", highlight=False, soft_wrap=True)
 
 
-def _agree(stack: Standing, lost: list[str], ask: Ask) -> None:
+def _agree(stack: ViewState, lost: list[str], ask: Ask) -> None:
     questions = []
     if stack.exists:
         questions.append((f"Type the stack's name, {stack.name}, to delete it", stack.name))
@@ -235,7 +235,7 @@ def _say_what_is_kept(account: Account, name: str, kept: list[Resource], console
 # Apply
 
 
-def _delete_stack(account: Account, stack: Standing, console: Console) -> None:
+def _delete_stack(account: Account, stack: ViewState, console: Console) -> None:
     for attempt in range(1, _TRIES + 1):
         for bucket in stack.buckets():
             empty(account, bucket, console)
@@ -271,7 +271,7 @@ def _first_thousand(account: Account, bucket: str) -> list[dict[str, str]]:
     return [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
 
 
-def _deletion_ended(account: Account, stack: Standing, console: Console) -> str:
+def _deletion_ended(account: Account, stack: ViewState, console: Console) -> str:
     with console.status("Deleting the stack ...") as told:
         while True:
             [now] = account.cloudformation.describe_stacks(StackName=stack.id)["Stacks"]
@@ -285,7 +285,7 @@ def _deletion_ended(account: Account, stack: Standing, console: Console) -> str:
             time.sleep(_POLL_SECONDS)
 
 
-def _why_not(account: Account, stack: Standing) -> str:
+def _why_not(account: Account, stack: ViewState) -> str:
     reasons = [
         f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', 'no reason is given')}"
         for each in resources_of(account.cloudformation, stack.id)
@@ -297,7 +297,7 @@ def _why_not(account: Account, stack: Standing) -> str:
 def _forget_access(account: Account, name: str) -> None:
     """The tokens of a stack that is gone open nothing."""
     with suppress(account.ssm.exceptions.ParameterNotFound):
-        account.ssm.delete_parameter(Name=access_parameter(name))
+        account.ssm.delete_parameter(Name=tokens_parameter(name))
 
 
 def _remove_bucket(account: Account, bucket: str, console: Console) -> None:

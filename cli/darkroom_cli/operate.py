@@ -22,17 +22,17 @@ from darkroom.bootstrap.sweep import sweep_with
 from darkroom.domain.entries import Entry
 from darkroom.domain.profile import Profile
 from darkroom.services.notifications import notification_of
-from darkroom.services.parking import Failures, failure_document
+from darkroom.services.parking import Failures, serialize_failure
 from darkroom.services.projecting import rebuild
 from darkroom.services.sweeping import stale
 from darkroom.settings import SweepSettings, read_settings
 from darkroom_cli.prices import LAMBDA_GB_SECOND
-from darkroom_cli.stack import Fault, Site, Status, asking_aws, status_of, template_resources
+from darkroom_cli.stack import Fault, LocalStack, Status, asking_aws, status_of, template_resources
 from darkroom_cli.terminal import printable
 
 
 @contextmanager
-def failures_of(site: Site, stack: str | None, region: str | None) -> Iterator[Failures]:
+def failures_of(site: LocalStack, stack: str | None, region: str | None) -> Iterator[Failures]:
     """What a stack has given up; what AWS does not answer meanwhile is a Fault."""
     with asking_aws():
         status = status_of(site, stack, region)
@@ -53,13 +53,13 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
     parked = list(failures.each())
     if as_json:
         for entry in parked:
-            typer.echo(json.dumps(failure_document(entry)))
+            typer.echo(json.dumps(serialize_failure(entry)))
         return
     if not parked:
         console.print("Nothing was given up.")
         return
     for entry in parked:
-        failure = failure_document(entry)
+        failure = serialize_failure(entry)
         what = "removal of " if entry.is_removal else ""
         # Lines, and not a table: an id that is broken over lines can't be copied.
         for line, style in (

@@ -10,7 +10,7 @@ from darkroom.domain.errors import BadProfile, RejectedPicture
 from darkroom.domain.profile import Profile, built_in, parse_profile
 from darkroom.domain.receipts import Receipt, Rejection, Rendered
 from darkroom.domain.renditions import Rendition
-from darkroom.domain.serialization import receipt_document
+from darkroom.domain.serialization import serialize_receipt
 from darkroom.domain.timestamps import now
 from darkroom.imaging import ENGINE, render_isolated
 from darkroom.services.rendering import budget
@@ -106,7 +106,7 @@ def _receipt(rendered: Rendered, profile: Profile, renditions: tuple[Rendition, 
         placeholder=rendered.placeholder,
         colour=rendered.colour,
     )
-    document = receipt_document(receipt)
+    document = serialize_receipt(receipt)
     del document["rejection"]
     document["renditions"] = [
         {"file" if name == "key" else name: value for name, value in each.items()}

@@ -49,7 +49,7 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class LocalStack:
     """One local stack: two ports, and a folder of its own that is named for the second."""
 
     project: Path
@@ -59,7 +59,7 @@ class Site:
     aws_auth: bool = False
 
     @classmethod
-    def of(cls, environment: Mapping[str, str], project: Path = PROJECT) -> "Site":
+    def of(cls, environment: Mapping[str, str], project: Path = PROJECT) -> "LocalStack":
         """The site that the environment names. Raises Fault."""
         web_port = _port(environment, "DARKROOM_PORT", 8000)
         aws_port = _port(environment, "DARKROOM_AWS_PORT", 4566)
@@ -91,12 +91,12 @@ class Site:
         return self.folder / "up.log"
 
     @property
-    def supervisor(self) -> "Hold":
-        return Hold(self.folder / "up.pid")
+    def supervisor(self) -> "LockFile":
+        return LockFile(self.folder / "up.pid")
 
     @property
-    def ministack(self) -> "Hold":
-        return Hold(self.folder / "ministack.pid")
+    def ministack(self) -> "LockFile":
+        return LockFile(self.folder / "ministack.pid")
 
     @property
     def _record(self) -> Path:
@@ -128,7 +128,7 @@ def _port(environment: Mapping[str, str], name: str, default: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class LockFile:
     """A file that a process keeps locked as long as it lives, and that holds its id.
 
     The kernel lets go of the lock however the process ends, so an id that is read here is never one
@@ -203,7 +203,7 @@ def held(descriptor: int) -> Iterator[None]:
         os.close(descriptor)
 
 
-def local_environment(environment: Mapping[str, str], site: Site) -> dict[str, str]:
+def local_environment(environment: Mapping[str, str], site: LocalStack) -> dict[str, str]:
     """The environment with nothing of the user's own AWS in it: all calls go to the local endpoint."""
     kept = {name: value for name, value in environment.items() if not name.startswith("AWS_")}
     spared = environment.get("NO_PROXY") or environment.get("no_proxy")
@@ -221,7 +221,7 @@ def local_environment(environment: Mapping[str, str], site: Site) -> dict[str, s
     }
 
 
-def use_local(site: Site) -> None:
+def use_local(site: LocalStack) -> None:
     """From here on boto3 speaks to the local stack in this process, whatever the user's AWS settings are."""
     quiet = local_environment(os.environ, site)
     for name in os.environ.keys() - quiet.keys():
@@ -281,7 +281,7 @@ def functions_of(
             yield name, functions.get_function_configuration(FunctionName=each["PhysicalResourceId"])
 
 
-def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site | None) -> Status:
+def status_from(outputs: Mapping[str, str], stack: str, region: str, site: LocalStack | None) -> Status:
     """A deployed stack's addresses; the site's own where it is a local one. Raises Fault."""
     try:
         return Status(
@@ -309,7 +309,7 @@ def status_from(outputs: Mapping[str, str], stack: str, region: str, site: Site 
         raise Fault(f"Stack {stack} has no output {missing}: it is no Darkroom, or an older one.") from None
 
 
-def status_of(site: Site, stack: str | None, region: str | None) -> Status:
+def status_of(site: LocalStack, stack: str | None, region: str | None) -> Status:
     """The stack in the cloud if one is named, else the site's own, to which boto3 speaks from here on.
 
     Raises Fault.

@@ -15,7 +15,7 @@ from rich.table import Table
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.domain.rows import Tally
-from darkroom.domain.serialization import totals_document
+from darkroom.domain.serialization import serialize_totals
 from darkroom.services.parking import failed
 from darkroom.web.pages import filesize
 from darkroom_cli.local.logs import json_object
@@ -99,7 +99,7 @@ class Stats:
     def document(self) -> dict[str, Any]:
         period = self.period
         return {
-            "totals": totals_document(self.totals),
+            "totals": serialize_totals(self.totals),
             "failures": self.failures,
             "period": {
                 "hours": period.hours,

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import typer
 
 from darkroom.adapters.clients import ssm_client
-from darkroom.adapters.ssm import SsmAccessDocument
-from darkroom.domain.errors import BadAccess, NoAccess
-from darkroom.domain.tokens import VALID_AT_ONCE, Access, access_document, new_token, read_access
-from darkroom.ports import AccessDocument
+from darkroom.adapters.ssm import SsmTokenDocument
+from darkroom.domain.errors import InvalidTokens, TokensUnavailable
+from darkroom.domain.tokens import VALID_AT_ONCE, TokenSet, new_token, parse_tokens, serialize_tokens
+from darkroom.ports import TokenDocument
 from darkroom_cli.stack import Fault, Status
 
 _EFFECT_SECONDS = 30  # how old what a warm function knows may be
@@ -21,7 +21,7 @@ _EFFECT_SECONDS = 30  # how old what a warm function knows may be
 class Tokens:
     """The tokens of one stack, whose site is at `web`. Every method raises Fault for what AWS refuses."""
 
-    document: AccessDocument
+    document: TokenDocument
     stack: str
     web: str
     region: str
@@ -65,7 +65,7 @@ class Tokens:
         self._write(left, version)
         _say(f"{token} is valid no more, nor who signed in with it: everywhere within {_EFFECT_SECONDS} s.")
 
-    def _make(self, access: Access, version: int) -> None:
+    def _make(self, access: TokenSet, version: int) -> None:
         secret = new_token()
         made = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         access = access.with_token(secret, made)
@@ -76,20 +76,20 @@ class Tokens:
         _say("On a command line: export DARKROOM_TOKEN=..., which `darkroom drop` takes, and for instance")
         _say(f'  curl -H "Authorization: Bearer $DARKROOM_TOKEN" -F upload=@image.png {self.web}/')
 
-    def _read(self) -> tuple[Access, int]:
+    def _read(self) -> tuple[TokenSet, int]:
         """Who may come in, and the version of what says so; 0 if nothing does yet."""
         try:
             written = self.document.read()
-            return (read_access(written.document), written.version) if written else (Access.nobody(), 0)
-        except NoAccess as fault:
+            return (parse_tokens(written.document), written.version) if written else (TokenSet.nobody(), 0)
+        except TokensUnavailable as fault:
             raise Fault(f"AWS can't be asked: {fault}") from fault
-        except BadAccess as fault:
-            raise Fault(f"{access_parameter(self.stack)}: {fault}. Delete it to begin anew.") from fault
+        except InvalidTokens as fault:
+            raise Fault(f"{tokens_parameter(self.stack)}: {fault}. Delete it to begin anew.") from fault
 
-    def _write(self, access: Access, over: int) -> None:
+    def _write(self, access: TokenSet, expected_version: int) -> None:
         try:
-            alone = self.document.write(access_document(access), over)
-        except NoAccess as fault:
+            alone = self.document.write(serialize_tokens(access), expected_version)
+        except TokensUnavailable as fault:
             raise Fault(f"AWS can't be asked: {fault}") from fault
         if not alone:
             raise Fault(
@@ -102,7 +102,7 @@ class Tokens:
         return f" --stack {self.stack} --region {self.region}" if self.web.startswith("https:") else ""
 
 
-def access_parameter(stack: str) -> str:
+def tokens_parameter(stack: str) -> str:
     """Where a stack's tokens are kept, in Parameter Store. The template says the same."""
     return f"/darkroom/{stack}/access"
 
@@ -111,8 +111,8 @@ def tokens_of(status: Status) -> Tokens:
     """The tokens of the stack that is there. Raises Fault where it asks for signatures instead."""
     if status.auth == "iam":
         raise Fault(f"{status.stack} asks for IAM signatures (Auth=iam), and for no token.")
-    document = SsmAccessDocument(
-        access_parameter(status.stack), lambda: ssm_client(status.region, status.aws_endpoint)
+    document = SsmTokenDocument(
+        tokens_parameter(status.stack), lambda: ssm_client(status.region, status.aws_endpoint)
     )
     return Tokens(document, status.stack, status.web, status.region)
 

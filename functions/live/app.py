@@ -4,10 +4,10 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.adapters.logs import discreet_logger, entry_point
+from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.bootstrap.live import bootstrap
 
-logger = discreet_logger()
+logger = redacting_logger()
 live = bootstrap()
 
 

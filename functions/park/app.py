@@ -8,19 +8,19 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.adapters.batches import PatientBatch
-from darkroom.adapters.logs import discreet_logger, entry_point
+from darkroom.adapters.batches import RetryingBatch
+from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.bootstrap.park import bootstrap
-from darkroom.services.notifications import read_mail
+from darkroom.services.notifications import parse_queue_message
 
-logger = discreet_logger()
+logger = redacting_logger()
 metrics = Metrics()
 parking, dead_letters, settings = bootstrap()
-processor = PatientBatch(dead_letters, logger, metrics)
+processor = RetryingBatch(dead_letters, logger, metrics)
 
 
 def park(record: SQSRecord) -> None:
-    mail = read_mail(record.body, settings.uploads_bucket, record.message_id)
+    mail = parse_queue_message(record.body, settings.uploads_bucket, record.message_id)
     # Also on the lines of whatever fails from here on.
     logger.append_keys(correlation_id=mail.correlation(record.message_id))
     for why in mail.ignored:

@@ -6,11 +6,11 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.adapters.logs import discreet_logger, entry_point
+from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.adapters.streams import failures, records_of
 from darkroom.bootstrap.project import bootstrap
 
-logger = discreet_logger()
+logger = redacting_logger()
 metrics = Metrics()
 
 

@@ -8,20 +8,20 @@ from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.adapters.batches import PatientBatch
-from darkroom.adapters.logs import discreet_logger, entry_point
+from darkroom.adapters.batches import RetryingBatch
+from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.adapters.metrics import tell_end, tell_steps
-from darkroom.adapters.sqs import over_of
+from darkroom.adapters.sqs import expected_revision_of
 from darkroom.bootstrap.render import bootstrap
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.timestamps import now
 from darkroom.imaging import ENGINE, render_isolated
-from darkroom.services.notifications import read_mail
+from darkroom.services.notifications import parse_queue_message
 from darkroom.services.rendering import Worker, budget
-from darkroom.services.retries import called_off_in_time, end_of
+from darkroom.services.retries import deadline, end_of
 
-logger = discreet_logger()
+logger = redacting_logger()
 metrics = Metrics()
 
 
@@ -31,11 +31,11 @@ def report_profile_fault(fault: Exception) -> None:
 
 
 darkroom, queue, settings = bootstrap(ENGINE, report_profile_fault)
-processor = PatientBatch(queue, logger, metrics)
+processor = RetryingBatch(queue, logger, metrics)
 
 
 def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    mail = read_mail(record.body, settings.uploads_bucket, record.message_id)
+    mail = parse_queue_message(record.body, settings.uploads_bucket, record.message_id)
     # Also on the lines of whatever fails from here on.
     logger.append_keys(correlation_id=mail.correlation(record.message_id))
     metrics.add_metric("Messages", MetricUnit.Count, 1)
@@ -51,8 +51,10 @@ def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
         return rendered
 
     remaining, began = lambda_context.get_remaining_time_in_millis(), now()
-    with called_off_in_time(remaining):
-        for entry in darkroom.apply_each(mail.changes, Worker(engine, end_of(remaining)), over_of(record)):
+    with deadline(remaining):
+        for entry in darkroom.apply_each(
+            mail.changes, Worker(engine, end_of(remaining)), expected_revision_of(record)
+        ):
             logger.info(entry.state.value, extra=entry.summary)
             tell_end(metrics, entry, began)
 

@@ -6,10 +6,10 @@ from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.adapters.logs import discreet_logger, entry_point
+from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.bootstrap.sweep import bootstrap
 
-logger = discreet_logger()
+logger = redacting_logger()
 metrics = Metrics()
 sweep, settings = bootstrap()
 

@@ -5,20 +5,21 @@ from collections.abc import Callable
 from typing import Any
 
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler import Response as GatewayResponse
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from darkroom.adapters.logs import discreet_logger, entry_point
+from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.adapters.metrics import tell_fault
 from darkroom.bootstrap.web import bootstrap
 from darkroom.domain.entries import Entry
-from darkroom.web.http import Answer, Request, safe
+from darkroom.web.http import Request, Response, safe
 from darkroom.web.routes import ROUTES, Route, answer
 
-logger = discreet_logger()
+logger = redacting_logger()
 metrics = Metrics()
 app = APIGatewayHttpResolver(debug=False)  # whatever the environment says: it would tell a client of faults
 
@@ -33,31 +34,31 @@ def count(name: str) -> None:
     metrics.flush_metrics()  # here, since most requests have none and a flush of nothing is warned of
 
 
-def report_access_fault(fault: Exception) -> None:
-    logger.warning("access_fault", extra={"why": str(fault)})
-    count("AccessFault")
+def report_token_fault(fault: Exception) -> None:
+    logger.warning("token_fault", extra={"why": str(fault)})
+    count("TokenFault")
 
 
-gate, handlers = bootstrap(report, report_access_fault)
+authorizer, handlers = bootstrap(report, report_token_fault)
 
 
-def serving(route: Route) -> Callable[..., Response[str]]:
-    return lambda **values: respond(answer(route, handlers, gate, request(), values))
+def serving(route: Route) -> Callable[..., GatewayResponse[str]]:
+    return lambda **values: respond(answer(route, handlers, authorizer, request(), values))
 
 
 @app.not_found
-def nothing(_: NotFoundError) -> Response[str]:
+def nothing(_: NotFoundError) -> GatewayResponse[str]:
     return respond(handlers["nothing"](request()))
 
 
-def broken(_: Exception) -> Response[str]:
+def broken(_: Exception) -> GatewayResponse[str]:
     logger.exception("failed")
     count("Faults")
     tell_fault(app.lambda_context.function_version)  # a fault of a release that is let in by and by
     return respond(handlers["broken"](request(), app.lambda_context.aws_request_id))
 
 
-def respond(given: Answer) -> Response[str]:
+def respond(given: Response) -> GatewayResponse[str]:
     told = safe(request(), given)
     cookies = [
         Cookie(
@@ -71,7 +72,9 @@ def respond(given: Answer) -> Response[str]:
         )
         for each in told.cookies
     ]
-    return Response(told.status, told.media_type or None, told.text, dict(told.headers), cookies=cookies)
+    return GatewayResponse(
+        told.status, told.media_type or None, told.text, dict(told.headers), cookies=cookies
+    )
 
 
 def request() -> Request:

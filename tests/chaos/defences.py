@@ -37,14 +37,14 @@ DEFENCES = (
     Defence(
         "a view takes newer revisions alone",
         "services/projecting.py",
-        "if entry.revision > _revision(standing.views.get(_key(entry)))",
+        "if entry.revision > _revision(state.views.get(_key(entry)))",
         "if True",
         "tests/contract/test_tables.py::TestViews::test_a_revision_that_comes_late_or_twice_is_passed_over",
     ),
     Defence(
         "an outcome is published only while its version is latest",
         "services/rendering.py",
-        "published = self.ledger.advance(concluded, *replaced, standing=claim)",
+        "published = self.ledger.advance(concluded, *replaced, unchanged=claim)",
         "published = self.ledger.advance(concluded, *replaced)",
         "tests/unit/services/test_order.py::test_an_older_version_that_finishes_late_is_not_published",
     ),
@@ -123,7 +123,7 @@ DEFENCES = (
     Defence(
         "a dead child has a second chance",
         "services/rendering.py",
-        "if isinstance(fault, KilledItsChild) and not begun.has_killed:",
+        "if isinstance(fault, DecoderProcessDied) and not begun.has_killed:",
         "if False:",
         "tests/unit/services/test_parking.py::test_a_picture_that_kills_its_child_has_a_second_chance",
     ),
@@ -186,7 +186,7 @@ DEFENCES = (
     Defence(
         "a failure stands beside what does",
         "services/parking.py",
-        "beside = [] if overtaken or version in known.standing else [known.beside(version)]",
+        "beside = [] if overtaken or version in known.current_versions else [known.beside(version)]",
         "beside: list[Latest] = []",
         "tests/unit/services/test_order.py::test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one",
     ),

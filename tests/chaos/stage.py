@@ -16,11 +16,11 @@ from urllib.parse import unquote_plus
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from darkroom.adapters.items import SHELVES, away_of, discarded_of, entry_of, is_entry
+from darkroom.adapters.items import INDEX_SHARDS, away_of, entry_of, is_entry, superseded_of
 from darkroom.domain.entries import State
 from darkroom.domain.keys import picture_id
 from darkroom.domain.uploads import Removal
-from darkroom_cli.stack import Site, Status
+from darkroom_cli.stack import LocalStack, Status
 from tests.aws import free_port
 from tests.chaos.pictures import drawn
 from tests.chaos.plan import Delete, Destroy, Plan, Put, Tell
@@ -167,7 +167,7 @@ class Stage:
         views = (entry_of(item) for item in self._items(self.status.views_table) if is_entry(item))
         keys = {key for key, _ in versions} | {entry.upload.key for entry in ledger}
         pictures = {picture_id(bucket, key): key for key in keys}
-        shelves = {away_of(shelf) for shelf in SHELVES}
+        shards = {away_of(shard) for shard in INDEX_SHARDS}
         stored = self._pages("s3", "list_objects_v2", Bucket=self.status.renditions_bucket)
         return Snapshot(
             versions=frozenset(versions),
@@ -185,8 +185,8 @@ class Stage:
                 for each in page.get("Contents", [])
                 if each["Key"].partition("/")[0] in pictures
             },
-            discarded=frozenset(
-                key for item in items if item["picture"] in shelves for key in discarded_of(item).keys
+            superseded_renditions=frozenset(
+                key for item in items if item["picture"] in shards for key in superseded_of(item).keys
             ),
             pages={
                 key: tuple(self.stack.get(f"/pictures/{picture}", accept).status for accept in _ASKED_FOR)
@@ -223,7 +223,7 @@ def staged(stack: Stack, visibility_seconds: int | None = None) -> Iterator[Stag
 
     The queue hides a message as long as the template says, or so many seconds: more than a rendering takes.
     """
-    site = Site.of(stack.environment)
+    site = LocalStack.of(stack.environment)
     status, ministack = site.status(), site.ministack.holder()
     assert ministack
     # Were a worker stopped with S3's test event, that would stay hidden as long as the template said before.

@@ -46,7 +46,7 @@ SOUND = Snapshot(
     on_top={GOOD.picture: "v1", TORN.picture: "v1", NEW.picture: "v2", GONE.picture: ""},
     views=ENTRIES,
     renditions={"p1/640.jpg": "e1", "p2/640.jpg": "e2", "p3/640.jpg": "e3"},
-    discarded=frozenset({"p2/640.jpg"}),
+    superseded_renditions=frozenset({"p2/640.jpg"}),
     pages={"gone.png": (410, 410, 404)},
     messages={"the render queue": 0},
     moves=(
@@ -114,7 +114,10 @@ BROKEN = {
     "concluded oftener than it came back": ("double", back(2)),
     "named by no receipt": ("orphan", storing(p4="e4")),
     "of what was deleted": ("orphan", storing(p5="e5")),
-    "of what was superseded, and not discarded": ("orphan", replace(SOUND, discarded=frozenset())),
+    "of what was superseded, and not discarded": (
+        "orphan",
+        replace(SOUND, superseded_renditions=frozenset()),
+    ),
     "never ended": ("stuck", but(replace(GOOD, state=State.RENDERING))),
     "a message left": ("stuck", replace(SOUND, messages={"the dead letters": 1})),
     "rejected for no reason": ("unreasoned", but(replace(TORN, receipt=None))),

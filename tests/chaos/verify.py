@@ -45,7 +45,7 @@ class Snapshot:
     renditions: Mapping[str, str]
     messages: Mapping[str, int]
     moves: tuple[Move, ...] = ()
-    discarded: frozenset[str] = frozenset()
+    superseded_renditions: frozenset[str] = frozenset()
     pages: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
@@ -197,6 +197,6 @@ def _history(snapshot: Snapshot, due: Mapping[Key, Due]) -> Iterator[Finding]:
 
 def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
     """Of what was put away no rendition is left, but those that the sweep is told of."""
-    named = {key for entry in snapshot.ledger if entry.stands for key in entry.rendition_keys}
-    for key in snapshot.renditions.keys() - named - snapshot.discarded:
+    named = {key for entry in snapshot.ledger if entry.is_current for key in entry.rendition_keys}
+    for key in snapshot.renditions.keys() - named - snapshot.superseded_renditions:
         yield "orphan", key

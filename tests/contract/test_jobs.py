@@ -10,7 +10,7 @@ from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.domain.entries import Entry, Latest, State
-from darkroom.domain.jobs import Announced, Asked
+from darkroom.domain.jobs import Announced, IdempotentRequest
 from darkroom.domain.limits import PAGE_SIZE
 from darkroom.domain.rows import JobView, Tally, row_of
 from darkroom.ports import Commit, JobLedger, Ledger, Replaced, Views
@@ -109,17 +109,17 @@ class TestJobs:
         assert ledger.find(failed.picture, "expected") == failed
 
     def test_a_request_is_its_firsts_until_it_expires(self, jobs: JobLedger) -> None:
-        first = Asked("key", "digest", "job", expires=FUTURE)
+        first = IdempotentRequest("key", "digest", "job", expires=FUTURE)
         other = replace(first, digest="other", job="another")
 
-        assert jobs.claim(first) == first
-        assert jobs.claim(other) == first
+        assert jobs.remember_request(first) == first
+        assert jobs.remember_request(other) == first
 
     def test_a_request_that_has_expired_is_taken_anew(self, jobs: JobLedger) -> None:
-        jobs.claim(Asked("key", "digest", "job", expires=1))
-        other = Asked("key", "other", "another", expires=FUTURE)
+        jobs.remember_request(IdempotentRequest("key", "digest", "job", expires=1))
+        other = IdempotentRequest("key", "other", "another", expires=FUTURE)
 
-        assert jobs.claim(other) == other
+        assert jobs.remember_request(other) == other
 
     def test_jobs_fall_due_oldest_first(self, jobs: JobLedger) -> None:
         old, older, new = (
@@ -141,7 +141,7 @@ class TestJobs:
     ) -> None:
         job = a_job(size=1)
         [entry] = member_entries(UPLOADS, job, 0, announced(1))
-        jobs.claim(Asked("key", "digest", job.id, expires=FUTURE))
+        jobs.remember_request(IdempotentRequest("key", "digest", job.id, expires=FUTURE))
         jobs.open(job, announced(1))
         jobs.expect([entry])
         sealed = jobs.seal(job)
@@ -162,10 +162,10 @@ class TestJobs:
         assert ledger.latest_each([first.picture, second.picture]) == [None, latest]
 
 
-def commit(*entries: Entry, over: int = 0, **changes: object) -> Commit:
+def commit(*entries: Entry, expected_revision: int = 0, **changes: object) -> Commit:
     ordinary = Commit(
-        entries=tuple(Replaced(entry, over) for entry in entries),
-        rows=tuple(Replaced(row_of([entry]), over) for entry in entries),
+        entries=tuple(Replaced(entry, expected_revision) for entry in entries),
+        rows=tuple(Replaced(row_of([entry]), expected_revision) for entry in entries),
         job=entries[0].job if entries else "",
         job_delta=sum((row_of([entry]).tally for entry in entries), Tally()),
         delta=Tally(rendered=len(entries), bytes_before=1000, bytes_after=600),
@@ -203,15 +203,15 @@ class TestCommits:
         before = (views.job(standing.job), views.totals())
 
         assert not views.commit(commit(other, replace(standing, revision=3)))
-        assert not views.commit(commit(other, over=1))
+        assert not views.commit(commit(other, expected_revision=1))
         moved = replace(standing, revision=3)
-        stale_row = replace(commit(moved, over=standing.revision), rows=commit(moved).rows)
+        stale_row = replace(commit(moved, expected_revision=standing.revision), rows=commit(moved).rows)
         assert not views.commit(stale_row)
 
         assert views.of_picture(standing.picture) == [standing]
         assert views.rows([other.picture]) == [None]
         assert (views.job(standing.job), views.totals()) == before
-        assert views.commit(commit(moved, over=standing.revision))
+        assert views.commit(commit(moved, expected_revision=standing.revision))
 
     def test_a_jobs_record_takes_the_place_of_the_one_before(self, views: Views) -> None:
         opened = a_job(size=5)
@@ -238,7 +238,10 @@ class TestCommits:
         member = a_member(0, State.RENDERED)
         views.commit(commit(member))
         again = commit(
-            replace(member, revision=3), over=2, job_delta=Tally(rendered=-1), delta=Tally(rendered=-1)
+            replace(member, revision=3),
+            expected_revision=2,
+            job_delta=Tally(rendered=-1),
+            delta=Tally(rendered=-1),
         )
 
         assert views.commit(again)

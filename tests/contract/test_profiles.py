@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from darkroom.adapters.appconfig import AppConfigProfiles
 from darkroom.adapters.clients import appconfigdata_client
-from darkroom.domain.errors import BadProfile, NoProfile, OutOfTime
+from darkroom.domain.errors import BadProfile, DeadlineExceeded, ProfileUnavailable
 from darkroom.domain.profile import built_in, parse_profile
 from darkroom.ports import Profiles
 from tests.aws import LiveProfile, make_live_profile
@@ -23,7 +23,7 @@ class CalledOff:
     """A document while which is read the invocation's time is up."""
 
     def read(self) -> bytes:
-        raise OutOfTime("the invocation's time is up")
+        raise DeadlineExceeded("the invocation's time is up")
 
 
 class Line:
@@ -124,7 +124,7 @@ class TestProfiles:
     def test_where_none_is_in_force_no_other_is_taken(
         self, profiles: Profiles, deploy: Callable[[bytes], None]
     ) -> None:
-        with pytest.raises(NoProfile):
+        with pytest.raises(ProfileUnavailable):
             profiles.current()
 
         deploy(FAST)
@@ -189,7 +189,7 @@ def test_an_appconfig_that_does_not_answer_leaves_the_last_good_one_in_force(hou
 def test_a_cold_start_without_appconfig_fails_and_the_next_attempt_asks_again(house: House) -> None:
     house.deploy(FAST)
     house.line.is_down = True
-    with pytest.raises(NoProfile):
+    with pytest.raises(ProfileUnavailable):
         house.profiles.current()
 
     house.line.is_down = False
@@ -202,7 +202,7 @@ def test_a_cold_start_with_a_bad_document_fails(house: House) -> None:
     house.deploy(DEFAULT)
     house.deploy(b'{"built_in": "nonesuch"}')
 
-    with pytest.raises(NoProfile, match="built_in: must be the name of a built-in profile"):
+    with pytest.raises(ProfileUnavailable, match="built_in: must be the name of a built-in profile"):
         house.profiles.current()
 
 
@@ -223,7 +223,7 @@ def test_an_answer_that_an_invocation_had_no_time_to_read_is_not_lost(house: Hou
     house.deploy(FAST)
 
     house.line.is_called_off = True
-    with pytest.raises(OutOfTime):
+    with pytest.raises(DeadlineExceeded):
         house.profiles.current()
     house.line.is_called_off = False
     house.time += 30

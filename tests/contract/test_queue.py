@@ -14,7 +14,7 @@ def queue(aws: None) -> SqsQueue:
 
 
 def test_a_message_says_word_for_word_what_was_sent_and_what_it_is_over(queue: SqsQueue) -> None:
-    queue.send('{"key": "ü"}', over=7)
+    queue.send('{"key": "ü"}', expected_revision=7)
 
     [message] = queue.client.receive_message(QueueUrl=queue.url, MessageAttributeNames=["All"])["Messages"]
     assert message["Body"] == '{"key": "ü"}'
@@ -22,10 +22,10 @@ def test_a_message_says_word_for_word_what_was_sent_and_what_it_is_over(queue: S
 
 
 def test_a_message_that_is_put_off_comes_again_after_that_time(queue: SqsQueue) -> None:
-    queue.send("{}", over=7)
+    queue.send("{}", expected_revision=7)
     [message] = queue.client.receive_message(QueueUrl=queue.url)["Messages"]
     assert "Messages" not in queue.client.receive_message(QueueUrl=queue.url)
 
-    queue.put_off(message["ReceiptHandle"], 0)
+    queue.hide(message["ReceiptHandle"], 0)
 
     assert "Messages" in queue.client.receive_message(QueueUrl=queue.url)

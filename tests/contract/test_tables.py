@@ -11,7 +11,7 @@ from darkroom.adapters import dynamodb, tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import item_of, to_wire
-from darkroom.domain.entries import Discarded, Entry, Latest, State
+from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
 from darkroom.domain.uploads import Removal
@@ -136,8 +136,8 @@ class TestLedger:
         ledger.advance(latest)
         ledger.advance(newer)
 
-        assert not ledger.advance(an_entry(revision=1), standing=latest)
-        assert ledger.advance(an_entry(revision=1), standing=newer)
+        assert not ledger.advance(an_entry(revision=1), unchanged=latest)
+        assert ledger.advance(an_entry(revision=1), unchanged=newer)
 
     def test_the_entries_of_a_picture_are_its_uploads_alone(self, ledger: Ledger) -> None:
         entries = [an_entry(version=version, revision=1) for version in ("v1", "v2")]
@@ -160,31 +160,31 @@ class TestLedger:
             ledger.advance(entry)
         latest = Latest(entries[0].picture, "01", "v4", 1, (*states, "never written"))
 
-        assert ledger.standing_of([None, latest]) == [[], entries[2:]]
+        assert ledger.current_entries([None, latest]) == [[], entries[2:]]
 
     def test_what_was_discarded_is_told_from_then_on_until_it_is_forgotten(self, ledger: Ledger) -> None:
         notes = [
-            Discarded(
+            SupersededRenditions(
                 an_entry(f"{n}.png").picture, "v.1", f"2026-01-0{n}T00:00:00.000Z", (f"{n}/a", f"{n}/b")
             )
             for n in range(1, 6)
         ]
         assert ledger.advance(an_entry(revision=1), *notes)
 
-        told = ledger.discarded("2026-01-04T00:00:00.000Z", 10)
+        told = ledger.superseded_renditions("2026-01-04T00:00:00.000Z", 10)
 
         assert sorted(told, key=lambda each: each.since) == notes[:3]
-        assert len(ledger.discarded("2026-02-01T00:00:00.000Z", 2)) == 2
+        assert len(ledger.superseded_renditions("2026-02-01T00:00:00.000Z", 2)) == 2
         ledger.forget(told[:2])
         ledger.forget(told[:2])
-        assert ledger.discarded("2026-01-04T00:00:00.000Z", 10) == told[2:]
+        assert ledger.superseded_renditions("2026-01-04T00:00:00.000Z", 10) == told[2:]
 
     def test_nothing_is_discarded_by_a_move_that_is_not_made(self, ledger: Ledger) -> None:
-        note = Discarded("0" * 32, "v1", "2026-01-01T00:00:00.000Z", ("a",))
+        note = SupersededRenditions("0" * 32, "v1", "2026-01-01T00:00:00.000Z", ("a",))
 
         assert not ledger.advance(an_entry(revision=2), note)
 
-        assert ledger.discarded("2026-02-01T00:00:00.000Z", 10) == []
+        assert ledger.superseded_renditions("2026-02-01T00:00:00.000Z", 10) == []
 
     def test_what_stands_is_told_with_what_is_latest(self, ledger: Ledger) -> None:
         latest = Latest("picture", "01", "v1", 1, ("v1", "v2"))

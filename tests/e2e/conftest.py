@@ -29,7 +29,7 @@ from botocore.config import Config
 from darkroom.domain.keys import alias_of
 from darkroom_cli.client import Web
 from darkroom_cli.local.up import architecture, deployment
-from darkroom_cli.stack import Site, local_environment, outputs_of, status_from
+from darkroom_cli.stack import LocalStack, local_environment, outputs_of, status_from
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
 
@@ -143,7 +143,7 @@ class Stack:
 
     def deploy(self, *overrides: str) -> None:
         """Deploys what is built once more, with other parameters."""
-        samconfig, site = (PROJECT / "samconfig.toml").read_text(), Site.of(self.environment)
+        samconfig, site = (PROJECT / "samconfig.toml").read_text(), LocalStack.of(self.environment)
         processor = architecture(platform.machine())
         local = deployment(samconfig, processor, site.web_port, site.aws_endpoint)
         self.sam(
@@ -159,7 +159,7 @@ class Stack:
     def sam(self, *arguments: str) -> str:
         """Runs SAM on this stack; what it printed."""
         sam = PROJECT / ".tools/sam/bin/sam"
-        environment = local_environment(self.environment, Site.of(self.environment))
+        environment = local_environment(self.environment, LocalStack.of(self.environment))
         done = subprocess.run(
             [sam, *arguments], cwd=PROJECT, env=environment | {"SAM_CLI_TELEMETRY": "0"},
             capture_output=True, text=True, timeout=300, check=False,
@@ -221,7 +221,7 @@ class Stack:
 
         return wait_for(final, f"{alias} settled")
 
-    def developed(self, key: str, content: bytes) -> dict[str, Any]:
+    def rendered(self, key: str, content: bytes) -> dict[str, Any]:
         """Puts a picture into the bucket; its receipt, once that is final and under its alias."""
         return self.settled(alias_of(key), version=self.put(key, content))
 

@@ -10,7 +10,7 @@ import pytest
 from darkroom.web.auth import Public
 from darkroom.web.routes import ROUTES
 from darkroom_cli.client import signer
-from darkroom_cli.tokens import access_parameter
+from darkroom_cli.tokens import tokens_parameter
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_small_png
 
@@ -22,7 +22,7 @@ JSON = "application/json"
 @pytest.fixture(scope="module")
 def guarded(second_stack: Stack) -> Iterator[Stack]:
     """A stack of `Auth=token` with one picture in it, image.png."""
-    second_stack.developed("image.png", a_small_png())
+    second_stack.rendered("image.png", a_small_png())
     second_stack.deploy("Open=false")
     yield second_stack
     second_stack.deploy()
@@ -31,7 +31,7 @@ def guarded(second_stack: Stack) -> Iterator[Stack]:
 @pytest.fixture
 def parameter(guarded: Stack) -> Iterator[str]:
     """Where its tokens are written: nothing is there, before and after a test."""
-    name = access_parameter(guarded.status["stack"])
+    name = tokens_parameter(guarded.status["stack"])
     yield name
     guarded.client("ssm").delete_parameters(Names=[name])
 

@@ -44,7 +44,7 @@ def lines_of(stack: Stack, name: str, *functions: str) -> dict[str, set[str]]:
         found = said(stack, name)
         if found.keys() >= set(functions):
             return found
-        stack.developed("another.png", a_small_png(73))
+        stack.rendered("another.png", a_small_png(73))
         return None
 
     return wait_for(lines, f"a line of {' and '.join(functions)}")
@@ -81,7 +81,7 @@ def test_a_jobs_upload_has_one_name_from_its_form_to_the_push(stack: Stack) -> N
 
 
 def test_what_was_put_straight_into_the_bucket_is_called_alike_by_all(stack: Stack) -> None:
-    name = stack.developed("straight/in.png", a_small_png(72))["correlation_id"]
+    name = stack.rendered("straight/in.png", a_small_png(72))["correlation_id"]
 
     assert name
     assert lines_of(stack, name, "render", "project") == {"render": {"rendered"}, "project": {"projected"}}

@@ -37,7 +37,7 @@ def test_the_seeds_two_commands_one_right_after_the_other(stack: Stack, tmp_path
     picture = tmp_path / "image.png"
     picture.write_bytes(a_photograph(kind="PNG"))
 
-    def developed() -> str | None:
+    def rendered() -> str | None:
         """What curl prints, once it has not been left with the link alone: a cold worker takes longer."""
         curl = subprocess.run(
             [*stack.curl, "-v", "-F", f"upload=@{picture}", f"{stack.status['web']}/"],
@@ -45,7 +45,7 @@ def test_the_seeds_two_commands_one_right_after_the_other(stack: Stack, tmp_path
         )  # fmt: skip
         return curl.stdout if re.search(r"^< HTTP/\S+ 201", curl.stderr, re.MULTILINE) else None
 
-    said = wait_for(developed, "a picture developed while its sender waits")
+    said = wait_for(rendered, "a picture developed while its sender waits")
     shown = stack.get("/image.jpg")
 
     assert "% smaller" in said
@@ -129,7 +129,7 @@ def test_what_was_given_up_is_seen_and_a_retry_takes_it_up_again(stack: Stack) -
 
 
 def test_a_picture_put_into_the_bucket_is_rendered_in_every_format_and_width(stack: Stack) -> None:
-    receipt = stack.developed("holiday/beach one.jpg", a_photograph(1500, 1000))
+    receipt = stack.rendered("holiday/beach one.jpg", a_photograph(1500, 1000))
 
     made = {
         kind: {each["width"] for each in receipt["renditions"] if each["format"] == kind} for kind in KINDS
@@ -149,7 +149,7 @@ def test_a_picture_put_into_the_bucket_is_rendered_in_every_format_and_width(sta
 
 
 def test_a_corrupt_picture_is_rejected_with_a_reason_that_the_user_sees(stack: Stack) -> None:
-    receipt = stack.developed("broken.jpg", a_photograph()[:5000])
+    receipt = stack.rendered("broken.jpg", a_photograph()[:5000])
 
     assert receipt["status"] == "rejected"
     assert receipt["rejection"]["reason"] == "corrupt_image"
@@ -158,7 +158,7 @@ def test_a_corrupt_picture_is_rejected_with_a_reason_that_the_user_sees(stack: S
 
 @pytest.mark.parametrize("key", ["docs", "jobs/x.png", "pictures/y.png", "a/../b.png", "//double.png"])
 def test_a_key_that_spells_a_route_or_a_path_is_a_picture_like_any_other(stack: Stack, key: str) -> None:
-    receipt = stack.developed(key, a_small_png(len(key)))
+    receipt = stack.rendered(key, a_small_png(len(key)))
 
     assert receipt["key"] == key
     assert stack.get(f"/pictures/{receipt['id']}").status == 200
@@ -166,9 +166,9 @@ def test_a_key_that_spells_a_route_or_a_path_is_a_picture_like_any_other(stack: 
 
 
 def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(stack: Stack) -> None:
-    first = stack.developed("first/meet.png", a_small_png(1))
+    first = stack.rendered("first/meet.png", a_small_png(1))
 
-    second = stack.developed("second/meet.gif", a_small_png(2))
+    second = stack.rendered("second/meet.gif", a_small_png(2))
 
     assert first["id"] != second["id"]
     for each in (first, second):
@@ -176,9 +176,9 @@ def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(stack: S
 
 
 def test_a_picture_that_is_put_again_shows_the_new_version(stack: Stack) -> None:
-    first = stack.developed("again.png", a_small_png(1))
+    first = stack.rendered("again.png", a_small_png(1))
 
-    second = stack.developed("again.png", a_png_with_alpha())
+    second = stack.rendered("again.png", a_png_with_alpha())
 
     assert second["id"] == first["id"]
     assert second["original"]["width"] == 640
@@ -186,7 +186,7 @@ def test_a_picture_that_is_put_again_shows_the_new_version(stack: Stack) -> None
 
 def test_a_picture_that_is_deleted_is_gone_and_its_renditions_with_it(stack: Stack) -> None:
     s3, uploads = stack.client("s3"), stack.status["uploads_bucket"]
-    receipt = stack.developed("delete me.png", a_small_png())
+    receipt = stack.rendered("delete me.png", a_small_png())
 
     marker = s3.delete_object(Bucket=uploads, Key="delete me.png")["VersionId"]
     wait_for(lambda: stack.get("/delete me.jpg").status == 410, "the picture gone")
@@ -201,8 +201,8 @@ def test_a_picture_that_is_deleted_is_gone_and_its_renditions_with_it(stack: Sta
 
 
 def test_when_the_latest_version_is_destroyed_the_one_before_is_shown_again(stack: Stack) -> None:
-    first = stack.developed("two.png", a_small_png(1))
-    second = stack.developed("two.png", a_small_png(2))
+    first = stack.rendered("two.png", a_small_png(1))
+    second = stack.rendered("two.png", a_small_png(2))
 
     stack.client("s3").delete_object(
         Bucket=stack.status["uploads_bucket"], Key="two.png", VersionId=second["version"]
@@ -217,7 +217,7 @@ def test_when_the_latest_version_is_destroyed_the_one_before_is_shown_again(stac
 def test_the_picture_page_offers_all_that_is_shown_by_presigned_address_and_none_in_its_markup(
     stack: Stack,
 ) -> None:
-    receipt = stack.developed("offer.png", a_photograph(700, 500, "PNG"))
+    receipt = stack.rendered("offer.png", a_photograph(700, 500, "PNG"))
 
     page = unescape(stack.get(f"/pictures/{receipt['id']}", "text/html").text)
 
@@ -230,7 +230,7 @@ def test_the_picture_page_offers_all_that_is_shown_by_presigned_address_and_none
 
 
 def test_an_image_request_leads_to_the_format_and_width_for_that_client(stack: Stack) -> None:
-    stack.developed("redirect.png", a_photograph(1400, 900, "PNG"))
+    stack.rendered("redirect.png", a_photograph(1400, 900, "PNG"))
 
     modern, old = stack.get("/redirect.jpg", IMG, w="600"), stack.get("/redirect.jpg", "image/jpeg")
 
@@ -241,7 +241,7 @@ def test_an_image_request_leads_to_the_format_and_width_for_that_client(stack: S
 
 
 def test_the_home_page_shows_what_came(stack: Stack) -> None:
-    stack.developed("home page.png", a_small_png())
+    stack.rendered("home page.png", a_small_png())
 
     assert "home page.png" in stack.get("/", "text/html").text
 
@@ -253,7 +253,7 @@ def test_what_nobody_sent_is_404(stack: Stack) -> None:
 
 
 def test_markup_in_a_name_changes_nothing(stack: Stack) -> None:
-    receipt = stack.developed("<img src=x onerror=alert(1)>.png", a_small_png())
+    receipt = stack.rendered("<img src=x onerror=alert(1)>.png", a_small_png())
 
     for path in ("/", f"/pictures/{receipt['id']}", "/<img src=x onerror=alert(1)>.jpg"):
         reply = stack.get(path, "text/html")
@@ -265,7 +265,7 @@ def test_markup_in_a_name_changes_nothing(stack: Stack) -> None:
 
 
 def test_an_address_whose_signature_was_changed_shows_nothing(stack: Stack) -> None:
-    rendition = stack.developed("signed.png", a_small_png())["renditions"][0]
+    rendition = stack.rendered("signed.png", a_small_png())["renditions"][0]
     other = re.sub("X-Amz-Signature=.", "X-Amz-Signature=z", rendition["url"])
 
     assert fetch(rendition["url"]).status == 200
@@ -362,7 +362,7 @@ def test_drop_of_good_pictures_exits_0_and_names_their_pages(stack: Stack, tmp_p
 def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp_path: Path) -> None:
     photograph = a_photograph(900, 700)
     (tmp_path / "same.jpg").write_bytes(photograph)
-    receipt = stack.developed("same.jpg", photograph)
+    receipt = stack.rendered("same.jpg", photograph)
 
     local = subprocess.run(
         [DARKROOM, "render", tmp_path / "same.jpg", tmp_path / "out"], check=True, capture_output=True

@@ -7,7 +7,7 @@ import pytest
 
 from darkroom_cli.local.emulator import mend_concurrency
 from darkroom_cli.local.up import architecture
-from darkroom_cli.stack import Site, local_environment
+from darkroom_cli.stack import LocalStack, local_environment
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
 from tests.pictures import a_small_png
 
@@ -19,7 +19,7 @@ WHERE = ("--stack", "trial", "--region", "us-east-1")
 @pytest.fixture
 def cloud(second_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """An account to deploy to: the local AWS of a stack that is up, for this process and the command line."""
-    environment = local_environment(second_stack.environment, Site.of(second_stack.environment))
+    environment = local_environment(second_stack.environment, LocalStack.of(second_stack.environment))
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     return Stack(environment)

@@ -47,7 +47,7 @@ def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
     second_stack: Stack, push: Callable[[Mapping[str, Any]], None]
 ) -> None:
     stack = second_stack
-    before = stack.developed("stale.png", a_small_png())
+    before = stack.rendered("stale.png", a_small_png())
     push({"built_in": "squoosh"})
 
     asked = stack.darkroom("sweep", "--stale", "--dry-run")
@@ -69,7 +69,7 @@ def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
 
 def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: Stack) -> None:
     stack = second_stack
-    stack.developed("kept.png", a_small_png())
+    stack.rendered("kept.png", a_small_png())
     dynamodb, table = stack.client("dynamodb"), stack.status["views_table"]
     dynamodb.delete_table(TableName=table)
 
@@ -86,7 +86,7 @@ def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: St
 
 def test_stats_say_what_was_saved_and_what_it_cost(stack: Stack) -> None:
     def figures() -> Any:
-        stack.developed("figures.png", a_small_png(81))
+        stack.rendered("figures.png", a_small_png(81))
         told = json.loads(stack.darkroom("stats", "--json").stdout)
         return told if "project" in told["period"]["functions"] and told["period"]["pictures"] else None
 

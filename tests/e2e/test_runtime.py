@@ -147,13 +147,13 @@ def test_web_answers_with_a_page(start: Start) -> None:
 
 
 def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, stack: Stack) -> None:
-    stack.developed("runtime.png", a_photograph(900, 600, "PNG"))
+    stack.rendered("runtime.png", a_photograph(900, 600, "PNG"))
     ledger = DynamoLedger(stack.status["ledger_table"], stack.client("dynamodb"))
     [before] = ledger.of_picture(picture_id(stack.status["uploads_bucket"], "runtime.png"))
     # Again, over what the stack's own render has made of it.
     event = json.loads(json.dumps(an_event("render-s3-put")).replace("image.png", "runtime.png"))
-    over = {"dataType": "Number", "stringValue": str(before.revision)}
-    event["Records"][0]["messageAttributes"] = {"over": over}
+    expected_revision = {"dataType": "Number", "stringValue": str(before.revision)}
+    event["Records"][0]["messageAttributes"] = {"over": expected_revision}
 
     assert start("RenderFunction")(event) == {"batchItemFailures": []}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from darkroom_cli.stack import Site
+from darkroom_cli.stack import LocalStack
 from tests.aws import LiveProfile, free_port
 from tests.cloudformation import PROJECT
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.local("it is the local stack itself that is tested")
 
 
 def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(second_stack: Stack) -> None:
-    before = second_stack.developed("before.png", a_small_png(1))
+    before = second_stack.rendered("before.png", a_small_png(1))
 
     assert second_stack.darkroom("down").returncode == 0
     assert second_stack.darkroom("up", "--detach").returncode == 0
 
     assert second_stack.settled("before.jpg")["version"] == before["version"]
     assert "data:image/jpeg;base64," in second_stack.get("/before.jpg").text
-    assert second_stack.developed("after.png", a_small_png(2))["status"] == "rendered"
+    assert second_stack.rendered("after.png", a_small_png(2))["status"] == "rendered"
 
 
 @pytest.mark.parametrize(("bucket", "method"), [("uploads", "POST"), ("renditions", "GET")])
@@ -43,7 +43,7 @@ def test_a_bucket_answers_the_pages_of_its_own_stack_alone(stack: Stack, bucket:
 
 
 def test_two_stacks_do_not_disturb_each_other(stack: Stack, second_stack: Stack) -> None:
-    second_stack.developed("of the second.png", a_small_png(3))
+    second_stack.rendered("of the second.png", a_small_png(3))
 
     assert stack.get("/of the second.jpg").status == 404
 
@@ -88,12 +88,12 @@ def test_a_pushed_profile_comes_into_force_and_outlives_bad_ones_and_redeploymen
     second_stack: Stack, push: Callable[[Mapping[str, Any]], None]
 ) -> None:
     status, dropped = second_stack.status, count(1)
-    log = Site.of(second_stack.environment).log
+    log = LocalStack.of(second_stack.environment).log
 
     def widths_of_another() -> set[int]:
         """Of a picture that is dropped now."""
         name = f"profile-{next(dropped)}"
-        receipt = second_stack.developed(f"{name}.png", a_photograph(320, 200, "PNG"))
+        receipt = second_stack.rendered(f"{name}.png", a_photograph(320, 200, "PNG"))
         return {each["width"] for each in receipt["renditions"]}
 
     def refused() -> bool:

@@ -183,7 +183,7 @@ def test_what_a_browser_would_run_is_rejected_and_never_served(
 
 
 def test_an_address_dies_with_its_time(stack: Stack) -> None:
-    [rendition, *_] = stack.developed("dies.png", PICTURE)["renditions"]
+    [rendition, *_] = stack.rendered("dies.png", PICTURE)["renditions"]
     bucket, key = stack.status["renditions_bucket"], rendition["key"]
 
     address = stack.client("s3").generate_presigned_url(
@@ -196,14 +196,14 @@ def test_an_address_dies_with_its_time(stack: Stack) -> None:
 
 def test_a_rendition_that_is_uploaded_is_a_picture_like_any_other_and_ends(stack: Stack) -> None:
     s3, renditions = stack.client("s3"), stack.status["renditions_bucket"]
-    first = stack.developed("loop.png", PICTURE)
+    first = stack.rendered("loop.png", PICTURE)
     [*_, rendition] = s3.list_objects_v2(Bucket=renditions, Prefix=f"{first['id']}/")["Contents"]
     content = s3.get_object(Bucket=renditions, Key=rendition["Key"])["Body"].read()
 
-    again = stack.developed(rendition["Key"], content)  # under the very key that it has there
+    again = stack.rendered(rendition["Key"], content)  # under the very key that it has there
     s3.put_object(Bucket=renditions, Key="loop-back.png", Body=PICTURE)  # which tells nobody
 
-    stack.developed("loop-after.png", a_small_png(62))
+    stack.rendered("loop-after.png", a_small_png(62))
     assert again["key"] == rendition["Key"]
     assert stack.get("/loop-back.jpg", "application/json").status == 404
     assert keys_of(stack, rendition["Key"]) == [rendition["Key"]]

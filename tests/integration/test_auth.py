@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from darkroom.adapters.clients import ssm_client
-from darkroom.adapters.ssm import SsmAccessDocument
-from darkroom.domain.tokens import Access, access_document, new_token
+from darkroom.adapters.ssm import SsmTokenDocument
+from darkroom.domain.tokens import TokenSet, new_token, serialize_tokens
 from tests.builders import a_request, an_event
 from tests.integration.conftest import Invoke, started
 
@@ -18,21 +18,21 @@ TOKEN = new_token()
 type Web = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def document() -> SsmAccessDocument:
-    return SsmAccessDocument(PARAMETER, ssm_client)
+def document() -> SsmTokenDocument:
+    return SsmTokenDocument(PARAMETER, ssm_client)
 
 
 @pytest.fixture
 def web(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Web:
     """The function of a stack that asks for tokens."""
     monkeypatch.setenv("AUTH", "token")
-    monkeypatch.setenv("ACCESS_PARAMETER", PARAMETER)
+    monkeypatch.setenv("TOKENS_PARAMETER", PARAMETER)
     return started("web")
 
 
 @pytest.fixture
 def one_token(aws: None) -> None:
-    document().write(access_document(Access.nobody().with_token(TOKEN, "then")), over=0)
+    document().write(serialize_tokens(TokenSet.nobody().with_token(TOKEN, "then")), expected_version=0)
 
 
 def a_form(token: str, **headers: str) -> dict[str, Any]:
@@ -81,14 +81,14 @@ def test_where_it_can_not_be_asked_nobody_gets_in_and_the_log_says_why(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AUTH", "token")
-    monkeypatch.setenv("ACCESS_PARAMETER", PARAMETER)
+    monkeypatch.setenv("TOKENS_PARAMETER", PARAMETER)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:9")
 
     answer = invoke("web", a_request(authorization=f"Bearer {TOKEN}"))
 
     said = capsys.readouterr().out
     assert answer["statusCode"] == 503
-    assert "access_fault" in said
+    assert "token_fault" in said
     assert TOKEN not in said
 
 

@@ -107,11 +107,3 @@ def test_what_fails_and_is_parked_keeps_its_name(
     invoke("park", a_message(told, "park-dead-letter"))
 
     assert failed == names(capsys, "parked") == ["C3D13FE58DE4C810"]
-
-
-def test_what_the_ledger_noted_before_uploads_had_names_is_read_without_one(
-    invoke: Invoke, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert invoke("project", an_event("project-stream-record")) == {"batchItemFailures": []}
-
-    assert names(capsys, "projected") == [""]

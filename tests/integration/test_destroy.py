@@ -15,7 +15,7 @@ from rich.console import Console
 
 from darkroom_cli.destroy import KEPT, Account, Contents, contents, destroy, empty
 from darkroom_cli.stack import Fault
-from darkroom_cli.tokens import access_parameter
+from darkroom_cli.tokens import tokens_parameter
 from tests.aws import make_bucket
 from tests.cloudformation import load_template
 
@@ -192,7 +192,7 @@ def test_another_answer_deletes_nothing(doomed: Doomed) -> None:
 
 
 def test_the_tokens_of_a_stack_that_is_gone_go_with_it(doomed: Doomed) -> None:
-    name = access_parameter(doomed.name)
+    name = tokens_parameter(doomed.name)
     doomed.account.ssm.put_parameter(Name=name, Value="{}", Type="SecureString")
 
     doomed.destroy(yes=True)

@@ -100,14 +100,16 @@ async def browser(server: JobServer, seen: Seen, silence: float) -> AsyncIterato
             process = await asyncio.create_subprocess_exec(
                 *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
                 *(f"--user-data-dir={folder}", f"{server.url}/"),
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
             )
+            # Every process of the browser holds the pipe, and the last one may still write to its folder.
+            all_ended = asyncio.create_task(process.communicate())
             try:
                 yield
             finally:
                 process.terminate()
-                await process.wait()
+                await all_ended
 
 
 NEEDS_CHROMIUM = pytest.mark.skipif(

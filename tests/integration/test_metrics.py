@@ -86,7 +86,7 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
 ) -> None:
     queue = sqs_client().create_queue(QueueName="render")["QueueUrl"]
     monkeypatch.setenv("RENDER_QUEUE_URL", queue)
-    monkeypatch.setenv("JOB_PATIENCE_MINUTES", "0")
+    monkeypatch.setenv("JOB_TIMEOUT_MINUTES", "0")
     ledger = DynamoLedger("ledger", dynamodb)
 
     # An upload that a newer one overtakes, one that is rejected, and one that is deleted.
@@ -120,7 +120,7 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     dynamodb.delete_table(TableName="views")
     house.call("web", an_event("web-get-home"))
     # And tokens that can't be read.
-    for name, value in {"AUTH": "token", "ACCESS_PARAMETER": "x", "AWS_ENDPOINT_URL_SSM": NOWHERE}.items():
+    for name, value in {"AUTH": "token", "TOKENS_PARAMETER": "x", "AWS_ENDPOINT_URL_SSM": NOWHERE}.items():
         monkeypatch.setenv(name, value)
     house.call("web", a_request(authorization="Bearer x"))
 

@@ -19,7 +19,7 @@ from types_boto3_s3 import S3Client
 
 from darkroom.adapters.live import DynamoChannels
 from darkroom.adapters.logs import Failed
-from darkroom.domain.tokens import Access, access_document, new_token
+from darkroom.domain.tokens import TokenSet, new_token, serialize_tokens
 from darkroom.ports import Ticket
 from tests.aws import LiveProfile
 from tests.builders import a_message, a_notification, a_request, an_event
@@ -136,7 +136,7 @@ EVENTS = {
 }
 
 
-def assert_discreet(printed: str) -> list[dict[str, Any]]:
+def assert_redacted(printed: str) -> list[dict[str, Any]]:
     """Every line is an object of JSON that nobody forged, in ASCII, and tells no secret."""
     lines = [json.loads(line) for line in printed.splitlines()]
     assert all(isinstance(line, dict) for line in lines)
@@ -167,7 +167,7 @@ def test_no_function_writes_what_it_was_asked(
 
     printed = printed_by(invoke, capfd, function)
 
-    assert assert_discreet(printed)
+    assert assert_redacted(printed)
 
 
 @pytest.mark.parametrize("function", EVENTS)
@@ -178,7 +178,7 @@ def test_no_function_writes_the_words_of_a_fault_that_let_anybody_in(
 
     printed = printed_by(invoke, capfd, function)
 
-    told = assert_discreet(printed)
+    told = assert_redacted(printed)
 
     faults = [line for line in told if line.get("message") == "failed"]
     assert any("Could not connect to" in line["exception"] for line in faults)  # what can be told, is
@@ -195,7 +195,7 @@ def test_nothing_of_what_a_picture_says_of_its_owner_is_written(
 
     invoke("render", a_message(a_notification(KEY, bucket=UPLOADS, version="null")))
 
-    said = assert_discreet("".join(capfd.readouterr()))
+    said = assert_redacted("".join(capfd.readouterr()))
     assert [line["message"] for line in said if "key" in line] == ["rendered" if whole else "rejected"]
 
 
@@ -214,7 +214,7 @@ def test_a_profile_that_can_not_be_asked_for_is_told_without_its_token(
     monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", f"http://127.0.0.1:9/?token={PLANTED}")
     invoke("render", a_message(a_notification(KEY, bucket=UPLOADS, version="null")))
 
-    said = assert_discreet("".join(capfd.readouterr()))
+    said = assert_redacted("".join(capfd.readouterr()))
     assert len([line for line in said if line.get("message") == "profile_fault"]) == 2
 
 
@@ -231,7 +231,7 @@ def test_a_client_that_is_let_in_leaves_no_ticket_behind(
 
     printed = "".join(capfd.readouterr())
     assert said["ticket"] not in printed
-    assert_discreet(printed)
+    assert_redacted(printed)
 
 
 @pytest.mark.parametrize("working", [True, False], ids=["working", "broken"])
@@ -239,10 +239,10 @@ def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, working: bool
 ) -> None:
     token, name = new_token(), "/darkroom/test/access"
-    access = Access.nobody().with_token(token, "2026-01-02T03:04:05.678Z")
-    boto3.client("ssm").put_parameter(Name=name, Value=access_document(access), Type="SecureString")
+    access = TokenSet.nobody().with_token(token, "2026-01-02T03:04:05.678Z")
+    boto3.client("ssm").put_parameter(Name=name, Value=serialize_tokens(access), Type="SecureString")
     monkeypatch.setenv("AUTH", "token")
-    monkeypatch.setenv("ACCESS_PARAMETER", name)
+    monkeypatch.setenv("TOKENS_PARAMETER", name)
     cookie = access.cookie(access.tokens[0], time.time())
     signing_in = asked("/sign-in", "POST", f"token={token}&to=%2F%3Fa%3D{PLANTED}")
     signing_in["headers"] |= {
@@ -258,14 +258,14 @@ def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
         break_aws(monkeypatch, HARMFUL)
     capfd.readouterr()
 
-    answers = [invoke("web", event) for event in (signing_in, returning, sending, asked())]
+    responder = [invoke("web", event) for event in (signing_in, returning, sending, asked())]
 
     printed = "".join(capfd.readouterr())
-    assert_discreet(printed)
+    assert_redacted(printed)
     assert token not in printed
     assert cookie not in printed
     if working:  # let in by each of them, to a list that has no such cursor
-        assert [each["statusCode"] for each in answers] == [303, 400, 400, 401]
+        assert [each["statusCode"] for each in responder] == [303, 400, 400, 401]
     else:
-        assert all(each["statusCode"] >= 401 for each in answers)
+        assert all(each["statusCode"] >= 401 for each in responder)
         assert "Could not connect to" in printed

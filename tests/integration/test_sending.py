@@ -12,7 +12,7 @@ from aiohttp import ClientSession, web
 
 from darkroom.domain.limits import PAGE_SIZE
 from darkroom_cli.client import Web
-from darkroom_cli.drop.progress import Course
+from darkroom_cli.drop.progress import DropProgress
 from darkroom_cli.drop.resume import Picture
 from darkroom_cli.drop.upload import AT_ONCE, TRIES, Forms, Sending
 
@@ -100,8 +100,8 @@ def some_pictures(folder: Path, count: int) -> list[Picture]:
     return [Picture.of(path.name, path) for path in paths]
 
 
-def send(bucket: Bucket, pictures: Sequence[Picture], *, resumed: bool = False) -> Course:
-    course = Course(pictures)
+def send(bucket: Bucket, pictures: Sequence[Picture], *, resumed: bool = False) -> DropProgress:
+    course = DropProgress(pictures)
 
     async def stored(key: str) -> bool:
         return key in bucket.objects

@@ -186,7 +186,7 @@ def test_views_that_fall_behind_raise_an_alarm() -> None:
         ("Faults", "park"),
         ("Faults", "web"),
         ("ProfileFault", "render"),
-        ("AccessFault", "web"),
+        ("TokenFault", "web"),
     ],
 )
 def test_one_of_what_should_never_happen_raises_an_alarm(metric: str, service: str) -> None:

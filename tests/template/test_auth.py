@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from darkroom.web import auth as gate
-from darkroom.web.auth import Public
+from darkroom.web.auth import AuthMode, Public
 from darkroom.web.routes import ROUTES
-from darkroom_cli.tokens import access_parameter
+from darkroom_cli.tokens import tokens_parameter
 from tests.cloudformation import PROJECT, Node, load_template, of_type
 
 TEMPLATE = load_template()
@@ -53,12 +52,12 @@ def told(**parameters: str) -> str:
 
 def test_tokens_are_asked_for_by_default_and_by_the_function() -> None:
     assert set(asked("Api").values()) == {"NONE"}
-    assert told() == gate.Auth.TOKEN
+    assert told() == AuthMode.TOKEN
 
 
 def test_with_iam_the_gateway_asks_for_a_signature_on_every_route() -> None:
     assert set(asked("Api", Auth="iam").values()) == {"AWS_IAM"}
-    assert told(Auth="iam") == gate.Auth.IAM
+    assert told(Auth="iam") == AuthMode.IAM
 
 
 def test_public_pages_opens_the_two_routes_that_read_and_no_other() -> None:
@@ -72,7 +71,7 @@ def test_public_pages_opens_the_two_routes_that_read_and_no_other() -> None:
 def test_an_open_stack_asks_nobody_whatever_else_is_set() -> None:
     for auth in ("token", "iam"):
         assert set(asked("Api", Open="true", Auth=auth).values()) == {"NONE"}
-        assert told(Open="true", Auth=auth) == gate.Auth.OPEN
+        assert told(Open="true", Auth=auth) == AuthMode.OPEN
 
 
 @pytest.mark.parametrize("auth", ["token", "iam"])
@@ -84,11 +83,11 @@ def test_the_socket_asks_for_the_signature_that_a_job_brings_in_every_cloud(auth
 def test_the_stack_says_what_it_asks_for() -> None:
     said = TEMPLATE["Outputs"]["Auth"]["Value"]
 
-    assert [value(said, each) for each in ({}, {"Auth": "iam"}, {"Open": "true"})] == list(gate.Auth)
+    assert [value(said, each) for each in ({}, {"Auth": "iam"}, {"Open": "true"})] == list(AuthMode)
 
 
 def test_every_kind_that_may_be_asked_for_is_one_that_the_function_knows() -> None:
-    assert {*TEMPLATE["Parameters"]["Auth"]["AllowedValues"], "open"} == set(gate.Auth)
+    assert {*TEMPLATE["Parameters"]["Auth"]["AllowedValues"], "open"} == set(AuthMode)
 
 
 def test_only_the_local_configuration_is_open() -> None:
@@ -102,11 +101,11 @@ def test_web_reads_who_may_come_in_and_nothing_else_in_parameter_store() -> None
     [policy] = RESOURCES["WebRole"]["Properties"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
     [statement] = [each for each in statements if any(action.startswith("ssm:") for action in each["Action"])]
-    name = access_parameter("${AWS::StackName}")
+    name = tokens_parameter("${AWS::StackName}")
 
     assert statement["Action"] == ["ssm:GetParameter"]
     assert statement["Resource"]["Fn::Sub"].endswith(f":parameter{name}")
-    assert WEB["Environment"]["Variables"]["ACCESS_PARAMETER"] == {"Fn::Sub": name}
+    assert WEB["Environment"]["Variables"]["TOKENS_PARAMETER"] == {"Fn::Sub": name}
 
 
 def test_the_function_knows_whose_pages_may_write() -> None:

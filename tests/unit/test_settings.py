@@ -2,7 +2,7 @@ import pytest
 
 from darkroom.domain.errors import BadSettings
 from darkroom.settings import ProjectSettings, RenderSettings, WebSettings, read_settings
-from darkroom.web.auth import Auth
+from darkroom.web.auth import AuthMode
 
 WEB = {
     "UPLOADS_BUCKET": "u",
@@ -29,7 +29,7 @@ def test_what_is_not_set_has_the_default_in_code() -> None:
 def test_a_function_that_is_told_nothing_of_it_asks_for_tokens() -> None:
     settings = read_settings(WebSettings, WEB)
 
-    assert (Auth(settings.auth), settings.public_pages) == (Auth.TOKEN, "false")
+    assert (AuthMode(settings.auth), settings.public_pages) == (AuthMode.TOKEN, "false")
 
 
 def test_every_fault_is_reported_at_once() -> None:

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from darkroom.domain.tokens import Access, Token
+from darkroom.domain.tokens import Token, TokenSet
 from tests.cloudformation import PROJECT
 from tests.unit.test_walls import imports
 
@@ -33,7 +33,12 @@ def test_nothing_that_is_deployed_fetches_an_address_that_somebody_gave() -> Non
 def test_what_lets_somebody_in_is_drawn_by_secrets_alone() -> None:
     sources = "".join((PACKAGE / module).read_text() for module in MODULES)
 
-    assert importing("secrets") >= {"web/pictures.py", "services/jobs.py", "services/live.py", "domain/tokens.py"}
+    assert importing("secrets") >= {
+        "web/pictures.py",
+        "services/jobs.py",
+        "services/live.py",
+        "domain/tokens.py",
+    }
     # How long to wait, in which order, on which shelf: nothing that anybody is let in by.
     assert set(re.findall(r"\brandom\.(\w+)\(", sources)) <= {"random", "sample", "uniform", "choice"}
     assert not re.search(r"\buuid[135]\(|from random import", sources)
@@ -56,13 +61,13 @@ class Kept(str):
 
 def test_what_is_kept_of_a_token_is_compared_in_constant_time() -> None:
     made, key = "2026-01-02T03:04:05.678Z", "k" * 43
-    [plain] = Access(key).with_token("right", made).tokens
-    access = Access(Kept(key), (Token(Kept(plain.digest), made),))
+    [plain] = TokenSet(key).with_token("right", made).tokens
+    access = TokenSet(Kept(key), (Token(Kept(plain.digest), made),))
 
     assert access.bearer("right")
     assert access.bearer("wrong") is None
     assert access.signed_in(access.cookie(access.tokens[0], 0), 1)
-    assert access.signed_in(Access(key).cookie(Token("0" * 64, made), 0), 1) is None
+    assert access.signed_in(TokenSet(key).cookie(Token("0" * 64, made), 0), 1) is None
 
 
 LOCK = tomllib.loads((PROJECT / "uv.lock").read_text())["package"]

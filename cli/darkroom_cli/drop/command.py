@@ -18,16 +18,16 @@ from rich.console import Console
 from darkroom.adapters.clients import s3_client
 from darkroom.adapters.s3 import S3Originals
 from darkroom.domain.entries import State
-from darkroom.domain.errors import BadAnnouncement
+from darkroom.domain.errors import InvalidJobRequest
 from darkroom.domain.limits import MAX_JOB_UPLOADS
 from darkroom.services.jobs import read_announcements
-from darkroom_cli.client import Document, NoAnswer, NotThere, Web, authority
+from darkroom_cli.client import JsonObject, NoAnswer, NotThere, Web, authority
 from darkroom_cli.drop.follow import follow
-from darkroom_cli.drop.progress import Course, showing
-from darkroom_cli.drop.resume import Begun, Memory, Picture, digest_of
+from darkroom_cli.drop.progress import DropProgress, showing
+from darkroom_cli.drop.resume import Begun, Picture, ResumeFile, digest_of
 from darkroom_cli.drop.summary import MOST_LISTED, Outcome, report
 from darkroom_cli.drop.upload import AT_ONCE, Forms, Sending
-from darkroom_cli.stack import Fault, Site, Status, asking_aws, status_of
+from darkroom_cli.stack import Fault, LocalStack, Status, asking_aws, status_of
 
 _TICK_SECONDS = 0.2
 # A job of 10,000 takes longer to make than one answer may; asking again goes on with it.
@@ -37,7 +37,7 @@ INTERRUPTED = 130
 
 
 def drop_pictures(
-    site: Site,
+    site: LocalStack,
     paths: list[Path],
     stack: str | None,
     region: str | None,
@@ -53,7 +53,7 @@ def drop_pictures(
     console = Console(width=None if sys.stdout.isatty() else 250, highlight=False)
     with asking_aws():
         status = status_of(site, stack, region)
-        memory = Memory.of(site, status, paths, os.environ)
+        memory = ResumeFile.of(site, status, paths, os.environ)
         if new:
             memory.forget()
         outcomes, job = drop(files, status, timeout_seconds, console, memory)
@@ -105,7 +105,7 @@ def drop(
     status: Status,
     timeout_seconds: float,
     console: Console,
-    memory: Memory | None = None,
+    memory: ResumeFile | None = None,
 ) -> tuple[list[Outcome], str]:
     """Sends the files as a job and waits until each has come to an end, in vain after as long without news.
 
@@ -134,16 +134,16 @@ def _looked_at(files: Mapping[str, Path]) -> tuple[dict[str, Outcome], list[Pict
         try:
             picture = Picture.of(name, path)
             if picture.size_bytes == 0:
-                raise BadAnnouncement("The file is empty.")
+                raise InvalidJobRequest("The file is empty.")
             read_announcements(json.dumps({"uploads": [_announcement(picture)]}).encode())
-        except (OSError, BadAnnouncement) as fault:
+        except (OSError, InvalidJobRequest) as fault:
             refused[name] = Outcome(name, fault=f"not sent: {fault}")
         else:
             pictures.append(picture)
     return refused, pictures
 
 
-def _announcement(picture: Picture) -> Document:
+def _announcement(picture: Picture) -> JsonObject:
     media_type = mimetypes.guess_type(picture.name)[0] or "application/octet-stream"
     return {"name": PurePath(picture.name).name, "size": picture.size_bytes, "type": media_type}
 
@@ -157,9 +157,9 @@ class _Drop:
         status: Status,
         timeout_seconds: float,
         console: Console,
-        memory: Memory | None,
+        memory: ResumeFile | None,
     ) -> None:
-        self._course = Course(pictures)
+        self._course = DropProgress(pictures)
         self._status = status
         self._timeout_seconds = timeout_seconds
         self._console = console
@@ -213,7 +213,7 @@ class _Drop:
                 self._memory.forget()
             await self._conclude(web)
 
-    async def _begin(self, web: Web) -> tuple[Document, bool]:
+    async def _begin(self, web: Web) -> tuple[JsonObject, bool]:
         """The job, and whether it was begun before."""
         begun = self._memory.recall() if self._memory else None
         if begun and begun.files != digest_of(self._course.pictures):
@@ -235,7 +235,7 @@ class _Drop:
             self._memory.made(begun, job["id"])
         return job, resumed
 
-    async def _patiently(self, asking: Callable[[], Awaitable[Document]]) -> Document:
+    async def _patiently(self, asking: Callable[[], Awaitable[JsonObject]]) -> JsonObject:
         for tried in range(_ASKED_AT_MOST):
             with suppress(NoAnswer):
                 return await asking()
@@ -280,14 +280,14 @@ class _Drop:
                 course.faults.get(number) or ("" if number in course.ended else late),
             )
 
-    async def _receipts(self, web: Web) -> dict[int, Document]:
+    async def _receipts(self, web: Web) -> dict[int, JsonObject]:
         """Of those that the table lists, as far as they can be had."""
         rows = [
             self._course.rows.get(number) for number in range(min(MOST_LISTED, len(self._course.pictures)))
         ]
         gate, found = asyncio.Semaphore(AT_ONCE), {}
 
-        async def fetch(row: Document) -> None:
+        async def fetch(row: JsonObject) -> None:
             async with gate:
                 with suppress(NoAnswer, Fault):
                     found[int(row["number"])] = await web.ask(f"pictures/{row['picture']}")

@@ -11,15 +11,15 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
 
 from darkroom.domain.entries import State
-from darkroom_cli.client import Ask, Document, NoAnswer
+from darkroom_cli.client import Ask, JsonObject, NoAnswer
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """A job as it is now, and those of its rows that are new or have changed."""
 
-    job: Document
-    rows: tuple[Document, ...] = ()
+    job: JsonObject
+    rows: tuple[JsonObject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ async def follow(
 
 
 async def _listen(
-    client: ClientSession, live: Document, known: "_Known", pauses: Pauses
+    client: ClientSession, live: JsonObject, known: "_Known", pauses: Pauses
 ) -> AsyncIterator[Change]:
     """What a socket says, until it ends or has fallen behind. Nothing at all if there is none to be had."""
     try:
@@ -101,7 +101,7 @@ async def _listen(
         await socket.close()
 
 
-async def _message(socket: ClientWebSocketResponse, patience: float) -> Document:
+async def _message(socket: ClientWebSocketResponse, patience: float) -> JsonObject:
     """The next message that is a JSON object. Raises TimeoutError, and ConnectionError at the end."""
     while True:
         message = await socket.receive(patience)
@@ -123,8 +123,8 @@ class _Known:
 
     id: str
     ask: Ask
-    job: Document = field(default_factory=dict)
-    rows: dict[int, Document] = field(default_factory=dict)
+    job: JsonObject = field(default_factory=dict)
+    rows: dict[int, JsonObject] = field(default_factory=dict)
     # By cursor: the rows that stand there, and the cursor to the next.
     pages: dict[str, tuple[list[int], str]] = field(default_factory=dict)
 
@@ -132,7 +132,7 @@ class _Known:
     def complete(self) -> bool:
         return self.job.get("state") == "complete"
 
-    def take_job(self, told: Document | None) -> bool:
+    def take_job(self, told: JsonObject | None) -> bool:
         """Whether it is news."""
         if told is None or (self.job and told["revision"] <= self.job["revision"]):
             return False
@@ -142,7 +142,7 @@ class _Known:
     async def ask_job(self) -> bool:
         return self.take_job(await self.ask(f"jobs/{self.id}"))
 
-    def take_rows(self, told: Iterable[Document]) -> tuple[Document, ...]:
+    def take_rows(self, told: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
         """Those that are news."""
         news = tuple(
             row
@@ -152,9 +152,9 @@ class _Known:
         self.rows.update((row["number"], row) for row in news)
         return news
 
-    async def ask_rows(self) -> tuple[Document, ...]:
+    async def ask_rows(self) -> tuple[JsonObject, ...]:
         """Those that are news, of each page that was never asked for or has rows that still wait."""
-        news: tuple[Document, ...] = ()
+        news: tuple[JsonObject, ...] = ()
         cursor = ""
         while True:
             numbers, after = self.pages.get(cursor, ([], ""))

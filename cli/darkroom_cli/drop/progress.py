@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from darkroom.web.pages import filesize
-from darkroom_cli.client import Document
+from darkroom_cli.client import JsonObject
 from darkroom_cli.drop.follow import TERMINAL, Change
 from darkroom_cli.drop.resume import Picture
 
@@ -20,14 +20,14 @@ _LINE_EVERY_SECONDS = 10
 
 
 @dataclass(slots=True)
-class Course:
+class DropProgress:
     """What is known of a job's pictures, by their numbers. `news_at` is when that last changed."""
 
     pictures: Sequence[Picture]
     sent_bytes: int = 0
     arrived: set[int] = field(default_factory=set)
     faults: dict[int, str] = field(default_factory=dict)
-    rows: dict[int, Document] = field(default_factory=dict)
+    rows: dict[int, JsonObject] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
     news_at: float = field(default_factory=time.monotonic)
 
@@ -75,7 +75,7 @@ class Course:
 
 
 class Show(Protocol):
-    def __call__(self, course: Course) -> None: ...
+    def __call__(self, course: DropProgress) -> None: ...
 
 
 @contextmanager
@@ -95,7 +95,7 @@ class _Bars:
         self._sent = progress.add_task("sent", total=None, told="")
         self._done = progress.add_task("done", total=None, told="")
 
-    def __call__(self, course: Course) -> None:
+    def __call__(self, course: DropProgress) -> None:
         total, size = course.size_bytes, len(course.pictures)
         speed = self._progress.tasks[self._sent].speed or 0
         pace = f", {filesize(int(speed))}/s" if speed and course.sent_bytes < total else ""
@@ -119,7 +119,7 @@ class _Lines:
         self._console = console
         self._next = time.monotonic() + _LINE_EVERY_SECONDS
 
-    def __call__(self, course: Course) -> None:
+    def __call__(self, course: DropProgress) -> None:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _LINE_EVERY_SECONDS

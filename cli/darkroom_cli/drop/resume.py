@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from darkroom_cli.stack import Site, Status
+from darkroom_cli.stack import LocalStack, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +42,15 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class ResumeFile:
     """One small file for one command on one stack; it is gone again when the job is complete."""
 
     path: Path
 
     @classmethod
     def of(
-        cls, site: Site, status: Status, named: Iterable[Path], environment: Mapping[str, str]
-    ) -> "Memory":
+        cls, site: LocalStack, status: Status, named: Iterable[Path], environment: Mapping[str, str]
+    ) -> "ResumeFile":
         """Of this command: these paths, in this order, on that stack."""
         said = [status.region, status.stack, status.uploads_bucket, *(str(each.resolve()) for each in named)]
         name = sha256("\0".join(said).encode(errors="surrogateescape")).hexdigest()[:32]
@@ -89,7 +89,7 @@ def digest_of(pictures: Iterable[Picture]) -> str:
     return sha256(json.dumps(told).encode()).hexdigest()
 
 
-def _folder(site: Site, status: Status, environment: Mapping[str, str]) -> Path:
+def _folder(site: LocalStack, status: Status, environment: Mapping[str, str]) -> Path:
     """A local stack's own folder, which goes when it is wiped; else XDG's for what outlives a reboot."""
     if status.aws_endpoint:
         return site.folder / "drops"

@@ -12,7 +12,7 @@ from rich.text import Text
 from darkroom.domain.entries import State
 from darkroom.domain.renditions import MAIN, Format
 from darkroom.web.pages import filesize
-from darkroom_cli.client import Document
+from darkroom_cli.client import JsonObject
 from darkroom_cli.terminal import printable
 
 # More than these is told in the totals and by the job's page.
@@ -27,8 +27,8 @@ class Outcome:
 
     name: str
     page: str = ""
-    row: Document | None = None
-    receipt: Document | None = None
+    row: JsonObject | None = None
+    receipt: JsonObject | None = None
     fault: str = ""
 
     @property
@@ -117,7 +117,7 @@ def _cells(outcome: Outcome) -> tuple[str, ...]:
     )
 
 
-def _at_full_width(receipt: Document | None, kind: Format) -> str:
+def _at_full_width(receipt: JsonObject | None, kind: Format) -> str:
     """Of a format that was not made at the full width there is nothing to compare."""
     made = [each for each in (receipt or {}).get("renditions", []) if each["ladder"] == MAIN]
     full = max((int(each["width"]) for each in made), default=0)

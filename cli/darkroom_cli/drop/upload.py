@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from darkroom.domain.limits import PAGE_SIZE
-from darkroom_cli.client import Ask, Document, NoAnswer
+from darkroom_cli.client import Ask, JsonObject, NoAnswer
 from darkroom_cli.drop.resume import Picture
 
 AT_ONCE = 8
@@ -38,14 +38,14 @@ class Forms:
 
     ask: Ask
     job: str
-    pages: dict[int, tuple[float, list[Document]]] = field(default_factory=dict)
+    pages: dict[int, tuple[float, list[JsonObject]]] = field(default_factory=dict)
     locks: dict[int, asyncio.Lock] = field(default_factory=dict)
 
-    def know(self, rows: list[Document]) -> None:
+    def know(self, rows: list[JsonObject]) -> None:
         """The first page, as the answer to `POST /jobs` brings it."""
         self.pages[0] = time.monotonic(), rows
 
-    async def of(self, number: int, newer_than: float) -> Document:
+    async def of(self, number: int, newer_than: float) -> JsonObject:
         """A member, signed later than that by the monotonic clock, and good for a while. Raises NoAnswer."""
         page, place = divmod(number, PAGE_SIZE)
         async with self.locks.setdefault(page, asyncio.Lock()):
@@ -110,7 +110,7 @@ class Sending:
                 return self.done(number)
         return self.gave_up(number, f"{why} ({TRIES} tries)")
 
-    async def _post(self, form: Document, picture: Picture) -> None:
+    async def _post(self, form: JsonObject, picture: Picture) -> None:
         _same(picture)
         boundary, sent = secrets.token_hex(16), 0
         head, tail = _around(form["fields"], PurePath(picture.name).name, boundary)
@@ -158,7 +158,7 @@ def _same(picture: Picture) -> None:
     raise _NeverSent("it has changed since it was announced")
 
 
-def _around(fields: Document, name: str, boundary: str) -> tuple[bytes, bytes]:
+def _around(fields: JsonObject, name: str, boundary: str) -> tuple[bytes, bytes]:
     """What stands in the form before the file's bytes, and after."""
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'

@@ -13,10 +13,10 @@ from darkroom_cli.drop.command import drop, names_for
 from darkroom_cli.drop.summary import Outcome, report
 from darkroom_cli.local.samples import draw
 from darkroom_cli.local.up import borrowed
-from darkroom_cli.stack import Fault, Site, Status
+from darkroom_cli.stack import Fault, LocalStack, Status
 
 
-def demo(site: Site, console: Console) -> None:
+def demo(site: LocalStack, console: Console) -> None:
     """Uses the stack that is up, else one of its own that it stops again. Raises Fault with what is wrong."""
     with borrowed(site, console) as status:
         faults = _tour(status, console)

@@ -25,7 +25,7 @@ from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.services.projecting import rebuild
 from darkroom_cli.local.front_door import port_taken
-from darkroom_cli.stack import PROJECT, REGION, Fault, Hold, Site, Status, held
+from darkroom_cli.stack import PROJECT, REGION, Fault, LocalStack, LockFile, Status, held
 
 
 def pinned_ministack() -> str:
@@ -40,7 +40,7 @@ _STOP_SECONDS = 30
 
 
 @asynccontextmanager
-async def ministack(site: Site) -> AsyncIterator[asyncio.subprocess.Process]:
+async def ministack(site: LocalStack) -> AsyncIterator[asyncio.subprocess.Process]:
     """The emulator on the site's port, from its first answer until its state is on disk. Raises Fault."""
     # A supervisor that was killed has left its emulator behind.
     await asyncio.to_thread(site.ministack.stop_holder, _STOP_SECONDS)
@@ -58,7 +58,7 @@ async def ministack(site: Site) -> AsyncIterator[asyncio.subprocess.Process]:
         shutil.rmtree(scratch, ignore_errors=True)  # it leaves 35 MB behind for each worker of a function
 
 
-async def _started(site: Site, scratch: Path) -> asyncio.subprocess.Process:
+async def _started(site: LocalStack, scratch: Path) -> asyncio.subprocess.Process:
     descriptor = site.ministack.take()
     if descriptor is None:
         raise port_taken(site.aws_port, "DARKROOM_AWS_PORT")
@@ -75,7 +75,7 @@ async def _started(site: Site, scratch: Path) -> asyncio.subprocess.Process:
             start_new_session=True,  # Ctrl-C is for us: we stop it when all else has stopped
             pass_fds=(descriptor,),
         )
-        Hold.sign(descriptor, process.pid)
+        LockFile.sign(descriptor, process.pid)
     return process
 
 
@@ -88,7 +88,7 @@ def _check_free(port: int) -> None:
             raise port_taken(port, "DARKROOM_AWS_PORT", fault.errno or errno.EADDRINUSE) from fault
 
 
-def _environment(site: Site, scratch: Path) -> dict[str, str]:
+def _environment(site: LocalStack, scratch: Path) -> dict[str, str]:
     """Nothing of the user's environment but the path: whatever stands here leaks into the functions."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -115,7 +115,7 @@ def _environment(site: Site, scratch: Path) -> dict[str, str]:
     }
 
 
-async def _answering(site: Site) -> None:
+async def _answering(site: LocalStack) -> None:
     async with ClientSession() as client:
         while True:
             with suppress(ClientError):
@@ -126,7 +126,7 @@ async def _answering(site: Site) -> None:
 
 
 async def while_alive(
-    server: asyncio.subprocess.Process, site: Site, work: Coroutine[Any, Any, None]
+    server: asyncio.subprocess.Process, site: LocalStack, work: Coroutine[Any, Any, None]
 ) -> None:
     """Does the work unless the emulator ends before it. Raises Fault with its last lines."""
     task, death = asyncio.create_task(work), asyncio.create_task(server.wait())

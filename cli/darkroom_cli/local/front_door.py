@@ -22,7 +22,7 @@ from aiohttp import (
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from darkroom.web.http import SAFE
+from darkroom.web.http import SECURITY_HEADERS
 from darkroom_cli.local.loopback import is_loopback, is_of_this_machine
 from darkroom_cli.stack import Fault
 
@@ -235,4 +235,4 @@ def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
 
 
 def _message(status: int, sentence: str) -> web.Response:
-    return web.json_response({"message": sentence}, status=status, headers=SAFE)
+    return web.json_response({"message": sentence}, status=status, headers=SECURITY_HEADERS)

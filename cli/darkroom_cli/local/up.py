@@ -39,8 +39,8 @@ from darkroom_cli.local.logs import Follower, Line
 from darkroom_cli.stack import (
     REGION,
     Fault,
-    Hold,
-    Site,
+    LocalStack,
+    LockFile,
     Status,
     held,
     local_environment,
@@ -101,7 +101,7 @@ def _files(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
 
-def detach(site: Site, console: Console) -> int:
+def detach(site: LocalStack, console: Console) -> int:
     """Starts a stack that outlives this process, and says where it is; the exit code."""
     exit_code = _start(site, console)
     if exit_code == 0:
@@ -109,7 +109,7 @@ def detach(site: Site, console: Console) -> int:
     return exit_code
 
 
-def _start(site: Site, console: Console) -> int:
+def _start(site: LocalStack, console: Console) -> int:
     """Starts a stack in the background, and shows what it says until it is ready; the exit code."""
     site.folder.mkdir(parents=True, exist_ok=True)
     with site.log.open("w") as log:
@@ -140,7 +140,7 @@ def _start(site: Site, console: Console) -> int:
 
 
 @contextmanager
-def borrowed(site: Site, console: Console) -> Iterator[Status]:
+def borrowed(site: LocalStack, console: Console) -> Iterator[Status]:
     """The stack that is up, else one that is stopped again at the end. Raises Fault."""
     ours = site.supervisor.holder() is None
     if ours and _start(site, console):
@@ -154,7 +154,7 @@ def borrowed(site: Site, console: Console) -> Iterator[Status]:
             console.print("The stack is stopped; `make up` shows its pictures again.")
 
 
-def _ready(site: Site, process: int) -> bool:
+def _ready(site: LocalStack, process: int) -> bool:
     if site.supervisor.holder() != process:
         return False
     with suppress(Fault):
@@ -163,7 +163,7 @@ def _ready(site: Site, process: int) -> bool:
     return False
 
 
-async def up(site: Site, console: Console) -> None:
+async def up(site: LocalStack, console: Console) -> None:
     """Everything, until SIGINT or SIGTERM; what was started is stopped again. Raises Fault."""
     loop = asyncio.get_running_loop()
     work = asyncio.create_task(_Supervisor(site, console).run())
@@ -184,7 +184,7 @@ async def up(site: Site, console: Console) -> None:
 class _Supervisor:
     """One run of a local stack, from its locks to its logs."""
 
-    def __init__(self, site: Site, console: Console) -> None:
+    def __init__(self, site: LocalStack, console: Console) -> None:
         self._site = site
         self._console = console
         self._processor = architecture(platform.machine())
@@ -313,7 +313,7 @@ class _Supervisor:
 
 
 @contextmanager
-def _alone(site: Site) -> Iterator[None]:
+def _alone(site: LocalStack) -> Iterator[None]:
     descriptor = site.supervisor.take()
     if descriptor is None:
         raise Fault(
@@ -322,7 +322,7 @@ def _alone(site: Site) -> Iterator[None]:
         )
     with held(descriptor):
         site.note_down()
-        Hold.sign(descriptor, os.getpid())
+        LockFile.sign(descriptor, os.getpid())
         try:
             yield
         finally:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from darkroom.domain.entries import Discarded, Entry, Latest
-from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.entries import Entry, Latest, SupersededRenditions
+from darkroom.domain.jobs import Announced, IdempotentRequest, Job
 from darkroom.domain.profile import Profile
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.uploads import Upload
@@ -44,7 +44,7 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SendResult:
     """How messages to many sockets went: those that are no longer there, and what else was wrong."""
 
     gone: frozenset[str] = frozenset()
@@ -137,27 +137,27 @@ class Ledger(Protocol):
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
         """What the events of many keys have told, in their order; read consistently."""
 
-    def standing_of(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+    def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
         """Of each key those entries that stand, as far as what is latest names them."""
 
-    def advance(self, *moves: Entry | Latest | Discarded, standing: Latest | None = None) -> bool:
-        """Writes each over the revision just before it (0: over none), all or nothing.
+    def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
+        """Writes every move in one transaction, each on the condition that its revision is one higher.
 
-        False if another revision stands in one's place, or if `standing` has moved on. What is discarded is
-        noted beside the moves.
+        Revision 1 is written only where nothing is stored. Superseded renditions are recorded in the same
+        transaction. Returns False, and writes nothing, if a condition fails or `unchanged` is out of date.
         """
 
-    def discarded(self, before: str, limit: int) -> list[Discarded]:
+    def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
         """Some of what was discarded before then and is not forgotten, at most so many."""
 
-    def forget(self, discarded: Collection[Discarded]) -> None:
+    def forget(self, superseded_renditions: Collection[SupersededRenditions]) -> None:
         """Takes notes of what was discarded away; a no-op for those that are not there."""
 
 
 class JobLedger(Protocol):
     """The write model of jobs. Whatever writes here may be called again, and then changes nothing."""
 
-    def claim(self, asked: Asked) -> Asked:
+    def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
         """Notes a request, unless one stands that has not expired; answers with the one that stands."""
 
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
@@ -249,10 +249,10 @@ class Views(Protocol):
 class Queue(Protocol):
     """A queue whose messages are hidden while somebody works on them."""
 
-    def send(self, body: str, over: int | None = None) -> None:
+    def send(self, body: str, expected_revision: int | None = None) -> None:
         """One message; an upload that ended at revision `over` shall be begun again."""
 
-    def put_off(self, receipt: str, seconds: int) -> None:
+    def hide(self, receipt: str, seconds: int) -> None:
         """Hides a message that was received for so long from now; at most 12 hours."""
 
 
@@ -260,7 +260,7 @@ class Profiles(Protocol):
     """Where the profile in force comes from. It may be another one at any time."""
 
     def current(self) -> Profile:
-        """The profile in force, as far as is known here. Raises errors.NoProfile if none is known yet."""
+        """The active profile, possibly some seconds old. Raises errors.ProfileUnavailable."""
 
 
 class Channels(Protocol):
@@ -291,7 +291,7 @@ class Sockets(Protocol):
     def send(self, connection: str, text: str) -> bool:
         """One message to one connection; False if it is gone."""
 
-    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
         """All messages, in their order, to each of the connections, side by side and in bounded time.
 
         Never raises: a connection that fails or is too slow hinders no other.
@@ -309,17 +309,17 @@ class Channel(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Announcement:
+class Event:
     """One event for whoever listens. The same thing, told again, has the same id in its detail."""
 
     type: str
     detail: dict[str, Any]
 
 
-class Announcements(Protocol):
+class EventBus(Protocol):
     """Where events go for whoever listens."""
 
-    def send(self, announcements: Sequence[Announcement]) -> list[Announcement]:
+    def send(self, announcements: Sequence[Event]) -> list[Event]:
         """Sends events; answers with those that were not taken."""
 
 
@@ -331,14 +331,14 @@ class Written:
     version: int
 
 
-class AccessDocument(Protocol):
-    """The one place where it is written who may come in (access.read_access)."""
+class TokenDocument(Protocol):
+    """The one place where it is written who may come in (access.parse_tokens)."""
 
     def read(self) -> Written | None:
-        """What was written last, if anything ever was. Raises errors.NoAccess when that can't be told."""
+        """The latest document, or None if there never was one. Raises errors.TokensUnavailable."""
 
-    def write(self, document: str, over: int) -> bool:
-        """Writes it over that version; over 0: only if there is none.
+    def write(self, document: str, expected_version: int) -> bool:
+        """Writes it over that version; `expected_version` 0: only if there is none.
 
         False if another one stands there now, or stood there until this one took its place.
         """

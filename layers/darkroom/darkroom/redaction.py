@@ -22,7 +22,7 @@ _LEFT_OUT = (
 )
 
 
-def discreet(text: str) -> str:
+def redact(text: str) -> str:
     """The text, or the JSON in it, without queries, tokens, cookies and signatures.
 
     >>> discreet('Could not connect to "https://bucket.test/a.png?X-Amz-Signature=5f0c"')

@@ -40,7 +40,7 @@ class SweepSettings:
     ledger_table: str
     render_queue_url: str
     sweep_after_minutes: float = 60.0
-    job_patience_minutes: float = 1440.0
+    job_timeout_minutes: float = 1440.0
     keep_superseded_hours: float = 24.0
     sweep_pages: int = 10
 
@@ -69,7 +69,7 @@ class WebSettings:
     A Lambda answer ends at 6 MB and a request at about 4.5 MB raw; both defaults stay well below.
     `url_seconds` is how long presigned addresses live. `renditions_base_url` is where the renditions bucket
     is public, if anywhere, without a slash at the end. `auth` is one of gate.Auth, and `public_pages` "true"
-    where pictures' pages need none. `access_parameter` is where it is written who may come in;
+    where pictures' pages need none. `tokens_parameter` is where it is written who may come in;
     `allowed_origins` are sites, with commas between them, whose pages may write too. `live_url` is where the
     WebSocket API is: whole, or a path of the same host; empty where there is none. `ticket_seconds` is how
     long a ticket to it is good.
@@ -89,7 +89,7 @@ class WebSettings:
     renditions_base_url: str = ""
     auth: str = "token"
     public_pages: str = "false"
-    access_parameter: str = ""
+    tokens_parameter: str = ""
     allowed_origins: str = ""
     channels_table: str = ""
     live_url: str = ""

@@ -7,14 +7,14 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.batch import process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from darkroom.adapters.batches import PatientBatch
-from darkroom.adapters.sqs import over_of
+from darkroom.adapters.batches import RetryingBatch
+from darkroom.adapters.sqs import expected_revision_of
 from tests.builders import an_event
 from tests.fakes import FakeQueue
 
 
 class DeafQueue(FakeQueue):
-    def put_off(self, receipt: str, seconds: int) -> None:
+    def hide(self, receipt: str, seconds: int) -> None:
         raise OSError("the queue does not answer")
 
 
@@ -25,7 +25,7 @@ def fails(record: SQSRecord) -> None:
 def handled(queue: FakeQueue, receive_count: int) -> Any:
     event = an_event("render-s3-put")
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(receive_count)
-    processor = PatientBatch(queue, Logger("test"), Metrics("test", "test"))
+    processor = RetryingBatch(queue, Logger("test"), Metrics("test", "test"))
     return process_partial_response(event=event, record_handler=fails, processor=processor)
 
 
@@ -50,7 +50,7 @@ def test_a_message_that_can_not_be_put_off_is_handed_back_all_the_same() -> None
 
 def test_a_message_says_which_revision_it_is_over() -> None:
     record = an_event("render-s3-put")["Records"][0]
-    assert over_of(SQSRecord(record)) is None
+    assert expected_revision_of(SQSRecord(record)) is None
 
     record["messageAttributes"] = {"over": {"dataType": "Number", "stringValue": "7"}}
-    assert over_of(SQSRecord(record)) == 7
+    assert expected_revision_of(SQSRecord(record)) == 7

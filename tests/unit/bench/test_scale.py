@@ -14,8 +14,8 @@ from bench.scale.limits import (
     cost,
     first_of_aws,
     limits,
+    scan_days,
     traced,
-    walk_days,
 )
 from bench.scale.plot import Axis, Line, Panel, svg
 from bench.scale.usage import PerPicture, measure
@@ -106,9 +106,9 @@ def test_no_more_is_asked_for_a_picture_among_many() -> None:
 
 
 def test_a_walk_takes_a_week_until_its_time_is_up() -> None:
-    assert walk_days(1_000_000, least_pages=10) < 2
-    assert walk_days(100_000_000, least_pages=10) == pytest.approx(7, rel=0.01)
-    assert walk_days(30 * SEEN_A_DAY, least_pages=10) == pytest.approx(30)
+    assert scan_days(1_000_000, least_pages=10) < 2
+    assert scan_days(100_000_000, least_pages=10) == pytest.approx(7, rel=0.01)
+    assert scan_days(30 * SEEN_A_DAY, least_pages=10) == pytest.approx(30)
 
 
 def test_the_page_says_what_the_committed_measurement_gives() -> None:

@@ -8,10 +8,10 @@ from rich.console import Console
 from darkroom_cli.client import authority, signer
 from darkroom_cli.drop.command import names_for
 from darkroom_cli.drop.follow import Change
-from darkroom_cli.drop.progress import Course
-from darkroom_cli.drop.resume import Memory, Picture, digest_of
+from darkroom_cli.drop.progress import DropProgress
+from darkroom_cli.drop.resume import Picture, ResumeFile, digest_of
 from darkroom_cli.drop.summary import MOST_LISTED, Outcome, report
-from darkroom_cli.stack import Fault, Site, Status
+from darkroom_cli.stack import Fault, LocalStack, Status
 from tests.builders import a_status
 
 
@@ -157,9 +157,9 @@ def test_a_name_can_not_steer_the_terminal() -> None:
 # The course
 
 
-def a_course(tmp_path: Path, count: int = 2) -> Course:
+def a_course(tmp_path: Path, count: int = 2) -> DropProgress:
     files = [a_file(tmp_path / f"{number}.jpg") for number in range(count)]
-    return Course([Picture.of(file.name, file) for file in files])
+    return DropProgress([Picture.of(file.name, file) for file in files])
 
 
 def test_a_drop_is_over_when_each_has_come_to_an_end_or_was_not_sent(tmp_path: Path) -> None:
@@ -187,9 +187,9 @@ def test_what_was_given_up_as_never_arrived_is_waited_for_when_it_is_sent_after_
 # What is remembered
 
 
-def a_memory(tmp_path: Path, *paths: Path, stack: str = "darkroom") -> Memory:
-    site = Site(tmp_path, 8000, 4566)
-    return Memory.of(site, a_status(stack=stack), paths, {"XDG_STATE_HOME": str(tmp_path / "state")})
+def a_memory(tmp_path: Path, *paths: Path, stack: str = "darkroom") -> ResumeFile:
+    site = LocalStack(tmp_path, 8000, 4566)
+    return ResumeFile.of(site, a_status(stack=stack), paths, {"XDG_STATE_HOME": str(tmp_path / "state")})
 
 
 def test_the_same_command_on_the_same_stack_remembers_its_job(tmp_path: Path) -> None:
@@ -221,9 +221,9 @@ def test_what_is_forgotten_or_damaged_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_a_local_stack_keeps_what_is_remembered_in_its_own_folder(tmp_path: Path) -> None:
-    site = Site(tmp_path, 8000, 4566)
+    site = LocalStack(tmp_path, 8000, 4566)
 
-    memory = Memory.of(site, a_status(aws_endpoint=site.aws_endpoint), [tmp_path], {})
+    memory = ResumeFile.of(site, a_status(aws_endpoint=site.aws_endpoint), [tmp_path], {})
 
     assert memory.path.is_relative_to(site.folder)
 

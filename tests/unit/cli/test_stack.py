@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from darkroom_cli.local.up import architecture, deployment, fingerprint
-from darkroom_cli.stack import Fault, Hold, Site, Status, local_environment, status_from
+from darkroom_cli.stack import Fault, LocalStack, LockFile, Status, local_environment, status_from
 
 OUTPUTS = {
     "Auth": "token",
@@ -27,8 +27,8 @@ OUTPUTS = {
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return Site.of({}, tmp_path)
+def site(tmp_path: Path) -> LocalStack:
+    return LocalStack.of({}, tmp_path)
 
 
 @pytest.fixture
@@ -40,34 +40,34 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_ports_come_from_the_environment_and_have_defaults(tmp_path: Path) -> None:
-    moved = Site.of(
+    moved = LocalStack.of(
         {"DARKROOM_PORT": "8001", "DARKROOM_AWS_PORT": "4567", "DARKROOM_AWS_LIMITS": "1"}, tmp_path
     )
 
-    assert moved == Site(tmp_path, 8001, 4567, aws_limits=True)
-    assert Site.of({}, tmp_path) == Site(tmp_path, 8000, 4566)
+    assert moved == LocalStack(tmp_path, 8001, 4567, aws_limits=True)
+    assert LocalStack.of({}, tmp_path) == LocalStack(tmp_path, 8000, 4566)
 
 
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "²"])
 def test_a_port_that_is_none_is_a_fault_that_names_its_variable(port: str) -> None:
     with pytest.raises(Fault, match="DARKROOM_PORT"):
-        Site.of({"DARKROOM_PORT": port})
+        LocalStack.of({"DARKROOM_PORT": port})
 
 
 def test_stacks_on_different_ports_share_no_folder(tmp_path: Path) -> None:
-    assert Site(tmp_path, 8000, 4566).folder != Site(tmp_path, 8001, 4567).folder
+    assert LocalStack(tmp_path, 8000, 4566).folder != LocalStack(tmp_path, 8001, 4567).folder
 
 
-def test_nothing_is_up_before_it_is_started(site: Site) -> None:
+def test_nothing_is_up_before_it_is_started(site: LocalStack) -> None:
     with pytest.raises(Fault, match="No stack is up on port 4566"):
         site.status()
 
 
-def test_a_stack_is_up_as_long_as_its_process_holds_on(site: Site) -> None:
+def test_a_stack_is_up_as_long_as_its_process_holds_on(site: LocalStack) -> None:
     status = status_from(OUTPUTS, "darkroom", "us-east-1", site)
     descriptor = site.supervisor.take()
     assert descriptor is not None
-    Hold.sign(descriptor, os.getpid())
+    LockFile.sign(descriptor, os.getpid())
     site.note_up(status)
 
     while_held = site.status()
@@ -79,10 +79,10 @@ def test_a_stack_is_up_as_long_as_its_process_holds_on(site: Site) -> None:
 
 
 def test_what_one_holds_no_other_takes(tmp_path: Path) -> None:
-    hold = Hold(tmp_path / "up.pid")
+    hold = LockFile(tmp_path / "up.pid")
     descriptor = hold.take()
     assert descriptor is not None
-    Hold.sign(descriptor, 4711)
+    LockFile.sign(descriptor, 4711)
 
     assert hold.take(patience_seconds=0) is None
     assert hold.holder() == 4711
@@ -90,7 +90,7 @@ def test_what_one_holds_no_other_takes(tmp_path: Path) -> None:
     assert hold.holder() is None
 
 
-def test_a_local_stack_has_the_addresses_of_its_ports(site: Site) -> None:
+def test_a_local_stack_has_the_addresses_of_its_ports(site: LocalStack) -> None:
     status = status_from(OUTPUTS, "darkroom", "us-east-1", site)
 
     assert (status.web, status.aws_endpoint) == ("http://localhost:8000", "http://127.0.0.1:4566")
@@ -127,7 +127,7 @@ def test_a_stack_without_our_outputs_is_a_fault() -> None:
         status_from({}, "another", "eu-central-1", None)
 
 
-def test_nothing_of_the_users_aws_reaches_the_local_stack(site: Site) -> None:
+def test_nothing_of_the_users_aws_reaches_the_local_stack(site: LocalStack) -> None:
     users = {"AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "secret", "PATH": "/bin", "NO_PROXY": "intranet"}
 
     local = local_environment(users, site)

@@ -2,20 +2,20 @@
 
 import pytest
 
-from darkroom.domain.tokens import read_access
+from darkroom.domain.tokens import parse_tokens
 from darkroom_cli.stack import Fault
 from darkroom_cli.tokens import Tokens, ensure_first_token, tokens_of
 from tests.builders import a_status
-from tests.fakes import FakeAccessDocument
+from tests.fakes import FakeTokenDocument
 
 
 @pytest.fixture
-def document() -> FakeAccessDocument:
-    return FakeAccessDocument()
+def document() -> FakeTokenDocument:
+    return FakeTokenDocument()
 
 
 @pytest.fixture
-def tokens(document: FakeAccessDocument) -> Tokens:
+def tokens(document: FakeTokenDocument) -> Tokens:
     return Tokens(
         document, "darkroom", "https://pictures.example", "eu-central-1", clock=lambda: 1_800_000_000
     )
@@ -28,9 +28,9 @@ def made(tokens: Tokens, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out.strip()
 
 
-def lets_in(document: FakeAccessDocument, secret: str) -> bool:
+def lets_in(document: FakeTokenDocument, secret: str) -> bool:
     assert document.written
-    return read_access(document.written.document).bearer(secret) is not None
+    return parse_tokens(document.written.document).bearer(secret) is not None
 
 
 def ids(tokens: Tokens, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -40,7 +40,7 @@ def ids(tokens: Tokens, capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_token_is_printed_once_and_only_its_hash_is_kept(
-    tokens: Tokens, document: FakeAccessDocument, capsys: pytest.CaptureFixture[str]
+    tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tokens.new()
     said = capsys.readouterr()
@@ -56,7 +56,7 @@ def test_a_token_is_printed_once_and_only_its_hash_is_kept(
 
 
 def test_a_new_token_leaves_the_one_before_valid_and_ends_an_older_one(
-    tokens: Tokens, document: FakeAccessDocument, capsys: pytest.CaptureFixture[str]
+    tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = made(tokens, capsys), made(tokens, capsys)
     assert lets_in(document, first)
@@ -70,7 +70,7 @@ def test_a_new_token_leaves_the_one_before_valid_and_ends_an_older_one(
 
 
 def test_a_stacks_first_token_is_made_once(
-    tokens: Tokens, document: FakeAccessDocument, capsys: pytest.CaptureFixture[str]
+    tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert tokens.first()
     secret = capsys.readouterr().out.strip()
@@ -93,7 +93,7 @@ def test_who_has_ended_every_token_is_not_given_one_by_the_next_deployment(
 
 
 def test_a_revoked_token_lets_nobody_in_and_the_other_does(
-    tokens: Tokens, document: FakeAccessDocument, capsys: pytest.CaptureFixture[str]
+    tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = made(tokens, capsys), made(tokens, capsys)
 
@@ -103,7 +103,7 @@ def test_a_revoked_token_lets_nobody_in_and_the_other_does(
 
 
 def test_the_last_token_is_ended_only_if_that_is_meant(
-    tokens: Tokens, document: FakeAccessDocument, capsys: pytest.CaptureFixture[str]
+    tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret = made(tokens, capsys)
     [only] = ids(tokens, capsys)
@@ -125,7 +125,7 @@ def test_a_token_that_is_not_there_can_not_be_revoked(
 
 
 def test_what_somebody_else_has_written_meanwhile_is_no_success(
-    tokens: Tokens, document: FakeAccessDocument, monkeypatch: pytest.MonkeyPatch
+    tokens: Tokens, document: FakeTokenDocument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens.new()
     stale = document.read()
@@ -137,9 +137,9 @@ def test_what_somebody_else_has_written_meanwhile_is_no_success(
 
 
 def test_what_aws_refuses_and_what_nobody_here_has_written_is_said(
-    tokens: Tokens, document: FakeAccessDocument
+    tokens: Tokens, document: FakeTokenDocument
 ) -> None:
-    document.write("{}", over=0)
+    document.write("{}", expected_version=0)
     with pytest.raises(Fault, match=r"/darkroom/darkroom/access: .*Delete it to begin anew"):
         tokens.list()
 

@@ -7,12 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from darkroom.domain.errors import BadAccess
-from darkroom.domain.tokens import SIGNED_IN_SECONDS, Access, Token, access_document, new_token, read_access
+from darkroom.domain.errors import InvalidTokens
+from darkroom.domain.tokens import (
+    SIGNED_IN_SECONDS,
+    Token,
+    TokenSet,
+    new_token,
+    parse_tokens,
+    serialize_tokens,
+)
 
 MADE, NOW = "2026-11-22T05:00:00Z", 1_800_000_000
 OLD, NEW = new_token(), new_token()
-ACCESS = Access.nobody().with_token(OLD, MADE).with_token(NEW, MADE)
+ACCESS = TokenSet.nobody().with_token(OLD, MADE).with_token(NEW, MADE)
 
 
 def test_a_token_has_256_random_bits_as_an_address_may_hold_them() -> None:
@@ -21,8 +28,8 @@ def test_a_token_has_256_random_bits_as_an_address_may_hold_them() -> None:
 
 
 def test_nobody_gets_in_where_no_token_was_made() -> None:
-    assert Access.nobody().bearer("") is None
-    assert Access.nobody().bearer(OLD) is None
+    assert TokenSet.nobody().bearer("") is None
+    assert TokenSet.nobody().bearer(OLD) is None
 
 
 def test_two_tokens_are_valid_at_once_and_a_third_ends_the_oldest() -> None:
@@ -41,18 +48,18 @@ def test_no_other_text_is_a_token(text: str) -> None:
 
 
 def test_a_token_itself_is_never_written_down() -> None:
-    document = access_document(ACCESS)
+    document = serialize_tokens(ACCESS)
 
     assert OLD not in document
     assert NEW not in document
-    assert read_access(document) == ACCESS
+    assert parse_tokens(document) == ACCESS
 
 
 def test_a_document_that_names_its_tokens_ids_as_well_is_read_still() -> None:
-    document = json.loads(access_document(ACCESS))
+    document = json.loads(serialize_tokens(ACCESS))
     tokens = [{"id": known.id, **told} for known, told in zip(ACCESS.tokens, document["tokens"], strict=True)]
 
-    assert read_access(json.dumps(document | {"tokens": tokens})) == ACCESS
+    assert parse_tokens(json.dumps(document | {"tokens": tokens})) == ACCESS
 
 
 def test_an_id_is_the_beginning_of_a_hash_and_lets_nobody_in() -> None:
@@ -81,8 +88,8 @@ def test_an_id_is_the_beginning_of_a_hash_and_lets_nobody_in() -> None:
     ],
 )
 def test_what_was_not_written_here_lets_nobody_in(document: str) -> None:
-    with pytest.raises(BadAccess):
-        read_access(document)
+    with pytest.raises(InvalidTokens):
+        parse_tokens(document)
 
 
 # The cookie
@@ -105,7 +112,7 @@ def test_a_cookie_ends_with_its_token_and_no_earlier() -> None:
 
 
 def test_a_cookie_of_another_key_is_none() -> None:
-    cookie = replace(ACCESS, cookie_key=Access.nobody().cookie_key).cookie(ACCESS.tokens[0], NOW)
+    cookie = replace(ACCESS, cookie_key=TokenSet.nobody().cookie_key).cookie(ACCESS.tokens[0], NOW)
 
     assert ACCESS.signed_in(cookie, NOW) is None
 

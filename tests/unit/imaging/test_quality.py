@@ -14,11 +14,11 @@ from bench.ssimulacra2 import Reference
 from darkroom.domain.profile import FormatChoice, Ladder, Profile, parse_profile
 from darkroom.domain.receipts import Receipt
 from darkroom.domain.renditions import Format
-from darkroom.domain.serialization import receipt_document, receipt_from
+from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.imaging import encode
 from darkroom.imaging.pipeline import render
 from darkroom.imaging.quality import Chosen, Trials, chosen
-from darkroom.imaging.yardstick import Yardstick, error_at, score_of
+from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at, score_of
 
 
 def a_scene(width: int = 640, height: int = 427) -> Image.Image:
@@ -54,7 +54,7 @@ def test_a_small_picture_is_scored_to_the_point() -> None:
     with Image.open(BytesIO(encode.jpeg(scene, 60))) as made:
         other = made.convert("RGB")
 
-    predicted = score_of(Yardstick(scene).error(other))
+    predicted = score_of(Ssimulacra2(scene).error(other))
 
     assert predicted == pytest.approx(Reference(scene).score(other), abs=0.1)
 
@@ -130,10 +130,10 @@ def test_a_receipt_from_before_there_were_targets_is_still_read() -> None:
     rendition = {"format": "jpeg", "width": 9, "height": 9, "quality": 75, "size_bytes": 9, "key": "k"}
     empty = asdict(Receipt(profile="p", profile_hash="h", engine="e", at="t", size_bytes=1))
 
-    (read,) = receipt_from(empty | {"renditions": [rendition]}).renditions
+    (read,) = parse_receipt(empty | {"renditions": [rendition]}).renditions
 
     assert (read.target, read.score, read.score_kind) == (None, None, "")
-    assert receipt_document(receipt_from(empty))["size_bytes"] == 1
+    assert serialize_receipt(parse_receipt(empty))["size_bytes"] == 1
 
 
 @pytest.mark.parametrize("quality", [1, 30, 75, 90, 100])

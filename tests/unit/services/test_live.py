@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.ports import Ticket, Told
+from darkroom.ports import SendResult, Ticket
 from darkroom.services.live import CONNECTION_SECONDS, MESSAGE_LIMIT_BYTES, Live, Pusher, Tickets, messages
 from tests.fakes import FakeChannels, FakeSockets
 
@@ -269,7 +269,7 @@ def test_gone_connections_are_removed_and_broken_ones_hinder_nobody() -> None:
 
 def test_where_there_is_time_for_one_alone_each_is_told_sooner_or_later() -> None:
     class Hurried(FakeSockets):
-        def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+        def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
             return super().send_each([*connections][:1], texts)
 
     house = House(sockets=Hurried({name: [] for name in "abc"}))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from darkroom.domain.timestamps import now
 from darkroom.domain.uploads import Removal, Upload
-from darkroom.services.notifications import notification_of, read_mail
+from darkroom.services.notifications import notification_of, parse_queue_message
 from tests.builders import REQUEST, UPLOADS, a_notification, an_upload
 
 
@@ -26,7 +26,7 @@ from tests.builders import REQUEST, UPLOADS, a_notification, an_upload
     ],
 )
 def test_a_key_is_decoded_exactly_once(key: str) -> None:
-    [upload] = read_mail(a_notification(key), UPLOADS).changes
+    [upload] = parse_queue_message(a_notification(key), UPLOADS).changes
 
     assert upload.key == key
 
@@ -41,20 +41,22 @@ def test_a_key_is_decoded_exactly_once(key: str) -> None:
     ],
 )
 def test_a_removal_says_whether_it_hides_or_destroys(event: str, marker: bool) -> None:
-    [removal] = read_mail(a_notification("a b.png", event=event, version="v2"), UPLOADS).changes
+    [removal] = parse_queue_message(a_notification("a b.png", event=event, version="v2"), UPLOADS).changes
 
     assert removal == Removal(UPLOADS, "a b.png", "v2", "0055AED6DCD90281E5", marker, REQUEST)
 
 
 @given(st.text(min_size=1, max_size=200).filter(lambda key: key.isprintable()))
 def test_any_key_arrives_as_it_was_put(key: str) -> None:
-    [upload] = read_mail(a_notification(key), UPLOADS).changes
+    [upload] = parse_queue_message(a_notification(key), UPLOADS).changes
 
     assert upload.key == key
 
 
 def test_an_upload_carries_what_the_event_says() -> None:
-    [upload] = read_mail(a_notification(version="v7", size_bytes=42, sequencer="00AB"), UPLOADS).changes
+    [upload] = parse_queue_message(
+        a_notification(version="v7", size_bytes=42, sequencer="00AB"), UPLOADS
+    ).changes
 
     assert isinstance(upload, Upload)
     assert (upload.version, upload.size_bytes, upload.sequencer) == ("v7", 42, "00AB")
@@ -72,7 +74,7 @@ def test_an_upload_carries_what_the_event_says() -> None:
 def test_an_upload_arrived_when_the_event_says_in_whatever_zone(told: str, arrived: str) -> None:
     body = a_notification().replace('"2026-01-02T03:04:05.678Z"', told)
 
-    [upload] = read_mail(body, UPLOADS).changes
+    [upload] = parse_queue_message(body, UPLOADS).changes
     assert isinstance(upload, Upload)
     assert upload.arrived == arrived
 
@@ -81,7 +83,9 @@ def test_an_upload_arrived_when_the_event_says_in_whatever_zone(told: str, arriv
 def test_a_moment_that_is_none_becomes_the_present(told: str) -> None:
     before = now()
 
-    [upload] = read_mail(a_notification().replace('"2026-01-02T03:04:05.678Z"', told), UPLOADS).changes
+    [upload] = parse_queue_message(
+        a_notification().replace('"2026-01-02T03:04:05.678Z"', told), UPLOADS
+    ).changes
     assert isinstance(upload, Upload)
     assert before <= upload.arrived <= now()
 
@@ -90,11 +94,11 @@ def test_a_moment_that_is_none_becomes_the_present(told: str) -> None:
 def test_a_sequencer_that_s3_would_not_write_orders_nothing(told: str) -> None:
     body = a_notification(sequencer="SEQUENCER").replace('"SEQUENCER"', told)
 
-    assert [change.sequencer for change in read_mail(body, UPLOADS).changes] == [""]
+    assert [change.sequencer for change in parse_queue_message(body, UPLOADS).changes] == [""]
 
 
 def test_an_upload_whose_size_is_not_told_is_taken_without() -> None:
-    [upload] = read_mail(a_notification().replace('"size": 1000', '"size": null'), UPLOADS).changes
+    [upload] = parse_queue_message(a_notification().replace('"size": 1000', '"size": null'), UPLOADS).changes
 
     assert isinstance(upload, Upload)
     assert upload.size_bytes == -1
@@ -131,7 +135,7 @@ def test_an_upload_whose_size_is_not_told_is_taken_without() -> None:
     ],
 )
 def test_strangers_are_ignored_with_a_reason(body: str, why: str) -> None:
-    mail = read_mail(body, UPLOADS)
+    mail = parse_queue_message(body, UPLOADS)
 
     assert mail.changes == ()
     assert why in mail.ignored[0]
@@ -141,7 +145,7 @@ def test_a_stranger_does_not_harm_its_neighbour() -> None:
     records = json.loads(a_notification("good.png"))["Records"]
     body = json.dumps({"Records": [{"eventName": "Nonsense"}, *records]})
 
-    mail = read_mail(body, UPLOADS)
+    mail = parse_queue_message(body, UPLOADS)
 
     assert [change.key for change in mail.changes] == ["good.png"]
     assert len(mail.ignored) == 1
@@ -152,32 +156,38 @@ def test_a_stranger_does_not_harm_its_neighbour() -> None:
 
 @pytest.mark.parametrize("event", ["ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated"])
 def test_a_change_is_called_after_the_request_that_made_it(event: str) -> None:
-    mail = read_mail(a_notification("image.png", event=event, request="REQ-7"), UPLOADS, "message 1")
+    mail = parse_queue_message(
+        a_notification("image.png", event=event, request="REQ-7"), UPLOADS, "message 1"
+    )
 
     assert [change.correlation for change in mail.changes] == ["REQ-7"]
     assert mail.correlation("message 1") == "REQ-7"
 
 
 def test_where_darkroom_gave_the_key_it_is_called_after_the_id_in_it() -> None:
-    [upload] = read_mail(a_notification(f"{'a1b2' * 8}/image.png", request="REQ-7"), UPLOADS).changes
+    [upload] = parse_queue_message(
+        a_notification(f"{'a1b2' * 8}/image.png", request="REQ-7"), UPLOADS
+    ).changes
 
     assert upload.correlation == "a1b2" * 8
 
 
 @pytest.mark.parametrize("told", ["", "a b", "x" * 65, 'a","level":"ERROR', "a\n"])
 def test_what_is_no_requests_id_is_replaced_by_the_messages_own(told: str) -> None:
-    [upload] = read_mail(a_notification(request=told), UPLOADS, "059f36b4-87a3").changes
+    [upload] = parse_queue_message(a_notification(request=told), UPLOADS, "059f36b4-87a3").changes
 
     assert upload.correlation == "059f36b4-87a3"
 
 
 def test_a_stranger_is_called_after_its_message() -> None:
-    assert read_mail("{}", UPLOADS, "059f36b4-87a3").correlation("059f36b4-87a3") == "059f36b4-87a3"
+    assert parse_queue_message("{}", UPLOADS, "059f36b4-87a3").correlation("059f36b4-87a3") == "059f36b4-87a3"
 
 
 def test_what_is_said_again_of_an_upload_calls_it_as_before_and_always_the_same() -> None:
-    [known] = read_mail(notification_of(an_upload(request="REQ-7")), UPLOADS).changes
-    nameless = [read_mail(notification_of(an_upload(request="")), UPLOADS).changes[0] for _ in range(2)]
+    [known] = parse_queue_message(notification_of(an_upload(request="REQ-7")), UPLOADS).changes
+    nameless = [
+        parse_queue_message(notification_of(an_upload(request="")), UPLOADS).changes[0] for _ in range(2)
+    ]
 
     assert known.correlation == "REQ-7"
     assert len({each.correlation for each in nameless}) == 1

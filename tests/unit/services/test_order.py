@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from darkroom.domain.entries import Entry, State, shown
-from darkroom.domain.errors import Busy, Contended
+from darkroom.domain.errors import LeaseHeld, RevisionConflict
 from darkroom.domain.keys import picture_id
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.uploads import Removal, Upload
 from darkroom.services.parking import Parking
-from darkroom.services.rendering import Darkroom, Worker
+from darkroom.services.rendering import Renderer, Worker
 from tests.builders import UPLOADS, a_rendering
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
@@ -72,8 +72,8 @@ class House:
     ledger: FakeLedger = field(default_factory=FakeLedger)
 
     @property
-    def darkroom(self) -> Darkroom:
-        return Darkroom(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
+    def darkroom(self) -> Renderer:
+        return Renderer(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
 
     def brings_back(self) -> None:
         """A picture was deleted, and is on top again: its marker is destroyed, which nobody has heard yet."""
@@ -221,7 +221,7 @@ def test_a_delete_while_a_picture_is_rendered_wins(house: House) -> None:
         house.hears(delete)
         return a_rendering()
 
-    with pytest.raises(Contended):
+    with pytest.raises(RevisionConflict):
         house.darkroom.apply(put, Worker(deleted_meanwhile))
     house.hears(put)
 
@@ -273,11 +273,11 @@ def test_a_picture_that_is_rendered_anew_while_its_files_are_deleted_has_them_in
     class Slow(FakeLedger):
         """Takes its time to publish what is rendered."""
 
-        def advance(self, *moves: Any, standing: Any = None) -> bool:
+        def advance(self, *moves: Any, unchanged: Any = None) -> bool:
             if any(isinstance(move, Entry) and move.state is State.RENDERED for move in moves):
                 stored.set()
                 assert removed.wait(10)
-            return super().advance(*moves, standing=standing)
+            return super().advance(*moves, unchanged=unchanged)
 
     slow = replace(house.darkroom, ledger=Slow(house.ledger.entries, house.ledger.latests))
 
@@ -285,11 +285,11 @@ def test_a_picture_that_is_rendered_anew_while_its_files_are_deleted_has_them_in
 
         def comes_back() -> None:
             house.bucket.destroy(marker)
-            pool.submit(slow.apply, house.bucket.events[-1], Worker(engine, until="9999"))
+            pool.submit(slow.apply, house.bucket.events[-1], Worker(engine, lease_expires="9999"))
             assert stored.wait(10)
 
         meanwhile: Any = Meanwhile(house.renditions, "remove", comes_back)
-        with pytest.raises(Busy):
+        with pytest.raises(LeaseHeld):
             replace(house.darkroom, renditions=meanwhile).apply(delete, Worker(engine))
         removed.set()
     house.hears(house.bucket.events[-1], delete)
@@ -339,7 +339,7 @@ def test_a_picture_that_is_back_is_rendered_anew_like_any_other(house: House) ->
     entry = house.ledger.find(PICTURE, "v1")
     assert entry
 
-    house.darkroom.apply(entry.upload, Worker(engine), over=entry.revision)
+    house.darkroom.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
 
     assert house.states == {"v1": State.RENDERED, "v2": State.DELETED}
 
@@ -437,11 +437,11 @@ def test_an_older_version_that_nobody_could_begin_with_does_not_win_over_what_is
     house.bucket.put()
     getattr(house.bucket, later)()
     older, newer = house.bucket.events
-    parked = Parking(house.ledger).park(older, "its message")
+    failed_entry = Parking(house.ledger).park(older, "its message")
     Parking(house.ledger).park(newer, "its message")
-    assert parked
+    assert failed_entry
 
-    house.darkroom.apply(older, Worker(engine), over=parked.revision)
+    house.darkroom.apply(older, Worker(engine), expected_revision=failed_entry.revision)
 
     beside = "v2" if later == "put" else "removal:v2"
     assert house.states == {"v1": State.SUPERSEDED, beside: State.FAILED}
@@ -475,7 +475,7 @@ def test_an_older_version_that_is_rendered_anew_does_not_clear_away_what_is_park
     entry = house.ledger.find(PICTURE, "v1")
     assert entry
 
-    house.darkroom.apply(entry.upload, Worker(engine), over=entry.revision)
+    house.darkroom.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
 
     beside = "v2" if later == "put" else "removal:v2"
     assert house.states == {"v1": State.RENDERED, beside: State.FAILED}
@@ -495,7 +495,7 @@ def test_a_key_that_is_overwritten_faster_than_it_is_rendered_remembers_no_more_
         house.darkroom.apply(house.bucket.events[-1], Worker(overtaken))
 
     assert list(house.states.values()).count(State.SUPERSEDED) == 100
-    assert len(house.ledger.latests[PICTURE].standing) < 25
+    assert len(house.ledger.latests[PICTURE].current_versions) < 25
 
 
 class Reads(FakeLedger):
@@ -522,7 +522,7 @@ class Weather:
     dice: Any
     house: House = field(default_factory=House)
     waiting: list[tuple[Upload | Removal, int | None, int]] = field(default_factory=list)
-    parked: dict[str, Upload | Removal] = field(default_factory=dict)
+    failed_entry: dict[str, Upload | Removal] = field(default_factory=dict)
     told: int = 0
 
     @property
@@ -553,20 +553,20 @@ class Weather:
         """As an operator would: all that is listed as failed."""
         for entry in self.house.ledger.of_picture(PICTURE):
             if entry.state is State.FAILED:
-                self.waiting.append((self.parked[entry.upload.version], entry.revision, 0))
+                self.waiting.append((self.failed_entry[entry.upload.version], entry.revision, 0))
 
     def delivers(self) -> None:
         """One of the messages, if there is any; one that has failed twice is parked."""
         if not self.waiting:
             return
-        change, over, failures = self.waiting.pop(self.dice.randrange(len(self.waiting)))
+        change, expected_revision, failures = self.waiting.pop(self.dice.randrange(len(self.waiting)))
         try:
-            self.house.darkroom.apply(change, Worker(self.engine), over)
-        except (OSError, Contended):
+            self.house.darkroom.apply(change, Worker(self.engine), expected_revision)
+        except (OSError, RevisionConflict):
             if failures < 1:
-                self.waiting.append((change, over, failures + 1))
-            elif parked := Parking(self.house.ledger).park(change, "its message"):
-                self.parked[parked.upload.version] = change
+                self.waiting.append((change, expected_revision, failures + 1))
+            elif failed_entry := Parking(self.house.ledger).park(change, "its message"):
+                self.failed_entry[failed_entry.upload.version] = change
 
     def engine(self, content: bytes, profile: Profile) -> Rendered:
         return failing(content, profile) if self.dice.random() < 0.3 else engine(content, profile)

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from darkroom.domain.entries import Entry, Failure, Outcome, State, shown
-from darkroom.domain.errors import Busy, KilledItsChild, OutOfTime
+from darkroom.domain.errors import DeadlineExceeded, DecoderProcessDied, LeaseHeld
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import NO_VERSION, Removal, Upload
 from darkroom.services.parking import Failures, Parking
-from darkroom.services.rendering import Darkroom, Worker
+from darkroom.services.rendering import Renderer, Worker
 from tests.builders import UPLOADS, a_member, a_rendering, an_entry, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
 
@@ -33,11 +33,11 @@ def failing(content: bytes, profile: Profile) -> Rendered:
 
 
 def late(content: bytes, profile: Profile) -> Rendered:
-    raise OutOfTime("the invocation's time is up")
+    raise DeadlineExceeded("the invocation's time is up")
 
 
 def deadly(content: bytes, profile: Profile) -> Rendered:
-    raise KilledItsChild("crashed", "Decoding it ended the process that decoded it.")
+    raise DecoderProcessDied("crashed", "Decoding it ended the process that decoded it.")
 
 
 class Killed(BaseException):
@@ -59,12 +59,12 @@ class House:
         self.originals.store("image.png", b"pixels", "image/png")
 
     def attempts(
-        self, *engines: Engine, change: Upload | Removal | None = None, over: int | None = None
+        self, *engines: Engine, change: Upload | Removal | None = None, expected_revision: int | None = None
     ) -> None:
-        darkroom = Darkroom(self.originals, FakeRenditions(), self.ledger, FakeProfiles(), "engine 1")
+        darkroom = Renderer(self.originals, FakeRenditions(), self.ledger, FakeProfiles(), "engine 1")
         for engine in engines:
             with suppress(Exception, Killed):  # as the queue, which tries again
-                darkroom.apply(change or an_upload(), Worker(engine), over)
+                darkroom.apply(change or an_upload(), Worker(engine), expected_revision)
         for entry in self.ledger.entries.values():
             self.views.apply(entry)
 
@@ -97,7 +97,7 @@ def house() -> House:
     ("engine", "reason", "sentence"),
     [
         (failing, "exception", "OSError: the disk is gone"),
-        (late, "timeout", "OutOfTime: the invocation's time is up"),
+        (late, "timeout", "DeadlineExceeded: the invocation's time is up"),
         (killed, "killed", "Its worker was ended before it was done."),
     ],
 )
@@ -186,15 +186,15 @@ def test_an_upload_that_a_newer_one_has_overtaken_is_superseded(house: House) ->
 def test_while_another_worker_has_it_an_upload_is_not_parked(house: House) -> None:
     house.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
 
-    with pytest.raises(Busy):
+    with pytest.raises(LeaseHeld):
         house.parks()
 
 
 def test_while_another_worker_has_it_an_upload_is_not_rendered_a_second_time(house: House) -> None:
     house.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
-    darkroom = Darkroom(house.originals, FakeRenditions(), house.ledger, FakeProfiles(), "engine 1")
+    darkroom = Renderer(house.originals, FakeRenditions(), house.ledger, FakeProfiles(), "engine 1")
 
-    with pytest.raises(Busy):
+    with pytest.raises(LeaseHeld):
         darkroom.apply(an_upload(), Worker(working))
 
 
@@ -205,11 +205,11 @@ def test_a_retry_says_the_original_message_and_the_upload_is_rendered(house: Hou
     house.attempts(failing)
     house.parks()
 
-    [parked] = house.failures.each()
-    house.failures.retry(parked)
+    [failed_entry] = house.failures.each()
+    house.failures.retry(failed_entry)
 
-    assert house.queue.sent == [(MESSAGE, parked.revision)]
-    house.attempts(working, over=parked.revision)
+    assert house.queue.sent == [(MESSAGE, failed_entry.revision)]
+    house.attempts(working, expected_revision=failed_entry.revision)
     assert house.entry.state is State.RENDERED
     assert list(house.failures.each()) == []
 
@@ -218,10 +218,10 @@ def test_a_retry_that_comes_twice_renders_once(house: House) -> None:
     house.attempts(failing)
     house.parks()
     revision = house.entry.revision
-    house.attempts(working, over=revision)
+    house.attempts(working, expected_revision=revision)
     rendered = house.entry
 
-    house.attempts(failing, over=revision)
+    house.attempts(failing, expected_revision=revision)
 
     assert house.entry == rendered
 
@@ -239,7 +239,7 @@ def test_what_was_never_begun_and_is_gone_from_s3_ends_as_deleted_when_it_is_ret
     house.parks()
     house.originals.objects.clear()
 
-    house.attempts(working, over=house.entry.revision)
+    house.attempts(working, expected_revision=house.entry.revision)
 
     assert house.entry.state is State.DELETED
 
@@ -247,26 +247,26 @@ def test_what_was_never_begun_and_is_gone_from_s3_ends_as_deleted_when_it_is_ret
 def test_what_fails_again_is_parked_again_as_one_failure(house: House) -> None:
     house.attempts(failing)
     house.parks()
-    house.attempts(killed, over=house.entry.revision)
+    house.attempts(killed, expected_revision=house.entry.revision)
 
     house.parks()
 
-    [parked] = house.failures.each()
-    assert parked.failure
-    assert parked.failure.reason == "killed"
-    assert parked.message == MESSAGE
+    [failed_entry] = house.failures.each()
+    assert failed_entry.failure
+    assert failed_entry.failure.reason == "killed"
+    assert failed_entry.message == MESSAGE
 
 
 def test_what_is_skipped_is_no_failure_any_more(house: House) -> None:
     house.attempts(failing)
-    parked = house.parks()
-    assert parked
+    failed_entry = house.parks()
+    assert failed_entry
 
-    assert house.failures.skip(parked)
-    assert not house.failures.skip(parked)
+    assert house.failures.skip(failed_entry)
+    assert not house.failures.skip(failed_entry)
 
     assert house.entry.state is State.SKIPPED
-    house.attempts(working, over=parked.revision)
+    house.attempts(working, expected_revision=failed_entry.revision)
     assert house.entry.state is State.SKIPPED
 
 
@@ -278,12 +278,12 @@ def test_all_failures_are_listed_however_many_there_are(house: House) -> None:
 
 
 def test_a_failure_is_found_by_its_id_for_as_long_as_it_is_one(house: House) -> None:
-    parked = house.parks()
-    assert parked
+    failed_entry = house.parks()
+    assert failed_entry
 
-    assert house.failures.find(parked.id) == parked
-    house.failures.skip(parked)
-    assert house.failures.find(parked.id) is None
+    assert house.failures.find(failed_entry.id) == failed_entry
+    house.failures.skip(failed_entry)
+    assert house.failures.find(failed_entry.id) is None
     assert house.failures.find("nonsense") is None
 
 
@@ -298,19 +298,19 @@ def test_a_removal_that_was_given_up_is_a_failure_of_its_own_and_is_never_shown(
 
     house.parks(REMOVAL)
 
-    [parked] = house.failures.each()
-    assert parked.is_removal
+    [failed_entry] = house.failures.each()
+    assert failed_entry.is_removal
     assert house.entry.state is State.RENDERED
-    assert shown(house.ledger.of_picture(parked.picture)) == house.entry
+    assert shown(house.ledger.of_picture(failed_entry.picture)) == house.entry
 
 
 def test_a_removal_that_is_retried_closes_its_failure(house: House) -> None:
     house.attempts(working)
-    parked = house.parks(REMOVAL)
-    assert parked
+    failed_entry = house.parks(REMOVAL)
+    assert failed_entry
     house.originals.objects.clear()
 
-    house.attempts(working, change=REMOVAL, over=parked.revision)
+    house.attempts(working, change=REMOVAL, expected_revision=failed_entry.revision)
 
     assert house.entry.state is State.DELETED
     assert list(house.failures.each()) == []
@@ -318,10 +318,10 @@ def test_a_removal_that_is_retried_closes_its_failure(house: House) -> None:
 
 def test_a_message_that_names_no_version_is_about_s3s_latest_and_closes_its_failure(house: House) -> None:
     unnamed = an_upload(version=NO_VERSION)
-    parked = house.parks(unnamed)
-    assert parked
+    failed_entry = house.parks(unnamed)
+    assert failed_entry
 
-    house.attempts(working, change=unnamed, over=parked.revision)
+    house.attempts(working, change=unnamed, expected_revision=failed_entry.revision)
 
     assert house.entry.state is State.RENDERED
     assert list(house.failures.each()) == []
@@ -330,7 +330,7 @@ def test_a_message_that_names_no_version_is_about_s3s_latest_and_closes_its_fail
 def test_a_child_that_died_before_the_last_conclusion_is_not_held_against_a_picture(house: House) -> None:
     house.attempts(deadly, working)
 
-    house.attempts(deadly, working, over=house.entry.revision)
+    house.attempts(deadly, working, expected_revision=house.entry.revision)
 
     assert house.entry.state is State.RENDERED
 
@@ -341,20 +341,20 @@ def test_a_removal_that_failed_on_what_it_brought_back_says_why(house: House) ->
     del house.originals.objects["image.png", "v2"]
     house.attempts(failing, change=destroyed)
 
-    parked = house.parks(destroyed)
+    failed_entry = house.parks(destroyed)
 
-    assert parked
-    assert parked.failure == Failure("exception", "OSError: the disk is gone")
+    assert failed_entry
+    assert failed_entry.failure == Failure("exception", "OSError: the disk is gone")
 
 
 def test_a_member_that_nobody_could_begin_with_fails_in_its_job(house: House) -> None:
     member = a_member(2)
     house.ledger.expect([member])
 
-    parked = Parking(house.ledger).park(an_upload(member.upload.key), "its message")
+    failed_entry = Parking(house.ledger).park(an_upload(member.upload.key), "its message")
 
-    assert parked
-    assert (parked.state, parked.job, parked.number) == (State.FAILED, member.job, 2)
+    assert failed_entry
+    assert (failed_entry.state, failed_entry.job, failed_entry.number) == (State.FAILED, member.job, 2)
 
 
 def test_what_never_arrived_is_no_failure_that_can_be_retried(house: House) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.domain.entries import Entry, State
-from darkroom.domain.errors import Contended, NotAnnounced
+from darkroom.domain.errors import EventNotAccepted, RevisionConflict
 from darkroom.domain.jobs import Job
 from darkroom.domain.rows import Tally, contribution, row_of
 from darkroom.ports import Commit
@@ -277,7 +277,7 @@ def test_a_batch_whose_items_are_changed_by_others_again_and_again_is_handed_bac
 
     projected = House(views=Contested()).hears(rendered(0))
 
-    assert isinstance(projected.faults["0"], Contended)
+    assert isinstance(projected.faults["0"], RevisionConflict)
 
 
 # Word of it
@@ -323,7 +323,7 @@ def test_an_event_that_is_not_taken_fails_its_record_and_no_other(house: House) 
     projected = house.hears(rendered(0), a_member(1, State.REJECTED), rendered(2))
 
     assert list(projected.faults) == ["1"]
-    assert isinstance(projected.faults["1"], NotAnnounced)
+    assert isinstance(projected.faults["1"], EventNotAccepted)
     assert house.tally.ended == 3  # the views are right all the same
 
 

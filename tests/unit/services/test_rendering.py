@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from darkroom.domain.entries import Entry, State
-from darkroom.domain.errors import Contended, NoProfile, OutOfTime, RejectedPicture
+from darkroom.domain.errors import DeadlineExceeded, ProfileUnavailable, RejectedPicture, RevisionConflict
 from darkroom.domain.profile import Profile, built_in
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.uploads import NO_VERSION, Removal, rendition_prefix
-from darkroom.services.rendering import Darkroom, Worker, budget
+from darkroom.services.rendering import Renderer, Worker, budget
 from tests.builders import a_member, a_rendering, an_encoded, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
@@ -29,8 +29,8 @@ class House:
         return self.darkroom.develop(an_upload(**changes), Worker(engine))  # type: ignore[arg-type]
 
     @property
-    def darkroom(self) -> Darkroom:
-        return Darkroom(self.originals, self.renditions, self.ledger, self.profiles, "engine 1")
+    def darkroom(self) -> Renderer:
+        return Renderer(self.originals, self.renditions, self.ledger, self.profiles, "engine 1")
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_worker_that_was_overtaken_gives_way(house: House) -> None:
         house.develop(working)
         return working(content, profile)
 
-    with pytest.raises(Contended):
+    with pytest.raises(RevisionConflict):
         house.develop(overtaken)
 
     [entry] = house.ledger.entries.values()
@@ -146,7 +146,7 @@ def test_each_rendering_is_of_the_profile_in_force_when_it_begins(house: House) 
 
 def test_without_a_profile_nothing_is_rendered_by_another_and_the_next_attempt_finishes(house: House) -> None:
     house.profiles.profile = None
-    with pytest.raises(NoProfile):
+    with pytest.raises(ProfileUnavailable):
         house.develop(never)
 
     house.profiles.profile = built_in("fast")
@@ -176,7 +176,7 @@ def test_the_childs_limits_stand_below_the_functions_own() -> None:
 
 
 def test_a_picture_is_not_blamed_for_the_time_that_others_took() -> None:
-    with pytest.raises(OutOfTime):
+    with pytest.raises(DeadlineExceeded):
         budget(memory_mb=1769, remaining_milliseconds=7_000)
 
 

@@ -14,9 +14,9 @@ from darkroom.domain.profile import Profile
 from darkroom.domain.timestamps import now, timestamp
 from darkroom.domain.uploads import Upload
 from darkroom.services.jobs import Jobs
-from darkroom.services.notifications import notification_of, read_mail
-from darkroom.services.rendering import Darkroom, Worker
-from darkroom.services.sweeping import Sweep, Walk, stale
+from darkroom.services.notifications import notification_of, parse_queue_message
+from darkroom.services.rendering import Renderer, Worker
+from darkroom.services.sweeping import ScanCursor, Sweep, stale
 from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_announcement, an_entry, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
 
@@ -52,7 +52,7 @@ class House:
             self.queue,
             after_minutes=60,
             keep_hours=24,
-            job_patience_minutes=60,
+            job_timeout_minutes=60,
         )
 
     def holds(self, *keys: str) -> None:
@@ -75,11 +75,11 @@ class House:
         receipt = a_receipt(*(replace(a_rendition(), key=f"{PICTURE}/{name}") for name in names))
         entry = an_entry(state=state, revision=1, version=version, receipt=receipt)
         self.ledger.advance(replace(entry, since=since))
-        if entry.stands:
+        if entry.is_current:
             latest = self.ledger.latest(PICTURE) or Latest(PICTURE, "", version, 0)
             self.ledger.advance(latest.beside(version))
         elif state is State.SUPERSEDED:
-            self.ledger.away += replace(entry, since=since).discarding(entry.rendition_keys)
+            self.ledger.away += replace(entry, since=since).superseded_renditions(entry.rendition_keys)
         return entry
 
 
@@ -96,9 +96,9 @@ def test_an_upload_that_nobody_began_with_is_enqueued_as_s3_would_have_told_it(h
 
     assert house.finds_lost() == ["holiday/ü +%.png"]
 
-    [(message, over)] = house.queue.sent
-    assert over is None
-    [change] = read_mail(message, UPLOADS).changes
+    [(message, expected_revision)] = house.queue.sent
+    assert expected_revision is None
+    [change] = parse_queue_message(message, UPLOADS).changes
     found = house.originals.latest("holiday/ü +%.png")
     assert found
     assert isinstance(change, Upload)
@@ -168,15 +168,15 @@ def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(house: Hou
 
 @pytest.mark.parametrize(("objects", "pages"), [(100, 10), (6_720, 10), (67_200, 100)])
 def test_a_larger_bucket_is_seen_within_a_week_of_runs(objects: int, pages: int) -> None:
-    seen = Walk(whole=objects)
+    seen = ScanCursor(whole=objects)
 
     assert seen.due(10) == pages
-    assert Walk.read(seen.written) == seen
+    assert ScanCursor.read(seen.written) == seen
 
 
 @pytest.mark.parametrize("written", ["", "prefix/1.jpg", '{"KeyMarker": "a", "VersionIdMarker": "b"}'])
 def test_a_walk_that_was_noted_in_another_way_begins_anew(written: str) -> None:
-    assert Walk.read(written) == Walk()
+    assert ScanCursor.read(written) == ScanCursor()
 
 
 def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(house: House) -> None:
@@ -185,12 +185,12 @@ def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(house: House) -> N
 
     house.finds_lost()
 
-    assert Walk.read(house.ledger.cursor("uploads")) == Walk("", 0, 3)
+    assert ScanCursor.read(house.ledger.cursor("uploads")) == ScanCursor("", 0, 3)
 
 
 def test_a_walk_can_be_begun_anew(house: House) -> None:
     house.holds(*"abcdef")
-    house.ledger.save_cursor("uploads", Walk("d", 2).written)
+    house.ledger.save_cursor("uploads", ScanCursor("d", 2).written)
 
     house.sweep.begin_anew()
 
@@ -204,8 +204,8 @@ def engine(content: bytes, profile: Profile) -> object:
 def test_a_swept_upload_is_rendered_and_its_late_event_changes_nothing(house: House) -> None:
     house.holds("image.png")
     house.finds_lost()
-    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
-    [change] = read_mail(house.queue.sent[0][0], UPLOADS).changes
+    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [change] = parse_queue_message(house.queue.sent[0][0], UPLOADS).changes
 
     [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
     [after] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
@@ -218,8 +218,8 @@ def test_a_swept_upload_that_is_not_latest_any_more_is_superseded(house: House) 
     house.holds("image.png")
     house.finds_lost()
     house.holds("image.png")
-    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
-    [change] = read_mail(house.queue.sent[0][0], UPLOADS).changes
+    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    [change] = parse_queue_message(house.queue.sent[0][0], UPLOADS).changes
 
     [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
 
@@ -289,12 +289,12 @@ def test_what_was_discarded_and_is_shown_again_is_kept(house: House) -> None:
 
 
 def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(house: House) -> None:
-    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
     for number in range(5):
         house.holds("image.png")
         darkroom.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
     house.ledger.away = [replace(each, since=LONG_AGO) for each in house.ledger.away]
-    [standing] = house.ledger.standing_of([house.ledger.latest(PICTURE)])
+    [standing] = house.ledger.current_entries([house.ledger.latest(PICTURE)])
 
     house.removes()
 
@@ -303,15 +303,15 @@ def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(house: Ho
 
 def test_what_another_profile_made_is_discarded_when_it_is_made_anew(house: House) -> None:
     house.holds("image.png")
-    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
     [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
     darkroom = replace(darkroom, engine_version="engine 2")
 
     [after] = darkroom.apply(an_upload(), Worker(engine), before.revision)  # type: ignore[arg-type]
 
-    [discarded] = house.ledger.away
-    assert {*discarded.keys} == {*before.rendition_keys}
-    assert not {*discarded.keys} & {*after.rendition_keys}
+    [superseded_renditions] = house.ledger.away
+    assert {*superseded_renditions.keys} == {*before.rendition_keys}
+    assert not {*superseded_renditions.keys} & {*after.rendition_keys}
 
 
 def test_what_another_receipt_took_the_place_of_stays_for_pages_that_are_open(house: House) -> None:
@@ -331,7 +331,7 @@ def test_what_a_deletion_left_behind_goes_at_once(house: House) -> None:
 def test_a_rendering_that_took_a_removed_file_for_written_writes_it_again(house: House) -> None:
     house.holds("image.png")
     house.ledger.advance(Latest(PICTURE, "", "", 1))
-    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
 
     @dataclass
     class Racing(FakeRenditions):
@@ -350,9 +350,9 @@ def test_a_rendering_that_took_a_removed_file_for_written_writes_it_again(house:
 
     assert house.removes() == set(first.rendition_keys)
 
-    [(message, over)] = set(house.queue.sent)
-    [change] = read_mail(message, UPLOADS).changes
-    [entry] = darkroom.apply(change, Worker(engine), over)  # type: ignore[arg-type]
+    [(message, expected_revision)] = set(house.queue.sent)
+    [change] = parse_queue_message(message, UPLOADS).changes
+    [entry] = darkroom.apply(change, Worker(engine), expected_revision)  # type: ignore[arg-type]
     assert set(entry.rendition_keys) == set(racing.objects)
 
 
@@ -370,10 +370,10 @@ def test_a_result_of_another_profile_or_engine_is_stale() -> None:
 
 def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(house: House) -> None:
     house.holds("image.png")
-    darkroom = Darkroom(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
     [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
     darkroom = replace(darkroom, engine_version="engine 2")
-    [change] = read_mail(notification_of(before.upload), UPLOADS).changes
+    [change] = parse_queue_message(notification_of(before.upload), UPLOADS).changes
 
     def looking(content: bytes, profile: Profile) -> object:
         begun = house.ledger.find(PICTURE, "v1")

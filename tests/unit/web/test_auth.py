@@ -5,12 +5,12 @@ from urllib.parse import urlencode
 
 import pytest
 
-from darkroom.domain.tokens import SIGNED_IN_SECONDS, Access, access_document, new_token, read_access
-from darkroom.web.auth import COOKIE, Auth, Gate, Guests, Public, SignInSite
-from darkroom.web.http import Answer, Answers, Request
+from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_token, parse_tokens, serialize_tokens
+from darkroom.web.auth import COOKIE, AuthMode, Authorizer, Public, SignInRoutes, TokenCache
+from darkroom.web.http import Request, Responder, Response
 from darkroom.web.routes import ROUTES, Handler, Route, answer
-from tests.builders import a_gate
-from tests.fakes import FakeAccessDocument
+from tests.builders import an_authorizer
+from tests.fakes import FakeTokenDocument
 
 HTML = "text/html"
 JSON = "application/json"
@@ -21,44 +21,44 @@ SITE = "https://pictures.example"
 class Door:
     """A gate with one valid token before routes that say what they are asked for."""
 
-    auth: Auth = Auth.TOKEN
+    auth: AuthMode = AuthMode.TOKEN
     public_pages: bool = False
     allowed_origins: frozenset[str] = frozenset()
     now: float = 1_800_000_000
     secret: str = field(default_factory=new_token)
-    document: FakeAccessDocument = field(default_factory=FakeAccessDocument)
+    document: FakeTokenDocument = field(default_factory=FakeTokenDocument)
     faults: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.write(Access.nobody().with_token(self.secret, "then"))
-        self.guests = Guests(self.document, self.faults.append, clock=lambda: self.now)
-        self.sign_in_site = SignInSite(self.gate, self.guests, Answers())
+        self.write(TokenSet.nobody().with_token(self.secret, "then"))
+        self.token_cache = TokenCache(self.document, self.faults.append, clock=lambda: self.now)
+        self.sign_in_site = SignInRoutes(self.authorizer, self.token_cache, Responder())
 
     @property
-    def gate(self) -> Gate:
-        return a_gate(
-            self.auth, self.guests, public_pages=self.public_pages, allowed_origins=self.allowed_origins
+    def authorizer(self) -> Authorizer:
+        return an_authorizer(
+            self.auth, self.token_cache, public_pages=self.public_pages, allowed_origins=self.allowed_origins
         )
 
-    def write(self, access: Access) -> None:
+    def write(self, access: TokenSet) -> None:
         before = self.document.written
-        self.document.write(access_document(access), over=before.version if before else 0)
+        self.document.write(serialize_tokens(access), expected_version=before.version if before else 0)
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> Response:
         """What the route of that path says, by way of the gate."""
         [route] = [each for each in ROUTES if (each.method, each.path) == (request.method, request.path)]
         site = self.sign_in_site
-        handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, lambda _: Answers().page(200, _A_PAGE))
+        handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, lambda _: Responder().page(200, _A_PAGE))
         handlers |= {"sign_in_page": site.page, "sign_in": site.sign_in, "sign_out": site.sign_out}
-        return answer(route, handlers, self.gate, replace(request, route_key=route.key), {})
+        return answer(route, handlers, self.authorizer, replace(request, route_key=route.key), {})
 
-    def get(self, path: str = "/", accept: str = JSON, **headers: str) -> Answer:
+    def get(self, path: str = "/", accept: str = JSON, **headers: str) -> Response:
         return self.ask(Request(path, SITE, accept, headers=_named(headers)))
 
-    def post(self, path: str = "/", accept: str = JSON, **headers: str) -> Answer:
+    def post(self, path: str = "/", accept: str = JSON, **headers: str) -> Response:
         return self.ask(Request(path, SITE, accept, headers=_named(headers), method="POST"))
 
-    def sign_in(self, secret: str, to: str = "", accept: str = HTML) -> Answer:
+    def sign_in(self, secret: str, to: str = "", accept: str = HTML) -> Response:
         form = urlencode({"token": secret, "to": to}).encode()
         kind = "application/x-www-form-urlencoded"
         return self.ask(Request("/sign-in", SITE, accept, {}, kind, form, {"origin": SITE}, method="POST"))
@@ -86,10 +86,10 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
 def test_no_route_but_those_to_sign_in_by_answers_a_stranger(route: Route) -> None:
-    handlers: dict[str, Handler] = {route.operation: lambda *_: Answers().page(200, "")}
+    handlers: dict[str, Handler] = {route.operation: lambda *_: Responder().page(200, "")}
     request = Request("/x", SITE, JSON, headers={"origin": SITE}, method=route.method)
 
-    status = answer(route, handlers, a_gate(Auth.TOKEN), request, {}).status
+    status = answer(route, handlers, an_authorizer(AuthMode.TOKEN), request, {}).status
 
     assert status == (200 if route.path in ("/sign-in", "/sign-out") else 401)
 
@@ -127,7 +127,7 @@ def test_a_wrong_token_is_not_made_good_by_a_cookie() -> None:
 
 
 def test_nobody_gets_in_where_no_token_was_ever_made() -> None:
-    door = Door(document=FakeAccessDocument())
+    door = Door(document=FakeTokenDocument())
     door.document.written = None
 
     assert door.get(authorization=door.bearer).status == 401
@@ -153,17 +153,17 @@ def test_an_image_of_a_stranger_is_refused_without_a_page() -> None:
 
 
 def test_an_open_stack_asks_nobody_and_reads_nothing() -> None:
-    door = Door(Auth.OPEN)
+    door = Door(AuthMode.OPEN)
 
     assert door.get().status == door.post().status == 200
-    assert door.document.asked == 0
+    assert door.document.read_count == 0
 
 
 def test_with_iam_the_gateways_word_counts_and_no_token_does() -> None:
-    door = Door(Auth.IAM)
+    door = Door(AuthMode.IAM)
 
     assert door.get(authorization="AWS4-HMAC-SHA256 Credential=x").status == 200
-    assert door.document.asked == 0
+    assert door.document.read_count == 0
 
 
 def test_with_iam_a_request_that_came_by_another_route_is_not_answered() -> None:
@@ -173,16 +173,19 @@ def test_with_iam_a_request_that_came_by_another_route_is_not_answered() -> None
 
     for came_by in ("GET /{proxy+}", ""):
         request = Request("/failures", SITE, JSON, route_key=came_by)
-        assert answer(failures, handlers, a_gate(Auth.IAM, public_pages=True), request, {}).status == 404
+        assert (
+            answer(failures, handlers, an_authorizer(AuthMode.IAM, public_pages=True), request, {}).status
+            == 404
+        )
 
 
 def test_public_pages_opens_the_two_reading_routes_and_no_other() -> None:
-    gate = a_gate(Auth.TOKEN, public_pages=True)
-    handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, lambda *_: Answers().page(200, ""))
+    authorizer = an_authorizer(AuthMode.TOKEN, public_pages=True)
+    handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, lambda *_: Responder().page(200, ""))
     opened = [
         route.key
         for route in ROUTES
-        if answer(route, handlers, gate, Request("/x", method=route.method), {}).status != 401
+        if answer(route, handlers, authorizer, Request("/x", method=route.method), {}).status != 401
         and route.public is not Public.ALWAYS
     ]
 
@@ -197,25 +200,25 @@ def test_a_stranger_who_shows_nothing_costs_no_call() -> None:
 
     door.get()
 
-    assert door.document.asked == 0
+    assert door.document.read_count == 0
 
 
 def test_what_is_known_is_asked_for_anew_after_30_s() -> None:
     door = Door()
     for _ in range(3):
         door.get(authorization=door.bearer)
-    assert door.document.asked == 1
+    assert door.document.read_count == 1
 
     door.now += 30
     door.get(authorization=door.bearer)
 
-    assert door.document.asked == 2
+    assert door.document.read_count == 2
 
 
 def test_a_revoked_token_lets_nobody_in_30_s_later_nor_does_its_cookie() -> None:
     door = Door()
     cookie = door.cookie
-    door.write(Access.nobody().with_token(new_token(), "now"))
+    door.write(TokenSet.nobody().with_token(new_token(), "now"))
 
     door.now += 30
 
@@ -228,7 +231,7 @@ def test_a_new_token_is_known_after_5_s_and_the_old_one_still() -> None:
     door.get(authorization=door.bearer)
     new = new_token()
     assert door.document.written
-    door.write(read_access(door.document.written.document).with_token(new, "now"))
+    door.write(parse_tokens(door.document.written.document).with_token(new, "now"))
 
     door.now += 5
 
@@ -243,7 +246,7 @@ def test_wrong_tokens_cost_a_call_each_5_s_at_most() -> None:
         door.get(authorization="Bearer x")
         door.now += 0.5
 
-    assert door.document.asked == 5
+    assert door.document.read_count == 5
 
 
 def test_a_fault_leaves_what_was_known_for_ten_minutes_and_no_longer() -> None:
@@ -274,7 +277,7 @@ def test_nobody_gets_in_before_anything_is_known_and_it_is_asked_again_soon() ->
 
 def test_a_document_that_nobody_here_has_written_lets_nobody_in() -> None:
     door = Door()
-    door.document.write("{}", over=1)
+    door.document.write("{}", expected_version=1)
 
     assert door.get(authorization=door.bearer).status == 503
     assert len(door.faults) == 1
@@ -283,7 +286,7 @@ def test_a_document_that_nobody_here_has_written_lets_nobody_in() -> None:
 # Whose pages may write
 
 
-@pytest.mark.parametrize("auth", [Auth.OPEN, Auth.IAM])
+@pytest.mark.parametrize("auth", [AuthMode.OPEN, AuthMode.IAM])
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -302,7 +305,7 @@ def test_a_document_that_nobody_here_has_written_lets_nobody_in() -> None:
     ],
 )
 def test_another_sites_page_changes_nothing_even_where_everybody_may(
-    auth: Auth, headers: dict[str, str], status: int
+    auth: AuthMode, headers: dict[str, str], status: int
 ) -> None:
     door = Door(auth, allowed_origins=frozenset({"https://admin.example"}))
 
@@ -313,13 +316,13 @@ def test_another_sites_page_changes_nothing_even_where_everybody_may(
 
 
 def test_reading_is_not_asked_where_it_is_from() -> None:
-    assert Door(Auth.OPEN).get(origin="https://evil.example").status == 200
+    assert Door(AuthMode.OPEN).get(origin="https://evil.example").status == 200
 
 
 def test_an_origin_is_none_of_a_site_that_does_not_say_its_name() -> None:
     request = Request("/", "", JSON, headers={"origin": ""}, method="POST")
 
-    assert Door(Auth.OPEN).ask(request).status == 403
+    assert Door(AuthMode.OPEN).ask(request).status == 403
 
 
 def test_a_token_writes_without_an_origin_and_a_cookie_does_not() -> None:
@@ -381,7 +384,7 @@ def test_the_way_on_never_leads_to_another_site(to: str, location: str) -> None:
 def test_the_way_back_is_escaped_and_keeps_what_was_asked() -> None:
     request = Request('/a "b"/ü 100%25.jpg', SITE, HTML, query={"w": "640", "x": "<&>"})
 
-    page = answer(ROUTES[-1], {}, a_gate(Auth.TOKEN), request, {}).text
+    page = answer(ROUTES[-1], {}, an_authorizer(AuthMode.TOKEN), request, {}).text
 
     assert 'value="a%20%22b%22/%C3%BC%20100%25.jpg?w=640&amp;x=%3C%26%3E"' in page
 
@@ -427,8 +430,8 @@ def test_who_is_in_already_is_led_on() -> None:
 
     assert door.ask(request).headers["Location"] == "./jobs/1"
     assert door.ask(replace(request, headers={})).status == 200
-    assert Door(Auth.OPEN).get("/sign-in", HTML).headers["Location"] == "./"
-    assert Door(Auth.OPEN).sign_in("x").headers["Location"] == "./"
+    assert Door(AuthMode.OPEN).get("/sign-in", HTML).headers["Location"] == "./"
+    assert Door(AuthMode.OPEN).sign_in("x").headers["Location"] == "./"
 
 
 def test_signing_in_while_nothing_is_known_is_not_called_wrong() -> None:
@@ -453,7 +456,7 @@ def test_only_who_has_signed_in_by_cookie_is_shown_the_way_out() -> None:
     assert 'action="./sign-out"' in page
     assert "curl -H &#34;Authorization: Bearer $DARKROOM_TOKEN&#34; -F x" in page
     assert "sign-out" not in door.get(authorization=door.bearer).text
-    assert Door(Auth.OPEN).get().text == _A_PAGE
+    assert Door(AuthMode.OPEN).get().text == _A_PAGE
 
 
 def test_a_page_differs_by_its_etag_for_who_has_signed_in() -> None:

@@ -5,8 +5,8 @@ import pytest
 
 from darkroom.domain.entries import Entry, Outcome, State
 from darkroom.services.parking import Failures
-from darkroom.web.failures import FailureSite
-from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.failures import FailureRoutes
+from darkroom.web.http import Request, Responder, Response
 from tests.builders import an_attempt, an_entry
 from tests.fakes import FakeLedger, FakeQueue, FakeViews
 
@@ -21,12 +21,12 @@ class House:
     reported: list[tuple[str, str]] = field(default_factory=list)
 
     @property
-    def site(self) -> FailureSite:
+    def site(self) -> FailureRoutes:
         failures = Failures(self.ledger, self.views, self.queue)
-        return FailureSite(
+        return FailureRoutes(
             self.views,
             failures,
-            Answers(),
+            Responder(),
             lambda what, entry: self.reported.append((what, entry.upload.key)),
         )
 
@@ -47,8 +47,8 @@ def a_failed(key: str = "beach.png") -> Entry:
 def test_what_was_given_up_is_listed_with_its_reason(house: House) -> None:
     house.holds(a_failed())
 
-    page = house.site.parked(Request("/failures"))
-    document = json.loads(house.site.parked(Request("/failures", accept="application/json")).text)
+    page = house.site.listing(Request("/failures"))
+    document = json.loads(house.site.listing(Request("/failures", accept="application/json")).text)
 
     assert page.status == 200
     assert "beach.png" in page.text
@@ -58,10 +58,10 @@ def test_what_was_given_up_is_listed_with_its_reason(house: House) -> None:
 
 
 def test_when_nothing_was_given_up_the_page_says_so(house: House) -> None:
-    assert "Nothing was given up" in house.site.parked(Request("/failures")).text
+    assert "Nothing was given up" in house.site.listing(Request("/failures")).text
 
 
-def act(house: House, request: Request, action: str, failure: str | None) -> Answer:
+def act(house: House, request: Request, action: str, failure: str | None) -> Response:
     if failure is None:
         return house.site.act_on_all(request, action)
     return house.site.act_on_one(request, failure, action)

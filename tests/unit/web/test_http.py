@@ -1,31 +1,31 @@
 import json
 
-from darkroom.web.http import Answer, Answers, Request, answers_beside
+from darkroom.web.http import Request, Responder, Response, responder_for
 from darkroom.web.problems import TOO_LARGE
 from tests.fakes import FakeOriginals, FakeRenditions
 
 
-def policy(answers: Answers) -> str:
-    return answers.page(200, "").headers["Content-Security-Policy"]
+def policy(responder: Responder) -> str:
+    return responder.page(200, "").headers["Content-Security-Policy"]
 
 
 def test_a_page_may_use_the_origins_of_the_buckets_and_of_the_socket_and_no_others() -> None:
-    answers = answers_beside(FakeOriginals(), FakeRenditions(), "wss://live.test/live")
+    responder = responder_for(FakeOriginals(), FakeRenditions(), "wss://live.test/live")
 
-    assert "; img-src data: https://renditions.test;" in policy(answers)
-    assert "; connect-src 'self' https://uploads.test wss://live.test;" in policy(answers)
+    assert "; img-src data: https://renditions.test;" in policy(responder)
+    assert "; connect-src 'self' https://uploads.test wss://live.test;" in policy(responder)
 
 
 def test_a_page_without_a_socket_of_its_own_asks_its_own_origin_and_the_uploads_bucket() -> None:
-    answers = answers_beside(FakeOriginals(), FakeRenditions())
+    responder = responder_for(FakeOriginals(), FakeRenditions())
 
-    assert "; connect-src 'self' https://uploads.test;" in policy(answers)
+    assert "; connect-src 'self' https://uploads.test;" in policy(responder)
 
 
 def test_a_problem_is_a_page_or_a_document() -> None:
-    def problem(accept: str) -> Answer:
+    def problem(accept: str) -> Response:
         request = Request("/", accept=accept)
-        return Answers().problem(request, TOO_LARGE, "It is 9 MB.", {"id": 1}, advice="Go elsewhere.")
+        return Responder().problem(request, TOO_LARGE, "It is 9 MB.", {"id": 1}, advice="Go elsewhere.")
 
     page, document = problem("text/html"), problem("application/json")
 

@@ -17,8 +17,8 @@ from darkroom.domain.keys import picture_id
 from darkroom.services.jobs import Jobs
 from darkroom.services.live import Tickets
 from darkroom.services.projecting import Projection
-from darkroom.web.http import Answer, Answers, Request
-from darkroom.web.jobs import JobSite
+from darkroom.web.http import Request, Responder, Response
+from darkroom.web.jobs import JobRoutes
 from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
 from tests.fakes import FakeChannels, FakeLedger, FakeOriginals, FakeRenditions, FakeReports, FakeViews
 
@@ -42,20 +42,20 @@ class House:
         return Jobs(UPLOADS, self.ledger, self.views)
 
     @property
-    def site(self) -> JobSite:
-        return JobSite(
+    def site(self) -> JobRoutes:
+        return JobRoutes(
             self.jobs,
             self.views,
             FakeOriginals(),
             self.renditions,
             self.reports,
             Tickets(self.channels, self.live_url, 60, lambda url: url),
-            Answers(),
+            Responder(),
             3600,
             self.answer_limit_bytes,
         )
 
-    def posts(self, document: object, **headers: str) -> Answer:
+    def posts(self, document: object, **headers: str) -> Response:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.site.create(
@@ -91,7 +91,7 @@ def asked(path: str, **query: str) -> Request:
     return Request(path, "http://localhost:8000", JSON, query=query)
 
 
-def told(answer: Answer) -> dict[str, Any]:
+def told(answer: Response) -> dict[str, Any]:
     document = json.loads(answer.text)
     assert isinstance(document, dict)
     return document
@@ -235,11 +235,11 @@ class CrashingLedger(FakeLedger):
         if self.writes_left < 0:
             raise Crash
 
-    def claim(self, asked: Any) -> Any:
+    def remember_request(self, asked: Any) -> Any:
         self._write()
-        stands = super().claim(asked)
+        stored = super().remember_request(asked)
         self._write()
-        return stands
+        return stored
 
     def open(self, job: Any, manifest: Any) -> None:
         self._write()
@@ -324,7 +324,7 @@ def test_a_job_that_nobody_made_is_not_found(house: House, job: str) -> None:
         assert (answer.status, told(answer)["type"]) == (404, "/docs/problems#no-job")
 
 
-def the_page(house: House, job: str, **query: str) -> Answer:
+def the_page(house: House, job: str, **query: str) -> Response:
     return house.site.job(replace(asked(f"/jobs/{job}", **query), accept="text/html"), job)
 
 

@@ -13,8 +13,8 @@ from darkroom.domain.keys import picture_id
 from darkroom.domain.renditions import REFERENCE, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.settings import WebSettings
-from darkroom.web.http import Answer, Request, answers_beside
-from darkroom.web.pictures import Site
+from darkroom.web.http import Request, Response, responder_for
+from darkroom.web.pictures import PictureRoutes
 from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
 from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions, FakeViews
 from tests.unit.web.test_forms import form
@@ -36,17 +36,17 @@ class House:
     reported: list[tuple[str, Entry]] = field(default_factory=list)
 
     @property
-    def site(self) -> Site:
+    def site(self) -> PictureRoutes:
         ordinary = WebSettings(
             UPLOADS, "renditions", "reports", "ledger", "views", "queue", embed_limit_bytes=1000
         )
         settings = replace(ordinary, **self.public)
-        return Site(
+        return PictureRoutes(
             self.originals,
             self.renditions,
             self.ledger,
             self.views,
-            answers_beside(self.originals, self.renditions),
+            responder_for(self.originals, self.renditions),
             settings,
             lambda what, entry: self.reported.append((what, entry)),
             pause=self._pause,
@@ -63,7 +63,7 @@ class House:
             for rendition in entry.receipt.renditions if entry.receipt else ():
                 self.renditions.store(rendition.key, b"\xff\xd8 jpeg", "image/jpeg")
 
-    def post(self, name: str = "image.png", content: bytes = b"pixels", accept: str = "*/*") -> Answer:
+    def post(self, name: str = "image.png", content: bytes = b"pixels", accept: str = "*/*") -> Response:
         content_type, body = form((f'name="upload"; filename="{name}"', content))
         return self.site.post(
             Request("/", accept=accept, content_type=content_type, body=body, origin="http://localhost:8000")
@@ -88,7 +88,7 @@ def get(path: str, accept: str = "text/html", **query: str) -> Request:
     return Request(path, accept=accept, query=query)
 
 
-def document(answer: Answer) -> dict[str, Any]:
+def document(answer: Response) -> dict[str, Any]:
     parsed = json.loads(answer.text)
     assert isinstance(parsed, dict)
     return parsed

@@ -3,13 +3,13 @@ import re
 
 import pytest
 
-from darkroom.web.auth import Auth
-from darkroom.web.docs import DocsSite
-from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.auth import AuthMode
+from darkroom.web.docs import DocsRoutes
+from darkroom.web.http import Request, Responder, Response
 from darkroom.web.problems import PROBLEMS
 from darkroom.web.routes import ANYWHERE, ROUTES, Handler, Route, answer, openapi
 from darkroom.web.schemas import SCHEMAS
-from tests.builders import a_gate
+from tests.builders import an_authorizer
 
 
 def route_of(operation: str) -> Route:
@@ -17,11 +17,11 @@ def route_of(operation: str) -> Route:
     return route
 
 
-GATE = a_gate(Auth.OPEN)
+GATE = an_authorizer(AuthMode.OPEN)
 HANDLERS: dict[str, Handler] = {
-    "picture": lambda request, picture: Answers().json(200, {"picture": picture}),
-    "alias": lambda request: Answers().json(200, {"alias": request.path}),
-    "act_on_one": lambda request, failure, action: Answers().json(200, {failure: action}),
+    "picture": lambda request, picture: Responder().json(200, {"picture": picture}),
+    "alias": lambda request: Responder().json(200, {"alias": request.path}),
+    "act_on_one": lambda request, failure, action: Responder().json(200, {failure: action}),
 }
 
 
@@ -78,7 +78,7 @@ def test_a_problem_is_described_with_its_type() -> None:
 # ETag
 
 
-def a_get(if_none_match: str = "", accept: str = "application/json") -> Answer:
+def a_get(if_none_match: str = "", accept: str = "application/json") -> Response:
     request = Request("/pictures/0", accept=accept, headers={"if-none-match": if_none_match})
     return answer(route_of("picture"), HANDLERS, GATE, request, {"id": "0" * 32})
 
@@ -108,7 +108,7 @@ def test_what_the_client_has_of_another_state_is_sent() -> None:
 
 
 def test_what_is_not_there_has_no_etag_and_is_not_kept() -> None:
-    missing: Handler = lambda request, picture: Answers().unknown(request)  # noqa: E731
+    missing: Handler = lambda request, picture: Responder().unknown(request)  # noqa: E731
 
     given = answer(route_of("picture"), {"picture": missing}, GATE, Request("/"), {"id": "0" * 32})
 
@@ -118,7 +118,7 @@ def test_what_is_not_there_has_no_etag_and_is_not_kept() -> None:
 
 # The docs
 
-DOCS = DocsSite(Answers())
+DOCS = DocsRoutes(Responder())
 
 
 def test_the_description_is_the_tables() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from darkroom.domain.errors import BadProfile, NoProfile
+from darkroom.domain.errors import BadProfile, ProfileUnavailable
 from darkroom.domain.profile import Profile, parse_profile
 
 if TYPE_CHECKING:
@@ -51,9 +51,9 @@ class AppConfigProfiles:
             except (BadProfile, BotoCoreError, ClientError) as fault:
                 self.report(fault)
                 if self._profile is None:
-                    raise NoProfile(f"no profile is known: {fault}") from fault
+                    raise ProfileUnavailable(f"no profile is known: {fault}") from fault
         if self._profile is None:
-            raise NoProfile("no profile has been deployed yet")
+            raise ProfileUnavailable("no profile has been deployed yet")
         return self._profile
 
     def _refresh(self) -> None:

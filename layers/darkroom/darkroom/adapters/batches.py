@@ -9,10 +9,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 
 from darkroom.ports import Queue
-from darkroom.services.retries import wait_after
+from darkroom.services.retries import retry_delay
 
 
-class PatientBatch(BatchProcessor):
+class RetryingBatch(BatchProcessor):
     """Hands a failed message back to its queue and says so: it is no error of the function's.
 
     Also says how long it shall rest: the longer, the more often it has failed.
@@ -29,9 +29,9 @@ class PatientBatch(BatchProcessor):
         self._logger.error("failed", exc_info=exception, extra={"record": record.message_id})
         self._metrics.add_metric("Faults", MetricUnit.Count, 1)
         count = int(record.attributes.approximate_receive_count)
-        seconds = wait_after(exception[1], count, random.random(), datetime.now(UTC))  # noqa: S311 - jitter
+        seconds = retry_delay(exception[1], count, random.random(), datetime.now(UTC))  # noqa: S311 - jitter
         try:
-            self._queue.put_off(record.receipt_handle, seconds)
+            self._queue.hide(record.receipt_handle, seconds)
         except Exception:
             # It rests for the queue's own visibility timeout then.
             self._logger.warning("not put off", exc_info=True)

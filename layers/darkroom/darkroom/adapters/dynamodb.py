@@ -10,17 +10,14 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.items import (
+    INDEX_SHARDS,
     JOB_SHARDS,
     LATEST,
     ROW,
-    SHELVES,
+    SCAN_CURSORS,
     TOTALS,
     TOTALS_SHARDS,
-    WALKS,
     away_of,
-    discarded_item_of,
-    discarded_key,
-    discarded_of,
     entry_of,
     from_wire,
     is_entry,
@@ -31,15 +28,18 @@ from darkroom.adapters.items import (
     job_view_of,
     latest_item_of,
     latest_of,
-    on_shelf,
     row_item_of,
     row_of_item,
-    shelf_of,
+    shard_of,
+    sharded,
+    superseded_item_of,
+    superseded_key,
+    superseded_of,
     tally_of,
     to_wire,
 )
 from darkroom.adapters.tables import delete_each, get, get_each, key_of, read_each, transact
-from darkroom.domain.entries import Discarded, Entry, Latest, State
+from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
 from darkroom.domain.rows import JobView, Row, Tally
@@ -93,60 +93,62 @@ class DynamoLedger:
                     yield job_of(item)
 
     def cursor(self, name: str) -> str:
-        item = get(self.client, self.table, WALKS, name)
+        item = get(self.client, self.table, SCAN_CURSORS, name)
         return item["cursor"] if item else ""
 
     def save_cursor(self, name: str, cursor: str) -> None:
-        item = to_wire({"picture": WALKS, "version": name, "cursor": cursor})
+        item = to_wire({"picture": SCAN_CURSORS, "version": name, "cursor": cursor})
         self.client.put_item(TableName=self.table, Item=item)
 
-    def standing_of(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
-        keys = [[(each.picture, version) for version in each.standing] if each else [] for each in latests]
+    def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+        keys = [
+            [(each.picture, version) for version in each.current_versions] if each else [] for each in latests
+        ]
         found = get_each(self.client, self.table, chain(*keys))
         entries = [[entry_of(found[key]) for key in some if key in found] for some in keys]
-        return [[entry for entry in some if entry.stands] for some in entries]
+        return [[entry for entry in some if entry.is_current] for some in entries]
 
-    def advance(self, *moves: Entry | Latest | Discarded, standing: Latest | None = None) -> bool:
+    def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
         writes = [_move(self.table, move) for move in moves]
-        if standing:
+        if unchanged:
             writes.append(
                 {
                     "ConditionCheck": {
                         "TableName": self.table,
-                        "Key": key_of(standing.picture, LATEST),
+                        "Key": key_of(unchanged.picture, LATEST),
                         "ConditionExpression": "revision = :now",
-                        "ExpressionAttributeValues": {":now": {"N": str(standing.revision)}},
+                        "ExpressionAttributeValues": {":now": {"N": str(unchanged.revision)}},
                     }
                 }
             )
         return transact(self.client, writes)
 
-    def discarded(self, before: str, limit: int) -> list[Discarded]:
-        found: list[Discarded] = []
-        for shelf in SHELVES:
+    def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
+        found: list[SupersededRenditions] = []
+        for shard in INDEX_SHARDS:
             answer = self.client.query(
                 TableName=self.table,
                 KeyConditionExpression="picture = :away AND version < :before",
-                ExpressionAttributeValues={":away": {"S": away_of(shelf)}, ":before": {"S": before}},
+                ExpressionAttributeValues={":away": {"S": away_of(shard)}, ":before": {"S": before}},
                 Limit=limit,
                 ConsistentRead=True,
             )
-            found += (discarded_of(from_wire(item)) for item in answer["Items"])
+            found += (superseded_of(from_wire(item)) for item in answer["Items"])
         return found[:limit]
 
-    def forget(self, discarded: Collection[Discarded]) -> None:
-        keys = (discarded_key(each) for each in discarded)
+    def forget(self, superseded_renditions: Collection[SupersededRenditions]) -> None:
+        keys = (superseded_key(each) for each in superseded_renditions)
         delete_each(self.client, self.table, ((key["picture"], key["version"]) for key in keys))
 
 
-def _move(table: str, move: Entry | Latest | Discarded) -> "TransactWriteItemTypeDef":
-    if isinstance(move, Discarded):
-        return {"Put": {"TableName": table, "Item": to_wire(discarded_item_of(move))}}
+def _move(table: str, move: Entry | Latest | SupersededRenditions) -> "TransactWriteItemTypeDef":
+    if isinstance(move, SupersededRenditions):
+        return {"Put": {"TableName": table, "Item": to_wire(superseded_item_of(move))}}
     item = item_of(move) if isinstance(move, Entry) else latest_item_of(move)
-    return _put_over(table, item, move.revision - 1)
+    return _conditional_put(table, item, move.revision - 1)
 
 
-def _put_over(table: str, item: Mapping[str, Any], before: int) -> "TransactWriteItemTypeDef":
+def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "TransactWriteItemTypeDef":
     """An item over the one of that revision; 0: over none."""
     return {
         "Put": {
@@ -215,8 +217,8 @@ class DynamoViews:
 
     def commit(self, commit: Commit) -> bool:
         writes = [
-            *(_put_over(self.table, _view_item_of(each.new), each.before) for each in commit.entries),
-            *(_put_over(self.table, row_item_of(each.new), each.before) for each in commit.rows),
+            *(_conditional_put(self.table, _view_item_of(each.new), each.before) for each in commit.entries),
+            *(_conditional_put(self.table, row_item_of(each.new), each.before) for each in commit.rows),
         ]
         if commit.record:
             writes.append(self._record_update(commit.record))
@@ -232,8 +234,8 @@ class DynamoViews:
     def _record_update(self, record: Replaced[Job]) -> "TransactWriteItemTypeDef":
         new = record.new
         told: dict[str, str | int] = {"size": new.size, "created": new.created, "record": new.revision}
-        over = ("record", record.before)
-        return _update(self.table, to_wire(job_key(new.id)), {"revision": 1}, told, over)
+        expected_revision = ("record", record.before)
+        return _update(self.table, to_wire(job_key(new.id)), {"revision": 1}, told, expected_revision)
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
         return read_each(self.client, self.table, uploads, entry_of)
@@ -263,20 +265,23 @@ class DynamoViews:
         return [entry_of(item) for item in items if is_entry(item)]
 
     def named(self, alias: str) -> Iterator[Named]:
-        shelves = (self._index("by-alias", "alias", on_shelf(shelf, alias)) for shelf in SHELVES)
-        for item in heapq.merge(*shelves, key=lambda item: str(item["arrived"]), reverse=True):
+        shards = (self._index("by-alias", "alias", sharded(shard, alias)) for shard in INDEX_SHARDS)
+        for item in heapq.merge(*shards, key=lambda item: str(item["arrived"]), reverse=True):
             yield Named(item["picture"], item["key"])
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
-        shelves = [self._shelf("recent", "shelf", shelf, limit + 1, after) for shelf in SHELVES]
-        return self._page(heapq.nlargest(limit + 1, chain(*shelves)), limit)
+        shards = [self._shard_page("recent", "shelf", shard, limit + 1, after) for shard in INDEX_SHARDS]
+        return self._page(heapq.nlargest(limit + 1, chain(*shards)), limit)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
         limit = _FAILED_AT_ONCE
-        shelves = [self._shelf("parked", "parked", shelf, limit + 1, after, oldest=True) for shelf in SHELVES]
-        entries, cursor = self._page(heapq.nsmallest(limit + 1, chain(*shelves)), limit)
+        shards = [
+            self._shard_page("parked", "parked", shard, limit + 1, after, oldest=True)
+            for shard in INDEX_SHARDS
+        ]
+        entries, cursor = self._page(heapq.nsmallest(limit + 1, chain(*shards)), limit)
         return [entry for entry in entries if entry.state is State.FAILED], cursor  # an index lags behind
 
     def _page(self, places: list[Place], limit: int) -> tuple[list[Entry], str]:
@@ -285,14 +290,14 @@ class DynamoViews:
         # What was dropped since its index was read is left out.
         return [each for each in entries if each], _cursor(*places[limit - 1]) if len(places) > limit else ""
 
-    def _shelf(
-        self, index: str, hash_key: str, shelf: str, limit: int, after: Place | None, *, oldest: bool = False
+    def _shard_page(
+        self, index: str, hash_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool = False
     ) -> list[Place]:
         """The newest places of one shelf that come after one, and all of the same time as the last."""
         moment = _MOMENTS[index]
         bound = (moment, ">=" if oldest else "<=", after[0]) if after else None
         places: list[Place] = []
-        for item in self._index(index, hash_key, shelf, bound, limit, oldest=oldest):
+        for item in self._index(index, hash_key, shard, bound, limit, oldest=oldest):
             place = (str(item[moment]), str(item["picture"]), str(item["version"]))
             if len(places) >= limit and place[0] != places[-1][0]:
                 break
@@ -329,11 +334,11 @@ def _view_item_of(entry: Entry) -> dict[str, Any]:
     item: dict[str, Any] = item_of(entry)
     if not entry.is_removal:  # which is never shown
         if not (entry.is_announcement and entry.state.terminal):  # else what never came would hide what did
-            item["alias"] = on_shelf(shelf_of(entry.picture), entry.alias)
+            item["alias"] = sharded(shard_of(entry.picture), entry.alias)
         if not (entry.is_announcement and entry.job):  # else a job would push all else off the home page
-            item["shelf"] = shelf_of(entry.picture)
+            item["shelf"] = shard_of(entry.picture)
     if entry.state is State.FAILED and not entry.is_announcement:  # of which there is nothing to retry
-        item["parked"] = shelf_of(entry.picture)
+        item["parked"] = shard_of(entry.picture)
     return item
 
 
@@ -342,7 +347,7 @@ def _update(
     key: dict[str, Any],
     added: Mapping[str, int],
     told: Mapping[str, str | int] | None = None,
-    over: tuple[str, int] | None = None,
+    expected_revision: tuple[str, int] | None = None,
 ) -> "TransactWriteItemTypeDef":
     """Adds to numbers of an item that need not be there, and sets others; `over` names one as it must be."""
     told = told or {}
@@ -351,8 +356,8 @@ def _update(
     if told:
         expression += " SET " + ", ".join(f"#{name} = :{name}" for name in told)
     conditions = {}
-    if over:
-        name, before = over
+    if expected_revision:
+        name, before = expected_revision
         values |= {":before": before} if before else {}
         conditions = {
             "ConditionExpression": f"#{name} = :before" if before else f"attribute_not_exists(#{name})"

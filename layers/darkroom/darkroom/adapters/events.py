@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING
 
-from darkroom.ports import Announcement
+from darkroom.ports import Event
 
 if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
@@ -22,8 +22,8 @@ class EventBridgeAnnouncements:
     bus: str
     client: "EventBridgeClient"
 
-    def send(self, announcements: Sequence[Announcement]) -> list[Announcement]:
-        refused: list[Announcement] = []
+    def send(self, announcements: Sequence[Event]) -> list[Event]:
+        refused: list[Event] = []
         for some in batched(announcements, _SENT_AT_ONCE, strict=False):
             answer = self.client.put_events(
                 Entries=[

@@ -8,15 +8,15 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom.domain.entries import Attempt, Discarded, Entry, Latest, Outcome, State
-from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.entries import Attempt, Entry, Latest, Outcome, State, SupersededRenditions
+from darkroom.domain.jobs import Announced, IdempotentRequest, Job
 from darkroom.domain.rows import JobView, Row, Tally
-from darkroom.domain.serialization import receipt_document, receipt_from
+from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.domain.uploads import Upload
 
 type Attributes = dict[str, str | int]
 
-_SHELVES = 4
+_INDEX_SHARDS = 4
 # How long what was announced and never came is kept; the tables drop it by themselves. Not a job's: that
 # has an end of its own.
 _EXPECTED_SECONDS = 24 * 3600
@@ -58,7 +58,7 @@ def item_of(entry: Entry) -> Attributes:
             "sequencer": upload.sequencer,
             "arrived": upload.arrived,
             "request": upload.request,
-            "receipt": json.dumps(receipt_document(entry.receipt)) if entry.receipt else "",
+            "receipt": json.dumps(serialize_receipt(entry.receipt)) if entry.receipt else "",
         }
     )
 
@@ -78,7 +78,7 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
             size_bytes=int(item["size_bytes"]),
             sequencer=item["sequencer"],
             arrived=item["arrived"],
-            request=item.get("request", ""),  # items from before uploads had a name in the logs have none
+            request=item["request"],
         ),
         state=State(item["state"]),
         revision=int(item["revision"]),
@@ -88,7 +88,7 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
         ),
         since=item["since"],
         message=item["message"],
-        receipt=receipt_from(json.loads(item["receipt"])) if item["receipt"] else None,
+        receipt=parse_receipt(json.loads(item["receipt"])) if item["receipt"] else None,
         job=item.get("job", ""),
         number=int(item.get("number", 0)),
     )
@@ -111,62 +111,61 @@ def latest_item_of(latest: Latest) -> Attributes:
         "revision": latest.revision,
         "sequencer": latest.sequencer,
         "on_top": latest.version,
-        "standing": json.dumps(latest.standing),
+        "current_versions": json.dumps(latest.current_versions),
     }
 
 
 def latest_of(item: Mapping[str, Any]) -> Latest:
     """The value that `latest_item_of` made this of."""
-    # Items from before say nothing of it: then what is on top stands, if anything is.
-    standing = (
-        json.loads(item["standing"]) if "standing" in item else [each for each in [item["on_top"]] if each]
+    current_versions = json.loads(item["current_versions"])
+    return Latest(
+        item["picture"], item["sequencer"], item["on_top"], int(item["revision"]), tuple(current_versions)
     )
-    return Latest(item["picture"], item["sequencer"], item["on_top"], int(item["revision"]), tuple(standing))
 
 
 _AWAY = "away:"
 
 
-def away_of(shelf: str) -> str:
+def away_of(shard: str) -> str:
     """A partition of what was discarded, by the time at which it was; spread like the indexes."""
-    return f"{_AWAY}{shelf}"
+    return f"{_AWAY}{shard}"
 
 
-def discarded_key(discarded: Discarded) -> dict[str, str]:
-    moment = f"{discarded.since}.{discarded.picture}.{discarded.version}"
-    return {"picture": away_of(shelf_of(discarded.picture)), "version": moment}
+def superseded_key(superseded_renditions: SupersededRenditions) -> dict[str, str]:
+    moment = f"{superseded_renditions.since}.{superseded_renditions.picture}.{superseded_renditions.version}"
+    return {"picture": away_of(shard_of(superseded_renditions.picture)), "version": moment}
 
 
-def discarded_item_of(discarded: Discarded) -> dict[str, str]:
-    return discarded_key(discarded) | {"keys": json.dumps(discarded.keys)}
+def superseded_item_of(superseded_renditions: SupersededRenditions) -> dict[str, str]:
+    return superseded_key(superseded_renditions) | {"keys": json.dumps(superseded_renditions.keys)}
 
 
-def discarded_of(item: Mapping[str, Any]) -> Discarded:
+def superseded_of(item: Mapping[str, Any]) -> SupersededRenditions:
     """The value that `discarded_item_of` made this of."""
     # A time has a point of its own, before its milliseconds.
     seconds, rest, picture, version = str(item["version"]).split(".", 3)
-    return Discarded(picture, version, f"{seconds}.{rest}", tuple(json.loads(item["keys"])))
+    return SupersededRenditions(picture, version, f"{seconds}.{rest}", tuple(json.loads(item["keys"])))
 
 
 # The partition of the items that say how far a walk has come; no picture's id is called that.
-WALKS = "walks"
+SCAN_CURSORS = "walks"
 
 
-def shelf_of(picture: str) -> str:
+def shard_of(picture: str) -> str:
     """Which part of each index a picture stands on.
 
     One partition takes 1,000 writes a second, and what is new is written at one end of it: without shelves
     that would be the most that Darkroom takes of all pictures, of failures, or of those of one name.
     """
-    return str(int(picture[:8], 16) % _SHELVES)
+    return str(int(picture[:8], 16) % _INDEX_SHARDS)
 
 
-SHELVES = tuple(str(shelf) for shelf in range(_SHELVES))
+INDEX_SHARDS = tuple(str(shard) for shard in range(_INDEX_SHARDS))
 
 
-def on_shelf(shelf: str, alias: str) -> str:
+def sharded(shard: str, alias: str) -> str:
     """The part of an alias that one shelf has."""
-    return f"{shelf}/{alias}"
+    return f"{shard}/{alias}"
 
 
 # A job has a partition of its own, beside those of pictures; no picture's id begins so.
@@ -220,22 +219,22 @@ def due_job_of(item: Mapping[str, Any]) -> Job:
     return Job(name, 0, created)
 
 
-def asked_key(request: str) -> dict[str, str]:
+def request_key(request: str) -> dict[str, str]:
     return {"picture": f"{_REQUEST}{request}", "version": "request"}
 
 
-def asked_item_of(asked: Asked) -> Attributes:
+def request_item_of(idempotent_request: IdempotentRequest) -> Attributes:
     return {
-        **asked_key(asked.request),
-        "digest": asked.digest,
-        "job": asked.job,
-        "expires": asked.expires,
+        **request_key(idempotent_request.request),
+        "digest": idempotent_request.digest,
+        "job": idempotent_request.job,
+        "expires": idempotent_request.expires,
     }
 
 
-def asked_of(item: Mapping[str, Any]) -> Asked:
+def request_of(item: Mapping[str, Any]) -> IdempotentRequest:
     request = str(item["picture"]).removeprefix(_REQUEST)
-    return Asked(request, item["digest"], item["job"], int(item["expires"]))
+    return IdempotentRequest(request, item["digest"], item["job"], int(item["expires"]))
 
 
 # The range key of a member's row, beside the views of its uploads; no version of S3's is called that.

@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING
 
 from darkroom.adapters.items import (
     DUE,
-    asked_item_of,
-    asked_key,
-    asked_of,
     due_item_of,
     due_job_of,
     from_wire,
@@ -21,11 +18,14 @@ from darkroom.adapters.items import (
     manifest_item_of,
     manifest_key,
     manifest_of,
+    request_item_of,
+    request_key,
+    request_of,
     to_wire,
 )
 from darkroom.adapters.tables import get, put_each
 from darkroom.domain.entries import Entry
-from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.jobs import Announced, IdempotentRequest, Job
 from darkroom.domain.limits import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -39,21 +39,21 @@ class DynamoJobs:
     table: str
     client: "DynamoDBClient"
 
-    def claim(self, asked: Asked) -> Asked:
+    def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
         try:
             self.client.put_item(
                 TableName=self.table,
-                Item=to_wire(asked_item_of(asked)),
+                Item=to_wire(request_item_of(idempotent_request)),
                 # DynamoDB drops what has expired when it pleases.
                 ConditionExpression="attribute_not_exists(picture) OR expires < :now",
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
             )
         except self.client.exceptions.ConditionalCheckFailedException:
-            item = get(self.client, self.table, *asked_key(asked.request).values())
+            item = get(self.client, self.table, *request_key(idempotent_request.request).values())
             if item is None:  # dropped just now
-                return self.claim(asked)
-            return asked_of(item)
-        return asked
+                return self.remember_request(idempotent_request)
+            return request_of(item)
+        return idempotent_request
 
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
         pages = enumerate(batched(manifest, PAGE_SIZE, strict=False))

@@ -9,7 +9,7 @@ import boto3
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 
-from darkroom.ports import Ticket, Told
+from darkroom.ports import SendResult, Ticket
 
 if TYPE_CHECKING:
     from types_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
@@ -91,7 +91,7 @@ class ApiGatewaySockets:
             return False
         return True
 
-    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> Told:
+    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
         pool = ThreadPoolExecutor(_AT_ONCE)
         asked = {pool.submit(self._send_all, each, texts): each for each in connections}
         done, late = wait(asked, self.seconds)
@@ -100,7 +100,7 @@ class ApiGatewaySockets:
         faults = [fault for each in done if isinstance(fault := each.exception(), Exception)]
         if late:
             faults.append(TimeoutError(f"{len(late)} connections were not told within {self.seconds:g} s"))
-        return Told(frozenset(asked[each] for each in done if _found_gone(each)), tuple(faults))
+        return SendResult(frozenset(asked[each] for each in done if _found_gone(each)), tuple(faults))
 
     def _send_all(self, connection: str, texts: Sequence[str]) -> bool:
         return all(self.send(connection, text) for text in texts)

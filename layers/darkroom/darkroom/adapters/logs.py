@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from darkroom.redaction import discreet
+from darkroom.redaction import redact
 
 type Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -17,7 +17,7 @@ class Failed(Exception):
     """A handler has failed; its log line says how. The runtime writes this one's words into the log."""
 
 
-def discreet_logger() -> Logger:
+def redacting_logger() -> Logger:
     """The function's logger. Of libraries only warnings are told: their details are requests and events."""
     for libraries in (None, "aws_lambda_powertools"):  # the second listens to POWERTOOLS_DEBUG
         logging.getLogger(libraries).setLevel(logging.WARNING)
@@ -26,7 +26,7 @@ def discreet_logger() -> Logger:
 
 def _line(entry: object) -> str:
     # ASCII: no character can end a line, or turn about what is read.
-    return discreet(json.dumps(entry, default=str, separators=(",", ":")))
+    return redact(json.dumps(entry, default=str, separators=(",", ":")))
 
 
 def entry_point(logger: Logger) -> Callable[[Handler], Handler]:

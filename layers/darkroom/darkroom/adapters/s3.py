@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from botocore.exceptions import ClientError
 
-from darkroom.domain.errors import NotRemoved, UploadGone
+from darkroom.domain.errors import DeletionIncomplete, UploadGone
 from darkroom.domain.keys import is_folder
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import NO_VERSION, Upload
@@ -145,7 +145,7 @@ class S3Renditions:
                 Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
             )
             if answer.get("Errors"):
-                raise NotRemoved([each.get("Key", "") for each in answer["Errors"]])
+                raise DeletionIncomplete([each.get("Key", "") for each in answer["Errors"]])
 
     def url(self, key: str, seconds: int) -> str:
         if self.base_url:

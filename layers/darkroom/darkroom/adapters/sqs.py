@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _OVER = "over"
 
 
-def over_of(record: "SQSRecord") -> int | None:
+def expected_revision_of(record: "SQSRecord") -> int | None:
     """The revision that a message is over, if it is."""
     attribute = record.message_attributes.get(_OVER)
     return int(attribute["stringValue"]) if attribute else None
@@ -30,15 +30,15 @@ class SqsQueue:
         """Made for the first message: few invocations have one, and a cold start would wait for it."""
         return self.connect()
 
-    def send(self, body: str, over: int | None = None) -> None:
-        attribute = {_OVER: {"DataType": "Number", "StringValue": str(over)}}
+    def send(self, body: str, expected_revision: int | None = None) -> None:
+        attribute = {_OVER: {"DataType": "Number", "StringValue": str(expected_revision)}}
         self.client.send_message(
             QueueUrl=self.url,
             MessageBody=body,
-            MessageAttributes={} if over is None else attribute,  # type: ignore[arg-type]  # a literal
+            MessageAttributes={} if expected_revision is None else attribute,  # type: ignore[arg-type]  # a literal
         )
 
-    def put_off(self, receipt: str, seconds: int) -> None:
+    def hide(self, receipt: str, seconds: int) -> None:
         self.client.change_message_visibility(
             QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from darkroom.domain.errors import NoAccess
+from darkroom.domain.errors import TokensUnavailable
 from darkroom.ports import Written
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class SsmAccessDocument:
-    """ports.AccessDocument in one SecureString. The client is made when it is first needed."""
+class SsmTokenDocument:
+    """ports.TokenDocument in one SecureString. The client is made when it is first needed."""
 
     name: str
     connect: Callable[[], "SSMClient"]
@@ -28,10 +28,10 @@ class SsmAccessDocument:
         except client.exceptions.ParameterNotFound:
             return None
         except (BotoCoreError, ClientError) as fault:
-            raise NoAccess(f"{self.name} can't be read: {fault}") from fault
+            raise TokensUnavailable(f"{self.name} can't be read: {fault}") from fault
         return Written(found["Value"], found["Version"])
 
-    def write(self, document: str, over: int) -> bool:
+    def write(self, document: str, expected_version: int) -> bool:
         """Parameter Store compares nothing over one that is there, but its versions count each write."""
         client = self._connected()
         try:
@@ -39,16 +39,18 @@ class SsmAccessDocument:
                 Name=self.name,
                 Value=document,
                 Type="SecureString",
-                Overwrite=over > 0,
+                Overwrite=expected_version > 0,
             )
         except client.exceptions.ParameterAlreadyExists:
             there = self.read()
             return there is not None and there.document == document  # ours, whose answer was lost
         except (BotoCoreError, ClientError) as fault:
-            raise NoAccess(f"{self.name} can't be written: {fault}") from fault
-        return written["Version"] == over + 1 or self._gives_way(document, written["Version"])
+            raise TokensUnavailable(f"{self.name} can't be written: {fault}") from fault
+        return written["Version"] == expected_version + 1 or self._can_be_superseded(
+            document, written["Version"]
+        )
 
-    def _gives_way(self, document: str, version: int) -> bool:
+    def _can_be_superseded(self, document: str, version: int) -> bool:
         """Puts back what came between, and was not asked; unless that was ours, whose answer was lost."""
         if version == 1:  # deleted since it was read: ours is all that there is
             return True
@@ -59,7 +61,7 @@ class SsmAccessDocument:
             if between != document:
                 client.put_parameter(Name=self.name, Value=between, Type="SecureString", Overwrite=True)
         except (BotoCoreError, ClientError) as fault:
-            raise NoAccess(f"{self.name} can't be written: {fault}") from fault
+            raise TokensUnavailable(f"{self.name} can't be written: {fault}") from fault
         return between == document
 
     def _connected(self) -> "SSMClient":

@@ -5,7 +5,7 @@ import os
 from darkroom.adapters.clients import connections_client, dynamodb_client
 from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.adapters.live import ApiGatewaySockets, DynamoChannels
-from darkroom.domain.serialization import JOB_ROOT, Document, job_document
+from darkroom.domain.serialization import JOB_ROOT, JsonObject, serialize_job
 from darkroom.services.live import Live
 from darkroom.settings import LiveSettings, read_settings
 
@@ -15,9 +15,9 @@ def bootstrap() -> Live:
     dynamodb = dynamodb_client()
     views = DynamoViews(settings.views_table, dynamodb)
 
-    def find_job(job: str) -> Document | None:
+    def find_job(job: str) -> JsonObject | None:
         view = views.job(job)
-        return job_document(view, JOB_ROOT) if view else None
+        return serialize_job(view, JOB_ROOT) if view else None
 
     return Live(
         DynamoChannels(settings.channels_table, dynamodb),

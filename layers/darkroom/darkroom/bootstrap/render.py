@@ -8,16 +8,16 @@ from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, s3_
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
-from darkroom.services.rendering import Darkroom
+from darkroom.services.rendering import Renderer
 from darkroom.settings import RenderSettings, read_settings
 
 
 def bootstrap(
     engine_version: str, report_profile_fault: Callable[[Exception], None]
-) -> tuple[Darkroom, SqsQueue, RenderSettings]:
+) -> tuple[Renderer, SqsQueue, RenderSettings]:
     settings = read_settings(RenderSettings, os.environ)
     s3 = s3_client()
-    house = Darkroom(
+    house = Renderer(
         originals=S3Originals(settings.uploads_bucket, s3),
         renditions=S3Renditions(settings.renditions_bucket, s3),
         ledger=DynamoLedger(settings.ledger_table, dynamodb_client()),

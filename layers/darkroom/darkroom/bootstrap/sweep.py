@@ -27,5 +27,5 @@ def sweep_with(settings: SweepSettings, region: str | None = None, endpoint: str
         queue=SqsQueue(settings.render_queue_url, lambda: sqs_client(region, endpoint)),
         after_minutes=settings.sweep_after_minutes,
         keep_hours=settings.keep_superseded_hours,
-        job_patience_minutes=settings.job_patience_minutes,
+        job_timeout_minutes=settings.job_timeout_minutes,
     )

@@ -9,24 +9,24 @@ from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels, address_signer
 from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
 from darkroom.adapters.sqs import SqsQueue
-from darkroom.adapters.ssm import SsmAccessDocument
+from darkroom.adapters.ssm import SsmTokenDocument
 from darkroom.domain.entries import Entry
 from darkroom.services.jobs import Jobs
 from darkroom.services.live import Tickets
 from darkroom.services.parking import Failures
 from darkroom.settings import WebSettings, read_settings
-from darkroom.web.auth import Auth, Gate, Guests, SignInSite
-from darkroom.web.docs import DocsSite
-from darkroom.web.failures import FailureSite
-from darkroom.web.http import answers_beside
-from darkroom.web.jobs import JobSite
-from darkroom.web.pictures import Site
+from darkroom.web.auth import AuthMode, Authorizer, SignInRoutes, TokenCache
+from darkroom.web.docs import DocsRoutes
+from darkroom.web.failures import FailureRoutes
+from darkroom.web.http import responder_for
+from darkroom.web.jobs import JobRoutes
+from darkroom.web.pictures import PictureRoutes
 from darkroom.web.routes import Handler
 
 
 def bootstrap(
-    report: Callable[[str, Entry], None], report_access_fault: Callable[[Exception], None]
-) -> tuple[Gate, Mapping[str, Handler]]:
+    report: Callable[[str, Entry], None], report_token_fault: Callable[[Exception], None]
+) -> tuple[Authorizer, Mapping[str, Handler]]:
     """The gate, and who answers behind it, by the operations of api.ROUTES.
 
     And `nothing` where none of them fits, `broken` where one fails. `report` is told what was done about an
@@ -38,19 +38,19 @@ def bootstrap(
     renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client))
-    answers = answers_beside(originals, renditions)
-    guests = Guests(SsmAccessDocument(settings.access_parameter, ssm_client), report_access_fault)
-    gate = Gate(
-        Auth(settings.auth),
+    responder = responder_for(originals, renditions)
+    token_cache = TokenCache(SsmTokenDocument(settings.tokens_parameter, ssm_client), report_token_fault)
+    authorizer = Authorizer(
+        AuthMode(settings.auth),
         settings.public_pages == "true",
         frozenset(filter(None, settings.allowed_origins.split(","))),
-        guests,
-        answers,
+        token_cache,
+        responder,
     )
-    sign_in = SignInSite(gate, guests, answers)
-    site = Site(originals, renditions, ledger, views, answers, settings, report)
-    failure_site, docs_site = FailureSite(views, failures, answers, report), DocsSite(answers)
-    job_site = JobSite(
+    sign_in = SignInRoutes(authorizer, token_cache, responder)
+    site = PictureRoutes(originals, renditions, ledger, views, responder, settings, report)
+    failure_site, docs_site = FailureRoutes(views, failures, responder, report), DocsRoutes(responder)
+    job_site = JobRoutes(
         Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views),
         views,
         originals,
@@ -62,15 +62,15 @@ def bootstrap(
             settings.ticket_seconds,
             address_signer(),
         ),
-        answers,
+        responder,
         settings.url_seconds,
     )
-    return gate, {
+    return authorizer, {
         "home": site.home,
         "post": site.post,
         "picture": site.picture,
         "alias": site.alias,
-        "failures": failure_site.parked,
+        "failures": failure_site.listing,
         "act_on_all": failure_site.act_on_all,
         "act_on_one": failure_site.act_on_one,
         "new_job": job_site.create,
@@ -86,6 +86,6 @@ def bootstrap(
         "sign_in_page": sign_in.page,
         "sign_in": sign_in.sign_in,
         "sign_out": sign_in.sign_out,
-        "nothing": answers.unknown,
-        "broken": answers.broken,
+        "nothing": responder.unknown,
+        "broken": responder.broken,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from darkroom.domain.errors import Busy
+from darkroom.domain.errors import LeaseHeld
 from darkroom.domain.keys import alias_of
 from darkroom.domain.receipts import Receipt, Rejection
 from darkroom.domain.timestamps import now
@@ -40,16 +40,16 @@ class Latest:
     sequencer: str
     version: str
     revision: int
-    standing: tuple[str, ...] = ()
+    current_versions: tuple[str, ...] = ()
 
     def beside(self, version: str) -> "Latest":
         """With one more version that stands."""
-        standing = tuple(dict.fromkeys((*self.standing, version)))
-        return replace(self, revision=self.revision + 1, standing=standing)
+        current_versions = tuple(dict.fromkeys((*self.current_versions, version)))
+        return replace(self, revision=self.revision + 1, current_versions=current_versions)
 
 
 @dataclass(frozen=True, slots=True)
-class Discarded:
+class SupersededRenditions:
     """Renditions of one version that nothing shows any more, since then; `keys` are theirs."""
 
     picture: str
@@ -75,9 +75,9 @@ class Attempt:
     """
 
     at: str
-    until: str
+    lease_expires: str
     outcome: Outcome | None = None
-    why: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Entry:
         return self.state.terminal or self.receipt is not None
 
     @property
-    def stands(self) -> bool:
+    def is_current(self) -> bool:
         """Whether it is shown, given up or worked on; not put away."""
         return self.state not in (State.SUPERSEDED, State.DELETED)
 
@@ -161,21 +161,21 @@ class Entry:
         """The entry as that member of that job."""
         return replace(self, job=job, number=number)
 
-    def begun(self, until: str) -> "Entry":
+    def begun(self, lease_expires: str) -> "Entry":
         """With one more attempt, whose worker has ended by then; what was deleted has nothing to show yet."""
-        attempts = (*self.attempts, Attempt(now(), until))[-_ATTEMPTS_KEPT:]
+        attempts = (*self.attempts, Attempt(now(), lease_expires))[-_ATTEMPTS_KEPT:]
         return self.moved(State.RENDERING, attempts=attempts, message="", receipt=self.to_show)
 
-    def ended(self, state: State, outcome: Outcome, why: str = "", **changes: Any) -> "Entry":
+    def ended(self, state: State, outcome: Outcome, detail: str = "", **changes: Any) -> "Entry":
         """With its last attempt's outcome noted."""
         *before, last = self.attempts
-        return self.moved(state, attempts=(*before, replace(last, outcome=outcome, why=why)), **changes)
+        return self.moved(state, attempts=(*before, replace(last, outcome=outcome, detail=detail)), **changes)
 
     @property
-    def busy_until(self) -> str:
+    def lease_expires(self) -> str:
         """When whoever works on it will have ended, at the latest; empty if nobody does."""
         last = self.attempts[-1] if self.attempts else None
-        return last.until if self.state is State.RENDERING and last and not last.outcome else ""
+        return last.lease_expires if self.state is State.RENDERING and last and not last.outcome else ""
 
     @property
     def has_killed(self) -> bool:
@@ -199,16 +199,16 @@ class Entry:
         last = self.attempts[-1]
         if not last.outcome:
             return Failure("killed", "Its worker was ended before it was done.")
-        return Failure(last.outcome.value, last.why)
+        return Failure(last.outcome.value, last.detail)
 
     @property
     def rendition_keys(self) -> tuple[str, ...]:
         return tuple(each.key for each in self.receipt.renditions) if self.receipt else ()
 
-    def discarding(self, keys: Iterable[str]) -> tuple[Discarded, ...]:
+    def superseded_renditions(self, keys: Iterable[str]) -> tuple[SupersededRenditions, ...]:
         """That those of its renditions are shown no more since it moved; nothing if there are none."""
         some = tuple(sorted(set(keys)))
-        return (Discarded(self.picture, self.upload.version, self.since, some),) if some else ()
+        return (SupersededRenditions(self.picture, self.upload.version, self.since, some),) if some else ()
 
     @property
     def summary(self) -> dict[str, str | int | float]:
@@ -228,10 +228,10 @@ class Entry:
         return told
 
 
-def stay_clear(entry: Entry | None) -> None:
+def check_lease(entry: Entry | None) -> None:
     """Raises Busy while another worker has the upload."""
-    if entry and entry.busy_until > now():
-        raise Busy(entry.upload.key, entry.busy_until)
+    if entry and entry.lease_expires > now():
+        raise LeaseHeld(entry.upload.key, entry.lease_expires)
 
 
 def shown(entries: Iterable[Entry]) -> Entry | None:

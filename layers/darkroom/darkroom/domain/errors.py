@@ -54,7 +54,7 @@ class RejectedPicture(PermanentError):
         self.actual = actual
 
 
-class KilledItsChild(RejectedPicture):
+class DecoderProcessDied(RejectedPicture):
     """The process that worked on the picture was ended: by its memory, its time or its own native code.
 
     That is the picture's fault as far as one attempt can tell; the queue tries once more before it says so.
@@ -81,7 +81,7 @@ class BadProfile(PermanentError):
         self.flaws = flaws
 
 
-class NoProfile(TransientError):
+class ProfileUnavailable(TransientError):
     """Which profile is in force can't be told, this time; no other is taken in its place."""
 
 
@@ -93,14 +93,14 @@ class BadSettings(PermanentError):
         self.faults = faults
 
 
-class BadAccess(PermanentError):
+class InvalidTokens(PermanentError):
     """What is written down of who may come in can't be understood; nobody does."""
 
     def __init__(self) -> None:
         super().__init__("what is written of who may come in can't be understood; `darkroom token` writes it")
 
 
-class NoAccess(TransientError):
+class TokensUnavailable(TransientError):
     """Who may come in can't be told, this time; nobody does."""
 
 
@@ -113,27 +113,27 @@ class UploadGone(PermanentError):
         self.version = version
 
 
-class OutOfTime(TransientError):
+class DeadlineExceeded(TransientError):
     """Too little of the invocation is left; the next one has more."""
 
 
-class Contended(TransientError):
+class RevisionConflict(TransientError):
     """Another worker moved the same upload meanwhile; the queue's redelivery finds how that ended."""
 
 
-class Busy(TransientError):
+class LeaseHeld(TransientError):
     """Another worker is at the same upload, until then at the latest: to work on it too would be wasted."""
 
-    def __init__(self, key: str, until: str) -> None:
-        super().__init__(f"another worker has {key!r} until {until}")
-        self.until = until
+    def __init__(self, key: str, expires: str) -> None:
+        super().__init__(f"another worker has {key!r} until {expires}")
+        self.expires = expires
 
 
-class SecondChance(TransientError):
+class RetryOnce(TransientError):
     """The picture has ended the process that worked on it, for the first time."""
 
 
-class NotRemoved(TransientError):
+class DeletionIncomplete(TransientError):
     """Some renditions could not be deleted, this time."""
 
     def __init__(self, keys: list[str]) -> None:
@@ -141,7 +141,7 @@ class NotRemoved(TransientError):
         self.keys = keys
 
 
-class NotAnnounced(TransientError):
+class EventNotAccepted(TransientError):
     """An event was not taken by whoever brings it to those that listen."""
 
     def __init__(self, kind: str, announcement: str) -> None:
@@ -153,7 +153,7 @@ class BadRequest(PermanentError):
     """A request can't be understood; the message is one sentence for its sender."""
 
 
-class BadAnnouncement(PermanentError):
+class InvalidJobRequest(PermanentError):
     """What a job would be made of can't be understood; `number` is the upload's, if it is one's fault."""
 
     def __init__(self, sentence: str, number: int | None = None) -> None:
@@ -161,5 +161,5 @@ class BadAnnouncement(PermanentError):
         self.number = number
 
 
-class AskedOtherwise(PermanentError):
+class IdempotencyKeyReused(PermanentError):
     """The same Idempotency-Key came with other uploads before."""

@@ -30,7 +30,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class IdempotentRequest:
     """A request that may be made again: what it asked for, and the job that was made of it, until it expires.
 
     `expires` is in seconds since 1970, as DynamoDB takes them.

@@ -123,11 +123,11 @@ def row_of(entries: Sequence[Entry]) -> Row:
         revision=sum(entry.revision for entry in entries),
         announced_bytes=sum(max(0, each.upload.size_bytes) for each in entries if each.is_announcement),
     )
-    standing = shown(entries)
-    return _standing(row, standing) if standing else row
+    entry = shown(entries)
+    return _filled(row, entry) if entry else row
 
 
-def _standing(row: Row, entry: Entry) -> Row:
+def _filled(row: Row, entry: Entry) -> Row:
     told = asdict(row) | {
         "state": entry.state,
         "version": "" if entry.is_announcement else entry.upload.version,

@@ -9,10 +9,10 @@ from darkroom.domain.receipts import Decision, Original, Receipt, Rejection
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import JobView, Row, Tally
 
-type Document = dict[str, Any]
+type JsonObject = dict[str, Any]
 
 
-def receipt_document(receipt: Receipt) -> Document:
+def serialize_receipt(receipt: Receipt) -> JsonObject:
     """A receipt as plain JSON values, with its savings worked out."""
     return asdict(receipt) | {
         "saved_bytes": receipt.saved_bytes,
@@ -20,8 +20,8 @@ def receipt_document(receipt: Receipt) -> Document:
     }
 
 
-def receipt_from(document: Document) -> Receipt:
-    """The receipt that `receipt_document` made this of."""
+def parse_receipt(document: JsonObject) -> Receipt:
+    """The receipt that `serialize_receipt` made this of."""
     original, rejection = document["original"], document["rejection"]
     return Receipt(
         profile=document["profile"],
@@ -36,13 +36,12 @@ def receipt_from(document: Document) -> Receipt:
         rejection=Rejection(**rejection) if rejection else None,
         decisions=tuple(Decision(**each) for each in document["decisions"]),
         milliseconds=dict(document["milliseconds"]),
-        # Receipts from before the engine's second revision have neither.
-        placeholder=document.get("placeholder", ""),
-        colour=document.get("colour", ""),
+        placeholder=document["placeholder"],
+        colour=document["colour"],
     )
 
 
-def totals_document(totals: Tally) -> Document:
+def serialize_totals(totals: Tally) -> JsonObject:
     """What was ever rendered, and what that has saved."""
     return {
         "rendered": totals.rendered,
@@ -57,7 +56,7 @@ def totals_document(totals: Tally) -> Document:
 JOB_ROOT = "../"
 
 
-def job_document(job: JobView, root: str = "") -> Document:
+def serialize_job(job: JobView, root: str = "") -> JsonObject:
     """How a job stands. Its links are relative to `root`."""
     tally = job.tally
     return {
@@ -78,9 +77,9 @@ def job_document(job: JobView, root: str = "") -> Document:
     }
 
 
-def row_document(row: Row, root: str = "") -> Document:
+def serialize_row(row: Row, root: str = "") -> JsonObject:
     """One member of a job; links are relative to `root`."""
-    document: Document = {
+    document: JsonObject = {
         "number": row.number,
         "picture": row.picture,
         "name": row.name,
@@ -99,7 +98,7 @@ def row_document(row: Row, root: str = "") -> Document:
     return document | ({"sentence": row.sentence} if row.sentence else {})
 
 
-def upload_document(entry: Entry) -> Document:
+def serialize_upload(entry: Entry) -> JsonObject:
     """The end that an upload has come to, as an event's detail."""
     why = entry.rejection or entry.failure
     best = entry.receipt.smallest_at_full_width if entry.receipt else None
@@ -120,6 +119,6 @@ def upload_document(entry: Entry) -> Document:
     }
 
 
-def completed_document(job: JobView) -> Document:
+def serialize_completion(job: JobView) -> JsonObject:
     """A job's completion as an event's detail: the same id unless its totals are others."""
-    return {"id": job.completion, "job": job_document(job)}
+    return {"id": job.completion, "job": serialize_job(job)}

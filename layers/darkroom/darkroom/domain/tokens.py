@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from darkroom.domain.errors import BadAccess
+from darkroom.domain.errors import InvalidTokens
 
 # A new token leaves the one before it valid, so that clients can change over one by one.
 VALID_AT_ONCE = 2
@@ -42,23 +42,23 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class TokenSet:
     """All that is written down of who may come in: tokens, oldest first, and the key that signs cookies."""
 
     cookie_key: str
     tokens: tuple[Token, ...] = ()
 
     @classmethod
-    def nobody(cls) -> "Access":
+    def nobody(cls) -> "TokenSet":
         """Lets nobody in, and has a key of its own."""
         return cls(secrets.token_urlsafe(_SECRET_BYTES))
 
-    def with_token(self, secret: str, made: str) -> "Access":
+    def with_token(self, secret: str, made: str) -> "TokenSet":
         """Lets in whoever has that secret too; of more than may be valid at once the oldest ends."""
         tokens = (*self.tokens, Token(_digest(secret), made))
         return replace(self, tokens=tokens[-VALID_AT_ONCE:])
 
-    def without(self, token: str) -> "Access":
+    def without(self, token: str) -> "TokenSet":
         """The same without the token of that id."""
         return replace(self, tokens=tuple(each for each in self.tokens if each.id != token))
 
@@ -89,25 +89,25 @@ class Access:
         return hmac.new(self.cookie_key.encode(), f"{token.digest}.{expires}".encode(), sha256).hexdigest()
 
 
-def access_document(access: Access) -> str:
-    """Who may come in, as JSON: what `read_access` reads."""
+def serialize_tokens(access: TokenSet) -> str:
+    """Who may come in, as JSON: what `parse_tokens` reads."""
     tokens = [{"sha256": each.digest, "made": each.made} for each in access.tokens]
     return json.dumps({"cookie_key": access.cookie_key, "tokens": tokens})
 
 
-def read_access(document: str) -> Access:
-    """Who may come in. Raises BadAccess for what `access_document` would not have written."""
+def parse_tokens(document: str) -> TokenSet:
+    """Who may come in. Raises InvalidTokens for what `serialize_tokens` would not have written."""
     try:
         read = json.loads(document)
-        access = Access(
+        access = TokenSet(
             read["cookie_key"], tuple(Token(each["sha256"], each["made"]) for each in read["tokens"])
         )
         good = bool(_KEY.fullmatch(access.cookie_key)) and len(access.tokens) <= VALID_AT_ONCE
         good = good and all(_DIGEST.fullmatch(each.digest) for each in access.tokens)
     except (ValueError, KeyError, TypeError, RecursionError) as fault:
-        raise BadAccess from fault
+        raise InvalidTokens from fault
     if not good:
-        raise BadAccess
+        raise InvalidTokens
     return access
 
 

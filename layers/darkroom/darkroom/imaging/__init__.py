@@ -13,9 +13,9 @@ __all__ = ["ENGINE", "render", "render_isolated"]
 
 
 def render_isolated(content: bytes, profile: Profile, *, memory_bytes: int, seconds: float) -> Rendered:
-    """What `render` gives, from a child of at most `memory_bytes` of address space and `seconds` of time.
+    """Runs `render` in a child process of at most `memory_bytes` of address space and `seconds`.
 
-    No thread may be alive in the caller. Raises RejectedPicture; KilledItsChild where the child was ended.
+    The caller must have no other thread. Raises RejectedPicture, and DecoderProcessDied if the child died.
     """
     return isolated(
         lambda: render(content, profile, memory_bytes=memory_bytes),

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NoReturn
 
-from darkroom.domain.errors import KilledItsChild, RejectedPicture
+from darkroom.domain.errors import DecoderProcessDied, RejectedPicture
 
 _PIPE_BYTES = 1 << 20
 _LENGTH_BYTES = 8
@@ -23,17 +23,17 @@ _LENGTH_BYTES = 8
 _LOOK_SECONDS = 0.1
 
 
-def isolated[Answer](work: Callable[[], Answer], *, memory_bytes: int, seconds: float) -> Answer:
+def isolated[Response](work: Callable[[], Response], *, memory_bytes: int, seconds: float) -> Response:
     """What `work` returns, from a child process of its own.
 
-    Raises KilledItsChild with too_expensive, crashed or timed_out for what became of the child, and
+    Raises DecoderProcessDied with too_expensive, crashed or timed_out for what became of the child, and
     whatever RejectedPicture the work raised; ChildFailed for any other error of the work.
     """
     child = Child(lambda: iter([work()]), seconds=seconds, memory_bytes=memory_bytes, leads=True)
     try:
         return next(child.answers())
     except ChildTimedOut as fault:
-        raise KilledItsChild(
+        raise DecoderProcessDied(
             "timed_out", f"It was not done after {seconds:g} seconds, which is the limit.", limit=seconds
         ) from fault
     except MemoryError as fault:
@@ -42,13 +42,13 @@ def isolated[Answer](work: Callable[[], Answer], *, memory_bytes: int, seconds: 
         # The kernel's answer to memory that is not there.
         if fault.status == -signal.SIGKILL:
             raise _out_of_memory(memory_bytes) from fault
-        raise KilledItsChild("crashed", "Decoding it ended the process that decoded it.") from fault
+        raise DecoderProcessDied("crashed", "Decoding it ended the process that decoded it.") from fault
     finally:
         child.end()
 
 
-def _out_of_memory(limit_bytes: int) -> KilledItsChild:
-    return KilledItsChild(
+def _out_of_memory(limit_bytes: int) -> DecoderProcessDied:
+    return DecoderProcessDied(
         "too_expensive",
         f"It needs more memory than there is to decode; the limit is {limit_bytes / 1e6:,.0f} MB.",
         limit=limit_bytes,
@@ -71,7 +71,7 @@ class ChildFailed(Exception):
     """The work raised an error of ours; the message is its kind and the child's traceback."""
 
 
-class Child[Answer]:
+class Child[Response]:
     """Work that runs in a forked child and answers piece by piece.
 
     No thread may be alive in the caller, since only the forking one lives on in the child.
@@ -79,7 +79,7 @@ class Child[Answer]:
 
     def __init__(
         self,
-        work: Callable[[], Iterator[Answer]],
+        work: Callable[[], Iterator[Response]],
         *,
         seconds: float,
         memory_bytes: int | None = None,
@@ -106,7 +106,7 @@ class Child[Answer]:
             # Here and not in the child, so that the group is there as soon as it may have to be ended.
             os.setpgid(self._pid, self._pid)
 
-    def answers(self) -> Iterator[Answer]:
+    def answers(self) -> Iterator[Response]:
         """The answers as they come. Raises ChildTimedOut, ChildDied, ChildFailed or what the work raised."""
         while (frame := self._frame()) is not None:
             kind, answer = pickle.loads(frame)  # noqa: S301 - our own fork, which has our rights anyway
@@ -170,8 +170,8 @@ class Child[Answer]:
                 raise ChildTimedOut
 
 
-def _live[Answer](
-    work: Callable[[], Iterator[Answer]], pipe: int, seconds: float, memory_bytes: int | None
+def _live[Response](
+    work: Callable[[], Iterator[Response]], pipe: int, seconds: float, memory_bytes: int | None
 ) -> NoReturn:
     """The child's whole life; it never returns into the parent's code."""
     try:
@@ -202,7 +202,7 @@ def _silence() -> None:
     os.dup2(nowhere, 2)
 
 
-def _send_all[Answer](work: Callable[[], Iterator[Answer]], pipe: int) -> None:
+def _send_all[Response](work: Callable[[], Iterator[Response]], pipe: int) -> None:
     try:
         for answer in work():
             _send(pipe, "answer", answer)

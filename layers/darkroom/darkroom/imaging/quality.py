@@ -15,7 +15,7 @@ from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_as
-from darkroom.imaging.yardstick import ALL_SCALES, Yardstick, error_at, is_small, scales, score_of
+from darkroom.imaging.ssimulacra2 import ALL_SCALES, Ssimulacra2, error_at, is_small, scales, score_of
 
 # By quality the median score of photographs, and straight lines in between: by bench/fit_quality.py.
 # Pictures lie above or below it, but are hardly ever steeper: one trial tells how far.
@@ -132,7 +132,7 @@ def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Im
 
 def _error_by_colour(image: Image.Image) -> float:
     sample = Sample(image, _COLOUR_TILES).picture
-    return Yardstick(sample).error(encode.halved_colour(sample))
+    return Ssimulacra2(sample).error(encode.halved_colour(sample))
 
 
 class Sample:
@@ -210,7 +210,7 @@ class Trials:
     def __init__(self, wanted: Format, image: Image.Image, subsampling: str) -> None:
         self._format = wanted
         self.sample = Sample(image, _TILES[wanted])
-        self._yardstick = Yardstick(self.sample.seen(self.sample.picture))
+        self._ssimulacra2 = Ssimulacra2(self.sample.seen(self.sample.picture))
         # A small picture is encoded as it will be, and scored to the point.
         self._exact = is_small(image)
         self._encoder = encode.trial(wanted, subsampling, in_haste=not self._exact)
@@ -219,7 +219,7 @@ class Trials:
 
     def error(self, quality: int) -> float:
         made = reopened(self._encoder(self.sample.picture, quality), self._format)
-        return self._yardstick.error(self.sample.seen(made))
+        return self._ssimulacra2.error(self.sample.seen(made))
 
     def score(self, quality: int) -> float:
         return score_of(self.error(quality) * self.unseen)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from darkroom.domain.errors import AskedOtherwise, BadAnnouncement
-from darkroom.domain.jobs import Announced, Asked, Job
+from darkroom.domain.errors import IdempotencyKeyReused, InvalidJobRequest
+from darkroom.domain.jobs import Announced, IdempotentRequest, Job
 from darkroom.domain.keys import CONTROL_CHARACTERS, MEDIA_TYPE, is_id, split_key, without_form_variables
 from darkroom.domain.limits import MAX_JOB_UPLOADS, MAX_NAME_BYTES, MAX_UPLOAD_BYTES, PAGE_SIZE
 from darkroom.domain.rows import JobView, Row, row_of
@@ -22,37 +22,37 @@ _REQUEST_SECONDS = 24 * 3600
 
 
 def read_announcements(body: bytes) -> list[Announced]:
-    """What the body of a `POST /jobs` announces. Raises BadAnnouncement."""
+    """What the body of a `POST /jobs` announces. Raises InvalidJobRequest."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as fault:  # the latter: thousands of brackets
-        raise BadAnnouncement("The body is no JSON.") from fault
+        raise InvalidJobRequest("The body is no JSON.") from fault
     uploads = document.get("uploads") if isinstance(document, dict) else None
     if not isinstance(uploads, list):
-        raise BadAnnouncement('The body must be an object with a list, "uploads".')
+        raise InvalidJobRequest('The body must be an object with a list, "uploads".')
     if not 1 <= len(uploads) <= MAX_JOB_UPLOADS:
-        raise BadAnnouncement(f"A job has 1 to {MAX_JOB_UPLOADS} uploads, and this {len(uploads)}.")
+        raise InvalidJobRequest(f"A job has 1 to {MAX_JOB_UPLOADS} uploads, and this {len(uploads)}.")
     return [_announced(number, each) for number, each in enumerate(uploads)]
 
 
 def _announced(number: int, each: Any) -> Announced:
     if not isinstance(each, dict):
-        raise BadAnnouncement("It is no object.", number)
+        raise InvalidJobRequest("It is no object.", number)
     name, size = each.get("name"), each.get("size")
     media_type = each.get("type") or "application/octet-stream"  # a browser does not know every one
     if not isinstance(name, str) or not name:
-        raise BadAnnouncement("Its name must be a text that is not empty.", number)
+        raise InvalidJobRequest("Its name must be a text that is not empty.", number)
     name = split_key(name)[1]
     if CONTROL_CHARACTERS.search(name) or len(name) > _MOST_CHARACTERS or len(name.encode()) > MAX_NAME_BYTES:
-        raise BadAnnouncement(
+        raise InvalidJobRequest(
             f"Its name has control characters, or more than {_MOST_CHARACTERS} characters.", number
         )
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MAX_UPLOAD_BYTES:
-        raise BadAnnouncement(
+        raise InvalidJobRequest(
             f"Its size must be a whole number of bytes from 1 to {MAX_UPLOAD_BYTES}.", number
         )
     if not isinstance(media_type, str) or not MEDIA_TYPE.fullmatch(media_type):
-        raise BadAnnouncement('Its type must be a media type, like "image/png".', number)
+        raise InvalidJobRequest('Its type must be a media type, like "image/png".', number)
     return Announced(without_form_variables(name), size, media_type)
 
 
@@ -80,21 +80,21 @@ class Jobs:
         """A job of these uploads, which can be sent from then on.
 
         With a `request` key the same call gives the same job for 24 hours, and takes up what a crash has left
-        undone. Raises AskedOtherwise where that key has announced something else.
+        undone. Raises IdempotencyKeyReused where that key has announced something else.
         """
         digest = _digest(announced)
         job = Job(secrets.token_hex(16), len(announced), now())
         if request:
             # The time stands in the id, so that whoever takes it up writes the same again.
-            asked = Asked(
+            idempotent_request = IdempotentRequest(
                 sha256(request.encode()).hexdigest(),
                 digest,
                 f"{job.id}.{job.created}",
                 int(time.time()) + _REQUEST_SECONDS,
             )
-            stands = self.ledger.claim(asked)
+            stands = self.ledger.remember_request(idempotent_request)
             if stands.digest != digest:
-                raise AskedOtherwise
+                raise IdempotencyKeyReused
             name, _, created = stands.job.partition(".")
             job = Job(name, len(announced), created)
         known = self.ledger.find_job(job.id) if request else None

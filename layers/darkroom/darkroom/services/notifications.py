@@ -13,7 +13,7 @@ from darkroom.domain.uploads import NO_VERSION, Removal, Upload
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class QueueMessage:
     """One queue message, read: the changes that it names, and why the rest of it concerns nobody here."""
 
     changes: tuple[Upload | Removal, ...]
@@ -24,7 +24,7 @@ class Mail:
         return self.changes[0].correlation if self.changes else otherwise
 
 
-def read_mail(body: str, bucket: str, message: str = "") -> Mail:
+def parse_queue_message(body: str, bucket: str, message: str = "") -> QueueMessage:
     """What a message says has happened in `bucket`. Never raises: all else is ignored, with why.
 
     The message's own id stands for a request whose id it does not tell.
@@ -32,23 +32,23 @@ def read_mail(body: str, bucket: str, message: str = "") -> Mail:
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
-        return Mail((), ("not JSON",))
+        return QueueMessage((), ("not JSON",))
     if not isinstance(said, dict):
-        return Mail((), ("not an object",))
+        return QueueMessage((), ("not an object",))
     if said.get("Event") == "s3:TestEvent":
-        return Mail((), ("the test event that S3 sends when a notification is set up",))
+        return QueueMessage((), ("the test event that S3 sends when a notification is set up",))
     records = said.get("Records")
     if not isinstance(records, list) or not records:
-        return Mail((), ("no records",))
+        return QueueMessage((), ("no records",))
     found = [_change(record, bucket, message) for record in records]
-    return Mail(
+    return QueueMessage(
         tuple(each for each in found if not isinstance(each, str)),
         tuple(each for each in found if isinstance(each, str)),
     )
 
 
 def notification_of(upload: Upload) -> str:
-    """What S3 would have said of an upload whose event is lost; `read_mail` makes the same of it."""
+    """The S3 notification for an upload; `parse_queue_message` reads the same upload from it."""
     item = {"key": quote_plus(upload.key, safe="/"), "size": upload.size_bytes, "eTag": upload.etag}
     item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
     told = {"bucket": {"name": upload.bucket}, "object": item}

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from darkroom.domain.entries import Entry, Latest, State, stay_clear
-from darkroom.domain.errors import Contended
-from darkroom.domain.serialization import Document
+from darkroom.domain.entries import Entry, Latest, State, check_lease
+from darkroom.domain.errors import RevisionConflict
+from darkroom.domain.serialization import JsonObject
 from darkroom.domain.uploads import Removal, Upload, in_order
 from darkroom.ports import Ledger, Queue, Views
 from darkroom.services.members import unbegun
@@ -21,25 +21,25 @@ class Parking:
         """Records the change that `message` told as failed; None where that is no longer true.
 
         An upload that has ended otherwise stays as it is. Raises Busy while another worker has it, and
-        Contended if one took it just now: then the message is left, and comes again.
+        RevisionConflict if one took it just now: then the message is left, and comes again.
         """
         if isinstance(change, Removal):
-            return self._park_removal(change, message)
+            return self._fail_removal(change, message)
         entry = self.ledger.find(change.picture, change.version)
-        stay_clear(entry)
+        check_lease(entry)
         if entry and entry.state.terminal:
             return None
         entry = entry or unbegun(change, State.RENDERING, self.ledger)
         latest = self.ledger.latest(entry.picture)
-        return self._parked(entry, message, latest, _is_overtaken(entry.upload, latest))
+        return self._failed(entry, message, latest, _is_superseded(entry.upload, latest))
 
-    def _park_removal(self, removal: Removal, message: str) -> Entry | None:
+    def _fail_removal(self, removal: Removal, message: str) -> Entry | None:
         """In an item of its own: what was to be removed has ended before, and may stand."""
         noted = self.ledger.find(removal.picture, removal.failed_as)
         latest = self.ledger.latest(removal.picture)
         # What it brought back was begun with, and that is what failed.
         begun = self.ledger.find(removal.picture, latest.version) if latest and latest.version else None
-        stay_clear(begun)
+        check_lease(begun)
         attempts = begun.attempts[-1:] if begun and not begun.state.terminal else ()
         if noted and noted.state.terminal and (noted.state is State.FAILED or not attempts):
             return None
@@ -52,22 +52,22 @@ class Parking:
         )
         entry = replace(noted or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
         # A later event undoes a marker; a version that is gone for good stays gone.
-        overtaken = removal.marker and not attempts and _is_overtaken(upload, latest)
-        return self._parked(entry, message, latest, overtaken)
+        overtaken = removal.marker and not attempts and _is_superseded(upload, latest)
+        return self._failed(entry, message, latest, overtaken)
 
-    def _parked(self, entry: Entry, message: str, latest: Latest | None, overtaken: bool) -> Entry:
+    def _failed(self, entry: Entry, message: str, latest: Latest | None, overtaken: bool) -> Entry:
         """A failure stands beside what does, so that whatever takes its place finds it."""
-        parked = entry.moved(State.SUPERSEDED) if overtaken else entry.moved(State.FAILED, message=message)
+        updated = entry.moved(State.SUPERSEDED) if overtaken else entry.moved(State.FAILED, message=message)
         known = latest or Latest(entry.picture, "", "", 0)
         version = entry.upload.version
-        beside = [] if overtaken or version in known.standing else [known.beside(version)]
-        away = parked.discarding(parked.rendition_keys) if overtaken else ()
-        if not self.ledger.advance(parked, *beside, *away):
-            raise Contended(f"{entry.upload.key!r} moved on while it was parked")
-        return parked
+        beside = [] if overtaken or version in known.current_versions else [known.beside(version)]
+        away = updated.superseded_renditions(updated.rendition_keys) if overtaken else ()
+        if not self.ledger.advance(updated, *beside, *away):
+            raise RevisionConflict(f"{entry.upload.key!r} moved on while it was parked")
+        return updated
 
 
-def _is_overtaken(upload: Upload, latest: Latest | None) -> bool:
+def _is_superseded(upload: Upload, latest: Latest | None) -> bool:
     if not upload.sequencer or latest is None or latest.version == upload.version:
         return False  # without a sequencer, only S3 could tell
     return in_order(upload.sequencer) < in_order(latest.sequencer)
@@ -111,7 +111,7 @@ class Failures:
         return self.ledger.advance(entry.moved(State.SKIPPED, message=""))
 
 
-def failure_document(entry: Entry) -> Document:
+def serialize_failure(entry: Entry) -> JsonObject:
     """One parked upload as plain JSON values."""
     failure = entry.failure
     return {

@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from itertools import batched, groupby
 
 from darkroom.domain.entries import Entry
-from darkroom.domain.errors import Contended, NotAnnounced
+from darkroom.domain.errors import EventNotAccepted, RevisionConflict
 from darkroom.domain.jobs import Job
 from darkroom.domain.rows import JobView, Row, Tally, contribution, row_of
 from darkroom.domain.serialization import (
     JOB_ROOT,
-    completed_document,
-    job_document,
-    row_document,
-    upload_document,
+    serialize_completion,
+    serialize_job,
+    serialize_row,
+    serialize_upload,
 )
 from darkroom.domain.uploads import EXPECTED_VERSION
-from darkroom.ports import Announcement, Announcements, Channel, Commit, Replaced, Views
+from darkroom.ports import Channel, Commit, Event, EventBus, Replaced, Views
 
 # DynamoDB writes 100 items at once: these, a job's record, its totals and those of all time.
 _WRITTEN_AT_ONCE = 96
@@ -117,7 +117,7 @@ def _order(change: Change) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ViewState:
     """What the views say of a chunk: `views` by picture and version, of a job's members all there are."""
 
     views: Mapping[Key, Entry]
@@ -125,38 +125,38 @@ class Standing:
     job: JobView | None = None
 
 
-def decide(chunk: Chunk, standing: Standing) -> Commit:
+def decide(chunk: Chunk, state: ViewState) -> Commit:
     """What to write so that the views say what the chunk does, where that is newer."""
     newer = {
         _key(entry): entry
         for entry in chunk.entries
-        if entry.revision > _revision(standing.views.get(_key(entry)))
+        if entry.revision > _revision(state.views.get(_key(entry)))
     }
     rows = []
     job_delta = Tally()
     for picture in dict.fromkeys(picture for picture, _ in newer) if chunk.job else ():
-        before = standing.rows.get(picture)
-        views = {key: view for key, view in standing.views.items() if key[0] == picture}
+        before = state.rows.get(picture)
+        views = {key: view for key, view in state.views.items() if key[0] == picture}
         row = row_of(list((views | {key: newer[key] for key in newer if key[0] == picture}).values()))
         rows.append(Replaced(row, _revision(before)))
         job_delta += row.tally - (before.tally if before else Tally())
-    known = standing.job.record if standing.job else 0
+    known = state.job.record if state.job else 0
     fresh = chunk.record is not None and chunk.record.revision > known
     return Commit(
-        entries=tuple(Replaced(entry, _revision(standing.views.get(key))) for key, entry in newer.items()),
+        entries=tuple(Replaced(entry, _revision(state.views.get(key))) for key, entry in newer.items()),
         rows=tuple(rows),
         job=chunk.job,
         record=Replaced(chunk.record, known) if chunk.record and fresh else None,
         job_delta=job_delta,
         delta=sum(
-            (contribution(entry) - contribution(standing.views.get(key)) for key, entry in newer.items()),
+            (contribution(entry) - contribution(state.views.get(key)) for key, entry in newer.items()),
             Tally(),
         ),
     )
 
 
-def _revision(standing: Entry | Row | None) -> int:
-    return standing.revision if standing else 0
+def _revision(stored: Entry | Row | None) -> int:
+    return stored.revision if stored else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Projection:
 
     def _written(self, chunk: Chunk) -> Applied:
         for tried in range(_TRIES):
-            commit = decide(chunk, self._standing(chunk))
+            commit = decide(chunk, self._view_state(chunk))
             if not commit.entries and not commit.record:
                 return Applied()
             if self.views.commit(commit):
@@ -205,17 +205,17 @@ class Projection:
                     tuple(each.new for each in commit.entries), tuple(each.new for each in commit.rows)
                 )
             self.pause(random.uniform(0, _PATIENCE_SECONDS * 2**tried))  # noqa: S311 - jitter
-        raise Contended(f"{_TRIES} times others have changed the views of {_key(chunk.changes[0])}")
+        raise RevisionConflict(f"{_TRIES} times others have changed the views of {_key(chunk.changes[0])}")
 
-    def _standing(self, chunk: Chunk) -> Standing:
+    def _view_state(self, chunk: Chunk) -> ViewState:
         keys = [_key(entry) for entry in chunk.entries]
         if not chunk.job:
-            return Standing(self._views(keys))
+            return ViewState(self._views(keys))
         pictures = list(dict.fromkeys(entry.picture for entry in chunk.entries))
         views = self._views([*keys, *((picture, EXPECTED_VERSION) for picture in pictures)])
         job = self.views.job(chunk.job) if chunk.record else None
         if all(entry.revision <= _revision(views.get(_key(entry))) for entry in chunk.entries):
-            return Standing(views, job=job)  # no news: no row will be written
+            return ViewState(views, job=job)  # no news: no row will be written
         rows = {row.picture: row for row in self.views.rows(pictures) if row}
         for picture in pictures:
             known = [view.revision for key, view in views.items() if key[0] == picture]
@@ -223,7 +223,7 @@ class Projection:
             if sum(known) != _revision(rows.get(picture)):
                 others = self.views.of_picture(picture)
                 views |= {_key(view): view for view in others if view.job == chunk.job}
-        return Standing(views, rows, job)
+        return ViewState(views, rows, job)
 
     def _views(self, keys: Sequence[Key]) -> dict[Key, Entry]:
         return {_key(view): view for view in self.views.find_each(keys) if view}
@@ -263,7 +263,7 @@ class Broadcast:
     """Takes batches of the stream: into the views first, then to whoever listens. `clock` tells seconds."""
 
     projection: Projection
-    announcements: Announcements
+    announcements: EventBus
     channel: Channel
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -280,8 +280,8 @@ class Broadcast:
         progress = tuple(self._progress(sound, applied))
         faults |= self._announce(sound, progress)
         for each in progress:
-            rows = [row_document(row, JOB_ROOT) for row in each.rows]
-            self.channel.push(job_document(each.job, JOB_ROOT), rows)
+            rows = [serialize_row(row, JOB_ROOT) for row in each.rows]
+            self.channel.push(serialize_job(each.job, JOB_ROOT), rows)
         if progress:
             self.pause(max(0.0, began + _LEAST_SECONDS - self.clock()))
         return Projected(applied.entries, progress, faults)
@@ -294,24 +294,24 @@ class Broadcast:
 
     def _announce(self, records: Sequence[Record], progress: Iterable[Progress]) -> dict[str, Exception]:
         """Tells of every end, and of every job that is complete; the records whose word was not taken."""
-        told: list[tuple[Announcement, list[str]]] = []
+        told: list[tuple[Event, list[str]]] = []
         for record in records:
             entry = record.change
             if isinstance(entry, Entry) and entry.state.terminal and not entry.is_removal:
-                announcement = Announcement(f"upload.{entry.state.value}", upload_document(entry))
+                announcement = Event(f"upload.{entry.state.value}", serialize_upload(entry))
                 told.append((announcement, [record.id]))
         for each in progress:
             if each.job.complete:
                 of_job = [
                     record.id for record in records if record.change and _job_of(record.change) == each.job.id
                 ]
-                told.append((Announcement("job.completed", completed_document(each.job)), of_job))
+                told.append((Event("job.completed", serialize_completion(each.job)), of_job))
         try:
             refused = self.announcements.send([announcement for announcement, _ in told])
         except Exception as fault:  # noqa: BLE001 - told with each record, so that it comes again
             return dict.fromkeys((name for _, names in told for name in names), fault)
         return {
-            name: NotAnnounced(announcement.type, announcement.detail["id"])
+            name: EventNotAccepted(announcement.type, announcement.detail["id"])
             for announcement, names in told
             if announcement in refused
             for name in names

@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from darkroom.domain.entries import Entry, Latest, Outcome, State, stay_clear
+from darkroom.domain.entries import Entry, Latest, Outcome, State, check_lease
 from darkroom.domain.errors import (
-    Contended,
-    KilledItsChild,
-    OutOfTime,
+    DeadlineExceeded,
+    DecoderProcessDied,
     RejectedPicture,
-    SecondChance,
+    RetryOnce,
+    RevisionConflict,
     UploadGone,
 )
 from darkroom.domain.profile import Profile
@@ -20,7 +20,7 @@ from darkroom.domain.renditions import Encoded, Rendition
 from darkroom.domain.timestamps import now
 from darkroom.domain.uploads import NO_VERSION, Removal, Upload, in_order, rendition_prefix
 from darkroom.ports import Ledger, Originals, Profiles, Renditions
-from darkroom.redaction import discreet
+from darkroom.redaction import redact
 from darkroom.services.members import unbegun
 
 # bytes and what to make of them -> renditions; raises errors.RejectedPicture.
@@ -55,11 +55,11 @@ class Budget:
 def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
     """A child's limits, below those of a function with that memory and that time left: it dies, never we.
 
-    Raises OutOfTime rather than blame a picture for the time that others took.
+    Raises DeadlineExceeded rather than blame a picture for the time that others took.
     """
     seconds = remaining_milliseconds / 1000 - _CONCLUDE_SECONDS
     if seconds < _LEAST_SECONDS:
-        raise OutOfTime(f"{remaining_milliseconds} ms are too few to begin with")
+        raise DeadlineExceeded(f"{remaining_milliseconds} ms are too few to begin with")
     return Budget(memory_mb * 1024 * 1024 - _PARENT_BYTES, seconds)
 
 
@@ -70,12 +70,12 @@ def _is_news(upload: Upload, latest: Latest | None) -> bool:
 
 def _is_all_that_was_heard(upload: Upload, latest: Latest) -> bool:
     """Whether the key's only news was that this upload was given up, before anybody had begun with it."""
-    return not latest.sequencer and not latest.version and latest.standing == (upload.version,)
+    return not latest.sequencer and not latest.version and latest.current_versions == (upload.version,)
 
 
-def _gives_way(entry: Entry) -> bool:
+def _can_be_superseded(entry: Entry) -> bool:
     """Whether a newer version takes its place: it was published, or given up by whoever had begun with it."""
-    return entry.state in _PUBLISHED or (entry.state is State.RENDERING and not entry.busy_until)
+    return entry.state in _PUBLISHED or (entry.state is State.RENDERING and not entry.lease_expires)
 
 
 def _claim(picture: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
@@ -90,11 +90,11 @@ class Worker:
     """Whoever renders: its engine, and when it has ended whatever happens (see model.now; empty: at once)."""
 
     engine: Engine
-    until: str = ""
+    lease_expires: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Darkroom:
+class Renderer:
     """All that rendering an upload needs, but the upload. `engine_version` names the engine in keys."""
 
     originals: Originals
@@ -104,7 +104,7 @@ class Darkroom:
     engine_version: str
 
     def apply_each(
-        self, changes: Iterable[Upload | Removal], worker: Worker, over: int | None = None
+        self, changes: Iterable[Upload | Removal], worker: Worker, expected_revision: int | None = None
     ) -> Iterator[Entry]:
         """Applies one change after the other; what one fails with is raised when all had their turn.
 
@@ -113,37 +113,39 @@ class Darkroom:
         faults = []
         for change in changes:
             try:
-                yield from self.apply(change, worker, over)
+                yield from self.apply(change, worker, expected_revision)
             except Exception as fault:  # noqa: BLE001 - none is kept: all are raised together
                 faults.append(fault)
         if faults:
             raise ExceptionGroup("not every change that the message names was applied", faults)
 
-    def apply(self, change: Upload | Removal, worker: Worker, over: int | None = None) -> list[Entry]:
+    def apply(
+        self, change: Upload | Removal, worker: Worker, expected_revision: int | None = None
+    ) -> list[Entry]:
         """What S3 says has happened under a key; the entries that it moved, or left as they are."""
         if isinstance(change, Removal):
             moved = self._hide(change, worker) if change.marker else self._forget(change, worker)
             return [*moved, *self._settled(change.picture, change.failed_as, State.DELETED)]
         if change.version != NO_VERSION:
-            return [self.develop(change, worker, over)]
+            return [self.develop(change, worker, expected_revision)]
         on_top = self.originals.latest(change.key)
         if on_top is None:
             return self._agree(change, worker)
-        developed = self.develop(replace(on_top, request=change.request), worker, over)
+        developed = self.develop(replace(on_top, request=change.request), worker, expected_revision)
         return [developed, *self._settled(change.picture, NO_VERSION, State.SUPERSEDED)]
 
-    def develop(self, upload: Upload, worker: Worker, over: int | None = None) -> Entry:
+    def develop(self, upload: Upload, worker: Worker, expected_revision: int | None = None) -> Entry:
         """Renders the upload unless that is done, and answers with its ledger entry.
 
         A picture that can't be used ends as rejected, one that a later event has overtaken as superseded;
-        every other fault escapes, so that the queue retries: Busy and SecondChance among them.
+        every other fault escapes, so that the queue retries: Busy and RetryOnce among them.
         """
         entry = self.ledger.find(upload.picture, upload.version)
         if entry and entry.upload.request:  # it keeps the name that it had first
             upload = replace(upload, request=entry.upload.request)
         latest = self.ledger.latest(upload.picture)
-        stay_clear(entry)
-        if entry and entry.state.terminal and entry.revision != over:
+        check_lease(entry)
+        if entry and entry.state.terminal and entry.revision != expected_revision:
             if not _is_news(upload, latest):
                 return entry
             if entry.state in _RESULTS:  # read from S3 before its event came, which says where it belongs
@@ -154,10 +156,10 @@ class Darkroom:
         entry = replace(entry, upload=known) if entry else unbegun(known, State.RENDERING, self.ledger)
         if not self._is_newest(upload, latest):
             return self._moved(entry.moved(State.SUPERSEDED))
-        begun = entry.begun(worker.until or now())
+        begun = entry.begun(worker.lease_expires or now())
         claim = _claim(upload.picture, upload.version, upload.sequencer, self._pruned(latest))
         if not self.ledger.advance(begun, claim):
-            raise Contended(f"{upload.key!r} was begun by another worker")
+            raise RevisionConflict(f"{upload.key!r} was begun by another worker")
         try:
             return self._concluded(begun, claim, worker)
         except Exception as fault:
@@ -178,12 +180,12 @@ class Darkroom:
         """Says in the ledger how the attempt failed, if it can: the fault itself is what counts."""
         outcome = (
             Outcome.CHILD_DIED
-            if isinstance(fault, SecondChance)
+            if isinstance(fault, RetryOnce)
             else Outcome.TIMEOUT
-            if isinstance(fault, OutOfTime)
+            if isinstance(fault, DeadlineExceeded)
             else Outcome.EXCEPTION
         )
-        why = discreet(f"{type(fault).__name__}: {fault}")[:_WHY_CHARACTERS]
+        why = redact(f"{type(fault).__name__}: {fault}")[:_WHY_CHARACTERS]
         with suppress(Exception):
             self.ledger.advance(begun.ended(State.RENDERING, outcome, why))
 
@@ -191,7 +193,7 @@ class Darkroom:
         upload = entry.upload
         placed = entry.moved(entry.state)
         if not self.ledger.advance(placed, _claim(upload.picture, upload.version, upload.sequencer, latest)):
-            raise Contended(f"{upload.key!r} moved on while its event was heard")
+            raise RevisionConflict(f"{upload.key!r} moved on while its event was heard")
         return placed
 
     def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
@@ -214,45 +216,47 @@ class Darkroom:
     def _conclude(self, concluded: Entry, claim: Latest, begun: Entry) -> Entry:
         """Publishes an outcome over its predecessors, unless a later event came while it was worked out."""
         upload = concluded.upload
-        replaced = concluded.discarding({*begun.rendition_keys} - {*concluded.rendition_keys})
-        others = [each for each in self._standing(claim) if each.upload.version != upload.version]
-        older = [each.moved(State.SUPERSEDED) for each in self._overtaken(others, claim, upload)][:_AT_ONCE]
+        replaced = concluded.superseded_renditions({*begun.rendition_keys} - {*concluded.rendition_keys})
+        others = [each for each in self._current_entries(claim) if each.upload.version != upload.version]
+        older = [each.moved(State.SUPERSEDED) for each in self._older(others, claim, upload)][:_AT_ONCE]
         left = {upload.version, *(each.upload.version for each in others)}
         left -= {each.upload.version for each in older}
-        standing = tuple(version for version in claim.standing if version in left)
-        if standing == claim.standing:
-            published = self.ledger.advance(concluded, *replaced, standing=claim)
+        current = tuple(version for version in claim.current_versions if version in left)
+        if current == claim.current_versions:
+            published = self.ledger.advance(concluded, *replaced, unchanged=claim)
         else:
-            after = replace(claim, revision=claim.revision + 1, standing=standing)
-            away = [note for each in older for note in each.discarding(each.rendition_keys)]
+            after = replace(claim, revision=claim.revision + 1, current_versions=current)
+            away = [note for each in older for note in each.superseded_renditions(each.rendition_keys)]
             published = self.ledger.advance(concluded, *older, *replaced, *away, after)
         if published:
             return concluded
         latest = self.ledger.latest(upload.picture)
         if latest and latest.version != upload.version:
             return self._moved(replace(concluded, state=State.SUPERSEDED), *begun.rendition_keys)
-        raise Contended(f"{upload.key!r} moved on while it was rendered")
+        raise RevisionConflict(f"{upload.key!r} moved on while it was rendered")
 
-    def _overtaken(self, others: list[Entry], claim: Latest, upload: Upload) -> list[Entry]:
+    def _older(self, others: list[Entry], claim: Latest, upload: Upload) -> list[Entry]:
         """Of what stands beside an upload, what it takes the place of.
 
         What was given up before anybody had begun with it may be newer, though the claim knows nothing of it.
         """
-        beside = [each for each in others if _gives_way(each)]
+        beside = [each for each in others if _can_be_superseded(each)]
         heard = [each for each in beside if in_order(each.upload.sequencer) <= in_order(claim.sequencer)]
         return beside if heard == beside or self._is_on_top(upload) else heard
 
-    def _standing(self, latest: Latest | None) -> list[Entry]:
+    def _current_entries(self, latest: Latest | None) -> list[Entry]:
         """The entries of a key that are neither superseded nor deleted, as far as they were begun with."""
-        versions = latest.standing if latest else ()
+        versions = latest.current_versions if latest else ()
         entries = (self.ledger.find(latest.picture, version) for version in versions) if latest else ()
-        return [each for each in entries if each and each.stands]
+        return [each for each in entries if each and each.is_current]
 
     def _pruned(self, latest: Latest | None) -> Latest | None:
         """A key that is overwritten faster than it is rendered concludes nothing, and so forgets nothing."""
-        if latest is None or len(latest.standing) < _STANDING_KEPT:
+        if latest is None or len(latest.current_versions) < _STANDING_KEPT:
             return latest
-        return replace(latest, standing=tuple(each.upload.version for each in self._standing(latest)))
+        return replace(
+            latest, current_versions=tuple(each.upload.version for each in self._current_entries(latest))
+        )
 
     def _hide(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A delete marker came; what it hides goes, unless a later event is known or S3 says otherwise."""
@@ -278,10 +282,16 @@ class Darkroom:
         if on_top is None:
             return self._clear(change, worker, sequencer, latest)
         entry = self.ledger.find(picture, on_top.version)
-        if entry and entry.state.terminal and entry.stands and latest and latest.version == on_top.version:
+        if (
+            entry
+            and entry.state.terminal
+            and entry.is_current
+            and latest
+            and latest.version == on_top.version
+        ):
             return []
         told = replace(on_top, request=change.request)
-        return [self.develop(told, worker, over=entry.revision if entry else None)]
+        return [self.develop(told, worker, expected_revision=entry.revision if entry else None)]
 
     def _settled(self, picture: str, version: str, state: State) -> list[Entry]:
         """Closes what had been noted when a change that is no upload of its own was given up before."""
@@ -294,17 +304,19 @@ class Darkroom:
         """Nothing stands under a key: nothing of it is shown, and no rendition of it is kept."""
         picture = change.picture
         # What stands, and of what once stood as much as one look finds: of the rest no more is shown.
-        known = {each.id: each for each in (*self._standing(latest), *self.ledger.of_picture(picture))}
+        known = {each.id: each for each in (*self._current_entries(latest), *self.ledger.of_picture(picture))}
         entries = list(known.values())
-        standing = [each for each in entries if each.state is not State.DELETED]
-        standing.sort(key=lambda each: each.state is State.SUPERSEDED)  # what is shown goes before all else
-        gone = [each.moved(State.DELETED) for each in standing[:_AT_ONCE]]
-        left = {each.upload.version for each in standing[_AT_ONCE:] if each.state is not State.SUPERSEDED}
+        current = [each for each in entries if each.state is not State.DELETED]
+        current.sort(key=lambda each: each.state is State.SUPERSEDED)  # what is shown goes before all else
+        gone = [each.moved(State.DELETED) for each in current[:_AT_ONCE]]
+        left = {each.upload.version for each in current[_AT_ONCE:] if each.state is not State.SUPERSEDED}
         claim = _claim(picture, "", sequencer, latest)
-        claim = replace(claim, standing=tuple(version for version in claim.standing if version in left))
+        claim = replace(
+            claim, current_versions=tuple(version for version in claim.current_versions if version in left)
+        )
         settled = latest and (latest.version, latest.sequencer) == (claim.version, claim.sequencer)
         if (gone or not settled) and not self.ledger.advance(claim, *gone):
-            raise Contended(f"{picture} moved on while it was deleted")
+            raise RevisionConflict(f"{picture} moved on while it was deleted")
         # After the ledger, and again at each redelivery: what a crash leaves here is not left for long.
         self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
         return [*gone, *self._brought_back(change, worker, {entry.upload.version for entry in entries})]
@@ -320,14 +332,14 @@ class Darkroom:
         self.ledger.advance(replace(latest, revision=latest.revision + 1))  # what is under way fails on this
         entry = self.ledger.find(change.picture, on_top.version)
         told = replace(on_top, request=change.request)
-        return [self.develop(told, worker, over=entry.revision if entry else None)]
+        return [self.develop(told, worker, expected_revision=entry.revision if entry else None)]
 
     def _moved(self, entry: Entry, *more: str) -> Entry:
         """Of what is superseded its renditions are discarded, and `more` of them."""
         superseded = entry.state is State.SUPERSEDED
-        away = entry.discarding((*entry.rendition_keys, *more)) if superseded else ()
+        away = entry.superseded_renditions((*entry.rendition_keys, *more)) if superseded else ()
         if not self.ledger.advance(entry, *away):
-            raise Contended(f"another worker moved {entry.upload.key!r}")
+            raise RevisionConflict(f"another worker moved {entry.upload.key!r}")
         return entry
 
     def _outcome(self, begun: Entry, engine: Engine) -> tuple[State, Receipt]:
@@ -343,8 +355,8 @@ class Darkroom:
         try:
             rendered = engine(self._read(upload, profile), profile)
         except RejectedPicture as fault:
-            if isinstance(fault, KilledItsChild) and not begun.has_killed:
-                raise SecondChance(fault.sentence) from fault
+            if isinstance(fault, DecoderProcessDied) and not begun.has_killed:
+                raise RetryOnce(fault.sentence) from fault
             rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
             return State.REJECTED, replace(blank, rejection=rejection)
         return State.RENDERED, replace(

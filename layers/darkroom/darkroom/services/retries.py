@@ -8,7 +8,7 @@ from math import ceil
 from types import FrameType
 from typing import NoReturn
 
-from darkroom.domain.errors import Busy, OutOfTime
+from darkroom.domain.errors import DeadlineExceeded, LeaseHeld
 from darkroom.domain.timestamps import timestamp
 
 # 4 s at most after the first attempt, then 16, 64 and 256: what lasts seconds is over by the second attempt,
@@ -22,27 +22,29 @@ _SPREAD_SECONDS = 2
 _FAREWELL_SECONDS = 1.0
 
 
-def back_off(receive_count: int, chance: float) -> int:
+def backoff_seconds(receive_count: int, chance: float) -> int:
     """Seconds to wait after so many attempts; `chance`, from 0 to 1, spreads those that failed together."""
     longest: int = min(_LONGEST_SECONDS, _FIRST_SECONDS * _GROWTH ** (receive_count - 1))
     return round(longest * (1 + chance) / 2)
 
 
-def wait_after(fault: BaseException, receive_count: int, chance: float, moment: datetime) -> int:
+def retry_delay(fault: BaseException, receive_count: int, chance: float, moment: datetime) -> int:
     """Seconds until it is worth to try again what failed with `fault`.
 
     Where it was another worker that was busy, when that has ended, however often that was so.
     """
-    busy = [(datetime.fromisoformat(until) - moment).total_seconds() for until in _busy_until(fault)]
-    return ceil(max(0.0, *busy) + _SPREAD_SECONDS * chance) if busy else back_off(receive_count, chance)
+    busy = [(datetime.fromisoformat(expires) - moment).total_seconds() for expires in _lease_expiries(fault)]
+    return (
+        ceil(max(0.0, *busy) + _SPREAD_SECONDS * chance) if busy else backoff_seconds(receive_count, chance)
+    )
 
 
-def _busy_until(fault: BaseException) -> Iterator[str]:
-    if isinstance(fault, Busy):
-        yield fault.until
+def _lease_expiries(fault: BaseException) -> Iterator[str]:
+    if isinstance(fault, LeaseHeld):
+        yield fault.expires
     elif isinstance(fault, BaseExceptionGroup):
         for each in fault.exceptions:
-            yield from _busy_until(each)
+            yield from _lease_expiries(each)
 
 
 def end_of(remaining_milliseconds: int) -> str:
@@ -51,14 +53,14 @@ def end_of(remaining_milliseconds: int) -> str:
 
 
 @contextmanager
-def called_off_in_time(remaining_milliseconds: int) -> Iterator[None]:
-    """Raises OutOfTime in the main thread shortly before an invocation with so much time left is ended.
+def deadline(remaining_milliseconds: int) -> Iterator[None]:
+    """Raises DeadlineExceeded in the main thread shortly before the invocation times out.
 
-    Being ended leaves nothing behind that says why; a call that hangs is interrupted.
+    A timeout would leave no record of the reason; this also interrupts a call that hangs.
     """
 
     def ring(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise OutOfTime("the invocation's time is up")
+        raise DeadlineExceeded("the invocation's time is up")
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, max(0.001, remaining_milliseconds / 1000 - _FAREWELL_SECONDS))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import batched, chain, groupby
 
-from darkroom.domain.entries import Discarded, Entry, State
+from darkroom.domain.entries import Entry, State, SupersededRenditions
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import Upload
 from darkroom.ports import JobLedger, Ledger, Originals, Queue, Renditions, Stored
@@ -28,7 +28,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class ScanCursor:
     """How far a walk through a bucket has come: `pages` of them, of `whole` that there were the last time."""
 
     cursor: str = ""
@@ -36,7 +36,7 @@ class Walk:
     whole: int = 0
 
     @classmethod
-    def read(cls, written: str) -> "Walk":
+    def read(cls, written: str) -> "ScanCursor":
         try:
             told = json.loads(written)
         except ValueError:  # none yet, or one from before pages were counted
@@ -51,10 +51,10 @@ class Walk:
         """Pages that one run shall look at: the larger the bucket, the more."""
         return max(least, -(-max(self.whole, self.pages) // _RUNS))
 
-    def on(self, cursor: str) -> "Walk":
+    def on(self, cursor: str) -> "ScanCursor":
         """A page further; without a cursor at its end."""
         pages = self.pages + 1
-        return Walk(cursor, pages, self.whole) if cursor else Walk("", 0, pages)
+        return ScanCursor(cursor, pages, self.whole) if cursor else ScanCursor("", 0, pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Sweep:
 
     An upload is lost when for `after_minutes` nobody has begun or gone on with it; renditions that were
     discarded, or that nothing names, are kept for `keep_hours`, for pages that are open. A job waits for
-    `job_patience_minutes` for what it announced.
+    `job_timeout_minutes` for what it announced.
     """
 
     originals: Originals
@@ -73,7 +73,7 @@ class Sweep:
     queue: Queue
     after_minutes: float
     keep_hours: float
-    job_patience_minutes: float
+    job_timeout_minutes: float
 
     def begin_anew(self) -> None:
         """Has the next walks begin at the beginning."""
@@ -85,9 +85,9 @@ class Sweep:
 
         So many pages, or as many more as it takes to have seen all of the bucket within a week.
         """
-        return self._walked(_UPLOADS, pages, self.originals.each_latest, self._enqueued)
+        return self._scan(_UPLOADS, pages, self.originals.each_latest, self._enqueued)
 
-    def _walked[T](
+    def _scan[T](
         self,
         name: str,
         pages: int,
@@ -95,7 +95,7 @@ class Sweep:
         act: Callable[[list[T]], Iterator[str]],
     ) -> Iterator[Found]:
         """Acts on a bucket's pages from where the walk of that name was last, and notes where it is."""
-        walk = Walk.read(self.ledger.cursor(name))
+        walk = ScanCursor.read(self.ledger.cursor(name))
         for _ in range(walk.due(pages)):
             seen, cursor = page_at(walk.cursor)
             found = Found(len(seen), tuple(act(seen)))
@@ -119,33 +119,35 @@ class Sweep:
     def remove_discarded(self) -> Iterator[Found]:
         """Removes renditions that were shown until long enough ago, some at a time, until none is left."""
         before = _ago(hours=self.keep_hours)
-        while some := self.ledger.discarded(before, _DISCARDED_AT_ONCE):
+        while some := self.ledger.superseded_renditions(before, _DISCARDED_AT_ONCE):
             yield Found(len(some), tuple(self._removed_of(some)))
 
-    def _removed_of(self, some: Sequence[Discarded]) -> list[str]:
+    def _removed_of(self, some: Sequence[SupersededRenditions]) -> list[str]:
         pictures = [each.picture for each in some]
         # What a later rendering has made again, when its version was back or a profile was, is named again.
-        named = {key for each in self._standing(pictures) for entry in each for key in entry.rendition_keys}
+        named = {
+            key for each in self._current_entries(pictures) for entry in each for key in entry.rendition_keys
+        }
         unnamed = [key for each in some for key in each.keys if key not in named]
         self.renditions.remove(unnamed)
         for each, latest in zip(some, self.ledger.latest_each(pictures), strict=True):
-            if latest and each.version in latest.standing:
+            if latest and each.version in latest.current_versions:
                 self._agree(each.picture, {*each.keys} - named)
         self.ledger.forget(some)
         return unnamed
 
-    def _standing(self, pictures: Sequence[str]) -> list[list[Entry]]:
-        return self.ledger.standing_of(self.ledger.latest_each(pictures))
+    def _current_entries(self, pictures: Sequence[str]) -> list[list[Entry]]:
+        return self.ledger.current_entries(self.ledger.latest_each(pictures))
 
     def remove_unnamed(self, pages: int) -> Iterator[Found]:
         """Removes what a crash has left, which nothing shows or has noted, a page at a time; as above."""
-        return self._walked(_RENDITIONS, pages, self.renditions.each, self._removed)
+        return self._scan(_RENDITIONS, pages, self.renditions.each, self._removed)
 
     def _removed(self, stored: Sequence[Stored]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
         of_picture = {picture: list(some) for picture, some in groupby(stored, key=_picture_of)}
-        standing = self._standing([*of_picture])
-        for (picture, some), entries in zip(of_picture.items(), standing, strict=True):
+        current = self._current_entries([*of_picture])
+        for (picture, some), entries in zip(of_picture.items(), current, strict=True):
             unnamed = [each.key for each in some if _is_unnamed(each, entries, before)]
             if unnamed:
                 self.renditions.remove(unnamed)
@@ -159,8 +161,8 @@ class Sweep:
         anew.
         """
         while latest := self.ledger.latest(picture):
-            [standing] = self.ledger.standing_of([latest])
-            for entry in standing:
+            [current] = self.ledger.current_entries([latest])
+            for entry in current:
                 if entry.state is State.RENDERED and removed & set(entry.rendition_keys):
                     self.queue.send(notification_of(entry.upload), entry.revision)
             if self.ledger.advance(replace(latest, revision=latest.revision + 1)):
@@ -168,7 +170,7 @@ class Sweep:
 
     def settle_jobs(self) -> Iterator[Found]:
         """Gives up what old jobs still wait for, a page of members at a time, until no job is left."""
-        before = _ago(minutes=self.job_patience_minutes)
+        before = _ago(minutes=self.job_timeout_minutes)
         for job in chain.from_iterable(iter(lambda: self.jobs.due(before, _JOBS_AT_ONCE), [])):
             page = 0
             while manifest := self.jobs.manifest(job.id, page):
@@ -221,16 +223,16 @@ def _is_lost(entry: Entry | None, before: str) -> bool:
     if entry is None:
         return True
     waits = entry.state in (State.EXPECTED, State.RENDERING)
-    return waits and max(entry.since, entry.busy_until) < before
+    return waits and max(entry.since, entry.lease_expires) < before
 
 
-def _is_unnamed(stored: Stored, standing: list[Entry], before: str) -> bool:
+def _is_unnamed(stored: Stored, current: list[Entry], before: str) -> bool:
     """Whether no version that stands has it, nor did one that gave way to these since then."""
-    if stored.since >= before or any(not entry.state.terminal for entry in standing):
+    if stored.since >= before or any(not entry.state.terminal for entry in current):
         return False
-    if any(stored.key in entry.rendition_keys for entry in standing):
+    if any(stored.key in entry.rendition_keys for entry in current):
         return False
-    return all(entry.since < before for entry in standing)
+    return all(entry.since < before for entry in current)
 
 
 def _picture_of(stored: Stored) -> str:

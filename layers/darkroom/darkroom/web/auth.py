@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from urllib.parse import parse_qs, quote, urlencode
 
-from darkroom.domain.errors import BadAccess, NoAccess
-from darkroom.domain.tokens import SIGNED_IN_SECONDS, Access, Token, read_access
-from darkroom.ports import AccessDocument
+from darkroom.domain.errors import InvalidTokens, TokensUnavailable
+from darkroom.domain.tokens import SIGNED_IN_SECONDS, Token, TokenSet, parse_tokens
+from darkroom.ports import TokenDocument
 from darkroom.web import pages, problems
-from darkroom.web.http import Answer, Answers, Cookie, Request
+from darkroom.web.http import Cookie, Request, Responder, Response
 from darkroom.web.negotiation import Wanted
 
 # Of that prefix, browsers take a cookie only if it is Secure, of this very host and for all of its paths.
@@ -34,7 +34,7 @@ _ASCII = re.compile(r"[!-\[\]-~]*")  # what an address may be made of, and no ba
 _CHALLENGE = 'Bearer realm="darkroom"'
 
 
-class Auth(StrEnum):
+class AuthMode(StrEnum):
     """How a stack knows who may come in: by its tokens, by API Gateway's word, or not at all."""
 
     TOKEN = "token"  # noqa: S105
@@ -61,93 +61,93 @@ class Visitor(Enum):
 
 
 @dataclass(slots=True)
-class Guests:
+class TokenCache:
     """Who may come in, kept in memory between requests. `report` is told when that can't be asked for.
 
     Nobody may as long as nothing is written of it.
     """
 
-    document: AccessDocument
+    document: TokenDocument
     report: Callable[[Exception], None]
     clock: Callable[[], float] = time.time  # goes on while Lambda freezes the process
 
-    _access: Access | None = field(default=None, init=False)
+    _access: TokenSet | None = field(default=None, init=False)
     _read_at: float = field(default=0.0, init=False)
     _asked_at: float = field(default=0.0, init=False)
 
     def bearer(self, secret: str) -> Token | None:
-        """The valid token that a secret is. Raises NoAccess."""
+        """The valid token that a secret is. Raises TokensUnavailable."""
         return self._found(lambda access: access.bearer(secret))
 
     def signed_in(self, cookie: str) -> Token | None:
-        """The valid token that a cookie stands for. Raises NoAccess."""
+        """The valid token that a cookie stands for. Raises TokensUnavailable."""
         return self._found(lambda access: access.signed_in(cookie, self.clock()))
 
     def cookie(self, token: Token) -> str:
-        """What stands for a token in a browser from now on. Raises NoAccess."""
+        """What stands for a token in a browser from now on. Raises TokensUnavailable."""
         return self._known(_MAX_AGE_SECONDS).cookie(token, self.clock())
 
-    def _found(self, find: Callable[[Access], Token | None]) -> Token | None:
+    def _found(self, find: Callable[[TokenSet], Token | None]) -> Token | None:
         # A token that was made just now is not known yet.
         return find(self._known(_MAX_AGE_SECONDS)) or find(self._known(_MISSED_SECONDS))
 
-    def _known(self, max_age_seconds: float) -> Access:
+    def _known(self, max_age_seconds: float) -> TokenSet:
         now = self.clock()
         patience = _MISSED_SECONDS if self._access is None else max_age_seconds
         if not 0 <= now - self._asked_at < patience:
             self._asked_at = now
             try:
                 written = self.document.read()
-                self._access = read_access(written.document) if written else Access.nobody()
+                self._access = parse_tokens(written.document) if written else TokenSet.nobody()
                 self._read_at = now
-            except (NoAccess, BadAccess) as fault:
+            except (TokensUnavailable, InvalidTokens) as fault:
                 self.report(fault)
         if self._access is None or not 0 <= now - self._read_at < _HELD_SECONDS:
-            raise NoAccess("nothing certain is known of who may come in")
+            raise TokensUnavailable("nothing certain is known of who may come in")
         return self._access
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class Authorizer:
     """Lets requests pass, or answers in place of their use case."""
 
-    auth: Auth
+    auth: AuthMode
     public_pages: bool
     allowed_origins: frozenset[str]
-    guests: Guests
-    answers: Answers
+    token_cache: TokenCache
+    responder: Responder
 
     def visitor(self, request: Request) -> Visitor:
         """Who asks. A request that shows both a token and a cookie is judged by its token."""
-        if self.auth is not Auth.TOKEN:
+        if self.auth is not AuthMode.TOKEN:
             return Visitor.TRUSTED
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
         cookie = request.cookies.get(COOKIE, "")
         try:
             if scheme:
-                known = scheme.lower() == "bearer" and self.guests.bearer(secret.strip())
+                known = scheme.lower() == "bearer" and self.token_cache.bearer(secret.strip())
                 return Visitor.TOKEN if known else Visitor.STRANGER
-            return Visitor.SIGNED_IN if cookie and self.guests.signed_in(cookie) else Visitor.STRANGER
-        except NoAccess:
+            return Visitor.SIGNED_IN if cookie and self.token_cache.signed_in(cookie) else Visitor.STRANGER
+        except TokensUnavailable:
             return Visitor.UNKNOWN
 
-    def refusal(self, request: Request, visitor: Visitor, public: Public, route_key: str) -> Answer | None:
+    def refusal(self, request: Request, visitor: Visitor, public: Public, route_key: str) -> Response | None:
         """What to answer instead; None for a request that may pass.
 
         `route_key` is the route whose use case would answer, as API Gateway has it.
         """
-        if self.auth is Auth.IAM and request.route_key != route_key:
+        if self.auth is AuthMode.IAM and request.route_key != route_key:
             # The gateway let it in by another route, whose permission says nothing of this one.
-            return self.answers.unknown(request)
+            return self.responder.unknown(request)
         if visitor in (Visitor.STRANGER, Visitor.UNKNOWN) and not self._is_public(public):
             return self._turned_away(request, visitor)
         if request.method not in _SAFE_METHODS and not self._from_here(request, visitor):
-            return self.answers.problem(
+            return self.responder.problem(
                 request, problems.FOREIGN_ORIGIN, "Another site asked for this, or nobody says which."
             )
         return None
 
-    def shown_to(self, request: Request, visitor: Visitor, given: Answer) -> Answer:
+    def shown_to(self, request: Request, visitor: Visitor, given: Response) -> Response:
         """An answer as that visitor gets it: whoever has signed in can sign out on every page."""
         if visitor is not Visitor.SIGNED_IN or not given.media_type.startswith("text/html"):
             return given
@@ -165,72 +165,72 @@ class Gate:
             return site == "same-origin"
         return visitor in (Visitor.TRUSTED, Visitor.TOKEN)  # a browser says at least one of both
 
-    def _turned_away(self, request: Request, visitor: Visitor) -> Answer:
+    def _turned_away(self, request: Request, visitor: Visitor) -> Response:
         if visitor is Visitor.UNKNOWN:
-            return _unchecked(self.answers, request)
+            return _unchecked(self.responder, request)
         if request.wants is not Wanted.PAGE or request.method not in _SAFE_METHODS:
-            return _unauthorized(self.answers, request)
+            return _unauthorized(self.responder, request)
         # A link on another site leads here without the cookie, which is SameSite=Strict. Asked for once more,
         # by the page itself, it comes with it.
         foreign = request.headers.get("sec-fetch-site") == "cross-site"
-        return _unauthorized(self.answers, request, _address(request), again=foreign)
+        return _unauthorized(self.responder, request, _address(request), again=foreign)
 
 
 @dataclass(frozen=True, slots=True)
-class SignInSite:
+class SignInRoutes:
     """The routes to sign in and out by."""
 
-    gate: Gate
-    guests: Guests
-    answers: Answers
+    authorizer: Authorizer
+    token_cache: TokenCache
+    responder: Responder
 
-    def page(self, request: Request) -> Answer:
+    def page(self, request: Request) -> Response:
         """`GET /sign-in`: a form for the token; whoever is in already is led on."""
         to = request.query.get("to", "")
-        if self.gate.visitor(request) in (Visitor.STRANGER, Visitor.UNKNOWN):
-            return self.answers.page(200, pages.sign_in(request.root, to))
-        return self.answers.redirect(303, _within(request.root, to))
+        if self.authorizer.visitor(request) in (Visitor.STRANGER, Visitor.UNKNOWN):
+            return self.responder.page(200, pages.sign_in(request.root, to))
+        return self.responder.redirect(303, _within(request.root, to))
 
-    def sign_in(self, request: Request) -> Answer:
+    def sign_in(self, request: Request) -> Response:
         """`POST /sign-in`: a cookie for a token, and back to where it was asked for."""
-        if self.gate.auth is not Auth.TOKEN:
-            return self.answers.redirect(303, request.root)
+        if self.authorizer.auth is not AuthMode.TOKEN:
+            return self.responder.redirect(303, request.root)
         form = _form(request)
         try:
-            token = self.guests.bearer(form.get("token", "").strip())
-            cookie = self.guests.cookie(token) if token else ""
-        except NoAccess:
-            return _unchecked(self.answers, request)
+            token = self.token_cache.bearer(form.get("token", "").strip())
+            cookie = self.token_cache.cookie(token) if token else ""
+        except TokensUnavailable:
+            return _unchecked(self.responder, request)
         to = form.get("to", "")
         if not cookie:
-            return _unauthorized(self.answers, request, to, wrong=True)
-        answer = self.answers.redirect(303, _within(request.root, to))
+            return _unauthorized(self.responder, request, to, wrong=True)
+        answer = self.responder.redirect(303, _within(request.root, to))
         return replace(answer, cookies=(Cookie(COOKIE, cookie, SIGNED_IN_SECONDS),))
 
-    def sign_out(self, request: Request) -> Answer:
+    def sign_out(self, request: Request) -> Response:
         """`POST /sign-out`: the browser forgets its cookie."""
-        answer = self.answers.redirect(303, f"{request.root}sign-in")
+        answer = self.responder.redirect(303, f"{request.root}sign-in")
         return replace(answer, cookies=(Cookie(COOKIE, "", 0),))
 
 
 def _unauthorized(
-    answers: Answers, request: Request, to: str = "", *, wrong: bool = False, again: bool = False
-) -> Answer:
+    responder: Responder, request: Request, to: str = "", *, wrong: bool = False, again: bool = False
+) -> Response:
     """The form to sign in by, which leads on to a path; or how to send a token."""
     challenge = {"WWW-Authenticate": _CHALLENGE}
     if request.wants is Wanted.PAGE:
-        return answers.page(401, pages.sign_in(request.root, to, wrong=wrong, again=again), challenge)
+        return responder.page(401, pages.sign_in(request.root, to, wrong=wrong, again=again), challenge)
     sentence = "Send a valid token, as in: Authorization: Bearer TOKEN. In a browser, sign in."
-    return _with(answers.problem(request, problems.UNAUTHORIZED, sentence), challenge)
+    return _with(responder.problem(request, problems.UNAUTHORIZED, sentence), challenge)
 
 
-def _unchecked(answers: Answers, request: Request) -> Answer:
+def _unchecked(responder: Responder, request: Request) -> Response:
     sentence = "Whether you may come in can't be checked just now. Try again shortly."
-    answer = answers.problem(request, problems.UNCHECKED, sentence)
+    answer = responder.problem(request, problems.UNCHECKED, sentence)
     return _with(answer, {"Retry-After": str(_MISSED_SECONDS)})
 
 
-def _with(answer: Answer, headers: Mapping[str, str]) -> Answer:
+def _with(answer: Response, headers: Mapping[str, str]) -> Response:
     return replace(answer, headers={**answer.headers, **headers})
 
 

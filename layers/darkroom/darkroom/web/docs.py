@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from darkroom.web import pages
-from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.http import Request, Responder, Response
 from darkroom.web.problems import PROBLEMS
 from darkroom.web.routes import openapi
 
@@ -36,31 +36,31 @@ _OF_A_RELEASE = {"Vary": "Origin", "Cache-Control": "private, max-age=3600"}
 
 
 @dataclass(frozen=True, slots=True)
-class DocsSite:
+class DocsRoutes:
     """The routes of `/openapi.json` and under `/docs`."""
 
-    answers: Answers
+    responder: Responder
 
-    def openapi(self, _request: Request) -> Answer:
+    def openapi(self, _request: Request) -> Response:
         """`GET /openapi.json`."""
-        return self.answers.json(200, openapi(), {"Vary": "Origin"})
+        return self.responder.json(200, openapi(), {"Vary": "Origin"})
 
-    def docs(self, request: Request) -> Answer:
+    def docs(self, request: Request) -> Response:
         """`GET /docs`: Swagger UI."""
-        return self.answers.page(200, pages.docs(request.root), {"Content-Security-Policy": _POLICY})
+        return self.responder.page(200, pages.docs(request.root), {"Content-Security-Policy": _POLICY})
 
-    def problems(self, request: Request) -> Answer:
+    def problems(self, request: Request) -> Response:
         """`GET /docs/problems`: where the types of problems lead."""
-        return self.answers.page(200, pages.problems(request.root, PROBLEMS))
+        return self.responder.page(200, pages.problems(request.root, PROBLEMS))
 
-    def file(self, request: Request, name: str) -> Answer:
+    def file(self, request: Request, name: str) -> Response:
         """`GET /docs/{file}`: what Swagger UI is made of."""
         if name == "start.js":
-            return self.answers.text(200, _START, "text/javascript; charset=utf-8", _OF_A_RELEASE)
+            return self.responder.text(200, _START, "text/javascript; charset=utf-8", _OF_A_RELEASE)
         if name not in _FILES:
-            return self.answers.unknown(request)
+            return self.responder.unknown(request)
         carried, media_type = _FILES[name]
-        return self.answers.text(200, _carried(carried), media_type, _OF_A_RELEASE)
+        return self.responder.text(200, _carried(carried), media_type, _OF_A_RELEASE)
 
 
 @cache

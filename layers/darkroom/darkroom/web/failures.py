@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from darkroom.domain.entries import Entry
 from darkroom.domain.errors import BadRequest
 from darkroom.ports import Views
-from darkroom.services.parking import Failures, failure_document
+from darkroom.services.parking import Failures, serialize_failure
 from darkroom.web import pages, problems
-from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
 
 _ACTIONS = {"retry": "retried", "skip": "skipped"}
@@ -17,7 +17,7 @@ _ACTION_SECONDS = 20  # of the 30 that an HTTP API waits
 
 
 @dataclass(frozen=True, slots=True)
-class FailureSite:
+class FailureRoutes:
     """The routes under `/failures`.
 
     `report` is told what was done about an upload, `clock` tells monotonic seconds.
@@ -25,40 +25,41 @@ class FailureSite:
 
     views: Views
     failures: Failures
-    answers: Answers
+    responder: Responder
     report: Callable[[str, Entry], None]
     clock: Callable[[], float] = time.monotonic
 
-    def parked(self, request: Request) -> Answer:
+    def listing(self, request: Request) -> Response:
         """`GET /failures`: the uploads that were given up, with their reasons."""
         try:
             entries, cursor = self.views.failed(request.query.get("cursor", ""))
         except BadRequest as fault:
-            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
+            return self.responder.problem(request, problems.BAD_CURSOR, str(fault))
         failures = [
-            failure_document(entry) | {"page": f"{request.root}pictures/{entry.picture}"} for entry in entries
+            serialize_failure(entry) | {"page": f"{request.root}pictures/{entry.picture}"}
+            for entry in entries
         ]
         if request.wants is Wanted.RECEIPT:
-            return self.answers.json(200, {"failures": failures, "cursor": cursor})
+            return self.responder.json(200, {"failures": failures, "cursor": cursor})
         later = bool(request.query.get("cursor"))
-        return self.answers.page(200, pages.failures(request.root, failures, cursor, later=later))
+        return self.responder.page(200, pages.failures(request.root, failures, cursor, later=later))
 
-    def act_on_one(self, request: Request, failure: str, action: str) -> Answer:
+    def act_on_one(self, request: Request, failure: str, action: str) -> Response:
         """`POST /failures/{id}/retry` or `/skip`."""
         entry = self.failures.find(failure)
         if entry is None:
-            return self.answers.problem(
+            return self.responder.problem(
                 request, problems.NO_FAILURE, "No upload of that id is given up any more."
             )
         return self._act(request, iter([entry]), action)
 
-    def act_on_all(self, request: Request, action: str) -> Answer:
+    def act_on_all(self, request: Request, action: str) -> Response:
         """`POST /failures/retry` or `/skip`: all of them, or as many as there is time for."""
         return self._act(request, self.failures.each(), action)
 
-    def _act(self, request: Request, chosen: Iterator[Entry], action: str) -> Answer:
+    def _act(self, request: Request, chosen: Iterator[Entry], action: str) -> Response:
         if action not in _ACTIONS:
-            return self.answers.unknown(request)
+            return self.responder.unknown(request)
         until, done = self.clock() + _ACTION_SECONDS, 0
         for entry in chosen:
             if self.clock() >= until:
@@ -68,5 +69,5 @@ class FailureSite:
                 self.report(_ACTIONS[action], entry)
             done += acted
         if request.wants is Wanted.PAGE:
-            return self.answers.redirect(303, f"{request.root}failures")
-        return self.answers.json(202, {"action": action, "uploads": done})
+            return self.responder.redirect(303, f"{request.root}failures")
+        return self.responder.json(202, {"action": action, "uploads": done})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from darkroom.domain.serialization import Document
+from darkroom.domain.serialization import JsonObject
 from darkroom.ports import Originals, Renditions
 from darkroom.web import pages, problems
 from darkroom.web.negotiation import Wanted, wanted
@@ -60,7 +60,7 @@ class Cookie:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One HTTP answer; `text` is the body, empty for a redirect, and then without a `media_type`."""
 
     status: int
@@ -72,7 +72,7 @@ class Answer:
 
 # What every answer says, whatever it is: take it for what it is called, run nothing in it, show it in no
 # frame, and tell other sites nothing of its address.
-SAFE = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": "; ".join(
         ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
     ),
@@ -88,16 +88,16 @@ SAFE = {
 _ONLY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
-def safe(request: Request, answer: Answer) -> Answer:
+def safe(request: Request, answer: Response) -> Response:
     """The answer with the security headers that it does not say otherwise.
 
     Whoever has come by HTTPS is bound to it.
     """
     bound = _ONLY_HTTPS if request.origin.startswith("https:") else {}
-    return replace(answer, headers={**SAFE, **bound, **answer.headers})
+    return replace(answer, headers={**SECURITY_HEADERS, **bound, **answer.headers})
 
 
-def conditional(request: Request, answer: Answer) -> Answer:
+def conditional(request: Request, answer: Response) -> Response:
     """The answer to a GET with a strong ETag, of what it says; 304 if that is what the client has."""
     if answer.status != 200:
         return answer
@@ -106,17 +106,17 @@ def conditional(request: Request, answer: Answer) -> Answer:
     known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
     if not known & {headers["ETag"], "*"}:
         return replace(answer, headers=headers)
-    return Answer(304, headers=headers)
+    return Response(304, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Responder:
     """Makes answers. The origins, like `https://host:port`, are those that a page may use besides its own."""
 
     image_origins: tuple[str, ...] = ()
     connect_origins: tuple[str, ...] = ()
 
-    def page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
         policy = pages.content_security_policy(list(self.image_origins), list(self.connect_origins))
         return self.text(
             status, text, "text/html; charset=utf-8", {"Content-Security-Policy": policy, **(headers or {})}
@@ -125,52 +125,52 @@ class Answers:
     def json(
         self,
         status: int,
-        document: Document,
+        document: JsonObject,
         headers: Mapping[str, str] | None = None,
         media_type: str = "application/json",
-    ) -> Answer:
+    ) -> Response:
         text = json.dumps(document, ensure_ascii=False, indent=2) + "\n"
         return self.text(status, text, media_type, headers)
 
     def text(
         self, status: int, text: str, media_type: str, headers: Mapping[str, str] | None = None
-    ) -> Answer:
-        return Answer(status, text, media_type, {**_kept(status), **(headers or {})})
+    ) -> Response:
+        return Response(status, text, media_type, {**_kept(status), **(headers or {})})
 
     def problem(
         self,
         request: Request,
         kind: Problem,
         sentence: str,
-        more: Document | None = None,
+        more: JsonObject | None = None,
         advice: str | None = None,
-    ) -> Answer:
+    ) -> Response:
         """What went wrong: a page, with what to do about it; or a document, with `more` in it."""
         if request.wants is Wanted.PAGE:
             return self.page(kind.status, pages.problem(request.root, kind.title, sentence, advice))
         document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
         return self.json(kind.status, document | (more or {}), media_type="application/problem+json")
 
-    def unknown(self, request: Request) -> Answer:
+    def unknown(self, request: Request) -> Response:
         return self.problem(request, problems.NOT_FOUND, "No picture stands under this address.")
 
-    def broken(self, request: Request, invocation: str) -> Answer:
+    def broken(self, request: Request, invocation: str) -> Response:
         """A fault of ours, of which the sender learns no more than where the log tells it."""
         sentence = f"The fault is ours, and noted under {invocation}. Try again in a while."
         return self.problem(request, problems.BROKEN, sentence, {"request": invocation})
 
-    def redirect(self, status: int, location: str, headers: Mapping[str, str] | None = None) -> Answer:
-        return Answer(status, headers={**_kept(status), "Location": location, **(headers or {})})
+    def redirect(self, status: int, location: str, headers: Mapping[str, str] | None = None) -> Response:
+        return Response(status, headers={**_kept(status), "Location": location, **(headers or {})})
 
 
-def answers_beside(originals: Originals, renditions: Renditions, live_url: str = "") -> Answers:
-    """Answers whose pages show renditions, send to the uploads bucket and listen at the live socket.
+def responder_for(originals: Originals, renditions: Renditions, live_url: str = "") -> Responder:
+    """Responder whose pages show renditions, send to the uploads bucket and listen at the live socket.
 
     Without `live_url` there is no socket, or it stands under the site's own origin.
     """
     sent_to = originals.post_form("x", "image/png", 1, 60).url
     listened_at = [live_url] if live_url else []
-    return Answers(
+    return Responder(
         image_origins=(_origin(renditions.url("x", 60)),),
         connect_origins=tuple(_origin(each) for each in (sent_to, *listened_at)),
     )

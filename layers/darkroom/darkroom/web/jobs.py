@@ -8,16 +8,16 @@ from hashlib import sha256
 from itertools import batched
 
 from darkroom.domain.entries import Entry
-from darkroom.domain.errors import AskedOtherwise, BadAnnouncement, BadRequest
+from darkroom.domain.errors import BadRequest, IdempotencyKeyReused, InvalidJobRequest
 from darkroom.domain.limits import FORM_SECONDS, PAGE_SIZE
 from darkroom.domain.renditions import Rendition
 from darkroom.domain.rows import JobView
-from darkroom.domain.serialization import Document, job_document, row_document
+from darkroom.domain.serialization import JsonObject, serialize_job, serialize_row
 from darkroom.ports import Originals, Renditions, Reports, Views
 from darkroom.services.jobs import Jobs, Member, pages_of, read_announcements
 from darkroom.services.live import Tickets
 from darkroom.web import pages, problems
-from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
 from darkroom.web.reports import receipts_of, script_of, table_of
 
@@ -26,38 +26,38 @@ _CURSOR = re.compile(r"[1-9][0-9]{0,3}")
 _ANSWER_LIMIT_BYTES = 4_000_000
 _NO_STORE = {"Cache-Control": "no-store"}
 
-type _Route = Callable[[JobSite, Request, str], Answer]
+type _Route = Callable[[JobRoutes, Request, str], Response]
 
 
-def _of_job(route: "Callable[[JobSite, Request, JobView], Answer]") -> "_Route":
+def _of_job(route: "Callable[[JobRoutes, Request, JobView], Response]") -> "_Route":
     """A route of a job that there is, made from one that takes any id."""
 
     @wraps(route)
-    def answered(site: "JobSite", request: Request, job: str) -> Answer:
+    def answered(site: "JobRoutes", request: Request, job: str) -> Response:
         view = site.jobs.find(job)
         if not view:
-            return site.answers.problem(request, problems.NO_JOB, "There is no job of that id.")
+            return site.responder.problem(request, problems.NO_JOB, "There is no job of that id.")
         return route(site, request, view)
 
     return answered
 
 
-def _of_page(route: "Callable[[JobSite, Request, JobView, int], Answer]") -> "_Route":
+def _of_page(route: "Callable[[JobRoutes, Request, JobView, int], Response]") -> "_Route":
     """A route of a page of a job's members, made from one that takes any id and cursor."""
 
     @wraps(route)
-    def answered(site: "JobSite", request: Request, job: JobView) -> Answer:
+    def answered(site: "JobRoutes", request: Request, job: JobView) -> Response:
         try:
             number = _page(request, job)
         except BadRequest as fault:
-            return site.answers.problem(request, problems.BAD_CURSOR, str(fault))
+            return site.responder.problem(request, problems.BAD_CURSOR, str(fault))
         return route(site, request, job, number)
 
     return _of_job(answered)
 
 
 @dataclass(frozen=True, slots=True)
-class JobSite:
+class JobRoutes:
     """The routes under `/jobs`. `url_seconds` is how long presigned addresses live."""
 
     jobs: Jobs
@@ -66,61 +66,61 @@ class JobSite:
     renditions: Renditions
     reports: Reports
     tickets: Tickets
-    answers: Answers
+    responder: Responder
     url_seconds: int
     answer_limit_bytes: int = _ANSWER_LIMIT_BYTES
 
     # ------------------------------------------------------------------ routes
 
-    def create(self, request: Request) -> Answer:
+    def create(self, request: Request) -> Response:
         """`POST /jobs`: announces uploads; answers with the job and forms for its first ones."""
         try:
             announced = read_announcements(request.body)
             job = self.jobs.create(announced, request.headers.get("idempotency-key", ""))
-        except BadAnnouncement as fault:
+        except InvalidJobRequest as fault:
             upload = {} if fault.number is None else {"upload": fault.number}
-            return self.answers.problem(request, problems.BAD_JOB, str(fault), upload)
-        except AskedOtherwise:
-            return self.answers.problem(
+            return self.responder.problem(request, problems.BAD_JOB, str(fault), upload)
+        except IdempotencyKeyReused:
+            return self.responder.problem(
                 request, problems.KEY_REUSED, "That Idempotency-Key has announced other uploads."
             )
         document = self._document(request, job) | {
             "rows": self._rows(request, self.jobs.page(job, 0)),
             "cursor": _after(job, 0),
         }
-        return self.answers.json(201, document, {"Location": f"{request.root}jobs/{job.id}"})
+        return self.responder.json(201, document, {"Location": f"{request.root}jobs/{job.id}"})
 
     @_of_page
-    def job(self, request: Request, job: JobView, number: int) -> Answer:
+    def job(self, request: Request, job: JobView, number: int) -> Response:
         """`GET /jobs/{id}`: its page, from a cursor on; or how it stands, and a ticket to follow it."""
         if request.wants is not Wanted.PAGE:
-            return self.answers.json(200, self._document(request, job))
+            return self.responder.json(200, self._document(request, job))
         rows = [self._shown(request, member) for member in self.jobs.page(job, number)]
-        document = job_document(job, request.root)
+        document = serialize_job(job, request.root)
         page = pages.job(request.root, document, rows, _after(job, number), request.origin)
-        return self.answers.page(200, page)
+        return self.responder.page(200, page)
 
     @_of_page
-    def uploads(self, request: Request, job: JobView, number: int) -> Answer:
+    def uploads(self, request: Request, job: JobView, number: int) -> Response:
         """`GET /jobs/{id}/uploads`: a page of its members; those that have not arrived with a form."""
         members = self.jobs.page(job, number)
-        return self.answers.json(
+        return self.responder.json(
             200, {"uploads": self._rows(request, members), "cursor": _after(job, number)}
         )
 
     @_of_job
-    def table(self, _request: Request, job: JobView) -> Answer:
+    def table(self, _request: Request, job: JobView) -> Response:
         """`GET /jobs/{id}/receipts.csv`: a line for each member."""
         return self._report(job, table_of(self.jobs.every(job)), "csv", "text/csv; charset=utf-8")
 
     @_of_job
-    def receipts(self, _request: Request, job: JobView) -> Answer:
+    def receipts(self, _request: Request, job: JobView) -> Response:
         """`GET /jobs/{id}/receipts.json`: a document for each member, with its whole receipt."""
         members = self._with_entries(self.jobs.every(job))
         return self._report(job, receipts_of(members), "json", "application/json")
 
     @_of_page
-    def script(self, request: Request, job: JobView, number: int) -> Answer:
+    def script(self, request: Request, job: JobView, number: int) -> Response:
         """`GET /jobs/{id}/fetch.sh`: fetches a page of members, then runs the next page's."""
         after = _after(job, number)
         text = script_of(
@@ -133,20 +133,20 @@ class JobSite:
 
     # ------------------------------------------------------------------ parts of an answer
 
-    def _document(self, request: Request, job: JobView) -> Document:
+    def _document(self, request: Request, job: JobView) -> JsonObject:
         # Of a complete job there is nothing more to hear.
         live = None if job.complete else self.tickets.issue(job.id, request.origin)
-        return job_document(job, request.root) | ({"live": live} if live else {})
+        return serialize_job(job, request.root) | ({"live": live} if live else {})
 
-    def _rows(self, request: Request, members: Iterable[Member]) -> list[Document]:
+    def _rows(self, request: Request, members: Iterable[Member]) -> list[JsonObject]:
         return [self._row(request, member) for member in members]
 
-    def _shown(self, request: Request, member: Member) -> Document:
+    def _shown(self, request: Request, member: Member) -> JsonObject:
         row = member.row
         thumbnail = self.renditions.url(row.thumbnail, self.url_seconds) if row.thumbnail else None
-        return row_document(row, request.root) | {"thumbnail": thumbnail}
+        return serialize_row(row, request.root) | {"thumbnail": thumbnail}
 
-    def _row(self, request: Request, member: Member) -> Document:
+    def _row(self, request: Request, member: Member) -> JsonObject:
         document = self._shown(request, member)
         if member.arrived:
             return document
@@ -164,15 +164,15 @@ class JobSite:
     def _url(self, rendition: Rendition) -> str:
         return self.renditions.url(rendition.key, self.url_seconds)
 
-    def _report(self, job: JobView, text: str, extension: str, media_type: str) -> Answer:
+    def _report(self, job: JobView, text: str, extension: str, media_type: str) -> Response:
         """The report itself, or the way to it: an answer carries only so much."""
         content = text.encode()
         if len(content) <= self.answer_limit_bytes:
             named = f'attachment; filename="job-{job.id[:8]}.{extension}"'
-            return self.answers.text(200, text, media_type, {"Content-Disposition": named, **_NO_STORE})
+            return self.responder.text(200, text, media_type, {"Content-Disposition": named, **_NO_STORE})
         key = f"{job.id}/{sha256(content).hexdigest()[:32]}.{extension}"
         self.reports.store(key, content, media_type)
-        return self.answers.redirect(303, self.reports.url(key, self.url_seconds), _NO_STORE)
+        return self.responder.redirect(303, self.reports.url(key, self.url_seconds), _NO_STORE)
 
 
 def _page(request: Request, job: JobView) -> int:

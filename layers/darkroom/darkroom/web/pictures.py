@@ -17,13 +17,13 @@ from darkroom.domain.errors import BadRequest
 from darkroom.domain.keys import alias_of, picture_id, split_key, without_form_variables
 from darkroom.domain.limits import FORM_SECONDS, MAX_UPLOAD_BYTES
 from darkroom.domain.renditions import Format, Rendition, best_rendition
-from darkroom.domain.serialization import Document, receipt_document, totals_document
+from darkroom.domain.serialization import JsonObject, serialize_receipt, serialize_totals
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
 from darkroom.settings import WebSettings
 from darkroom.web import pages, problems
 from darkroom.web.forms import PostedFile, posted_file
-from darkroom.web.http import Answer, Answers, Request
+from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted, accepted_formats
 
 _PLAIN_NAME = re.compile(r"[\w.-]+", re.ASCII)
@@ -40,7 +40,7 @@ _NO_IMAGE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class PictureRoutes:
     """The routes of pictures and of the start page.
 
     `report` is told what was done about an upload, `pause` waits for some seconds, `clock` tells monotonic
@@ -51,7 +51,7 @@ class Site:
     renditions: Renditions
     ledger: Ledger
     views: Views
-    answers: Answers
+    responder: Responder
     settings: WebSettings
     report: Callable[[str, Entry], None]
     pause: Callable[[float], None] = time.sleep
@@ -59,23 +59,23 @@ class Site:
 
     # ------------------------------------------------------------------ routes
 
-    def home(self, request: Request) -> Answer:
+    def home(self, request: Request) -> Response:
         """`GET /`: drop pictures here, and what came lately."""
         try:
             recent, cursor = self._recent(request.query.get("cursor", ""))
         except BadRequest as fault:
-            return self.answers.problem(request, problems.BAD_CURSOR, str(fault))
+            return self.responder.problem(request, problems.BAD_CURSOR, str(fault))
         if request.wants is Wanted.RECEIPT:
             documents = [self._document(request, entry) for entry in recent]
-            totals = totals_document(self.views.totals())
-            return self.answers.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
+            totals = serialize_totals(self.views.totals())
+            return self.responder.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
         tiles = [self._tile(entry) for entry in recent[:_RECENT]]
         page = pages.home(
             request.root, tiles, self.settings.post_limit_bytes, MAX_UPLOAD_BYTES, self.views.totals()
         )
-        return self.answers.page(200, page)
+        return self.responder.page(200, page)
 
-    def post(self, request: Request) -> Answer:
+    def post(self, request: Request) -> Response:
         """`POST /`: stores one picture, and waits a while for what becomes of it."""
         until = self.clock() + self.settings.post_wait_seconds
         try:
@@ -85,25 +85,25 @@ class Site:
                 return self._too_large(request, posted, key)
             entry = self._store(posted, key, until)
         except BadRequest as fault:
-            return self.answers.problem(request, problems.NOT_ONE_FILE, str(fault))
+            return self.responder.problem(request, problems.NOT_ONE_FILE, str(fault))
         status = 422 if entry.rejection else 201 if entry.settled else 202
         headers = {"Location": f"{request.root}pictures/{entry.picture}"}
         if request.wants is Wanted.RECEIPT:
-            return self.answers.json(status, self._document(request, entry), headers)
+            return self.responder.json(status, self._document(request, entry), headers)
         alias_url = self._alias_url(request, entry)
         shown_url = f"{request.origin}/{pages.path_segment(entry.alias)}" if request.origin else alias_url
-        return self.answers.page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
+        return self.responder.page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
 
-    def picture(self, request: Request, picture: str) -> Answer:
+    def picture(self, request: Request, picture: str) -> Response:
         """`GET /pictures/{id}`: one picture's own page, receipt or image."""
         entry = shown(self.views.of_picture(picture))
-        return self._shown(request, entry) if entry else self.answers.unknown(request)
+        return self._shown(request, entry) if entry else self.responder.unknown(request)
 
-    def alias(self, request: Request) -> Answer:
+    def alias(self, request: Request) -> Response:
         """`GET /{anything}.jpg`: the newest picture whose name gives that name; waits for one on its way."""
         picture = self._named(request.path)
         entry = picture and self._await(picture, self.clock() + self.settings.alias_wait_seconds)
-        return self._shown(request, entry) if entry else self.answers.unknown(request)
+        return self._shown(request, entry) if entry else self.responder.unknown(request)
 
     # ------------------------------------------------------------------ finding and storing
 
@@ -154,11 +154,11 @@ class Site:
 
     # ------------------------------------------------------------------ answering
 
-    def _shown(self, request: Request, entry: Entry) -> Answer:
+    def _shown(self, request: Request, entry: Entry) -> Response:
         if entry.state is State.DELETED:
-            return self.answers.problem(request, problems.DELETED, "This picture was deleted.")
+            return self.responder.problem(request, problems.DELETED, "This picture was deleted.")
         if request.wants is Wanted.RECEIPT:
-            return self.answers.json(200 if entry.settled else 202, self._document(request, entry))
+            return self.responder.json(200 if entry.settled else 202, self._document(request, entry))
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
         if not entry.settled:
@@ -173,38 +173,38 @@ class Site:
             alias_url=self._alias_url(request, entry) if self._alias_is(entry) else None,
             markup=self._markup(request, entry),
         )
-        return self.answers.page(200, page)
+        return self.responder.page(200, page)
 
-    def _image(self, request: Request, entry: Entry) -> Answer:
+    def _image(self, request: Request, entry: Entry) -> Response:
         """A redirect to the best rendition for this client."""
         width = request.query.get("w", "")
         if width and not _WIDTH.fullmatch(width):
-            return self.answers.problem(
+            return self.responder.problem(
                 request, problems.BAD_WIDTH, "w must be a whole number of pixels, as in ?w=640"
             )
         formats = accepted_formats(request.accept)
         best = best_rendition(self._renditions(entry), formats, int(width) if width else None)
         if not best:
             sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.settled]
-            return self.answers.problem(request, problems.NO_IMAGE, sentence)
+            return self.responder.problem(request, problems.NO_IMAGE, sentence)
         max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
         headers = {
             "Cache-Control": f"private, max-age={max_age}",
             "Cross-Origin-Resource-Policy": "cross-origin",  # else no page of another site could show it
         }
-        return self.answers.redirect(302, self._url(best), headers)
+        return self.responder.redirect(302, self._url(best), headers)
 
-    def _waiting(self, request: Request, entry: Entry) -> Answer:
+    def _waiting(self, request: Request, entry: Entry) -> Response:
         text = pages.waiting(request.root, entry.upload.name, entry.picture, entry.state)
-        return self.answers.page(202, text, {"Retry-After": "2"})
+        return self.responder.page(202, text, {"Retry-After": "2"})
 
-    def _too_large(self, request: Request, posted: PostedFile, key: str) -> Answer:
+    def _too_large(self, request: Request, posted: PostedFile, key: str) -> Response:
         """The way past the gateway's limit: a presigned form, straight to the bucket."""
         actual, limit = len(posted.content), self.settings.post_limit_bytes
         key = without_form_variables(key)
         form = self.originals.post_form(key, posted.media_type, MAX_UPLOAD_BYTES, FORM_SECONDS)
         page = f"{request.root}pictures/{picture_id(self.originals.bucket, key)}"
-        return self.answers.problem(
+        return self.responder.problem(
             request,
             problems.TOO_LARGE,
             f"The picture has {actual / 1e6:.1f} MB, and a post carries {limit / 1e6:g} MB. "
@@ -215,9 +215,9 @@ class Site:
 
     # ------------------------------------------------------------------ parts of an answer
 
-    def _document(self, request: Request, entry: Entry) -> Document:
+    def _document(self, request: Request, entry: Entry) -> JsonObject:
         """One upload as JSON: where it stands, its receipt, and a presigned address for each rendition."""
-        document: Document = {
+        document: JsonObject = {
             "id": entry.picture,
             "name": entry.upload.name,
             "key": entry.upload.key,
@@ -229,7 +229,7 @@ class Site:
             "image": self._alias_url(request, entry),
         }
         if receipt := entry.to_show:
-            document |= receipt_document(receipt)
+            document |= serialize_receipt(receipt)
             document["renditions"] = [
                 each | {"url": self._url(rendition)}
                 for each, rendition in zip(document["renditions"], receipt.renditions, strict=True)

@@ -11,7 +11,7 @@ from itertools import islice
 from darkroom.domain.entries import Entry
 from darkroom.domain.keys import split_key
 from darkroom.domain.renditions import Rendition
-from darkroom.domain.serialization import Document, receipt_document, row_document
+from darkroom.domain.serialization import JsonObject, serialize_receipt, serialize_row
 from darkroom.services.jobs import Member
 
 _COLUMNS = (
@@ -40,7 +40,7 @@ def table_of(members: Iterable[Member]) -> str:
     table = csv.DictWriter(told, _COLUMNS, extrasaction="ignore")
     table.writeheader()
     for member in members:
-        row = row_document(member.row)
+        row = serialize_row(member.row)
         table.writerow(
             row
             | {"saved_bytes": row["bytes_before"] - row["bytes_after"]}
@@ -59,11 +59,11 @@ def receipts_of(members: Iterable[tuple[Member, Entry | None]]) -> str:
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
-def _with_receipt(member: Member, entry: Entry | None) -> Document:
-    document = row_document(member.row)
+def _with_receipt(member: Member, entry: Entry | None) -> JsonObject:
+    document = serialize_row(member.row)
     del document["page"]
     receipt = entry and entry.to_show
-    return document | {"receipt": receipt_document(receipt) if receipt else None}
+    return document | {"receipt": serialize_receipt(receipt) if receipt else None}
 
 
 _SCRIPT = """\

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from darkroom.domain.limits import ID_PATTERN
-from darkroom.domain.serialization import Document
+from darkroom.domain.serialization import JsonObject
 from darkroom.web import problems
-from darkroom.web.auth import COOKIE, Gate, Public
-from darkroom.web.http import Answer, Request, conditional
+from darkroom.web.auth import COOKIE, Authorizer, Public
+from darkroom.web.http import Request, Response, conditional
 from darkroom.web.problems import Problem
 from darkroom.web.schemas import SCHEMAS, ref
 
-type Handler = Callable[..., Answer]
+type Handler = Callable[..., Response]
 
 HTML, JSON, PROBLEM = "text/html", "application/json", "application/problem+json"
 
@@ -26,16 +26,16 @@ class Parameter:
     name: str
     place: str
     description: str
-    schema: Document
+    schema: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ResponseSpec:
     """One way to answer. `bodies` are media types with their schemas; `headers` are those to rely on."""
 
     status: int
     meaning: str
-    bodies: Mapping[str, Document]
+    bodies: Mapping[str, JsonObject]
     headers: tuple[str, ...] = ()
 
 
@@ -50,10 +50,10 @@ class Route:
     method: str
     path: str
     summary: str
-    said: tuple[Said, ...]
+    said: tuple[ResponseSpec, ...]
     problems: tuple[Problem, ...] = ()
     parameters: tuple[Parameter, ...] = ()
-    takes: tuple[str, Document] | None = None
+    takes: tuple[str, JsonObject] | None = None
     public: Public = Public.NEVER
 
     @property
@@ -101,17 +101,21 @@ _TAGS = {
 
 
 def answer(
-    route: Route, handlers: Mapping[str, Handler], gate: Gate, request: Request, values: Mapping[str, str]
-) -> Answer:
+    route: Route,
+    handlers: Mapping[str, Handler],
+    authorizer: Authorizer,
+    request: Request,
+    values: Mapping[str, str],
+) -> Response:
     """What the use case of that route says to a request that came by it, if it may pass the gate."""
-    visitor = gate.visitor(request)
-    if refusal := gate.refusal(request, visitor, route.public, route.key):
+    visitor = authorizer.visitor(request)
+    if refusal := authorizer.refusal(request, visitor, route.public, route.key):
         return refusal
     if route.method == "GET" and not route.fits(values):  # a key in a folder of that name
         given = handlers[_ANYTHING](request)
     else:
         given = handlers[route.operation](request, *values.values())
-    given = gate.shown_to(request, visitor, given)
+    given = authorizer.shown_to(request, visitor, given)
     return conditional(request, given) if route.method == "GET" else given
 
 
@@ -120,9 +124,9 @@ def answer(
 # What any route may answer.
 ANYWHERE = (problems.BROKEN,)
 
-_TEXT: Document = {"type": "string"}
-_PAGE: Mapping[str, Document] = {HTML: _TEXT}
-_RECEIPT: Mapping[str, Document] = {JSON: ref("Upload"), HTML: _TEXT}
+_TEXT: JsonObject = {"type": "string"}
+_PAGE: Mapping[str, JsonObject] = {HTML: _TEXT}
+_RECEIPT: Mapping[str, JsonObject] = {JSON: ref("Upload"), HTML: _TEXT}
 
 
 def _id(description: str) -> Parameter:
@@ -138,22 +142,22 @@ _WIDTH = Parameter(
 )
 _ACTION = Parameter("action", "path", "What to do.", {"type": "string", "enum": ["retry", "skip"]})
 
-_UNCHANGED = Said(304, "It is what `If-None-Match` says.", {}, ("ETag",))
-_LEADS = Said(302, "An image was asked for: the best rendition for that client.", {}, ("Location",))
+_UNCHANGED = ResponseSpec(304, "It is what `If-None-Match` says.", {}, ("ETag",))
+_LEADS = ResponseSpec(302, "An image was asked for: the best rendition for that client.", {}, ("Location",))
 _SHOWN = (
-    Said(200, "The picture's page, or its receipt.", _RECEIPT, ("ETag",)),
-    Said(202, "It is not ready yet; ask again.", _RECEIPT),
+    ResponseSpec(200, "The picture's page, or its receipt.", _RECEIPT, ("ETag",)),
+    ResponseSpec(202, "It is not ready yet; ask again.", _RECEIPT),
     _LEADS,
     _UNCHANGED,
 )
 _ACTED = (
-    Said(202, "Done.", {JSON: ref("Acted")}),
-    Said(303, "For a browser: back to the list.", {}, ("Location",)),
+    ResponseSpec(202, "Done.", {JSON: ref("Acted")}),
+    ResponseSpec(303, "For a browser: back to the list.", {}, ("Location",)),
 )
 
 _JOB = _id("The job's.")
 _NO_JOB = (problems.NO_JOB, problems.NOT_FOUND)
-_ELSEWHERE = Said(303, "It is large: it stands in the reports bucket.", {}, ("Location",))
+_ELSEWHERE = ResponseSpec(303, "It is large: it stands in the reports bucket.", {}, ("Location",))
 
 ROUTES = (
     Route(
@@ -161,7 +165,7 @@ ROUTES = (
         "GET",
         "/",
         "Drop pictures here, and what came lately.",
-        (Said(200, "A page, or a list.", {JSON: ref("Recent"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "A page, or a list.", {JSON: ref("Recent"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
         (problems.BAD_CURSOR,),
         (_CURSOR,),
     ),
@@ -171,9 +175,9 @@ ROUTES = (
         "/",
         "Send one picture, and wait up to 10 s for what becomes of it.",
         (
-            Said(201, "It is rendered.", _RECEIPT, ("Location",)),
-            Said(202, "It is stored, and not ready yet.", _RECEIPT, ("Location",)),
-            Said(422, "It is stored, and can't be used.", _RECEIPT, ("Location",)),
+            ResponseSpec(201, "It is rendered.", _RECEIPT, ("Location",)),
+            ResponseSpec(202, "It is stored, and not ready yet.", _RECEIPT, ("Location",)),
+            ResponseSpec(422, "It is stored, and can't be used.", _RECEIPT, ("Location",)),
         ),
         (problems.NOT_ONE_FILE, problems.TOO_LARGE),
         takes=("multipart/form-data", ref("Posted")),
@@ -183,28 +187,31 @@ ROUTES = (
         "GET",
         "/openapi.json",
         "This description.",
-        (Said(200, "OpenAPI 3.1.", {JSON: ref("OpenApi")}, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "OpenAPI 3.1.", {JSON: ref("OpenApi")}, ("ETag",)), _UNCHANGED),
     ),
     Route(
         "docs",
         "GET",
         "/docs",
         "This description, to read and to try.",
-        (Said(200, "A page.", _PAGE, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "A page.", _PAGE, ("ETag",)), _UNCHANGED),
     ),
     Route(
         "problems",
         "GET",
         "/docs/problems",
         "What can be wrong with a request: where the types of problems lead.",
-        (Said(200, "A page.", _PAGE, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "A page.", _PAGE, ("ETag",)), _UNCHANGED),
     ),
     Route(
         "docs_file",
         "GET",
         "/docs/{file}",
         "What the page at /docs is made of.",
-        (Said(200, "The file.", {"text/javascript": _TEXT, "text/css": _TEXT}, ("ETag",)), _UNCHANGED),
+        (
+            ResponseSpec(200, "The file.", {"text/javascript": _TEXT, "text/css": _TEXT}, ("ETag",)),
+            _UNCHANGED,
+        ),
         (problems.NOT_FOUND,),
         (Parameter("file", "path", "Its name.", {"type": "string", "pattern": r"^[a-z-]+\.(js|css)$"}),),
     ),
@@ -224,8 +231,8 @@ ROUTES = (
         "/sign-in",
         "A form for a token.",
         (
-            Said(200, "The form.", _PAGE, ("ETag",)),
-            Said(303, "There is nobody to sign in: where `to` leads.", {}, ("Location",)),
+            ResponseSpec(200, "The form.", _PAGE, ("ETag",)),
+            ResponseSpec(303, "There is nobody to sign in: where `to` leads.", {}, ("Location",)),
             _UNCHANGED,
         ),
         parameters=(Parameter("to", "query", "A path on this site to go on to.", _TEXT),),
@@ -236,7 +243,7 @@ ROUTES = (
         "POST",
         "/sign-in",
         "Sign in by a token: a browser gets a cookie for it, for a week.",
-        (Said(303, "Signed in: where `to` leads.", {}, ("Location",)),),
+        (ResponseSpec(303, "Signed in: where `to` leads.", {}, ("Location",)),),
         (problems.UNAUTHORIZED, problems.UNCHECKED),
         takes=("application/x-www-form-urlencoded", ref("SignIn")),
         public=Public.ALWAYS,
@@ -246,7 +253,7 @@ ROUTES = (
         "POST",
         "/sign-out",
         "Sign out: the browser forgets its cookie.",
-        (Said(303, "Signed out: to the form.", {}, ("Location",)),),
+        (ResponseSpec(303, "Signed out: to the form.", {}, ("Location",)),),
         public=Public.ALWAYS,
     ),
     Route(
@@ -254,7 +261,10 @@ ROUTES = (
         "GET",
         "/failures",
         "What was given up, longest ago first.",
-        (Said(200, "A page, or a list.", {JSON: ref("Failures"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
+        (
+            ResponseSpec(200, "A page, or a list.", {JSON: ref("Failures"), HTML: _TEXT}, ("ETag",)),
+            _UNCHANGED,
+        ),
         (problems.BAD_CURSOR,),
         (_CURSOR,),
     ),
@@ -281,7 +291,11 @@ ROUTES = (
         "POST",
         "/jobs",
         "Announce uploads that belong together; each gets a form to be sent by.",
-        (Said(201, "The job, and its first 100 uploads.", {JSON: ref("NewJobAnswer")}, ("Location",)),),
+        (
+            ResponseSpec(
+                201, "The job, and its first 100 uploads.", {JSON: ref("NewJobAnswer")}, ("Location",)
+            ),
+        ),
         (problems.BAD_JOB, problems.KEY_REUSED),
         (
             Parameter(
@@ -298,7 +312,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}",
         "How a job stands, and a ticket to hear how it goes on.",
-        (Said(200, "A page, or the job.", {JSON: ref("Job"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "A page, or the job.", {JSON: ref("Job"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -307,7 +321,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/uploads",
         "A job's uploads, 100 at a time.",
-        (Said(200, "Some of them.", {JSON: ref("JobUploads")}, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "Some of them.", {JSON: ref("JobUploads")}, ("ETag",)), _UNCHANGED),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -316,7 +330,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/receipts.csv",
         "A job's receipts as a table, a line for each upload.",
-        (Said(200, "All of them.", {"text/csv": _TEXT}, ("ETag",)), _ELSEWHERE, _UNCHANGED),
+        (ResponseSpec(200, "All of them.", {"text/csv": _TEXT}, ("ETag",)), _ELSEWHERE, _UNCHANGED),
         _NO_JOB,
         (_JOB,),
     ),
@@ -325,7 +339,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/receipts.json",
         "A job's receipts.",
-        (Said(200, "All of them.", {JSON: ref("Receipts")}, ("ETag",)), _ELSEWHERE, _UNCHANGED),
+        (ResponseSpec(200, "All of them.", {JSON: ref("Receipts")}, ("ETag",)), _ELSEWHERE, _UNCHANGED),
         _NO_JOB,
         (_JOB,),
     ),
@@ -334,7 +348,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/fetch.sh",
         "A shell script that fetches all renditions of a job with curl, a hundred uploads each.",
-        (Said(200, "The script.", {"text/x-shellscript": _TEXT}, ("ETag",)), _ELSEWHERE, _UNCHANGED),
+        (ResponseSpec(200, "The script.", {"text/x-shellscript": _TEXT}, ("ETag",)), _ELSEWHERE, _UNCHANGED),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -358,7 +372,7 @@ _ABOUT = (
     "was deployed: `Auth=token` or `Auth=iam`. Where none may be needed `security` says so: to sign in, and, "
     "with `PublicPages=true`, for pictures' pages. The local stack asks for nothing."
 )
-_SCHEMES: Document = {
+_SCHEMES: JsonObject = {
     "token": {
         "type": "http",
         "scheme": "bearer",
@@ -377,12 +391,12 @@ _SCHEMES: Document = {
         "description": "With `Auth=iam`: an AWS signature (SigV4) for `execute-api`.",
     },
 }
-_NOTHING: Document = {}
+_NOTHING: JsonObject = {}
 
 
-def openapi(routes: tuple[Route, ...] = ROUTES) -> Document:
+def openapi(routes: tuple[Route, ...] = ROUTES) -> JsonObject:
     """The table as OpenAPI 3.1."""
-    paths: Document = {}
+    paths: JsonObject = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
@@ -394,8 +408,8 @@ def openapi(routes: tuple[Route, ...] = ROUTES) -> Document:
     }
 
 
-def _operation(route: Route) -> Document:
-    operation: Document = {
+def _operation(route: Route) -> JsonObject:
+    operation: JsonObject = {
         "operationId": route.operation,
         "tags": [route.tag],
         "summary": route.summary,
@@ -420,8 +434,8 @@ def _operation(route: Route) -> Document:
     return operation
 
 
-def _responses(route: Route) -> Document:
-    responses: Document = {}
+def _responses(route: Route) -> JsonObject:
+    responses: JsonObject = {}
     for said in route.said:
         responses[str(said.status)] = {
             "description": said.meaning,
@@ -439,6 +453,6 @@ def _responses(route: Route) -> Document:
     return responses
 
 
-def _told(kinds: list[Problem]) -> Document:
+def _told(kinds: list[Problem]) -> JsonObject:
     told = ref("TooLarge") if problems.TOO_LARGE in kinds else ref("Problem")
     return {"allOf": [told, {"properties": {"type": {"enum": [kind.type for kind in kinds]}}}]}

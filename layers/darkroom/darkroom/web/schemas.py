@@ -7,32 +7,32 @@ from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.limits import ID_PATTERN, MAX_JOB_UPLOADS
 from darkroom.domain.receipts import Decision, Original
 from darkroom.domain.renditions import Format
-from darkroom.domain.serialization import Document
+from darkroom.domain.serialization import JsonObject
 
 _ID = f"^{ID_PATTERN}$"
 
-_TEXT: Document = {"type": "string"}
-_WHOLE: Document = {"type": "integer", "minimum": 0}
-_NUMBER: Document = {"type": "number"}
+_TEXT: JsonObject = {"type": "string"}
+_WHOLE: JsonObject = {"type": "integer", "minimum": 0}
+_NUMBER: JsonObject = {"type": "number"}
 
 
-def _text(description: str, **more: Any) -> Document:
+def _text(description: str, **more: Any) -> JsonObject:
     return {"type": "string", "description": description, **more}
 
 
-def _whole(description: str) -> Document:
+def _whole(description: str) -> JsonObject:
     return {**_WHOLE, "description": description}
 
 
-def _or_null(schema: Document) -> Document:
+def _or_null(schema: JsonObject) -> JsonObject:
     return {"anyOf": [schema, {"type": "null"}]}
 
 
-def _list(schema: Document, **more: Any) -> Document:
+def _list(schema: JsonObject, **more: Any) -> JsonObject:
     return {"type": "array", "items": schema, **more}
 
 
-def _object(description: str, properties: Document, optional: Document | None = None) -> Document:
+def _object(description: str, properties: JsonObject, optional: JsonObject | None = None) -> JsonObject:
     """`optional` may be missing, all of `properties` are there. More may come in later versions."""
     return {
         "type": "object",
@@ -42,11 +42,11 @@ def _object(description: str, properties: Document, optional: Document | None = 
     }
 
 
-def ref(name: str) -> Document:
+def ref(name: str) -> JsonObject:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _of(kind: type, description: str) -> Document:
+def _of(kind: type, description: str) -> JsonObject:
     """A flat dataclass of ours as it is written out."""
     kinds = {str: _TEXT, int: _WHOLE}
     return _object(description, {name: kinds[each] for name, each in get_type_hints(kind).items()})
@@ -61,7 +61,7 @@ _FORM = _object(
     {"url": _text("Where to.", format="uri"), "fields": {"type": "object", "additionalProperties": _TEXT}},
 )
 
-_RECEIPT: Document = {
+_RECEIPT: JsonObject = {
     "profile": _text("The profile's name."),
     "profile_hash": _TEXT,
     "engine": _text("What it was rendered by."),
@@ -78,7 +78,7 @@ _RECEIPT: Document = {
     "saved_percent": _NUMBER,
 }
 
-_UPLOAD: Document = {
+_UPLOAD: JsonObject = {
     "id": _text("The picture's: a hash of bucket and key.", pattern=_ID),
     "name": _TEXT,
     "key": _text("In the uploads bucket."),
@@ -90,7 +90,7 @@ _UPLOAD: Document = {
     "image": _text("The newest picture of that name."),
 }
 
-_JOB: Document = {
+_JOB: JsonObject = {
     "id": _text("Grants access to the job.", pattern=_ID),
     "state": {"enum": ["open", "running", "complete"]},
     "size": _whole("Uploads in it."),
@@ -115,7 +115,7 @@ _LIVE = _object(
     {"url": _text("Of the WebSocket."), "ticket": _text("For this job, until it expires."), "expires": _TEXT},
 )
 
-SCHEMAS: Document = {
+SCHEMAS: JsonObject = {
     "Original": _of(Original, "What the header of an upload says."),
     "Rendition": _object(
         "One file that was made, and where it can be fetched.",

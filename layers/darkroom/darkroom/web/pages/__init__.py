@@ -23,7 +23,7 @@ from darkroom.domain.entries import Entry, State
 from darkroom.domain.receipts import Receipt
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
-from darkroom.domain.serialization import Document
+from darkroom.domain.serialization import JsonObject
 from darkroom.web.problems import Problem
 
 _FOLDER = Path(__file__).parent
@@ -210,7 +210,7 @@ def _markup(name: str, receipt: Receipt, sources: Sequence[_Source], fallback: _
     return text.strip()
 
 
-def job(root: str, job: Document, rows: list[Document], cursor: str, origin: str) -> str:
+def job(root: str, job: JsonObject, rows: list[JsonObject], cursor: str, origin: str) -> str:
     """One job's page, which keeps itself up to date. `job` and `rows` are what its JSON says.
 
     `cursor` leads to the rows after these; `origin` is how the client knows this site.
@@ -234,7 +234,7 @@ def job(root: str, job: Document, rows: list[Document], cursor: str, origin: str
     )
 
 
-def _job_headline(job: Document) -> str:
+def _job_headline(job: JsonObject) -> str:
     size = f"{job['size']:,} {'picture' if job['size'] == 1 else 'pictures'}"
     if job["state"] != "complete":
         return f"{size}, {job['size'] - job['waiting']:,} done"
@@ -244,7 +244,7 @@ def _job_headline(job: Document) -> str:
     return f"{size}: {before} became {after}"
 
 
-def _columns(rows: list[Document]) -> tuple[list[tuple[float, float]], int]:
+def _columns(rows: list[JsonObject]) -> tuple[list[tuple[float, float]], int]:
     """Bytes before and after in percent of the most, one pair a column; and the most.
 
     Few rows leave columns empty, so that none gets broad. What ended without a rendition counts as nothing:
@@ -262,7 +262,7 @@ def _columns(rows: list[Document]) -> tuple[list[tuple[float, float]], int]:
     return [(round(100 * b / most, 2), round(100 * a / most, 2)) for b, a in pairs], most
 
 
-def failures(root: str, failures: list[Document], cursor: str, *, later: bool = False) -> str:
+def failures(root: str, failures: list[JsonObject], cursor: str, *, later: bool = False) -> str:
     """What was given up, with its reasons and what can be done.
 
     `cursor` leads to more of it; `later` says that these are not the first.
@@ -457,7 +457,7 @@ def _first(links: tuple[Link, ...]) -> Link | None:
     return sources[-1].widest if sources else None
 
 
-def _told(row: Document) -> str:
+def _told(row: JsonObject) -> str:
     """A row's state in words."""
     if row["state"] == State.RENDERED:
         return f"{filesize(row['bytes_before'])} became {filesize(row['bytes_after'])}"

@@ -11,14 +11,14 @@ from botocore.stub import Stubber
 
 from darkroom.adapters.clients import events_client
 from darkroom.adapters.events import EventBridgeAnnouncements
-from darkroom.ports import Announcement, Announcements
+from darkroom.ports import Event, EventBus
 from tests.fakes import FakeAnnouncements
 
 type Heard = Callable[[], list[tuple[str, Any]]]
 
 
 @pytest.fixture(params=["fake", "eventbridge"])
-def listened(request: pytest.FixtureRequest) -> tuple[Announcements, Heard]:
+def listened(request: pytest.FixtureRequest) -> tuple[EventBus, Heard]:
     """Somewhere to announce, and what somebody hears who listens to it."""
     if request.param == "fake":
         fake = FakeAnnouncements()
@@ -45,11 +45,11 @@ def listened(request: pytest.FixtureRequest) -> tuple[Announcements, Heard]:
     return EventBridgeAnnouncements(bus, client), heard
 
 
-def some(count: int) -> list[Announcement]:
-    return [Announcement("upload.rendered", {"id": str(number), "key": "ü.png"}) for number in range(count)]
+def some(count: int) -> list[Event]:
+    return [Event("upload.rendered", {"id": str(number), "key": "ü.png"}) for number in range(count)]
 
 
-def test_all_that_is_announced_is_heard(listened: tuple[Announcements, Heard]) -> None:
+def test_all_that_is_announced_is_heard(listened: tuple[EventBus, Heard]) -> None:
     announcements, heard = listened
 
     assert announcements.send(some(23)) == []
@@ -59,7 +59,7 @@ def test_all_that_is_announced_is_heard(listened: tuple[Announcements, Heard]) -
     ]
 
 
-def test_nothing_to_announce_is_no_fault(listened: tuple[Announcements, Heard]) -> None:
+def test_nothing_to_announce_is_no_fault(listened: tuple[EventBus, Heard]) -> None:
     announcements, heard = listened
 
     assert announcements.send([]) == []

@@ -171,7 +171,7 @@ type Plane = tuple[int, int]  # channel (X, Y, B) and scale
 type Planes = dict[Plane, Image.Image]
 
 
-class Yardstick:
+class Ssimulacra2:
     """A picture that encodings of it are held against."""
 
     def __init__(self, picture: Image.Image) -> None:
