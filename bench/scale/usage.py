@@ -147,7 +147,7 @@ class Meter:
         self.usage.reads[table] += sum(max(1, math.ceil(_size(item) / _READ_UNIT_BYTES)) for item in items)
 
 
-_INDEXES = {"by-alias": "alias", "recent": "shelf", "parked": "parked"}
+_INDEXES = {"by-alias": "alias", "recent": "shard", "failed": "failed"}
 
 
 def _size(item: Item) -> int:

@@ -23,9 +23,9 @@ from darkroom_cli.prices import AS_OF, LAMBDA_GB_SECOND, LAMBDA_REQUEST, REGION,
 from darkroom_cli.stack import Status, functions_of
 
 # Of a day's lines those that are counted here. The local stack knows no such patterns and gives all.
-_PATTERN = '{ ($.type = "platform.report") || ($.Messages[0] > 0) || ($.Parked[0] > 0) }'
+_PATTERN = '{ ($.type = "platform.report") || ($.Messages[0] > 0) || ($.Failed[0] > 0) }'
 _REPORT = re.compile(r"REPORT RequestId: .*\tBilled Duration: (\d+(?:\.\d+)?) ms\tMemory Size: (\d+) MB")
-_ENDS = ("Rendered", "Rejected", "Superseded", "Deleted", "Parked")
+_ENDS = ("Rendered", "Rejected", "Superseded", "Deleted", "Failed")
 _COUNTED = (*_ENDS, "Renditions", "BytesIn", "BytesSaved")
 
 

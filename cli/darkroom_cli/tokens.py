@@ -104,7 +104,7 @@ class Tokens:
 
 def tokens_parameter(stack: str) -> str:
     """Where a stack's tokens are kept, in Parameter Store. The template says the same."""
-    return f"/darkroom/{stack}/access"
+    return f"/darkroom/{stack}/tokens"
 
 
 def tokens_of(status: Status) -> Tokens:

@@ -28,8 +28,8 @@ def park(record: SQSRecord) -> None:
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
     for change in mail.changes:
         entry = parking.park(change, record.body)
-        logger.warning("parked" if entry else "ended otherwise", extra=entry.summary if entry else {})
-        metrics.add_metric("Parked", MetricUnit.Count, int(entry is not None))
+        logger.warning("failed" if entry else "already terminal", extra=entry.summary if entry else {})
+        metrics.add_metric("Failed", MetricUnit.Count, int(entry is not None))
 
 
 @entry_point(logger)

@@ -16,7 +16,7 @@ from urllib.parse import unquote_plus
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from darkroom.adapters.items import INDEX_SHARDS, away_of, entry_of, is_entry, superseded_of
+from darkroom.adapters.items import INDEX_SHARDS, entry_of, is_entry, superseded_of, superseded_partition
 from darkroom.domain.entries import State
 from darkroom.domain.keys import picture_id
 from darkroom.domain.uploads import Removal
@@ -167,7 +167,7 @@ class Stage:
         views = (entry_of(item) for item in self._items(self.status.views_table) if is_entry(item))
         keys = {key for key, _ in versions} | {entry.upload.key for entry in ledger}
         pictures = {picture_id(bucket, key): key for key in keys}
-        shards = {away_of(shard) for shard in INDEX_SHARDS}
+        shards = {superseded_partition(shard) for shard in INDEX_SHARDS}
         stored = self._pages("s3", "list_objects_v2", Bucket=self.status.renditions_bucket)
         return Snapshot(
             versions=frozenset(versions),

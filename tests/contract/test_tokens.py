@@ -10,7 +10,7 @@ from darkroom.domain.errors import TokensUnavailable
 from darkroom.ports import TokenDocument, Written
 from tests.fakes import FakeTokenDocument
 
-NAME = "/darkroom/darkroom/access"
+NAME = "/darkroom/darkroom/tokens"
 
 
 @pytest.fixture(params=["fake", "ssm"])

@@ -202,7 +202,7 @@ def on_a_function(name: str) -> Attempts:
 
 
 _PROFILE = "application/ProfileApplication/environment/ProfileEnvironment/configuration/LiveProfile"
-_ACCESS = "parameter/darkroom/StackName/access"
+_ACCESS = "parameter/darkroom/StackName/tokens"
 _SOCKETS = "LiveApi/live/{}/@connections/*"
 _OTHERS: Attempts = {
     ("events:PutEvents", "Events"): lambda actor: actor.client("events").put_events(
@@ -230,10 +230,10 @@ _OTHERS: Attempts = {
     ),
     ("iam:ListRoles", "*"): lambda actor: actor.client("iam").list_roles(),
     ("ssm:GetParameter", _ACCESS): lambda actor: actor.client("ssm").get_parameter(
-        Name=f"/darkroom/{actor.stack.status['stack']}/access", WithDecryption=True
+        Name=f"/darkroom/{actor.stack.status['stack']}/tokens", WithDecryption=True
     ),
     ("ssm:PutParameter", _ACCESS): lambda actor: actor.client("ssm").put_parameter(
-        Name=f"/darkroom/{actor.stack.status['stack']}/access", Value="nobody", Type="String"
+        Name=f"/darkroom/{actor.stack.status['stack']}/tokens", Value="nobody", Type="String"
     ),
 }
 _KINDS: dict[str, Callable[[str], Attempts]] = {

@@ -12,7 +12,7 @@ from darkroom.domain.tokens import TokenSet, new_token, serialize_tokens
 from tests.builders import a_request, an_event
 from tests.integration.conftest import Invoke, started
 
-PARAMETER = "/darkroom/darkroom/access"
+PARAMETER = "/darkroom/darkroom/tokens"
 TOKEN = new_token()
 
 type Web = Callable[[dict[str, Any]], dict[str, Any]]

@@ -106,4 +106,4 @@ def test_what_fails_and_is_parked_keeps_its_name(
     failed = names(capsys, "failed")
     invoke("park", a_message(told, "park-dead-letter"))
 
-    assert failed == names(capsys, "parked") == ["C3D13FE58DE4C810"]
+    assert failed == names(capsys, "failed") == ["C3D13FE58DE4C810"]

@@ -238,7 +238,7 @@ def test_a_client_that_is_let_in_leaves_no_ticket_behind(
 def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, working: bool
 ) -> None:
-    token, name = new_token(), "/darkroom/test/access"
+    token, name = new_token(), "/darkroom/test/tokens"
     access = TokenSet.nobody().with_token(token, "2026-01-02T03:04:05.678Z")
     boto3.client("ssm").put_parameter(Name=name, Value=serialize_tokens(access), Type="SecureString")
     monkeypatch.setenv("AUTH", "token")

@@ -114,9 +114,9 @@ CHANGES = [
     Change("a dashboard that leaves a function out", "${SweepFunction}", "${WebFunction}"),
     Change(
         "an alarm that no page tells of",
-        "  ParkedAlarm:\n",
+        "  FailedAlarm:\n",
         "  SilentAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      Namespace: none\n"
-        "      MetricName: none\n      Dimensions: []\n      Threshold: 0\n  ParkedAlarm:\n",
+        "      MetricName: none\n      Dimensions: []\n      Threshold: 0\n  FailedAlarm:\n",
     ),
     # Who gets in
     Change(

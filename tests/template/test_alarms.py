@@ -182,7 +182,7 @@ def test_views_that_fall_behind_raise_an_alarm() -> None:
 @pytest.mark.parametrize(
     ("metric", "service"),
     [
-        ("Parked", "park"),
+        ("Failed", "park"),
         ("Faults", "park"),
         ("Faults", "web"),
         ("ProfileFault", "render"),

@@ -53,7 +53,7 @@ def test_what_a_function_measured_is_counted_once() -> None:
 
 
 def a_period(rendered: float = 80, rejected: float = 20, saved: float = 8e6) -> Period:
-    names = ("Rendered", "Rejected", "Superseded", "Deleted", "Parked", "Renditions", "BytesIn", "BytesSaved")
+    names = ("Rendered", "Rejected", "Superseded", "Deleted", "Failed", "Renditions", "BytesIn", "BytesSaved")
     counted = dict.fromkeys(names, 0.0)
     counted |= {"Rendered": rendered, "Rejected": rejected, "Renditions": 900, "BytesIn": 1e7}
     usage = Usage() + Call(100.0, 2048) + Call(50.0, 2048)

@@ -140,7 +140,7 @@ def test_what_aws_refuses_and_what_nobody_here_has_written_is_said(
     tokens: Tokens, document: FakeTokenDocument
 ) -> None:
     document.write("{}", expected_version=0)
-    with pytest.raises(Fault, match=r"/darkroom/darkroom/access: .*Delete it to begin anew"):
+    with pytest.raises(Fault, match=r"/darkroom/darkroom/tokens: .*Delete it to begin anew"):
         tokens.list()
 
     document.broken = True

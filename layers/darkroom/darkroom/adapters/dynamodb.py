@@ -17,7 +17,6 @@ from darkroom.adapters.items import (
     SCAN_CURSORS,
     TOTALS,
     TOTALS_SHARDS,
-    away_of,
     entry_of,
     from_wire,
     is_entry,
@@ -35,6 +34,7 @@ from darkroom.adapters.items import (
     superseded_item_of,
     superseded_key,
     superseded_of,
+    superseded_partition,
     tally_of,
     to_wire,
 )
@@ -128,8 +128,11 @@ class DynamoLedger:
         for shard in INDEX_SHARDS:
             answer = self.client.query(
                 TableName=self.table,
-                KeyConditionExpression="picture = :away AND version < :before",
-                ExpressionAttributeValues={":away": {"S": away_of(shard)}, ":before": {"S": before}},
+                KeyConditionExpression="picture = :superseded AND version < :before",
+                ExpressionAttributeValues={
+                    ":superseded": {"S": superseded_partition(shard)},
+                    ":before": {"S": before},
+                },
                 Limit=limit,
                 ConsistentRead=True,
             )
@@ -167,7 +170,7 @@ def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "Trans
 type Place = tuple[str, str, str]
 
 # By what time an index is in order.
-_MOMENTS = {"recent": "arrived", "parked": "since"}
+_MOMENTS = {"recent": "arrived", "failed": "since"}
 
 
 def _cursor(at: str, picture: str, version: str) -> str:
@@ -210,7 +213,7 @@ def _items_of(client: "DynamoDBClient", table: str, picture: str) -> Iterator[di
 
 @dataclass(frozen=True, slots=True)
 class DynamoViews:
-    """ports.Views on a table keyed by picture and version, with the indexes by-alias, recent and parked."""
+    """ports.Views on a table keyed by picture and version, with the indexes by-alias, recent and failed."""
 
     table: str
     client: "DynamoDBClient"
@@ -271,14 +274,14 @@ class DynamoViews:
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
-        shards = [self._shard_page("recent", "shelf", shard, limit + 1, after) for shard in INDEX_SHARDS]
+        shards = [self._shard_page("recent", "shard", shard, limit + 1, after) for shard in INDEX_SHARDS]
         return self._page(heapq.nlargest(limit + 1, chain(*shards)), limit)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
         limit = _FAILED_AT_ONCE
         shards = [
-            self._shard_page("parked", "parked", shard, limit + 1, after, oldest=True)
+            self._shard_page("failed", "failed", shard, limit + 1, after, oldest=True)
             for shard in INDEX_SHARDS
         ]
         entries, cursor = self._page(heapq.nsmallest(limit + 1, chain(*shards)), limit)
@@ -336,9 +339,9 @@ def _view_item_of(entry: Entry) -> dict[str, Any]:
         if not (entry.is_announcement and entry.state.terminal):  # else what never came would hide what did
             item["alias"] = sharded(shard_of(entry.picture), entry.alias)
         if not (entry.is_announcement and entry.job):  # else a job would push all else off the home page
-            item["shelf"] = shard_of(entry.picture)
+            item["shard"] = shard_of(entry.picture)
     if entry.state is State.FAILED and not entry.is_announcement:  # of which there is nothing to retry
-        item["parked"] = shard_of(entry.picture)
+        item["failed"] = shard_of(entry.picture)
     return item
 
 

@@ -123,17 +123,17 @@ def latest_of(item: Mapping[str, Any]) -> Latest:
     )
 
 
-_AWAY = "away:"
+_SUPERSEDED = "superseded:"
 
 
-def away_of(shard: str) -> str:
+def superseded_partition(shard: str) -> str:
     """A partition of what was discarded, by the time at which it was; spread like the indexes."""
-    return f"{_AWAY}{shard}"
+    return f"{_SUPERSEDED}{shard}"
 
 
 def superseded_key(superseded_renditions: SupersededRenditions) -> dict[str, str]:
     moment = f"{superseded_renditions.since}.{superseded_renditions.picture}.{superseded_renditions.version}"
-    return {"picture": away_of(shard_of(superseded_renditions.picture)), "version": moment}
+    return {"picture": superseded_partition(shard_of(superseded_renditions.picture)), "version": moment}
 
 
 def superseded_item_of(superseded_renditions: SupersededRenditions) -> dict[str, str]:
@@ -148,7 +148,7 @@ def superseded_of(item: Mapping[str, Any]) -> SupersededRenditions:
 
 
 # The partition of the items that say how far a walk has come; no picture's id is called that.
-SCAN_CURSORS = "walks"
+SCAN_CURSORS = "scan-cursors"
 
 
 def shard_of(picture: str) -> str:
