@@ -136,7 +136,7 @@ class Gallery:
         upload = Upload("uploads", f"{'a1b2' * 8}/{name}", "v1", size_bytes=len(content), arrived=_AT)
         renditions = []
         for each in made.renditions:
-            key = f"{upload.picture}/{each.name}"
+            key = f"{upload.picture_id}/{each.name}"
             self.files[key] = each.data
             renditions.append(each.stored_as(key))
         receipt = Receipt(
@@ -171,7 +171,7 @@ class Gallery:
         receipt, small = _receipt(entry), self._thumbnail(entry)
         return pages.Tile(
             entry.upload.name,
-            entry.picture,
+            entry.picture_id,
             entry.state,
             self._url(small),
             receipt.saved_percent,
@@ -199,7 +199,7 @@ class Gallery:
         receipt, done = _receipt(entry), state is State.RENDERED
         row = {
             "number": number,
-            "picture": entry.picture,
+            "picture": entry.picture_id,
             "name": entry.upload.name,
             "state": state.value,
             "announced_bytes": receipt.size_bytes,

@@ -102,11 +102,11 @@ def run(status: Status, pictures: int, console: Console) -> Result:
     return Result(view, writes, made_seconds, ended_seconds, frozenset(completions), len(ends), differences)
 
 
-def _writes(status: Status, job: str) -> Iterator[int]:
+def _writes(status: Status, job_id: str) -> Iterator[int]:
     answer = dynamodb_client().query(
         TableName=status.views_table,
         KeyConditionExpression="picture = :job",
-        ExpressionAttributeValues={":job": {"S": job_key(job)["picture"]}},
+        ExpressionAttributeValues={":job": {"S": job_key(job_id)["picture"]}},
     )
     for item in answer["Items"]:
         yield int(item["revision"]["N"])
@@ -134,23 +134,23 @@ def _asked(url: str, body: bytes | None = None) -> Any:
         return json.loads(answer.read())
 
 
-def _pages(status: Status, job: str) -> Iterator[list[dict[str, Any]]]:
+def _pages(status: Status, job_id: str) -> Iterator[list[dict[str, Any]]]:
     cursor = ""
     while True:
-        page = _asked(f"{status.web}/jobs/{job}/uploads?cursor={cursor}")
+        page = _asked(f"{status.web}/jobs/{job_id}/uploads?cursor={cursor}")
         yield page["uploads"]
         cursor = page["cursor"]
         if not cursor:
             return
 
 
-def _completed(views: DynamoViews, job: str, pictures: int, console: Console) -> JobView:
+def _completed(views: DynamoViews, job_id: str, pictures: int, console: Console) -> JobView:
     until = time.monotonic() + _PATIENCE_SECONDS
     columns = ("ended", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("ended", total=pictures)
         while time.monotonic() < until:
-            view = views.job(job)
+            view = views.job(job_id)
             if view:
                 progress.update(task, completed=view.tally.ended)
                 if view.complete:
@@ -193,7 +193,7 @@ def _listening(status: Status) -> Iterator[Any]:
         queues.delete_queue(QueueUrl=queue)
 
 
-def _differences(status: Status, job: str) -> int:
+def _differences(status: Status, job_id: str) -> int:
     """How many views of that job are other than views that are built anew from the ledger."""
     dynamodb = dynamodb_client()
     records = list(DynamoLedger(status.ledger_table, dynamodb).records())
@@ -201,21 +201,21 @@ def _differences(status: Status, job: str) -> int:
         anew = DynamoViews(table, dynamodb)
         for _ in rebuild(anew, records):
             pass
-        stands = _is_current(DynamoViews(status.views_table, dynamodb), job, records)
-        built = _is_current(anew, job, records)
+        stands = _is_current(DynamoViews(status.views_table, dynamodb), job_id, records)
+        built = _is_current(anew, job_id, records)
     return sum(stands[each] != built[each] for each in stands)
 
 
 def _is_current(
-    views: DynamoViews, job: str, records: list[Entry | Job]
+    views: DynamoViews, job_id: str, records: list[Entry | Job]
 ) -> dict[str, Row | JobView | Tally | None]:
     """What the views say of a job and of all time, but for how often a job's totals were written."""
     entries = (each for each in records if isinstance(each, Entry))
-    pictures = list(dict.fromkeys(entry.picture for entry in entries if entry.job == job))
-    view = views.job(job)
+    pictures = list(dict.fromkeys(entry.picture_id for entry in entries if entry.job_id == job_id))
+    view = views.job(job_id)
     return {
         **dict(zip(pictures, views.rows(pictures), strict=True)),
-        job: replace(view, revision=0) if view else None,
+        job_id: replace(view, revision=0) if view else None,
         "totals": views.totals(),
     }
 

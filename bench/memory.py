@@ -20,7 +20,7 @@ from bench.page import machine
 from darkroom.adapters.clients import dynamodb_client, s3_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.live import DynamoChannels
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.ports import Ticket
 from darkroom_cli.local.samples import photograph
 from darkroom_cli.operate import table_like
@@ -128,7 +128,7 @@ def _events(status: Status, channels_table: str) -> dict[str, list[Any]]:
     keys = [f"{stamp}/{number}.jpg" for number in range(1 + _EVENTS)]
     bucket, body = status.uploads_bucket, drawn.getvalue()
     versions = [s3.put_object(Bucket=bucket, Key=key, Body=body)["VersionId"] for key in keys]
-    pictures = [picture_id(bucket, key) for key in keys]
+    pictures = [picture_id_of(bucket, key) for key in keys]
     # Until the stack itself is done with them: it would share the processors.
     deadline = time.monotonic() + _PATIENCE_SECONDS
     for picture, version in zip(pictures, versions, strict=True):

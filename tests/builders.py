@@ -87,13 +87,13 @@ def a_job(id: str = "a" * 32, size: int = 3, **changes: Any) -> Job:  # noqa: A0
     return replace(Job(id, size, "2026-01-02T03:04:05.000Z"), **changes)
 
 
-def a_member(number: int = 0, state: State = State.EXPECTED, job: str = "a" * 32, **changes: Any) -> Entry:
+def a_member(number: int = 0, state: State = State.EXPECTED, job_id: str = "a" * 32, **changes: Any) -> Entry:
     """One member of a job as it was announced, or what has come of it."""
-    key = member_key(job, number, f"{number}.png")
+    key = member_key(job_id, number, f"{number}.png")
     if state is State.EXPECTED:
         upload = an_upload(key, EXPECTED_VERSION, etag="", sequencer="", arrived=a_job().created)
-        return Entry(upload, state, 1, since=a_job().created, job=job, number=number)
-    return an_entry(key, state, **changes).of_job(job, number)
+        return Entry(upload, state, 1, since=a_job().created, job_id=job_id, number=number)
+    return an_entry(key, state, **changes).of_job(job_id, number)
 
 
 def an_attempt(outcome: Outcome | None = Outcome.CONCLUDED, why: str = "") -> Attempt:

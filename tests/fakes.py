@@ -101,11 +101,11 @@ class FakeLedger:
     unsettled: dict[str, Job] = field(default_factory=dict)
     requests: dict[str, IdempotentRequest] = field(default_factory=dict)
 
-    def find(self, picture: str, version: str) -> Entry | None:
-        return self.entries.get((picture, version))
+    def find(self, picture_id: str, version: str) -> Entry | None:
+        return self.entries.get((picture_id, version))
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        return [self.find(each.picture, each.version) for each in uploads]
+        return [self.find(each.picture_id, each.version) for each in uploads]
 
     def every(self) -> Iterator[Entry]:
         yield from list(self.entries.values())
@@ -120,40 +120,40 @@ class FakeLedger:
     def save_cursor(self, name: str, cursor: str) -> None:
         self.cursors[name] = cursor
 
-    def of_picture(self, picture: str) -> list[Entry]:
-        entries = (entry for entry in self.entries.values() if entry.picture == picture)
+    def of_picture(self, picture_id: str) -> list[Entry]:
+        entries = (entry for entry in self.entries.values() if entry.picture_id == picture_id)
         return [entry for entry in entries if not entry.is_announcement]
 
-    def latest(self, picture: str) -> Latest | None:
-        return self.latests.get(picture)
+    def latest(self, picture_id: str) -> Latest | None:
+        return self.latests.get(picture_id)
 
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
-        return [self.latest(picture) for picture in pictures]
+        return [self.latest(picture_id) for picture_id in pictures]
 
     def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
         found = [
-            [self.find(each.picture, v) for v in each.current_versions] if each else [] for each in latests
+            [self.find(each.picture_id, v) for v in each.current_versions] if each else [] for each in latests
         ]
         return [[entry for entry in some if entry and entry.is_current] for some in found]
 
     def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
-        if unchanged and self.latest(unchanged.picture) != unchanged:
+        if unchanged and self.latest(unchanged.picture_id) != unchanged:
             return False
         for move in moves:
             if isinstance(move, SupersededRenditions):
                 continue
             before = (
-                self.find(move.picture, move.upload.version)
+                self.find(move.picture_id, move.upload.version)
                 if isinstance(move, Entry)
-                else self.latest(move.picture)
+                else self.latest(move.picture_id)
             )
             if (before.revision if before else 0) != move.revision - 1:
                 return False
         for move in moves:
             if isinstance(move, Entry):
-                self.entries[move.picture, move.upload.version] = move
+                self.entries[move.picture_id, move.upload.version] = move
             elif isinstance(move, Latest):
-                self.latests[move.picture] = move
+                self.latests[move.picture_id] = move
             else:
                 self.away.append(move)
         return True
@@ -175,15 +175,15 @@ class FakeLedger:
         self.manifests[job.id] = [list(page) for page in batched(manifest, PAGE_SIZE, strict=False)]
         self.jobs.setdefault(job.id, job)
 
-    def find_job(self, job: str) -> Job | None:
-        return self.jobs.get(job)
+    def find_job(self, job_id: str) -> Job | None:
+        return self.jobs.get(job_id)
 
-    def manifest(self, job: str, page: int) -> list[Announced]:
-        return dict(enumerate(self.manifests.get(job, []))).get(page, [])
+    def manifest(self, job_id: str, page: int) -> list[Announced]:
+        return dict(enumerate(self.manifests.get(job_id, []))).get(page, [])
 
     def expect(self, entries: Collection[Entry]) -> None:
         for entry in entries:
-            self.entries[entry.picture, entry.upload.version] = entry
+            self.entries[entry.picture_id, entry.upload.version] = entry
 
     def seal(self, job: Job) -> Job:
         self.jobs[job.id] = replace(job, revision=2)
@@ -211,34 +211,34 @@ class FakeViews:
 
     def apply(self, entry: Entry) -> None:
         """What a test has projected before it begins."""
-        self.entries[entry.picture, entry.upload.version] = entry
+        self.entries[entry.picture_id, entry.upload.version] = entry
 
     def commit(self, commit: Commit) -> bool:
         with self.lock:
             if not self._is_current(commit):
                 return False
             for each in commit.entries:
-                self.entries[each.new.picture, each.new.upload.version] = each.new
+                self.entries[each.new.picture_id, each.new.upload.version] = each.new
             for row in commit.rows:
-                self.all_rows[row.new.picture] = row.new
+                self.all_rows[row.new.picture_id] = row.new
             if commit.record or commit.job_delta != Tally():
-                view = self.jobs.get(commit.job, JobView(commit.job))
+                view = self.jobs.get(commit.job_id, JobView(commit.job_id))
                 view = view.with_record(commit.record.new) if commit.record else view
-                self.jobs[commit.job] = replace(
+                self.jobs[commit.job_id] = replace(
                     view, tally=view.tally + commit.job_delta, revision=view.revision + 1
                 )
-                self.job_writes[commit.job] += 1
+                self.job_writes[commit.job_id] += 1
             self.total += commit.delta
             return True
 
     def _is_current(self, commit: Commit) -> bool:
         """Whether nothing has moved since it was read."""
-        views = (self.entries.get((each.new.picture, each.new.upload.version)) for each in commit.entries)
-        rows = (self.all_rows.get(each.new.picture) for each in commit.rows)
+        views = (self.entries.get((each.new.picture_id, each.new.upload.version)) for each in commit.entries)
+        rows = (self.all_rows.get(each.new.picture_id) for each in commit.rows)
         revisions = [each.revision if each else 0 for each in (*views, *rows)]
         expected = [each.before for each in (*commit.entries, *commit.rows)]
         if commit.record:
-            revisions.append(self.jobs.get(commit.job, JobView(commit.job)).record)
+            revisions.append(self.jobs.get(commit.job_id, JobView(commit.job_id)).record)
             expected.append(commit.record.before)
         return revisions == expected
 
@@ -246,26 +246,26 @@ class FakeViews:
         return [self.entries.get(each) for each in uploads]
 
     def rows(self, pictures: Collection[str]) -> list[Row | None]:
-        return [self.all_rows.get(picture) for picture in pictures]
+        return [self.all_rows.get(picture_id) for picture_id in pictures]
 
-    def job(self, job: str) -> JobView | None:
-        return self.jobs.get(job)
+    def job(self, job_id: str) -> JobView | None:
+        return self.jobs.get(job_id)
 
     def totals(self) -> Tally:
         return self.total
 
-    def of_picture(self, picture: str) -> list[Entry]:
-        return [entry for entry in list(self.entries.values()) if entry.picture == picture]
+    def of_picture(self, picture_id: str) -> list[Entry]:
+        return [entry for entry in list(self.entries.values()) if entry.picture_id == picture_id]
 
     def named(self, alias: str) -> Iterator[Named]:
         for entry in self._newest_first():
             never_came = entry.is_announcement and entry.state.terminal
             if entry.alias == alias and not entry.is_removal and not never_came:
-                yield Named(entry.picture, entry.upload.key)
+                yield Named(entry.picture_id, entry.upload.key)
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         # A job would push all else off the home page with what it has announced.
-        entries = [each for each in self._newest_first() if not (each.is_announcement and each.job)]
+        entries = [each for each in self._newest_first() if not (each.is_announcement and each.job_id)]
         return _page(entries, limit, cursor)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
@@ -328,17 +328,17 @@ class FakeChannels:
     def redeem(self, code: str) -> Ticket | None:
         return self.tickets.pop(code, None)
 
-    def join(self, job: str, connection: str, expires: int) -> None:
-        self.joined[job, connection] = expires
+    def join(self, job_id: str, connection: str, expires: int) -> None:
+        self.joined[job_id, connection] = expires
 
-    def leave(self, job: str, connection: str) -> None:
-        self.joined.pop((job, connection), None)
+    def leave(self, job_id: str, connection: str) -> None:
+        self.joined.pop((job_id, connection), None)
 
     def leave_all(self, connection: str) -> None:
         self.joined = {where: until for where, until in self.joined.items() if where[1] != connection}
 
-    def followers(self, job: str) -> list[str]:
-        return sorted(connection for followed, connection in self.joined if followed == job)
+    def followers(self, job_id: str) -> list[str]:
+        return sorted(connection for followed, connection in self.joined if followed == job_id)
 
 
 @dataclass

@@ -34,7 +34,7 @@ class Put:
     """One version of an original is stored."""
 
     key: str
-    picture: Picture
+    picture_id: Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Plan:
         found: dict[str, list[Picture]] = {}
         for act in self.acts:
             if isinstance(act, Put):
-                found.setdefault(act.key, []).append(act.picture)
+                found.setdefault(act.key, []).append(act.picture_id)
         return found
 
     @property
@@ -166,8 +166,8 @@ def uploads(seed: int, count: int, folder: str) -> Plan:
         for order, change in enumerate(changes):
             if issubclass(change, Put):
                 poison = chance.choice(list(Poison)) if number in poisoned and not puts else None
-                picture = Picture(seed * 1_000_000 + puts * count + number, poison)
-                timed.append((at, Put(key, picture)))
+                picture_id = Picture(seed * 1_000_000 + puts * count + number, poison)
+                timed.append((at, Put(key, picture_id)))
                 puts += 1
             else:
                 timed = later if waits else timed

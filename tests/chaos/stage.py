@@ -18,7 +18,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from darkroom.adapters.items import INDEX_SHARDS, entry_of, is_entry, superseded_of, superseded_partition
 from darkroom.domain.entries import State
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.domain.uploads import Removal
 from darkroom_cli.stack import LocalStack, Status
 from tests.aws import free_port
@@ -100,7 +100,7 @@ class Stage:
                     time.sleep(_PATIENCE_SECONDS)
             match act:
                 case Put():
-                    stored = self.s3.put_object(Bucket=bucket, Key=key, Body=drawn(act.picture))
+                    stored = self.s3.put_object(Bucket=bucket, Key=key, Body=drawn(act.picture_id))
                     stack.append(stored["VersionId"])
                     put.setdefault(key, []).append(stack[-1])
                     changed.append((stack[-1], _CREATED))
@@ -119,10 +119,10 @@ class Stage:
     def _is_told(self, key: str, versions: list[str], latest: str) -> bool:
         """Whether all of a key has ended, and the marker that is latest hides it or was given up."""
         marker = Removal(self.status.uploads_bucket, key, latest, "", marker=True)
-        states, picture = self.stream.states, marker.picture
-        hidden = latest not in versions and (picture, marker.failed_as) not in states
+        states, picture_id = self.stream.states, marker.picture_id
+        hidden = latest not in versions and (picture_id, marker.failed_as) not in states
         wanted = _PUT_AWAY if hidden else _ENDED
-        return all(states.get((picture, version)) in wanted for version in versions)
+        return all(states.get((picture_id, version)) in wanted for version in versions)
 
     def _event(self, key: str, version: str, name: str) -> str:
         """The body that S3 wrote of that change."""
@@ -166,7 +166,7 @@ class Stage:
         ledger = tuple(entry for entry in entries if entry.upload.key.startswith(beginning))
         views = (entry_of(item) for item in self._items(self.status.views_table) if is_entry(item))
         keys = {key for key, _ in versions} | {entry.upload.key for entry in ledger}
-        pictures = {picture_id(bucket, key): key for key in keys}
+        pictures = {picture_id_of(bucket, key): key for key in keys}
         shards = {superseded_partition(shard) for shard in INDEX_SHARDS}
         stored = self._pages("s3", "list_objects_v2", Bucket=self.status.renditions_bucket)
         return Snapshot(
@@ -189,12 +189,12 @@ class Stage:
                 key for item in items if item["picture"] in shards for key in superseded_of(item).keys
             ),
             pages={
-                key: tuple(self.stack.get(f"/pictures/{picture}", accept).status for accept in _ASKED_FOR)
-                for picture, key in pictures.items()
+                key: tuple(self.stack.get(f"/pictures/{picture_id}", accept).status for accept in _ASKED_FOR)
+                for picture_id, key in pictures.items()
                 if key not in latest
             },
             messages=self.messages(),
-            moves=tuple(move for move in self.stream.moves if move.picture in pictures),
+            moves=tuple(move for move in self.stream.moves if move.picture_id in pictures),
         )
 
     def retry_failures(self) -> None:

@@ -71,15 +71,15 @@ class Stream(Thread):
         for record in page["Records"]:
             change = record["dynamodb"]
             change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
-            picture, version = change["Keys"]["picture"]["S"], change["Keys"]["version"]["S"]
+            picture_id, version = change["Keys"]["picture"]["S"], change["Keys"]["version"]["S"]
             image = change.get("NewImage")
             if image and is_entry(image):
                 state = State(image["state"]["S"])
-                self.moves.append(Move(picture, version, int(image["revision"]["N"]), state))
-                self.states[picture, version] = state
+                self.moves.append(Move(picture_id, version, int(image["revision"]["N"]), state))
+                self.states[picture_id, version] = state
                 if state.terminal:
-                    self.ended.add((picture, version))
-            shard = self._shards[sum(picture.encode()) % _SHARDS]
+                    self.ended.add((picture_id, version))
+            shard = self._shards[sum(picture_id.encode()) % _SHARDS]
             shard.append(record | {"eventSourceARN": self._arn})
         return len(page["Records"])
 

@@ -34,7 +34,7 @@ DUE = {
 
 
 def moves(entry: Entry, *states: State) -> tuple[Move, ...]:
-    return tuple(Move(entry.picture, entry.upload.version, n, state) for n, state in enumerate(states, 1))
+    return tuple(Move(entry.picture_id, entry.upload.version, n, state) for n, state in enumerate(states, 1))
 
 
 SOUND = Snapshot(
@@ -43,7 +43,7 @@ SOUND = Snapshot(
     ),
     latest={"good.png": "v1", "torn.png": "v1", "twice.png": "v2"},
     ledger=ENTRIES,
-    on_top={GOOD.picture: "v1", TORN.picture: "v1", NEW.picture: "v2", GONE.picture: ""},
+    on_top={GOOD.picture_id: "v1", TORN.picture_id: "v1", NEW.picture_id: "v2", GONE.picture_id: ""},
     views=ENTRIES,
     renditions={"p1/640.jpg": "e1", "p2/640.jpg": "e2", "p3/640.jpg": "e3"},
     superseded_renditions=frozenset({"p2/640.jpg"}),
@@ -99,10 +99,10 @@ BROKEN = {
     "a revision left out": ("double", replace(SOUND, moves=AHEAD)),
     "a view behind the ledger": ("stale", replace(SOUND, views=(*without(GOOD), BEHIND))),
     "an older version stands": ("stale", but(replace(OLD, state=State.RENDERED))),
-    "an older version on top": ("stale", replace(SOUND, on_top={**SOUND.on_top, NEW.picture: "v1"})),
+    "an older version on top": ("stale", replace(SOUND, on_top={**SOUND.on_top, NEW.picture_id: "v1"})),
     "never in S3": ("stale", replace(SOUND, ledger=(*ENTRIES, ALIEN), views=(*ENTRIES, ALIEN))),
     "deleted, and stands": ("stale", but(replace(GONE, state=State.RENDERED))),
-    "deleted, and on top": ("stale", replace(SOUND, on_top={**SOUND.on_top, GONE.picture: "v1"})),
+    "deleted, and on top": ("stale", replace(SOUND, on_top={**SOUND.on_top, GONE.picture_id: "v1"})),
     "deleted, and has a page": ("stale", replace(SOUND, pages={"gone.png": (410, 410, 302)})),
     "a version that stays is deleted": ("stale", but(replace(OLD, state=State.DELETED))),
     "S3 has nothing more": ("stale", replace(SOUND, latest={"torn.png": "v1", "twice.png": "v2"})),

@@ -21,7 +21,7 @@ _NO_PAGE = {404, 410}
 class Move:
     """One change of an upload in the ledger, as its stream tells it."""
 
-    picture: str
+    picture_id: str
     version: str
     revision: int
     state: State
@@ -161,7 +161,7 @@ def _pictures(snapshot: Snapshot) -> Iterator[Finding]:
     views: dict[str, list[Entry]] = {}
     for entry in snapshot.views:
         views.setdefault(entry.upload.key, []).append(entry)
-    on_top = {entry.upload.key: snapshot.on_top.get(entry.picture, "") for entry in snapshot.ledger}
+    on_top = {entry.upload.key: snapshot.on_top.get(entry.picture_id, "") for entry in snapshot.ledger}
     for key in views.keys() | on_top.keys():
         latest, seen = snapshot.latest.get(key, ""), shown(views.get(key, []))
         if key in on_top and on_top[key] != latest:
@@ -178,21 +178,21 @@ _DONE = (State.RENDERED, State.REJECTED)
 
 def _history(snapshot: Snapshot, due: Mapping[Key, Due]) -> Iterator[Finding]:
     """Each upload was concluded once, and once more at most when it came back; each revision written once."""
-    keys = {entry.picture: entry.upload.key for entry in snapshot.ledger}
+    keys = {entry.picture_id: entry.upload.key for entry in snapshot.ledger}
     concluded: Counter[tuple[str, str]] = Counter()
     before: dict[tuple[str, str], Move] = {}
     for move in snapshot.moves:
-        upload = (move.picture, move.version)
+        upload = (move.picture_id, move.version)
         last = before.get(upload)
         if move.revision != (last.revision if last else 0) + 1:
             yield "double", f"{upload}: revision {move.revision} after {last.revision if last else 0}"
         if move.state in _DONE and not (last and last.state is move.state):
             concluded[upload] += 1
         before[upload] = move
-    for (picture, version), times in concluded.items():
-        of = due.get((keys.get(picture, ""), version))
+    for (picture_id, version), times in concluded.items():
+        of = due.get((keys.get(picture_id, ""), version))
         if times > 1 + (of.fate.returns if of else 0):
-            yield "double", f"{keys.get(picture)} ({version}): concluded {times} times"
+            yield "double", f"{keys.get(picture_id)} ({version}): concluded {times} times"
 
 
 def _orphans(snapshot: Snapshot) -> Iterator[Finding]:

@@ -119,7 +119,7 @@ class TestRenditions:
         assert renditions.read("p/100.jpg") is None
 
     def test_every_rendition_is_listed_once(self, renditions: Renditions) -> None:
-        keys = sorted(f"{picture}/{width}.jpg" for picture in "pq" for width in (100, 640, 1280))
+        keys = sorted(f"{picture_id}/{width}.jpg" for picture_id in "pq" for width in (100, 640, 1280))
         for key in keys:
             renditions.store(key, b"bytes", "image/jpeg")
 

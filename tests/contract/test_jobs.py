@@ -106,11 +106,11 @@ class TestJobs:
         assert ledger.find_each([entry.upload for entry in entries]) == entries
         failed = entries[0].moved(State.FAILED)
         assert ledger.advance(failed)
-        assert ledger.find(failed.picture, "expected") == failed
+        assert ledger.find(failed.picture_id, "expected") == failed
 
     def test_a_request_is_its_firsts_until_it_expires(self, jobs: JobLedger) -> None:
         first = IdempotentRequest("key", "digest", "job", expires=FUTURE)
-        other = replace(first, digest="other", job="another")
+        other = replace(first, digest="other", job_id="another")
 
         assert jobs.remember_request(first) == first
         assert jobs.remember_request(other) == first
@@ -156,17 +156,17 @@ class TestJobs:
 
     def test_what_is_latest_of_many_keys_is_told_in_their_order(self, ledger: Ledger) -> None:
         first, second = a_member(0), a_member(1)
-        latest = Latest(second.picture, "01", "v1", 1)
+        latest = Latest(second.picture_id, "01", "v1", 1)
         ledger.advance(latest)
 
-        assert ledger.latest_each([first.picture, second.picture]) == [None, latest]
+        assert ledger.latest_each([first.picture_id, second.picture_id]) == [None, latest]
 
 
 def commit(*entries: Entry, expected_revision: int = 0, **changes: object) -> Commit:
     ordinary = Commit(
         entries=tuple(Replaced(entry, expected_revision) for entry in entries),
         rows=tuple(Replaced(row_of([entry]), expected_revision) for entry in entries),
-        job=entries[0].job if entries else "",
+        job_id=entries[0].job_id if entries else "",
         job_delta=sum((row_of([entry]).tally for entry in entries), Tally()),
         delta=Tally(rendered=len(entries), bytes_before=1000, bytes_after=600),
     )
@@ -181,13 +181,13 @@ class TestCommits:
         assert views.commit(commit(*members))
 
         unknown = a_member(9)
-        pictures = [unknown.picture, *(member.picture for member in reversed(members))]
+        pictures = [unknown.picture_id, *(member.picture_id for member in reversed(members))]
         assert views.rows(pictures) == [None, *(row_of([member]) for member in reversed(members))]
-        job = views.job(members[0].job)
+        job = views.job(members[0].job_id)
         assert job
         assert (job.tally.rendered, job.revision, job.sealed) == (3, 1, False)
         assert views.totals() == Tally(rendered=3, bytes_before=1000, bytes_after=600)
-        keys = [(unknown.picture, "v1"), (members[1].picture, "v1")]
+        keys = [(unknown.picture_id, "v1"), (members[1].picture_id, "v1")]
         assert views.find_each(keys) == [None, members[1]]
 
     def test_a_row_is_none_of_its_pictures_uploads(self, views: Views) -> None:
@@ -195,12 +195,12 @@ class TestCommits:
 
         views.commit(commit(member))
 
-        assert views.of_picture(member.picture) == [member]
+        assert views.of_picture(member.picture_id) == [member]
 
     def test_nothing_is_written_over_another_revision(self, views: Views) -> None:
         standing, other = a_member(0, State.RENDERED), a_member(1, State.RENDERED)
         views.commit(commit(standing))
-        before = (views.job(standing.job), views.totals())
+        before = (views.job(standing.job_id), views.totals())
 
         assert not views.commit(commit(other, replace(standing, revision=3)))
         assert not views.commit(commit(other, expected_revision=1))
@@ -208,15 +208,15 @@ class TestCommits:
         stale_row = replace(commit(moved, expected_revision=standing.revision), rows=commit(moved).rows)
         assert not views.commit(stale_row)
 
-        assert views.of_picture(standing.picture) == [standing]
-        assert views.rows([other.picture]) == [None]
-        assert (views.job(standing.job), views.totals()) == before
+        assert views.of_picture(standing.picture_id) == [standing]
+        assert views.rows([other.picture_id]) == [None]
+        assert (views.job(standing.job_id), views.totals()) == before
         assert views.commit(commit(moved, expected_revision=standing.revision))
 
     def test_a_jobs_record_takes_the_place_of_the_one_before(self, views: Views) -> None:
         opened = a_job(size=5)
         sealed = replace(opened, revision=2)
-        alone = Commit(entries=(), job=opened.id)
+        alone = Commit(entries=(), job_id=opened.id)
 
         assert views.commit(replace(alone, record=Replaced(opened, 0)))
         assert not views.commit(replace(alone, record=Replaced(sealed, 0)))
@@ -228,7 +228,7 @@ class TestCommits:
         member, job = a_member(0, State.RENDERED), a_job(size=1)
         views.commit(commit(member))
 
-        assert views.commit(Commit(entries=(), job=job.id, record=Replaced(job, 0)))
+        assert views.commit(Commit(entries=(), job_id=job.id, record=Replaced(job, 0)))
 
         view = views.job(job.id)
         assert view
@@ -246,21 +246,21 @@ class TestCommits:
 
         assert views.commit(again)
 
-        view = views.job(member.job)
+        view = views.job(member.job_id)
         assert view
         assert (view.tally.rendered, views.totals().rendered) == (0, 0)
 
     def test_a_job_that_does_not_change_is_not_written(self, views: Views) -> None:
         views.commit(commit(a_member(0)))
 
-        assert views.job(a_member(0).job) is None
+        assert views.job(a_member(0).job_id) is None
 
     def test_a_whole_chunk_is_written_at_once(self, views: Views) -> None:
         members = [a_member(number, State.RENDERED) for number in range(48)]
 
         assert views.commit(commit(*members, record=Replaced(a_job(size=48, revision=2), 0)))
 
-        view = views.job(members[0].job)
+        view = views.job(members[0].job_id)
         assert view
         assert view.complete
 

@@ -57,22 +57,22 @@ def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest(
     rests: list[float] = []
     monkeypatch.setattr("time.sleep", rests.append)
     client, first, second = dynamodb_client(), an_entry("a.png"), an_entry("b.png")
-    items = {each.picture: to_wire(item_of(each)) for each in (first, second)}
-    keys = {picture: tables.key_of(picture, "v1") for picture in items}
+    items = {each.picture_id: to_wire(item_of(each)) for each in (first, second)}
+    keys = {picture_id: tables.key_of(picture_id, "v1") for picture_id in items}
 
     def asks_for(*pictures: str) -> dict[str, Any]:
-        return {"ledger": {"Keys": [keys[picture] for picture in pictures], "ConsistentRead": True}}
+        return {"ledger": {"Keys": [keys[picture_id] for picture_id in pictures], "ConsistentRead": True}}
 
     with Stubber(client) as stub:
         for asked, told, left in (
-            ((first.picture, second.picture), (), (first.picture, second.picture)),
-            ((first.picture, second.picture), (second.picture,), (first.picture,)),
-            ((first.picture,), (first.picture,), ()),
+            ((first.picture_id, second.picture_id), (), (first.picture_id, second.picture_id)),
+            ((first.picture_id, second.picture_id), (second.picture_id,), (first.picture_id,)),
+            ((first.picture_id,), (first.picture_id,), ()),
         ):
             stub.add_response(
                 "batch_get_item",
                 {
-                    "Responses": {"ledger": [items[picture] for picture in told]},
+                    "Responses": {"ledger": [items[picture_id] for picture_id in told]},
                     "UnprocessedKeys": asks_for(*left) if left else {},
                 },
                 {"RequestItems": asks_for(*asked)},
@@ -91,7 +91,7 @@ class TestLedger:
 
         assert ledger.advance(entry)
 
-        assert ledger.find(entry.picture, entry.upload.version) == entry
+        assert ledger.find(entry.picture_id, entry.upload.version) == entry
 
     def test_what_was_never_written_is_not_found(self, ledger: Ledger) -> None:
         assert ledger.find("picture", "version") is None
@@ -103,7 +103,7 @@ class TestLedger:
         assert ledger.advance(first)
         assert ledger.advance(second)
 
-        assert ledger.find(first.picture, "v1") == second
+        assert ledger.find(first.picture_id, "v1") == second
 
     @pytest.mark.parametrize("revision", [1, 2, 4])
     def test_no_other_revision_is_taken(self, ledger: Ledger, revision: int) -> None:
@@ -113,25 +113,25 @@ class TestLedger:
 
         assert not ledger.advance(an_entry(state=State.RENDERED, revision=revision))
 
-        assert ledger.find(standing.picture, "v1") == standing
+        assert ledger.find(standing.picture_id, "v1") == standing
 
     def test_a_later_revision_needs_one_before_it(self, ledger: Ledger) -> None:
         assert not ledger.advance(an_entry(revision=2))
 
     def test_several_moves_are_made_together_or_not_at_all(self, ledger: Ledger) -> None:
-        first, latest = an_entry(revision=1), Latest(an_entry().picture, "01", "v1", 1)
+        first, latest = an_entry(revision=1), Latest(an_entry().picture_id, "01", "v1", 1)
         assert ledger.advance(first, latest)
 
         newer = replace(latest, version="v2", revision=2)
         assert not ledger.advance(an_entry(version="v2", revision=1), replace(newer, revision=1))
         assert not ledger.advance(an_entry(version="v2", revision=2), newer)
 
-        assert ledger.find(first.picture, "v2") is None
-        assert ledger.latest(first.picture) == latest
+        assert ledger.find(first.picture_id, "v2") is None
+        assert ledger.latest(first.picture_id) == latest
         assert ledger.advance(an_entry(version="v2", revision=1), newer)
 
     def test_a_move_may_depend_on_what_is_latest(self, ledger: Ledger) -> None:
-        latest = Latest(an_entry().picture, "01", "v1", 1)
+        latest = Latest(an_entry().picture_id, "01", "v1", 1)
         newer = replace(latest, sequencer="02", version="v2", revision=2)
         ledger.advance(latest)
         ledger.advance(newer)
@@ -146,26 +146,26 @@ class TestLedger:
             *entries,
             expected,
             an_entry("other.png", revision=1),
-            Latest(expected.picture, "01", "v2", 1),
+            Latest(expected.picture_id, "01", "v2", 1),
         ]
         for move in moves:
             ledger.advance(move)
 
-        assert sorted(ledger.of_picture(expected.picture), key=lambda e: e.upload.version) == entries
+        assert sorted(ledger.of_picture(expected.picture_id), key=lambda e: e.upload.version) == entries
 
     def test_of_what_is_latest_the_entries_are_told_that_stand(self, ledger: Ledger) -> None:
         states = {"v1": State.SUPERSEDED, "v2": State.DELETED, "v3": State.RENDERED, "v4": State.FAILED}
         entries = [an_entry(state=state, version=v, revision=1) for v, state in states.items()]
         for entry in entries:
             ledger.advance(entry)
-        latest = Latest(entries[0].picture, "01", "v4", 1, (*states, "never written"))
+        latest = Latest(entries[0].picture_id, "01", "v4", 1, (*states, "never written"))
 
         assert ledger.current_entries([None, latest]) == [[], entries[2:]]
 
     def test_what_was_discarded_is_told_from_then_on_until_it_is_forgotten(self, ledger: Ledger) -> None:
         notes = [
             SupersededRenditions(
-                an_entry(f"{n}.png").picture, "v.1", f"2026-01-0{n}T00:00:00.000Z", (f"{n}/a", f"{n}/b")
+                an_entry(f"{n}.png").picture_id, "v.1", f"2026-01-0{n}T00:00:00.000Z", (f"{n}/a", f"{n}/b")
             )
             for n in range(1, 6)
         ]
@@ -208,7 +208,7 @@ class TestLedger:
     def test_every_entry_is_told_and_nothing_else(self, ledger: Ledger) -> None:
         entries = [an_entry(f"{number}.png", revision=1) for number in range(3)]
         for entry in entries:
-            ledger.advance(entry, Latest(entry.picture, "01", "v1", 1))
+            ledger.advance(entry, Latest(entry.picture_id, "01", "v1", 1))
         ledger.save_cursor("uploads", "somewhere")
 
         assert sorted(ledger.every(), key=lambda entry: entry.upload.key) == entries
@@ -227,7 +227,7 @@ class TestLedger:
         assert ledger.advance(one)
         assert ledger.advance(two)
 
-        assert ledger.find(one.picture, "v1") == one
+        assert ledger.find(one.picture_id, "v1") == one
 
 
 @BOTH
@@ -239,7 +239,7 @@ class TestViews:
         project(views, older)
         project(views, newer)
 
-        assert views.of_picture(newer.picture) == [newer]
+        assert views.of_picture(newer.picture_id) == [newer]
 
     def test_a_revision_that_comes_late_or_twice_is_passed_over(self, views: Views) -> None:
         newer = an_entry(revision=2)
@@ -248,14 +248,14 @@ class TestViews:
         project(views, newer)
         project(views, an_entry(state=State.RENDERING, revision=1))
 
-        assert views.of_picture(newer.picture) == [newer]
+        assert views.of_picture(newer.picture_id) == [newer]
 
     def test_all_versions_of_a_picture_are_told(self, views: Views) -> None:
         for version in ("v1", "v2"):
             project(views, an_entry(version=version))
         project(views, an_entry("other.png"))
 
-        told = views.of_picture(an_entry().picture)
+        told = views.of_picture(an_entry().picture_id)
 
         assert sorted(entry.upload.version for entry in told) == ["v1", "v2"]
 
@@ -267,7 +267,7 @@ class TestViews:
         for entry in (entries[1], entries[0], entries[2], an_entry("y.png")):
             project(views, entry)
 
-        assert list(views.named("x.jpg")) == [Named(e.picture, e.upload.key) for e in reversed(entries)]
+        assert list(views.named("x.jpg")) == [Named(e.picture_id, e.upload.key) for e in reversed(entries)]
         assert list(views.named("z.jpg")) == []
 
     def test_the_recent_ones_are_the_newest_of_all(self, views: Views) -> None:
@@ -287,7 +287,7 @@ class TestViews:
             assert 0 < len(page) <= 3
             told += page
 
-        assert sorted(entry.picture for entry in told) == sorted(entry.picture for entry in entries)
+        assert sorted(entry.picture_id for entry in told) == sorted(entry.picture_id for entry in entries)
         assert [entry.upload.arrived for entry in told] == [e.upload.arrived for e in reversed(entries)]
 
     def test_a_last_page_that_is_full_leads_nowhere(self, views: Views) -> None:
@@ -301,7 +301,7 @@ class TestViews:
 
         project(views, expected)
 
-        assert [view.upload for view in views.of_picture(expected.picture)] == [expected.upload]
+        assert [view.upload for view in views.of_picture(expected.picture_id)] == [expected.upload]
 
     def test_a_removal_that_was_given_up_takes_no_name(self, views: Views) -> None:
         removal = Removal("uploads", "x.png", "v1", "01", marker=True)

@@ -41,9 +41,9 @@ async def send_each(rows: Iterable[Any], files: Mapping[str, bytes]) -> None:
         assert sent.status < 300, sent.text
 
 
-async def hello(client: ClientSession, url: str, job: str, ticket: str) -> ClientWebSocketResponse:
+async def hello(client: ClientSession, url: str, job_id: str, ticket: str) -> ClientWebSocketResponse:
     socket = await client.ws_connect(url)
-    await socket.send_json({"action": "hello", "job": job, "ticket": ticket})
+    await socket.send_json({"action": "hello", "job": job_id, "ticket": ticket})
     return socket
 
 
@@ -106,14 +106,14 @@ def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, chann
     rows: dict[str, str] = {}
     jobs: list[dict[str, Any]] = []
 
-    def kill(job: str) -> None:
-        [connection] = wait_for(lambda: channels.followers(job), "a connection")
+    def kill(job_id: str) -> None:
+        [connection] = wait_for(lambda: channels.followers(job_id), "a connection")
         gateway.delete_connection(ConnectionId=connection)
-        wait_for(lambda: connection not in channels.followers(job), "the end of the connection")
+        wait_for(lambda: connection not in channels.followers(job_id), "the end of the connection")
 
-    async def listen(client: ClientSession, job: str) -> None:
+    async def listen(client: ClientSession, job_id: str) -> None:
         pauses = Pauses(least=0.2, silence=600)  # by sockets, and by nothing else
-        async for change in follow(client, stack.web(client).ask, job, pauses):
+        async for change in follow(client, stack.web(client).ask, job_id, pauses):
             rows.update((row["name"], row["state"]) for row in change.rows)
             jobs.append(change.job)
 

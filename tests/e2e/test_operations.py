@@ -8,7 +8,7 @@ import pytest
 
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.domain.entries import State
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from tests.e2e.conftest import Stack, wait_for
 from tests.pictures import a_small_png
 
@@ -23,7 +23,7 @@ def test_a_lost_upload_is_found_and_rendered_and_an_orphan_is_removed(second_sta
     stack.put("lost.png", a_small_png())
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=notifications)
     renditions = stack.status["renditions_bucket"]
-    s3.put_object(Bucket=renditions, Key=f"{picture_id(bucket, 'lost.png')}/0/orphan.jpg", Body=b"")
+    s3.put_object(Bucket=renditions, Key=f"{picture_id_of(bucket, 'lost.png')}/0/orphan.jpg", Body=b"")
 
     swept = stack.darkroom("sweep", "--after-minutes", "0", "--keep-hours", "0")
 
@@ -79,7 +79,7 @@ def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: St
     assert stack.settled("kept.jpg")["status"] == "rendered"
     ledger = {each.id: each for each in DynamoLedger(stack.status["ledger_table"], dynamodb).every()}
     views = DynamoViews(table, dynamodb)
-    shown = [view for entry in ledger.values() for view in views.of_picture(entry.picture)]
+    shown = [view for entry in ledger.values() for view in views.of_picture(entry.picture_id)]
     assert {view.id: view for view in shown} == ledger
     assert any(entry.state is State.RENDERED for entry in ledger.values())
 

@@ -22,7 +22,7 @@ import pytest
 
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.domain.entries import State
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom_cli.local.up import architecture
 from tests.aws import free_port
 from tests.builders import an_event
@@ -149,7 +149,7 @@ def test_web_answers_with_a_page(start: Start) -> None:
 def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, stack: Stack) -> None:
     stack.rendered("runtime.png", a_photograph(900, 600, "PNG"))
     ledger = DynamoLedger(stack.status["ledger_table"], stack.client("dynamodb"))
-    [before] = ledger.of_picture(picture_id(stack.status["uploads_bucket"], "runtime.png"))
+    [before] = ledger.of_picture(picture_id_of(stack.status["uploads_bucket"], "runtime.png"))
     # Again, over what the stack's own render has made of it.
     event = json.loads(json.dumps(an_event("render-s3-put")).replace("image.png", "runtime.png"))
     expected_revision = {"dataType": "Number", "stringValue": str(before.revision)}
@@ -157,7 +157,7 @@ def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, sta
 
     assert start("RenderFunction")(event) == {"batchItemFailures": []}
 
-    [entry] = ledger.of_picture(before.picture)
+    [entry] = ledger.of_picture(before.picture_id)
     assert (entry.state, entry.revision) == (State.RENDERED, before.revision + 2)
     assert entry.receipt
     # AVIF, which is made in a child of the child, either stands or was measured and found larger.

@@ -16,7 +16,7 @@ from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import manifest_item_of
 from darkroom.bootstrap.web import bootstrap
 from darkroom.domain.entries import State
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.services.projecting import Projection
 from darkroom.web.routes import ROUTES
 from tests.aws import LiveProfile
@@ -51,7 +51,7 @@ def test_an_upload_is_rendered_into_the_other_bucket(
     assert invoke("render", an_event(event)) == {"batchItemFailures": []}
 
     # The event names no version, so it is about S3's latest.
-    entry = ledger.find(picture_id(UPLOADS, key), version)
+    entry = ledger.find(picture_id_of(UPLOADS, key), version)
     assert entry
     assert entry.state is State.RENDERED
     assert entry.receipt
@@ -69,7 +69,7 @@ def test_an_upload_is_read_at_the_version_that_the_event_names(
 
     assert invoke("render", event) == {"batchItemFailures": []}
 
-    entry = ledger.find(picture_id(UPLOADS, "image.png"), version)
+    entry = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
     assert entry
     assert entry.state is State.RENDERED
 
@@ -81,7 +81,7 @@ def test_a_corrupt_upload_is_rejected_and_acknowledged(
 
     assert invoke("render", an_event("render-s3-put")) == {"batchItemFailures": []}
 
-    entry = ledger.find(picture_id(UPLOADS, "image.png"), version)
+    entry = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
     assert entry
     assert entry.rejection
     assert entry.rejection.reason == "corrupt_image"
@@ -109,7 +109,7 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
     assert "built_in: must be the name of a built-in profile" in warning["why"]
     assert [1.0] in [line.get("ProfileFault") for line in said]
     assert again == {"batchItemFailures": []}
-    entry = ledger.find(picture_id(UPLOADS, "image.png"), version)
+    entry = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
     assert entry
     assert entry.receipt
     assert entry.receipt.profile == "fast"
@@ -162,7 +162,7 @@ def test_what_was_given_up_is_failed_and_keeps_its_message(
 ) -> None:
     assert invoke("park", dead_letter) == {"batchItemFailures": []}
 
-    [entry] = ledger.of_picture(picture_id(UPLOADS, "image.png"))
+    [entry] = ledger.of_picture(picture_id_of(UPLOADS, "image.png"))
     assert entry.state is State.FAILED
     assert entry.message == dead_letter["Records"][0]["body"]
 
@@ -204,7 +204,7 @@ def test_a_lost_upload_is_noted_and_enqueued(
     [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
     [told] = json.loads(message["Body"])["Records"]
     assert told["s3"]["object"]["versionId"] == version
-    noted = ledger.find(picture_id(UPLOADS, "image.png"), version)
+    noted = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
     assert noted
     assert noted.state is State.EXPECTED
     assert s3.list_objects_v2(Bucket="renditions")["KeyCount"] == 1  # it is young yet
@@ -219,7 +219,7 @@ def test_a_stream_record_becomes_a_view_once(invoke: Invoke, views: DynamoViews)
     for _ in range(2):
         assert invoke("project", event) == {"batchItemFailures": []}
 
-    [view] = views.of_picture(picture_id(UPLOADS, "image.png"))
+    [view] = views.of_picture(picture_id_of(UPLOADS, "image.png"))
     assert view.state is State.RENDERED
     assert [named.key for named in views.named("image.jpg")] == ["image.png"]
 
@@ -298,7 +298,7 @@ class TestWeb:
         assert "/prefix/640.jpg" in answer["headers"]["Location"]
 
     def test_a_page_of_its_own(self, invoke: Invoke) -> None:
-        path = f"/pictures/{picture_id(UPLOADS, 'image.png')}"
+        path = f"/pictures/{picture_id_of(UPLOADS, 'image.png')}"
 
         assert invoke("web", a_request(path))["statusCode"] == 200
 
@@ -338,7 +338,7 @@ def test_a_posted_picture_is_stored_byte_for_byte(invoke: Invoke, s3: S3Client, 
     content = s3.get_object(Bucket=UPLOADS, Key=stored["Key"])["Body"].read()
     assert content in b64decode(event["body"])
     assert Image.open(BytesIO(content)).size == (48, 32)
-    expected = ledger.find(picture_id(UPLOADS, stored["Key"]), "expected")
+    expected = ledger.find(picture_id_of(UPLOADS, stored["Key"]), "expected")
     assert expected
     assert expected.state is State.EXPECTED
 

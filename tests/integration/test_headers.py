@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.web.routes import ROUTES, Route
 from tests.builders import an_entry
 from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site, break_aws, started
@@ -47,12 +47,12 @@ def a_job(ask: Ask) -> str:
     return str(json.loads(ask("POST", "/jobs", DOCUMENT, body=body)["body"])["id"])
 
 
-def paths_of(route: Route, job: str) -> list[str]:
+def paths_of(route: Route, job_id: str) -> list[str]:
     """One address of that route under which something is, and one under which nothing is."""
     there = {
-        "picture": picture_id(UPLOADS, "image.png"),
+        "picture": picture_id_of(UPLOADS, "image.png"),
         "act_on_one": GIVEN_UP.id,
-    }.get(route.operation, job)
+    }.get(route.operation, job_id)
     filled = {"name": "image", "file": "swagger-ui.css", "action": "retry"}
     found, missing = route.path.replace("{id}", there), route.path.replace("{id}", "0" * 32)
     for name, value in filled.items():
@@ -171,7 +171,7 @@ def test_what_did_not_come_by_https_is_not_bound_to_it(ask: Ask) -> None:
 
 def test_no_key_gets_into_a_header(ask: Ask) -> None:
     for accept in (PAGE, DOCUMENT, IMAGE):
-        answer = ask("GET", f"/pictures/{picture_id(UPLOADS, HOSTILE)}", accept)
+        answer = ask("GET", f"/pictures/{picture_id_of(UPLOADS, HOSTILE)}", accept)
 
         assert answer["statusCode"] in (200, 302)
         assert_safe(answer)

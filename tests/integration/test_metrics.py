@@ -10,7 +10,7 @@ from types_boto3_s3 import S3Client
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.domain.entries import State
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from tests.aws import LiveProfile
 from tests.builders import a_batch, a_job, a_member, a_message, a_notification, a_request, an_event
 from tests.integration.conftest import UPLOADS, Invoke
@@ -107,7 +107,7 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     dead = an_event("park-dead-letter")
     house.call("park", dead)
     house.call("park", an_event("render-stranger"))
-    [parked] = [e for e in ledger.of_picture(picture_id(UPLOADS, "image.png")) if e.state is State.FAILED]
+    [parked] = [e for e in ledger.of_picture(picture_id_of(UPLOADS, "image.png")) if e.state is State.FAILED]
     for action in ("retry", "skip"):
         house.call("web", a_request(f"/failures/{parked.id}/{action}", "POST"))
     house.call("web", an_event("web-post-multipart"))
@@ -131,7 +131,7 @@ def test_bytes_and_seconds_are_those_of_the_picture(house: House, dynamodb: Dyna
     content = a_small_png(1)
     house.render("a.png", version := house.put("a.png", content))
 
-    entry = DynamoLedger("ledger", dynamodb).find(picture_id(UPLOADS, "a.png"), version)
+    entry = DynamoLedger("ledger", dynamodb).find(picture_id_of(UPLOADS, "a.png"), version)
     assert entry
     assert entry.receipt
     renditions = entry.receipt.renditions

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.web.routes import ROUTES, Route
 from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site
 
@@ -106,7 +106,7 @@ def test_whatever_it_is_asked_the_api_answers_as_described(
     ("method", "path", "parts", "status"),
     [
         ("GET", "/", {}, {200}),
-        ("GET", "/pictures/{id}", {"id": picture_id(UPLOADS, "image.png")}, {200, 302}),
+        ("GET", "/pictures/{id}", {"id": picture_id_of(UPLOADS, "image.png")}, {200, 302}),
         ("GET", "/{name}.jpg", {"name": "image"}, {200, 302}),
         ("GET", "/failures", {}, {200}),
         ("POST", "/failures/{id}/{action}", {"id": GIVEN_UP.id, "action": "retry"}, {202, 303}),

@@ -219,9 +219,9 @@ class _Drop:
         if begun and begun.files != digest_of(self._course.pictures):
             self._console.print("The files have changed since a job of them was begun: this is a new one.")
             begun = None
-        if begun and begun.job:
+        if begun and begun.job_id:
             with suppress(NotThere):
-                known = begun.job
+                known = begun.job_id
                 return await self._patiently(lambda: web.ask(f"jobs/{known}")), True
             begun = None
         resumed = begun is not None
@@ -249,9 +249,9 @@ class _Drop:
         except (BotoCoreError, ClientError):
             return False
 
-    async def _follow(self, client: ClientSession, web: Web, job: str) -> None:
+    async def _follow(self, client: ClientSession, web: Web, job_id: str) -> None:
         while True:
-            async for change in follow(client, web.ask, job):
+            async for change in follow(client, web.ask, job_id):
                 self._course.take(change)
             # It was complete without those that came too late and are sent now.
             await asyncio.sleep(2)

@@ -38,13 +38,13 @@ class Pauses:
 
 
 async def follow(
-    client: ClientSession, ask: Ask, job: str, pauses: Pauses = Pauses()
+    client: ClientSession, ask: Ask, job_id: str, pauses: Pauses = Pauses()
 ) -> AsyncIterator[Change]:
     """Every change of a job from how it stands now, until it is complete and every row of it is told."""
-    known, pause, sockets_from = _Known(job, ask), pauses.least, 0.0
+    known, pause, sockets_from = _Known(job_id, ask), pauses.least, 0.0
     while True:
         try:
-            found = await ask(f"jobs/{job}")
+            found = await ask(f"jobs/{job_id}")
             changed = known.take_job(found)
             if found.get("live") and not known.complete and time.monotonic() >= sockets_from:
                 heard = False

@@ -38,7 +38,7 @@ class Begun:
 
     files: str
     key: str
-    job: str = ""
+    job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,9 @@ class ResumeFile:
         """Notes that a job is about to be made. Raises OSError."""
         return self._note(Begun(digest_of(pictures), secrets.token_hex(16)))
 
-    def made(self, begun: Begun, job: str) -> Begun:
+    def made(self, begun: Begun, job_id: str) -> Begun:
         """Notes that it was made. Raises OSError."""
-        return self._note(replace(begun, job=job))
+        return self._note(replace(begun, job_id=job_id))
 
     def forget(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -58,7 +58,7 @@ class Outcome:
         return f"{self.row['state']}{why}"
 
 
-def report(outcomes: Sequence[Outcome], job: str, console: Console) -> bool:
+def report(outcomes: Sequence[Outcome], job_id: str, console: Console) -> bool:
     """Prints the table, then every trouble, the totals and the job's address; True if there is no trouble."""
     listed = outcomes[:MOST_LISTED]
     addresses_fit = console.width >= _WIDE_ENOUGH_FOR_ADDRESSES
@@ -74,8 +74,8 @@ def report(outcomes: Sequence[Outcome], job: str, console: Console) -> bool:
     # An address that is broken over lines can't be clicked.
     if len(outcomes) == 1 and not addresses_fit and outcomes[0].page:
         console.print(Text(f"Picture: {outcomes[0].page}"), soft_wrap=True)
-    if job:
-        console.print(Text(f"Job:     {job}"), soft_wrap=True)
+    if job_id:
+        console.print(Text(f"Job:     {job_id}"), soft_wrap=True)
     return not troubles
 
 

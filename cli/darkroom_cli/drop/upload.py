@@ -37,7 +37,7 @@ class Forms:
     """The members of a job with their forms, fetched page by page, and anew when they are old."""
 
     ask: Ask
-    job: str
+    job_id: str
     pages: dict[int, tuple[float, list[JsonObject]]] = field(default_factory=dict)
     locks: dict[int, asyncio.Lock] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class Forms:
             signed, rows = self.pages.get(page, (0.0, []))
             now = time.monotonic()
             if not rows or signed < max(newer_than, now - _FORM_SECONDS):
-                found = await self.ask(f"jobs/{self.job}/uploads?cursor={page or ''}")
+                found = await self.ask(f"jobs/{self.job_id}/uploads?cursor={page or ''}")
                 rows = found["uploads"]
                 self.pages[page] = now, rows
         return rows[place]

@@ -31,7 +31,7 @@ class Stored:
 class Named:
     """An upload that was found by its alias."""
 
-    picture: str
+    picture_id: str
     key: str
 
 
@@ -39,7 +39,7 @@ class Named:
 class Ticket:
     """Lets a client follow one job, until a time: seconds since 1970."""
 
-    job: str
+    job_id: str
     expires: int
 
 
@@ -107,7 +107,7 @@ class Reports(Protocol):
 class Ledger(Protocol):
     """The write model: one entry per upload, one latest per key; both moved by conditional writes only."""
 
-    def find(self, picture: str, version: str) -> Entry | None:
+    def find(self, picture_id: str, version: str) -> Entry | None:
         """The entry of one upload as it stands now, read consistently."""
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
@@ -125,13 +125,13 @@ class Ledger(Protocol):
     def save_cursor(self, name: str, cursor: str) -> None:
         """Notes how far it has come."""
 
-    def of_picture(self, picture: str) -> list[Entry]:
+    def of_picture(self, picture_id: str) -> list[Entry]:
         """The entries of uploads under one key, read consistently; not what is only expected.
 
         All of them, unless they are more than a hundred: then some.
         """
 
-    def latest(self, picture: str) -> Latest | None:
+    def latest(self, picture_id: str) -> Latest | None:
         """What the events of that key have told so far, read consistently."""
 
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
@@ -163,10 +163,10 @@ class JobLedger(Protocol):
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
         """Notes who will be in a job, and that it falls due one day; then the job, unless it is there."""
 
-    def find_job(self, job: str) -> Job | None:
+    def find_job(self, job_id: str) -> Job | None:
         """A job's record, read consistently."""
 
-    def manifest(self, job: str, page: int) -> list[Announced]:
+    def manifest(self, job_id: str, page: int) -> list[Announced]:
         """Some members of a job, PAGE_SIZE at a time; none past the last page."""
 
     def expect(self, entries: Collection[Entry]) -> None:
@@ -203,7 +203,7 @@ class Commit:
 
     entries: tuple[Replaced[Entry], ...]
     rows: tuple[Replaced[Row], ...] = ()
-    job: str = ""
+    job_id: str = ""
     record: Replaced[Job] | None = None
     job_delta: Tally = Tally()  # noqa: RUF009 - frozen
     delta: Tally = Tally()  # noqa: RUF009
@@ -221,13 +221,13 @@ class Views(Protocol):
     def rows(self, pictures: Collection[str]) -> list[Row | None]:
         """The rows of many members, in their order; read consistently."""
 
-    def job(self, job: str) -> JobView | None:
+    def job(self, job_id: str) -> JobView | None:
         """A job's totals, read consistently."""
 
     def totals(self) -> Tally:
         """What was ever rendered, and its bytes before and after."""
 
-    def of_picture(self, picture: str) -> list[Entry]:
+    def of_picture(self, picture_id: str) -> list[Entry]:
         """All entries of one picture, read consistently."""
 
     def named(self, alias: str) -> Iterator[Named]:
@@ -272,16 +272,16 @@ class Channels(Protocol):
     def redeem(self, code: str) -> Ticket | None:
         """The ticket, for the first who shows it; for anybody later None. It may have expired."""
 
-    def join(self, job: str, connection: str, expires: int) -> None:
+    def join(self, job_id: str, connection: str, expires: int) -> None:
         """From here on the connection follows the job, until then at the longest; a no-op if it does."""
 
-    def leave(self, job: str, connection: str) -> None:
+    def leave(self, job_id: str, connection: str) -> None:
         """It follows that job no more; a no-op if it did not."""
 
     def leave_all(self, connection: str) -> None:
         """It follows no job any more."""
 
-    def followers(self, job: str) -> list[str]:
+    def followers(self, job_id: str) -> list[str]:
         """The connections that follow a job, read consistently."""
 
 

@@ -200,7 +200,7 @@ def test_the_same_command_on_the_same_stack_remembers_its_job(tmp_path: Path) ->
     begun = memory.made(memory.begin(pictures), "job")
 
     assert a_memory(tmp_path, folder).recall() == begun
-    assert begun.job == "job"
+    assert begun.job_id == "job"
     assert begun.files == digest_of(pictures)
     assert memory.path.is_relative_to(tmp_path / "state" / "darkroom")
     assert memory.path.stat().st_mode & 0o077 == 0

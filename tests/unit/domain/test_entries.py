@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.domain.entries import State, shown
-from darkroom.domain.keys import alias_of, picture_id
+from darkroom.domain.keys import alias_of, picture_id_of
 from darkroom.domain.renditions import Format
 from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.domain.uploads import rendition_prefix
@@ -46,9 +46,9 @@ def test_an_alias_is_its_own_alias(key: str) -> None:
 
 
 def test_a_picture_is_named_by_bucket_and_key_and_no_two_meet() -> None:
-    assert picture_id("a", "b/c") != picture_id("a/b", "c")
-    assert picture_id("a", "b") == picture_id("a", "b")
-    assert len(picture_id("a", "b")) == 32
+    assert picture_id_of("a", "b/c") != picture_id_of("a/b", "c")
+    assert picture_id_of("a", "b") == picture_id_of("a", "b")
+    assert len(picture_id_of("a", "b")) == 32
 
 
 def test_rendition_keys_change_with_version_profile_and_engine_and_with_nothing_else() -> None:

@@ -39,8 +39,8 @@ class House:
         return [json.loads(text) for text in self.sockets.told[connection]]
 
 
-def hello(job: str = JOB, ticket: str = CODE) -> str:
-    return json.dumps({"action": "hello", "job": job, "ticket": ticket})
+def hello(job_id: str = JOB, ticket: str = CODE) -> str:
+    return json.dumps({"action": "hello", "job": job_id, "ticket": ticket})
 
 
 def a_row(number: int, **changes: Any) -> dict[str, Any]:
@@ -103,8 +103,8 @@ def test_it_follows_the_job_before_the_state_is_read() -> None:
     house.channels.issue(CODE, Ticket(JOB, NOW + 1))
     seen = []
 
-    def find_job(job: str) -> Mapping[str, Any]:
-        seen.append(house.channels.followers(job))
+    def find_job(job_id: str) -> Mapping[str, Any]:
+        seen.append(house.channels.followers(job_id))
         return STATE
 
     Live(house.channels, house.sockets, find_job, clock=lambda: NOW).hear("me", hello())
@@ -134,7 +134,7 @@ def test_a_job_that_has_no_view_yet_is_followed_all_the_same() -> None:
         (Ticket(JOB, NOW + 60), "[]"),
         (Ticket(JOB, NOW + 60), json.dumps({"action": "bye", "job": JOB, "ticket": CODE})),
         (Ticket(JOB, NOW + 60), json.dumps({"action": "hello", "job": JOB, "ticket": [CODE]})),
-        (Ticket("", NOW + 60), hello(job="")),
+        (Ticket("", NOW + 60), hello(job_id="")),
     ],
     ids=[
         "unknown",
@@ -178,7 +178,7 @@ def test_a_ticket_that_was_shown_for_another_job_is_good_for_none_any_more() -> 
     house = House()
     house.channels.issue(CODE, Ticket(OTHER, NOW + 60))
 
-    house.live().hear("me", hello(job=JOB))
+    house.live().hear("me", hello(job_id=JOB))
 
     assert house.channels.tickets == {}
 
@@ -286,7 +286,7 @@ def test_a_push_that_fails_altogether_is_reported_and_raises_nothing() -> None:
     house = House()
 
     class Unreachable(FakeChannels):
-        def followers(self, job: str) -> list[str]:
+        def followers(self, job_id: str) -> list[str]:
             raise ConnectionError("no table")
 
     house.channels = Unreachable()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from darkroom.domain.entries import Entry, State, shown
 from darkroom.domain.errors import LeaseHeld, RevisionConflict
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.uploads import Removal, Upload
@@ -24,7 +24,7 @@ from tests.builders import UPLOADS, a_rendering
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
 KEY = "image.png"
-PICTURE = picture_id(UPLOADS, KEY)
+PICTURE = picture_id_of(UPLOADS, KEY)
 
 
 @dataclass
@@ -505,12 +505,12 @@ class Reads(FakeLedger):
         super().__init__(ledger.entries, ledger.latests)
         self.entries_read = 0
 
-    def find(self, picture: str, version: str) -> Entry | None:
+    def find(self, picture_id: str, version: str) -> Entry | None:
         self.entries_read += 1
-        return super().find(picture, version)
+        return super().find(picture_id, version)
 
-    def of_picture(self, picture: str) -> list[Entry]:
-        found = super().of_picture(picture)
+    def of_picture(self, picture_id: str) -> list[Entry]:
+        found = super().of_picture(picture_id)
         self.entries_read += len(found)
         return found
 

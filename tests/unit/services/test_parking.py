@@ -80,7 +80,7 @@ class House:
 
     @property
     def entry(self) -> Entry:
-        found = self.ledger.find(an_upload().picture, "v1")
+        found = self.ledger.find(an_upload().picture_id, "v1")
         assert found
         return found
 
@@ -301,7 +301,7 @@ def test_a_removal_that_was_given_up_is_a_failure_of_its_own_and_is_never_shown(
     [failed_entry] = house.failures.each()
     assert failed_entry.is_removal
     assert house.entry.state is State.RENDERED
-    assert shown(house.ledger.of_picture(failed_entry.picture)) == house.entry
+    assert shown(house.ledger.of_picture(failed_entry.picture_id)) == house.entry
 
 
 def test_a_removal_that_is_retried_closes_its_failure(house: House) -> None:
@@ -354,7 +354,7 @@ def test_a_member_that_nobody_could_begin_with_fails_in_its_job(house: House) ->
     failed_entry = Parking(house.ledger).park(an_upload(member.upload.key), "its message")
 
     assert failed_entry
-    assert (failed_entry.state, failed_entry.job, failed_entry.number) == (State.FAILED, member.job, 2)
+    assert (failed_entry.state, failed_entry.job_id, failed_entry.number) == (State.FAILED, member.job_id, 2)
 
 
 def test_what_never_arrived_is_no_failure_that_can_be_retried(house: House) -> None:

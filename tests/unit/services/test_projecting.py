@@ -97,14 +97,14 @@ def test_a_picture_without_a_job_has_a_view_and_no_row(house: House) -> None:
     projected = house.hears(entry)
 
     assert projected.applied == (entry,)
-    assert house.views.of_picture(entry.picture) == [entry]
-    assert house.views.rows([entry.picture]) == [None]
+    assert house.views.of_picture(entry.picture_id) == [entry]
+    assert house.views.rows([entry.picture_id]) == [None]
     assert house.views.totals().rendered == 1
     assert not projected.progress
 
 
 def test_jobs_in_one_batch_are_counted_each_for_itself(house: House) -> None:
-    house.hears(rendered(0), rendered(0, job="b" * 32), an_entry())
+    house.hears(rendered(0), rendered(0, job_id="b" * 32), an_entry())
 
     assert house.tally.rendered == 1
     assert house.views.jobs["b" * 32].tally.rendered == 1
@@ -116,7 +116,7 @@ def test_a_chunk_is_no_more_than_a_transaction_takes() -> None:
     plain = [an_entry(f"{number}.png") for number in range(200)]
 
     for chunk in chunks([*members, *versions, *plain, sealed(131)]):
-        rows = len({entry.picture for entry in chunk.entries}) if chunk.job else 0
+        rows = len({entry.picture_id for entry in chunk.entries}) if chunk.job_id else 0
         assert len(chunk.entries) + rows <= 96
     assert sum(len(chunk.entries) for chunk in chunks([*members, *versions, *plain])) == 450
 
@@ -128,7 +128,7 @@ def test_a_version_that_is_told_before_its_announcement_keeps_what_was_announced
     house.hears(rendered(0))
     house.hears(a_member(0))
 
-    [row] = house.views.rows([a_member(0).picture])
+    [row] = house.views.rows([a_member(0).picture_id])
     assert row
     assert (row.state, row.announced_bytes, row.revision) == (State.RENDERED, 1000, 3)
     assert house.tally.rendered == 1
@@ -156,11 +156,11 @@ def test_an_open_job_is_not_complete_though_all_that_is_known_has_ended(house: H
 
 def test_an_older_revision_that_comes_late_changes_nothing(house: House) -> None:
     house.hears(rendered(0, revision=4))
-    before = (house.tally, house.views.rows([a_member(0).picture]))
+    before = (house.tally, house.views.rows([a_member(0).picture_id]))
 
     house.hears(a_member(0, State.FAILED, revision=3))
 
-    assert (house.tally, house.views.rows([a_member(0).picture])) == before
+    assert (house.tally, house.views.rows([a_member(0).picture_id])) == before
 
 
 # An end that is not the last
@@ -198,7 +198,7 @@ def test_a_version_that_is_told_alone_leaves_the_others_in_the_row(house: House)
 
     house.hears(replace(first, state=State.SUPERSEDED, revision=3))
 
-    [row] = house.views.rows([first.picture])
+    [row] = house.views.rows([first.picture_id])
     assert row
     assert (row.version, row.revision, house.tally.rendered) == ("v2", 5, 1)
 
@@ -234,7 +234,7 @@ def test_what_never_arrived_counts_as_failed_until_it_arrives_after_all(house: H
     never = a_member(0).moved(State.FAILED)
     house.hears(sealed(1), never)
 
-    [row] = house.views.rows([never.picture])
+    [row] = house.views.rows([never.picture_id])
     assert row
     assert (row.reason, row.version, house.tally) == ("never_arrived", "", Tally(failed=1))
     assert len(house.completions) == 1
@@ -395,7 +395,7 @@ def history(chance: random.Random, job: Job) -> Iterator[list[Change]]:
     """What happens to each item of a job, in its order: put twice, retried, deleted, or never there."""
     yield [job, replace(job, revision=2)]
     for number in range(job.size):
-        announcement = a_member(number, job=job.id)
+        announcement = a_member(number, job_id=job.id)
         never = chance.random() < 0.1
         yield [announcement, *([announcement.moved(State.FAILED)] if never else [])]
         versions = 0 if never and chance.random() < 0.5 else chance.choice([1, 1, 1, 2, 3])
@@ -403,7 +403,7 @@ def history(chance: random.Random, job: Job) -> Iterator[list[Change]]:
             entry = a_member(
                 number,
                 State.RENDERING,
-                job=job.id,
+                job_id=job.id,
                 version=f"v{version}",
                 sequencer=f"{version:02}",
                 revision=1,
@@ -440,7 +440,7 @@ def expected_tally(histories: Sequence[Sequence[Change]]) -> Tally:
     for changes in histories:
         last = changes[-1]
         if isinstance(last, Entry):
-            members.setdefault(last.picture, []).append(last)
+            members.setdefault(last.picture_id, []).append(last)
     return sum((row_of(entries).tally for entries in members.values()), Tally())
 
 
@@ -487,7 +487,7 @@ def test_whatever_the_history_totals_are_those_of_the_ledger_and_rebuild_gives_t
     ended: set[str] = set()
 
     def take(batch: Sequence[Change]) -> None:
-        ended.update(each.picture for each in batch if isinstance(each, Entry) and each.state.terminal)
+        ended.update(each.picture_id for each in batch if isinstance(each, Entry) and each.state.terminal)
         before = len(house.completions)
         house.hears(*batch)
         if len(house.completions) > before:  # never before each of its members has come to an end once

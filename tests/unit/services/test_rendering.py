@@ -64,7 +64,7 @@ def test_an_upload_becomes_renditions_and_a_receipt(house: House) -> None:
     assert {key: content for key, (content, _) in house.renditions.objects.items()} == {
         rendition.key: f"jpeg {rendition.width}".encode() for rendition in entry.receipt.renditions
     }
-    assert house.ledger.entries[entry.picture, "v1"] == entry
+    assert house.ledger.entries[entry.picture_id, "v1"] == entry
 
 
 def test_a_picture_that_can_not_be_used_is_rejected_with_its_reason_and_nothing_is_written(
@@ -209,7 +209,7 @@ def test_what_a_job_announced_is_its_member_when_it_arrives(house: House) -> Non
 
     [entry] = house.darkroom.apply(an_upload(member.upload.key), Worker(working))
 
-    assert (entry.state, entry.job, entry.number) == (State.RENDERED, member.job, 2)
+    assert (entry.state, entry.job_id, entry.number) == (State.RENDERED, member.job_id, 2)
 
 
 def test_a_key_that_only_looks_announced_is_no_member(house: House) -> None:
@@ -218,7 +218,7 @@ def test_a_key_that_only_looks_announced_is_no_member(house: House) -> None:
 
     [entry] = house.darkroom.apply(an_upload(key), Worker(working))
 
-    assert entry.job == ""
+    assert entry.job_id == ""
 
 
 # The name in the logs

@@ -9,7 +9,7 @@ import pytest
 
 from darkroom.domain.entries import Entry, Latest, State
 from darkroom.domain.jobs import Job
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.domain.profile import Profile
 from darkroom.domain.timestamps import now, timestamp
 from darkroom.domain.uploads import Upload
@@ -21,7 +21,7 @@ from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_anno
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
 
 LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=9))
-PICTURE = picture_id(UPLOADS, "image.png")
+PICTURE = picture_id_of(UPLOADS, "image.png")
 
 
 @dataclass
@@ -144,7 +144,7 @@ def test_what_was_begun_with_and_then_left_is_lost(house: House) -> None:
     assert house.finds_lost() == ["image.png"]
     assert house.finds_lost() == []
 
-    swept = house.ledger.find(begun.picture, "v1")
+    swept = house.ledger.find(begun.picture_id, "v1")
     assert swept
     assert (swept.state, swept.revision) == (State.RENDERING, begun.revision + 1)
 
@@ -419,7 +419,7 @@ class Waiting(House):
 
     def arrives(self, number: int, version: str = "v1") -> None:
         """Somebody has begun with it; without a version it was deleted since."""
-        self.ledger.advance(Latest(self.members[number].picture, "01", version, 1))
+        self.ledger.advance(Latest(self.members[number].picture_id, "01", version, 1))
 
 
 def test_what_a_job_waited_for_long_enough_has_failed() -> None:
@@ -483,7 +483,7 @@ def test_what_another_sweep_moves_meanwhile_keeps_nobody_else_from_being_moved()
 
     class Overtaken(FakeLedger):
         def advance(self, *moves: Any, **conditions: Any) -> bool:
-            self.entries[moved.picture, moved.upload.version] = moved
+            self.entries[moved.picture_id, moved.upload.version] = moved
             return super().advance(*moves, **conditions)
 
     house.ledger = Overtaken(**{each.name: getattr(house.ledger, each.name) for each in fields(FakeLedger)})
@@ -500,5 +500,5 @@ def test_a_lost_upload_that_is_found_again_is_its_jobs() -> None:
 
     assert house.finds_lost() == [member.upload.key]
 
-    [noted] = house.ledger.of_picture(member.picture)
-    assert (noted.job, noted.number) == (member.job, 0)
+    [noted] = house.ledger.of_picture(member.picture_id)
+    assert (noted.job_id, noted.number) == (member.job_id, 0)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from darkroom.domain.entries import Entry, State
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.services.jobs import Jobs
 from darkroom.services.live import Tickets
 from darkroom.services.projecting import Projection
@@ -73,8 +73,8 @@ class House:
 
     def ends(self, row: dict[str, Any], state: State = State.RENDERED, **changes: Any) -> Entry:
         entry = an_entry(row["key"], state, revision=2, **changes)
-        entry = entry.of_job(self.ledger.entries[row["picture"], "expected"].job, row["number"])
-        self.ledger.entries[entry.picture, entry.upload.version] = entry
+        entry = entry.of_job(self.ledger.entries[row["picture"], "expected"].job_id, row["number"])
+        self.ledger.entries[entry.picture_id, entry.upload.version] = entry
         return entry
 
 
@@ -116,7 +116,7 @@ def test_a_job_answers_with_a_form_for_each_of_its_uploads(house: House) -> None
     )
     first, second = job["rows"]
     assert re.fullmatch(r"[0-9a-f]{32}/a\.png", first["key"])
-    assert first["picture"] == picture_id(UPLOADS, first["key"])
+    assert first["picture"] == picture_id_of(UPLOADS, first["key"])
     assert second["post"]["fields"] == {"key": second["key"], "Content-Type": "image/jpeg"}
     assert (second["name"], second["number"], second["state"]) == ("b c.jpg", 1, "expected")
     assert first["key"][:32] != second["key"][:32]
@@ -128,7 +128,7 @@ def test_a_ticket_lets_the_client_follow_its_job(house: House) -> None:
     assert job["live"]["url"] == "ws://localhost:8000/live"
     ticket = house.channels.redeem(job["live"]["ticket"])
     assert ticket
-    assert ticket.job == job["id"]
+    assert ticket.job_id == job["id"]
 
 
 def test_a_job_that_is_complete_needs_no_ticket(house: House) -> None:
@@ -316,16 +316,16 @@ def test_a_browser_gets_the_jobs_page_from_a_cursor_on(house: House) -> None:
     assert len(house.channels.tickets) == 1  # a page gets its own when it follows
 
 
-@pytest.mark.parametrize("job", ["0" * 32, "x", ""])
-def test_a_job_that_nobody_made_is_not_found(house: House, job: str) -> None:
+@pytest.mark.parametrize("job_id", ["0" * 32, "x", ""])
+def test_a_job_that_nobody_made_is_not_found(house: House, job_id: str) -> None:
     site = house.site
     for route in (site.job, site.uploads, site.table, site.receipts, site.script):
-        answer = route(asked(f"/jobs/{job}"), job)
+        answer = route(asked(f"/jobs/{job_id}"), job_id)
         assert (answer.status, told(answer)["type"]) == (404, "/docs/problems#no-job")
 
 
-def the_page(house: House, job: str, **query: str) -> Response:
-    return house.site.job(replace(asked(f"/jobs/{job}", **query), accept="text/html"), job)
+def the_page(house: House, job_id: str, **query: str) -> Response:
+    return house.site.job(replace(asked(f"/jobs/{job_id}", **query), accept="text/html"), job_id)
 
 
 def test_a_browser_sees_a_jobs_page(house: House) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.errors import RejectedPicture
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.domain.receipts import Decision, Original, Receipt, Rejection
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
@@ -127,7 +127,7 @@ def a_row(number: int = 0, state: State = State.RENDERED, **changes: Any) -> dic
     done = state is State.RENDERED
     ordinary = {
         "number": number,
-        "picture": picture_id("uploads", str(number)),
+        "picture": picture_id_of("uploads", str(number)),
         "name": f"{number}.png",
         "key": f"{'ab' * 16}/{number}.png",
         "state": state.value,
@@ -180,7 +180,7 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
 
 def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
     """One page of each kind, all about a picture of that name."""
-    key, identity = f"a/{name}", picture_id("uploads", f"a/{name}")
+    key, identity = f"a/{name}", picture_id_of("uploads", f"a/{name}")
     rendered, rejected = a_rendered(key), a_rejected(key)
     alias_url = root + path_segment(rendered.alias)
     tiles = [

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from darkroom.domain.entries import Entry, State
-from darkroom.domain.keys import picture_id
+from darkroom.domain.keys import picture_id_of
 from darkroom.domain.renditions import REFERENCE, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.settings import WebSettings
@@ -122,7 +122,7 @@ def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(house: H
 
     assert document(house.site.alias(get("/image.jpg", "application/json")))["key"] == "two/image.gif"
     for entry in (older, newer):
-        page = house.site.picture(get(f"/pictures/{entry.picture}", "application/json"), entry.picture)
+        page = house.site.picture(get(f"/pictures/{entry.picture_id}", "application/json"), entry.picture_id)
         assert document(page)["key"] == entry.upload.key
 
 
@@ -222,7 +222,7 @@ def test_a_deleted_picture_is_gone_for_whoever_asks(house: House, accept: str) -
     entry = an_entry("image.png", State.DELETED, receipt=a_receipt())
     house.holds(entry)
 
-    assert house.site.picture(get(f"/pictures/{entry.picture}", accept), entry.picture).status == 410
+    assert house.site.picture(get(f"/pictures/{entry.picture_id}", accept), entry.picture_id).status == 410
     assert house.site.alias(get("/image.jpg", accept)).status == 410
 
 
@@ -315,7 +315,7 @@ def test_a_post_notes_the_upload_as_expected_before_it_stores_it(house: House) -
 
     [entry] = house.ledger.entries.values()
     assert entry.state is State.EXPECTED
-    assert entry.picture == picture_id(UPLOADS, str(caught.value))
+    assert entry.picture_id == picture_id_of(UPLOADS, str(caught.value))
 
 
 def test_a_post_that_is_not_ready_in_ten_seconds_is_202_with_the_link(house: House) -> None:
@@ -451,7 +451,7 @@ def test_markup_in_a_name_stays_text(house: House) -> None:
     for answer in (
         house.site.home(get("/")),
         house.site.alias(get("/" + entry.alias)),
-        house.site.picture(get(f"/pictures/{entry.picture}"), entry.picture),
+        house.site.picture(get(f"/pictures/{entry.picture_id}"), entry.picture_id),
         house.post(name),
     ):
         assert "<img src=x" not in answer.text
@@ -475,20 +475,20 @@ def test_every_page_allows_pictures_from_the_renditions_bucket_alone(house: Hous
 def test_a_picture_page_names_its_alias_only_while_the_alias_shows_it(house: House) -> None:
     older = an_entry("one/image.png", arrived="2026-01-01T00:00:00.000Z")
     house.holds(older)
-    request = get(f"/pictures/{older.picture}")
-    assert "image.jpg" in house.site.picture(request, older.picture).text
+    request = get(f"/pictures/{older.picture_id}")
+    assert "image.jpg" in house.site.picture(request, older.picture_id).text
 
     house.holds(an_entry("two/image.png", arrived="2026-01-02T00:00:00.000Z"))
 
-    assert "image.jpg" not in house.site.picture(request, older.picture).text
+    assert "image.jpg" not in house.site.picture(request, older.picture_id).text
 
 
 def the_page_of(house: House, *renditions: Rendition) -> str:
     """As a browser sees it: without the marks that escaping leaves."""
     entry = an_entry("image.png", receipt=a_receipt(*renditions))
     house.holds(entry)
-    request = replace(get(f"/pictures/{entry.picture}"), origin="https://site.test")
-    return unescape(house.site.picture(request, entry.picture).text)
+    request = replace(get(f"/pictures/{entry.picture_id}"), origin="https://site.test")
+    return unescape(house.site.picture(request, entry.picture_id).text)
 
 
 def test_markup_to_copy_leads_to_where_renditions_are_public() -> None:
@@ -502,7 +502,7 @@ def test_markup_to_copy_leads_to_where_renditions_are_public() -> None:
 def test_else_it_leads_to_the_pictures_own_redirect_where_that_is_open(public: dict[str, str]) -> None:
     page = the_page_of(House(public=public))
 
-    picture = picture_id(UPLOADS, "image.png")
+    picture = picture_id_of(UPLOADS, "image.png")
     assert f'<img src="https://site.test/pictures/{picture}?w=640"' in page
 
 

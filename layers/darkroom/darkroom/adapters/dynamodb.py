@@ -58,26 +58,26 @@ class DynamoLedger:
     table: str
     client: "DynamoDBClient"
 
-    def find(self, picture: str, version: str) -> Entry | None:
-        item = get(self.client, self.table, picture, version)
+    def find(self, picture_id: str, version: str) -> Entry | None:
+        item = get(self.client, self.table, picture_id, version)
         return entry_of(item) if item and is_entry(item) else None
 
-    def latest(self, picture: str) -> Latest | None:
-        item = get(self.client, self.table, picture, LATEST)
+    def latest(self, picture_id: str) -> Latest | None:
+        item = get(self.client, self.table, picture_id, LATEST)
         return latest_of(item) if item else None
 
-    def of_picture(self, picture: str) -> list[Entry]:
+    def of_picture(self, picture_id: str) -> list[Entry]:
         # One page, of 1 MB: a key that is put every second has millions of versions.
-        answer = self.client.query(**_query(self.table, picture))
+        answer = self.client.query(**_query(self.table, picture_id))
         entries = (entry_of(item) for item in map(from_wire, answer["Items"]) if is_entry(item))
         return [entry for entry in entries if not entry.is_announcement]
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        keys = [(each.picture, each.version) for each in uploads]
+        keys = [(each.picture_id, each.version) for each in uploads]
         return read_each(self.client, self.table, keys, entry_of)
 
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
-        keys = [(picture, LATEST) for picture in pictures]
+        keys = [(picture_id, LATEST) for picture_id in pictures]
         return read_each(self.client, self.table, keys, latest_of)
 
     def every(self) -> Iterator[Entry]:
@@ -102,7 +102,8 @@ class DynamoLedger:
 
     def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
         keys = [
-            [(each.picture, version) for version in each.current_versions] if each else [] for each in latests
+            [(each.picture_id, version) for version in each.current_versions] if each else []
+            for each in latests
         ]
         found = get_each(self.client, self.table, chain(*keys))
         entries = [[entry_of(found[key]) for key in some if key in found] for some in keys]
@@ -115,7 +116,7 @@ class DynamoLedger:
                 {
                     "ConditionCheck": {
                         "TableName": self.table,
-                        "Key": key_of(unchanged.picture, LATEST),
+                        "Key": key_of(unchanged.picture_id, LATEST),
                         "ConditionExpression": "revision = :now",
                         "ExpressionAttributeValues": {":now": {"N": str(unchanged.revision)}},
                     }
@@ -173,9 +174,9 @@ type Place = tuple[str, str, str]
 _MOMENTS = {"recent": "arrived", "failed": "since"}
 
 
-def _cursor(at: str, picture: str, version: str) -> str:
+def _cursor(at: str, picture_id: str, version: str) -> str:
     """Where a list goes on, in words that mean nothing to a client."""
-    return urlsafe_b64encode(json.dumps([at, picture, version]).encode()).decode().rstrip("=")
+    return urlsafe_b64encode(json.dumps([at, picture_id, version]).encode()).decode().rstrip("=")
 
 
 def _read_cursor(cursor: str) -> Place:
@@ -197,17 +198,17 @@ def _can_be_a_key(value: object) -> bool:
 _FAILED_AT_ONCE = 100
 
 
-def _query(table: str, picture: str) -> dict[str, Any]:
+def _query(table: str, picture_id: str) -> dict[str, Any]:
     return {
         "TableName": table,
         "KeyConditionExpression": "picture = :picture",
-        "ExpressionAttributeValues": {":picture": {"S": picture}},
+        "ExpressionAttributeValues": {":picture": {"S": picture_id}},
         "ConsistentRead": True,
     }
 
 
-def _items_of(client: "DynamoDBClient", table: str, picture: str) -> Iterator[dict[str, Any]]:
-    pages = client.get_paginator("query").paginate(**_query(table, picture))
+def _items_of(client: "DynamoDBClient", table: str, picture_id: str) -> Iterator[dict[str, Any]]:
+    pages = client.get_paginator("query").paginate(**_query(table, picture_id))
     return (from_wire(item) for page in pages for item in page["Items"])
 
 
@@ -227,7 +228,7 @@ class DynamoViews:
             writes.append(self._record_update(commit.record))
         # Shards by chance: two batches at once rarely wait for each other.
         if commit.job_delta != Tally():
-            shard = key_of(job_key(commit.job)["picture"], random.choice(JOB_SHARDS))  # noqa: S311 - no secret
+            shard = key_of(job_key(commit.job_id)["picture"], random.choice(JOB_SHARDS))  # noqa: S311 - no secret
             writes.append(_update(self.table, shard, commit.job_delta.amounts | {"revision": 1}))
         if commit.delta != Tally():
             shard = key_of(TOTALS, random.choice(TOTALS_SHARDS))  # noqa: S311 - no secret
@@ -244,27 +245,27 @@ class DynamoViews:
         return read_each(self.client, self.table, uploads, entry_of)
 
     def rows(self, pictures: Collection[str]) -> list[Row | None]:
-        keys = [(picture, ROW) for picture in pictures]
+        keys = [(picture_id, ROW) for picture_id in pictures]
         return read_each(self.client, self.table, keys, row_of_item)
 
-    def job(self, job: str) -> JobView | None:
-        view = self._job(job)
+    def job(self, job_id: str) -> JobView | None:
+        view = self._job(job_id)
         # Items that are written while they are read may not belong together. Twice the same, they did: it
         # matters where a job seems to be complete.
-        while view and view.complete and (again := self._job(job)) != view:
+        while view and view.complete and (again := self._job(job_id)) != view:
             view = again
         return view
 
-    def _job(self, job: str) -> JobView | None:
-        items = list(_items_of(self.client, self.table, job_key(job)["picture"]))
-        return job_view_of(job, items) if items else None
+    def _job(self, job_id: str) -> JobView | None:
+        items = list(_items_of(self.client, self.table, job_key(job_id)["picture"]))
+        return job_view_of(job_id, items) if items else None
 
     def totals(self) -> Tally:
         found = get_each(self.client, self.table, ((TOTALS, shard) for shard in TOTALS_SHARDS))
         return sum(map(tally_of, found.values()), Tally())
 
-    def of_picture(self, picture: str) -> list[Entry]:
-        items = _items_of(self.client, self.table, picture)
+    def of_picture(self, picture_id: str) -> list[Entry]:
+        items = _items_of(self.client, self.table, picture_id)
         return [entry_of(item) for item in items if is_entry(item)]
 
     def named(self, alias: str) -> Iterator[Named]:
@@ -289,7 +290,7 @@ class DynamoViews:
 
     def _page(self, places: list[Place], limit: int) -> tuple[list[Entry], str]:
         """The entries at the first of these places, and a cursor if there are more places."""
-        entries = self.find_each([(picture, version) for _, picture, version in places[:limit]])
+        entries = self.find_each([(picture_id, version) for _, picture_id, version in places[:limit]])
         # What was dropped since its index was read is left out.
         return [each for each in entries if each], _cursor(*places[limit - 1]) if len(places) > limit else ""
 
@@ -337,11 +338,11 @@ def _view_item_of(entry: Entry) -> dict[str, Any]:
     item: dict[str, Any] = item_of(entry)
     if not entry.is_removal:  # which is never shown
         if not (entry.is_announcement and entry.state.terminal):  # else what never came would hide what did
-            item["alias"] = sharded(shard_of(entry.picture), entry.alias)
-        if not (entry.is_announcement and entry.job):  # else a job would push all else off the home page
-            item["shard"] = shard_of(entry.picture)
+            item["alias"] = sharded(shard_of(entry.picture_id), entry.alias)
+        if not (entry.is_announcement and entry.job_id):  # else a job would push all else off the home page
+            item["shard"] = shard_of(entry.picture_id)
     if entry.state is State.FAILED and not entry.is_announcement:  # of which there is nothing to retry
-        item["failed"] = shard_of(entry.picture)
+        item["failed"] = shard_of(entry.picture_id)
     return item
 
 

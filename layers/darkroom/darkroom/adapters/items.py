@@ -37,14 +37,14 @@ def item_of(entry: Entry) -> Attributes:
     """One entry as plain attributes. The receipt is JSON text: DynamoDB has no floats."""
     upload = entry.upload
     noted = entry.since or upload.arrived
-    passing = entry.state is State.EXPECTED and not entry.job
+    passing = entry.state is State.EXPECTED and not entry.job_id
     expires: Attributes = {"expires": _seconds(noted) + _EXPECTED_SECONDS} if passing else {}
-    member: Attributes = {"job": entry.job, "number": entry.number} if entry.job else {}
+    member: Attributes = {"job": entry.job_id, "number": entry.number} if entry.job_id else {}
     return (
         expires
         | member
         | {
-            "picture": upload.picture,
+            "picture": upload.picture_id,
             "version": upload.version,
             "state": entry.state.value,
             "revision": entry.revision,
@@ -89,7 +89,7 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
         since=item["since"],
         message=item["message"],
         receipt=parse_receipt(json.loads(item["receipt"])) if item["receipt"] else None,
-        job=item.get("job", ""),
+        job_id=item.get("job", ""),
         number=int(item.get("number", 0)),
     )
 
@@ -106,7 +106,7 @@ def is_entry(item: Mapping[str, Any]) -> bool:
 def latest_item_of(latest: Latest) -> Attributes:
     """What is latest under a key, as plain attributes."""
     return {
-        "picture": latest.picture,
+        "picture": latest.picture_id,
         "version": LATEST,
         "revision": latest.revision,
         "sequencer": latest.sequencer,
@@ -132,8 +132,10 @@ def superseded_partition(shard: str) -> str:
 
 
 def superseded_key(superseded_renditions: SupersededRenditions) -> dict[str, str]:
-    moment = f"{superseded_renditions.since}.{superseded_renditions.picture}.{superseded_renditions.version}"
-    return {"picture": superseded_partition(shard_of(superseded_renditions.picture)), "version": moment}
+    moment = (
+        f"{superseded_renditions.since}.{superseded_renditions.picture_id}.{superseded_renditions.version}"
+    )
+    return {"picture": superseded_partition(shard_of(superseded_renditions.picture_id)), "version": moment}
 
 
 def superseded_item_of(superseded_renditions: SupersededRenditions) -> dict[str, str]:
@@ -143,21 +145,21 @@ def superseded_item_of(superseded_renditions: SupersededRenditions) -> dict[str,
 def superseded_of(item: Mapping[str, Any]) -> SupersededRenditions:
     """The value that `discarded_item_of` made this of."""
     # A time has a point of its own, before its milliseconds.
-    seconds, rest, picture, version = str(item["version"]).split(".", 3)
-    return SupersededRenditions(picture, version, f"{seconds}.{rest}", tuple(json.loads(item["keys"])))
+    seconds, rest, picture_id, version = str(item["version"]).split(".", 3)
+    return SupersededRenditions(picture_id, version, f"{seconds}.{rest}", tuple(json.loads(item["keys"])))
 
 
 # The partition of the items that say how far a walk has come; no picture's id is called that.
 SCAN_CURSORS = "scan-cursors"
 
 
-def shard_of(picture: str) -> str:
+def shard_of(picture_id: str) -> str:
     """Which part of each index a picture stands on.
 
     One partition takes 1,000 writes a second, and what is new is written at one end of it: without shelves
     that would be the most that Darkroom takes of all pictures, of failures, or of those of one name.
     """
-    return str(int(picture[:8], 16) % _INDEX_SHARDS)
+    return str(int(picture_id[:8], 16) % _INDEX_SHARDS)
 
 
 INDEX_SHARDS = tuple(str(shard) for shard in range(_INDEX_SHARDS))
@@ -177,9 +179,9 @@ DUE = "jobs"
 _REQUEST = "request:"
 
 
-def job_key(job: str) -> dict[str, str]:
+def job_key(job_id: str) -> dict[str, str]:
     """Where a job's record stands, in the ledger and in the views."""
-    return {"picture": f"{_JOB}{job}", "version": _JOB_ITEM}
+    return {"picture": f"{_JOB}{job_id}", "version": _JOB_ITEM}
 
 
 def is_job(item: Mapping[str, Any]) -> bool:
@@ -197,13 +199,13 @@ def job_of(item: Mapping[str, Any]) -> Job:
     return Job(name, int(item["size"]), item["created"], int(item["revision"]))
 
 
-def manifest_key(job: str, page: int) -> dict[str, str]:
-    return {"picture": f"{_JOB}{job}", "version": f"{_MANIFEST}{page:04}"}
+def manifest_key(job_id: str, page: int) -> dict[str, str]:
+    return {"picture": f"{_JOB}{job_id}", "version": f"{_MANIFEST}{page:04}"}
 
 
-def manifest_item_of(job: str, page: int, announced: Sequence[Announced]) -> dict[str, str]:
+def manifest_item_of(job_id: str, page: int, announced: Sequence[Announced]) -> dict[str, str]:
     """A hundred members fit many times over: a name has 255 characters at most."""
-    return manifest_key(job, page) | {"announced": json.dumps([asdict(each) for each in announced])}
+    return manifest_key(job_id, page) | {"announced": json.dumps([asdict(each) for each in announced])}
 
 
 def manifest_of(item: Mapping[str, Any]) -> list[Announced]:
@@ -227,7 +229,7 @@ def request_item_of(idempotent_request: IdempotentRequest) -> Attributes:
     return {
         **request_key(idempotent_request.request),
         "digest": idempotent_request.digest,
-        "job": idempotent_request.job,
+        "job": idempotent_request.job_id,
         "expires": idempotent_request.expires,
     }
 
@@ -244,7 +246,7 @@ ROW = "row"
 def row_item_of(row: Row) -> Attributes:
     """As JSON text: nothing but its revision is asked for by itself."""
     return {
-        "picture": row.picture,
+        "picture": row.picture_id,
         "version": ROW,
         "revision": row.revision,
         "row": json.dumps(asdict(row)),
@@ -267,11 +269,11 @@ TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
 JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
 
 
-def job_view_of(job: str, items: Sequence[Mapping[str, Any]]) -> JobView:
+def job_view_of(job_id: str, items: Sequence[Mapping[str, Any]]) -> JobView:
     """What all of a job's items in the views say together."""
     record = next((item for item in items if item["version"] == _JOB_ITEM), {})
     return JobView(
-        id=job,
+        id=job_id,
         size=int(record.get("size", 0)),
         created=record.get("created", ""),
         record=int(record.get("record", 0)),

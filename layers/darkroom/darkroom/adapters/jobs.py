@@ -64,12 +64,12 @@ class DynamoJobs:
         )
         self._put(job, "attribute_not_exists(picture)")
 
-    def find_job(self, job: str) -> Job | None:
-        item = get(self.client, self.table, *job_key(job).values())
+    def find_job(self, job_id: str) -> Job | None:
+        item = get(self.client, self.table, *job_key(job_id).values())
         return job_of(item) if item else None
 
-    def manifest(self, job: str, page: int) -> list[Announced]:
-        item = get(self.client, self.table, *manifest_key(job, page).values())
+    def manifest(self, job_id: str, page: int) -> list[Announced]:
+        item = get(self.client, self.table, *manifest_key(job_id, page).values())
         return manifest_of(item) if item else []
 
     def expect(self, entries: Collection[Entry]) -> None:

@@ -30,7 +30,7 @@ class DynamoChannels:
     client: "DynamoDBClient"
 
     def issue(self, code: str, ticket: Ticket) -> None:
-        self._put(f"ticket:{code}", _TICKET, ticket.expires, job=ticket.job)
+        self._put(f"ticket:{code}", _TICKET, ticket.expires, job=ticket.job_id)
 
     def redeem(self, code: str) -> Ticket | None:
         # One call reads it and takes it away: of two that show it one gets it.
@@ -39,21 +39,21 @@ class DynamoChannels:
         item = answer.get("Attributes")
         return Ticket(item["job"]["S"], int(item["expires"]["N"])) if item else None
 
-    def join(self, job: str, connection: str, expires: int) -> None:
+    def join(self, job_id: str, connection: str, expires: int) -> None:
         # In this order: what is in a channel can be found again when its connection ends.
-        self._put(f"connection:{connection}", job, expires)
-        self._put(job, connection, expires)
+        self._put(f"connection:{connection}", job_id, expires)
+        self._put(job_id, connection, expires)
 
-    def leave(self, job: str, connection: str) -> None:
-        self._delete(job, connection)
-        self._delete(f"connection:{connection}", job)
+    def leave(self, job_id: str, connection: str) -> None:
+        self._delete(job_id, connection)
+        self._delete(f"connection:{connection}", job_id)
 
     def leave_all(self, connection: str) -> None:
         for job in self._within(f"connection:{connection}"):
             self.leave(job, connection)
 
-    def followers(self, job: str) -> list[str]:
-        return self._within(job)
+    def followers(self, job_id: str) -> list[str]:
+        return self._within(job_id)
 
     def _within(self, channel: str) -> list[str]:
         pages = self.client.get_paginator("query").paginate(

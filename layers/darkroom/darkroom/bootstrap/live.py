@@ -15,8 +15,8 @@ def bootstrap() -> Live:
     dynamodb = dynamodb_client()
     views = DynamoViews(settings.views_table, dynamodb)
 
-    def find_job(job: str) -> JsonObject | None:
-        view = views.job(job)
+    def find_job(job_id: str) -> JsonObject | None:
+        view = views.job(job_id)
         return serialize_job(view, JOB_ROOT) if view else None
 
     return Live(

@@ -36,7 +36,7 @@ class Latest:
     that the key ever had. Every move makes `revision` one higher.
     """
 
-    picture: str
+    picture_id: str
     sequencer: str
     version: str
     revision: int
@@ -52,7 +52,7 @@ class Latest:
 class SupersededRenditions:
     """Renditions of one version that nothing shows any more, since then; `keys` are theirs."""
 
-    picture: str
+    picture_id: str
     version: str
     since: str
     keys: tuple[str, ...]
@@ -108,17 +108,17 @@ class Entry:
     receipt: Receipt | None = None
     since: str = ""
     message: str = ""
-    job: str = ""
+    job_id: str = ""
     number: int = 0
 
     @property
-    def picture(self) -> str:
-        return self.upload.picture
+    def picture_id(self) -> str:
+        return self.upload.picture_id
 
     @property
     def id(self) -> str:
         """Names this upload among all."""
-        return f"{self.picture}.{self.upload.version}"
+        return f"{self.picture_id}.{self.upload.version}"
 
     @property
     def is_removal(self) -> bool:
@@ -157,9 +157,9 @@ class Entry:
         """The entry one revision on."""
         return replace(self, state=state, revision=self.revision + 1, since=now(), **changes)
 
-    def of_job(self, job: str, number: int) -> "Entry":
+    def of_job(self, job_id: str, number: int) -> "Entry":
         """The entry as that member of that job."""
-        return replace(self, job=job, number=number)
+        return replace(self, job_id=job_id, number=number)
 
     def begun(self, lease_expires: str) -> "Entry":
         """With one more attempt, whose worker has ended by then; what was deleted has nothing to show yet."""
@@ -208,14 +208,14 @@ class Entry:
     def superseded_renditions(self, keys: Iterable[str]) -> tuple[SupersededRenditions, ...]:
         """That those of its renditions are shown no more since it moved; nothing if there are none."""
         some = tuple(sorted(set(keys)))
-        return (SupersededRenditions(self.picture, self.upload.version, self.since, some),) if some else ()
+        return (SupersededRenditions(self.picture_id, self.upload.version, self.since, some),) if some else ()
 
     @property
     def summary(self) -> dict[str, str | int | float]:
         """One log line's worth; the key is ASCII-escaped, so that it brings no control characters along."""
         told: dict[str, str | int | float] = {
             "correlation_id": self.upload.correlation,
-            "picture": self.picture,
+            "picture": self.picture_id,
             "key": ascii(self.upload.key)[1:-1],
             "state": self.state.value,
             "revision": self.revision,

@@ -38,5 +38,5 @@ class IdempotentRequest:
 
     request: str
     digest: str
-    job: str
+    job_id: str
     expires: int

@@ -15,7 +15,7 @@ _NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
 _ANNOUNCED = re.compile(f"{ID_PATTERN}/[^/]+")
 
 
-def picture_id(bucket: str, key: str) -> str:
+def picture_id_of(bucket: str, key: str) -> str:
     """Id of every upload under one key: 32 hex digits, the same for all its versions."""
     return digest(bucket, key)
 

@@ -76,8 +76,8 @@ class Row:
     a rendition's key, or empty.
     """
 
-    picture: str
-    job: str
+    picture_id: str
+    job_id: str
     number: int
     key: str
     state: State
@@ -115,8 +115,8 @@ def row_of(entries: Sequence[Entry]) -> Row:
     """
     first = entries[0]
     row = Row(
-        picture=first.picture,
-        job=first.job,
+        picture_id=first.picture_id,
+        job_id=first.job_id,
         number=first.number,
         key=first.upload.key,
         state=State.EXPECTED,

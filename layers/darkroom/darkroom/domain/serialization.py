@@ -81,7 +81,7 @@ def serialize_row(row: Row, root: str = "") -> JsonObject:
     """One member of a job; links are relative to `root`."""
     document: JsonObject = {
         "number": row.number,
-        "picture": row.picture,
+        "picture": row.picture_id,
         "name": row.name,
         "key": row.key,
         "correlation_id": correlation_of(row.key, ""),
@@ -93,7 +93,7 @@ def serialize_row(row: Row, root: str = "") -> JsonObject:
         "bytes_after": row.bytes_after,
         "saved_percent": row.saved_percent,
         "revision": row.revision,
-        "page": f"{root}pictures/{row.picture}",
+        "page": f"{root}pictures/{row.picture_id}",
     }
     return document | ({"sentence": row.sentence} if row.sentence else {})
 
@@ -103,9 +103,9 @@ def serialize_upload(entry: Entry) -> JsonObject:
     why = entry.rejection or entry.failure
     best = entry.receipt.smallest_at_full_width if entry.receipt else None
     return {
-        "id": digest(entry.picture, entry.upload.version, str(entry.revision)),
-        "job": entry.job,
-        "picture": entry.picture,
+        "id": digest(entry.picture_id, entry.upload.version, str(entry.revision)),
+        "job": entry.job_id,
+        "picture": entry.picture_id,
         "key": entry.upload.key,
         "correlation_id": entry.upload.correlation,
         "version": "" if entry.is_announcement else entry.upload.version,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from darkroom.domain.keys import correlation_of, digest, picture_id, split_key
+from darkroom.domain.keys import correlation_of, digest, picture_id_of, split_key
 from darkroom.domain.timestamps import now
 
 # The range key of the ledger item that a POST writes before its picture has a version.
@@ -21,7 +21,7 @@ def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
     It begins with the picture's id, by which whoever finds a rendition finds its receipt.
     """
     content = upload.etag if upload.version == NO_VERSION else upload.version
-    return f"{upload.picture}/{digest(upload.bucket, upload.key, content, profile_hash, engine)}"
+    return f"{upload.picture_id}/{digest(upload.bucket, upload.key, content, profile_hash, engine)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ class Upload:
     request: str = ""
 
     @property
-    def picture(self) -> str:
-        return picture_id(self.bucket, self.key)
+    def picture_id(self) -> str:
+        return picture_id_of(self.bucket, self.key)
 
     @property
     def correlation(self) -> str:
@@ -66,8 +66,8 @@ class Removal:
     request: str = ""
 
     @property
-    def picture(self) -> str:
-        return picture_id(self.bucket, self.key)
+    def picture_id(self) -> str:
+        return picture_id_of(self.bucket, self.key)
 
     @property
     def correlation(self) -> str:

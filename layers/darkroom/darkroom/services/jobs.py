@@ -95,7 +95,7 @@ class Jobs:
             stands = self.ledger.remember_request(idempotent_request)
             if stands.digest != digest:
                 raise IdempotencyKeyReused
-            name, _, created = stands.job.partition(".")
+            name, _, created = stands.job_id.partition(".")
             job = Job(name, len(announced), created)
         known = self.ledger.find_job(job.id) if request else None
         if known is None:
@@ -107,15 +107,15 @@ class Jobs:
             known = self.ledger.seal(job)
         return _beside(self.views.job(known.id), known)
 
-    def find(self, job: str) -> JobView | None:
+    def find(self, job_id: str) -> JobView | None:
         """How a job stands; None if there is none of that id."""
-        if not is_id(job):
+        if not is_id(job_id):
             return None
-        view = self.views.job(job)
+        view = self.views.job(job_id)
         if view and view.sealed:
             return view
         # Just made, and its stream not read yet.
-        known = self.ledger.find_job(job)
+        known = self.ledger.find_job(job_id)
         return _beside(view, known) if known else None
 
     def page(self, job: JobView, number: int) -> list[Member]:
@@ -123,7 +123,7 @@ class Jobs:
         manifest = self.ledger.manifest(job.id, number)
         record = Job(job.id, job.size, job.created)
         expected = list(member_entries(self.bucket, record, number, manifest))
-        rows = self.views.rows([entry.picture for entry in expected])
+        rows = self.views.rows([entry.picture_id for entry in expected])
         return [
             # What the stream has not told yet is expected still.
             Member(announced, row or row_of([entry]))

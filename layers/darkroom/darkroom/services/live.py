@@ -43,13 +43,13 @@ class Tickets:
     sign: Callable[[str], str]
     clock: Clock = time.time
 
-    def issue(self, job: str, origin: str) -> dict[str, str] | None:
+    def issue(self, job_id: str, origin: str) -> dict[str, str] | None:
         """How to follow a job, for whoever may know of it; None where it can't be followed live."""
         address = self._address(origin)
         if not address:
             return None
         code, expires = secrets.token_hex(16), int(self.clock()) + self.seconds
-        self.channels.issue(code, Ticket(job, expires))
+        self.channels.issue(code, Ticket(job_id, expires))
         return {"url": address, "ticket": code, "expires": timestamp(datetime.fromtimestamp(expires, UTC))}
 
     def _address(self, origin: str) -> str:
@@ -62,7 +62,7 @@ class Tickets:
 class Hello:
     """What a client says first."""
 
-    job: str
+    job_id: str
     ticket: str
 
 
@@ -100,15 +100,15 @@ class Live:
                 self.sockets.close(connection)
             return None
         # Joined before the state is read: no change falls between the two.
-        self.channels.join(hello.job, connection, int(self.clock()) + CONNECTION_SECONDS)
-        state = {"type": "state", "job": self.find_job(hello.job)}
+        self.channels.join(hello.job_id, connection, int(self.clock()) + CONNECTION_SECONDS)
+        state = {"type": "state", "job": self.find_job(hello.job_id)}
         if not self.sockets.send(connection, _dump(state)):
-            self.channels.leave(hello.job, connection)
-        return hello.job
+            self.channels.leave(hello.job_id, connection)
+        return hello.job_id
 
     def _admits(self, hello: Hello) -> bool:
         ticket = self.channels.redeem(hello.ticket)
-        return bool(ticket and ticket.job == hello.job and ticket.expires > self.clock())
+        return bool(ticket and ticket.job_id == hello.job_id and ticket.expires > self.clock())
 
     def forget(self, connection: str) -> None:
         """A connection has ended."""

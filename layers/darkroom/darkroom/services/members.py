@@ -10,9 +10,9 @@ from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.ports import Ledger
 
 
-def member_key(job: str, number: int, name: str) -> str:
+def member_key(job_id: str, number: int, name: str) -> str:
     """The key of one place of a job: whoever knows the job can tell it, and nobody else."""
-    return f"{digest(job, str(number))}/{name}"
+    return f"{digest(job_id, str(number))}/{name}"
 
 
 def member_entries(bucket: str, job: Job, page: int, announced: Sequence[Announced]) -> Iterator[Entry]:
@@ -25,11 +25,11 @@ def member_entries(bucket: str, job: Job, page: int, announced: Sequence[Announc
             size_bytes=each.size_bytes,
             arrived=job.created,
         )
-        yield Entry(upload, State.EXPECTED, revision=1, since=job.created, job=job.id, number=number)
+        yield Entry(upload, State.EXPECTED, revision=1, since=job.created, job_id=job.id, number=number)
 
 
 def unbegun(upload: Upload, state: State, ledger: Ledger) -> Entry:
     """The entry of an upload that the ledger has never heard of, in the job that announced its key."""
-    announced = ledger.find(upload.picture, EXPECTED_VERSION) if is_announced(upload.key) else None
+    announced = ledger.find(upload.picture_id, EXPECTED_VERSION) if is_announced(upload.key) else None
     entry = Entry(upload, state, revision=0)
-    return entry if announced is None else entry.of_job(announced.job, announced.number)
+    return entry if announced is None else entry.of_job(announced.job_id, announced.number)

@@ -53,7 +53,7 @@ def notification_of(upload: Upload) -> str:
     item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
     told = {"bucket": {"name": upload.bucket}, "object": item}
     # Where nobody has told it, one that is the same each time.
-    request = upload.request or digest(upload.picture, upload.version)
+    request = upload.request or digest(upload.picture_id, upload.version)
     record = {
         "eventName": "ObjectCreated:Put",
         "eventTime": upload.arrived,

@@ -25,20 +25,20 @@ class Parking:
         """
         if isinstance(change, Removal):
             return self._fail_removal(change, message)
-        entry = self.ledger.find(change.picture, change.version)
+        entry = self.ledger.find(change.picture_id, change.version)
         check_lease(entry)
         if entry and entry.state.terminal:
             return None
         entry = entry or unbegun(change, State.RENDERING, self.ledger)
-        latest = self.ledger.latest(entry.picture)
+        latest = self.ledger.latest(entry.picture_id)
         return self._failed(entry, message, latest, _is_superseded(entry.upload, latest))
 
     def _fail_removal(self, removal: Removal, message: str) -> Entry | None:
         """In an item of its own: what was to be removed has ended before, and may stand."""
-        noted = self.ledger.find(removal.picture, removal.failed_as)
-        latest = self.ledger.latest(removal.picture)
+        noted = self.ledger.find(removal.picture_id, removal.failed_as)
+        latest = self.ledger.latest(removal.picture_id)
         # What it brought back was begun with, and that is what failed.
-        begun = self.ledger.find(removal.picture, latest.version) if latest and latest.version else None
+        begun = self.ledger.find(removal.picture_id, latest.version) if latest and latest.version else None
         check_lease(begun)
         attempts = begun.attempts[-1:] if begun and not begun.state.terminal else ()
         if noted and noted.state.terminal and (noted.state is State.FAILED or not attempts):
@@ -58,7 +58,7 @@ class Parking:
     def _failed(self, entry: Entry, message: str, latest: Latest | None, overtaken: bool) -> Entry:
         """A failure stands beside what does, so that whatever takes its place finds it."""
         updated = entry.moved(State.SUPERSEDED) if overtaken else entry.moved(State.FAILED, message=message)
-        known = latest or Latest(entry.picture, "", "", 0)
+        known = latest or Latest(entry.picture_id, "", "", 0)
         version = entry.upload.version
         beside = [] if overtaken or version in known.current_versions else [known.beside(version)]
         away = updated.superseded_renditions(updated.rendition_keys) if overtaken else ()
@@ -97,8 +97,8 @@ class Failures:
 
     def find(self, failure: str) -> Entry | None:
         """The parked upload of that id (see model.Entry.id), if it is one still."""
-        picture, _, version = failure.partition(".")
-        entry = self.ledger.find(picture, version) if version else None
+        picture_id, _, version = failure.partition(".")
+        entry = self.ledger.find(picture_id, version) if version else None
         return entry if entry and entry.state is State.FAILED and not entry.is_announcement else None
 
     def retry(self, entry: Entry) -> bool:

@@ -44,11 +44,11 @@ type Key = tuple[str, str]
 
 
 def _key(change: Change) -> Key:
-    return (change.picture, change.upload.version) if isinstance(change, Entry) else ("job", change.id)
+    return (change.picture_id, change.upload.version) if isinstance(change, Entry) else ("job", change.id)
 
 
 def _job_of(change: Change) -> str:
-    return change.job if isinstance(change, Entry) else change.id
+    return change.job_id if isinstance(change, Entry) else change.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +70,16 @@ class Record:
 class Chunk:
     """Changes that are written together: of one job, or of none."""
 
-    job: str
+    job_id: str
     entries: tuple[Entry, ...]
     record: Job | None = None
 
     def apart(self) -> Iterator["Chunk"]:
         """Each change by itself."""
         if self.record:
-            yield Chunk(self.job, (), self.record)
+            yield Chunk(self.job_id, (), self.record)
         for entry in self.entries:
-            yield Chunk(self.job, (entry,))
+            yield Chunk(self.job_id, (entry,))
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -101,7 +101,7 @@ def chunks(changes: Iterable[Change]) -> Iterator[Chunk]:
             if isinstance(change, Job):
                 record = change
                 continue
-            new_row = bool(job) and (not together or together[-1].picture != change.picture)
+            new_row = bool(job) and (not together or together[-1].picture_id != change.picture_id)
             if room < 1 + new_row:
                 yield Chunk(job, tuple(together), record)
                 together, record, room = [], None, _WRITTEN_AT_ONCE
@@ -134,10 +134,10 @@ def decide(chunk: Chunk, state: ViewState) -> Commit:
     }
     rows = []
     job_delta = Tally()
-    for picture in dict.fromkeys(picture for picture, _ in newer) if chunk.job else ():
-        before = state.rows.get(picture)
-        views = {key: view for key, view in state.views.items() if key[0] == picture}
-        row = row_of(list((views | {key: newer[key] for key in newer if key[0] == picture}).values()))
+    for picture_id in dict.fromkeys(picture_id for picture_id, _ in newer) if chunk.job_id else ():
+        before = state.rows.get(picture_id)
+        views = {key: view for key, view in state.views.items() if key[0] == picture_id}
+        row = row_of(list((views | {key: newer[key] for key in newer if key[0] == picture_id}).values()))
         rows.append(Replaced(row, _revision(before)))
         job_delta += row.tally - (before.tally if before else Tally())
     known = state.job.record if state.job else 0
@@ -145,7 +145,7 @@ def decide(chunk: Chunk, state: ViewState) -> Commit:
     return Commit(
         entries=tuple(Replaced(entry, _revision(state.views.get(key))) for key, entry in newer.items()),
         rows=tuple(rows),
-        job=chunk.job,
+        job_id=chunk.job_id,
         record=Replaced(chunk.record, known) if chunk.record and fresh else None,
         job_delta=job_delta,
         delta=sum(
@@ -209,20 +209,20 @@ class Projection:
 
     def _view_state(self, chunk: Chunk) -> ViewState:
         keys = [_key(entry) for entry in chunk.entries]
-        if not chunk.job:
+        if not chunk.job_id:
             return ViewState(self._views(keys))
-        pictures = list(dict.fromkeys(entry.picture for entry in chunk.entries))
-        views = self._views([*keys, *((picture, EXPECTED_VERSION) for picture in pictures)])
-        job = self.views.job(chunk.job) if chunk.record else None
+        pictures = list(dict.fromkeys(entry.picture_id for entry in chunk.entries))
+        views = self._views([*keys, *((picture_id, EXPECTED_VERSION) for picture_id in pictures)])
+        job = self.views.job(chunk.job_id) if chunk.record else None
         if all(entry.revision <= _revision(views.get(_key(entry))) for entry in chunk.entries):
             return ViewState(views, job=job)  # no news: no row will be written
-        rows = {row.picture: row for row in self.views.rows(pictures) if row}
-        for picture in pictures:
-            known = [view.revision for key, view in views.items() if key[0] == picture]
+        rows = {row.picture_id: row for row in self.views.rows(pictures) if row}
+        for picture_id in pictures:
+            known = [view.revision for key, view in views.items() if key[0] == picture_id]
             # A row's revision is the sum of those that it was made of: else there are more of them.
-            if sum(known) != _revision(rows.get(picture)):
-                others = self.views.of_picture(picture)
-                views |= {_key(view): view for view in others if view.job == chunk.job}
+            if sum(known) != _revision(rows.get(picture_id)):
+                others = self.views.of_picture(picture_id)
+                views |= {_key(view): view for view in others if view.job_id == chunk.job_id}
         return ViewState(views, rows, job)
 
     def _views(self, keys: Sequence[Key]) -> dict[Key, Entry]:
@@ -290,7 +290,7 @@ class Broadcast:
         for job in dict.fromkeys(_job_of(record.change) for record in records if record.change):
             view = self.projection.views.job(job) if job else None
             if view:
-                yield Progress(view, tuple(row for row in applied.rows if row.job == job))
+                yield Progress(view, tuple(row for row in applied.rows if row.job_id == job))
 
     def _announce(self, records: Sequence[Record], progress: Iterable[Progress]) -> dict[str, Exception]:
         """Tells of every end, and of every job that is complete; the records whose word was not taken."""

@@ -78,9 +78,9 @@ def _can_be_superseded(entry: Entry) -> bool:
     return entry.state in _PUBLISHED or (entry.state is State.RENDERING and not entry.lease_expires)
 
 
-def _claim(picture: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
+def _claim(picture_id: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
     """What is latest under a key now; without a sequencer of its own it keeps the one that stands."""
-    before = latest or Latest(picture, "", "", 0)
+    before = latest or Latest(picture_id, "", "", 0)
     now = before.beside(version) if version else replace(before, revision=before.revision + 1)
     return replace(now, sequencer=sequencer or before.sequencer, version=version)
 
@@ -125,14 +125,14 @@ class Renderer:
         """What S3 says has happened under a key; the entries that it moved, or left as they are."""
         if isinstance(change, Removal):
             moved = self._hide(change, worker) if change.marker else self._forget(change, worker)
-            return [*moved, *self._settled(change.picture, change.failed_as, State.DELETED)]
+            return [*moved, *self._settled(change.picture_id, change.failed_as, State.DELETED)]
         if change.version != NO_VERSION:
             return [self.develop(change, worker, expected_revision)]
         on_top = self.originals.latest(change.key)
         if on_top is None:
             return self._agree(change, worker)
         developed = self.develop(replace(on_top, request=change.request), worker, expected_revision)
-        return [developed, *self._settled(change.picture, NO_VERSION, State.SUPERSEDED)]
+        return [developed, *self._settled(change.picture_id, NO_VERSION, State.SUPERSEDED)]
 
     def develop(self, upload: Upload, worker: Worker, expected_revision: int | None = None) -> Entry:
         """Renders the upload unless that is done, and answers with its ledger entry.
@@ -140,10 +140,10 @@ class Renderer:
         A picture that can't be used ends as rejected, one that a later event has overtaken as superseded;
         every other fault escapes, so that the queue retries: Busy and RetryOnce among them.
         """
-        entry = self.ledger.find(upload.picture, upload.version)
+        entry = self.ledger.find(upload.picture_id, upload.version)
         if entry and entry.upload.request:  # it keeps the name that it had first
             upload = replace(upload, request=entry.upload.request)
-        latest = self.ledger.latest(upload.picture)
+        latest = self.ledger.latest(upload.picture_id)
         check_lease(entry)
         if entry and entry.state.terminal and entry.revision != expected_revision:
             if not _is_news(upload, latest):
@@ -157,7 +157,7 @@ class Renderer:
         if not self._is_newest(upload, latest):
             return self._moved(entry.moved(State.SUPERSEDED))
         begun = entry.begun(worker.lease_expires or now())
-        claim = _claim(upload.picture, upload.version, upload.sequencer, self._pruned(latest))
+        claim = _claim(upload.picture_id, upload.version, upload.sequencer, self._pruned(latest))
         if not self.ledger.advance(begun, claim):
             raise RevisionConflict(f"{upload.key!r} was begun by another worker")
         try:
@@ -192,7 +192,9 @@ class Renderer:
     def _placed(self, entry: Entry, latest: Latest | None) -> Entry:
         upload = entry.upload
         placed = entry.moved(entry.state)
-        if not self.ledger.advance(placed, _claim(upload.picture, upload.version, upload.sequencer, latest)):
+        if not self.ledger.advance(
+            placed, _claim(upload.picture_id, upload.version, upload.sequencer, latest)
+        ):
             raise RevisionConflict(f"{upload.key!r} moved on while its event was heard")
         return placed
 
@@ -230,7 +232,7 @@ class Renderer:
             published = self.ledger.advance(concluded, *older, *replaced, *away, after)
         if published:
             return concluded
-        latest = self.ledger.latest(upload.picture)
+        latest = self.ledger.latest(upload.picture_id)
         if latest and latest.version != upload.version:
             return self._moved(replace(concluded, state=State.SUPERSEDED), *begun.rendition_keys)
         raise RevisionConflict(f"{upload.key!r} moved on while it was rendered")
@@ -247,7 +249,7 @@ class Renderer:
     def _current_entries(self, latest: Latest | None) -> list[Entry]:
         """The entries of a key that are neither superseded nor deleted, as far as they were begun with."""
         versions = latest.current_versions if latest else ()
-        entries = (self.ledger.find(latest.picture, version) for version in versions) if latest else ()
+        entries = (self.ledger.find(latest.picture_id, version) for version in versions) if latest else ()
         return [each for each in entries if each and each.is_current]
 
     def _pruned(self, latest: Latest | None) -> Latest | None:
@@ -260,7 +262,7 @@ class Renderer:
 
     def _hide(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A delete marker came; what it hides goes, unless a later event is known or S3 says otherwise."""
-        latest = self.ledger.latest(removal.picture)
+        latest = self.ledger.latest(removal.picture_id)
         if removal.sequencer and latest and in_order(removal.sequencer) < in_order(latest.sequencer):
             return []
         return self._agree(removal, worker, removal.sequencer)
@@ -268,7 +270,7 @@ class Renderer:
     def _forget(self, removal: Removal, worker: Worker) -> list[Entry]:
         """A version is gone for good; if it was on top, or hid what is, S3's latest takes its place."""
         moved = []
-        entry = self.ledger.find(removal.picture, removal.version)
+        entry = self.ledger.find(removal.picture_id, removal.version)
         if entry:
             if entry.state is not State.DELETED:
                 moved.append(self._moved(entry.moved(State.DELETED)))
@@ -277,11 +279,11 @@ class Renderer:
 
     def _agree(self, change: Upload | Removal, worker: Worker, sequencer: str = "") -> list[Entry]:
         """Makes the ledger say what S3 holds on top of a changed key; the entries that this moved."""
-        picture = change.picture
-        latest, on_top = self.ledger.latest(picture), self.originals.latest(change.key)
+        picture_id = change.picture_id
+        latest, on_top = self.ledger.latest(picture_id), self.originals.latest(change.key)
         if on_top is None:
             return self._clear(change, worker, sequencer, latest)
-        entry = self.ledger.find(picture, on_top.version)
+        entry = self.ledger.find(picture_id, on_top.version)
         if (
             entry
             and entry.state.terminal
@@ -293,30 +295,32 @@ class Renderer:
         told = replace(on_top, request=change.request)
         return [self.develop(told, worker, expected_revision=entry.revision if entry else None)]
 
-    def _settled(self, picture: str, version: str, state: State) -> list[Entry]:
+    def _settled(self, picture_id: str, version: str, state: State) -> list[Entry]:
         """Closes what had been noted when a change that is no upload of its own was given up before."""
-        noted = self.ledger.find(picture, version)
+        noted = self.ledger.find(picture_id, version)
         return [self._moved(noted.moved(state))] if noted and noted.state is State.FAILED else []
 
     def _clear(
         self, change: Upload | Removal, worker: Worker, sequencer: str, latest: Latest | None
     ) -> list[Entry]:
         """Nothing stands under a key: nothing of it is shown, and no rendition of it is kept."""
-        picture = change.picture
+        picture_id = change.picture_id
         # What stands, and of what once stood as much as one look finds: of the rest no more is shown.
-        known = {each.id: each for each in (*self._current_entries(latest), *self.ledger.of_picture(picture))}
+        known = {
+            each.id: each for each in (*self._current_entries(latest), *self.ledger.of_picture(picture_id))
+        }
         entries = list(known.values())
         current = [each for each in entries if each.state is not State.DELETED]
         current.sort(key=lambda each: each.state is State.SUPERSEDED)  # what is shown goes before all else
         gone = [each.moved(State.DELETED) for each in current[:_AT_ONCE]]
         left = {each.upload.version for each in current[_AT_ONCE:] if each.state is not State.SUPERSEDED}
-        claim = _claim(picture, "", sequencer, latest)
+        claim = _claim(picture_id, "", sequencer, latest)
         claim = replace(
             claim, current_versions=tuple(version for version in claim.current_versions if version in left)
         )
         settled = latest and (latest.version, latest.sequencer) == (claim.version, claim.sequencer)
         if (gone or not settled) and not self.ledger.advance(claim, *gone):
-            raise RevisionConflict(f"{picture} moved on while it was deleted")
+            raise RevisionConflict(f"{picture_id} moved on while it was deleted")
         # After the ledger, and again at each redelivery: what a crash leaves here is not left for long.
         self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
         return [*gone, *self._brought_back(change, worker, {entry.upload.version for entry in entries})]
@@ -326,11 +330,11 @@ class Renderer:
 
         Whoever heard that it is back has found nothing to do yet, or taken files for written that are gone.
         """
-        on_top, latest = self.originals.latest(change.key), self.ledger.latest(change.picture)
+        on_top, latest = self.originals.latest(change.key), self.ledger.latest(change.picture_id)
         if on_top is None or latest is None or on_top.version not in cleared:
             return []
         self.ledger.advance(replace(latest, revision=latest.revision + 1))  # what is under way fails on this
-        entry = self.ledger.find(change.picture, on_top.version)
+        entry = self.ledger.find(change.picture_id, on_top.version)
         told = replace(on_top, request=change.request)
         return [self.develop(told, worker, expected_revision=entry.revision if entry else None)]
 

@@ -123,7 +123,7 @@ class Sweep:
             yield Found(len(some), tuple(self._removed_of(some)))
 
     def _removed_of(self, some: Sequence[SupersededRenditions]) -> list[str]:
-        pictures = [each.picture for each in some]
+        pictures = [each.picture_id for each in some]
         # What a later rendering has made again, when its version was back or a profile was, is named again.
         named = {
             key for each in self._current_entries(pictures) for entry in each for key in entry.rendition_keys
@@ -132,7 +132,7 @@ class Sweep:
         self.renditions.remove(unnamed)
         for each, latest in zip(some, self.ledger.latest_each(pictures), strict=True):
             if latest and each.version in latest.current_versions:
-                self._agree(each.picture, {*each.keys} - named)
+                self._agree(each.picture_id, {*each.keys} - named)
         self.ledger.forget(some)
         return unnamed
 
@@ -145,22 +145,22 @@ class Sweep:
 
     def _removed(self, stored: Sequence[Stored]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
-        of_picture = {picture: list(some) for picture, some in groupby(stored, key=_picture_of)}
+        of_picture = {picture_id: list(some) for picture_id, some in groupby(stored, key=_picture_of)}
         current = self._current_entries([*of_picture])
-        for (picture, some), entries in zip(of_picture.items(), current, strict=True):
+        for (picture_id, some), entries in zip(of_picture.items(), current, strict=True):
             unnamed = [each.key for each in some if _is_unnamed(each, entries, before)]
             if unnamed:
                 self.renditions.remove(unnamed)
-                self._agree(picture, set(unnamed))
+                self._agree(picture_id, set(unnamed))
                 yield from unnamed
 
-    def _agree(self, picture: str, removed: set[str]) -> None:
+    def _agree(self, picture_id: str, removed: set[str]) -> None:
         """Makes a rendering that took a removed file for written write it again.
 
         One that is under way fails on its claim and is retried; one that was published meanwhile is begun
         anew.
         """
-        while latest := self.ledger.latest(picture):
+        while latest := self.ledger.latest(picture_id):
             [current] = self.ledger.current_entries([latest])
             for entry in current:
                 if entry.state is State.RENDERED and removed & set(entry.rendition_keys):
@@ -185,7 +185,7 @@ class Sweep:
 
         What was deleted before it was heard of leaves nothing but a mark that nothing is latest.
         """
-        latests = self.ledger.latest_each([upload.picture for upload in announced])
+        latests = self.ledger.latest_each([upload.picture_id for upload in announced])
         ends = {
             upload.key: State.DELETED if latest else State.FAILED
             for upload, latest in zip(announced, latests, strict=True)

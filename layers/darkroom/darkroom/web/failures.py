@@ -36,7 +36,7 @@ class FailureRoutes:
         except BadRequest as fault:
             return self.responder.problem(request, problems.BAD_CURSOR, str(fault))
         failures = [
-            serialize_failure(entry) | {"page": f"{request.root}pictures/{entry.picture}"}
+            serialize_failure(entry) | {"page": f"{request.root}pictures/{entry.picture_id}"}
             for entry in entries
         ]
         if request.wants is Wanted.RECEIPT:

@@ -33,8 +33,8 @@ def _of_job(route: "Callable[[JobRoutes, Request, JobView], Response]") -> "_Rou
     """A route of a job that there is, made from one that takes any id."""
 
     @wraps(route)
-    def answered(site: "JobRoutes", request: Request, job: str) -> Response:
-        view = site.jobs.find(job)
+    def answered(site: "JobRoutes", request: Request, job_id: str) -> Response:
+        view = site.jobs.find(job_id)
         if not view:
             return site.responder.problem(request, problems.NO_JOB, "There is no job of that id.")
         return route(site, request, view)
@@ -156,10 +156,10 @@ class JobRoutes:
 
     def _with_entries(self, members: Iterable[Member]) -> Iterator[tuple[Member, Entry | None]]:
         for some in batched(members, PAGE_SIZE, strict=False):
-            keys = [(member.row.picture, member.row.version) for member in some if member.arrived]
+            keys = [(member.row.picture_id, member.row.version) for member in some if member.arrived]
             entries = dict(zip(keys, self.views.find_each(keys), strict=True))
             for member in some:
-                yield member, entries.get((member.row.picture, member.row.version))
+                yield member, entries.get((member.row.picture_id, member.row.version))
 
     def _url(self, rendition: Rendition) -> str:
         return self.renditions.url(rendition.key, self.url_seconds)

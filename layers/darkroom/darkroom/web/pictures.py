@@ -14,7 +14,7 @@ from itertools import islice
 
 from darkroom.domain.entries import Entry, State, shown
 from darkroom.domain.errors import BadRequest
-from darkroom.domain.keys import alias_of, picture_id, split_key, without_form_variables
+from darkroom.domain.keys import alias_of, picture_id_of, split_key, without_form_variables
 from darkroom.domain.limits import FORM_SECONDS, MAX_UPLOAD_BYTES
 from darkroom.domain.renditions import Format, Rendition, best_rendition
 from darkroom.domain.serialization import JsonObject, serialize_receipt, serialize_totals
@@ -87,16 +87,16 @@ class PictureRoutes:
         except BadRequest as fault:
             return self.responder.problem(request, problems.NOT_ONE_FILE, str(fault))
         status = 422 if entry.rejection else 201 if entry.settled else 202
-        headers = {"Location": f"{request.root}pictures/{entry.picture}"}
+        headers = {"Location": f"{request.root}pictures/{entry.picture_id}"}
         if request.wants is Wanted.RECEIPT:
             return self.responder.json(status, self._document(request, entry), headers)
         alias_url = self._alias_url(request, entry)
         shown_url = f"{request.origin}/{pages.path_segment(entry.alias)}" if request.origin else alias_url
         return self.responder.page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
 
-    def picture(self, request: Request, picture: str) -> Response:
+    def picture(self, request: Request, picture_id: str) -> Response:
         """`GET /pictures/{id}`: one picture's own page, receipt or image."""
-        entry = shown(self.views.of_picture(picture))
+        entry = shown(self.views.of_picture(picture_id))
         return self._shown(request, entry) if entry else self.responder.unknown(request)
 
     def alias(self, request: Request) -> Response:
@@ -116,7 +116,7 @@ class PictureRoutes:
         folders, _ = split_key(wanted_path)
         for named in islice(self.views.named(alias_of(wanted_path)), _NAMESAKES):
             if ("/" + split_key(named.key)[0]).endswith("/" + folders):
-                return named.picture
+                return named.picture_id
         return None
 
     def _recent(self, cursor: str) -> tuple[list[Entry], str]:
@@ -127,13 +127,13 @@ class PictureRoutes:
         pictures: dict[str, list[Entry]] = {}
         entries, cursor = self.views.recent(2 * _RECENT, cursor)  # what a POST expected and what came are two
         for entry in entries:
-            pictures.setdefault(entry.picture, []).append(entry)
+            pictures.setdefault(entry.picture_id, []).append(entry)
         return [now for entries in pictures.values() if (now := shown(entries))], cursor
 
     def _alias_is(self, entry: Entry) -> bool:
         """Whether the alias shows this picture, not a newer one whose name meets it."""
         newest = next(self.views.named(entry.alias), None)
-        return newest is not None and newest.picture == entry.picture
+        return newest is not None and newest.picture_id == entry.picture_id
 
     def _store(self, posted: PostedFile, key: str, until: float) -> Entry:
         """Notes the upload as expected, stores it, and waits for its outcome."""
@@ -142,12 +142,12 @@ class PictureRoutes:
         self.ledger.advance(expected)
         self.originals.store(key, posted.content, posted.media_type)
         self.report("stored", expected)
-        return self._await(expected.picture, until) or expected
+        return self._await(expected.picture_id, until) or expected
 
-    def _await(self, picture: str, until: float) -> Entry | None:
+    def _await(self, picture_id: str, until: float) -> Entry | None:
         """What is shown of a picture once that is final, or when the clock is at `until`."""
         while True:
-            entry = shown(self.views.of_picture(picture))
+            entry = shown(self.views.of_picture(picture_id))
             if (entry and entry.settled) or self.clock() >= until:
                 return entry
             self.pause(_POLL_SECONDS)
@@ -195,7 +195,7 @@ class PictureRoutes:
         return self.responder.redirect(302, self._url(best), headers)
 
     def _waiting(self, request: Request, entry: Entry) -> Response:
-        text = pages.waiting(request.root, entry.upload.name, entry.picture, entry.state)
+        text = pages.waiting(request.root, entry.upload.name, entry.picture_id, entry.state)
         return self.responder.page(202, text, {"Retry-After": "2"})
 
     def _too_large(self, request: Request, posted: PostedFile, key: str) -> Response:
@@ -203,7 +203,7 @@ class PictureRoutes:
         actual, limit = len(posted.content), self.settings.post_limit_bytes
         key = without_form_variables(key)
         form = self.originals.post_form(key, posted.media_type, MAX_UPLOAD_BYTES, FORM_SECONDS)
-        page = f"{request.root}pictures/{picture_id(self.originals.bucket, key)}"
+        page = f"{request.root}pictures/{picture_id_of(self.originals.bucket, key)}"
         return self.responder.problem(
             request,
             problems.TOO_LARGE,
@@ -218,14 +218,14 @@ class PictureRoutes:
     def _document(self, request: Request, entry: Entry) -> JsonObject:
         """One upload as JSON: where it stands, its receipt, and a presigned address for each rendition."""
         document: JsonObject = {
-            "id": entry.picture,
+            "id": entry.picture_id,
             "name": entry.upload.name,
             "key": entry.upload.key,
             "version": entry.upload.version,
             "correlation_id": entry.upload.correlation,
             "status": entry.state.value,
             "arrived": entry.upload.arrived,
-            "page": f"{request.root}pictures/{entry.picture}",
+            "page": f"{request.root}pictures/{entry.picture_id}",
             "image": self._alias_url(request, entry),
         }
         if receipt := entry.to_show:
@@ -241,7 +241,7 @@ class PictureRoutes:
         thumbnail = receipt and receipt.thumbnail
         return pages.Tile(
             name=entry.upload.name,
-            picture=entry.picture,
+            picture_id=entry.picture_id,
             state=entry.state,
             thumbnail_url=self._url(thumbnail) if thumbnail else None,
             saved_percent=receipt.saved_percent if receipt and thumbnail else None,
@@ -262,7 +262,7 @@ class PictureRoutes:
             return pages.picture_markup(entry.upload.name, receipt, self._url)
         if self.settings.auth != "open" and self.settings.public_pages != "true":
             return None
-        own = f"{request.origin}/pictures/{entry.picture}"
+        own = f"{request.origin}/pictures/{entry.picture_id}"
         return pages.redirect_markup(entry.upload.name, receipt, lambda width: f"{own}?w={width}")
 
     def _embedded(self, entry: Entry) -> pages.Link | None:

@@ -95,7 +95,7 @@ _NEXT = """\
 
 
 def script_of(
-    job: str,
+    job_id: str,
     members: Iterable[tuple[Member, Entry | None]],
     url: Callable[[Rendition], str],
     next_address: str,
@@ -104,7 +104,7 @@ def script_of(
 
     File names are made of what is harmless in a name; addresses are quoted.
     """
-    parts = [_SCRIPT.format(job=job, folder=f"job-{job[:8]}")]
+    parts = [_SCRIPT.format(job=job_id, folder=f"job-{job_id[:8]}")]
     for member, entry in members:
         receipt = entry and entry.to_show
         renditions = receipt.renditions if receipt else ()

@@ -105,12 +105,12 @@ class Link:
 class Tile:
     """One recent upload on the home page.
 
-    `picture` is its id; `width` and `height` are the thumbnail's in pixels, and None without one.
+    `picture_id` is the link target; `width` and `height` are the thumbnail's in pixels, and None without one.
     `placeholder` is a `data:` address to show until the thumbnail is there.
     """
 
     name: str
-    picture: str
+    picture_id: str
     state: State
     thumbnail_url: str | None = None
     saved_percent: float | None = None
@@ -270,13 +270,13 @@ def failures(root: str, failures: list[JsonObject], cursor: str, *, later: bool 
     return _page("failures.html", root, failures=failures, cursor=cursor, later=later)
 
 
-def waiting(root: str, name: str, picture: str, state: State) -> str:
+def waiting(root: str, name: str, picture_id: str, state: State) -> str:
     """The page that stands in for a picture that is not ready; `picture` is its id.
 
     Its script asks its own address for JSON until the answer is no longer 202, then reloads; without
     script it refreshes every 2 seconds.
     """
-    return _page("waiting.html", root, name=name, picture=picture, sentence=_STATES[state])
+    return _page("waiting.html", root, name=name, picture=picture_id, sentence=_STATES[state])
 
 
 def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
