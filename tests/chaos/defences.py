@@ -109,9 +109,9 @@ DEFENCES = (
     Defence(
         "failures are spread by chance",
         "services/retries.py",
-        "longest * (1 + chance) / 2",
-        "longest",
-        "tests/unit/services/test_retries.py::test_what_failed_together_comes_back_spread_over_half_of_the_wait",
+        "* (1 + jitter) / 2",
+        "",
+        "tests/unit/services/test_retries.py::test_jitter_spreads_over_the_upper_half_of_the_wait",
     ),
     Defence(
         "one record's fault is not its neighbours'",

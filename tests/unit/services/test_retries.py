@@ -3,27 +3,36 @@
 import select
 import signal
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import pytest
 
 from darkroom.domain.errors import DeadlineExceeded, LeaseHeld
 from darkroom.domain.timestamps import timestamp
-from darkroom.services.retries import backoff_seconds, deadline, retry_delay
+from darkroom.services.retries import MESSAGES, Backoff, deadline, retry_delay
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FAULT = OSError("the disk is gone")
 
 
 def test_each_attempt_waits_longer_than_the_one_before() -> None:
-    assert [backoff_seconds(count, chance=1) for count in range(1, 5)] == [4, 16, 64, 256]
+    assert [MESSAGES.seconds(attempt, jitter=1) for attempt in range(1, 5)] == [4, 16, 64, 256]
 
 
-def test_what_failed_together_comes_back_spread_over_half_of_the_wait() -> None:
-    assert {backoff_seconds(3, chance) for chance in (0, 0.5, 1)} == {32, 48, 64}
+def test_jitter_spreads_over_the_upper_half_of_the_wait() -> None:
+    assert {MESSAGES.seconds(3, jitter) for jitter in (0, 0.5, 1)} == {32, 48, 64}
+    assert 32 <= MESSAGES.seconds(3) <= 64
 
 
 def test_no_wait_is_longer_than_five_minutes() -> None:
-    assert backoff_seconds(6, chance=1) == backoff_seconds(1000, chance=1) == 300
+    assert MESSAGES.seconds(6, jitter=1) == MESSAGES.seconds(1_000_000, jitter=1) == 300
+
+
+def test_there_is_one_wait_fewer_than_attempts() -> None:
+    backoff = Backoff(first_seconds=1, longest_seconds=1)
+
+    assert len(list(backoff.delays(4))) == 3
+    assert len(list(islice(backoff.delays(), 50))) == 50
 
 
 def test_what_another_worker_has_waits_until_that_has_ended() -> None:
@@ -37,7 +46,7 @@ def test_what_another_worker_has_waits_until_that_has_ended() -> None:
 
 
 def test_any_other_fault_waits_by_the_number_of_attempts_alone() -> None:
-    assert retry_delay(FAULT, 2, 1, MOMENT) == backoff_seconds(2, 1)
+    assert retry_delay(FAULT, 2, 1, MOMENT) == MESSAGES.seconds(2, 1)
 
 
 def test_a_call_that_hangs_is_interrupted_before_the_invocation_ends() -> None:

@@ -1,14 +1,14 @@
 """What the ledger and the views ask of DynamoDB alike: many items at once, and transactions."""
 
-import random
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from darkroom.adapters.items import from_wire, to_wire
+from darkroom.services.retries import Backoff
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -20,8 +20,11 @@ type Item = dict[str, Any]
 READ_AT_ONCE = 100  # the most that DynamoDB takes
 _WRITTEN_AT_ONCE = 25  # likewise
 _WRITERS = 8
-# Another transaction holds one of the items, for milliseconds.
-_PATIENCE_SECONDS = (0.05, 0.1, 0.2, 0.4)
+# Another transaction holds one of the items for milliseconds.
+_CONFLICTS = Backoff(first_seconds=0.1, longest_seconds=0.8)
+_CONFLICT_ATTEMPTS = 5
+# A throttled table, or an answer over 16 MB. Endless: the function has a deadline of its own.
+_UNPROCESSED = Backoff(first_seconds=0.1, longest_seconds=2)
 
 
 def key_of(partition: str, range_key: str) -> Item:
@@ -38,7 +41,7 @@ def get_each(client: "DynamoDBClient", table: str, keys: Iterable[Key]) -> dict[
     found: dict[Key, Item] = {}
     for some in batched(dict.fromkeys(keys), READ_AT_ONCE, strict=False):
         wanted: list[Any] = [key_of(*key) for key in some]
-        for seconds in _waits():
+        for seconds in _UNPROCESSED.delays():
             answer = client.batch_get_item(RequestItems={table: {"Keys": wanted, "ConsistentRead": True}})
             for wire in answer["Responses"].get(table, []):
                 item = from_wire(wire)
@@ -48,7 +51,7 @@ def get_each(client: "DynamoDBClient", table: str, keys: Iterable[Key]) -> dict[
                 break
             # An answer has 16 MB at most, and less where the table is throttled; it names what it left out.
             wanted = list(left["Keys"])
-            time.sleep(random.uniform(0, seconds))  # noqa: S311 - jitter, not a secret
+            time.sleep(seconds)
     return found
 
 
@@ -75,40 +78,32 @@ def _write_each(client: "DynamoDBClient", table: str, requests: Iterable[Any]) -
 
     def write(some: tuple[Any, ...]) -> None:
         waiting = list(some)
-        for seconds in _waits():
+        for seconds in _UNPROCESSED.delays():
             answer = client.batch_write_item(RequestItems={table: waiting})
             waiting = list(answer.get("UnprocessedItems", {}).get(table, []))
             if not waiting:
                 return
-            time.sleep(random.uniform(0, seconds))  # noqa: S311 - jitter, not a secret
+            time.sleep(seconds)
 
     # The pool is closed here: whoever forks finds no thread alive.
     with ThreadPoolExecutor(_WRITERS) as pool:
         list(pool.map(write, batched(requests, _WRITTEN_AT_ONCE, strict=False)))
 
 
-def _waits() -> Iterator[float]:
-    """Longer each time, without an end: whoever calls has one of its own."""
-    seconds = _PATIENCE_SECONDS[0]
-    while True:
-        yield seconds
-        seconds = min(2 * seconds, 2.0)
-
-
 def transact(client: "DynamoDBClient", writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
-    """Makes all writes or none; False if a condition does not hold."""
-    # The token makes a call whose answer was lost the same call when it is made again.
+    """Makes all writes or none; False if a condition fails. Retries transaction conflicts."""
+    # The token makes a call whose response was lost the same call when it is repeated.
     token = str(uuid.uuid4())
-    for patience_seconds in (*_PATIENCE_SECONDS, None):
+    for seconds in (*_CONFLICTS.delays(_CONFLICT_ATTEMPTS), None):
         try:
             client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
         except client.exceptions.TransactionCanceledException as fault:
             reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
             if "ConditionalCheckFailed" in reasons:
                 return False
-            if "TransactionConflict" not in reasons or patience_seconds is None:
+            if "TransactionConflict" not in reasons or seconds is None:
                 raise
-            time.sleep(random.uniform(0, patience_seconds))  # noqa: S311 - jitter, not a secret
+            time.sleep(seconds)
         else:
             return True
-    raise AssertionError("the last turn returns or raises")
+    raise AssertionError("the last attempt returns or raises")

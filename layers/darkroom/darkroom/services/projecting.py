@@ -5,7 +5,6 @@ order; batches are repeated and run beside one another. So nothing is counted by
 member adds to its job's totals is told by its row, and a row is written only over the one that was read.
 """
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from darkroom.domain.serialization import (
 )
 from darkroom.domain.uploads import EXPECTED_VERSION
 from darkroom.ports import Channel, Commit, Event, EventBus, Replaced, Views
+from darkroom.services.retries import Backoff
 
 # DynamoDB writes 100 items at once: these, a job's record, its totals and those of all time.
 _WRITTEN_AT_ONCE = 96
@@ -31,8 +31,8 @@ _WRITTEN_AT_ONCE = 96
 # batch tells of one job is one transaction.
 BATCH = _WRITTEN_AT_ONCE // 2
 # Each time somebody else was faster, so that all together get on.
-_TRIES = 8
-_PATIENCE_SECONDS = 0.05
+_ATTEMPTS = 8
+_CONFLICTS = Backoff(first_seconds=0.05, longest_seconds=6.4)
 # A batch that tells of a job takes so long at least: what changes faster than that is told together.
 _LEAST_SECONDS = 0.1
 
@@ -196,7 +196,7 @@ class Projection:
         return sum(map(self._apply, chunk.apart()), Applied())
 
     def _written(self, chunk: Chunk) -> Applied:
-        for tried in range(_TRIES):
+        for seconds in (*_CONFLICTS.delays(_ATTEMPTS), 0.0):
             commit = decide(chunk, self._view_state(chunk))
             if not commit.entries and not commit.record:
                 return Applied()
@@ -204,8 +204,8 @@ class Projection:
                 return Applied(
                     tuple(each.new for each in commit.entries), tuple(each.new for each in commit.rows)
                 )
-            self.pause(random.uniform(0, _PATIENCE_SECONDS * 2**tried))  # noqa: S311 - jitter
-        raise RevisionConflict(f"{_TRIES} times others have changed the views of {_key(chunk.changes[0])}")
+            self.pause(seconds)
+        raise RevisionConflict(f"{_ATTEMPTS} times others have changed the views of {_key(chunk.changes[0])}")
 
     def _view_state(self, chunk: Chunk) -> ViewState:
         keys = [_key(entry) for entry in chunk.entries]

@@ -1,9 +1,12 @@
-"""When to try again, and when to stop trying."""
+"""Retries: how long to wait before the next attempt, and when to stop the current one."""
 
+import random
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from math import ceil
 from types import FrameType
 from typing import NoReturn
@@ -11,32 +14,47 @@ from typing import NoReturn
 from darkroom.domain.errors import DeadlineExceeded, LeaseHeld
 from darkroom.domain.timestamps import timestamp
 
-# 4 s at most after the first attempt, then 16, 64 and 256: what lasts seconds is over by the second attempt,
-# and the fifth and last comes minutes after the first.
-_FIRST_SECONDS, _GROWTH = 4, 4
-# SQS would take 12 hours. But it counts on among the dead letters, where nobody sees an upload that rests.
-_LONGEST_SECONDS = 300
-# Those who wait for the same worker do not all come back at once.
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Waiting times between attempts: exponential, capped, and spread by jitter over their upper half."""
+
+    first_seconds: float
+    longest_seconds: float
+    factor: float = 2.0
+
+    def seconds(self, attempt: int, jitter: float | None = None) -> float:
+        """The wait after an attempt, counted from 1; `jitter` is from 0 to 1, by default random."""
+        jitter = random.random() if jitter is None else jitter  # noqa: S311 - no secret
+        exponent = min(attempt - 1, _LARGEST_EXPONENT)
+        return min(self.longest_seconds, self.first_seconds * self.factor**exponent) * (1 + jitter) / 2
+
+    def delays(self, attempts: int | None = None) -> Iterator[float]:
+        """The waits between that many attempts, one fewer than them; endless without a number."""
+        counted = count(1) if attempts is None else range(1, attempts)
+        return (self.seconds(attempt) for attempt in counted)
+
+
+_LARGEST_EXPONENT = 100  # a float holds no more; every backoff is at its longest before
+
+# 4 s at most after the first attempt, then 16, 64 and 256: a fault of some seconds has passed by the second
+# attempt, and the fifth and last comes minutes after the first. SQS allows a visibility timeout of 12 hours,
+# but the receive count grows on among the dead letters, where no one sees a waiting upload.
+MESSAGES = Backoff(first_seconds=4, longest_seconds=300, factor=4)
+# Attempts that wait for the same lease do not all return at once.
 _SPREAD_SECONDS = 2
-# What is left of an invocation when its work is called off, to write down why.
-_FAREWELL_SECONDS = 1.0
+# Time to record the outcome before the invocation times out.
+_RESERVED_SECONDS = 1.0
 
 
-def backoff_seconds(receive_count: int, chance: float) -> int:
-    """Seconds to wait after so many attempts; `chance`, from 0 to 1, spreads those that failed together."""
-    longest: int = min(_LONGEST_SECONDS, _FIRST_SECONDS * _GROWTH ** (receive_count - 1))
-    return round(longest * (1 + chance) / 2)
-
-
-def retry_delay(fault: BaseException, receive_count: int, chance: float, moment: datetime) -> int:
-    """Seconds until it is worth to try again what failed with `fault`.
-
-    Where it was another worker that was busy, when that has ended, however often that was so.
-    """
-    busy = [(datetime.fromisoformat(expires) - moment).total_seconds() for expires in _lease_expiries(fault)]
-    return (
-        ceil(max(0.0, *busy) + _SPREAD_SECONDS * chance) if busy else backoff_seconds(receive_count, chance)
-    )
+def retry_delay(fault: BaseException, receive_count: int, jitter: float, moment: datetime) -> int:
+    """Seconds until the next attempt at a message: after a lease expires, else by its receive count."""
+    leases = [
+        (datetime.fromisoformat(expires) - moment).total_seconds() for expires in _lease_expiries(fault)
+    ]
+    if leases:
+        return ceil(max(0.0, *leases) + _SPREAD_SECONDS * jitter)
+    return round(MESSAGES.seconds(receive_count, jitter))
 
 
 def _lease_expiries(fault: BaseException) -> Iterator[str]:
@@ -63,7 +81,7 @@ def deadline(remaining_milliseconds: int) -> Iterator[None]:
         raise DeadlineExceeded("the invocation's time is up")
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, max(0.001, remaining_milliseconds / 1000 - _FAREWELL_SECONDS))
+    signal.setitimer(signal.ITIMER_REAL, max(0.001, remaining_milliseconds / 1000 - _RESERVED_SECONDS))
     try:
         yield
     finally:
