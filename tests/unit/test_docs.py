@@ -144,7 +144,7 @@ def test_the_readme_quotes_the_cost_that_was_worked_out() -> None:
     assert f"US$ {float(dollars):.2f} for 1,000 pictures at 10 a minute" in README
 
 
-@pytest.mark.parametrize("page", sorted((PROJECT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted((PROJECT / "docs").rglob("*.md")), ids=lambda page: page.name)
 def test_the_links_of_the_docs_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
 
