@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -48,8 +48,19 @@ def test_each_setting_is_in_the_reference(name: str) -> None:
 def test_each_default_is_as_the_reference_says(settings_type: type) -> None:
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", REFERENCE, re.MULTILINE))
     for field in fields(settings_type):
-        if isinstance(field.default, str | int | float) and field.name.upper() in rows:
-            assert rows[field.name.upper()].strip('"') == str(field.default).removesuffix(".0")
+        if field.default is not MISSING and field.name.upper() in rows:
+            assert rows[field.name.upper()].strip('"') == as_variable(field.default)
+
+
+def as_variable(value: object) -> str:
+    """Returns the text of an environment variable with that value."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case frozenset():
+            return ",".join(sorted(value))
+        case _:
+            return str(value).removesuffix(".0")
 
 
 @for_each(*LOCAL_VARIABLES)
