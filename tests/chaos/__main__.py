@@ -1,4 +1,4 @@
-"""`make chaos`: every kind of chaos on the local stack; the figures go into docs/reliability.md."""
+"""`make chaos`: executes every chaos run on the local stack, for docs/reliability.md."""
 
 import argparse
 import os
@@ -14,65 +14,65 @@ from darkroom_cli.local.emulator import pinned_ministack
 from darkroom_cli.stack import PROJECT, Fault
 from tests.chaos.pictures import outcomes
 from tests.chaos.plan import DELETED, DUPLICATED, POISONED, PREFIXES, RENEWED
-from tests.chaos.runs import FULL, SHORT, Result, Size, kinds, perform, pictures_of
-from tests.chaos.stage import RENDER_TIMEOUT_SECONDS, RENDERED_AT_ONCE, VISIBILITY_SECONDS, staged
-from tests.chaos.verify import WORDS
+from tests.chaos.runs import FULL, SHORT, Result, Size, all_runs, perform, pictures_of
+from tests.chaos.stage import RENDER_TIMEOUT_SECONDS, RENDERED_AT_ONCE, VISIBILITY_SECONDS, prepared
+from tests.chaos.verify import ERRORS
 from tests.e2e.conftest import a_stack
 
 REPORT = PROJECT / "docs" / "reliability.md"
-# What stands above this line is written by hand, and stays.
-_MARK = "<!-- What follows is written by `make chaos`. -->\n"
-_PATIENCE_SECONDS = 3600
+# Everything above this line is written by hand and kept.
+_MARK = "<!-- Everything below is written by `make chaos`. -->\n"
+_TIMEOUT_SECONDS = 3600
 _COLUMNS = (TextColumn("{task.description:<20}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--short", action="store_true", help="some uploads only, and no report")
+    parser.add_argument("--short", action="store_true", help="few uploads, and no report")
     parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console()
-    results = run(SHORT if asked.short else FULL, asked.seed, console)
-    if not asked.short:
-        by_hand, _, _ = REPORT.read_text().partition(_MARK)
-        REPORT.write_text(by_hand + _MARK + page(results))
+    results = execute(SHORT if arguments.short else FULL, arguments.seed, console)
+    if not arguments.short:
+        handwritten, _, _ = REPORT.read_text().partition(_MARK)
+        REPORT.write_text(handwritten + _MARK + page(results))
     found = [finding for result in results for finding in result.verdict.findings]
-    for word, what in found:
-        console.print(f"{word}: {what}", highlight=False, markup=False)
+    for error, description in found:
+        console.print(f"{error}: {description}", highlight=False, markup=False)
     if found:
-        raise Fault(f"{len(found)} faults were found.")
+        raise Fault(f"{len(found)} errors were found.")
 
 
-def run(size: Size, seed: int, console: Console) -> list[Result]:
-    """Runs one kind after the other, and says how each went."""
-    chosen = kinds(size, seed)
-    # Without a thread of its own, which would be in the engine's way when it forks.
-    pictures = track(pictures_of(chosen), "rendered here", console=console, auto_refresh=False)
-    wanted = outcomes(pictures, built_in("default"))
+def execute(size: Size, seed: int, console: Console) -> list[Result]:
+    """Executes one run after the other and prints each result."""
+    runs = all_runs(size, seed)
+    # auto_refresh would start a thread, and the engine forks.
+    pictures = track(pictures_of(runs), "expected renditions", console=console, auto_refresh=False)
+    expected = outcomes(pictures, built_in("default"))
     results: list[Result] = []
-    with a_stack() as stack, staged(stack) as stage:
-        for kind in chosen:
+    with a_stack() as stack, prepared(stack) as stage:
+        for run in runs:
             with Progress(*_COLUMNS, console=console) as progress:
-                told = progress.add_task(f"{kind.name}: told", total=len(kind.plan.acts))
-                ended = progress.add_task(f"{kind.name}: ended", total=sum(map(len, kind.plan.puts.values())))
+                sent = progress.add_task(f"{run.name}: sent", total=len(run.plan.actions))
+                ended = progress.add_task(f"{run.name}: ended", total=sum(map(len, run.plan.puts.values())))
 
-                def show(acts: int, ends: int) -> None:
-                    progress.update(told, completed=acts)  # noqa: B023 - called in this turn only
-                    progress.update(ended, completed=ends)  # noqa: B023
+                def report(actions_done: int, uploads_ended: int) -> None:
+                    progress.update(sent, completed=actions_done)  # noqa: B023 - called only in this iteration
+                    progress.update(ended, completed=uploads_ended)  # noqa: B023
 
-                results += perform(stage, (kind,), wanted, _PATIENCE_SECONDS, show)
+                results += perform(stage, (run,), expected, _TIMEOUT_SECONDS, report)
             console.print(_line(results[-1], results[0]), highlight=False, soft_wrap=True)
     return results
 
 
 def _line(result: Result, undisturbed: Result) -> str:
     ratio = result.ratio(undisturbed, VISIBILITY_SECONDS)
-    return f"{result.kind.name}: {result.verdict}; drained in {result.seconds:.0f} s, ratio {ratio:.2f}"
+    return f"{result.run.name}: {result.verdict}; drained in {result.seconds:.0f} s, ratio {ratio:.2f}"
 
 
 def _shares() -> str:
     shares = {"poisoned": POISONED, "put again": RENEWED, "deleted": DELETED, "duplicated": DUPLICATED}
-    return ", ".join(f"{share:.0%} {what}" for what, share in shares.items())
+    return ", ".join(f"{share:.0%} {name}" for name, share in shares.items())
 
 
 def page(results: list[Result]) -> str:
@@ -86,25 +86,25 @@ def page(results: list[Result]) -> str:
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | versions | Python {platform.python_version()}, Pillow {version("pillow")}, MiniStack {pinned_ministack()} |
 | uploads | small, under {PREFIXES} prefixes, shuffled: {_shares()} |
-| time-outs | rendering {RENDER_TIMEOUT_SECONDS} s, visibility {VISIBILITY_SECONDS} s |
-| rendered at once | {RENDERED_AT_ONCE} |
+| timeouts | rendering {RENDER_TIMEOUT_SECONDS} s, visibility {VISIBILITY_SECONDS} s |
+| pictures rendered at once | {RENDERED_AT_ONCE} |
 
-| run | keys | events | seed | times | parked | swept | {" | ".join(WORDS)} | seconds | ratio |
-|{"---|" * (9 + len(WORDS))}
+| run | keys | events | seed | injected | failed | swept | {" | ".join(ERRORS)} | seconds | ratio |
+|{"---|" * (9 + len(ERRORS))}
 {rows}"""
 
 
 def _row(result: Result, undisturbed: Result) -> str:
-    kind, verdict = result.kind, result.verdict
+    run, verdict = result.run, result.verdict
     cells = [
-        kind.name,
-        len(kind.plan.puts),
-        kind.plan.tells,
-        kind.seed,
+        run.name,
+        len(run.plan.puts),
+        run.plan.events,
+        run.seed,
         result.injected,
-        result.parked,
+        result.failed,
         result.swept,
-        *(verdict.count(word) for word in WORDS),
+        *(verdict.count(error) for error in ERRORS),
         f"{result.seconds:.0f}",
         f"{result.ratio(undisturbed, VISIBILITY_SECONDS):.2f}",
     ]

@@ -1,4 +1,4 @@
-"""What protects against loss, and which test misses it when it is gone. See test_defences.py."""
+"""The defences against lost and duplicate uploads, each with its test. See test_defences.py."""
 
 import os
 import shutil
@@ -11,13 +11,13 @@ from tests.cloudformation import PROJECT
 
 _PACKAGE = "layers/darkroom/darkroom"
 _COPIED = ("layers", "functions", "tests", "cli", "bench", "events", "template.yaml", "pyproject.toml")
-_PATIENCE_SECONDS = 45
-_FAILED = 1  # pytest: some tests failed; any other code means that it could not run them
+_TIMEOUT_SECONDS = 45
+_FAILED = 1  # pytest's exit code for failed tests; other codes mean that pytest could not run them
 
 
 @dataclass(frozen=True, slots=True)
 class Defence:
-    """What protects, the line that does it, what stands there without it, and the test that misses it."""
+    """A line of code, its replacement without the defence, and the test for it."""
 
     name: str
     file: str
@@ -28,42 +28,42 @@ class Defence:
 
 DEFENCES = (
     Defence(
-        "a transition needs the revision before it",
+        "a transition needs the previous revision",
         "adapters/dynamodb.py",
         '"ConditionExpression": "revision = :before"',
         '"ConditionExpression": "attribute_not_exists(none) OR revision = :before"',
         "tests/contract/test_tables.py::TestLedger::test_no_other_revision_is_taken",
     ),
     Defence(
-        "a view takes newer revisions alone",
+        "a view accepts only newer revisions",
         "services/projecting.py",
         "if entry.revision > _revision(state.views.get(_key(entry)))",
         "if True",
         "tests/contract/test_tables.py::TestViews::test_a_revision_that_comes_late_or_twice_is_passed_over",
     ),
     Defence(
-        "an outcome is published only while its version is latest",
+        "a result is published only if its version is still the latest",
         "services/rendering.py",
         "published = self.ledger.advance(concluded, *replaced, unchanged=claim)",
         "published = self.ledger.advance(concluded, *replaced)",
         "tests/unit/services/test_order.py::test_an_older_version_that_finishes_late_is_not_published",
     ),
     Defence(
-        "an older version that comes late is not begun",
+        "an older version that arrives late is not rendered",
         "services/rendering.py",
         "if not self._is_newest(upload, latest):",
         "if False:",
         "tests/unit/services/test_order.py::test_an_older_version_that_comes_late_is_superseded_and_never_shown",
     ),
     Defence(
-        "an object is read at the version that the event names",
+        "an object is read at the version in the event",
         "adapters/s3.py",
         "Bucket=self.bucket, Key=upload.key, VersionId=upload.version)",
         "Bucket=self.bucket, Key=upload.key)",
         "tests/contract/test_buckets.py::TestOriginals::test_each_version_is_read_as_it_was_stored",
     ),
     Defence(
-        "sequencers of two lengths compare as S3 means it",
+        "sequencers of different lengths are compared by value",
         "domain/uploads.py",
         'return sequencer.ljust(64, "0")',
         'return sequencer.rjust(64, "0")',
@@ -71,28 +71,28 @@ DEFENCES = (
         "::test_the_newest_upload_of_a_key_is_shown_and_sequencers_of_unequal_length_compare_by_value",
     ),
     Defence(
-        "a delete marker takes the renditions along",
+        "a delete marker removes the renditions",
         "services/rendering.py",
         "self.renditions.remove([key for entry in entries for key in entry.rendition_keys])",
         "pass",
         "tests/unit/services/test_order.py::test_a_delete_marker_hides_the_picture_and_takes_its_renditions_along",
     ),
     Defence(
-        "a rendition that stands is never written over",
+        "a stored rendition is never overwritten",
         "adapters/s3.py",
         'IfNoneMatch="*",',
         "",
         "tests/contract/test_buckets.py::TestRenditions::test_a_rendition_never_changes",
     ),
     Defence(
-        "what is done is not done again",
+        "a redelivered upload is not rendered again",
         "services/rendering.py",
         "if not _is_news(upload, latest):\n                return entry",
         "if False:\n                return entry",
         "tests/unit/services/test_rendering.py::test_a_redelivery_of_what_is_done_changes_nothing",
     ),
     Defence(
-        "what another worker has waits",
+        "an upload leased by another worker waits",
         "domain/entries.py",
         "if entry and entry.busy_until > now():",
         "if False:",
@@ -100,154 +100,154 @@ DEFENCES = (
         "::test_while_another_worker_has_it_an_upload_is_not_rendered_a_second_time",
     ),
     Defence(
-        "failures are put off, the longer the oftener",
+        "a failed message is hidden longer after each attempt",
         "adapters/batches.py",
         "self._queue.put_off(record.receipt_handle, seconds)",
         "pass",
         "tests/unit/adapters/test_batches.py::test_a_failed_message_is_put_off_by_how_often_it_was_received",
     ),
     Defence(
-        "failures are spread by chance",
+        "retries are spread by jitter",
         "services/retries.py",
         "* (1 + jitter) / 2",
         "",
         "tests/unit/services/test_retries.py::test_jitter_spreads_over_the_upper_half_of_the_wait",
     ),
     Defence(
-        "one record's fault is not its neighbours'",
+        "a failed record does not fail its batch",
         "services/rendering.py",
         "faults.append(fault)",
         "raise",
         "tests/unit/services/test_rendering.py::test_one_upload_that_fails_does_not_starve_its_neighbours",
     ),
     Defence(
-        "a dead child has a second chance",
+        "a picture whose child process died is retried once",
         "services/rendering.py",
         "if isinstance(fault, DecoderProcessDied) and not begun.has_killed:",
         "if False:",
         "tests/unit/services/test_parking.py::test_a_picture_that_kills_its_child_has_a_second_chance",
     ),
     Defence(
-        "a child that dies twice is the picture's fault",
+        "a picture whose child process died twice is rejected",
         "services/rendering.py",
         "and not begun.has_killed:",
         "and True:",
         "tests/unit/services/test_parking.py::test_a_picture_that_kills_its_child_twice_is_rejected",
     ),
     Defence(
-        "pixels are worked on in a child process",
+        "pixels are decoded in a child process",
         "imaging/child.py",
         "    child = Child(lambda: iter([work()]), seconds=seconds, memory_bytes=memory_bytes, leads=True)",
         "    return work()",
         "tests/unit/imaging/test_isolation.py::test_an_endless_loop_is_ended_at_the_deadline",
     ),
     Defence(
-        "an attempt that fails says how",
+        "a failed attempt records its reason",
         "services/rendering.py",
         "self._note(begun, fault)",
         "pass",
         "tests/unit/services/test_parking.py::test_the_last_attempt_tells_why",
     ),
     Defence(
-        "a call that hangs is interrupted",
+        "a hanging call is interrupted",
         "services/retries.py",
         "signal.setitimer(signal.ITIMER_REAL, max(",
         "max(0, max(",
         "tests/unit/services/test_retries.py::test_a_call_that_hangs_is_interrupted_before_the_invocation_ends",
     ),
     Defence(
-        "what has ended is never parked",
+        "an upload in a terminal state never fails later",
         "services/parking.py",
         "if entry and entry.state.terminal:",
         "if False:",
         "tests/unit/services/test_parking.py::test_an_upload_that_has_ended_stays_as_it_is",
     ),
     Defence(
-        "a retry is over one revision, and so counts once",
+        "a retry names a revision and takes effect once",
         "services/rendering.py",
         "entry.state.terminal and entry.revision != over",
         "entry.state.terminal and over is None",
         "tests/unit/services/test_parking.py::test_a_retry_that_comes_twice_renders_once",
     ),
     Defence(
-        "what was swept lately is not swept again",
+        "a recently swept upload is not swept again",
         "services/sweeping.py",
         "return waits and max(entry.since, entry.busy_until) < before",
         "return waits",
         "tests/unit/services/test_sweeping.py::test_what_was_swept_lately_is_not_swept_again",
     ),
     Defence(
-        "a swept message holds only while its version is S3's latest",
+        "a swept message is valid only if its version is S3's latest",
         "services/rendering.py",
         "return on_top is not None and on_top.version == upload.version",
         "return True",
         "tests/unit/services/test_sweeping.py::test_a_swept_upload_that_is_not_latest_any_more_is_superseded",
     ),
     Defence(
-        "a failure stands beside what does",
+        "a failed version is recorded beside the current versions",
         "services/parking.py",
         "beside = [] if overtaken or version in known.current_versions else [known.beside(version)]",
         "beside: list[Latest] = []",
         "tests/unit/services/test_order.py::test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one",
     ),
     Defence(
-        "what was discarded and is shown again is kept",
+        "superseded renditions that are current again are kept",
         "services/sweeping.py",
         "if key not in named]",
         "]",
         "tests/unit/services/test_sweeping.py::test_what_was_discarded_and_is_shown_again_is_kept",
     ),
     Defence(
-        "what gives way is noted in the same move",
+        "superseded renditions are recorded in the same transaction",
         "services/rendering.py",
         "*older, *replaced, *away, after)",
         "*older, after)",
         "tests/unit/services/test_sweeping.py::test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer",
     ),
     Defence(
-        "a rendering that took a removed file for written writes it again",
+        "a rendition removed during a rendering is written again",
         "services/sweeping.py",
         "self._agree(picture, set(unnamed))",
         "pass",
         "tests/unit/services/test_sweeping.py::test_a_rendering_that_took_a_removed_file_for_written_writes_it_again",
     ),
     Defence(
-        "a member counts by what its row was before",
+        "a job counts the change of a member's row",
         "services/projecting.py",
         "job_delta += row.tally - (before.tally if before else Tally())",
         "job_delta += row.tally",
         "tests/unit/services/test_projecting.py::test_what_has_failed_and_is_retried_moves_from_one_count_to_the_other",
     ),
     Defence(
-        "a row is made of all of its picture's uploads",
+        "a row is built from all uploads of its picture",
         "services/projecting.py",
         "if sum(known) != _revision(rows.get(picture)):",
         "if False:",
         "tests/unit/services/test_projecting.py::test_a_version_that_is_told_alone_leaves_the_others_in_the_row",
     ),
     Defence(
-        "a job completes when all of its members are announced",
+        "a job completes only after all its uploads were announced",
         "domain/rows.py",
         "return self.sealed and self.waiting == 0",
         "return self.waiting == 0",
         "tests/unit/services/test_projecting.py::test_an_open_job_is_not_complete_though_all_that_is_known_has_ended",
     ),
     Defence(
-        "an event that is not taken fails its record",
+        "an event refused by EventBridge fails its record",
         "services/projecting.py",
         "faults |= self._announce(sound, progress)",
         "self._announce(sound, progress)",
         "tests/unit/services/test_projecting.py::test_an_event_that_is_not_taken_fails_its_record_and_no_other",
     ),
     Defence(
-        "a record that can't be written is tried by itself",
+        "a record that can't be written is retried alone",
         "services/projecting.py",
         "return sum(map(self._apply, chunk.apart()), Applied())",
         "raise ValueError",
         "tests/unit/services/test_projecting.py::test_a_record_that_can_not_be_written_is_reported_alone",
     ),
     Defence(
-        "only the uploads bucket is listened to",
+        "only events of the uploads bucket are processed",
         "services/notifications.py",
         "if source != bucket:",
         "if False:",
@@ -257,7 +257,7 @@ DEFENCES = (
 
 
 def copy_project(folder: Path) -> Path:
-    """A copy whose code can be broken."""
+    """Copies the project into a folder, for changes to its code."""
     for name in _COPIED:
         source = PROJECT / name
         if source.is_dir():
@@ -267,27 +267,27 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
-def missed(defence: Defence, copy: Path) -> bool:
-    """Whether the test fails without the defence. Raises LookupError when the defence is not found."""
+def fails_without(defence: Defence, copy: Path) -> bool:
+    """Runs the test without the defence. Returns True if it fails; raises LookupError for an unknown line."""
     file = copy / _PACKAGE / defence.file
-    whole = file.read_text()
-    if defence.line not in whole:
+    source = file.read_text()
+    if defence.line not in source:
         raise LookupError(f"{defence.file} has no line {defence.line!r}")
-    file.write_text(whole.replace(defence.line, defence.without, 1))
+    file.write_text(source.replace(defence.line, defence.without, 1))
     try:
-        ended = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", defence.test],
             cwd=copy,
             env=os.environ | {"PYTHONPATH": f"{copy}/layers/darkroom:{copy}", "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
             text=True,
-            timeout=_PATIENCE_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
             check=False,
         )
-    except subprocess.TimeoutExpired:  # what nothing interrupts any more
+    except subprocess.TimeoutExpired:  # the test hangs without the defence
         return True
     finally:
-        file.write_text(whole)
-    if ended.returncode not in (0, _FAILED):
-        raise LookupError(f"{defence.test} could not be run:\n{ended.stdout[-2000:]}")
-    return ended.returncode == _FAILED
+        file.write_text(source)
+    if done.returncode not in (0, _FAILED):
+        raise LookupError(f"{defence.test} could not be run:\n{done.stdout[-2000:]}")
+    return done.returncode == _FAILED

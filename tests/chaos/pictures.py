@@ -1,4 +1,4 @@
-"""The pictures of a chaos run, and what must come of each."""
+"""The pictures of a chaos run and their expected renditions."""
 
 import struct
 import zlib
@@ -12,12 +12,12 @@ from darkroom_cli.local.samples import photograph
 from tests.chaos.plan import Picture, Poison
 from tests.pictures import encoded
 
-# Names of renditions and the MD5 of their bytes, which S3 gives as ETag; None for a picture to be rejected.
+# MD5 of each rendition (S3's ETag) by name; None for a picture that must be rejected.
 type Outcome = dict[str, str] | None
 
 
-def drawn(picture: Picture) -> bytes:
-    """Small, so that rendering is quick, and different for each seed."""
+def content_of(picture: Picture) -> bytes:
+    """Returns the bytes of a small picture, different for each seed."""
     width = 64 + picture.seed % 3 * 16
     kind = "PNG" if picture.seed % 2 else "JPEG"
     content = encoded(photograph(width, width * 3 // 4, picture.seed), kind)
@@ -35,8 +35,8 @@ def drawn(picture: Picture) -> bytes:
 
 
 def outcomes(pictures: Iterable[Picture], profile: Profile) -> dict[Picture, Outcome]:
-    """What rendering each gives, here and now. No thread may be alive: the engine forks."""
-    return {picture: _outcome(drawn(picture), profile) for picture in pictures}
+    """Renders each picture in this process. No thread may be alive, because the engine forks."""
+    return {picture: _outcome(content_of(picture), profile) for picture in pictures}
 
 
 def _outcome(content: bytes, profile: Profile) -> Outcome:
@@ -44,4 +44,7 @@ def _outcome(content: bytes, profile: Profile) -> Outcome:
         rendered = render(content, profile)
     except RejectedPicture:
         return None
-    return {each.name: md5(each.data, usedforsecurity=False).hexdigest() for each in rendered.renditions}
+    return {
+        rendition.name: md5(rendition.data, usedforsecurity=False).hexdigest()
+        for rendition in rendered.renditions
+    }

@@ -1,6 +1,6 @@
-"""What stands between the functions and AWS in a chaos run, and what it does to their calls.
+"""A fault-injecting proxy between the functions and AWS.
 
-The signature is over the Host header, which passes as it came.
+The Host header is forwarded unchanged, because it is signed.
 """
 
 import asyncio
@@ -17,30 +17,30 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from darkroom_cli.stack import Status
-from tests.chaos.plan import Deaths, Step
+from tests.chaos.plan import KillSteps, Step
 from tests.chaos.workers import Workers
 
 _HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding"}
 
 
 class Fault(Enum):
-    """What becomes of a call, and of how many in a hundred."""
+    """The injected faults, each with its share of the calls in percent."""
 
     THROTTLED = 10
-    UNANSWERED = 5  # after AWS has done it
-    UNSENT = 3
+    NO_RESPONSE = 5  # executed by AWS
+    NOT_SENT = 3
     FAILED = 2
 
 
-def drawn(chance: random.Random) -> Fault | None:
-    among: list[Fault | None] = [*Fault, None]
-    shares = [each.value for each in Fault]
-    return chance.choices(among, [*shares, 100 - sum(shares)])[0]
+def draw_fault(rng: random.Random) -> Fault | None:
+    options: list[Fault | None] = [*Fault, None]
+    shares = [fault.value for fault in Fault]
+    return rng.choices(options, [*shares, 100 - sum(shares)])[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of a function's to AWS."""
+    """A request from a function to AWS."""
 
     service: str
     operation: str
@@ -49,71 +49,71 @@ class Call:
 
     @classmethod
     def of(cls, method: str, path: str, target: str, authorization: str, body: bytes) -> "Call":
-        """`target` is the header X-Amz-Target; a signature's scope names the service."""
+        """Parses a request. `target` is X-Amz-Target; the service comes from the signature's scope."""
         scope = authorization.partition("Credential=")[2].split("/")
         service = scope[3] if len(scope) > 3 else "s3"
         return cls(service, target.rpartition(".")[2] or method, unquote(path.partition("?")[0]), body)
 
     @property
-    def moved(self) -> dict[str, str]:
-        """The upload's state that a transaction writes, by the original's key."""
+    def written_states(self) -> dict[str, str]:
+        """The upload states in a transaction, by the original's key."""
         if self.operation != "TransactWriteItems":
             return {}
         puts = [item["Put"]["Item"] for item in json.loads(self.body)["TransactItems"] if "Put" in item]
         return {item["key"]["S"]: item["state"]["S"] for item in puts if "state" in item}
 
 
-def refusal(call: Call, fault: Fault, chance: random.Random) -> web.Response:
-    """How the service that was called says that it is throttling, or failing."""
+def error_response(call: Call, fault: Fault, rng: random.Random) -> web.Response:
+    """Returns the throttling or server error of the called service."""
     throttled = fault is Fault.THROTTLED
     if call.service == "s3":
         status, code = (503, "SlowDown") if throttled else (500, "InternalError")
         text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>Chaos.</Message></Error>"
         return web.Response(status=status, text=text, content_type="application/xml")
     if not throttled:
-        return _refused(500, "InternalServerError")
+        return _error(500, "InternalServerError")
     if call.service == "sqs":
-        return _refused(400, "RequestThrottled")
-    if call.operation == "TransactWriteItems" and chance.random() < 0.5:  # MiniStack never says it
+        return _error(400, "RequestThrottled")
+    if call.operation == "TransactWriteItems" and rng.random() < 0.5:  # MiniStack has no such error
         count = len(json.loads(call.body)["TransactItems"])
         reasons = [{"Code": "TransactionConflict"}] + [{"Code": "None"}] * (count - 1)
-        return _refused(400, "TransactionCanceledException", CancellationReasons=reasons)
-    return _refused(400, chance.choice(("ProvisionedThroughputExceededException", "ThrottlingException")))
+        return _error(400, "TransactionCanceledException", CancellationReasons=reasons)
+    return _error(400, rng.choice(("ProvisionedThroughputExceededException", "ThrottlingException")))
 
 
-def _refused(status: int, code: str, **more: object) -> web.Response:
-    body = {"__type": code, "message": "Chaos.", **more}
+def _error(status: int, code: str, **fields: object) -> web.Response:
+    body = {"__type": code, "message": "Chaos.", **fields}
     return web.json_response(body, status=status, content_type="application/x-amz-json-1.0")
 
 
 def steps_after(call: Call, status: Status) -> tuple[Step, ...]:
-    """The steps that a worker has come to when this call is answered."""
-    states = call.moved.values()
+    """Returns the steps of a worker after the response to this call."""
+    states = call.written_states.values()
     if "rendering" in states:
         return (Step.BEGUN,)
     if call.operation == "GET" and call.path.startswith(f"/{status.uploads_bucket}/"):
         return (Step.READ,)
     if call.operation == "PUT" and call.path.startswith(f"/{status.renditions_bucket}/"):
         return (Step.FIRST,)
-    return (Step.COMMITTED, Step.ANSWERED) if "rendered" in states else ()
+    return (Step.COMMITTED, Step.RESPONDED) if "rendered" in states else ()
 
 
-# When a worker makes a call that ends in this step, it has come to that one.
-_BEFORE = {Step.FIRST: Step.DECODED, Step.COMMITTED: Step.WRITTEN}
+# The step of a worker when it makes the call that leads to the next step.
+_STEP_BEFORE = {Step.FIRST: Step.DECODED, Step.COMMITTED: Step.WRITTEN}
 
 
 @dataclass
 class FaultProxy:
-    """A proxy to the stack's AWS, in a thread of its own. Faults are drawn while `chance` is set.
+    """A proxy to the local AWS, in its own thread. Injects faults as long as `fault_rng` is set.
 
-    `deaths` are the steps at which an upload's attempts are killed, one step for each attempt.
+    `kill_steps` are the steps at which an upload's attempts are killed, one for each attempt.
     """
 
     status: Status
     port: int
     workers: Workers
-    chance: random.Random | None = None
-    deaths: Deaths = field(default_factory=dict)
+    fault_rng: random.Random | None = None
+    kill_steps: KillSteps = field(default_factory=dict)
     killed: list[Step] = field(default_factory=list)
     injected: list[Fault] = field(default_factory=list)
 
@@ -130,14 +130,14 @@ class FaultProxy:
         self._loop.close()
 
     async def _serve(self) -> None:
-        self._doomed: dict[int, Step] = {}
+        self._step_of_worker: dict[int, Step] = {}
         self._client = ClientSession(
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
         )
         app = web.Application(client_max_size=0)
-        app.router.add_route("*", "/{path:.*}", self._answer)
+        app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -146,11 +146,11 @@ class FaultProxy:
         await self._runner.cleanup()
         await self._client.close()
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         try:
             body = await request.read()
         except ConnectionError:  # its worker was killed
-            return _hung_up(request)
+            return _disconnect(request)
         headers = request.headers
         call = Call.of(
             request.method,
@@ -159,68 +159,69 @@ class FaultProxy:
             headers.get("Authorization", ""),
             body,
         )
-        fault = drawn(self.chance) if self.chance else None
+        fault = draw_fault(self.fault_rng) if self.fault_rng else None
         if fault:
             self.injected.append(fault)
-        if fault is Fault.UNSENT:
-            return _hung_up(request)
-        if self.chance and fault in (Fault.THROTTLED, Fault.FAILED):
-            return refusal(call, fault, self.chance)
+        if fault is Fault.NOT_SENT:
+            return _disconnect(request)
+        if self.fault_rng and fault in (Fault.THROTTLED, Fault.FAILED):
+            return error_response(call, fault, self.fault_rng)
         steps = steps_after(call, self.status)
         worker = self._worker(request, call, steps)
-        if steps and self._dies(worker, _BEFORE.get(steps[0])):
-            return _hung_up(request)
-        answer = await self._forwarded(request, body)
-        if fault is Fault.UNANSWERED or (steps and self._dies(worker, steps[0])):
-            return _hung_up(request)
-        if Step.ANSWERED in steps:
-            await answer.prepare(request)
-            await answer.write_eof()
-            self._dies(worker, Step.ANSWERED)
-        return answer
+        if steps and self._kill_at(worker, _STEP_BEFORE.get(steps[0])):
+            return _disconnect(request)
+        response = await self._forward(request, body)
+        if fault is Fault.NO_RESPONSE or (steps and self._kill_at(worker, steps[0])):
+            return _disconnect(request)
+        if Step.RESPONDED in steps:
+            await response.prepare(request)
+            await response.write_eof()
+            self._kill_at(worker, Step.RESPONDED)
+        return response
 
     def _worker(self, request: web.Request, call: Call, steps: tuple[Step, ...]) -> int | None:
-        """The process that calls; when it begins an upload, whether and when this one dies is settled."""
-        begins = [key for key in call.moved if self.deaths.get(key)] if Step.BEGUN in steps else []
-        if not request.transport or not steps or not (begins or self._doomed):
+        """Returns the calling process. When it begins an upload, takes the step to kill it at."""
+        keys = [key for key in call.written_states if self.kill_steps.get(key)] if Step.BEGUN in steps else []
+        if not request.transport or not steps or not (keys or self._step_of_worker):
             return None
         worker = self.workers.owner_of(request.transport.get_extra_info("peername")[1])
         if worker and Step.BEGUN in steps:
-            self._doomed.pop(worker, None)
-            for key in begins:
-                self._doomed[worker], *later = self.deaths[key]
-                self.deaths[key] = tuple(later)
+            self._step_of_worker.pop(worker, None)
+            for key in keys:
+                self._step_of_worker[worker], *later = self.kill_steps[key]
+                self.kill_steps[key] = tuple(later)
         return worker
 
-    def _dies(self, worker: int | None, step: Step | None) -> bool:
-        if worker is None or step is None or self._doomed.get(worker) is not step:
+    def _kill_at(self, worker: int | None, step: Step | None) -> bool:
+        """Kills a worker if it is to be killed at this step. Returns True if it was killed."""
+        if worker is None or step is None or self._step_of_worker.get(worker) is not step:
             return False
-        del self._doomed[worker]
-        if dead := self.workers.kill(worker):
+        del self._step_of_worker[worker]
+        if killed := self.workers.kill(worker):
             self.killed.append(step)
-        return dead
+        return killed
 
-    async def _forwarded(self, request: web.Request, body: bytes) -> web.Response:
+    async def _forward(self, request: web.Request, body: bytes) -> web.Response:
         async with self._client.request(
             request.method,
             URL(f"{self.status.aws_endpoint}{request.raw_path}", encoded=True),
             headers=_end_to_end(request.headers.items()),
             data=body or None,
             allow_redirects=False,
-        ) as answer:
-            content = await answer.read()
-            headers = _end_to_end(answer.headers.items())
-        if request.method != "HEAD":  # its length is that of the body it does not have
+        ) as response:
+            content = await response.read()
+            headers = _end_to_end(response.headers.items())
+        if request.method != "HEAD":  # a HEAD response has the length of an absent body
             headers.popall("Content-Length", None)
-        return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=content)
+        return web.Response(status=response.status, reason=response.reason, headers=headers, body=content)
 
 
 def _end_to_end(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
     return CIMultiDict((name, value) for name, value in headers if name.lower() not in _HOP_BY_HOP)
 
 
-def _hung_up(request: web.Request) -> web.Response:
-    """Closes the connection without an answer."""
+def _disconnect(request: web.Request) -> web.Response:
+    """Closes the connection without a response."""
     if request.transport:
         request.transport.abort()
     return web.Response()

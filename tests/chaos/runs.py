@@ -1,4 +1,4 @@
-"""The kinds of chaos, and how one is run: play its plan under its disturbance, wait for quiet, verify."""
+"""The runs of the chaos tests: execute a plan under its faults, wait until all has ended, verify."""
 
 import random
 import time
@@ -8,39 +8,39 @@ from dataclasses import dataclass, field
 
 from darkroom.domain.entries import State
 from tests.chaos.pictures import Outcome
-from tests.chaos.plan import Deaths, Picture, Plan, death_at_every_attempt, one_death_each, races, uploads
+from tests.chaos.plan import KillSteps, Picture, Plan, kill_every_attempt, kill_once, races, uploads
 from tests.chaos.stage import Killer, Stage
-from tests.chaos.verify import Due, Snapshot, Verdict, verify
+from tests.chaos.verify import Expected, Snapshot, Verdict, verify
 
 _ATTEMPTS = 5  # the queue's maxReceiveCount
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many uploads and what befalls them: `deaths` at each step, `parked` are killed at every attempt."""
+    """The number of uploads and faults in each run."""
 
     uploads: int
     kills: int
     stepped: int
-    deaths: int
-    parked: int
+    kills_per_step: int
+    exhausted: int  # uploads killed at every attempt
     races: int
 
 
-FULL = Size(uploads=1000, kills=100, stepped=1000, deaths=10, parked=20, races=200)
-SHORT = Size(uploads=60, kills=6, stepped=20, deaths=1, parked=1, races=12)
+FULL = Size(uploads=1000, kills=100, stepped=1000, kills_per_step=10, exhausted=20, races=200)
+SHORT = Size(uploads=60, kills=6, stepped=20, kills_per_step=1, exhausted=1, races=12)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Kind:
-    """One disturbance of one plan, whose keys are in the folder of its name."""
+class Run:
+    """One plan with its faults. Its keys are in the folder of its name."""
 
     name: str
     seed: int
     plan: Plan
     kills: int = 0
     faults: bool = False
-    deaths: Deaths = field(default_factory=dict)
+    kill_steps: KillSteps = field(default_factory=dict)
 
     @property
     def disturbed(self) -> bool:
@@ -49,115 +49,121 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    kind: Kind
+    """The figures of one run: errors, seconds to drain, faults, failed uploads, swept renditions."""
+
+    run: Run
     verdict: Verdict
     seconds: float
     injected: int = 0
-    parked: int = 0
+    failed: int = 0
     swept: int = 0
 
     def ratio(self, undisturbed: "Result", visibility_seconds: int) -> float:
-        """Time to drain over that of as many events undisturbed, less the visibility time-outs waited for.
+        """Time to drain without visibility timeouts, over the undisturbed time for as many events.
 
-        That is one for whatever was disturbed, and all of an upload that was killed at every attempt.
+        A disturbed run waits for one visibility timeout; with uploads killed at every attempt, for one per
+        attempt.
         """
-        waits = max((len(steps) for steps in self.kind.deaths.values()), default=int(self.kind.disturbed))
+        waits = max((len(steps) for steps in self.run.kill_steps.values()), default=int(self.run.disturbed))
         spent = max(0.0, self.seconds - visibility_seconds * waits)
-        return spent / self.kind.plan.tells / (undisturbed.seconds / undisturbed.kind.plan.tells)
+        return spent / self.run.plan.events / (undisturbed.seconds / undisturbed.run.plan.events)
 
 
-def kinds(size: Size, seed: int) -> tuple[Kind, ...]:
-    """Every kind, each with a seed of its own; the uploads are the same but for their keys."""
+def all_runs(size: Size, seed: int) -> tuple[Run, ...]:
+    """Every run, each with its own seed. The uploads are the same except for their keys."""
     undisturbed, kills, faults = (
         uploads(seed, size.uploads, name) for name in ("undisturbed", "kills", "faults")
     )
-    steps, parked = uploads(seed, size.stepped, "steps"), uploads(seed, 5 * size.parked, "parked")
-    deaths = one_death_each(steps, seed + 3, size.deaths)
-    deaths_for_ever = death_at_every_attempt(parked, seed + 4, size.parked, _ATTEMPTS)
+    steps, exhausted = uploads(seed, size.stepped, "steps"), uploads(seed, 5 * size.exhausted, "exhausted")
+    killed_once = kill_once(steps, seed + 3, size.kills_per_step)
+    always_killed = kill_every_attempt(exhausted, seed + 4, size.exhausted, _ATTEMPTS)
     return (
-        Kind("undisturbed", seed, undisturbed),
-        Kind("kills", seed + 1, kills, kills=size.kills),
-        Kind("faults", seed + 2, faults, faults=True),
-        Kind("steps", seed + 3, steps, deaths=deaths),
-        Kind("parked", seed + 4, parked, deaths=deaths_for_ever),
-        Kind("races", seed + 5, races(seed + 5, size.races, "races")),
+        Run("undisturbed", seed, undisturbed),
+        Run("kills", seed + 1, kills, kills=size.kills),
+        Run("faults", seed + 2, faults, faults=True),
+        Run("steps", seed + 3, steps, kill_steps=killed_once),
+        Run("exhausted", seed + 4, exhausted, kill_steps=always_killed),
+        Run("races", seed + 5, races(seed + 5, size.races, "races")),
     )
 
 
-def pictures_of(some: tuple[Kind, ...]) -> set[Picture]:
-    return {picture for kind in some for puts in kind.plan.puts.values() for picture in puts}
+def pictures_of(runs: tuple[Run, ...]) -> set[Picture]:
+    return {picture for run in runs for puts in run.plan.puts.values() for picture in puts}
 
 
 def perform(
     stage: Stage,
-    group: tuple[Kind, ...],
-    wanted: Mapping[Picture, Outcome],
-    patience_seconds: float,
-    advanced: Callable[[int, int], object] = lambda _acts, _ended: None,
+    group: tuple[Run, ...],
+    outcomes: Mapping[Picture, Outcome],
+    timeout_seconds: float,
+    report: Callable[[int, int], object] = lambda _actions, _ended: None,
 ) -> list[Result]:
-    """Runs kinds at the same time; one result for each.
+    """Executes runs at the same time and returns one result for each.
 
-    What was parked is retried once, as an operator would, and what nothing names is swept up. `advanced`
-    hears how many acts are done and how many uploads have ended.
+    Failed uploads are retried once, as an operator would, and unnamed renditions are swept. `report`
+    receives the number of actions done and of uploads that ended.
     """
     plan = Plan(
-        tuple(act for kind in group for act in kind.plan.at_once),
-        tuple(act for kind in group for act in kind.plan.later),
+        tuple(action for run in group for action in run.plan.at_once),
+        tuple(action for run in group for action in run.plan.later),
     )
-    before, began = len(stage.stream.ended), time.monotonic()
+    ended_before, began = len(stage.stream.ended), time.monotonic()
 
-    def look(acts: int = len(plan.acts)) -> None:
-        advanced(acts, len(stage.stream.ended) - before)
+    def progress(actions: int = len(plan.actions)) -> None:
+        report(actions, len(stage.stream.ended) - ended_before)
 
-    with _disturbed(stage, group, patience_seconds) as injected:
-        stored = stage.play(plan, patience_seconds, look)
-    stage.drain(patience_seconds, look)
-    stage.proxy.chance = None
+    with _faults(stage, group, timeout_seconds) as count_injected:
+        stored = stage.execute(plan, timeout_seconds, progress)
+    stage.drain(timeout_seconds, progress)
+    stage.proxy.fault_rng = None
     seconds = time.monotonic() - began
-    parked = {kind: _count(stage.snapshot(kind.name), State.FAILED) for kind in group}
-    if any(parked.values()):
+    failed = {run: _count(stage.snapshot(run.name), State.FAILED) for run in group}
+    if any(failed.values()):
         stage.retry_failures()
-        stage.drain(patience_seconds)
-    swept = {kind: verify(stage.snapshot(kind.name), {}).count("orphan") for kind in group}
+        stage.drain(timeout_seconds)
+    swept = {run: verify(stage.snapshot(run.name), {}).count("orphan") for run in group}
     stage.sweep()
-    stage.drain(patience_seconds)
+    stage.drain(timeout_seconds)
     return [
         Result(
-            kind,
-            verify(stage.snapshot(kind.name), _due(kind, stored, wanted)),
+            run,
+            verify(stage.snapshot(run.name), _expected(run, stored, outcomes)),
             seconds,
-            injected(),
-            parked[kind],
-            swept[kind],
+            count_injected(),
+            failed[run],
+            swept[run],
         )
-        for kind in group
+        for run in group
     ]
 
 
-def _due(
-    kind: Kind, stored: Mapping[str, list[str]], wanted: Mapping[Picture, Outcome]
-) -> dict[tuple[str, str], Due]:
-    """What each version of a kind's keys must come to, by key and version."""
-    fates = kind.plan.fates
+def _expected(
+    run: Run, stored: Mapping[str, list[str]], outcomes: Mapping[Picture, Outcome]
+) -> dict[tuple[str, str], Expected]:
+    """The expected result of each version of a run's keys, by key and version."""
+    histories = run.plan.histories
     return {
-        (key, version): Due(wanted[picture], fate)
-        for key, pictures in kind.plan.puts.items()
-        for version, picture, fate in zip(stored[key], pictures, fates[key], strict=True)
+        (key, version): Expected(outcomes[picture], history)
+        for key, pictures in run.plan.puts.items()
+        for version, picture, history in zip(stored[key], pictures, histories[key], strict=True)
     }
 
 
 @contextmanager
-def _disturbed(stage: Stage, group: tuple[Kind, ...], patience_seconds: float) -> Iterator[Callable[[], int]]:
-    """Disturbs until all kills are done, and faults until they are taken back; how often it was, by then."""
-    proxy, kills = stage.proxy, sum(kind.kills for kind in group)
+def _faults(stage: Stage, group: tuple[Run, ...], timeout_seconds: float) -> Iterator[Callable[[], int]]:
+    """Injects faults, and kills workers until the group's number of kills is reached.
+
+    Yields a function that counts the injected faults. Call faults go on until `fault_rng` is reset.
+    """
+    proxy, kills = stage.proxy, sum(run.kills for run in group)
     killer = Killer(proxy.workers, random.Random(group[0].seed), kills)
     before = len(proxy.injected) + len(proxy.killed)
-    proxy.deaths = {key: steps for kind in group for key, steps in kind.deaths.items()}
-    proxy.chance = next((random.Random(kind.seed) for kind in group if kind.faults), None)
+    proxy.kill_steps = {key: steps for run in group for key, steps in run.kill_steps.items()}
+    proxy.fault_rng = next((random.Random(run.seed) for run in group if run.faults), None)
     killer.start()
     try:
         yield lambda: len(proxy.injected) + len(proxy.killed) + killer.kills - before
-        killer.join(patience_seconds)
+        killer.join(timeout_seconds)
     finally:
         killer.stop()
 

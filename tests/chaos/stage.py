@@ -1,6 +1,6 @@
-"""The local stack as the stage of a chaos run: S3's events held back, a proxy in between, time-outs short.
+"""Prepares the local stack for a chaos run: captured S3 events, a fault proxy, short timeouts.
 
-All of it by AWS's own interfaces: the template's parameter, the bucket's notification, functions' variables.
+Uses AWS's own interfaces: a template parameter, the bucket's notifications, the functions' variables.
 """
 
 import json
@@ -22,8 +22,8 @@ from darkroom.domain.keys import picture_id_of
 from darkroom.domain.uploads import Removal
 from darkroom_cli.stack import LocalStack, Status
 from tests.aws import free_port
-from tests.chaos.pictures import drawn
-from tests.chaos.plan import Delete, Destroy, Plan, Put, Tell
+from tests.chaos.pictures import content_of
+from tests.chaos.plan import Delete, DeleteVersion, Plan, Put, SendEvent
 from tests.chaos.proxy import FaultProxy
 from tests.chaos.stream import Stream
 from tests.chaos.verify import Snapshot
@@ -31,31 +31,31 @@ from tests.chaos.workers import Workers
 from tests.e2e.conftest import Stack, wait_for
 
 RENDER_TIMEOUT_SECONDS = 10
-VISIBILITY_SECONDS = 60  # what the template makes of it
-# More than processors: a worker that waits before it tries again is in nobody's way.
+VISIBILITY_SECONDS = 60  # the template's value for that render timeout
+# More than the machine has cores: a worker that waits for a retry uses none.
 RENDERED_AT_ONCE = 4
-_PATIENCE_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _CREATED, _HIDDEN, _REMOVED = "ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated", "ObjectRemoved:Delete"
 _ENDED = {state for state in State if state.terminal}
-_PUT_AWAY = {State.SUPERSEDED, State.DELETED}
-_ASKED_FOR = ("text/html", "application/json", "image/webp,image/*")
-# Settings of the sweep's.
-_KEEPS_NOTHING = {"KEEP_SUPERSEDED_HOURS": "0", "SWEEP_PAGES": "1000"}
+_NOT_CURRENT = {State.SUPERSEDED, State.DELETED}
+_MEDIA_TYPES = ("text/html", "application/json", "image/webp,image/*")
+# The sweep removes superseded renditions at once, and reads all pages in one invocation.
+_SWEEP_SETTINGS = {"KEEP_SUPERSEDED_HOURS": "0", "SWEEP_PAGES": "1000"}
 
 
 class Killer(Thread):
-    """Ends a worker that is chosen by chance every 0.5 to 2 s, so many times."""
+    """Kills a random worker every 0.5 to 2 s, `kills` times."""
 
-    def __init__(self, workers: Workers, chance: random.Random, kills: int) -> None:
+    def __init__(self, workers: Workers, rng: random.Random, kills: int) -> None:
         super().__init__(name="killer", daemon=True)
-        self._workers, self._chance, self._wanted = workers, chance, kills
+        self._workers, self._rng, self._limit = workers, rng, kills
         self.kills = 0
         self._stopped = Event()
 
     def run(self) -> None:
-        while self.kills < self._wanted and not self._stopped.wait(self._chance.uniform(0.5, 2)):
+        while self.kills < self._limit and not self._stopped.wait(self._rng.uniform(0.5, 2)):
             processes = self._workers.ids()
-            self.kills += bool(processes) and self._workers.kill(self._chance.choice(processes))
+            self.kills += bool(processes) and self._workers.kill(self._rng.choice(processes))
 
     def stop(self) -> None:
         self._stopped.set()
@@ -64,7 +64,7 @@ class Killer(Thread):
 
 @dataclass
 class Stage:
-    """A stack that is ready: S3's events arrive in `capture`, and nowhere else."""
+    """A prepared stack. S3's events arrive only in the queue `capture`."""
 
     stack: Stack
     status: Status
@@ -72,7 +72,7 @@ class Stage:
     stream: Stream
     capture: str
     sweeper: str
-    told: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    events: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     @cached_property
     def s3(self) -> Any:
@@ -82,88 +82,88 @@ class Stage:
     def sqs(self) -> Any:
         return self.stack.client("sqs")
 
-    def play(self, plan: Plan, seconds: float, advanced: Callable[[int], object]) -> dict[str, list[str]]:
-        """Does what the plan says; the versions that it put under each key, oldest first.
+    def execute(self, plan: Plan, seconds: float, progress: Callable[[int], object]) -> dict[str, list[str]]:
+        """Executes a plan. Returns the version ids of each key, oldest first.
 
-        For so long at most it waits for the ledger before what is to be done later.
+        Waits up to `seconds` for the ledger before the plan's later changes.
         """
         bucket, until = self.status.uploads_bucket, time.monotonic() + seconds
         put: dict[str, list[str]] = {}
-        stacks: dict[str, list[str]] = {}  # of versions and delete markers, the latest last
+        stacks: dict[str, list[str]] = {}  # versions and delete markers, the latest last
         changes: dict[str, list[tuple[str, str]]] = {}
-        for number, act in enumerate(plan.acts, 1):
-            key = act.key
+        for number, action in enumerate(plan.actions, 1):
+            key = action.key
             stack, changed = stacks.setdefault(key, []), changes.setdefault(key, [])
-            if number > len(plan.at_once) and not isinstance(act, Tell):
-                while not self._is_told(key, put[key], stack[-1]) and time.monotonic() < until:
-                    advanced(number - 1)
-                    time.sleep(_PATIENCE_SECONDS)
-            match act:
+            if number > len(plan.at_once) and not isinstance(action, SendEvent):
+                while not self._is_processed(key, put[key], stack[-1]) and time.monotonic() < until:
+                    progress(number - 1)
+                    time.sleep(_POLL_SECONDS)
+            match action:
                 case Put():
-                    stored = self.s3.put_object(Bucket=bucket, Key=key, Body=drawn(act.picture_id))
+                    stored = self.s3.put_object(Bucket=bucket, Key=key, Body=content_of(action.picture))
                     stack.append(stored["VersionId"])
                     put.setdefault(key, []).append(stack[-1])
                     changed.append((stack[-1], _CREATED))
                 case Delete():
                     stack.append(self.s3.delete_object(Bucket=bucket, Key=key)["VersionId"])
                     changed.append((stack[-1], _HIDDEN))
-                case Destroy():
+                case DeleteVersion():
                     self.s3.delete_object(Bucket=bucket, Key=key, VersionId=stack[-1])
                     changed.append((stack.pop(), _REMOVED))
-                case Tell():
-                    body = self._event(key, *changed[act.change])
+                case SendEvent():
+                    body = self._event(key, *changed[action.change])
                     self.sqs.send_message(QueueUrl=self.status.queue_url, MessageBody=body)
-            advanced(number)
+            progress(number)
         return put
 
-    def _is_told(self, key: str, versions: list[str], latest: str) -> bool:
-        """Whether all of a key has ended, and the marker that is latest hides it or was given up."""
+    def _is_processed(self, key: str, versions: list[str], latest: str) -> bool:
+        """True if all versions of a key have ended, and a latest delete marker hides them or has failed."""
         marker = Removal(self.status.uploads_bucket, key, latest, "", marker=True)
         states, picture_id = self.stream.states, marker.picture_id
         hidden = latest not in versions and (picture_id, marker.failed_as) not in states
-        wanted = _PUT_AWAY if hidden else _ENDED
+        wanted = _NOT_CURRENT if hidden else _ENDED
         return all(states.get((picture_id, version)) in wanted for version in versions)
 
     def _event(self, key: str, version: str, name: str) -> str:
-        """The body that S3 wrote of that change."""
-        while (key, version, name) not in self.told:
-            answer = self.sqs.receive_message(
+        """Returns S3's message about a change."""
+        while (key, version, name) not in self.events:
+            response = self.sqs.receive_message(
                 QueueUrl=self.capture, MaxNumberOfMessages=10, WaitTimeSeconds=1
             )
-            for message in answer.get("Messages", []):
+            for message in response.get("Messages", []):
                 for record in json.loads(message["Body"]).get("Records", []):
                     item = record["s3"]["object"]
                     event = (unquote_plus(item["key"]), item["versionId"], record["eventName"])
-                    self.told[event] = message["Body"]
+                    self.events[event] = message["Body"]
                 self.sqs.delete_message(QueueUrl=self.capture, ReceiptHandle=message["ReceiptHandle"])
-        return self.told[key, version, name]
+        return self.events[key, version, name]
 
-    def drain(self, seconds: float, look: Callable[[], object] = lambda: None) -> None:
-        """Waits until nothing is under way, or the time is up."""
+    def drain(self, seconds: float, progress: Callable[[], object] = lambda: None) -> None:
+        """Waits until queues and stream are empty, for up to `seconds`."""
         until, quiet = time.monotonic() + seconds, 0
-        # Twice: what the last message has moved, the stream may not have told of the first time.
+        # Twice, because the changes of the last message may not be in the stream the first time.
         while quiet < 2 and time.monotonic() < until:
-            look()
+            progress()
             quiet = 0 if any(self.messages().values()) or not self.stream.idle else quiet + 1
-            time.sleep(_PATIENCE_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def messages(self) -> dict[str, int]:
-        """How many there are in each queue, those under way included."""
+        """Counts the messages of each queue, including those in flight."""
         queues = {"the render queue": self.status.queue_url, "the dead letters": self.status.dead_letters_url}
         return {name: _messages_in(self.sqs, url) for name, url in queues.items()}
 
     def snapshot(self, folder: str) -> Snapshot:
-        """What stands of the keys in a folder."""
-        bucket, beginning = self.status.uploads_bucket, f"{folder}/"
+        """Reads everything stored about the keys in a folder."""
+        bucket, prefix = self.status.uploads_bucket, f"{folder}/"
         versions, latest = set(), {}
-        for page in self._pages("s3", "list_object_versions", Bucket=bucket, Prefix=beginning):
-            for each in page.get("Versions", []):
-                versions.add((each["Key"], each["VersionId"]))
-                if each["IsLatest"]:
-                    latest[each["Key"]] = each["VersionId"]
+        for page in self._pages("s3", "list_object_versions", Bucket=bucket, Prefix=prefix):
+            for version in page.get("Versions", []):
+                versions.add((version["Key"], version["VersionId"]))
+                if version["IsLatest"]:
+                    latest[version["Key"]] = version["VersionId"]
         items = list(self._items(self.status.ledger_table))
         entries = [entry_of(item) for item in items if is_entry(item)]
-        ledger = tuple(entry for entry in entries if entry.upload.key.startswith(beginning))
+        ledger = tuple(entry for entry in entries if entry.upload.key.startswith(prefix))
         views = (entry_of(item) for item in self._items(self.status.views_table) if is_entry(item))
         keys = {key for key, _ in versions} | {entry.upload.key for entry in ledger}
         pictures = {picture_id_of(bucket, key): key for key in keys}
@@ -178,64 +178,72 @@ class Stage:
                 for item in items
                 if item["picture"] in pictures and not is_entry(item)
             },
-            views=tuple(view for view in views if view.upload.key.startswith(beginning)),
+            views=tuple(view for view in views if view.upload.key.startswith(prefix)),
             renditions={
-                each["Key"]: each["ETag"].strip('"')
+                rendition["Key"]: rendition["ETag"].strip('"')
                 for page in stored
-                for each in page.get("Contents", [])
-                if each["Key"].partition("/")[0] in pictures
+                for rendition in page.get("Contents", [])
+                if rendition["Key"].partition("/")[0] in pictures
             },
             superseded_renditions=frozenset(
                 key for item in items if item["picture"] in shards for key in superseded_of(item).keys
             ),
             pages={
-                key: tuple(self.stack.get(f"/pictures/{picture_id}", accept).status for accept in _ASKED_FOR)
+                key: tuple(
+                    self.stack.get(f"/pictures/{picture_id}", accept).status for accept in _MEDIA_TYPES
+                )
                 for picture_id, key in pictures.items()
                 if key not in latest
             },
             messages=self.messages(),
-            moves=tuple(move for move in self.stream.moves if move.picture_id in pictures),
+            transitions=tuple(
+                transition for transition in self.stream.transitions if transition.picture_id in pictures
+            ),
         )
 
     def retry_failures(self) -> None:
-        """What an operator does about all that was parked."""
-        answer = self.stack.darkroom("retry", "--all")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+        """Retries every failure, as an operator would."""
+        response = self.stack.darkroom("retry", "--all")
+        assert response.returncode == 0, response.stdout + response.stderr
 
     def sweep(self) -> None:
-        """What the schedule does, but for all that may go at once."""
-        answer = self.stack.client("lambda").invoke(FunctionName=self.sweeper, Payload=b"{}")
-        assert "FunctionError" not in answer, answer["Payload"].read()
+        """Invokes the sweep function, as its schedule does."""
+        response = self.stack.client("lambda").invoke(FunctionName=self.sweeper, Payload=b"{}")
+        assert "FunctionError" not in response, response["Payload"].read()
 
     def _items(self, table: str) -> Iterator[dict[str, Any]]:
-        plain = TypeDeserializer().deserialize
+        deserialize = TypeDeserializer().deserialize
         for page in self._pages("dynamodb", "scan", TableName=table, ConsistentRead=True):
             for item in page["Items"]:
-                yield {name: plain(value) for name, value in item.items()}
+                yield {name: deserialize(value) for name, value in item.items()}
 
     def _pages(self, service: str, operation: str, **arguments: Any) -> Iterator[Mapping[str, Any]]:
         yield from self.stack.client(service).get_paginator(operation).paginate(**arguments)
 
 
 @contextmanager
-def staged(stack: Stack, visibility_seconds: int | None = None) -> Iterator[Stage]:
-    """Makes a stack ready; it stays so, but without the proxy it is of no use to others afterwards.
+def prepared(stack: Stack, visibility_seconds: int | None = None) -> Iterator[Stage]:
+    """Prepares a stack. Other tests can't use it afterwards: its functions call a stopped proxy.
 
-    The queue hides a message as long as the template says, or so many seconds: more than a rendering takes.
+    `visibility_seconds` replaces the template's visibility timeout; it must be longer than a rendering.
     """
-    site = LocalStack.of(stack.environment)
-    status, ministack = site.status(), site.ministack.holder()
+    local = LocalStack.of(stack.environment)
+    status, ministack = local.status(), local.ministack.holder()
     assert ministack
-    # Were a worker stopped with S3's test event, that would stay hidden as long as the template said before.
-    wait_for(lambda: not _messages_in(stack.client("sqs"), status.queue_url), "S3's test events read")
+    # Otherwise a test event of a stopped worker would stay hidden for the template's longer timeout.
+    wait_for(
+        lambda: not _messages_in(stack.client("sqs"), status.queue_url), "S3's test events to be consumed"
+    )
     outputs = _shorten(stack, status, visibility_seconds)
     proxy = FaultProxy(status, free_port(), Workers(ministack, outputs["RenderFunction"]))
     stream = Stream(stack.client, status.ledger_table, outputs["ProjectFunction"])
     proxy.start()
     try:
-        _lead_through(stack, f"http://127.0.0.1:{proxy.port}", {outputs["WebFunction"]})
-        _subscribe(stack, outputs["RenderFunction"], ScalingConfig={"MaximumConcurrency": RENDERED_AT_ONCE})
-        _subscribe(stack, outputs["ProjectFunction"], Enabled=False)
+        _route_through(stack, f"http://127.0.0.1:{proxy.port}", {outputs["WebFunction"]})
+        _update_mappings(
+            stack, outputs["RenderFunction"], ScalingConfig={"MaximumConcurrency": RENDERED_AT_ONCE}
+        )
+        _update_mappings(stack, outputs["ProjectFunction"], Enabled=False)
         capture = _capture(stack, status)
         stream.start()
         yield Stage(stack, status, proxy, stream, capture, outputs["SweepFunction"])
@@ -250,10 +258,10 @@ def _messages_in(sqs: Any, queue: str) -> int:
 
 
 def _shorten(stack: Stack, status: Status, visibility_seconds: int | None) -> dict[str, str]:
-    """Shortens the stack's time-outs; its outputs."""
+    """Shortens the stack's timeouts. Returns its outputs."""
     deployments = stack.client("cloudformation")
     [deployed] = deployments.describe_stacks(StackName=status.stack)["Stacks"]
-    names = {each["ParameterKey"] for each in deployed["Parameters"]} - {"RenderTimeoutSeconds"}
+    names = {parameter["ParameterKey"] for parameter in deployed["Parameters"]} - {"RenderTimeoutSeconds"}
     deployments.update_stack(
         StackName=status.stack,
         UsePreviousTemplate=True,
@@ -270,29 +278,31 @@ def _shorten(stack: Stack, status: Status, visibility_seconds: int | None) -> di
         stack.client("sqs").set_queue_attributes(
             QueueUrl=status.queue_url, Attributes={"VisibilityTimeout": str(visibility_seconds)}
         )
-    return {each["OutputKey"]: each["OutputValue"] for each in deployed["Outputs"]}
+    return {output["OutputKey"]: output["OutputValue"] for output in deployed["Outputs"]}
 
 
-def _lead_through(stack: Stack, endpoint: str, spared: set[str]) -> None:
-    """From here on functions call AWS there."""
+def _route_through(stack: Stack, endpoint: str, excluded: set[str]) -> None:
+    """Makes all functions but the excluded ones call AWS at an endpoint."""
     functions = stack.client("lambda")
     for function in functions.list_functions()["Functions"]:
-        if function["FunctionName"] not in spared:
-            variables = function["Environment"]["Variables"] | _KEEPS_NOTHING | {"AWS_ENDPOINT_URL": endpoint}
+        if function["FunctionName"] not in excluded:
+            variables = (
+                function["Environment"]["Variables"] | _SWEEP_SETTINGS | {"AWS_ENDPOINT_URL": endpoint}
+            )
             functions.update_function_configuration(
                 FunctionName=function["FunctionName"], Environment={"Variables": variables}
             )
 
 
-def _subscribe(stack: Stack, function: str, **terms: object) -> None:
-    """Changes how a function hears of its events."""
+def _update_mappings(stack: Stack, function: str, **changes: object) -> None:
+    """Updates the event source mappings of a function."""
     functions = stack.client("lambda")
     for mapping in functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
-        functions.update_event_source_mapping(UUID=mapping["UUID"], **terms)
+        functions.update_event_source_mapping(UUID=mapping["UUID"], **changes)
 
 
 def _capture(stack: Stack, status: Status) -> str:
-    """A queue that S3's events go to from here on."""
+    """Sends S3's events to a new queue from now on. Returns its URL."""
     queues = stack.client("sqs")
     url: str = queues.create_queue(QueueName="captured-events")["QueueUrl"]
     arn = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

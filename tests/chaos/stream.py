@@ -1,8 +1,8 @@
-"""The ledger's stream, brought to `project` as AWS brings it.
+"""Delivers the ledger's stream to `project` as AWS does.
 
-MiniStack 1.5.33 has one shard and goes on to the next batch whatever `batchItemFailures` says, so that a
-view would be lost that AWS would have tried again. Here each item has its shard, shards run beside one
-another, and a batch is repeated from the first record that failed.
+MiniStack 1.5.33 has one shard and ignores `batchItemFailures`, so that a failed record would be lost instead
+of retried. Here each item belongs to one of several shards, shards are processed in parallel, and a batch is
+retried from its first failed record.
 """
 
 import json
@@ -15,22 +15,22 @@ from typing import Any
 from darkroom.adapters.items import is_entry
 from darkroom.domain.entries import State
 from darkroom.services.projecting import BATCH
-from tests.chaos.verify import Move
+from tests.chaos.verify import Transition
 
 _SHARDS = 3
 _PAUSE_SECONDS = 0.1
 
 
 class Stream(Thread):
-    """Follows a ledger's stream from now on.
+    """Reads a ledger's stream from now on.
 
-    `moves` are the uploads' changes that it has told of, `states` what each was last, by picture and version,
-    `ended` those that have come to an end.
+    `transitions` are the uploads' changes in order, `states` the last state by picture id and version,
+    `ended` the uploads in a terminal state.
     """
 
     def __init__(self, client: Callable[[str], Any], table: str, function: str) -> None:
         super().__init__(name="stream", daemon=True)
-        self.moves: list[Move] = []
+        self.transitions: list[Transition] = []
         self.states: dict[tuple[str, str], State] = {}
         self.ended: set[tuple[str, str]] = set()
         self.idle = False
@@ -49,17 +49,17 @@ class Stream(Thread):
         try:
             with ThreadPoolExecutor(_SHARDS) as pool:
                 while not self._stopped.is_set():
-                    news = self._read()
+                    count = self._read()
                     waiting = [shard for shard in self._shards if shard]
-                    self.idle = not news and not waiting
+                    self.idle = not count and not waiting
                     list(pool.map(self._deliver, waiting))
-                    if not news:
+                    if not count:
                         self._stopped.wait(_PAUSE_SECONDS)
-        except Exception as fault:  # noqa: BLE001 - it crosses to the thread that stops this one
+        except Exception as fault:  # noqa: BLE001 - raised again in the thread that calls stop()
             self.fault = fault
 
     def stop(self) -> None:
-        """Raises what went wrong while it ran."""
+        """Stops the thread, and raises its exception if it failed."""
         self._stopped.set()
         self.join()
         if self.fault:
@@ -75,7 +75,7 @@ class Stream(Thread):
             image = change.get("NewImage")
             if image and is_entry(image):
                 state = State(image["state"]["S"])
-                self.moves.append(Move(picture_id, version, int(image["revision"]["N"]), state))
+                self.transitions.append(Transition(picture_id, version, int(image["revision"]["N"]), state))
                 self.states[picture_id, version] = state
                 if state.terminal:
                     self.ended.add((picture_id, version))
@@ -85,13 +85,13 @@ class Stream(Thread):
 
     def _deliver(self, shard: deque[dict[str, Any]]) -> None:
         batch = [shard[n] for n in range(min(BATCH, len(shard)))]
-        answer = self._lambda.invoke(
+        response = self._lambda.invoke(
             FunctionName=self._function, Payload=json.dumps({"Records": batch}).encode()
         )
-        told = json.loads(answer["Payload"].read())
+        result = json.loads(response["Payload"].read())
         done = 0
-        if "FunctionError" not in answer:
-            failed = {each["itemIdentifier"] for each in told["batchItemFailures"]}
+        if "FunctionError" not in response:
+            failed = {failure["itemIdentifier"] for failure in result["batchItemFailures"]}
             numbers = [record["dynamodb"]["SequenceNumber"] for record in batch]
             done = next((n for n, number in enumerate(numbers) if number in failed), len(batch))
         for _ in range(done):

@@ -1,4 +1,4 @@
-"""A short run of every kind of chaos, on a stack of its own."""
+"""A short version of every chaos run, on its own stack."""
 
 from collections.abc import Iterator
 
@@ -7,40 +7,40 @@ import pytest
 from darkroom.domain.profile import built_in
 from tests.chaos.pictures import outcomes
 from tests.chaos.plan import Step
-from tests.chaos.runs import SHORT, Result, kinds, perform, pictures_of
-from tests.chaos.stage import Stage, staged
+from tests.chaos.runs import SHORT, Result, all_runs, perform, pictures_of
+from tests.chaos.stage import Stage, prepared
 from tests.e2e.conftest import a_stack
 
-# What each rule here is held by has a quick test too: see defences.py.
+# Every defence has a quick test too, see defences.py.
 pytestmark = pytest.mark.full
 
-# More than a cold start and a rendering may take, so that nothing comes again that is still being worked on;
-# much less than the template's minute, for which every kill would have to wait.
+# Longer than a cold start plus a rendering, so that no message is redelivered during its rendering;
+# shorter than the template's 60 s, because every kill waits for it.
 VISIBILITY_SECONDS = 20
-PATIENCE_SECONDS = 300
-KINDS = {kind.name: kind for kind in kinds(SHORT, seed=20_26)}
-# What waits for the same time-out waits together.
-GROUPS = (("undisturbed",), ("parked", "kills", "steps", "races"), ("faults",))
+TIMEOUT_SECONDS = 300
+RUNS = {run.name: run for run in all_runs(SHORT, seed=20_26)}
+# Runs that wait for the visibility timeout are executed together.
+GROUPS = (("undisturbed",), ("exhausted", "kills", "steps", "races"), ("faults",))
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    with a_stack() as stack, staged(stack, VISIBILITY_SECONDS) as stage:
+    with a_stack() as stack, prepared(stack, VISIBILITY_SECONDS) as stage:
         yield stage
 
 
 @pytest.fixture(scope="module")
 def results(request: pytest.FixtureRequest) -> dict[str, Result]:
-    # Before the stage, whose threads must not be there when the engine forks.
-    wanted = outcomes(pictures_of(tuple(KINDS.values())), built_in("default"))
+    # Before the stage starts its threads, because the engine forks.
+    expected = outcomes(pictures_of(tuple(RUNS.values())), built_in("default"))
     stage: Stage = request.getfixturevalue("stage")
     results = {}
     for group in GROUPS:
-        for result in perform(stage, tuple(KINDS[name] for name in group), wanted, PATIENCE_SECONDS):
-            results[result.kind.name] = result
+        for result in perform(stage, tuple(RUNS[name] for name in group), expected, TIMEOUT_SECONDS):
+            results[result.run.name] = result
     assert set(stage.proxy.killed) == set(Step)
     assert stage.proxy.injected
-    assert results["parked"].parked
+    assert results["exhausted"].failed
     return results
 
 

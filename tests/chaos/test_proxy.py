@@ -1,4 +1,4 @@
-"""What the proxy says is what AWS would say, as boto3 hears it."""
+"""The proxy's errors are those of AWS, as parsed by boto3."""
 
 import random
 from collections import Counter
@@ -12,14 +12,14 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from tests.aws import free_port
 from tests.builders import a_status
-from tests.chaos.proxy import Call, Fault, FaultProxy, drawn, steps_after
+from tests.chaos.proxy import Call, Fault, FaultProxy, draw_fault, steps_after
 from tests.chaos.workers import Workers
 
 STATUS = a_status()
 
 
-class Always(random.Random):
-    """Chance that draws the same fault every time."""
+class FixedFault(random.Random):
+    """A random generator with a fixed fault as its result."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,24 +28,24 @@ class Always(random.Random):
     def choices(self, *_: Any, **__: Any) -> list[Any]:
         return [self.fault]
 
-    def choice(self, among: Any) -> Any:
-        return among[0]
+    def choice(self, options: Any) -> Any:
+        return options[0]
 
 
 @pytest.fixture
-def chance() -> Always:
-    return Always()
+def rng() -> FixedFault:
+    return FixedFault()
 
 
 @pytest.fixture
-def proxy(chance: Always) -> Iterator[FaultProxy]:
-    proxy = FaultProxy(STATUS, free_port(), Workers(0, "render"), chance)
+def proxy(rng: FixedFault) -> Iterator[FaultProxy]:
+    proxy = FaultProxy(STATUS, free_port(), Workers(0, "render"), rng)
     proxy.start()
     yield proxy
     proxy.stop()
 
 
-def ask(proxy: FaultProxy, service: str) -> None:
+def call_service(proxy: FaultProxy, service: str) -> None:
     client = boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url=f"http://127.0.0.1:{proxy.port}",
@@ -73,29 +73,29 @@ def ask(proxy: FaultProxy, service: str) -> None:
     ],
 )
 def test_each_service_refuses_in_its_own_words(
-    proxy: FaultProxy, chance: Always, service: str, throttled: str, failed: str
+    proxy: FaultProxy, rng: FixedFault, service: str, throttled: str, failed: str
 ) -> None:
     for fault, code in ((Fault.THROTTLED, throttled), (Fault.FAILED, failed)):
-        chance.fault = fault
-        with pytest.raises(ClientError) as refused:
-            ask(proxy, service)
+        rng.fault = fault
+        with pytest.raises(ClientError) as error:
+            call_service(proxy, service)
 
-        assert refused.value.response["Error"]["Code"] == code
+        assert error.value.response["Error"]["Code"] == code
 
 
-def test_a_call_that_is_lost_has_no_answer(proxy: FaultProxy, chance: Always) -> None:
-    chance.fault = Fault.UNSENT
+def test_a_call_that_is_lost_has_no_answer(proxy: FaultProxy, rng: FixedFault) -> None:
+    rng.fault = Fault.NOT_SENT
 
     with pytest.raises(ConnectionClosedError):
-        ask(proxy, "dynamodb")
+        call_service(proxy, "dynamodb")
 
 
 def test_faults_are_drawn_as_often_as_stated() -> None:
-    chance = random.Random(1)
-    drawn_of_thousands = Counter(drawn(chance) for _ in range(10_000))
+    rng = random.Random(1)
+    counts = Counter(draw_fault(rng) for _ in range(10_000))
 
     for fault in Fault:
-        assert drawn_of_thousands[fault] == pytest.approx(100 * fault.value, rel=0.15)
+        assert counts[fault] == pytest.approx(100 * fault.value, rel=0.15)
 
 
 def a_transaction(state: str) -> Call:

@@ -1,6 +1,6 @@
-"""The processes that MiniStack runs a function in: which there are, who holds a connection, and their end.
+"""Finds and kills MiniStack's worker processes of a function.
 
-Reads Linux's /proc. Only children of the one MiniStack are ever seen, and only these are killed.
+Reads Linux's /proc. Lists and kills only children of the given MiniStack process.
 """
 
 import os
@@ -15,7 +15,7 @@ _ESTABLISHED = "01"
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """MiniStack's process, and the function's name, which its workers' folders begin with."""
+    """The workers of one function: children of MiniStack in folders with the function's name."""
 
     ministack: int
     function: str
@@ -28,7 +28,7 @@ class Workers:
         ]
 
     def owner_of(self, port: int) -> int | None:
-        """The worker at the other end of a connection from that local port."""
+        """Returns the id of the worker with a connection from the local port."""
         if inode := _socket_of(port):
             for process in self.ids():
                 with suppress(OSError):
@@ -38,12 +38,12 @@ class Workers:
         return None
 
     def kill(self, process: int) -> bool:
-        """Ends a worker with all that it has started, as a sandbox ends; False if it is none any more."""
+        """Kills a worker and its descendants. Returns False if the worker has already ended."""
         if process not in self.ids():
             return False
-        for each in (process, *_descendants(process)):
+        for victim in (process, *_descendants(process)):
             with suppress(ProcessLookupError):
-                os.kill(each, signal.SIGKILL)
+                os.kill(victim, signal.SIGKILL)
         return True
 
 
@@ -58,18 +58,18 @@ def _children(process: int) -> list[int]:
 
 def _descendants(process: int) -> list[int]:
     children = _children(process)
-    return children + [each for child in children for each in _descendants(child)]
+    return children + [descendant for child in children for descendant in _descendants(child)]
 
 
 def _folder(process: int) -> str:
-    """The name of the folder above the one that it works in."""
+    """Returns the name of the parent of a process's working directory."""
     with suppress(OSError):
         return (PROC / str(process) / "cwd").readlink().parent.name
     return ""
 
 
 def _socket_of(port: int) -> str | None:
-    """The inode of the loopback connection that was opened from a local port."""
+    """Returns the inode of the loopback connection from a local port."""
     for line in (PROC / "net/tcp").read_text().splitlines()[1:]:
         fields = line.split()
         if fields[3] == _ESTABLISHED and fields[1] == f"0100007F:{port:04X}":
