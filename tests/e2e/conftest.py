@@ -1,7 +1,7 @@
-"""A stack, driven from outside: S3, HTTP and the command line only.
+"""Fixtures for tests of a stack through S3, HTTP and the command line only.
 
-A local one of the tests' own; or, where DARKROOM_E2E_STACK names one that is deployed, that one. Of the tests
-those are then left out that are marked `local`, each for the reason that its mark states.
+The tests start their own local stack, or use the deployed stack named by DARKROOM_E2E_STACK. Tests marked
+`local` are left out for a deployed stack, with the reason in their mark.
 """
 
 import json
@@ -36,19 +36,19 @@ from tests.cloudformation import PROJECT
 DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
 
 
-def wait_for[T](condition: Callable[[], T | None], what: str, seconds: float = 180) -> T:
-    """The condition's first true value. Fails when the time is up: more than a busy machine needs."""
-    until = time.monotonic() + seconds
+def wait_for[T](condition: Callable[[], T | None], description: str, seconds: float = 180) -> T:
+    """Returns the condition's first true value. Fails after a timeout far above what a busy machine needs."""
+    deadline = time.monotonic() + seconds
     while not (value := condition()):
-        if time.monotonic() > until:
-            pytest.fail(f"{what} did not happen within {seconds:g} s")
+        if time.monotonic() > deadline:
+            pytest.fail(f"Timed out after {seconds:g} s waiting for {description}.")
         time.sleep(0.1)
     return value
 
 
 @dataclass(frozen=True)
-class Reply:
-    """One HTTP answer; redirects are not followed."""
+class Response:
+    """An HTTP response; redirects are not followed."""
 
     status: int
     headers: dict[str, str]
@@ -71,27 +71,31 @@ class _NoRedirect(HTTPRedirectHandler):
 _opener = build_opener(_NoRedirect)
 
 
-# What a deployed stack asks for at its own address, and nothing else may see.
-_AUTHORITY: dict[str, dict[str, str]] = {}
+# Headers for requests to a deployed stack, by its root URL; no other host may receive them.
+_AUTH_HEADERS: dict[str, dict[str, str]] = {}
 
 
 def fetch(
     url: str, accept: str = "*/*", method: str = "GET", body: bytes | None = None, **headers: str
-) -> Reply:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    named |= next((held for root, held in _AUTHORITY.items() if url.startswith(f"{root}/")), {})
+) -> Response:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent |= next((auth for root, auth in _AUTH_HEADERS.items() if url.startswith(f"{root}/")), {})
     try:
         with _opener.open(
-            Request(url, body, {"Accept": accept, **named}, method=method), timeout=60
-        ) as answer:
-            return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
-    except HTTPError as answer:
-        with answer:
-            return Reply(answer.code, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+            Request(url, body, {"Accept": accept, **sent}, method=method), timeout=60
+        ) as response:
+            return Response(
+                response.status, {k.lower(): v for k, v in response.headers.items()}, response.read()
+            )
+    except HTTPError as response:
+        with response:
+            return Response(
+                response.code, {k.lower(): v for k, v in response.headers.items()}, response.read()
+            )
 
 
-def send(form: Mapping[str, Any], content: bytes) -> Reply:
-    """Sends a file by a presigned form, as a page does: its fields first."""
+def send(form: Mapping[str, Any], content: bytes) -> Response:
+    """Posts a file by a presigned form, with the form's fields first."""
     fields = "".join(
         f'--X\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in form["fields"].items()
@@ -103,61 +107,61 @@ def send(form: Mapping[str, Any], content: bytes) -> Reply:
 
 @dataclass(frozen=True)
 class Stack:
-    """A stack that is up."""
+    """A running stack."""
 
     environment: dict[str, str]
 
     @property
-    def authority(self) -> dict[str, str]:
-        """The headers to send along with each question."""
+    def auth_headers(self) -> dict[str, str]:
+        """The authorization headers of every request."""
         return {}
 
     @property
-    def where(self) -> tuple[str, ...]:
-        """What tells a command of this stack; a local one is told of by the environment."""
+    def options(self) -> tuple[str, ...]:
+        """The command line options for this stack; a local one needs only the environment."""
         return ()
 
     def web(self, client: ClientSession) -> Web:
-        """The site as the command line asks it."""
+        """Returns the command line's client of the web API."""
         return Web(
-            client, self.status["web"], lambda _method, _url, named, _body: {**named, **self.authority}
+            client, self.status["web"], lambda _method, _url, named, _body: {**named, **self.auth_headers}
         )
 
     @property
     def curl(self) -> list[str]:
-        """curl, saying nothing but what went wrong."""
-        said = [f"{name}: {value}" for name, value in self.authority.items()]
-        return ["curl", "-sS", *(word for each in said for word in ("-H", each))]
+        """A curl command without progress output."""
+        headers = [f"{name}: {value}" for name, value in self.auth_headers.items()]
+        return ["curl", "-sS", *(word for header in headers for word in ("-H", header))]
 
     @classmethod
     def on(cls, ports: Mapping[str, int]) -> "Stack":
-        named = {name: str(port) for name, port in ports.items()}
-        return cls(os.environ | named | {"DARKROOM_AWS_LIMITS": "1", "DARKROOM_AWS_AUTH": "1"})
+        variables = {name: str(port) for name, port in ports.items()}
+        return cls(os.environ | variables | {"DARKROOM_AWS_LIMITS": "1", "DARKROOM_AWS_AUTH": "1"})
 
     def darkroom(self, *arguments: str | Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
-        """Runs the command line to its end, whatever its exit code."""
+        """Runs a command to its end, with any exit code."""
         return subprocess.run(
             [DARKROOM, *arguments],
             cwd=PROJECT, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
 
     def deploy(self, *overrides: str) -> None:
-        """Deploys what is built once more, with other parameters."""
-        samconfig, site = (PROJECT / "samconfig.toml").read_text(), LocalStack.of(self.environment)
+        """Deploys the existing build again, with changed parameters."""
+        samconfig, local_stack = (PROJECT / "samconfig.toml").read_text(), LocalStack.of(self.environment)
         processor = architecture(platform.machine())
-        local = deployment(samconfig, processor, site.web_port, site.aws_endpoint)
+        local = deployment(samconfig, processor, local_stack.web_port, local_stack.aws_endpoint)
         self.sam(
             *("deploy", "--config-env", "local", "--parameter-overrides", *local.overrides, *overrides),
         )
 
     def a_token(self) -> str:
-        """A new one, as a script reads it."""
+        """Creates a token."""
         made = self.darkroom("token", "new")
         assert made.returncode == 0, made.stderr
         return made.stdout.strip()
 
     def sam(self, *arguments: str) -> str:
-        """Runs SAM on this stack; what it printed."""
+        """Runs SAM on this stack. Returns its output."""
         sam = PROJECT / ".tools/sam/bin/sam"
         environment = local_environment(self.environment, LocalStack.of(self.environment))
         done = subprocess.run(
@@ -184,16 +188,16 @@ class Stack:
         )
 
     def put(self, key: str, content: bytes) -> str:
-        """Puts an object into the bucket; its version."""
+        """Puts an object into the bucket. Returns its version id."""
         bucket = self.status["uploads_bucket"]
         return str(self.client("s3").put_object(Bucket=bucket, Key=key, Body=content)["VersionId"])
 
-    def get(self, path: str, accept: str = "*/*", **query: str) -> Reply:
-        """Asks the site; the path is not yet escaped."""
+    def get(self, path: str, accept: str = "*/*", **query: str) -> Response:
+        """Sends a GET request; the path is not yet escaped."""
         return fetch(f"{self.status['web']}{quote(path)}?{urlencode(query)}", accept)
 
-    def post(self, content: bytes, name: str = "image.png", accept: str = "*/*") -> Reply:
-        """What `curl -F upload=@name` sends, byte for byte."""
+    def post(self, content: bytes, name: str = "image.png", accept: str = "*/*") -> Response:
+        """Sends the same bytes as `curl -F upload=@name`."""
         escaped = name.replace('"', "%22")
         body = (
             f'--X\r\nContent-Disposition: form-data; name="upload"; filename="{escaped}"\r\n'
@@ -204,54 +208,56 @@ class Stack:
         )
 
     def announce(self, pictures: Mapping[str, bytes], **headers: str) -> Any:
-        """A new job of these PNGs, by their names."""
+        """Announces a job of PNG files, given by name."""
         uploads = [{"name": name, "size": len(pictures[name]), "type": "image/png"} for name in pictures]
         body = json.dumps({"uploads": uploads}).encode()
         kind = "application/json"
-        reply = fetch(f"{self.status['web']}/jobs", kind, "POST", body, Content_Type=kind, **headers)
-        assert reply.status == 201, reply.text
-        return reply.json
+        response = fetch(f"{self.status['web']}/jobs", kind, "POST", body, Content_Type=kind, **headers)
+        assert response.status == 201, response.text
+        return response.json
 
     def settled(self, alias: str, version: str = "") -> dict[str, Any]:
-        """The receipt under an alias, once it is final, and of that version if one is named."""
+        """Waits for the final receipt under an alias, of the given version if there is one."""
 
         def final() -> dict[str, Any] | None:
-            reply = self.get(f"/{alias}", "application/json")
-            return reply.json if reply.status == 200 and version in ("", reply.json["version"]) else None
+            response = self.get(f"/{alias}", "application/json")
+            return (
+                response.json
+                if response.status == 200 and version in ("", response.json["version"])
+                else None
+            )
 
-        return wait_for(final, f"{alias} settled")
+        return wait_for(final, f"the receipt of {alias}")
 
     def rendered(self, key: str, content: bytes) -> dict[str, Any]:
-        """Puts a picture into the bucket; its receipt, once that is final and under its alias."""
+        """Puts a picture into the bucket. Waits for its final receipt under its alias."""
         return self.settled(alias_of(key), version=self.put(key, content))
 
 
 @dataclass(frozen=True)
-class Deployed(Stack):
-    """A stack that stands already, in the account and the region that AWS is set up for here."""
+class DeployedStack(Stack):
+    """A stack deployed in the configured AWS account."""
 
     name: str
     region: str
 
     @property
-    def authority(self) -> dict[str, str]:
+    def auth_headers(self) -> dict[str, str]:
         token = self.environment.get("DARKROOM_TOKEN")
         return {"Authorization": f"Bearer {token}"} if token else {}
 
     def darkroom(self, *arguments: str | Path, seconds: float = 300) -> subprocess.CompletedProcess[str]:
-        return super().darkroom(*arguments, *self.where, seconds=seconds)
+        return super().darkroom(*arguments, *self.options, seconds=seconds)
 
     @property
-    def where(self) -> tuple[str, ...]:
+    def options(self) -> tuple[str, ...]:
         return ("--stack", self.name, "--region", self.region)
 
     @cached_property
     def status(self) -> dict[str, str]:
         outputs = outputs_of(self.name, self.region)
         assert outputs is not None, f"There is no stack {self.name} in {self.region}."
-        assert outputs.get("Auth") != "iam", (
-            "The tests come in by a token: deploy their stack with Auth=token."
-        )
+        assert outputs.get("Auth") != "iam", "The tests need a token: deploy their stack with Auth=token."
         found = status_from(outputs, self.name, self.region, None)
         s3 = self.environment.get("AWS_ENDPOINT_URL") or f"https://s3.{self.region}.amazonaws.com"
         return {name: value or "" for name, value in asdict(found).items()} | {"aws_endpoint": s3}
@@ -266,28 +272,28 @@ class Deployed(Stack):
 
 
 def versions_in(stack: Stack) -> set[tuple[str, str]]:
-    """Every version and delete marker that the uploads bucket has."""
+    """Lists all versions and delete markers in the uploads bucket, as key and version id."""
     pages = stack.client("s3").get_paginator("list_object_versions")
     return {
-        (each["Key"], each["VersionId"])
+        (version["Key"], version["VersionId"])
         for page in pages.paginate(Bucket=stack.status["uploads_bucket"])
         for kind in ("Versions", "DeleteMarkers")
-        for each in page.get(kind, [])
+        for version in page.get(kind, [])
     }
 
 
 @contextmanager
 def a_deployed_stack(name: str) -> Iterator[Stack]:
-    """That stack, whose uploads bucket has at the end what it had before, and nothing else."""
+    """Yields the deployed stack, and removes new versions from its uploads bucket at the end."""
     region = os.environ.get("DARKROOM_E2E_REGION") or boto3.Session().region_name
-    assert region, "Name the region too: make e2e STACK=name REGION=region"
-    stack = Deployed(dict(os.environ), name, region)
+    assert region, "Set the region too: make e2e STACK=name REGION=region"
+    stack = DeployedStack(dict(os.environ), name, region)
     before = versions_in(stack)
-    _AUTHORITY[stack.status["web"]] = stack.authority
+    _AUTH_HEADERS[stack.status["web"]] = stack.auth_headers
     try:
         yield stack
     finally:
-        del _AUTHORITY[stack.status["web"]]
+        del _AUTH_HEADERS[stack.status["web"]]
         s3, bucket = stack.client("s3"), stack.status["uploads_bucket"]
         for key, version in versions_in(stack) - before:
             s3.delete_object(Bucket=bucket, Key=key, VersionId=version)
@@ -295,7 +301,7 @@ def a_deployed_stack(name: str) -> Iterator[Stack]:
 
 @contextmanager
 def a_stack() -> Iterator[Stack]:
-    """`darkroom up`, on ports and in a folder of its own, with AWS's limits and permissions enforced."""
+    """Runs `darkroom up` on its own ports and folder, with AWS's limits and permissions enforced."""
     aws_port = free_port()
     stack = Stack.on({"DARKROOM_PORT": free_port(), "DARKROOM_AWS_PORT": aws_port})
     started = stack.darkroom("up", "--detach")
@@ -310,22 +316,22 @@ def a_stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """The stack that most tests share."""
-    named = os.environ.get(_NAMED)
-    with a_deployed_stack(named) if named else a_stack() as stack:
+    """The stack shared by most tests."""
+    name = os.environ.get(_STACK_VARIABLE)
+    with a_deployed_stack(name) if name else a_stack() as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def second_stack() -> Iterator[Stack]:
-    """Another stack, beside it, for tests that stop it or change what it is made of; always a local one."""
+    """A second stack, always local, for tests that stop it or change its configuration."""
     with a_stack() as stack:
         yield stack
 
 
 @pytest.fixture
 def push(second_stack: Stack, tmp_path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Puts a profile in force on the second stack; in the end the first one is again."""
+    """Pushes a profile to the second stack. Pushes the default profile again at the end."""
     file = tmp_path / "profile.json"
 
     def push(profile: Mapping[str, Any]) -> None:
@@ -337,22 +343,22 @@ def push(second_stack: Stack, tmp_path: Path) -> Iterator[Callable[[Mapping[str,
     push({"built_in": "default"})
 
 
-_NAMED = "DARKROOM_E2E_STACK"
+_STACK_VARIABLE = "DARKROOM_E2E_STACK"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what only a local stack can be asked, where a deployed one is named."""
-    if not os.environ.get(_NAMED):
+    """Deselects the tests of local stacks if a deployed stack is configured."""
+    if not os.environ.get(_STACK_VARIABLE):
         return
     left_out: dict[pytest.Item, str] = {}
     for item in items:
-        mark, asked = item.get_closest_marker("local"), set(getattr(item, "fixturenames", ()))
+        mark, fixtures = item.get_closest_marker("local"), set(getattr(item, "fixturenames", ()))
         if mark:
             left_out[item] = mark.args[0]
-        elif "second_stack" in asked:
-            left_out[item] = "it stops a stack, or changes what it is made of"
-        elif "stack" not in asked:
-            left_out[item] = "it asks a stack of its own, or none"
+        elif "second_stack" in fixtures:
+            left_out[item] = "the test stops a stack or changes its configuration"
+        elif "stack" not in fixtures:
+            left_out[item] = "the test uses its own stack or none"
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=list(left_out))
     config.stash[_LEFT_OUT] = Counter(left_out.values())

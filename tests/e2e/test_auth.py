@@ -1,4 +1,4 @@
-"""A stack that lets nobody in, as in the cloud: the local one, deployed once more and no longer open."""
+"""Authentication on a local stack redeployed with `Open=false`."""
 
 import re
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from darkroom.web.auth import Public
 from darkroom.web.routes import ROUTES
 from darkroom_cli.client import signer
 from darkroom_cli.tokens import tokens_parameter
-from tests.e2e.conftest import Reply, Stack, fetch, wait_for
+from tests.e2e.conftest import Response, Stack, fetch, wait_for
 from tests.pictures import a_small_png
 
-pytestmark = pytest.mark.full  # deploys a stack of its own, again and again
+pytestmark = pytest.mark.full  # deploys a stack several times
 
 JSON = "application/json"
 
 
 @pytest.fixture(scope="module")
-def guarded(second_stack: Stack) -> Iterator[Stack]:
-    """A stack of `Auth=token` with one picture in it, image.png."""
+def closed_stack(second_stack: Stack) -> Iterator[Stack]:
+    """A stack with `Auth=token` and one picture, image.png."""
     second_stack.rendered("image.png", a_small_png())
     second_stack.deploy("Open=false")
     yield second_stack
@@ -29,138 +29,147 @@ def guarded(second_stack: Stack) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def parameter(guarded: Stack) -> Iterator[str]:
-    """Where its tokens are written: nothing is there, before and after a test."""
-    name = tokens_parameter(guarded.status["stack"])
+def parameter(closed_stack: Stack) -> Iterator[str]:
+    """The name of the tokens parameter. It does not exist before and after a test."""
+    name = tokens_parameter(closed_stack.status["stack"])
     yield name
-    guarded.client("ssm").delete_parameters(Names=[name])
+    closed_stack.client("ssm").delete_parameters(Names=[name])
 
 
 @pytest.fixture
-def token(guarded: Stack, parameter: str) -> str:
-    """The one that lets in."""
-    secret = guarded.a_token()
-    wait_for(lambda: let_in(guarded, secret), "the token was known")
+def token(closed_stack: Stack, parameter: str) -> str:
+    """A valid token."""
+    secret = closed_stack.a_token()
+    wait_for(lambda: accepts(closed_stack, secret), "the token to be accepted")
     return secret
 
 
-def asked(stack: Stack, path: str = "/", method: str = "GET", accept: str = JSON, **headers: str) -> Reply:
+def request(
+    stack: Stack, path: str = "/", method: str = "GET", accept: str = JSON, **headers: str
+) -> Response:
     return fetch(stack.status["web"] + path, accept, method, b"" if method == "POST" else None, **headers)
 
 
-def let_in(stack: Stack, secret: str) -> bool:
-    status = asked(stack, Authorization=f"Bearer {secret}").status
+def accepts(stack: Stack, secret: str) -> bool:
+    status = request(stack, Authorization=f"Bearer {secret}").status
     assert status in (200, 401)
     return status == 200
 
 
-def signed_in(stack: Stack, secret: str, origin: str = "") -> Reply:
+def sign_in(stack: Stack, secret: str, origin: str = "") -> Response:
     form = urlencode({"token": secret, "to": "failures"}).encode()
     kind = "application/x-www-form-urlencoded"
     web = stack.status["web"]
     return fetch(f"{web}/sign-in", "text/html", "POST", form, Content_Type=kind, Origin=origin or web)
 
 
-def test_no_route_answers_without_a_token(guarded: Stack) -> None:
-    for route in (each for each in ROUTES if each.public is not Public.ALWAYS):
+def test_no_route_answers_without_a_token(closed_stack: Stack) -> None:
+    for route in (route for route in ROUTES if route.public is not Public.ALWAYS):
         path = re.sub(r"\{\w+\}", "0" * 32, route.path)
-        answer = asked(guarded, path, route.method, Origin=guarded.status["web"])
-        assert (answer.status, answer.json["type"]) == (401, "/docs/problems#unauthorized"), route.key
+        response = request(closed_stack, path, route.method, Origin=closed_stack.status["web"])
+        assert (response.status, response.json["type"]) == (401, "/docs/problems#unauthorized"), route.key
 
 
 def test_nobody_gets_in_where_no_token_was_made_and_the_first_is_made_once(
-    guarded: Stack, parameter: str
+    closed_stack: Stack, parameter: str
 ) -> None:
-    ssm = guarded.client("ssm")
-    assert parameter not in [each["Name"] for each in ssm.describe_parameters()["Parameters"]]
-    assert asked(guarded, Authorization="Bearer ").status == 401
+    ssm = closed_stack.client("ssm")
+    assert parameter not in [parameter["Name"] for parameter in ssm.describe_parameters()["Parameters"]]
+    assert request(closed_stack, Authorization="Bearer ").status == 401
 
-    first, again = guarded.darkroom("token", "first"), guarded.darkroom("token", "first")
+    first, again = closed_stack.darkroom("token", "first"), closed_stack.darkroom("token", "first")
 
     assert again.stdout == again.stderr == ""
-    wait_for(lambda: let_in(guarded, first.stdout.strip()), "the first token was known")
+    wait_for(lambda: accepts(closed_stack, first.stdout.strip()), "the first token to be accepted")
     assert ssm.get_parameter(Name=parameter)["Parameter"]["Type"] == "SecureString"
 
 
-def test_a_picture_goes_all_the_way_with_a_token(guarded: Stack, token: str, tmp_path: Path) -> None:
+def test_a_picture_goes_all_the_way_with_a_token(closed_stack: Stack, token: str, tmp_path: Path) -> None:
     picture = tmp_path / "mine.png"
     picture.write_bytes(a_small_png())
-    with_token = Stack(guarded.environment | {"DARKROOM_TOKEN": token})
+    with_token = Stack(closed_stack.environment | {"DARKROOM_TOKEN": token})
 
-    refused, sent = guarded.darkroom("drop", picture), with_token.darkroom("drop", picture)
+    refused, sent = closed_stack.darkroom("drop", picture), with_token.darkroom("drop", picture)
 
     assert (refused.returncode, sent.returncode) == (1, 0), sent.stdout + sent.stderr
     assert "Set DARKROOM_TOKEN to a valid one" in refused.stderr
-    assert asked(guarded, "/mine.jpg", Authorization=f"Bearer {token}").json["status"] == "rendered"
+    assert request(closed_stack, "/mine.jpg", Authorization=f"Bearer {token}").json["status"] == "rendered"
 
 
-def test_a_browser_signs_in_writes_and_signs_out(guarded: Stack, token: str) -> None:
-    web = guarded.status["web"]
-    assert signed_in(guarded, "x").status == 401
-    assert signed_in(guarded, token, origin="https://evil.example").status == 403
+def test_a_browser_signs_in_writes_and_signs_out(closed_stack: Stack, token: str) -> None:
+    web = closed_stack.status["web"]
+    assert sign_in(closed_stack, "x").status == 401
+    assert sign_in(closed_stack, token, origin="https://evil.example").status == 403
 
-    answer = signed_in(guarded, token)
+    response = sign_in(closed_stack, token)
 
-    assert (answer.status, answer.headers["location"]) == (303, "./failures")
-    cookie, _, attributes = answer.headers["set-cookie"].partition("; ")
+    assert (response.status, response.headers["location"]) == (303, "./failures")
+    cookie, _, attributes = response.headers["set-cookie"].partition("; ")
     assert attributes == "Path=/; Max-Age=604800; HttpOnly; Secure; SameSite=Strict"
-    assert asked(guarded, "/failures", accept="text/html", Cookie=cookie).status == 200
+    assert request(closed_stack, "/failures", accept="text/html", Cookie=cookie).status == 200
     for origin, status in ((web, 303), ("https://evil.example", 403)):
-        acted = asked(guarded, "/failures/retry", "POST", "text/html", Cookie=cookie, Origin=origin)
-        assert acted.status == status
-    assert asked(guarded, "/failures/retry", "POST", "text/html", Cookie=cookie).status == 403
-    gone = asked(guarded, "/sign-out", "POST", "text/html", Cookie=cookie, Origin=web)
-    assert "Max-Age=0" in gone.headers["set-cookie"]
+        retried = request(closed_stack, "/failures/retry", "POST", "text/html", Cookie=cookie, Origin=origin)
+        assert retried.status == status
+    assert request(closed_stack, "/failures/retry", "POST", "text/html", Cookie=cookie).status == 403
+    signed_out = request(closed_stack, "/sign-out", "POST", "text/html", Cookie=cookie, Origin=web)
+    assert "Max-Age=0" in signed_out.headers["set-cookie"]
 
 
-def test_tokens_change_over_without_a_moment_in_which_neither_is_valid(guarded: Stack, token: str) -> None:
-    cookie = signed_in(guarded, token).headers["set-cookie"].partition(";")[0]
-    new = guarded.a_token()
+def test_tokens_change_over_without_a_moment_in_which_neither_is_valid(
+    closed_stack: Stack, token: str
+) -> None:
+    cookie = sign_in(closed_stack, token).headers["set-cookie"].partition(";")[0]
+    new = closed_stack.a_token()
 
-    def known() -> bool:
-        assert let_in(guarded, token)
-        return let_in(guarded, new)
+    def new_is_accepted() -> bool:
+        assert accepts(closed_stack, token)
+        return accepts(closed_stack, new)
 
-    def ended() -> bool:
-        assert let_in(guarded, new)
-        return not let_in(guarded, token)
+    def old_is_refused() -> bool:
+        assert accepts(closed_stack, new)
+        return not accepts(closed_stack, token)
 
-    wait_for(known, "the new token was known")
-    old, _ = (line.split()[0] for line in guarded.darkroom("token", "list").stdout.splitlines())
-    assert guarded.darkroom("token", "revoke", old).returncode == 0
-    wait_for(ended, "the old token ended")
-    assert asked(guarded, Cookie=cookie).status == 401
-    assert new not in guarded.darkroom("token", "list").stdout
+    wait_for(new_is_accepted, "the new token to be accepted")
+    old, _ = (line.split()[0] for line in closed_stack.darkroom("token", "list").stdout.splitlines())
+    assert closed_stack.darkroom("token", "revoke", old).returncode == 0
+    wait_for(old_is_refused, "the old token to be refused")
+    assert request(closed_stack, Cookie=cookie).status == 401
+    assert new not in closed_stack.darkroom("token", "list").stdout
 
 
-def test_public_pages_shows_pictures_and_nothing_else(guarded: Stack) -> None:
-    guarded.deploy("Open=false", "PublicPages=true")
+def test_public_pages_shows_pictures_and_nothing_else(closed_stack: Stack) -> None:
+    closed_stack.deploy("Open=false", "PublicPages=true")
     try:
         picture = wait_for(
-            lambda: reply.json if (reply := asked(guarded, "/image.jpg")).status == 200 else None,
-            "pages were public",
+            lambda: (
+                response.json if (response := request(closed_stack, "/image.jpg")).status == 200 else None
+            ),
+            "the pages to be public",
         )
-        assert asked(guarded, f"/pictures/{picture['id']}", accept="text/html").status == 200
-        assert {asked(guarded, path).status for path in ("/", "/failures", "/jobs/" + "0" * 32)} == {401}
-        assert asked(guarded, "/", "POST", Origin=guarded.status["web"]).status == 401
+        assert request(closed_stack, f"/pictures/{picture['id']}", accept="text/html").status == 200
+        for path in ("/", "/failures", "/jobs/" + "0" * 32):
+            assert request(closed_stack, path).status == 401
+        assert request(closed_stack, "/", "POST", Origin=closed_stack.status["web"]).status == 401
     finally:
-        guarded.deploy("Open=false")
+        closed_stack.deploy("Open=false")
 
 
 def test_with_iam_every_route_asks_for_a_signature_but_public_pages(
-    guarded: Stack, monkeypatch: pytest.MonkeyPatch
+    closed_stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    web = guarded.status["web"]
-    guarded.deploy("Open=false", "Auth=iam", "PublicPages=true")
+    web = closed_stack.status["web"]
+    closed_stack.deploy("Open=false", "Auth=iam", "PublicPages=true")
     try:
-        # The emulator takes any signature; that none is too little is what it shows.
-        wait_for(lambda: asked(guarded, "/failures").status == 403, "the gateway asked for signatures")
-        signature = signer(guarded.status["region"])("GET", f"{web}/failures", {"Accept": JSON}, b"")
+        # The emulator accepts any signature, so this shows only that a request without one is refused.
+        wait_for(
+            lambda: request(closed_stack, "/failures").status == 403, "the gateway to require signatures"
+        )
+        signature = signer(closed_stack.status["region"])("GET", f"{web}/failures", {"Accept": JSON}, b"")
         headers = {name.replace("-", "_"): value for name, value in signature.items() if name != "Accept"}
-        assert asked(guarded, "/failures", **headers).status == 200
-        assert asked(guarded, "/sign-in").status == 403
-        assert asked(guarded, "/image.jpg").status == 200
+        assert request(closed_stack, "/failures", **headers).status == 200
+        assert request(closed_stack, "/sign-in").status == 403
+        assert request(closed_stack, "/image.jpg").status == 200
     finally:
-        guarded.deploy("Open=false")
+        closed_stack.deploy("Open=false")

@@ -1,4 +1,4 @@
-"""A picture dropped in a bucket becomes a page: the whole way, through the real template."""
+"""Uploads through the real template, from the bucket to the page."""
 
 import base64
 import json
@@ -22,7 +22,7 @@ IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 
 
 def embedded(page: str) -> Image.Image:
-    """The picture inside a page."""
+    """Decodes the picture embedded in a page."""
     found = re.search(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", page)
     assert found
     picture = Image.open(BytesIO(base64.b64decode(found[1])))
@@ -30,25 +30,22 @@ def embedded(page: str) -> Image.Image:
     return picture
 
 
-# The seed's two commands
-
-
 def test_the_seeds_two_commands_one_right_after_the_other(stack: Stack, tmp_path: Path) -> None:
     picture = tmp_path / "image.png"
     picture.write_bytes(a_photograph(kind="PNG"))
 
     def rendered() -> str | None:
-        """What curl prints, once it has not been left with the link alone: a cold worker takes longer."""
+        """Returns curl's output if the upload was rendered in time; a cold worker takes longer."""
         curl = subprocess.run(
             [*stack.curl, "-v", "-F", f"upload=@{picture}", f"{stack.status['web']}/"],
             capture_output=True, text=True, timeout=60, check=True,
         )  # fmt: skip
         return curl.stdout if re.search(r"^< HTTP/\S+ 201", curl.stderr, re.MULTILINE) else None
 
-    said = wait_for(rendered, "a picture developed while its sender waits")
+    output = wait_for(rendered, "a picture to be rendered during its POST")
     shown = stack.get("/image.jpg")
 
-    assert "% smaller" in said
+    assert "% smaller" in output
     assert shown.status == 200
     assert shown.headers["content-type"].startswith("text/html")
     assert embedded(shown.text).size == (1200, 800)
@@ -58,12 +55,14 @@ def test_a_photograph_of_twelve_megapixels_by_post(stack: Stack) -> None:
     photograph = a_photograph(4000, 3000, quality=85)
     assert len(photograph) < 4_000_000
 
-    reply = stack.post(photograph, "twelve.jpg", "application/json")
+    response = stack.post(photograph, "twelve.jpg", "application/json")
     receipt = stack.settled("twelve.jpg")
 
-    assert reply.status in (201, 202)
+    assert response.status in (201, 202)
     assert receipt["original"]["width"] == 4000
-    assert embedded(stack.get("/twelve.jpg").text).width in {each["width"] for each in receipt["renditions"]}
+    assert embedded(stack.get("/twelve.jpg").text).width in {
+        rendition["width"] for rendition in receipt["renditions"]
+    }
 
 
 def test_a_png_with_alpha_stands_on_the_profiles_background_as_jpeg_and_keeps_it_as_webp(
@@ -87,7 +86,7 @@ def test_an_odd_name_works_everywhere_and_is_escaped_everywhere(
     picture = tmp_path / name
     picture.write_bytes(a_small_png())
 
-    # Within quotes curl takes a file's name as it is, but for a backslash and a quote.
+    # Inside quotes, curl needs only backslashes and quotes of a file name escaped.
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     curl = subprocess.run(
         [*stack.curl, "-F", f'upload=@"{quoted}"', f"{stack.status['web']}/"],
@@ -101,51 +100,49 @@ def test_an_odd_name_works_everywhere_and_is_escaped_everywhere(
 
 def test_what_was_given_up_is_seen_and_a_retry_takes_it_up_again(stack: Stack) -> None:
     notification = json.loads(an_event("render-s3-put")["Records"][0]["body"])
-    told = notification["Records"][0]["s3"]
-    told["bucket"]["name"] = stack.status["uploads_bucket"]
-    told["object"] |= {"key": "parked.png", "versionId": "gone"}
+    event = notification["Records"][0]["s3"]
+    event["bucket"]["name"] = stack.status["uploads_bucket"]
+    event["object"] |= {"key": "failed.png", "versionId": "gone"}
     queue = stack.client("sqs")
     queue.send_message(QueueUrl=stack.status["dead_letters_url"], MessageBody=json.dumps(notification))
 
     def failure() -> Any:
-        return next((each for each in failures() if each["key"] == "parked.png"), None)
+        return next((entry for entry in failures() if entry["key"] == "failed.png"), None)
 
     def failures() -> Any:
         return stack.get("/failures", "application/json").json["failures"]
 
-    parked = wait_for(failure, "the dead letter parked")
-    assert parked["reason"] == "not_begun"
-    assert "parked.png" in stack.darkroom("failures").stdout
+    failed = wait_for(failure, "the dead letter to be listed as a failure")
+    assert failed["reason"] == "not_begun"
+    assert "failed.png" in stack.darkroom("failures").stdout
 
-    retried = stack.darkroom("retry", parked["id"])
+    retried = stack.darkroom("retry", failed["id"])
 
     assert retried.returncode == 0, retried.stderr
-    wait_for(lambda: not failure(), "the failure closed")
-    wait_for(lambda: stack.get("/parked.jpg").status == 410, "seen that S3 has no such version")
-    assert stack.darkroom("retry", parked["id"]).returncode == 1
-
-
-# Straight into the bucket
+    wait_for(lambda: not failure(), "the failure to be closed")
+    wait_for(lambda: stack.get("/failed.jpg").status == 410, "the missing version to be noticed")
+    assert stack.darkroom("retry", failed["id"]).returncode == 1
 
 
 def test_a_picture_put_into_the_bucket_is_rendered_in_every_format_and_width(stack: Stack) -> None:
     receipt = stack.rendered("holiday/beach one.jpg", a_photograph(1500, 1000))
 
     made = {
-        kind: {each["width"] for each in receipt["renditions"] if each["format"] == kind} for kind in KINDS
+        kind: {rendition["width"] for rendition in receipt["renditions"] if rendition["format"] == kind}
+        for kind in KINDS
     }
-    decided = {each["code"] for each in receipt["decisions"]}
+    codes = {decision["code"] for decision in receipt["decisions"]}
     assert made["jpeg"] == {100, 640, 1280, 1500}
-    for kind in KINDS:  # a width that is missing was dropped for a reason that the receipt tells
-        assert made[kind] == made["jpeg"] or decided & {
-            f"{kind}_{why}" for why in ("short", "dropped", "skipped")
+    for kind in KINDS:  # the receipt has a decision for every missing width
+        assert made[kind] == made["jpeg"] or codes & {
+            f"{kind}_{reason}" for reason in ("short", "dropped", "skipped")
         }
     for rendition in receipt["renditions"]:
-        reply = fetch(rendition["url"])
-        assert reply.status == 200
-        assert reply.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert len(reply.body) == rendition["size_bytes"]
-        assert Image.open(BytesIO(reply.body)).size == (rendition["width"], rendition["height"])
+        response = fetch(rendition["url"])
+        assert response.status == 200
+        assert response.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert len(response.body) == rendition["size_bytes"]
+        assert Image.open(BytesIO(response.body)).size == (rendition["width"], rendition["height"])
 
 
 def test_a_corrupt_picture_is_rejected_with_a_reason_that_the_user_sees(stack: Stack) -> None:
@@ -171,8 +168,9 @@ def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(stack: S
     second = stack.rendered("second/meet.gif", a_small_png(2))
 
     assert first["id"] != second["id"]
-    for each in (first, second):
-        assert stack.get(f"/pictures/{each['id']}", "application/json").json["key"] == each["key"]
+    for receipt in (first, second):
+        page = stack.get(f"/pictures/{receipt['id']}", "application/json")
+        assert page.json["key"] == receipt["key"]
 
 
 def test_a_picture_that_is_put_again_shows_the_new_version(stack: Stack) -> None:
@@ -189,13 +187,13 @@ def test_a_picture_that_is_deleted_is_gone_and_its_renditions_with_it(stack: Sta
     receipt = stack.rendered("delete me.png", a_small_png())
 
     marker = s3.delete_object(Bucket=uploads, Key="delete me.png")["VersionId"]
-    wait_for(lambda: stack.get("/delete me.jpg").status == 410, "the picture gone")
-    wait_for(lambda: fetch(receipt["renditions"][0]["url"]).status == 404, "its renditions gone")
+    wait_for(lambda: stack.get("/delete me.jpg").status == 410, "the picture to be gone")
+    wait_for(lambda: fetch(receipt["renditions"][0]["url"]).status == 404, "its renditions to be gone")
 
     s3.delete_object(Bucket=uploads, Key="delete me.png", VersionId=marker)
     back = wait_for(
-        lambda: (reply := stack.get("/delete me.jpg", "application/json")).status == 200 and reply.json,
-        "the picture back",
+        lambda: (response := stack.get("/delete me.jpg", "application/json")).status == 200 and response.json,
+        "the picture to be back",
     )
     assert back["version"] == receipt["version"]
 
@@ -211,9 +209,6 @@ def test_when_the_latest_version_is_destroyed_the_one_before_is_shown_again(stac
     assert stack.settled("two.jpg", first["version"])
 
 
-# The pages
-
-
 def test_the_picture_page_offers_all_that_is_shown_by_presigned_address_and_none_in_its_markup(
     stack: Stack,
 ) -> None:
@@ -221,8 +216,8 @@ def test_the_picture_page_offers_all_that_is_shown_by_presigned_address_and_none
 
     page = unescape(stack.get(f"/pictures/{receipt['id']}", "text/html").text)
 
-    main = [each for each in receipt["renditions"] if each["ladder"] == "main"]
-    assert {each["width"] for each in main} == {100, 640, 700}
+    main = [rendition for rendition in receipt["renditions"] if rendition["ladder"] == "main"]
+    assert {rendition["width"] for rendition in main} == {100, 640, 700}
     for rendition in main:
         assert rendition["url"].split("?")[0] in page
     [markup] = re.findall(r"<picture>.*?</picture>", page, re.DOTALL)
@@ -256,12 +251,9 @@ def test_markup_in_a_name_changes_nothing(stack: Stack) -> None:
     receipt = stack.rendered("<img src=x onerror=alert(1)>.png", a_small_png())
 
     for path in ("/", f"/pictures/{receipt['id']}", "/<img src=x onerror=alert(1)>.jpg"):
-        reply = stack.get(path, "text/html")
-        assert "<img src=x" not in reply.text
-        assert "default-src 'none'" in reply.headers["content-security-policy"]
-
-
-# Limits
+        response = stack.get(path, "text/html")
+        assert "<img src=x" not in response.text
+        assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
 def test_an_address_whose_signature_was_changed_shows_nothing(stack: Stack) -> None:
@@ -276,10 +268,10 @@ def test_an_address_whose_signature_was_changed_shows_nothing(stack: Stack) -> N
 def test_over_four_megabytes_the_post_names_a_form_that_works(stack: Stack) -> None:
     photograph = a_photograph(2000, 1500, "BMP")[:4_200_000]
 
-    reply = stack.post(photograph, "large.bmp", "application/json")
+    response = stack.post(photograph, "large.bmp", "application/json")
 
-    assert reply.status == 413
-    sent = send(reply.json["presigned"], a_small_png(9))
+    assert response.status == 413
+    sent = send(response.json["presigned"], a_small_png(9))
     assert sent.status in (200, 201, 204), sent.text
     assert stack.settled("large.jpg")["status"] == "rendered"
 
@@ -308,14 +300,11 @@ def test_a_picture_that_comes_in_parts_is_a_picture_like_any_other(stack: Stack,
     assert stack.settled("parts.jpg")["original"]["format"] == "bmp"
 
 
-@pytest.mark.local("it is the front door that stands for the gateway's limit")
+@pytest.mark.local("the test is for the limit of the local front door")
 def test_what_the_gateway_would_not_carry_it_does_not_carry_here(stack: Stack) -> None:
-    reply = stack.post(b"x" * 5_000_000)
+    response = stack.post(b"x" * 5_000_000)
 
-    assert (reply.status, reply.json) == (413, {"message": "Request Entity Too Large"})
-
-
-# Many
+    assert (response.status, response.json) == (413, {"message": "Request Entity Too Large"})
 
 
 def test_of_many_pictures_put_at_once_none_is_lost_and_none_is_given_up(stack: Stack) -> None:
@@ -330,9 +319,6 @@ def test_of_many_pictures_put_at_once_none_is_lost_and_none_is_given_up(stack: S
         QueueUrl=stack.status["dead_letters_url"], AttributeNames=["ApproximateNumberOfMessages"]
     )
     assert waiting["Attributes"]["ApproximateNumberOfMessages"] == "0"
-
-
-# The command line
 
 
 def test_drop_sends_a_folder_waits_and_names_what_was_rejected(stack: Stack, tmp_path: Path) -> None:
@@ -374,18 +360,15 @@ def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp
         assert fetch(rendition["url"]).body == (tmp_path / "out" / f"same-{name}").read_bytes()
 
 
-# sam
-
-
-@pytest.mark.local("the events would be taken for its own by a stack with pictures")
+@pytest.mark.local("a stack with pictures would process the events as its own")
 def test_the_functions_take_the_events_by_sam_remote_invoke(stack: Stack) -> None:
     for function, event, expected in (
         ("WebFunction", "web-get-home", '"statusCode": 200'),
         ("RenderFunction", "render-stranger", '"batchItemFailures": []'),
         ("ProjectFunction", "project-stream-record", '"batchItemFailures": []'),
     ):
-        told = stack.sam(
+        output = stack.sam(
             *("remote", "invoke", function, "--stack-name", stack.status["stack"]),
             *("--region", stack.status["region"], "--event-file", f"events/{event}.json"),
         )
-        assert expected in told
+        assert expected in output

@@ -1,4 +1,4 @@
-"""A stack's whole life by commands: deployed, used, destroyed, as in the cloud but for the address."""
+"""A stack is deployed, used and destroyed by commands, as in the cloud except for the endpoint."""
 
 import platform
 
@@ -8,17 +8,17 @@ import pytest
 from darkroom_cli.local.emulator import mend_concurrency
 from darkroom_cli.local.up import architecture
 from darkroom_cli.stack import LocalStack, local_environment
-from tests.e2e.conftest import Reply, Stack, fetch, wait_for
+from tests.e2e.conftest import Response, Stack, fetch, wait_for
 from tests.pictures import a_small_png
 
 pytestmark = pytest.mark.full
 
-WHERE = ("--stack", "trial", "--region", "us-east-1")
+OPTIONS = ("--stack", "trial", "--region", "us-east-1")
 
 
 @pytest.fixture
 def cloud(second_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """An account to deploy to: the local AWS of a stack that is up, for this process and the command line."""
+    """The second stack's local AWS as an account to deploy to, for this process and the command line."""
     environment = local_environment(second_stack.environment, LocalStack.of(second_stack.environment))
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -33,56 +33,56 @@ def deploy(cloud: Stack) -> str:
         "Canary": "false",
         "MaximumConcurrency": "2",
     }
-    named = [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]
-    done = cloud.darkroom("deploy", *WHERE, "--yes", *named)
+    options = [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]
+    done = cloud.darkroom("deploy", *OPTIONS, "--yes", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     mend_concurrency()
     return done.stdout
 
 
 def test_a_stack_is_deployed_used_and_destroyed(cloud: Stack) -> None:
-    told = deploy(cloud)
+    output = deploy(cloud)
 
-    assert "Darkroom is up: " in told
+    assert "Darkroom is up: " in output
     for command in ("drop photo.jpg", "failures", "destroy"):
-        assert f"uv run darkroom {command} --stack trial --region us-east-1" in told
+        assert f"uv run darkroom {command} --stack trial --region us-east-1" in output
 
     [stack] = boto3.client("cloudformation").describe_stacks(StackName="trial")["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    outputs = {entry["OutputKey"]: entry["OutputValue"] for entry in stack["Outputs"]}
     web = f"{cloud.environment['AWS_ENDPOINT_URL']}/_aws/execute-api/{outputs['WebApiId']}"
     s3 = boto3.client("s3")
     s3.put_object(Bucket=outputs["UploadsBucket"], Key="kept.png", Body=a_small_png())
 
-    def shown() -> Reply | None:
-        reply = fetch(f"{web}/kept.jpg", "application/json")
-        return reply if reply.status == 200 else None
+    def shown() -> Response | None:
+        response = fetch(f"{web}/kept.jpg", "application/json")
+        return response if response.status == 200 else None
 
-    receipt = wait_for(shown, "the picture rendered").json
+    receipt = wait_for(shown, "the picture to be rendered").json
     assert s3.list_objects_v2(Bucket=outputs["RenditionsBucket"])["KeyCount"] >= len(receipt["renditions"])
 
-    destroyed = cloud.darkroom("destroy", *WHERE, "--yes")
+    destroyed = cloud.darkroom("destroy", *OPTIONS, "--yes")
 
     assert destroyed.returncode == 0, destroyed.stderr
     assert f"the bucket {outputs['UploadsBucket']}: 1 objects" in destroyed.stdout
-    left = {each["Name"] for each in s3.list_buckets()["Buckets"] if each["Name"].startswith("trial-")}
+    left = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"].startswith("trial-")}
     assert left == {outputs["UploadsBucket"]}
 
-    again = cloud.darkroom("deploy", *WHERE, "--yes")
+    again = cloud.darkroom("deploy", *OPTIONS, "--yes")
 
     assert again.returncode == 1
     assert f"The bucket {outputs['UploadsBucket']} of an earlier stack is still there" in again.stderr
-    way_out = f"darkroom destroy {' '.join(WHERE)} --everything"
-    assert way_out in again.stderr
-    assert cloud.darkroom(*way_out.split()[1:], "--yes").returncode == 0
-    assert not [each for each in s3.list_buckets()["Buckets"] if each["Name"].startswith("trial-")]
+    command = f"darkroom destroy {' '.join(OPTIONS)} --everything"
+    assert command in again.stderr
+    assert cloud.darkroom(*command.split()[1:], "--yes").returncode == 0
+    assert not [bucket for bucket in s3.list_buckets()["Buckets"] if bucket["Name"].startswith("trial-")]
 
 
 def test_without_credentials_nothing_is_built_and_the_way_in_is_named(cloud: Stack) -> None:
-    nobody = {
+    without_key = {
         name: value for name, value in cloud.environment.items() if not name.startswith("AWS_ACCESS_KEY")
     }
 
-    done = Stack(nobody).darkroom("deploy", *WHERE, "--yes")
+    done = Stack(without_key).darkroom("deploy", *OPTIONS, "--yes")
 
     assert done.returncode == 1
     assert "There are no AWS credentials here" in done.stderr

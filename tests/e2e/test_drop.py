@@ -12,11 +12,11 @@ from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
 from tests.pictures import a_small_png
 
 PICTURES = 40
-PADDING = b"\0" * 1_000_000  # after its end a PNG may have anything; sending it takes a moment
+PADDING = b"\0" * 1_000_000  # a PNG may have trailing bytes; these slow the upload down
 
 
 def versions(stack: Stack) -> Counter[str]:
-    """How many versions the bucket has of each key."""
+    """Counts the versions of each key in the bucket."""
     pages = stack.client("s3").get_paginator("list_object_versions")
     return Counter(
         version["Key"]
@@ -26,7 +26,7 @@ def versions(stack: Stack) -> Counter[str]:
 
 
 def album(folder: Path) -> Path:
-    """A folder of pictures, one of them damaged, one hidden, one in a folder of its own."""
+    """Creates a folder of pictures, one of them damaged, one hidden, one in a subfolder."""
     (folder / "deep").mkdir(parents=True)
     (folder / ".hidden.png").write_bytes(a_small_png())
     for number in range(PICTURES - 2):
@@ -37,13 +37,13 @@ def album(folder: Path) -> Path:
 
 
 def interrupted(stack: Stack, folder: Path) -> tuple[str, Counter[str]] | None:
-    """Drops a folder and interrupts the command; its output and the versions that it sent.
+    """Drops a folder and interrupts the command. Returns its output and the uploaded versions.
 
-    None if the interruption came after the last upload: both orders are allowed.
+    Returns None if the interruption came after the last upload, which is allowed.
     """
     others = versions(stack)
     running = subprocess.Popen(
-        [DARKROOM, "drop", folder, *stack.where],
+        [DARKROOM, "drop", folder, *stack.options],
         cwd=PROJECT, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     wait_for(lambda: versions(stack) - others, "the first upload")
@@ -60,12 +60,12 @@ def interrupted(stack: Stack, folder: Path) -> tuple[str, Counter[str]] | None:
 def test_an_interrupted_drop_is_resumed_and_sends_nothing_twice(stack: Stack, tmp_path: Path) -> None:
     folders = (album(tmp_path / str(number) / "album") for number in count())
 
-    def half_way() -> tuple[Path, str, Counter[str]] | None:
+    def partial_drop() -> tuple[Path, str, Counter[str]] | None:
         folder = next(folders)
-        found = interrupted(stack, folder)
-        return (folder, *found) if found else None
+        result = interrupted(stack, folder)
+        return (folder, *result) if result else None
 
-    folder, output, arrived = wait_for(half_way, "an interruption before the last upload")
+    folder, output, arrived = wait_for(partial_drop, "an interruption before the last upload")
     others = versions(stack) - arrived
 
     done = stack.darkroom("drop", folder)

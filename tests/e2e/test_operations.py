@@ -1,4 +1,4 @@
-"""What an operator does, on a stack: sweep, render anew, rebuild the views."""
+"""An operator's commands on a stack: sweep, render again, rebuild the views."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from tests.pictures import a_small_png
 
 
 def test_a_lost_upload_is_found_and_rendered_and_an_orphan_is_removed(second_stack: Stack) -> None:
-    """The bucket says nothing of this upload: its notifications are switched off when it comes."""
+    """The bucket's notifications are off during the upload, so no event is sent."""
     stack, bucket = second_stack, second_stack.status["uploads_bucket"]
     s3 = stack.client("s3")
     notifications = s3.get_bucket_notification_configuration(Bucket=bucket)
@@ -30,19 +30,21 @@ def test_a_lost_upload_is_found_and_rendered_and_an_orphan_is_removed(second_sta
     assert swept.returncode == 0, swept.stderr
     assert "1 were lost" in swept.stdout
     assert stack.settled("lost.jpg")["status"] == "rendered"
-    # Not while the upload was under way: what it writes has no receipt yet.
+    # The first sweep keeps the orphan: while an upload is being rendered, its renditions have no receipt yet.
     swept = stack.darkroom("sweep", "--after-minutes", "0", "--keep-hours", "0")
     assert "0 were lost" in swept.stdout
-    assert not [each for each in listed(s3, renditions) if "orphan" in each]
-    # Nothing that is shown was taken for unnamed.
-    assert listed(s3, renditions) >= {each["key"] for each in stack.settled("lost.jpg")["renditions"]}
+    assert not [key for key in listed(s3, renditions) if "orphan" in key]
+    # No current rendition was removed.
+    assert listed(s3, renditions) >= {
+        rendition["key"] for rendition in stack.settled("lost.jpg")["renditions"]
+    }
 
 
 def listed(s3: Any, bucket: str) -> set[str]:
-    return {each["Key"] for each in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
+    return {entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])}
 
 
-@pytest.mark.full  # waits until every warm function has read its profile anew
+@pytest.mark.full  # waits until every warm function has reloaded its profile
 def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
     second_stack: Stack, push: Callable[[Mapping[str, Any]], None]
 ) -> None:
@@ -50,20 +52,21 @@ def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
     before = stack.rendered("stale.png", a_small_png())
     push({"built_in": "squoosh"})
 
-    asked = stack.darkroom("sweep", "--stale", "--dry-run")
-    assert asked.returncode == 0, asked.stderr
-    assert "US dollars" in asked.stdout
+    estimate = stack.darkroom("sweep", "--stale", "--dry-run")
+    assert estimate.returncode == 0, estimate.stderr
+    assert "US dollars" in estimate.stdout
     assert stack.darkroom("sweep", "--stale", "--yes").returncode == 0
 
     def renewed() -> Any:
         now = stack.get("/stale.jpg", "application/json")
-        assert now.status == 200  # it is shown all the while
+        assert now.status == 200  # the old result stays visible
         return now.json["profile"] == "squoosh"
 
     assert before["profile"] != "squoosh"
-    wait_for(renewed, "the result renewed")
+    wait_for(renewed, "the new result")
     wait_for(
-        lambda: "No upload is of" in stack.darkroom("sweep", "--stale", "--dry-run").stdout, "all of them"
+        lambda: "No upload is of" in stack.darkroom("sweep", "--stale", "--dry-run").stdout,
+        "all results to be renewed",
     )
 
 
@@ -77,7 +80,7 @@ def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: St
 
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert stack.settled("kept.jpg")["status"] == "rendered"
-    ledger = {each.id: each for each in DynamoLedger(stack.status["ledger_table"], dynamodb).every()}
+    ledger = {entry.id: entry for entry in DynamoLedger(stack.status["ledger_table"], dynamodb).every()}
     views = DynamoViews(table, dynamodb)
     shown = [view for entry in ledger.values() for view in views.of_picture(entry.picture_id)]
     assert {view.id: view for view in shown} == ledger
@@ -87,13 +90,13 @@ def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: St
 def test_stats_say_what_was_saved_and_what_it_cost(stack: Stack) -> None:
     def figures() -> Any:
         stack.rendered("figures.png", a_small_png(81))
-        told = json.loads(stack.darkroom("stats", "--json").stdout)
-        return told if "project" in told["period"]["functions"] and told["period"]["pictures"] else None
+        stats = json.loads(stack.darkroom("stats", "--json").stdout)
+        return stats if "project" in stats["period"]["functions"] and stats["period"]["pictures"] else None
 
-    told = wait_for(figures, "the functions' logs")
+    stats = wait_for(figures, "the functions' log lines")
 
-    assert told["totals"]["rendered"] >= 1
-    assert told["period"]["renditions"] >= 1
-    assert told["period"]["functions"]["render"]["gb_seconds"] > 0
-    assert told["period"]["dollars_per_thousand"] > 0
+    assert stats["totals"]["rendered"] >= 1
+    assert stats["period"]["renditions"] >= 1
+    assert stats["period"]["functions"]["render"]["gb_seconds"] > 0
+    assert stats["period"]["dollars_per_thousand"] > 0
     assert "US$ per 1,000 pictures" in stack.darkroom("stats").stdout

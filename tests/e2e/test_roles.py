@@ -1,4 +1,4 @@
-"""Each function's role on a stack that enforces roles: what it may do, and what it must not, is tried."""
+"""Tries every allowed and denied action of each function's role on a stack with permissions enforced."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,32 +15,32 @@ from tests.cloudformation import load_template
 from tests.e2e.conftest import Stack
 from tests.roles import grants, roles
 
-pytestmark = pytest.mark.local("nobody but Lambda may be a function, elsewhere")
+pytestmark = pytest.mark.local("on AWS only Lambda can assume the functions' roles")
 
 TEMPLATE = load_template()
 GRANTS = grants(TEMPLATE)
 ROLES = sorted(roles(TEMPLATE).values())
 DENIED = {"AccessDenied", "AccessDeniedException", "ForbiddenException", "403"}
-# What a role may do that can't be tried by itself.
+# Allowed actions that these tests do not try, and why.
 UNTRIED = {
-    "logs:CreateLogStream": "Lambda does",
-    "logs:PutLogEvents": "Lambda does",
-    "dynamodb:DescribeStream": "Lambda does",
-    "dynamodb:GetShardIterator": "Lambda does",
-    "dynamodb:GetRecords": "Lambda does",
-    "dynamodb:ListStreams": "Lambda does",
-    "appconfig:GetLatestConfiguration": "only with what StartConfigurationSession gives",
-    "execute-api:Invoke": "signs an address for others: tests/e2e/test_live.py connects to it",
-    "xray:PutTraceSegments": "Lambda does",
-    "xray:PutTelemetryRecords": "Lambda does",
+    "logs:CreateLogStream": "called by Lambda itself",
+    "logs:PutLogEvents": "called by Lambda itself",
+    "dynamodb:DescribeStream": "called by Lambda itself",
+    "dynamodb:GetShardIterator": "called by Lambda itself",
+    "dynamodb:GetRecords": "called by Lambda itself",
+    "dynamodb:ListStreams": "called by Lambda itself",
+    "appconfig:GetLatestConfiguration": "needs a token from StartConfigurationSession",
+    "execute-api:Invoke": "only signs URLs: tests/e2e/test_live.py connects with one",
+    "xray:PutTraceSegments": "called by Lambda itself",
+    "xray:PutTelemetryRecords": "called by Lambda itself",
 }
-# The local stack asks no role about these: tests/template/test_access.py alone holds who may.
-UNASKED = {"appconfig:StartConfigurationSession"}
+# The local stack does not enforce these; tests/template/test_access.py checks them in the template.
+NOT_ENFORCED = {"appconfig:StartConfigurationSession"}
 
 
 @dataclass(frozen=True)
 class Actor:
-    """A role that has been taken on, and the stack that it is on."""
+    """An assumed role on a stack."""
 
     stack: Stack
     names: dict[str, str]  # physical, by logical
@@ -73,7 +73,7 @@ class Actor:
         return self.client("apigatewaymanagementapi", endpoint)
 
     def is_denied(self, attempt: Callable[["Actor"], object]) -> bool:
-        """Whether the role is what keeps it from that; what else comes of it does not matter."""
+        """True if the role denies the call; any other error counts as allowed."""
         try:
             attempt(self)
         except ClientError as fault:
@@ -84,7 +84,7 @@ class Actor:
 type Attempts = dict[tuple[str, str], Callable[[Actor], object]]
 
 
-# None of them changes anything that matters: what they speak of is not there, or not so.
+# No attempt changes anything: it names missing resources or fails a condition.
 
 
 def on_a_bucket(name: str) -> Attempts:
@@ -92,7 +92,7 @@ def on_a_bucket(name: str) -> Attempts:
         return {"Bucket": actor.names[name]}
 
     def key(actor: Actor) -> dict[str, str]:
-        return bucket(actor) | {"Key": "nobody/"}  # a folder's: no picture
+        return bucket(actor) | {"Key": "nobody/"}  # the key of a folder, not of a picture
 
     every, version = f"{name}/*", "0" * 32
     return {
@@ -137,7 +137,7 @@ def on_a_queue(name: str) -> Attempts:
 
 
 def on_a_table(name: str) -> Attempts:
-    first, second = (each["AttributeName"] for each in TEMPLATE["Resources"][name]["Properties"]["KeySchema"])
+    first, second = (key["AttributeName"] for key in TEMPLATE["Resources"][name]["Properties"]["KeySchema"])
     item = {first: {"S": "nobody"}, second: {"S": "nobody"}}
     is_there = {"ConditionExpression": f"attribute_exists({first})"}
 
@@ -156,8 +156,8 @@ def on_a_table(name: str) -> Attempts:
     indexes = TEMPLATE["Resources"][name]["Properties"].get("GlobalSecondaryIndexes", [])
     by_index: Attempts = {
         ("dynamodb:Query", f"{name}/index/*"): lambda actor: [
-            query(actor, each["KeySchema"][0]["AttributeName"], IndexName=each["IndexName"])
-            for each in indexes
+            query(actor, index["KeySchema"][0]["AttributeName"], IndexName=index["IndexName"])
+            for index in indexes
         ]
     }
     return (by_index if indexes else {}) | {
@@ -202,9 +202,9 @@ def on_a_function(name: str) -> Attempts:
 
 
 _PROFILE = "application/ProfileApplication/environment/ProfileEnvironment/configuration/LiveProfile"
-_ACCESS = "parameter/darkroom/StackName/tokens"
-_SOCKETS = "LiveApi/live/{}/@connections/*"
-_OTHERS: Attempts = {
+_TOKENS = "parameter/darkroom/StackName/tokens"
+_CONNECTIONS = "LiveApi/live/{}/@connections/*"
+_OTHER_ATTEMPTS: Attempts = {
     ("events:PutEvents", "Events"): lambda actor: actor.client("events").put_events(
         Entries=[
             {
@@ -222,17 +222,17 @@ _OTHERS: Attempts = {
         EnvironmentIdentifier=actor.names["ProfileEnvironment"],
         ConfigurationProfileIdentifier=actor.names["LiveProfile"],
     ),
-    ("execute-api:ManageConnections", _SOCKETS.format("POST")): lambda actor: (
+    ("execute-api:ManageConnections", _CONNECTIONS.format("POST")): lambda actor: (
         actor.sockets.post_to_connection(ConnectionId="nobody", Data=b"nothing")
     ),
-    ("execute-api:ManageConnections", _SOCKETS.format("DELETE")): lambda actor: (
+    ("execute-api:ManageConnections", _CONNECTIONS.format("DELETE")): lambda actor: (
         actor.sockets.delete_connection(ConnectionId="nobody")
     ),
     ("iam:ListRoles", "*"): lambda actor: actor.client("iam").list_roles(),
-    ("ssm:GetParameter", _ACCESS): lambda actor: actor.client("ssm").get_parameter(
+    ("ssm:GetParameter", _TOKENS): lambda actor: actor.client("ssm").get_parameter(
         Name=f"/darkroom/{actor.stack.status['stack']}/tokens", WithDecryption=True
     ),
-    ("ssm:PutParameter", _ACCESS): lambda actor: actor.client("ssm").put_parameter(
+    ("ssm:PutParameter", _TOKENS): lambda actor: actor.client("ssm").put_parameter(
         Name=f"/darkroom/{actor.stack.status['stack']}/tokens", Value="nobody", Type="String"
     ),
 }
@@ -247,20 +247,20 @@ ATTEMPTS: Attempts = {
     for name, resource in TEMPLATE["Resources"].items()
     if resource["Type"] in _KINDS
     for key, attempt in _KINDS[resource["Type"]](name).items()
-} | _OTHERS
+} | _OTHER_ATTEMPTS
 
 
 @pytest.fixture(scope="module")
 def names(stack: Stack) -> dict[str, str]:
-    """What the template's names stand for."""
+    """Physical resource ids by logical id."""
     resources = resources_of(stack.client("cloudformation"), stack.status["stack"])
-    return {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in resources}
+    return {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
 
 
 @pytest.fixture
 def actor(stack: Stack, names: dict[str, str], role: str) -> Actor:
     arn = stack.client("iam").get_role(RoleName=names[role])["Role"]["Arn"]
-    session = stack.client("sts").assume_role(RoleArn=arn, RoleSessionName="tries")["Credentials"]
+    session = stack.client("sts").assume_role(RoleArn=arn, RoleSessionName="attempts")["Credentials"]
     return Actor(
         stack,
         names,
@@ -273,13 +273,13 @@ def actor(stack: Stack, names: dict[str, str], role: str) -> Actor:
 
 
 def allowed(role: str) -> set[tuple[str, str]]:
-    return {(each.action, each.resource) for each in GRANTS if each.role == role}
+    return {(grant.action, grant.resource) for grant in GRANTS if grant.role == role}
 
 
 def test_whatever_a_role_may_do_is_tried_or_said_not_to_be() -> None:
     tried = {*ATTEMPTS}
 
-    assert {(each.action, each.resource) for each in GRANTS if each.action not in UNTRIED} <= tried
+    assert {(grant.action, grant.resource) for grant in GRANTS if grant.action not in UNTRIED} <= tried
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -292,6 +292,6 @@ def test_a_role_may_do_what_it_names(actor: Actor, role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_is_denied_whatever_it_does_not_name(actor: Actor, role: str) -> None:
-    tried = {key for key in ATTEMPTS.keys() - allowed(role) if key[0] not in UNASKED}
+    tried = {key for key in ATTEMPTS.keys() - allowed(role) if key[0] not in NOT_ENFORCED}
 
     assert sorted(key for key in tried if not actor.is_denied(ATTEMPTS[key])) == []

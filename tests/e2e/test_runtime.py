@@ -1,7 +1,7 @@
-"""The built functions with their layers, under Lambda's own runtime client and interface emulator.
+"""The built functions with their layers, under Lambda's runtime client and its interface emulator.
 
-aws-sam-cli carries the emulator that its containers run, and awslambdaric is what Lambda itself starts a
-handler with: so no container is needed for a true context, true errors and true time-outs.
+aws-sam-cli contains the emulator of its containers, and awslambdaric is Lambda's own runtime client. So the
+tests get real contexts, errors and timeouts without a container.
 """
 
 import importlib.metadata
@@ -30,11 +30,11 @@ from tests.cloudformation import PROJECT
 from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_photograph
 
-pytestmark = pytest.mark.local("it is the build of this machine that is run")
+pytestmark = pytest.mark.local("the test runs the local build")
 
 BUILT = PROJECT / ".aws-sam" / "build"
 LAYERS = {"RenderFunction": ["DarkroomLayer", "ImagingLayer"], "ProjectFunction": ["DarkroomLayer"]}
-# What Lambda's Python 3.13 brings by itself; everything else must come from a layer.
+# Packages of Lambda's Python 3.13 runtime; all others must come from a layer.
 RUNTIME = ("awslambdaric", "boto3")
 
 type Invoke = Callable[[dict[str, Any]], Any]
@@ -43,7 +43,7 @@ type Start = Callable[..., Invoke]
 
 @pytest.fixture(scope="session")
 def runtime_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with those packages and what they need, and no others."""
+    """A folder with only the runtime's packages and their dependencies."""
     folder = tmp_path_factory.mktemp("runtime")
     wanted, seen = list(RUNTIME), set[str]()
     while wanted:
@@ -52,7 +52,9 @@ def runtime_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
             seen.add(name)
             package = importlib.metadata.distribution(name)
             wanted += [
-                re.split(r"[^\w.-]", each)[0] for each in package.requires or [] if "extra ==" not in each
+                re.split(r"[^\w.-]", requirement)[0]
+                for requirement in package.requires or []
+                if "extra ==" not in requirement
             ]
             for top in {file.parts[0] for file in package.files or [] if ".." not in file.parts}:
                 if not (folder / top).exists():
@@ -62,17 +64,17 @@ def runtime_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The emulator as a program; in the wheel it is not executable."""
-    carried = PROJECT / ".tools/sam/lib/python3.13/site-packages/samcli/local/rapid"
+    """An executable copy of the emulator; in the wheel it is not executable."""
+    packaged = PROJECT / ".tools/sam/lib/python3.13/site-packages/samcli/local/rapid"
     program = tmp_path_factory.mktemp("rie") / "aws-lambda-rie"
-    shutil.copy(carried / f"aws-lambda-rie-{architecture(platform.machine())}", program)
+    shutil.copy(packaged / f"aws-lambda-rie-{architecture(platform.machine())}", program)
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return program
 
 
 @pytest.fixture
 def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) -> Iterator[Start]:
-    """Starts a function; what comes back invokes it."""
+    """Starts a Lambda function. Returns a function to invoke it."""
     running: list[subprocess.Popen[bytes]] = []
     settings = {
         "UPLOADS_BUCKET": stack.status["uploads_bucket"],
@@ -82,7 +84,7 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
         "RENDER_QUEUE_URL": stack.status["queue_url"],
         "VIEWS_TABLE": stack.status["views_table"],
         "EVENT_BUS": stack.status["event_bus"],
-        "CHANNELS_TABLE": "nobody-follows",  # what is projected here belongs to no job
+        "CHANNELS_TABLE": "no-followers",  # the projected uploads belong to no job
         "LIVE_ENDPOINT": "http://127.0.0.1:9/no-gateway",
         "PROFILE_APPLICATION": stack.status["profile_application"],
         "PROFILE_ENVIRONMENT": stack.status["profile_environment"],
@@ -114,17 +116,17 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
                 subprocess.Popen(
                     [emulator, "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
                      "--runtime-api-address", f"127.0.0.1:{free_port()}",
-                     # The plain interpreter: nothing of this project's own environment is on its path.
+                     # The base interpreter, without this project's environment on its path.
                      Path(sys.base_prefix) / "bin" / "python3.13", "-m", "awslambdaric", "app.handler"],
                     cwd=code, env=environment, stdout=log, stderr=subprocess.STDOUT,
                 )
             )  # fmt: skip
-        wait_for(lambda: answers(port), "the emulator listening")
+        wait_for(lambda: is_open(port), "the emulator to listen")
         url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
 
         def invoke(event: dict[str, Any]) -> Any:
-            reply = fetch(url, method="POST", body=json.dumps(event).encode())
-            return reply.json if reply.text.startswith("{") else reply.text
+            response = fetch(url, method="POST", body=json.dumps(event).encode())
+            return response.json if response.text.startswith("{") else response.text
 
         return invoke
 
@@ -134,23 +136,23 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
         process.wait(60)
 
 
-def answers(port: int) -> bool:
+def is_open(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_web_answers_with_a_page(start: Start) -> None:
-    answer = start("WebFunction")(an_event("web-get-home"))
+    response = start("WebFunction")(an_event("web-get-home"))
 
-    assert answer["statusCode"] == 200
-    assert "<title>" in answer["body"]
+    assert response["statusCode"] == 200
+    assert "<title>" in response["body"]
 
 
 def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, stack: Stack) -> None:
     stack.rendered("runtime.png", a_photograph(900, 600, "PNG"))
     ledger = DynamoLedger(stack.status["ledger_table"], stack.client("dynamodb"))
     [before] = ledger.of_picture(picture_id_of(stack.status["uploads_bucket"], "runtime.png"))
-    # Again, over what the stack's own render has made of it.
+    # Renders again, over the result of the stack's own render function.
     event = json.loads(json.dumps(an_event("render-s3-put")).replace("image.png", "runtime.png"))
     expected_revision = {"dataType": "Number", "stringValue": str(before.revision)}
     event["Records"][0]["messageAttributes"] = {"over": expected_revision}
@@ -160,7 +162,7 @@ def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, sta
     [entry] = ledger.of_picture(before.picture_id)
     assert (entry.state, entry.revision) == (State.RENDERED, before.revision + 2)
     assert entry.receipt
-    # AVIF, which is made in a child of the child, either stands or was measured and found larger.
+    # AVIF is encoded in a grandchild process; it was kept or found to be larger.
     assert "encode_avif" in entry.receipt.milliseconds
     assert "avif_skipped" not in {decision.code for decision in entry.receipt.decisions}
 
@@ -170,18 +172,20 @@ def test_project_takes_a_stream_record(start: Start) -> None:
 
 
 def test_a_setting_that_is_missing_is_an_error_that_names_it(start: Start) -> None:
-    answer = start("WebFunction", VIEWS_TABLE="")(an_event("web-get-home"))
+    response = start("WebFunction", VIEWS_TABLE="")(an_event("web-get-home"))
 
-    assert answer["errorType"] == "BadSettings"
-    assert "VIEWS_TABLE is not set" in answer["errorMessage"]
+    assert response["errorType"] == "BadSettings"
+    assert "VIEWS_TABLE is not set" in response["errorMessage"]
 
 
 def test_a_call_that_never_answers_ends_at_the_functions_own_timeout(start: Start) -> None:
-    with socket.socket() as silent:  # takes connections and says nothing
+    with socket.socket() as silent:  # accepts connections and never responds
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
 
-        answer = start("WebFunction", timeout_seconds=2, AWS_ENDPOINT_URL=endpoint)(an_event("web-get-home"))
+        response = start("WebFunction", timeout_seconds=2, AWS_ENDPOINT_URL=endpoint)(
+            an_event("web-get-home")
+        )
 
-    assert "Task timed out after 2.00 seconds" in str(answer)
+    assert "Task timed out after 2.00 seconds" in str(response)

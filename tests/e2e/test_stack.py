@@ -1,4 +1,4 @@
-"""The local stack itself: what it says when it can't start, and what it keeps."""
+"""The local stack: start, errors, restart and persistence."""
 
 import shutil
 import socket
@@ -11,10 +11,10 @@ import pytest
 from darkroom_cli.stack import LocalStack
 from tests.aws import LiveProfile, free_port
 from tests.cloudformation import PROJECT
-from tests.e2e.conftest import Reply, Stack, fetch, wait_for
+from tests.e2e.conftest import Response, Stack, fetch, wait_for
 from tests.pictures import a_photograph, a_small_png
 
-pytestmark = pytest.mark.local("it is the local stack itself that is tested")
+pytestmark = pytest.mark.local("the test is for the local stack")
 
 
 def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(second_stack: Stack) -> None:
@@ -32,13 +32,13 @@ def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(seco
 def test_a_bucket_answers_the_pages_of_its_own_stack_alone(stack: Stack, bucket: str, method: str) -> None:
     url = f"{stack.status['aws_endpoint']}/{stack.status[f'{bucket}_bucket']}/x"
 
-    def preflight(origin: str) -> Reply:
+    def preflight(origin: str) -> Response:
         return fetch(url, method="OPTIONS", Origin=origin, Access_Control_Request_Method=method)
 
-    answered, refused = preflight(stack.status["web"]), preflight("http://localhost:1")
+    allowed, refused = preflight(stack.status["web"]), preflight("http://localhost:1")
 
-    assert answered.status == 200
-    assert answered.headers["access-control-allow-origin"] == stack.status["web"]
+    assert allowed.status == 200
+    assert allowed.headers["access-control-allow-origin"] == stack.status["web"]
     assert refused.status == 403
 
 
@@ -83,32 +83,32 @@ def test_where_no_stack_is_up_status_says_how_to_start_one() -> None:
     assert "darkroom up" in done.stderr
 
 
-@pytest.mark.full  # waits until every warm function has read its profile anew
+@pytest.mark.full  # waits until every warm function has reloaded its profile
 def test_a_pushed_profile_comes_into_force_and_outlives_bad_ones_and_redeployments(
     second_stack: Stack, push: Callable[[Mapping[str, Any]], None]
 ) -> None:
-    status, dropped = second_stack.status, count(1)
+    status, numbers = second_stack.status, count(1)
     log = LocalStack.of(second_stack.environment).log
 
-    def widths_of_another() -> set[int]:
-        """Of a picture that is dropped now."""
-        name = f"profile-{next(dropped)}"
+    def widths_of_new_picture() -> set[int]:
+        """Renders a new picture. Returns the widths of its renditions."""
+        name = f"profile-{next(numbers)}"
         receipt = second_stack.rendered(f"{name}.png", a_photograph(320, 200, "PNG"))
-        return {each["width"] for each in receipt["renditions"]}
+        return {rendition["width"] for rendition in receipt["renditions"]}
 
     def refused() -> bool:
-        """Whether the function has said so; it looks when it renders, and renders as before."""
-        assert widths_of_another() == {64}
+        """Renders, which makes the function load the bad profile. True if it has logged that."""
+        assert widths_of_new_picture() == {64}
         return "nonesuch" in log.read_text()
 
-    assert 64 not in widths_of_another()  # the first profile, and a function that is warm
+    assert 64 not in widths_of_new_picture()  # the first profile; warms the function
     narrow = {"name": "narrow", "ladders": {"main": {"widths": [64], "formats": {"jpeg": {"quality": 75}}}}}
 
     push(narrow)
 
-    wait_for(lambda: widths_of_another() == {64}, "a picture 64 wide")
+    wait_for(lambda: widths_of_new_picture() == {64}, "a picture 64 pixels wide")
 
-    # The local AWS runs no validator: what is put past the command line comes as far as the function.
+    # The local AWS runs no validator, so a profile deployed without the command line reaches the function.
     live = LiveProfile(
         status["profile_application"],
         status["profile_environment"],
@@ -118,7 +118,7 @@ def test_a_pushed_profile_comes_into_force_and_outlives_bad_ones_and_redeploymen
     )
     live.deploy(b'{"built_in": "nonesuch"}')
 
-    wait_for(refused, "a warning of the bad profile")
+    wait_for(refused, "a warning about the bad profile")
 
     push(narrow)
     before = second_stack.darkroom("profile", "show").stdout

@@ -1,4 +1,4 @@
-"""Attacks on a stack that enforces permissions: by forms, ids and what is uploaded. See docs/security.md."""
+"""Attacks by forms, ids and uploads on a stack with permissions enforced. See docs/security.md."""
 
 import asyncio
 import json
@@ -20,23 +20,21 @@ PICTURE = a_small_png(60)
 
 
 def announce(stack: Stack, name: str = "a.png") -> Any:
-    """A job of one upload."""
+    """Announces a job of one upload."""
     return stack.announce({name: PICTURE})
 
 
-def keys_of(stack: Stack, begin: str) -> list[str]:
-    """What stands in the uploads bucket under keys that begin so; each version."""
-    found = stack.client("s3").list_object_versions(Bucket=stack.status["uploads_bucket"], Prefix=begin)
-    return [each["Key"] for each in found.get("Versions", [])]
+def keys_of(stack: Stack, prefix: str) -> list[str]:
+    """Lists the keys of all versions in the uploads bucket under a prefix."""
+    found = stack.client("s3").list_object_versions(Bucket=stack.status["uploads_bucket"], Prefix=prefix)
+    return [version["Key"] for version in found.get("Versions", [])]
 
 
 def with_policy(fields: Fields, **changes: Any) -> Fields:
-    """The form with another policy, under the signature that it had."""
+    """Changes the form's policy but keeps its signature."""
     policy = json.loads(b64decode(fields["policy"])) | changes
     return fields | {"policy": b64encode(json.dumps(policy).encode()).decode()}
 
-
-# Presigned forms
 
 CHANGED: dict[str, Callable[[Fields], Fields]] = {
     "another key": lambda fields: fields | {"key": "another.png"},
@@ -103,12 +101,9 @@ def test_a_form_that_is_sent_twice_makes_versions_of_one_picture_and_counts_once
         found = fetch(f"{stack.status['web']}/jobs/{job['id']}", "application/json").json
         return found if found["state"] == "complete" else None
 
-    counts = wait_for(complete, "the job is complete")["counts"]
+    counts = wait_for(complete, "the job to be complete")["counts"]
     assert sum(counts.values()) == 1
     assert keys_of(stack, row["key"].partition("/")[0]) == [row["key"]] * 3
-
-
-# Other people's jobs
 
 
 def test_nothing_that_a_picture_tells_leads_to_its_job(stack: Stack) -> None:
@@ -117,31 +112,31 @@ def test_nothing_that_a_picture_tells_leads_to_its_job(stack: Stack) -> None:
     assert send(row["post"], PICTURE).status == 204
     picture = f"{stack.status['web']}/pictures/{row['picture']}"
 
-    wait_for(lambda: fetch(picture, "application/json").status == 200, "the picture is rendered")
+    wait_for(lambda: fetch(picture, "application/json").status == 200, "the picture to be rendered")
 
-    said = [fetch(picture, accept).text for accept in ("text/html", "application/json")]
-    assert not [each for each in said if job["id"] in each]
+    pages = [fetch(picture, accept).text for accept in ("text/html", "application/json")]
+    assert not [page for page in pages if job["id"] in page]
     for guess in (row["picture"], row["key"].partition("/")[0], "0" * 32, secrets.token_hex(16)):
         for rest in ("", "/uploads", "/receipts.csv", "/receipts.json", "/fetch.sh"):
             assert fetch(f"{stack.status['web']}/jobs/{guess}{rest}", "application/json").status == 404
 
 
 def test_a_job_tells_of_its_own_uploads_alone(stack: Stack) -> None:
-    mine, theirs = announce(stack, "mine.png"), announce(stack, "theirs.png")
+    own, other = announce(stack, "mine.png"), announce(stack, "theirs.png")
 
     for rest in ("/uploads", "/receipts.csv", "/receipts.json", "/fetch.sh"):
-        said = fetch(f"{stack.status['web']}/jobs/{mine['id']}{rest}", "application/json")
+        response = fetch(f"{stack.status['web']}/jobs/{own['id']}{rest}", "application/json")
 
-        assert said.status == 200
-        assert theirs["rows"][0]["key"] not in said.text
-        assert theirs["rows"][0]["picture"] not in said.text
+        assert response.status == 200
+        assert other["rows"][0]["key"] not in response.text
+        assert other["rows"][0]["picture"] not in response.text
 
 
 def test_a_ticket_that_was_used_lets_nobody_else_in(stack: Stack) -> None:
     job = announce(stack)
     hello = {"action": "hello", "job": job["id"], "ticket": job["live"]["ticket"]}
 
-    async def tour() -> list[str]:
+    async def say_hello_twice() -> list[str]:
         async with ClientSession() as client:
             kinds = []
             for _ in range(2):
@@ -153,10 +148,8 @@ def test_a_ticket_that_was_used_lets_nobody_else_in(stack: Stack) -> None:
                     kinds.append(message["type"])
             return kinds
 
-    assert asyncio.run(tour()) == ["state", "refused"]
+    assert asyncio.run(say_hello_twice()) == ["state", "refused"]
 
-
-# What is uploaded
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 HTML = b"<!doctype html><script>alert(1)</script>"
@@ -169,12 +162,12 @@ def test_what_a_browser_would_run_is_rejected_and_never_served(
     stack: Stack, name: str, content: bytes
 ) -> None:
     def rejected() -> Any:
-        """The receipt, unless the sender was told that it takes longer."""
-        said = stack.post(content, name, "application/json")
-        assert said.status in (202, 422)
-        return said.json if said.status == 422 else None
+        """Returns the receipt, or None if the response came before it."""
+        response = stack.post(content, name, "application/json")
+        assert response.status in (202, 422)
+        return response.json if response.status == 422 else None
 
-    receipt = wait_for(rejected, "an upload rejected while its sender waits")
+    receipt = wait_for(rejected, "an upload to be rejected during its POST")
 
     assert receipt["rejection"]["reason"] == "unsupported_format"
     page = fetch(f"{stack.status['web']}/pictures/{receipt['id']}", "text/html")
@@ -186,15 +179,13 @@ def test_what_a_browser_would_run_is_rejected_and_never_served(
 
 
 def test_an_address_dies_with_its_time(stack: Stack) -> None:
-    [rendition, *_] = stack.rendered("dies.png", PICTURE)["renditions"]
+    [rendition, *_] = stack.rendered("expiring.png", PICTURE)["renditions"]
     bucket, key = stack.status["renditions_bucket"], rendition["key"]
 
-    address = stack.client("s3").generate_presigned_url(
-        "get_object", {"Bucket": bucket, "Key": key}, ExpiresIn=1
-    )
+    url = stack.client("s3").generate_presigned_url("get_object", {"Bucket": bucket, "Key": key}, ExpiresIn=1)
 
-    wait_for(lambda: fetch(address).status == 403, "the address has expired")
-    assert fetch(f"{stack.status['aws_endpoint']}/{bucket}/{key}").status == 403  # nor without any signature
+    wait_for(lambda: fetch(url).status == 403, "the URL to expire")
+    assert fetch(f"{stack.status['aws_endpoint']}/{bucket}/{key}").status == 403  # nor without a signature
 
 
 def test_a_rendition_that_is_uploaded_is_a_picture_like_any_other_and_ends(stack: Stack) -> None:
@@ -203,8 +194,10 @@ def test_a_rendition_that_is_uploaded_is_a_picture_like_any_other_and_ends(stack
     [*_, rendition] = s3.list_objects_v2(Bucket=renditions, Prefix=f"{first['id']}/")["Contents"]
     content = s3.get_object(Bucket=renditions, Key=rendition["Key"])["Body"].read()
 
-    again = stack.rendered(rendition["Key"], content)  # under the very key that it has there
-    s3.put_object(Bucket=renditions, Key="loop-back.png", Body=PICTURE)  # which tells nobody
+    again = stack.rendered(rendition["Key"], content)  # under the rendition's own key
+    s3.put_object(
+        Bucket=renditions, Key="loop-back.png", Body=PICTURE
+    )  # the renditions bucket sends no events
 
     stack.rendered("loop-after.png", a_small_png(62))
     assert again["key"] == rendition["Key"]
