@@ -1,4 +1,4 @@
-"""The live channel's functions as loaded by Lambda, with a fake gateway and an in-process account."""
+"""The live channel's functions as Lambda would load them, with a gateway beside an in-process account."""
 
 import json
 import time
@@ -14,7 +14,7 @@ from tests.builders import a_batch, a_job, a_member, an_event
 from tests.gateway import Gateway, a_gateway
 from tests.integration.conftest import CONNECTION, ENVIRONMENT, call_handler
 
-JOB, TICKET = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d", "5f0c2b1a9d8e7f6c5b4a39281706f5e4"
+JOB, CODE = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d", "5f0c2b1a9d8e7f6c5b4a39281706f5e4"
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def gateway(
     dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Gateway]:
     with a_gateway() as gateway:
-        variables = {"POWERTOOLS_SERVICE_NAME": request.node.name, "LIVE_ENDPOINT": gateway.address}
-        for name, value in (ENVIRONMENT | variables).items():
+        placed = {"POWERTOOLS_SERVICE_NAME": request.node.name, "LIVE_ENDPOINT": gateway.address}
+        for name, value in (ENVIRONMENT | placed).items():
             monkeypatch.setenv(name, value)
         gateway.told[CONNECTION] = []
         yield gateway
@@ -43,7 +43,7 @@ def test_a_connection_is_made_and_nothing_is_said_on_it_yet(gateway: Gateway) ->
 def test_hello_is_answered_by_the_state_and_the_client_follows_the_job(
     gateway: Gateway, channels: DynamoChannels
 ) -> None:
-    channels.issue(TICKET, Ticket(JOB, int(time.time()) + 60))
+    channels.issue(CODE, Ticket(JOB, int(time.time()) + 60))
 
     assert call_handler("live", an_event("live-hello")) == {"statusCode": 200}
 
@@ -59,13 +59,13 @@ def test_without_a_good_ticket_the_connection_is_refused_and_ended(
     ticket: Ticket | None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    messages = gateway.told[CONNECTION]
+    said = gateway.told[CONNECTION]
     if ticket:
-        channels.issue(TICKET, ticket)
+        channels.issue(CODE, ticket)
 
     assert call_handler("live", an_event("live-hello")) == {"statusCode": 200}
 
-    assert messages == ['{"type":"refused"}']
+    assert said == ['{"type":"refused"}']
     assert gateway.told == {}
     assert channels.followers(JOB) == []
     assert json.loads(capsys.readouterr().out)["message"] == "refused"
@@ -79,21 +79,24 @@ def test_a_connection_that_has_ended_is_forgotten(gateway: Gateway, channels: Dy
     assert channels.followers(JOB) == []
 
 
+# project
+
+
 def test_a_batch_is_one_word_to_whoever_follows_its_job_and_the_state_agrees(
     gateway: Gateway, channels: DynamoChannels
 ) -> None:
     channels.join(JOB, CONNECTION, 1 << 40)
-    channels.issue(TICKET, Ticket(JOB, int(time.time()) + 60))
-    members = a_member(0, State.RENDERED, JOB), a_member(1, State.REJECTED, JOB)
+    channels.issue(CODE, Ticket(JOB, int(time.time()) + 60))
+    ends = a_member(0, State.RENDERED, JOB), a_member(1, State.REJECTED, JOB)
 
-    response = call_handler("project", a_batch(a_job(JOB, 2, revision=2), *members))
+    answer = call_handler("project", a_batch(a_job(JOB, 2, revision=2), *ends))
 
-    assert response == {"batchItemFailures": []}
-    [message] = [json.loads(text) for text in gateway.told[CONNECTION]]
-    assert message["type"] == "job.completed"
-    assert [row["type"] for row in message["uploads"]] == ["upload.rendered", "upload.rejected"]
+    assert answer == {"batchItemFailures": []}
+    [told] = [json.loads(text) for text in gateway.told[CONNECTION]]
+    assert told["type"] == "job.completed"
+    assert [row["type"] for row in told["uploads"]] == ["upload.rendered", "upload.rejected"]
     call_handler("live", an_event("live-hello"))
-    assert json.loads(gateway.told[CONNECTION][-1]) == {"type": "state", "job": message["job"]}
+    assert json.loads(gateway.told[CONNECTION][-1]) == {"type": "state", "job": told["job"]}
 
 
 def test_one_who_is_gone_is_told_no_more(gateway: Gateway, channels: DynamoChannels) -> None:
@@ -110,8 +113,8 @@ def test_a_push_that_fails_is_logged_and_fails_no_record(
     channels.join(JOB, "broken", 1 << 40)
     gateway.broken.add("broken")
 
-    response = call_handler("project", a_batch(a_member(0, State.RENDERED, JOB)))
+    answer = call_handler("project", a_batch(a_member(0, State.RENDERED, JOB)))
 
-    assert response == {"batchItemFailures": []}
+    assert answer == {"batchItemFailures": []}
     assert '"message":"not pushed"' in capsys.readouterr().out
     assert channels.followers(JOB) == ["broken"]
