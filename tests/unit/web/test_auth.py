@@ -5,7 +5,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from darkroom.domain.rows import Tally
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_token, parse_tokens, serialize_tokens
+from darkroom.web import pages
 from darkroom.web.auth import COOKIE, AuthMode, Authorizer, Public, SignInRoutes, TokenCache
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.routes import ROUTES, Handler, Route, answer
@@ -48,7 +50,7 @@ class Door:
         """What the route of that path says, by way of the gate."""
         [route] = [each for each in ROUTES if (each.method, each.path) == (request.method, request.path)]
         site = self.sign_in_site
-        handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, lambda _: Responder().page(200, _A_PAGE))
+        handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, _home)
         handlers |= {"sign_in_page": site.page, "sign_in": site.sign_in, "sign_out": site.sign_out}
         return answer(route, handlers, self.authorizer, replace(request, route_key=route.key), {})
 
@@ -74,7 +76,11 @@ class Door:
 
 
 _OPERATIONS = [each.operation for each in ROUTES]
-_A_PAGE = "<nav><!-- sign out --></nav><code>curl <!-- token -->-F x</code>"
+
+
+def _home(request: Request) -> Response:
+    page = pages.home(request.root, [], 1, 1, Tally(), signed_in=request.signed_in)
+    return Responder().page(200, page)
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:
@@ -454,9 +460,11 @@ def test_only_who_has_signed_in_by_cookie_is_shown_the_way_out() -> None:
 
     page = door.get(cookie=door.cookie).text
     assert 'action="./sign-out"' in page
-    assert "curl -H &#34;Authorization: Bearer $DARKROOM_TOKEN&#34; -F x" in page
+    assert "curl -H &#34;Authorization: Bearer $DARKROOM_TOKEN&#34; -F upload=@image.png" in page
     assert "sign-out" not in door.get(authorization=door.bearer).text
-    assert Door(AuthMode.OPEN).get().text == _A_PAGE
+    everybody = Door(AuthMode.OPEN).get().text
+    assert "sign-out" not in everybody
+    assert "curl -F upload=@image.png" in everybody
 
 
 def test_a_page_differs_by_its_etag_for_who_has_signed_in() -> None:

@@ -15,7 +15,7 @@ from darkroom.domain.errors import InvalidTokens, TokensUnavailable
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, Token, TokenSet, parse_tokens
 from darkroom.ports import TokenDocument
 from darkroom.web import pages, problems
-from darkroom.web.http import Cookie, Request, Responder, Response
+from darkroom.web.http import Cookie, Request, Responder, Response, Visitor
 from darkroom.web.negotiation import Wanted
 
 # Of that prefix, browsers take a cookie only if it is Secure, of this very host and for all of its paths.
@@ -48,16 +48,6 @@ class Public(Enum):
     NEVER = "never"
     AS_A_PAGE = "where pages are public"
     ALWAYS = "always"
-
-
-class Visitor(Enum):
-    """Who asks."""
-
-    TRUSTED = "let in before, or everybody is"
-    TOKEN = "shows a valid token"  # noqa: S105
-    SIGNED_IN = "shows a valid cookie"
-    STRANGER = "shows neither"
-    UNKNOWN = "shows one that can't be checked just now"
 
 
 @dataclass(slots=True)
@@ -131,7 +121,7 @@ class Authorizer:
         except TokensUnavailable:
             return Visitor.UNKNOWN
 
-    def refusal(self, request: Request, visitor: Visitor, public: Public, route_key: str) -> Response | None:
+    def refusal(self, request: Request, public: Public, route_key: str) -> Response | None:
         """What to answer instead; None for a request that may pass.
 
         `route_key` is the route whose use case would answer, as API Gateway has it.
@@ -139,34 +129,28 @@ class Authorizer:
         if self.auth is AuthMode.IAM and request.route_key != route_key:
             # The gateway let it in by another route, whose permission says nothing of this one.
             return self.responder.unknown(request)
-        if visitor in (Visitor.STRANGER, Visitor.UNKNOWN) and not self._is_public(public):
-            return self._turned_away(request, visitor)
-        if request.method not in _SAFE_METHODS and not self._from_here(request, visitor):
+        if request.visitor in (Visitor.STRANGER, Visitor.UNKNOWN) and not self._is_public(public):
+            return self._turned_away(request)
+        if request.method not in _SAFE_METHODS and not self._from_here(request):
             return self.responder.problem(
                 request, problems.FOREIGN_ORIGIN, "Another site asked for this, or nobody says which."
             )
         return None
 
-    def shown_to(self, request: Request, visitor: Visitor, given: Response) -> Response:
-        """An answer as that visitor gets it: whoever has signed in can sign out on every page."""
-        if visitor is not Visitor.SIGNED_IN or not given.media_type.startswith("text/html"):
-            return given
-        return replace(given, text=pages.for_who_signed_in(given.text, request.root))
-
     def _is_public(self, public: Public) -> bool:
         return public is Public.ALWAYS or (public is Public.AS_A_PAGE and self.public_pages)
 
-    def _from_here(self, request: Request, visitor: Visitor) -> bool:
+    def _from_here(self, request: Request) -> bool:
         """Whether a page of this site or of an allowed one asks; or no page, but somebody who is known."""
         origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
         if origin is not None:
             return origin != "" and (origin == request.origin or origin in self.allowed_origins)
         if site is not None:
             return site == "same-origin"
-        return visitor in (Visitor.TRUSTED, Visitor.TOKEN)  # a browser says at least one of both
+        return request.visitor in (Visitor.TRUSTED, Visitor.TOKEN)  # a browser says at least one of both
 
-    def _turned_away(self, request: Request, visitor: Visitor) -> Response:
-        if visitor is Visitor.UNKNOWN:
+    def _turned_away(self, request: Request) -> Response:
+        if request.visitor is Visitor.UNKNOWN:
             return _unchecked(self.responder, request)
         if request.wants is not Wanted.PAGE or request.method not in _SAFE_METHODS:
             return _unauthorized(self.responder, request)
@@ -187,7 +171,7 @@ class SignInRoutes:
     def page(self, request: Request) -> Response:
         """`GET /sign-in`: a form for the token; whoever is in already is led on."""
         to = request.query.get("to", "")
-        if self.authorizer.visitor(request) in (Visitor.STRANGER, Visitor.UNKNOWN):
+        if request.visitor in (Visitor.STRANGER, Visitor.UNKNOWN):
             return self.responder.page(200, pages.sign_in(request.root, to))
         return self.responder.redirect(303, _within(request.root, to))
 

@@ -51,7 +51,7 @@ class DocsRoutes:
 
     def problems(self, request: Request) -> Response:
         """`GET /docs/problems`: where the types of problems lead."""
-        return self.responder.page(200, pages.problems(request.root, PROBLEMS))
+        return self.responder.page(200, pages.problems(request.root, PROBLEMS, signed_in=request.signed_in))
 
     def file(self, request: Request, name: str) -> Response:
         """`GET /docs/{file}`: what Swagger UI is made of."""

@@ -42,7 +42,8 @@ class FailureRoutes:
         if request.wants is Wanted.RECEIPT:
             return self.responder.json(200, {"failures": failures, "cursor": cursor})
         later = bool(request.query.get("cursor"))
-        return self.responder.page(200, pages.failures(request.root, failures, cursor, later=later))
+        page = pages.failures(request.root, failures, cursor, later=later, signed_in=request.signed_in)
+        return self.responder.page(200, page)
 
     def act_on_one(self, request: Request, failure: str, action: str) -> Response:
         """`POST /failures/{id}/retry` or `/skip`."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -13,13 +14,23 @@ from darkroom.web.negotiation import Wanted, wanted
 from darkroom.web.problems import Problem
 
 
+class Visitor(Enum):
+    """How a request was authenticated."""
+
+    TRUSTED = "by API Gateway, or not at all where the stack is open"
+    TOKEN = "by a valid token"  # noqa: S105
+    SIGNED_IN = "by a valid cookie"
+    STRANGER = "without a valid token or cookie"
+    UNKNOWN = "the tokens could not be loaded"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One HTTP request. `path` is decoded already, has no stage in it and begins with a slash.
 
     `origin` is how the client knows this site, like `http://localhost:8000`: it is shown, and compared with
     where a page says that it is from. `headers` are all that were sent, by names in lower case. `route_key`
-    is the route by which API Gateway let it in.
+    is the route by which API Gateway let it in. `visitor` is set by the dispatcher.
     """
 
     path: str
@@ -31,6 +42,11 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "GET"
     route_key: str = ""
+    visitor: Visitor = Visitor.STRANGER
+
+    @property
+    def signed_in(self) -> bool:
+        return self.visitor is Visitor.SIGNED_IN
 
     @property
     def cookies(self) -> Mapping[str, str]:
@@ -147,7 +163,8 @@ class Responder:
     ) -> Response:
         """What went wrong: a page, with what to do about it; or a document, with `more` in it."""
         if request.wants is Wanted.PAGE:
-            return self.page(kind.status, pages.problem(request.root, kind.title, sentence, advice))
+            page = pages.problem(request.root, kind.title, sentence, advice, signed_in=request.signed_in)
+            return self.page(kind.status, page)
         document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
         return self.json(kind.status, document | (more or {}), media_type="application/problem+json")
 

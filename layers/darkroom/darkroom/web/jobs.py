@@ -97,7 +97,9 @@ class JobRoutes:
             return self.responder.json(200, self._document(request, job))
         rows = [self._shown(request, member) for member in self.jobs.page(job, number)]
         document = serialize_job(job, request.root)
-        page = pages.job(request.root, document, rows, _after(job, number), request.origin)
+        page = pages.job(
+            request.root, document, rows, _after(job, number), request.origin, signed_in=request.signed_in
+        )
         return self.responder.page(200, page)
 
     @_of_page

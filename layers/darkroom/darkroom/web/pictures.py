@@ -71,7 +71,12 @@ class PictureRoutes:
             return self.responder.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
         tiles = [self._tile(entry) for entry in recent[:_RECENT]]
         page = pages.home(
-            request.root, tiles, self.settings.post_limit_bytes, MAX_UPLOAD_BYTES, self.views.totals()
+            request.root,
+            tiles,
+            self.settings.post_limit_bytes,
+            MAX_UPLOAD_BYTES,
+            self.views.totals(),
+            signed_in=request.signed_in,
         )
         return self.responder.page(200, page)
 
@@ -172,6 +177,7 @@ class PictureRoutes:
             embedded=self._embedded(entry),
             alias_url=self._alias_url(request, entry) if self._alias_is(entry) else None,
             markup=self._markup(request, entry),
+            signed_in=request.signed_in,
         )
         return self.responder.page(200, page)
 
@@ -195,7 +201,9 @@ class PictureRoutes:
         return self.responder.redirect(302, self._url(best), headers)
 
     def _waiting(self, request: Request, entry: Entry) -> Response:
-        text = pages.waiting(request.root, entry.upload.name, entry.picture_id, entry.state)
+        text = pages.waiting(
+            request.root, entry.upload.name, entry.picture_id, entry.state, signed_in=request.signed_in
+        )
         return self.responder.page(202, text, {"Retry-After": "2"})
 
     def _too_large(self, request: Request, posted: PostedFile, key: str) -> Response:

@@ -4,7 +4,7 @@ in are all made of it or held to it.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from darkroom.domain.limits import ID_PATTERN
 from darkroom.domain.serialization import JsonObject
@@ -108,14 +108,13 @@ def answer(
     values: Mapping[str, str],
 ) -> Response:
     """What the use case of that route says to a request that came by it, if it may pass the gate."""
-    visitor = authorizer.visitor(request)
-    if refusal := authorizer.refusal(request, visitor, route.public, route.key):
+    request = replace(request, visitor=authorizer.visitor(request))
+    if refusal := authorizer.refusal(request, route.public, route.key):
         return refusal
     if route.method == "GET" and not route.fits(values):  # a key in a folder of that name
         given = handlers[_ANYTHING](request)
     else:
         given = handlers[route.operation](request, *values.values())
-    given = authorizer.shown_to(request, visitor, given)
     return conditional(request, given) if route.method == "GET" else given
 
 
