@@ -17,7 +17,7 @@ from darkroom.adapters.metrics import tell_fault
 from darkroom.bootstrap.web import bootstrap
 from darkroom.domain.entries import Entry
 from darkroom.web.http import Request, Response, safe
-from darkroom.web.routes import ROUTES, Route, answer
+from darkroom.web.routes import ROUTES, Route, dispatch
 
 logger = redacting_logger()
 metrics = Metrics()
@@ -43,7 +43,7 @@ authorizer, handlers = bootstrap(report, report_token_fault)
 
 
 def serving(route: Route) -> Callable[..., GatewayResponse[str]]:
-    return lambda **values: respond(answer(route, handlers, authorizer, request(), values))
+    return lambda **values: respond(dispatch(route, handlers, authorizer, request(), values))
 
 
 @app.not_found

@@ -85,7 +85,7 @@ def api() -> Iterator[BaseSchema]:
         pytest.param(route, mode, id=f"{route.operation}-{mode.value}")
         for route in ROUTES
         for mode in GenerationMode
-        if mode is GenerationMode.POSITIVE or route.parameters or route.takes
+        if mode is GenerationMode.POSITIVE or route.parameters or route.request_body
     ],
 )
 def test_whatever_it_is_asked_the_api_answers_as_described(

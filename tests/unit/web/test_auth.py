@@ -10,7 +10,7 @@ from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_token, parse
 from darkroom.web import pages
 from darkroom.web.auth import COOKIE, AuthMode, Authorizer, Public, SignInRoutes, TokenCache
 from darkroom.web.http import Request, Responder, Response
-from darkroom.web.routes import ROUTES, Handler, Route, answer
+from darkroom.web.routes import ROUTES, Handler, Route, dispatch
 from tests.builders import an_authorizer
 from tests.fakes import FakeTokenDocument
 
@@ -52,7 +52,7 @@ class Door:
         site = self.sign_in_site
         handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, _home)
         handlers |= {"sign_in_page": site.page, "sign_in": site.sign_in, "sign_out": site.sign_out}
-        return answer(route, handlers, self.authorizer, replace(request, route_key=route.key), {})
+        return dispatch(route, handlers, self.authorizer, replace(request, route_key=route.key), {})
 
     def get(self, path: str = "/", accept: str = JSON, **headers: str) -> Response:
         return self.ask(Request(path, SITE, accept, headers=_named(headers)))
@@ -95,7 +95,7 @@ def test_no_route_but_those_to_sign_in_by_answers_a_stranger(route: Route) -> No
     handlers: dict[str, Handler] = {route.operation: lambda *_: Responder().page(200, "")}
     request = Request("/x", SITE, JSON, headers={"origin": SITE}, method=route.method)
 
-    status = answer(route, handlers, an_authorizer(AuthMode.TOKEN), request, {}).status
+    status = dispatch(route, handlers, an_authorizer(AuthMode.TOKEN), request, {}).status
 
     assert status == (200 if route.path in ("/sign-in", "/sign-out") else 401)
 
@@ -180,7 +180,7 @@ def test_with_iam_a_request_that_came_by_another_route_is_not_answered() -> None
     for came_by in ("GET /{proxy+}", ""):
         request = Request("/failures", SITE, JSON, route_key=came_by)
         assert (
-            answer(failures, handlers, an_authorizer(AuthMode.IAM, public_pages=True), request, {}).status
+            dispatch(failures, handlers, an_authorizer(AuthMode.IAM, public_pages=True), request, {}).status
             == 404
         )
 
@@ -191,7 +191,7 @@ def test_public_pages_opens_the_two_reading_routes_and_no_other() -> None:
     opened = [
         route.key
         for route in ROUTES
-        if answer(route, handlers, authorizer, Request("/x", method=route.method), {}).status != 401
+        if dispatch(route, handlers, authorizer, Request("/x", method=route.method), {}).status != 401
         and route.public is not Public.ALWAYS
     ]
 
@@ -390,7 +390,7 @@ def test_the_way_on_never_leads_to_another_site(to: str, location: str) -> None:
 def test_the_way_back_is_escaped_and_keeps_what_was_asked() -> None:
     request = Request('/a "b"/ü 100%25.jpg', SITE, HTML, query={"w": "640", "x": "<&>"})
 
-    page = answer(ROUTES[-1], {}, an_authorizer(AuthMode.TOKEN), request, {}).text
+    page = dispatch(ROUTES[-1], {}, an_authorizer(AuthMode.TOKEN), request, {}).text
 
     assert 'value="a%20%22b%22/%C3%BC%20100%25.jpg?w=640&amp;x=%3C%26%3E"' in page
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from darkroom.web import pages
 from darkroom.web.http import Request, Responder, Response
+from darkroom.web.openapi import openapi
 from darkroom.web.problems import PROBLEMS
-from darkroom.web.routes import openapi
 
 # Swagger UI as Powertools carries it, and the lines that start it.
 _FILES = {

@@ -179,7 +179,7 @@ SCHEMAS: JsonObject = {
     "Failures": _object(
         "What was given up, longest ago first.", {"failures": _list(ref("Failure")), "cursor": _CURSOR}
     ),
-    "Acted": _object(
+    "ActionResult": _object(
         "What was done to failures.",
         {"action": {"enum": ["retry", "skip"]}, "uploads": _whole("How many.")},
     ),
@@ -202,7 +202,7 @@ SCHEMAS: JsonObject = {
             ),
         ]
     },
-    "Posted": _object(
+    "UploadForm": _object(
         "A form with one file in it.",
         {"upload": {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}},
     )
@@ -247,7 +247,7 @@ SCHEMAS: JsonObject = {
         },
         {"sentence": _text("The reason in words."), "post": ref("PresignedForm")},
     ),
-    "NewJobAnswer": {
+    "NewJobResponse": {
         "allOf": [
             ref("Job"),
             _object("Its first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR}),
