@@ -15,13 +15,14 @@ from darkroom.services.jobs import Jobs
 from darkroom.services.live import Tickets
 from darkroom.services.parking import Failures
 from darkroom.settings import WebSettings, read_settings
-from darkroom.web.auth import AuthMode, Authorizer, SignInRoutes, TokenCache
+from darkroom.web.auth import AuthMode, Authorizer, TokenCache
 from darkroom.web.docs import DocsRoutes
 from darkroom.web.failures import FailureRoutes
 from darkroom.web.http import responder_for
 from darkroom.web.jobs import JobRoutes
 from darkroom.web.pictures import PictureRoutes
 from darkroom.web.routes import Handler
+from darkroom.web.sign_in import SignInRoutes
 
 
 def bootstrap(
