@@ -88,7 +88,7 @@ class Gallery:
             "wrong-token": lambda: pages.sign_in("./", "failures", wrong=True),
             "signed-in": lambda: pages.failures("./", _failures(), "more", signed_in=True),
             "problem": lambda: pages.problem(
-                "./", "Nothing here", "No picture stands under this address.", "Look among the recent ones."
+                "./", "Not found", "There is no picture at this address.", "Look in the recent pictures."
             ),
         }
         return made[name]()

@@ -324,7 +324,7 @@ class TestWeb:
         answer = invoke("web", a_request(path))
 
         assert answer["statusCode"] == 404
-        assert "No picture stands under this address" in answer["body"]
+        assert "There is no picture at this address" in answer["body"]
 
 
 def test_a_posted_picture_is_stored_byte_for_byte(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:

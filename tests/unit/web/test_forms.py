@@ -85,7 +85,7 @@ def test_a_media_type_that_is_none_is_not_handed_on(told: str) -> None:
         (*form(('name="note"', b"hello")), "no file"),
         (
             *form(('name="a"; filename="a.png"', b"1"), ('name="b"; filename="b.png"', b"2")),
-            "one goes at a time",
+            "send one at a time",
         ),
         (*form((f'name="a"; filename="{"x" * 901}"', b"1")), "longer than 900"),
     ],

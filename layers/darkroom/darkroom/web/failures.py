@@ -50,7 +50,7 @@ class FailureRoutes:
         entry = self.failures.find(failure)
         if entry is None:
             return self.responder.problem(
-                request, problems.NO_FAILURE, "No upload of that id is given up any more."
+                request, problems.NO_FAILURE, "There is no failed upload with this id."
             )
         return self._act(request, iter([entry]), action)
 

@@ -27,7 +27,7 @@ def posted_file(content_type: str, body: bytes) -> PostedFile:
     kind, options = parse_options_header(content_type)
     boundary = options.get("boundary", "")
     if kind != "multipart/form-data" or not boundary:
-        raise BadRequest(f"This is not a form with a file in it. {_HOW}")
+        raise BadRequest(f"The request is not a form with a file. {_HOW}")
     # The body is in memory already; a part of it needs no temporary file.
     limit = len(body) + 1
     parser = MultipartParser(BytesIO(body), boundary, len(body), spool_limit=limit, memory_limit=limit)
@@ -40,9 +40,9 @@ def posted_file(content_type: str, body: bytes) -> PostedFile:
     except (MultipartError, ValueError) as fault:  # the latter of what no known text is coded as
         raise BadRequest(f"The form can't be read. {_HOW}") from fault
     if not parts:
-        raise BadRequest(f"There is no file in the form. {_HOW}")
+        raise BadRequest(f"The form has no file. {_HOW}")
     if len(parts) > 1:
-        raise BadRequest(f"There are {len(parts)} files in the form; one goes at a time. {_HOW}")
+        raise BadRequest(f"The form has {len(parts)} files; send one at a time. {_HOW}")
     filename, media_type, content = parts[0]
     known = media_type if MEDIA_TYPE.fullmatch(media_type or "") else None
     return PostedFile(_name(filename), known or "application/octet-stream", content)
@@ -62,5 +62,5 @@ def _name(filename: str) -> str:
     last = filename.replace("%22", '"').replace("\\", "/").rsplit("/", 1)[-1]
     name = CONTROL_CHARACTERS.sub("", last).strip()
     if len(name.encode()) > MAX_NAME_BYTES:
-        raise BadRequest(f"The file's name is longer than {MAX_NAME_BYTES} bytes; give it a shorter one.")
+        raise BadRequest(f"The file name is longer than {MAX_NAME_BYTES} bytes. Shorten it.")
     return name if name.strip(".") else "picture"

@@ -169,11 +169,11 @@ class Responder:
         return self.json(kind.status, document | (more or {}), media_type="application/problem+json")
 
     def unknown(self, request: Request) -> Response:
-        return self.problem(request, problems.NOT_FOUND, "No picture stands under this address.")
+        return self.problem(request, problems.NOT_FOUND, "There is no picture at this address.")
 
     def broken(self, request: Request, invocation: str) -> Response:
         """A fault of ours, of which the sender learns no more than where the log tells it."""
-        sentence = f"The fault is ours, and noted under {invocation}. Try again in a while."
+        sentence = f"Something went wrong on our side. It is logged as {invocation}. Try again later."
         return self.problem(request, problems.BROKEN, sentence, {"request": invocation})
 
     def redirect(self, status: int, location: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -36,7 +36,7 @@ def _of_job(route: "Callable[[JobRoutes, Request, JobView], Response]") -> "_Rou
     def answered(site: "JobRoutes", request: Request, job_id: str) -> Response:
         view = site.jobs.find(job_id)
         if not view:
-            return site.responder.problem(request, problems.NO_JOB, "There is no job of that id.")
+            return site.responder.problem(request, problems.NO_JOB, "There is no job with this id.")
         return route(site, request, view)
 
     return answered
@@ -82,7 +82,7 @@ class JobRoutes:
             return self.responder.problem(request, problems.BAD_JOB, str(fault), upload)
         except IdempotencyKeyReused:
             return self.responder.problem(
-                request, problems.KEY_REUSED, "That Idempotency-Key has announced other uploads."
+                request, problems.KEY_REUSED, "This Idempotency-Key was sent with other uploads."
             )
         document = self._document(request, job) | {
             "rows": self._rows(request, self.jobs.page(job, 0)),
@@ -183,7 +183,7 @@ def _page(request: Request, job: JobView) -> int:
     if not cursor:
         return 0
     if not _CURSOR.fullmatch(cursor) or int(cursor) >= pages_of(job):
-        raise BadRequest("The cursor is none that this list has given.")
+        raise BadRequest("Invalid cursor.")
     return int(cursor)
 
 

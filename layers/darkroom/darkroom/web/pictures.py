@@ -34,8 +34,8 @@ _NAMESAKES = 500  # a path that agrees with none of so many is not looked for fu
 # A redirect is remembered for less long than the presigned address that it leads to lives.
 _REDIRECT_SHARE = 0.5
 _NO_IMAGE = {
-    False: "It is not rendered yet; ask again shortly.",
-    True: "It has no rendition that this client can show.",
+    False: "The picture is not rendered yet. Try again shortly.",
+    True: "The picture has no rendition in a format that this client accepts.",
 }
 
 
@@ -186,7 +186,7 @@ class PictureRoutes:
         width = request.query.get("w", "")
         if width and not _WIDTH.fullmatch(width):
             return self.responder.problem(
-                request, problems.BAD_WIDTH, "w must be a whole number of pixels, as in ?w=640"
+                request, problems.BAD_WIDTH, "w must be a whole number of pixels, as in ?w=640."
             )
         formats = accepted_formats(request.accept)
         best = best_rendition(self._renditions(entry), formats, int(width) if width else None)
@@ -215,8 +215,8 @@ class PictureRoutes:
         return self.responder.problem(
             request,
             problems.TOO_LARGE,
-            f"The picture has {actual / 1e6:.1f} MB, and a post carries {limit / 1e6:g} MB. "
-            "Send it straight to the bucket, within five minutes:",
+            f"The picture is {actual / 1e6:.1f} MB; this form takes up to {limit / 1e6:g} MB. "
+            "Upload it directly to S3 within five minutes:",
             {"presigned": {"url": form.url, "fields": form.fields, "page": page}},
             advice=_curl(form, posted.name),
         )
