@@ -352,7 +352,7 @@ def test_who_signs_in_gets_a_cookie_for_a_week_and_goes_on_to_where_he_was() -> 
     given = door.sign_in(f" {door.secret}\n", "pictures/0?w=640")
 
     [cookie] = given.cookies
-    assert (cookie.name, cookie.seconds) == ("__Host-darkroom", SIGNED_IN_SECONDS)
+    assert (cookie.name, cookie.max_age_seconds) == ("__Host-darkroom", SIGNED_IN_SECONDS)
     assert (given.status, given.headers["Location"]) == (303, "./pictures/0?w=640")
     assert given.headers["Cache-Control"] == "no-store"
     assert door.secret not in cookie.value
@@ -452,7 +452,7 @@ def test_who_signs_out_is_forgotten() -> None:
     given = Door().post("/sign-out", HTML, origin=SITE)
 
     [cookie] = given.cookies
-    assert (cookie.name, cookie.value, cookie.seconds) == (COOKIE, "", 0)
+    assert (cookie.name, cookie.value, cookie.max_age_seconds) == (COOKIE, "", 0)
     assert given.headers["Location"] == "./sign-in"
 
 

@@ -109,7 +109,7 @@ def test_what_the_client_has_of_another_state_is_sent() -> None:
 
 
 def test_what_is_not_there_has_no_etag_and_is_not_kept() -> None:
-    missing: Handler = lambda request, picture: Responder().unknown(request)  # noqa: E731
+    missing: Handler = lambda request, picture: Responder().not_found(request)  # noqa: E731
 
     given = dispatch(route_of("picture"), {"picture": missing}, GATE, Request("/"), {"id": "0" * 32})
 

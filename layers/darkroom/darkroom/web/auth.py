@@ -123,7 +123,7 @@ class Authorizer:
         """
         if self.auth is AuthMode.IAM and request.route_key != route_key:
             # API Gateway authorized another route; that permission does not cover this one.
-            return self.responder.unknown(request)
+            return self.responder.not_found(request)
         if request.visitor in (Visitor.STRANGER, Visitor.UNKNOWN) and not self._is_public(public):
             return self._refuse(request)
         if request.method not in _SAFE_METHODS and not self._is_same_site(request):

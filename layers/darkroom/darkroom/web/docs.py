@@ -58,7 +58,7 @@ class DocsRoutes:
         if name == "start.js":
             return self.responder.text(200, _START, "text/javascript; charset=utf-8", _OF_A_RELEASE)
         if name not in _FILES:
-            return self.responder.unknown(request)
+            return self.responder.not_found(request)
         carried, media_type = _FILES[name]
         return self.responder.text(200, _carried(carried), media_type, _OF_A_RELEASE)
 

@@ -60,7 +60,7 @@ class FailureRoutes:
 
     def _act(self, request: Request, chosen: Iterator[Entry], action: str) -> Response:
         if action not in _ACTIONS:
-            return self.responder.unknown(request)
+            return self.responder.not_found(request)
         until, done = self.clock() + _ACTION_SECONDS, 0
         for entry in chosen:
             if self.clock() >= until:

@@ -102,13 +102,13 @@ class PictureRoutes:
     def picture(self, request: Request, picture_id: str) -> Response:
         """`GET /pictures/{id}`: one picture's own page, receipt or image."""
         entry = shown(self.views.of_picture(picture_id))
-        return self._shown(request, entry) if entry else self.responder.unknown(request)
+        return self._shown(request, entry) if entry else self.responder.not_found(request)
 
     def alias(self, request: Request) -> Response:
         """`GET /{anything}.jpg`: the newest picture whose name gives that name; waits for one on its way."""
         picture = self._named(request.path)
         entry = picture and self._await(picture, self.clock() + self.settings.alias_wait_seconds)
-        return self._shown(request, entry) if entry else self.responder.unknown(request)
+        return self._shown(request, entry) if entry else self.responder.not_found(request)
 
     # ------------------------------------------------------------------ finding and storing
 
