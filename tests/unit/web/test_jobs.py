@@ -35,7 +35,7 @@ class House:
     reports: FakeReports = field(default_factory=FakeReports)
     channels: FakeChannels = field(default_factory=FakeChannels)
     live_url: str = "/live"
-    answer_limit_bytes: int = 4_000_000
+    response_limit_bytes: int = 4_000_000
 
     @property
     def jobs(self) -> Jobs:
@@ -52,7 +52,7 @@ class House:
             Tickets(self.channels, self.live_url, 60, lambda url: url),
             Responder(),
             3600,
-            self.answer_limit_bytes,
+            self.response_limit_bytes,
         )
 
     def posts(self, document: object, **headers: str) -> Response:
@@ -457,7 +457,7 @@ def test_the_receipts_are_whole(house: House, mixed: str) -> None:
 def test_what_an_answer_can_not_carry_is_stored_and_led_to(
     house: House, mixed: str, route: str, extension: str, holds: bytes, media_type: str
 ) -> None:
-    house.answer_limit_bytes = 100
+    house.response_limit_bytes = 100
 
     answer = getattr(house.site, route)(asked("/jobs/x/report"), mixed)
 

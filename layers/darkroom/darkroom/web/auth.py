@@ -1,4 +1,4 @@
-"""Authentication and origin checks that run before every handler.
+"""Authentication and origin checks before every handler.
 
 A request that can't be checked is refused.
 """
@@ -38,7 +38,7 @@ class AuthMode(StrEnum):
 
 
 class Public(Enum):
-    """Condition under which a route needs no authentication."""
+    """Access to a route without authentication."""
 
     NEVER = "never"
     AS_A_PAGE = "where pages are public"
@@ -47,9 +47,9 @@ class Public(Enum):
 
 @dataclass(slots=True)
 class TokenCache:
-    """Who may come in, kept in memory between requests. `report` is told when that can't be asked for.
+    """Valid tokens, kept in memory between requests. `report` is called if they can't be loaded.
 
-    Nobody may as long as nothing is written of it.
+    Without a stored document every token is invalid.
     """
 
     document: TokenDocument
@@ -61,15 +61,15 @@ class TokenCache:
     _asked_at: float = field(default=0.0, init=False)
 
     def bearer(self, secret: str) -> Token | None:
-        """The valid token that a secret is. Raises TokensUnavailable."""
+        """Returns the token of a secret if it is valid. Raises TokensUnavailable."""
         return self._found(lambda access: access.bearer(secret))
 
     def signed_in(self, cookie: str) -> Token | None:
-        """The valid token that a cookie stands for. Raises TokensUnavailable."""
+        """Returns the token of a session cookie if it is valid. Raises TokensUnavailable."""
         return self._found(lambda access: access.signed_in(cookie, self.clock()))
 
     def cookie(self, token: Token) -> str:
-        """What stands for a token in a browser from now on. Raises TokensUnavailable."""
+        """Creates the session cookie of a token. Raises TokensUnavailable."""
         return self._known(_MAX_AGE_SECONDS).cookie(token, self.clock())
 
     def _found(self, find: Callable[[TokenSet], Token | None]) -> Token | None:

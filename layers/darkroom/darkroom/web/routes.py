@@ -60,7 +60,7 @@ class Route:
 
     @property
     def refusals(self) -> tuple[Problem, ...]:
-        """Problems with which the authorizer may refuse a request."""
+        """Problems returned by the authorizer."""
         token = () if self.public is Public.ALWAYS else (problems.UNAUTHORIZED, problems.UNCHECKED)
         return token if self.method == "GET" else (*token, problems.FOREIGN_ORIGIN)
 
@@ -79,7 +79,7 @@ class Route:
 
     @property
     def key(self) -> str:
-        """Route key of API Gateway, which can't match a suffix: the handler checks for `.jpg`."""
+        """Route key of API Gateway. It can't match a suffix: the handler checks for `.jpg`."""
         return f"{self.method} {'/{proxy+}' if self.operation == _CATCH_ALL else self.path}"
 
     def matches(self, values: Mapping[str, str]) -> bool:
