@@ -191,7 +191,7 @@ def responder_for(originals: Originals, renditions: Renditions, live_url: str = 
 
 
 def _cache_headers(status: int) -> Mapping[str, str]:
-    """Revalidate a 200 by its ETag, store nothing else."""
+    """Cache headers: clients revalidate a 200 by its ETag and store nothing else."""
     # Responses vary by Origin because API Gateway adds CORS headers.
     return {"Vary": "Accept, Origin", "Cache-Control": "private, no-cache" if status == 200 else "no-store"}
 

@@ -19,7 +19,7 @@ from darkroom.services.live import Tickets
 from darkroom.web import pages, problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
-from darkroom.web.reports import receipts_of, script_of, table_of
+from darkroom.web.reports import csv_report, fetch_script, json_report
 
 _CURSOR = re.compile(r"[1-9][0-9]{0,3}")
 # Below the 6 MB that Lambda allows for a response.
@@ -116,19 +116,19 @@ class JobRoutes:
     @_with_job
     def table(self, _request: Request, job: JobView) -> Response:
         """`GET /jobs/{id}/receipts.csv`: returns one line per member."""
-        return self._report(job, table_of(self.jobs.every(job)), "csv", "text/csv; charset=utf-8")
+        return self._report(job, csv_report(self.jobs.every(job)), "csv", "text/csv; charset=utf-8")
 
     @_with_job
     def receipts(self, _request: Request, job: JobView) -> Response:
         """`GET /jobs/{id}/receipts.json`: returns one object per member, with its receipt."""
         members = self._with_entries(self.jobs.every(job))
-        return self._report(job, receipts_of(members), "json", "application/json")
+        return self._report(job, json_report(members), "json", "application/json")
 
     @_with_page
     def script(self, request: Request, job: JobView, number: int) -> Response:
         """`GET /jobs/{id}/fetch.sh`: returns a script to fetch one page of members."""
         cursor = _next_cursor(job, number)
-        text = script_of(
+        text = fetch_script(
             job.id,
             self._with_entries(self.jobs.page(job, number)),
             self._url,

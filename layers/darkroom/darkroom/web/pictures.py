@@ -124,9 +124,8 @@ class PictureRoutes:
     def _recent(self, cursor: str) -> tuple[list[Entry], str]:
         """Newest uploads, one entry per picture, and a cursor to older ones. Raises BadRequest."""
         pictures: dict[str, list[Entry]] = {}
-        entries, cursor = self.views.recent(
-            2 * _RECENT_PICTURES, cursor
-        )  # a POST creates two: expected, arrived
+        # A POST creates two entries: one when it is expected, one when it arrives.
+        entries, cursor = self.views.recent(2 * _RECENT_PICTURES, cursor)
         for entry in entries:
             pictures.setdefault(entry.picture_id, []).append(entry)
         return [latest for entries in pictures.values() if (latest := shown(entries))], cursor

@@ -34,7 +34,7 @@ _NOT_IN_FOLDERS = re.compile(r"[^A-Za-z0-9._-]+")
 _FOLDER_CHARACTERS = 60
 
 
-def table_of(members: Iterable[Member]) -> str:
+def csv_report(members: Iterable[Member]) -> str:
     """Writes one CSV line per member (RFC 4180). Formulas are escaped with a leading `'`."""
     output = StringIO()
     table = csv.DictWriter(output, _COLUMNS, extrasaction="ignore")
@@ -53,7 +53,7 @@ def _escape_formula(text: str) -> str:
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
-def receipts_of(members: Iterable[tuple[Member, Entry | None]]) -> str:
+def json_report(members: Iterable[tuple[Member, Entry | None]]) -> str:
     """Writes a JSON list with one line per member, with its receipt if there is one."""
     lines = (json.dumps(_with_receipt(member, entry), separators=(",", ":")) for member, entry in members)
     return "[\n" + ",\n".join(lines) + "\n]\n"
@@ -88,13 +88,13 @@ get() {{
 _NEXT = """\
 # Runs the script of the next 100 uploads.
 {{
-    next=$($curl ${{DARKROOM_TOKEN:+-H "Authorization: Bearer $DARKROOM_TOKEN"}} {address}) &&
+    next=$($curl ${{DARKROOM_TOKEN:+-H "Authorization: Bearer $DARKROOM_TOKEN"}} {url}) &&
         printf '%s\\n' "$next" | sh
 }} || failed=1
 """
 
 
-def script_of(
+def fetch_script(
     job_id: str,
     members: Iterable[tuple[Member, Entry | None]],
     url: Callable[[Rendition], str],
@@ -114,7 +114,7 @@ def script_of(
             for rendition in renditions
         )
     if next_url:
-        parts.append(_NEXT.format(address=shlex.quote(next_url)))
+        parts.append(_NEXT.format(url=shlex.quote(next_url)))
     return "".join([*parts, 'exit "$failed"\n'])
 
 
