@@ -40,7 +40,7 @@ FOREIGN_ORIGIN = Problem(
     "foreign-origin",
     403,
     "Cross-site request refused",
-    "The request would change something and comes from another site, or its site is unknown. "
+    "The request changes data and comes from another site, or its origin is unknown. "
     "`AllowedOrigins` lists the allowed sites.",
 )
 NOT_FOUND = Problem("not-found", 404, "Not found", "There is no picture or page at this address.")
