@@ -100,7 +100,7 @@ CHANGES = [
     Change(
         "what SAM publishes answers at once",
         "      LoggingConfig:\n        LogGroup: !Ref WebLogs\n",
-        "      AutoPublishAlias: answering\n      LoggingConfig:\n        LogGroup: !Ref WebLogs\n",
+        "      AutoPublishAlias: current\n      LoggingConfig:\n        LogGroup: !Ref WebLogs\n",
     ),
     Change(
         "a release that local stacks would have",

@@ -102,7 +102,7 @@ def test_each_functions_errors_and_throttles_raise_an_alarm(function: str, metri
 
 def test_what_is_slow_is_noticed_though_it_runs_once_in_a_quarter_of_an_hour() -> None:
     alarm = the_alarm("AWS/Lambda", "Duration", "FunctionName", {"Ref": "SweepFunction"})
-    schedule = FUNCTIONS["SweepFunction"]["Events"]["NowAndThen"]["Properties"]
+    schedule = FUNCTIONS["SweepFunction"]["Events"]["Schedule"]["Properties"]
 
     assert schedule["ScheduleExpression"] == "rate(15 minutes)"
     assert alarm["EvaluationPeriods"] == 1  # of several, one alone would hold a run

@@ -97,7 +97,7 @@ def test_what_is_given_up_goes_to_the_dead_letters() -> None:
 
 
 def test_park_reads_the_dead_letters_which_die_no_second_time() -> None:
-    source = FUNCTIONS["ParkFunction"]["Events"]["GivenUp"]["Properties"]
+    source = FUNCTIONS["ParkFunction"]["Events"]["DeadLetterReceived"]["Properties"]
 
     assert source["Queue"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert "RedrivePolicy" not in RESOURCES["DeadLetters"]["Properties"]
@@ -117,7 +117,7 @@ def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_
 
 
 def test_the_stream_is_bisected_retried_within_bounds_and_ends_in_a_queue() -> None:
-    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerMoved"]["Properties"]
+    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerChanged"]["Properties"]
 
     assert source["BisectBatchOnFunctionError"] is True
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -379,7 +379,7 @@ def test_uploads_and_jobs_are_announced_on_a_bus_of_the_stacks_own() -> None:
 
 
 def test_what_a_batch_tells_of_one_job_is_one_transaction() -> None:
-    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerMoved"]["Properties"]
+    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerChanged"]["Properties"]
 
     assert source["BatchSize"] == projecting.BATCH
 
@@ -496,7 +496,7 @@ def test_web_is_told_where_renditions_are_public() -> None:
     ]
     assert TEMPLATE["Outputs"]["RenditionsBaseUrl"] == {
         "Condition": "ServesRenditions",
-        "Description": "Where they are public, under the same keys",
+        "Description": "Public base URL of the renditions, under the keys of the bucket",
         "Value": {"Fn::If": ["HasBaseUrl", {"Ref": "RenditionsBaseUrl"}, distribution]},
     }
 
