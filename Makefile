@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; SAM's own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test test-alone test-stack e2e test-full up down demo throughput scale jobs chaos bench cold screenshots build deploy
+.PHONY: help setup lock check test test-no-stack test-stack e2e test-full up down demo throughput scale jobs chaos bench cold screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -42,16 +42,16 @@ check: setup ## Run linters, type checks, import rules, template checks and the 
 
 test: setup ## Run the tests: unit, contract, integration, template, end-to-end, browser
 	@command -v chromium chromium-browser >/dev/null || echo "Chromium is missing (Debian: apt-get install chromium). The browser tests are skipped."
-	@$(MAKE) --no-print-directory --jobs 2 test-alone test-stack
+	@$(MAKE) --no-print-directory --jobs 2 test-no-stack test-stack
 
 # Two processes in parallel: the tests against a stack mostly wait. sed -u '' keeps their output lines whole.
-ON_A_STACK := tests/e2e tests/chaos $(filter-out %/test_pages.py,$(wildcard tests/browser/test_*.py))
+STACK_TESTS := tests/e2e tests/chaos $(filter-out %/test_pages.py,$(wildcard tests/browser/test_*.py))
 
-test-alone:
-	@set -o pipefail; $(RUN) pytest -m "not full" $(ON_A_STACK:%=--deselect=%) | sed -u ''
+test-no-stack:
+	@set -o pipefail; $(RUN) pytest -m "not full" $(STACK_TESTS:%=--deselect=%) | sed -u ''
 
 test-stack:
-	@set -o pipefail; $(RUN) pytest -m "not full" $(ON_A_STACK) | sed -u ''
+	@set -o pipefail; $(RUN) pytest -m "not full" $(STACK_TESTS) | sed -u ''
 
 test-full: setup ## Run the slow tests that `make test` leaves out: mutations, long chaos runs, repeated stacks
 	$(RUN) pytest -m full
