@@ -29,7 +29,7 @@ app = typer.Typer(
 
 
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="[ID...]", help="Failures, by the ids from `darkroom failures`.")
+    list[str] | None, typer.Argument(metavar="ID", help="Ids of failures, from `darkroom failures`.")
 ]
 All = Annotated[bool, typer.Option("--all", help="All failures.")]
 
@@ -179,7 +179,7 @@ def sweep(
 @app.command()
 def stats(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    hours: Annotated[float, typer.Option(min=0.01, help="Compute costs over the last hours.")] = 24,
+    hours: Annotated[float, typer.Option(min=0.01, help="Compute costs over this many hours.")] = 24,
     stack: Stack = None,
     region: Region = None,
 ) -> None:

@@ -138,7 +138,7 @@ def local_environment(environment: Mapping[str, str], local_stack: LocalStack) -
 
 
 def use_local(local_stack: LocalStack) -> None:
-    """Points boto3 in this process at the local stack, whatever the user's AWS settings are."""
+    """Points boto3 in this process at the local stack, in place of the user's AWS settings."""
     environment = local_environment(os.environ, local_stack)
     for name in os.environ.keys() - environment.keys():
         del os.environ[name]

@@ -1,9 +1,8 @@
-"""The stack a command works on: `--stack` and `--region`, parsed once for all commands."""
+"""The stack that a command works on, from its options `--stack` and `--region`."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -16,34 +15,27 @@ Stack = Annotated[str | None, typer.Option(help="Name of a stack in AWS. Default
 Region = Annotated[str | None, typer.Option(help="AWS region. Default: from the AWS configuration.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The local stack, or the stack in AWS with this name."""
-
-    local_stack: LocalStack
-    stack: str | None
-    region: str | None
-
-    def status(self) -> Status:
-        """Returns the stack's addresses; for the local stack, also points boto3 at it. Raises Fault."""
-        if self.stack is None:
-            if self.region:
-                raise Fault("--region needs --stack; the local stack has no region.", 2)
-            status = self.local_stack.status()
-            use_local(self.local_stack)
-            return status
-        region = region_or_default(self.region)
-        outputs = outputs_of(self.stack, region)
-        if outputs is None:
-            raise Fault(f"There is no stack {self.stack} in {region}.")
-        return status_from(outputs, self.stack, region, None)
-
-
 @contextmanager
 def connect(stack: str | None, region: str | None) -> Iterator[Status]:
-    """Yields the status of a command's target; AWS errors become Faults. Raises Fault."""
+    """Yields the status of the stack in AWS, or of the local stack. Raises Fault, also for AWS errors."""
     with aws_faults():
-        yield Target(LocalStack.of(os.environ), stack, region).status()
+        yield _local_status(region) if stack is None else _aws_status(stack, region_or_default(region))
+
+
+def _local_status(region: str | None) -> Status:
+    if region:
+        raise Fault("--region needs --stack; the local stack has no region.", 2)
+    local_stack = LocalStack.of(os.environ)
+    status = local_stack.status()
+    use_local(local_stack)
+    return status
+
+
+def _aws_status(stack: str, region: str) -> Status:
+    outputs = outputs_of(stack, region)
+    if outputs is None:
+        raise Fault(f"There is no deployed stack {stack} in {region}.")
+    return status_from(outputs, stack, region, None)
 
 
 def region_or_default(region: str | None) -> str:

@@ -61,7 +61,9 @@ class Tokens:
         if rest == tokens:
             valid = ", ".join(token.id for token in tokens.tokens) or "none"
             raise Fault(f"There is no token {token_id} of {self.stack}; valid tokens: {valid}.")
-        if not rest.tokens and not confirm(f"{token_id} is the last token: nobody can sign in. Revoke it?"):
+        if not rest.tokens and not confirm(
+            f"{token_id} is the last token: without it nobody can sign in. Revoke it?"
+        ):
             raise Fault(f"Not revoked: {token_id} stays valid.")
         self._write(rest, version)
         _note(f"{token_id} and its sessions stop working within {_MAX_AGE_SECONDS} s.")

@@ -30,7 +30,7 @@ def status(live_profile: LiveProfile, local_aws: str) -> Status:
     )
 
 
-def test_what_is_pushed_is_active_profile_byte_for_byte(status: Status, local_aws: str) -> None:
+def test_what_is_pushed_is_in_force_byte_for_byte(status: Status, local_aws: str) -> None:
     document = b'{\n  "built_in": "fast" }\n'
 
     version = push(status, document, Console(quiet=True))
@@ -48,7 +48,7 @@ def test_what_is_pushed_is_active_profile_byte_for_byte(status: Status, local_aw
     assert profiles.current() == built_in("fast")
 
 
-def test_the_profile_active_profile_is_shown_with_its_hash_version_and_date(status: Status) -> None:
+def test_the_profile_in_force_is_shown_with_its_hash_version_and_date(status: Status) -> None:
     push(status, b'{"built_in": "fast"}', Console(quiet=True))
 
     head, _, document = show(status).partition("\n\n")
@@ -71,7 +71,7 @@ def test_a_deployment_that_was_taken_back_is_not_shown(status: Status, live_prof
     assert active_profile(status).version == 1
 
 
-def test_a_bad_document_active_profile_is_shown_as_such_with_its_lines(
+def test_a_bad_document_in_force_is_shown_as_such_with_its_lines(
     status: Status, live_profile: LiveProfile
 ) -> None:
     live_profile.deploy(b'{\n"built_in": "nonesuch"}')
