@@ -64,13 +64,13 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
 def retry(failures: Failures, ids: list[str], everything: bool, console: Console) -> None:
     """Enqueues failed uploads again. Raises Fault for an unknown id."""
     done = for_each(_selected(failures, ids, everything), failures.retry, "retrying", console)
-    console.print(f"Enqueued {uploads(done)} again.")
+    console.print(f"Enqueued {uploads(done)} again." if done else "No failures.")
 
 
 def skip(failures: Failures, ids: list[str], everything: bool, console: Console) -> None:
     """Marks failed uploads as skipped. Raises Fault for an unknown id."""
     done = for_each(_selected(failures, ids, everything), failures.skip, "skipping", console)
-    console.print(f"Skipped {uploads(done)}.")
+    console.print(f"Skipped {uploads(done)}." if done else "No failures.")
 
 
 def _selected(failures: Failures, ids: list[str], everything: bool) -> list[Entry]:

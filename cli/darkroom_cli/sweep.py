@@ -84,7 +84,10 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
     if not found:
         console.print(f"No stale results: all use the profile {profile.name} and {ENGINE}.")
         return
-    console.print(f"Not rendered with the profile {profile.name} and {ENGINE}: {uploads(len(found))}.")
+    console.print(
+        f"{len(found)} {_noun(len(found))} rendered with another profile or engine."
+        f" Current: {profile.name}, {ENGINE}."
+    )
     seconds = _seconds_per_picture(found)
     gigabytes = render["MemorySize"] / 1024
     [architecture] = render["Architectures"]

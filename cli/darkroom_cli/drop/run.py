@@ -60,10 +60,7 @@ class DropRun:
             return "Interrupted; nothing was uploaded."
         if arrived == size:
             return "Interrupted; all pictures are uploaded. Run the same command again to see the results."
-        return (
-            f"Interrupted; {arrived} of {size} pictures are uploaded. Run the same command again to resume:"
-            " these are not uploaded again."
-        )
+        return f"Interrupted; {arrived} of {size} pictures are uploaded. Run the same command again to resume."
 
     async def run(self) -> None:
         """Uploads and follows until all pictures are done, or the timeout passes. Raises Fault."""
