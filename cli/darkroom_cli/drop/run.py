@@ -60,7 +60,10 @@ class DropRun:
             return "Interrupted; nothing was uploaded."
         if arrived == size:
             return "Interrupted; all pictures are uploaded. Run the same command again to see the results."
-        return f"Interrupted; {arrived} of {size} pictures are uploaded. Run the same command again to resume."
+        return (
+            f"Interrupted; {arrived} of {size} pictures are uploaded."
+            " Run the same command again to upload the rest."
+        )
 
     async def run(self) -> None:
         """Uploads and follows until all pictures are done, or the timeout passes. Raises Fault."""
