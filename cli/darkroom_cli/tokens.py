@@ -99,8 +99,9 @@ class Tokens:
             raise Fault(f"AWS request failed: {fault}") from fault
         if not written:
             raise Fault(
-                "The tokens were changed by another command at the same time;"
-                f" see the valid ones with `darkroom token list{self._options}` and try again."
+                "Another command changed the tokens at the same time, so one of the two changes may be lost."
+                f" Check with `darkroom token list{self._options}`: revoke unknown tokens, and repeat your"
+                " change if it is missing."
             )
 
     @property
