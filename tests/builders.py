@@ -13,11 +13,13 @@ from darkroom.domain.receipts import Decision, Original, Receipt, Rejection, Ren
 from darkroom.domain.renditions import Encoded, Format, Rendition
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.services.members import member_key
+from darkroom.services.reconciling import Reconciler
+from darkroom.services.rendering import Renderer
 from darkroom.web.auth import AuthMode, Authorizer, TokenCache
 from darkroom.web.http import Responder
 from darkroom_cli.stack import Status
 from tests.cloudformation import PROJECT
-from tests.fakes import FakeTokenDocument
+from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions, FakeTokenDocument
 
 UPLOADS = "uploads"
 # Of the request that has stored an upload, as S3 calls it.
@@ -112,6 +114,18 @@ def a_rendering(*encoded: Encoded) -> Rendered:
 
 def an_encoded(format: Format = Format.JPEG, width: int = 640) -> Encoded:  # noqa: A002
     return Encoded(format, width, width * 3 // 4, 75, f"{format} {width}".encode())
+
+
+def a_reconciler(
+    originals: FakeOriginals,
+    renditions: FakeRenditions,
+    ledger: FakeLedger,
+    profiles: FakeProfiles | None = None,
+    engine_version: str = "engine 1",
+) -> Reconciler:
+    """A reconciler and its renderer, both on the same fakes."""
+    renderer = Renderer(originals, renditions, profiles or FakeProfiles(), engine_version)
+    return Reconciler(originals, renditions, ledger, renderer)
 
 
 def a_notification(key: str = "image.png", **changes: Any) -> str:

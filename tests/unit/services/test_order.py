@@ -19,9 +19,9 @@ from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.uploads import Removal, Upload
 from darkroom.services.parking import Parking
-from darkroom.services.rendering import Renderer, Worker
-from tests.builders import UPLOADS, a_rendering
-from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
+from darkroom.services.reconciling import Reconciler, Worker
+from tests.builders import UPLOADS, a_reconciler, a_rendering
+from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions
 
 KEY = "image.png"
 PICTURE = picture_id_of(UPLOADS, KEY)
@@ -72,8 +72,8 @@ class House:
     ledger: FakeLedger = field(default_factory=FakeLedger)
 
     @property
-    def darkroom(self) -> Renderer:
-        return Renderer(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
+    def reconciler(self) -> Reconciler:
+        return a_reconciler(self.bucket, self.renditions, self.ledger)
 
     def brings_back(self) -> None:
         """A picture was deleted, and is on top again: its marker is destroyed, which nobody has heard yet."""
@@ -84,7 +84,7 @@ class House:
 
     def hears(self, *events: Upload | Removal) -> None:
         for event in events:
-            self.darkroom.apply(event, Worker(engine))
+            self.reconciler.apply(event, Worker(engine))
 
     @property
     def shown(self) -> Entry | None:
@@ -135,7 +135,7 @@ def test_an_older_version_that_finishes_late_is_not_published(house: House) -> N
         house.hears(second)
         return a_rendering()
 
-    [entry] = house.darkroom.apply(first, Worker(overtaken))
+    [entry] = house.reconciler.apply(first, Worker(overtaken))
 
     assert entry.state is State.SUPERSEDED
     assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
@@ -206,7 +206,7 @@ def test_a_picture_that_is_back_shows_nothing_until_its_renditions_are(house: Ho
     house.brings_back()
 
     with pytest.raises(OSError, match="disk"):
-        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+        house.reconciler.apply(house.bucket.events[-1], Worker(failing))
 
     assert house.shown
     assert not house.shown.settled
@@ -222,7 +222,7 @@ def test_a_delete_while_a_picture_is_rendered_wins(house: House) -> None:
         return a_rendering()
 
     with pytest.raises(RevisionConflict):
-        house.darkroom.apply(put, Worker(deleted_meanwhile))
+        house.reconciler.apply(put, Worker(deleted_meanwhile))
     house.hears(put)
 
     assert house.states == {"v1": State.DELETED}
@@ -256,7 +256,7 @@ def test_a_picture_that_comes_back_while_it_is_deleted_is_shown(house: House, po
         house.hears(house.bucket.events[-1])
 
     meanwhile: Any = Meanwhile(getattr(house, port), method, comes_back)
-    replace(house.darkroom, **{port: meanwhile}).apply(delete, Worker(engine))
+    replace(house.reconciler, **{port: meanwhile}).apply(delete, Worker(engine))
 
     assert_all_is_as_s3_says(house)
 
@@ -279,7 +279,7 @@ def test_a_picture_that_is_rendered_anew_while_its_files_are_deleted_has_them_in
                 assert removed.wait(10)
             return super().advance(*moves, unchanged=unchanged)
 
-    slow = replace(house.darkroom, ledger=Slow(house.ledger.entries, house.ledger.latests))
+    slow = replace(house.reconciler, ledger=Slow(house.ledger.entries, house.ledger.latests))
 
     with ThreadPoolExecutor() as pool:
 
@@ -290,7 +290,7 @@ def test_a_picture_that_is_rendered_anew_while_its_files_are_deleted_has_them_in
 
         meanwhile: Any = Meanwhile(house.renditions, "remove", comes_back)
         with pytest.raises(LeaseHeld):
-            replace(house.darkroom, renditions=meanwhile).apply(delete, Worker(engine))
+            replace(house.reconciler, renditions=meanwhile).apply(delete, Worker(engine))
         removed.set()
     house.hears(house.bucket.events[-1], delete)
 
@@ -325,7 +325,7 @@ def test_a_removal_whose_picture_could_not_be_rendered_is_taken_up_by_its_redeli
     house.brings_back()
 
     with pytest.raises(OSError, match="disk"):
-        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+        house.reconciler.apply(house.bucket.events[-1], Worker(failing))
     house.hears(house.bucket.events[-1])
 
     assert house.states == {"v1": State.RENDERED}
@@ -339,7 +339,7 @@ def test_a_picture_that_is_back_is_rendered_anew_like_any_other(house: House) ->
     entry = house.ledger.find(PICTURE, "v1")
     assert entry
 
-    house.darkroom.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
+    house.reconciler.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
 
     assert house.states == {"v1": State.RENDERED, "v2": State.DELETED}
 
@@ -350,7 +350,7 @@ def test_an_older_version_that_is_retried_does_not_win_over_a_newer_that_was_swe
     house.bucket.put()
     [older] = house.bucket.events
     with pytest.raises(OSError, match="disk"):
-        house.darkroom.apply(older, Worker(failing))
+        house.reconciler.apply(older, Worker(failing))
     house.bucket.put()
     swept = house.bucket.latest(KEY)
     assert swept
@@ -376,7 +376,7 @@ def test_the_late_event_of_what_was_swept_does_not_win_over_a_newer_that_is_bein
         house.hears(house.bucket.events[0])
         return a_rendering()
 
-    house.darkroom.apply(second, Worker(late))
+    house.reconciler.apply(second, Worker(late))
 
     assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
@@ -413,7 +413,7 @@ def test_what_a_newer_version_takes_the_place_of_is_found_without_reading_all_th
     house.hears(*older)
     reads = Reads(house.ledger)
 
-    replace(house.darkroom, ledger=reads).apply(newest, Worker(engine))
+    replace(house.reconciler, ledger=reads).apply(newest, Worker(engine))
 
     assert reads.entries_read <= 6
     assert list(house.states.values()).count(State.RENDERED) == 1
@@ -441,7 +441,7 @@ def test_an_older_version_that_nobody_could_begin_with_does_not_win_over_what_is
     Parking(house.ledger).park(newer, "its message")
     assert failed_entry
 
-    house.darkroom.apply(older, Worker(engine), expected_revision=failed_entry.revision)
+    house.reconciler.apply(older, Worker(engine), expected_revision=failed_entry.revision)
 
     beside = "v2" if later == "put" else "removal:v2"
     assert house.states == {"v1": State.SUPERSEDED, beside: State.FAILED}
@@ -454,7 +454,7 @@ def test_what_was_swept_while_a_delete_marker_hid_it_is_back_when_the_marker_is_
     swept = house.bucket.latest(KEY)
     assert swept
     with pytest.raises(OSError, match="disk"):
-        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+        house.reconciler.apply(house.bucket.events[-1], Worker(failing))
     marker = house.bucket.delete()
     house.hears(swept)
 
@@ -475,7 +475,7 @@ def test_an_older_version_that_is_rendered_anew_does_not_clear_away_what_is_park
     entry = house.ledger.find(PICTURE, "v1")
     assert entry
 
-    house.darkroom.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
+    house.reconciler.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
 
     beside = "v2" if later == "put" else "removal:v2"
     assert house.states == {"v1": State.RENDERED, beside: State.FAILED}
@@ -487,12 +487,12 @@ def test_a_key_that_is_overwritten_faster_than_it_is_rendered_remembers_no_more_
     def overtaken(content: bytes, profile: Profile) -> Rendered:
         house.bucket.put()
         with suppress(OSError):
-            house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+            house.reconciler.apply(house.bucket.events[-1], Worker(failing))
         return a_rendering()
 
     house.bucket.put()
     for _ in range(100):
-        house.darkroom.apply(house.bucket.events[-1], Worker(overtaken))
+        house.reconciler.apply(house.bucket.events[-1], Worker(overtaken))
 
     assert list(house.states.values()).count(State.SUPERSEDED) == 100
     assert len(house.ledger.latests[PICTURE].current_versions) < 25
@@ -561,7 +561,7 @@ class Weather:
             return
         change, expected_revision, failures = self.waiting.pop(self.dice.randrange(len(self.waiting)))
         try:
-            self.house.darkroom.apply(change, Worker(self.engine), expected_revision)
+            self.house.reconciler.apply(change, Worker(self.engine), expected_revision)
         except (OSError, RevisionConflict):
             if failures < 1:
                 self.waiting.append((change, expected_revision, failures + 1))

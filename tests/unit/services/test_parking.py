@@ -14,9 +14,9 @@ from darkroom.domain.receipts import Rendered
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import NO_VERSION, Removal, Upload
 from darkroom.services.parking import Failures, Parking
-from darkroom.services.rendering import Renderer, Worker
-from tests.builders import UPLOADS, a_member, a_rendering, an_entry, an_upload
-from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
+from darkroom.services.reconciling import Worker
+from tests.builders import UPLOADS, a_member, a_reconciler, a_rendering, an_entry, an_upload
+from tests.fakes import FakeLedger, FakeOriginals, FakeQueue, FakeRenditions, FakeViews
 
 TOMORROW = timestamp(datetime.now(UTC) + timedelta(days=1))
 MESSAGE = '{"Records": ["as S3 wrote it"]}'
@@ -61,10 +61,10 @@ class House:
     def attempts(
         self, *engines: Engine, change: Upload | Removal | None = None, expected_revision: int | None = None
     ) -> None:
-        darkroom = Renderer(self.originals, FakeRenditions(), self.ledger, FakeProfiles(), "engine 1")
+        reconciler = a_reconciler(self.originals, FakeRenditions(), self.ledger)
         for engine in engines:
             with suppress(Exception, Killed):  # as the queue, which tries again
-                darkroom.apply(change or an_upload(), Worker(engine), expected_revision)
+                reconciler.apply(change or an_upload(), Worker(engine), expected_revision)
         for entry in self.ledger.entries.values():
             self.views.apply(entry)
 
@@ -192,10 +192,10 @@ def test_while_another_worker_has_it_an_upload_is_not_parked(house: House) -> No
 
 def test_while_another_worker_has_it_an_upload_is_not_rendered_a_second_time(house: House) -> None:
     house.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
-    darkroom = Renderer(house.originals, FakeRenditions(), house.ledger, FakeProfiles(), "engine 1")
+    reconciler = a_reconciler(house.originals, FakeRenditions(), house.ledger)
 
     with pytest.raises(LeaseHeld):
-        darkroom.apply(an_upload(), Worker(working))
+        reconciler.apply(an_upload(), Worker(working))
 
 
 # retry and skip

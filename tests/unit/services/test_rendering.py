@@ -8,8 +8,9 @@ from darkroom.domain.errors import DeadlineExceeded, ProfileUnavailable, Rejecte
 from darkroom.domain.profile import Profile, built_in
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.uploads import NO_VERSION, Removal, rendition_prefix
-from darkroom.services.rendering import Renderer, Worker, budget
-from tests.builders import a_member, a_rendering, an_encoded, an_upload
+from darkroom.services.reconciling import Reconciler, Worker
+from darkroom.services.rendering import budget
+from tests.builders import a_member, a_reconciler, a_rendering, an_encoded, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
 
@@ -25,12 +26,12 @@ class House:
     def __post_init__(self) -> None:
         self.originals.store("image.png", b"pixels", "image/png")
 
-    def develop(self, engine: Callable[[bytes, Profile], Rendered], **changes: object) -> Entry:
-        return self.darkroom.develop(an_upload(**changes), Worker(engine))  # type: ignore[arg-type]
+    def render(self, engine: Callable[[bytes, Profile], Rendered], **changes: object) -> Entry:
+        return self.reconciler.render(an_upload(**changes), Worker(engine))  # type: ignore[arg-type]
 
     @property
-    def darkroom(self) -> Renderer:
-        return Renderer(self.originals, self.renditions, self.ledger, self.profiles, "engine 1")
+    def reconciler(self) -> Reconciler:
+        return a_reconciler(self.originals, self.renditions, self.ledger, self.profiles)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def failing(content: bytes, profile: Profile) -> Rendered:
 
 
 def test_an_upload_becomes_renditions_and_a_receipt(house: House) -> None:
-    entry = house.develop(working)
+    entry = house.render(working)
 
     assert entry.state is State.RENDERED
     assert entry.receipt
@@ -70,7 +71,7 @@ def test_an_upload_becomes_renditions_and_a_receipt(house: House) -> None:
 def test_a_picture_that_can_not_be_used_is_rejected_with_its_reason_and_nothing_is_written(
     house: House,
 ) -> None:
-    entry = house.develop(rejecting)
+    entry = house.render(rejecting)
 
     assert entry.state is State.REJECTED
     assert entry.rejection
@@ -79,7 +80,7 @@ def test_a_picture_that_can_not_be_used_is_rejected_with_its_reason_and_nothing_
 
 
 def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(house: House) -> None:
-    entry = house.develop(never, size_bytes=200_000_000)
+    entry = house.render(never, size_bytes=200_000_000)
 
     assert entry.rejection
     assert entry.rejection.reason == "too_large"
@@ -87,39 +88,39 @@ def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(house: House)
 
 
 def test_a_picture_without_bytes_is_rejected_before_it_is_read(house: House) -> None:
-    entry = house.develop(never, key="gone.png", size_bytes=0)
+    entry = house.render(never, key="gone.png", size_bytes=0)
 
     assert entry.rejection
     assert entry.rejection.reason == "empty_file"
 
 
 def test_a_version_that_is_gone_ends_as_deleted(house: House) -> None:
-    assert house.develop(never, key="gone.png").state is State.DELETED
+    assert house.render(never, key="gone.png").state is State.DELETED
 
 
 @pytest.mark.parametrize("first", [working, rejecting])
 def test_a_redelivery_of_what_is_done_changes_nothing(house: House, first: Callable[..., Rendered]) -> None:
-    done = house.develop(first)
+    done = house.render(first)
 
-    assert house.develop(never) == done
+    assert house.render(never) == done
 
 
 def test_any_other_fault_escapes_and_the_next_attempt_finishes(house: House) -> None:
     with pytest.raises(OSError, match="disk"):
-        house.develop(failing)
+        house.render(failing)
 
-    entry = house.develop(working)
+    entry = house.render(working)
 
     assert (entry.state, len(entry.attempts), entry.revision) == (State.RENDERED, 2, 4)
 
 
 def test_a_worker_that_was_overtaken_gives_way(house: House) -> None:
     def overtaken(content: bytes, profile: Profile) -> Rendered:
-        house.develop(working)
+        house.render(working)
         return working(content, profile)
 
     with pytest.raises(RevisionConflict):
-        house.develop(overtaken)
+        house.render(overtaken)
 
     [entry] = house.ledger.entries.values()
     assert entry.state is State.RENDERED
@@ -134,7 +135,7 @@ def test_each_rendering_is_of_the_profile_in_force_when_it_begins(house: House) 
         house.profiles.profile = built_in("fast")
         return a_rendering()
 
-    first, second = [house.develop(replaced_meanwhile, version=v) for v in ("v1", "v2")]
+    first, second = [house.render(replaced_meanwhile, version=v) for v in ("v1", "v2")]
 
     assert asked == [built_in("default"), built_in("fast")]
     for entry, profile in ((first, built_in("default")), (second, built_in("fast"))):
@@ -147,20 +148,20 @@ def test_each_rendering_is_of_the_profile_in_force_when_it_begins(house: House) 
 def test_without_a_profile_nothing_is_rendered_by_another_and_the_next_attempt_finishes(house: House) -> None:
     house.profiles.profile = None
     with pytest.raises(ProfileUnavailable):
-        house.develop(never)
+        house.render(never)
 
     house.profiles.profile = built_in("fast")
 
-    entry = house.develop(working)
+    entry = house.render(working)
     assert entry.receipt
     assert entry.receipt.profile == "fast"
 
 
 def test_rendering_again_writes_the_same_keys(house: House) -> None:
-    first = house.develop(working)
+    first = house.render(working)
     house.ledger.entries.clear()
 
-    second = house.develop(working)
+    second = house.render(working)
 
     assert first.receipt
     assert second.receipt
@@ -193,7 +194,7 @@ def test_one_upload_that_fails_does_not_starve_its_neighbours(house: House) -> N
     uploads = [an_upload("image.png"), an_upload("other.png", "v2")]
 
     with pytest.raises(ExceptionGroup) as caught:
-        done.extend(entry.upload.key for entry in house.darkroom.apply_each(uploads, Worker(engine)))
+        done.extend(entry.upload.key for entry in house.reconciler.apply_each(uploads, Worker(engine)))
 
     assert done == ["failed", "other.png"]
     assert [str(fault) for fault in caught.value.exceptions] == ["the disk is gone"]
@@ -207,7 +208,7 @@ def test_what_a_job_announced_is_its_member_when_it_arrives(house: House) -> Non
     house.ledger.expect([member])
     house.originals.objects[member.upload.key, "v1"] = b"pixels"
 
-    [entry] = house.darkroom.apply(an_upload(member.upload.key), Worker(working))
+    [entry] = house.reconciler.apply(an_upload(member.upload.key), Worker(working))
 
     assert (entry.state, entry.job_id, entry.number) == (State.RENDERED, member.job_id, 2)
 
@@ -216,7 +217,7 @@ def test_a_key_that_only_looks_announced_is_no_member(house: House) -> None:
     key = "0" * 32 + "/beach.png"
     house.originals.objects[key, "v1"] = b"pixels"
 
-    [entry] = house.darkroom.apply(an_upload(key), Worker(working))
+    [entry] = house.reconciler.apply(an_upload(key), Worker(working))
 
     assert entry.job_id == ""
 
@@ -226,26 +227,26 @@ def test_a_key_that_only_looks_announced_is_no_member(house: House) -> None:
 
 def test_an_upload_keeps_the_name_that_it_had_first_whoever_tells_of_it_again(house: House) -> None:
     with pytest.raises(OSError, match="disk"):
-        house.develop(failing, request="first")
+        house.render(failing, request="first")
 
-    entry = house.develop(working, request="second", sequencer="0055AED6DCD90281E6")
+    entry = house.render(working, request="second", sequencer="0055AED6DCD90281E6")
 
     assert entry.upload.correlation == "first"
-    assert house.develop(never, request="third", sequencer="0055AED6DCD90281E7").upload.request == "first"
+    assert house.render(never, request="third", sequencer="0055AED6DCD90281E7").upload.request == "first"
 
 
 def test_one_from_before_names_were_given_gets_one_when_it_is_told_of_again(house: House) -> None:
     with pytest.raises(OSError, match="disk"):
-        house.develop(failing, request="")
+        house.render(failing, request="")
 
-    assert house.develop(working, request="second", sequencer="").upload.request == "second"
+    assert house.render(working, request="second", sequencer="").upload.request == "second"
 
 
 def test_what_stands_in_s3_is_called_after_the_change_that_led_to_it(house: House) -> None:
     removal = Removal("uploads", "image.png", "v9", "0066", marker=True, request="removal")
     unversioned = an_upload(version=NO_VERSION, request="unversioned")
 
-    [by_removal] = house.darkroom.apply(removal, Worker(working))
-    [by_event] = House().darkroom.apply(unversioned, Worker(working))
+    [by_removal] = house.reconciler.apply(removal, Worker(working))
+    [by_event] = House().reconciler.apply(unversioned, Worker(working))
 
     assert (by_removal.upload.request, by_event.upload.request) == ("removal", "unversioned")

@@ -15,10 +15,19 @@ from darkroom.domain.timestamps import now, timestamp
 from darkroom.domain.uploads import Upload
 from darkroom.services.jobs import Jobs
 from darkroom.services.notifications import notification_of, parse_queue_message
-from darkroom.services.rendering import Renderer, Worker
+from darkroom.services.reconciling import Reconciler, Worker
 from darkroom.services.sweeping import ScanCursor, Sweep, stale
-from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_announcement, an_entry, an_upload
-from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
+from tests.builders import (
+    UPLOADS,
+    a_receipt,
+    a_reconciler,
+    a_rendering,
+    a_rendition,
+    an_announcement,
+    an_entry,
+    an_upload,
+)
+from tests.fakes import FakeLedger, FakeOriginals, FakeQueue, FakeRenditions, FakeViews
 
 LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=9))
 PICTURE = picture_id_of(UPLOADS, "image.png")
@@ -41,6 +50,10 @@ class House:
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     queue: FakeQueue = field(default_factory=FakeQueue)
+
+    @property
+    def reconciler(self) -> Reconciler:
+        return a_reconciler(self.originals, self.renditions, self.ledger)
 
     @property
     def sweep(self) -> Sweep:
@@ -204,11 +217,11 @@ def engine(content: bytes, profile: Profile) -> object:
 def test_a_swept_upload_is_rendered_and_its_late_event_changes_nothing(house: House) -> None:
     house.holds("image.png")
     house.finds_lost()
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    reconciler = house.reconciler
     [change] = parse_queue_message(house.queue.sent[0][0], UPLOADS).changes
 
-    [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
-    [after] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    [entry] = reconciler.apply(change, Worker(engine))  # type: ignore[arg-type]
+    [after] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
 
     assert entry.state is State.RENDERED
     assert (after.state, after.receipt) == (State.RENDERED, entry.receipt)
@@ -218,10 +231,10 @@ def test_a_swept_upload_that_is_not_latest_any_more_is_superseded(house: House) 
     house.holds("image.png")
     house.finds_lost()
     house.holds("image.png")
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    reconciler = house.reconciler
     [change] = parse_queue_message(house.queue.sent[0][0], UPLOADS).changes
 
-    [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
+    [entry] = reconciler.apply(change, Worker(engine))  # type: ignore[arg-type]
 
     assert entry.state is State.SUPERSEDED
 
@@ -289,10 +302,10 @@ def test_what_was_discarded_and_is_shown_again_is_kept(house: House) -> None:
 
 
 def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(house: House) -> None:
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    reconciler = house.reconciler
     for number in range(5):
         house.holds("image.png")
-        darkroom.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
+        reconciler.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
     house.ledger.away = [replace(each, since=LONG_AGO) for each in house.ledger.away]
     [standing] = house.ledger.current_entries([house.ledger.latest(PICTURE)])
 
@@ -303,11 +316,11 @@ def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(house: Ho
 
 def test_what_another_profile_made_is_discarded_when_it_is_made_anew(house: House) -> None:
     house.holds("image.png")
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
-    [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
-    darkroom = replace(darkroom, engine_version="engine 2")
+    reconciler = house.reconciler
+    [before] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    reconciler = a_reconciler(house.originals, house.renditions, house.ledger, engine_version="engine 2")
 
-    [after] = darkroom.apply(an_upload(), Worker(engine), before.revision)  # type: ignore[arg-type]
+    [after] = reconciler.apply(an_upload(), Worker(engine), before.revision)  # type: ignore[arg-type]
 
     [superseded_renditions] = house.ledger.away
     assert {*superseded_renditions.keys} == {*before.rendition_keys}
@@ -331,28 +344,28 @@ def test_what_a_deletion_left_behind_goes_at_once(house: House) -> None:
 def test_a_rendering_that_took_a_removed_file_for_written_writes_it_again(house: House) -> None:
     house.holds("image.png")
     house.ledger.advance(Latest(PICTURE, "", "", 1))
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+    reconciler = house.reconciler
 
     @dataclass
     class Racing(FakeRenditions):
         """While it lists, an upload is rendered over the file that a crash had left."""
 
         def remove(self, keys) -> None:  # type: ignore[no-untyped-def]
-            [rendered] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+            [rendered] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
             assert set(keys) <= set(rendered.rendition_keys)
             super().remove(keys)
 
-    first = darkroom.apply(an_upload(), Worker(engine))[0]  # type: ignore[arg-type]
+    first = reconciler.apply(an_upload(), Worker(engine))[0]  # type: ignore[arg-type]
     house.ledger.entries.clear()  # as if it had crashed before it was published
     racing = Racing(objects=house.renditions.objects)
-    darkroom = replace(darkroom, renditions=racing)
     house.renditions = racing
+    reconciler = house.reconciler
 
     assert house.removes() == set(first.rendition_keys)
 
     [(message, expected_revision)] = set(house.queue.sent)
     [change] = parse_queue_message(message, UPLOADS).changes
-    [entry] = darkroom.apply(change, Worker(engine), expected_revision)  # type: ignore[arg-type]
+    [entry] = reconciler.apply(change, Worker(engine), expected_revision)  # type: ignore[arg-type]
     assert set(entry.rendition_keys) == set(racing.objects)
 
 
@@ -370,9 +383,9 @@ def test_a_result_of_another_profile_or_engine_is_stale() -> None:
 
 def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(house: House) -> None:
     house.holds("image.png")
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
-    [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
-    darkroom = replace(darkroom, engine_version="engine 2")
+    reconciler = house.reconciler
+    [before] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    reconciler = a_reconciler(house.originals, house.renditions, house.ledger, engine_version="engine 2")
     [change] = parse_queue_message(notification_of(before.upload), UPLOADS).changes
 
     def looking(content: bytes, profile: Profile) -> object:
@@ -381,8 +394,8 @@ def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(house: House)
         assert (begun.state, begun.receipt) == (State.RENDERING, before.receipt)
         return a_rendering()
 
-    [entry] = darkroom.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
-    [again] = darkroom.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
+    [entry] = reconciler.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
+    [again] = reconciler.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
 
     assert entry.receipt
     assert entry.receipt.engine == "engine 2"
