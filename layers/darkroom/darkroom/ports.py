@@ -10,6 +10,10 @@ from darkroom.domain.profile import Profile
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.uploads import Upload
 
+# Items that one DynamoDB transaction may write.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+TRANSACTION_ITEMS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class PostForm:

@@ -22,14 +22,13 @@ from darkroom.domain.serialization import (
     serialize_upload,
 )
 from darkroom.domain.uploads import EXPECTED_VERSION
-from darkroom.ports import Channel, Commit, Event, EventBus, Replaced, Views
+from darkroom.ports import TRANSACTION_ITEMS, Channel, Commit, Event, EventBus, Replaced, Views
 from darkroom.services.retries import Backoff
 
-# DynamoDB writes 100 items at once: these, a job's record, its totals and those of all time.
-_WRITTEN_AT_ONCE = 96
-# As many records as one batch of the stream has, in template.yaml. Each may write a view and a row: what a
-# batch tells of one job is one transaction.
-BATCH = _WRITTEN_AT_ONCE // 2
+# Records per batch of the stream, as in template.yaml. Each may write a view and a row, and one transaction
+# must also hold a job's record, its totals and the totals of all time: 48.
+BATCH = (TRANSACTION_ITEMS - 3) // 2
+_VIEWS_AND_ROWS = 2 * BATCH
 # Each time somebody else was faster, so that all together get on.
 _ATTEMPTS = 8
 _CONFLICTS = Backoff(first_seconds=0.05, longest_seconds=6.4)
@@ -96,7 +95,7 @@ def chunks(changes: Iterable[Change]) -> Iterator[Chunk]:
     for job, some in groupby(sorted(newest.values(), key=_order), key=_job_of):
         together: list[Entry] = []
         record: Job | None = None
-        room = _WRITTEN_AT_ONCE
+        room = _VIEWS_AND_ROWS
         for change in some:
             if isinstance(change, Job):
                 record = change
@@ -104,7 +103,7 @@ def chunks(changes: Iterable[Change]) -> Iterator[Chunk]:
             new_row = bool(job) and (not together or together[-1].picture_id != change.picture_id)
             if room < 1 + new_row:
                 yield Chunk(job, tuple(together), record)
-                together, record, room = [], None, _WRITTEN_AT_ONCE
+                together, record, room = [], None, _VIEWS_AND_ROWS
                 new_row = bool(job)
             together.append(change)
             room -= 1 + new_row

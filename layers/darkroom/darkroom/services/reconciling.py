@@ -13,7 +13,7 @@ from darkroom.domain.errors import DeadlineExceeded, RetryOnce, RevisionConflict
 from darkroom.domain.receipts import Receipt
 from darkroom.domain.timestamps import now
 from darkroom.domain.uploads import NO_VERSION, Removal, Upload, in_order
-from darkroom.ports import Ledger, Originals, Renditions
+from darkroom.ports import TRANSACTION_ITEMS, Ledger, Originals, Renditions
 from darkroom.redaction import redact
 from darkroom.services.members import unbegun
 from darkroom.services.rendering import Engine, Renderer
@@ -21,8 +21,9 @@ from darkroom.services.rendering import Engine, Renderer
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
 _FAULT_CHARACTERS = 300  # of an error message that the ledger stores
-# Entries superseded or deleted in one transaction; the rest are older and no longer shown.
-_AT_ONCE = 45
+# Entries superseded or deleted in one transaction, each with its superseded renditions; 10 items are reserved
+# for the upload itself. The rest are older and no longer shown.
+_AT_ONCE = (TRANSACTION_ITEMS - 10) // 2
 # Current versions stored per key before those that are no longer current are removed from the list.
 _CURRENT_VERSIONS_KEPT = 20
 

@@ -9,7 +9,7 @@ from itertools import batched, chain, groupby
 from darkroom.domain.entries import Entry, State, SupersededRenditions
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import Upload
-from darkroom.ports import JobLedger, Ledger, Originals, Queue, Renditions, Stored
+from darkroom.ports import TRANSACTION_ITEMS, JobLedger, Ledger, Originals, Queue, Renditions, Stored
 from darkroom.services.members import member_entries, unbegun
 from darkroom.services.notifications import notification_of
 
@@ -193,16 +193,12 @@ class Sweep:
         }
         entries = self.ledger.find_each([upload for upload in announced if upload.key in ends])
         waiting = [entry for entry in entries if entry and entry.state is State.EXPECTED]
-        for some in batched(waiting, _MOVED_AT_ONCE, strict=False):
+        for some in batched(waiting, TRANSACTION_ITEMS, strict=False):
             moves = [entry.moved(ends[entry.upload.key]) for entry in some]
             if self.ledger.advance(*moves):
                 yield from (entry.upload.key for entry in some)
             else:  # another sweep has moved one of them
                 yield from (move.upload.key for move in moves if self.ledger.advance(move))
-
-
-# DynamoDB moves at most 100 items at once.
-_MOVED_AT_ONCE = 90
 
 
 def stale(entries: Iterator[Entry], profile_hash: str, engine: str) -> Iterator[Entry]:
