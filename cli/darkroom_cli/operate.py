@@ -21,8 +21,9 @@ from darkroom.adapters.sqs import SqsQueue
 from darkroom.bootstrap.sweep import sweep_with
 from darkroom.domain.entries import Entry
 from darkroom.domain.profile import Profile
+from darkroom.domain.serialization import serialize_failure
 from darkroom.services.notifications import notification_of
-from darkroom.services.parking import Failures, serialize_failure
+from darkroom.services.parking import Failures
 from darkroom.services.projecting import rebuild
 from darkroom.services.sweeping import stale
 from darkroom.settings import SweepSettings, read_settings

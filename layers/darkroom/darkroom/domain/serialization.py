@@ -122,3 +122,18 @@ def serialize_upload(entry: Entry) -> JsonObject:
 def serialize_completion(job: JobView) -> JsonObject:
     """A job's completion as an event's detail: the same id unless its totals are others."""
     return {"id": job.completion, "job": serialize_job(job)}
+
+
+def serialize_failure(entry: Entry) -> JsonObject:
+    """Returns a failed upload as JSON values."""
+    failure = entry.failure
+    return {
+        "id": entry.id,
+        "key": entry.upload.key,
+        "version": entry.upload.version,
+        "removal": entry.is_removal,
+        "reason": failure.reason if failure else "",
+        "detail": failure.sentence if failure else "",
+        "attempts": len(entry.attempts),
+        "since": entry.since,
+    }

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from darkroom.domain.entries import Entry, Latest, State, check_lease
 from darkroom.domain.errors import RevisionConflict
-from darkroom.domain.serialization import JsonObject
 from darkroom.domain.uploads import Removal, Upload, in_order
 from darkroom.ports import Ledger, Queue, Views
 from darkroom.services.members import unbegun
@@ -109,18 +108,3 @@ class Failures:
     def skip(self, entry: Entry) -> bool:
         """Lets it go: it stays as it is, and is no failure any more. False if it has moved on meanwhile."""
         return self.ledger.advance(entry.moved(State.SKIPPED, message=""))
-
-
-def serialize_failure(entry: Entry) -> JsonObject:
-    """One parked upload as plain JSON values."""
-    failure = entry.failure
-    return {
-        "id": entry.id,
-        "key": entry.upload.key,
-        "version": entry.upload.version,
-        "removal": entry.is_removal,
-        "reason": failure.reason if failure else "",
-        "detail": failure.sentence if failure else "",
-        "attempts": len(entry.attempts),
-        "since": entry.since,
-    }

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.errors import BadRequest
+from darkroom.domain.serialization import serialize_failure
 from darkroom.ports import Views
-from darkroom.services.parking import Failures, serialize_failure
+from darkroom.services.parking import Failures
 from darkroom.web import pages, problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
