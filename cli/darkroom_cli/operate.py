@@ -137,7 +137,7 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
         for page in walk.find_lost(_EVERY_PAGE):
             seen, lost = seen + page.seen, lost + len(page.acted_on)
             told.update(f"{seen} uploads looked at, {lost} were lost ...")
-        for page in chain(walk.remove_discarded(), walk.remove_unnamed(_EVERY_PAGE)):
+        for page in chain(walk.remove_superseded(), walk.remove_orphaned(_EVERY_PAGE)):
             removed += len(page.acted_on)
             told.update(f"{removed} renditions that nothing names are removed ...")
         never = sum(len(page.acted_on) for page in walk.settle_jobs())

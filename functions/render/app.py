@@ -1,4 +1,4 @@
-"""S3 notifications, through the render queue -> renditions and a receipt."""
+"""Handles the render queue: renders uploads and records their receipts."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ metrics = Metrics()
 
 
 def report_profile_fault(fault: Exception) -> None:
-    logger.warning("profile_fault", extra={"why": str(fault)})
+    logger.warning("profile_fault", extra={"reason": str(fault)})
     metrics.add_metric("ProfileFault", MetricUnit.Count, 1)
 
 
@@ -37,15 +37,15 @@ processor = RetryingBatch(queue, logger, metrics)
 
 def render(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = parse_queue_message(record.body, settings.uploads_bucket, record.message_id)
-    # Also on the lines of whatever fails from here on.
+    # Before anything can fail, so that the log lines of faults carry it too.
     logger.append_keys(correlation_id=message.correlation(record.message_id))
     metrics.add_metric("Messages", MetricUnit.Count, 1)
-    for why in message.ignored:
-        logger.info("ignored", extra={"why": why, "message_id": record.message_id})
+    for reason in message.ignored:
+        logger.info("ignored", extra={"reason": reason, "message_id": record.message_id})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
 
     def engine(content: bytes, profile: Profile) -> Rendered:
-        # Asked when the original is read: the time that took is gone.
+        # Computed after the original was read, which takes part of the remaining time.
         limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
         rendered = render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
         tell_steps(rendered)

@@ -92,7 +92,7 @@ def test_a_client_with_a_ticket_is_told_the_state_and_follows_the_job() -> None:
     house = House()
     house.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
-    assert house.live().hear("me", hello()) == JOB
+    assert house.live().receive("me", hello()) == JOB
 
     assert house.told() == [{"type": "state", "job": STATE}]
     assert house.channels.joined == {(JOB, "me"): NOW + CONNECTION_SECONDS}
@@ -107,7 +107,7 @@ def test_it_follows_the_job_before_the_state_is_read() -> None:
         seen.append(house.channels.followers(job_id))
         return STATE
 
-    Live(house.channels, house.sockets, find_job, clock=lambda: NOW).hear("me", hello())
+    Live(house.channels, house.sockets, find_job, clock=lambda: NOW).receive("me", hello())
 
     assert seen == [["me"]]
 
@@ -116,7 +116,7 @@ def test_a_job_that_has_no_view_yet_is_followed_all_the_same() -> None:
     house = House(job=None)
     house.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
-    house.live().hear("me", hello())
+    house.live().receive("me", hello())
 
     assert house.told() == [{"type": "state", "job": None}]
     assert house.channels.followers(JOB) == ["me"]
@@ -157,7 +157,7 @@ def test_all_that_is_no_good_ticket_is_refused_alike_and_the_connection_ended(
     if ticket:
         house.channels.issue(CODE, ticket)
 
-    assert house.live().hear("me", body) is None
+    assert house.live().receive("me", body) is None
 
     assert said == ['{"type":"refused"}']
     assert "me" not in house.sockets.told
@@ -168,8 +168,8 @@ def test_a_ticket_lets_one_connection_in() -> None:
     house = House(sockets=FakeSockets({"me": [], "thief": []}))
     house.channels.issue(CODE, Ticket(JOB, NOW + 60))
 
-    assert house.live().hear("me", hello()) == JOB
-    assert house.live().hear("thief", hello()) is None
+    assert house.live().receive("me", hello()) == JOB
+    assert house.live().receive("thief", hello()) is None
 
     assert house.channels.followers(JOB) == ["me"]
 
@@ -178,7 +178,7 @@ def test_a_ticket_that_was_shown_for_another_job_is_good_for_none_any_more() -> 
     house = House()
     house.channels.issue(CODE, Ticket(OTHER, NOW + 60))
 
-    house.live().hear("me", hello(job_id=JOB))
+    house.live().receive("me", hello(job_id=JOB))
 
     assert house.channels.tickets == {}
 
@@ -187,7 +187,7 @@ def test_a_client_that_left_before_its_answer_follows_nothing() -> None:
     house = House(sockets=FakeSockets())
     house.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
-    house.live().hear("me", hello())
+    house.live().receive("me", hello())
 
     assert house.channels.joined == {}
 
@@ -198,7 +198,7 @@ def test_a_connection_that_has_ended_follows_nothing() -> None:
     house.channels.join(OTHER, "me", NOW)
     house.channels.join(JOB, "you", NOW)
 
-    house.live().forget("me")
+    house.live().disconnect("me")
 
     assert house.channels.joined == {(JOB, "you"): NOW}
 

@@ -76,7 +76,7 @@ class House:
         return list(chain.from_iterable(page.acted_on for page in self.sweep.find_lost(pages)))
 
     def removes(self) -> set[str]:
-        found = (*self.sweep.remove_discarded(), *self.sweep.remove_unnamed(100))
+        found = (*self.sweep.remove_superseded(), *self.sweep.remove_orphaned(100))
         return set(chain.from_iterable(page.acted_on for page in found))
 
     def makes(self, *names: str) -> None:
@@ -285,7 +285,7 @@ def test_what_was_discarded_is_removed_without_a_look_at_the_bucket(house: House
     house.notes(State.RENDERED, "new", version="v2")
     house.notes(State.SUPERSEDED, "old", version="v1")
 
-    found = [page.acted_on for page in house.sweep.remove_discarded()]
+    found = [page.acted_on for page in house.sweep.remove_superseded()]
 
     assert found == [(f"{PICTURE}/old",)]
     assert f"{PICTURE}/of nobody" in house.renditions.objects

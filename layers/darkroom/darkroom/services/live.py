@@ -89,7 +89,7 @@ class Live:
     find_job: Callable[[str], Mapping[str, Any] | None]
     clock: Clock = time.time
 
-    def hear(self, connection: str, body: str) -> str | None:
+    def receive(self, connection: str, body: str) -> str | None:
         """Lets a client in that says hello, and tells it the state; else ends the connection.
 
         The job that it follows, or None. Why it is refused it is not told.
@@ -110,7 +110,7 @@ class Live:
         ticket = self.channels.redeem(hello.ticket)
         return bool(ticket and ticket.job_id == hello.job_id and ticket.expires > self.clock())
 
-    def forget(self, connection: str) -> None:
+    def disconnect(self, connection: str) -> None:
         """A connection has ended."""
         self.channels.leave_all(connection)
 

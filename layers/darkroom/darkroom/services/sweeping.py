@@ -116,7 +116,7 @@ class Sweep:
                 self.ledger.advance(noted.moved(noted.state))
                 yield upload.key
 
-    def remove_discarded(self) -> Iterator[Found]:
+    def remove_superseded(self) -> Iterator[Found]:
         """Removes renditions that were shown until long enough ago, some at a time, until none is left."""
         before = _ago(hours=self.keep_hours)
         while some := self.ledger.superseded_renditions(before, _DISCARDED_AT_ONCE):
@@ -139,7 +139,7 @@ class Sweep:
     def _current_entries(self, pictures: Sequence[str]) -> list[list[Entry]]:
         return self.ledger.current_entries(self.ledger.latest_each(pictures))
 
-    def remove_unnamed(self, pages: int) -> Iterator[Found]:
+    def remove_orphaned(self, pages: int) -> Iterator[Found]:
         """Removes what a crash has left, which nothing shows or has noted, a page at a time; as above."""
         return self._scan(_RENDITIONS, pages, self.renditions.each, self._removed)
 
