@@ -36,7 +36,7 @@ class FakeOriginals:
             Upload(self.bucket, key, version, size_bytes=len(self.objects[key, version])) if version else None
         )
 
-    def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
+    def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
         keys = sorted({key for key, _ in self.objects if key > cursor})
         some = keys[: self.listed_at_once]
         found = (self.latest(key) for key in some)
@@ -63,7 +63,7 @@ class FakeRenditions:
     def read(self, key: str) -> bytes | None:
         return self.objects[key][0] if key in self.objects else None
 
-    def each(self, cursor: str) -> tuple[list[Stored], str]:
+    def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
         keys = sorted(key for key in self.objects if key > cursor)
         some = keys[: self.listed_at_once]
         stored = [Stored(key, self.since) for key in some]

@@ -85,7 +85,7 @@ class Sweep:
 
         So many pages, or as many more as it takes to have seen all of the bucket within a week.
         """
-        return self._scan(_UPLOADS, pages, self.originals.each_latest, self._enqueued)
+        return self._scan(_UPLOADS, pages, self.originals.list_latest, self._enqueued)
 
     def _scan[T](
         self,
@@ -141,7 +141,7 @@ class Sweep:
 
     def remove_orphaned(self, pages: int) -> Iterator[Found]:
         """Removes what a crash has left, which nothing shows or has noted, a page at a time; as above."""
-        return self._scan(_RENDITIONS, pages, self.renditions.each, self._removed)
+        return self._scan(_RENDITIONS, pages, self.renditions.list_stored, self._removed)
 
     def _removed(self, stored: Sequence[Stored]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
