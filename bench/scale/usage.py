@@ -246,7 +246,7 @@ def _project(meter: Meter, broadcast: Broadcast, batch: int) -> None:
     before = Counter(meter.usage.calls)
     for some in batched(told, min(batch, BATCH), strict=False):
         records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": item}} for n, item in enumerate(some)]
-        projected = broadcast.take(records_of({"Records": records}))
+        projected = broadcast.process(records_of({"Records": records}))
         assert not projected.faults  # noqa: S101 - a count of what failed would tell nothing
         meter.usage.batches += 1
         meter.usage.records += len(some)

@@ -51,7 +51,7 @@ def _queue(status: Status) -> SqsQueue:
 
 def show(failures: Failures, as_json: bool, console: Console) -> None:
     """Every upload that was given up: one line of JSON each, or a few lines for people."""
-    parked = list(failures.each())
+    parked = list(failures.list_all())
     if as_json:
         for entry in parked:
             typer.echo(json.dumps(serialize_failure(entry)))
@@ -92,7 +92,7 @@ def _chosen(failures: Failures, ids: list[str], everything: bool) -> list[Entry]
     if bool(ids) == everything:
         raise Fault("Name the failures by their ids, or say --all; `darkroom failures` lists them.", 2)
     if everything:
-        return list(failures.each())
+        return list(failures.list_all())
     found = {each: failures.find(each) for each in ids}
     unknown = [each for each, entry in found.items() if entry is None]
     if unknown:
@@ -131,7 +131,7 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
         keep_superseded_hours=deployed.keep_superseded_hours if keep_hours is None else keep_hours,
     )
     walk = sweep_with(settings, status.region, status.aws_endpoint)
-    walk.begin_anew()
+    walk.restart()
     seen = lost = removed = 0
     with console.status("Looking for what was lost ...") as told:
         for page in walk.find_lost(_EVERY_PAGE):

@@ -25,7 +25,7 @@ broadcast = bootstrap(report_push_fault)
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     records = records_of(event)
-    projected = broadcast.take(records)
+    projected = broadcast.process(records)
     for entry in projected.applied:
         logger.info("projected", extra=entry.summary)
     for record in records:

@@ -172,8 +172,8 @@ DEFENCES = (
     Defence(
         "what was swept lately is not swept again",
         "services/sweeping.py",
-        "return waits and max(entry.since, entry.lease_expires) < before",
-        "return waits",
+        "return waiting and max(entry.since, entry.lease_expires) < before",
+        "return waiting",
         "tests/unit/services/test_sweeping.py::test_what_was_swept_lately_is_not_swept_again",
     ),
     Defence(
@@ -186,14 +186,14 @@ DEFENCES = (
     Defence(
         "a failure stands beside what does",
         "services/parking.py",
-        "beside = [] if overtaken or version in known.current_versions else [known.beside(version)]",
-        "beside: list[Latest] = []",
+        "after = [] if superseded or version in known.current_versions else [known.with_current(version)]",
+        "after: list[Latest] = []",
         "tests/unit/services/test_order.py::test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one",
     ),
     Defence(
         "what was discarded and is shown again is kept",
         "services/sweeping.py",
-        "if key not in named]",
+        "if key not in current_keys]",
         "]",
         "tests/unit/services/test_sweeping.py::test_what_was_discarded_and_is_shown_again_is_kept",
     ),
@@ -207,7 +207,7 @@ DEFENCES = (
     Defence(
         "a rendering that took a removed file for written writes it again",
         "services/sweeping.py",
-        "self._agree(picture_id, set(unnamed))",
+        "self._render_again(picture_id, set(orphans))",
         "pass",
         "tests/unit/services/test_sweeping.py::test_a_rendering_that_took_a_removed_file_for_written_writes_it_again",
     ),
@@ -235,14 +235,14 @@ DEFENCES = (
     Defence(
         "an event that is not taken fails its record",
         "services/projecting.py",
-        "faults |= self._announce(sound, progress)",
-        "self._announce(sound, progress)",
+        "faults |= self._send_events(projected, progress)",
+        "self._send_events(projected, progress)",
         "tests/unit/services/test_projecting.py::test_an_event_that_is_not_taken_fails_its_record_and_no_other",
     ),
     Defence(
         "a record that can't be written is tried by itself",
         "services/projecting.py",
-        "return sum(map(self._apply, chunk.apart()), Applied())",
+        "return sum(map(self._apply, chunk.split()), Applied())",
         "raise ValueError",
         "tests/unit/services/test_projecting.py::test_a_record_that_can_not_be_written_is_reported_alone",
     ),

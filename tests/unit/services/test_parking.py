@@ -98,7 +98,7 @@ def house() -> House:
     [
         (failing, "exception", "OSError: the disk is gone"),
         (late, "timeout", "DeadlineExceeded: the invocation's time is up"),
-        (killed, "killed", "Its worker was ended before it was done."),
+        (killed, "killed", "The worker was killed before it finished."),
     ],
 )
 def test_the_last_attempt_tells_why(house: House, engine: Engine, reason: str, sentence: str) -> None:
@@ -205,13 +205,13 @@ def test_a_retry_says_the_original_message_and_the_upload_is_rendered(house: Hou
     house.attempts(failing)
     house.parks()
 
-    [failed_entry] = house.failures.each()
+    [failed_entry] = house.failures.list_all()
     house.failures.retry(failed_entry)
 
     assert house.queue.sent == [(MESSAGE, failed_entry.revision)]
     house.attempts(working, expected_revision=failed_entry.revision)
     assert house.entry.state is State.RENDERED
-    assert list(house.failures.each()) == []
+    assert list(house.failures.list_all()) == []
 
 
 def test_a_retry_that_comes_twice_renders_once(house: House) -> None:
@@ -251,7 +251,7 @@ def test_what_fails_again_is_parked_again_as_one_failure(house: House) -> None:
 
     house.parks()
 
-    [failed_entry] = house.failures.each()
+    [failed_entry] = house.failures.list_all()
     assert failed_entry.failure
     assert failed_entry.failure.reason == "killed"
     assert failed_entry.message == MESSAGE
@@ -274,7 +274,7 @@ def test_all_failures_are_listed_however_many_there_are(house: House) -> None:
     for number in range(7):
         house.parks(an_upload(f"{number}.png"))
 
-    assert {each.upload.key for each in house.failures.each()} == {f"{number}.png" for number in range(7)}
+    assert {each.upload.key for each in house.failures.list_all()} == {f"{number}.png" for number in range(7)}
 
 
 def test_a_failure_is_found_by_its_id_for_as_long_as_it_is_one(house: House) -> None:
@@ -298,7 +298,7 @@ def test_a_removal_that_was_given_up_is_a_failure_of_its_own_and_is_never_shown(
 
     house.parks(REMOVAL)
 
-    [failed_entry] = house.failures.each()
+    [failed_entry] = house.failures.list_all()
     assert failed_entry.is_removal
     assert house.entry.state is State.RENDERED
     assert shown(house.ledger.of_picture(failed_entry.picture_id)) == house.entry
@@ -313,7 +313,7 @@ def test_a_removal_that_is_retried_closes_its_failure(house: House) -> None:
     house.attempts(working, change=REMOVAL, expected_revision=failed_entry.revision)
 
     assert house.entry.state is State.DELETED
-    assert list(house.failures.each()) == []
+    assert list(house.failures.list_all()) == []
 
 
 def test_a_message_that_names_no_version_is_about_s3s_latest_and_closes_its_failure(house: House) -> None:
@@ -324,7 +324,7 @@ def test_a_message_that_names_no_version_is_about_s3s_latest_and_closes_its_fail
     house.attempts(working, change=unnamed, expected_revision=failed_entry.revision)
 
     assert house.entry.state is State.RENDERED
-    assert list(house.failures.each()) == []
+    assert list(house.failures.list_all()) == []
 
 
 def test_a_child_that_died_before_the_last_conclusion_is_not_held_against_a_picture(house: House) -> None:

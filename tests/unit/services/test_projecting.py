@@ -42,7 +42,7 @@ class House:
 
     def hears(self, *changes: Change) -> Projected:
         """One batch of the stream."""
-        return self.broadcast.take([Record(str(number), each) for number, each in enumerate(changes)])
+        return self.broadcast.process([Record(str(number), each) for number, each in enumerate(changes)])
 
     @property
     def tally(self) -> Tally:
@@ -264,7 +264,7 @@ def test_a_record_that_can_not_be_written_is_reported_alone() -> None:
 
 
 def test_a_record_that_can_not_be_read_is_reported_alone(house: House) -> None:
-    projected = house.broadcast.take([Record("1", rendered(0)), Record("2", fault=KeyError("receipt"))])
+    projected = house.broadcast.process([Record("1", rendered(0)), Record("2", fault=KeyError("receipt"))])
 
     assert list(projected.faults) == ["2"]
     assert house.tally.rendered == 1

@@ -90,7 +90,7 @@ class House:
         self.ledger.advance(replace(entry, since=since))
         if entry.is_current:
             latest = self.ledger.latest(PICTURE) or Latest(PICTURE, "", version, 0)
-            self.ledger.advance(latest.beside(version))
+            self.ledger.advance(latest.with_current(version))
         elif state is State.SUPERSEDED:
             self.ledger.away += replace(entry, since=since).superseded_renditions(entry.rendition_keys)
         return entry
@@ -205,7 +205,7 @@ def test_a_walk_can_be_begun_anew(house: House) -> None:
     house.holds(*"abcdef")
     house.ledger.save_cursor("uploads", ScanCursor("d", 2).written)
 
-    house.sweep.begin_anew()
+    house.sweep.restart()
 
     assert house.finds_lost() == list("abcdef")
 

@@ -12,10 +12,10 @@ from darkroom.domain.entries import Entry, Latest, Outcome, State, check_lease
 from darkroom.domain.errors import DeadlineExceeded, RetryOnce, RevisionConflict, UploadGone
 from darkroom.domain.receipts import Receipt
 from darkroom.domain.timestamps import now
-from darkroom.domain.uploads import NO_VERSION, Removal, Upload, in_order
+from darkroom.domain.uploads import NO_VERSION, Removal, Upload, sequencer_order
 from darkroom.ports import TRANSACTION_ITEMS, Ledger, Originals, Renditions
 from darkroom.redaction import redact
-from darkroom.services.members import unbegun
+from darkroom.services.members import new_entry
 from darkroom.services.rendering import Engine, Renderer
 
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
@@ -96,7 +96,7 @@ class Reconciler:
                 return self._record_event(replace(entry, upload=upload), latest) if is_newest else entry
         # An upload that was read from S3 has no sequencer; the one of its event is kept.
         known = upload if upload.sequencer or not entry else replace(entry.upload, request=upload.request)
-        entry = replace(entry, upload=known) if entry else unbegun(known, State.RENDERING, self.ledger)
+        entry = replace(entry, upload=known) if entry else new_entry(known, State.RENDERING, self.ledger)
         if not self._is_newest(upload, latest):
             return self._advance(entry.moved(State.SUPERSEDED))
         begun = entry.begun(worker.lease_expires or now())
@@ -112,7 +112,7 @@ class Reconciler:
     def _attempt(self, begun: Entry, written: Latest, worker: Worker) -> Entry:
         """Renders and publishes; `written` is the Latest item that this attempt wrote."""
         try:
-            receipt = self.renderer.render(begun.upload, worker.engine, crashed_before=begun.has_killed)
+            receipt = self.renderer.render(begun.upload, worker.engine, crashed_before=begun.has_crashed)
         except UploadGone:  # deleted since its event; the deletion's own event may have come before
             gone = self._advance(begun.ended(State.DELETED, Outcome.CONCLUDED))
             self._reconcile_with_s3(begun.upload, worker)
@@ -148,13 +148,15 @@ class Reconciler:
         raise RevisionConflict(f"{upload.key!r} changed while it was rendered")
 
     def _older(self, others: list[Entry], written: Latest, upload: Upload) -> list[Entry]:
-        """Returns the current entries that an upload supersedes.
+        """Returns the current entries superseded by an upload.
 
         An upload that failed before its first attempt may be newer, with an event not yet in `written`.
         """
         replaceable = [entry for entry in others if _can_be_superseded(entry)]
         earlier = [
-            entry for entry in replaceable if in_order(entry.upload.sequencer) <= in_order(written.sequencer)
+            entry
+            for entry in replaceable
+            if sequencer_order(entry.upload.sequencer) <= sequencer_order(written.sequencer)
         ]
         return replaceable if earlier == replaceable or self._is_current(upload) else earlier
 
@@ -172,7 +174,7 @@ class Reconciler:
             self.ledger.advance(begun.ended(State.RENDERING, outcome, detail))
 
     def _record_event(self, entry: Entry, latest: Latest | None) -> Entry:
-        """Writes the sequencer of the event of an upload that was read from S3 before."""
+        """Writes the sequencer of a late event; its upload was read from S3 before."""
         upload = entry.upload
         updated = entry.moved(entry.state)
         written = next_latest(upload.picture_id, upload.version, upload.sequencer, latest)
@@ -189,7 +191,7 @@ class Reconciler:
         if upload.sequencer:
             if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):
                 return True
-            if in_order(upload.sequencer) < in_order(latest.sequencer):
+            if sequencer_order(upload.sequencer) < sequencer_order(latest.sequencer):
                 return False
         return upload.version == NO_VERSION or self._is_current(upload)
 
@@ -198,13 +200,13 @@ class Reconciler:
         return current is not None and current.version == upload.version
 
     def _current_entries(self, latest: Latest | None) -> list[Entry]:
-        """Reads the entries of a key that are neither superseded nor deleted."""
+        """Reads the entries of the current versions of a key."""
         versions = latest.current_versions if latest else ()
         entries = (self.ledger.find(latest.picture_id, version) for version in versions) if latest else ()
         return [entry for entry in entries if entry and entry.is_current]
 
     def _pruned(self, latest: Latest | None) -> Latest | None:
-        """Drops versions that are no longer current; a key overwritten all the time never publishes."""
+        """Drops outdated versions: a key overwritten all the time never publishes, and so never drops any."""
         if latest is None or len(latest.current_versions) < _CURRENT_VERSIONS_KEPT:
             return latest
         current = tuple(entry.upload.version for entry in self._current_entries(latest))
@@ -213,7 +215,11 @@ class Reconciler:
     def _apply_delete_marker(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies a delete marker, unless a later event is known."""
         latest = self.ledger.latest(removal.picture_id)
-        if removal.sequencer and latest and in_order(removal.sequencer) < in_order(latest.sequencer):
+        if (
+            removal.sequencer
+            and latest
+            and sequencer_order(removal.sequencer) < sequencer_order(latest.sequencer)
+        ):
             return []
         return self._reconcile_with_s3(removal, worker, removal.sequencer)
 
@@ -272,7 +278,7 @@ class Reconciler:
         return [*deleted, *self._render_restored(change, worker, versions)]
 
     def _render_restored(self, change: Upload | Removal, worker: Worker, deleted: set[str]) -> list[Entry]:
-        """Renders a version that was restored in S3 while it was deleted here; other versions have events.
+        """Renders a version restored in S3 during its deletion here; other versions have events.
 
         The event of its restoration was ignored, or found files that have been removed since.
         """
@@ -286,7 +292,7 @@ class Reconciler:
     def _render_current(
         self, change: Upload | Removal, current: Upload, entry: Entry | None, worker: Worker
     ) -> Entry:
-        """Renders S3's current version again, under the correlation id of the change that led to it."""
+        """Renders S3's current version again, under the correlation id of the change."""
         upload = replace(current, request=change.request)
         return self.render(upload, worker, expected_revision=entry.revision if entry else None)
 
@@ -307,17 +313,17 @@ class Reconciler:
 def next_latest(picture_id: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
     """Returns the next Latest item of a key; without a `sequencer` it keeps the one before."""
     before = latest or Latest(picture_id, "", "", 0)
-    after = before.beside(version) if version else replace(before, revision=before.revision + 1)
+    after = before.with_current(version) if version else replace(before, revision=before.revision + 1)
     return replace(after, sequencer=sequencer or before.sequencer, version=version)
 
 
 def _is_news(upload: Upload, latest: Latest | None) -> bool:
     """True if an upload's event is later than every applied event of its key."""
-    return in_order(upload.sequencer) > in_order(latest.sequencer if latest else "")
+    return sequencer_order(upload.sequencer) > sequencer_order(latest.sequencer if latest else "")
 
 
 def _is_only_failure(upload: Upload, latest: Latest) -> bool:
-    """True if all that is known of a key is this upload's failure before its first attempt."""
+    """True if only this upload's failure before its first attempt is known of its key."""
     return not latest.sequencer and not latest.version and latest.current_versions == (upload.version,)
 
 

@@ -29,14 +29,14 @@ _LEAST_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Memory and time that the decoder process may use."""
+    """Memory and time of the decoder process."""
 
     memory_bytes: int
     seconds: float
 
 
 def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
-    """Returns limits below those of the function, so that the decoder process dies before the function does.
+    """Returns limits below those of the function: the decoder process dies first.
 
     Raises DeadlineExceeded if too little time remains to render any picture.
     """

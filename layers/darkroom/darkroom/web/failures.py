@@ -56,7 +56,7 @@ class FailureRoutes:
 
     def act_on_all(self, request: Request, action: str) -> Response:
         """`POST /failures/retry` or `/skip`: all of them, or as many as there is time for."""
-        return self._act(request, self.failures.each(), action)
+        return self._act(request, self.failures.list_all(), action)
 
     def _act(self, request: Request, chosen: Iterator[Entry], action: str) -> Response:
         if action not in _ACTIONS:
