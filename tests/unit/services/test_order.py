@@ -440,8 +440,8 @@ def test_an_older_version_that_nobody_could_begin_with_does_not_win_over_what_is
 
     setup.reconciler.apply(older, Worker(engine), expected_revision=failed_entry.revision)
 
-    beside = "v2" if later == "put" else "removal:v2"
-    assert setup.states == {"v1": State.SUPERSEDED, beside: State.FAILED}
+    newer_version = "v2" if later == "put" else "removal:v2"
+    assert setup.states == {"v1": State.SUPERSEDED, newer_version: State.FAILED}
 
 
 def test_what_was_swept_while_a_delete_marker_hid_it_is_back_when_the_marker_is_destroyed(
@@ -474,8 +474,8 @@ def test_an_older_version_that_is_rendered_anew_does_not_clear_away_what_is_park
 
     setup.reconciler.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
 
-    beside = "v2" if later == "put" else "removal:v2"
-    assert setup.states == {"v1": State.RENDERED, beside: State.FAILED}
+    newer_version = "v2" if later == "put" else "removal:v2"
+    assert setup.states == {"v1": State.RENDERED, newer_version: State.FAILED}
 
 
 def test_a_key_that_is_overwritten_faster_than_it_is_rendered_remembers_no_more_than_it_must(

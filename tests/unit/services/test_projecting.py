@@ -447,14 +447,14 @@ def assert_views_agree_with_ledger(views: FakeViews, histories: Sequence[Sequenc
     assert (view.size, view.sealed) == (job.size, True)
     last = [changes[-1] for changes in histories]
     assert views.totals() == sum((contribution(e) for e in last if isinstance(e, Entry)), Tally())
-    built_anew = FakeViews()
-    list(rebuild(built_anew, reversed(last)))
-    assert views.all_rows == built_anew.all_rows
-    assert views.entries == built_anew.entries
-    assert views.totals() == built_anew.totals()
-    anew = built_anew.job(job.id)
-    assert anew
-    assert replace(anew, revision=0) == replace(view, revision=0)
+    rebuilt = FakeViews()
+    list(rebuild(rebuilt, reversed(last)))
+    assert views.all_rows == rebuilt.all_rows
+    assert views.entries == rebuilt.entries
+    assert views.totals() == rebuilt.totals()
+    rebuilt_job = rebuilt.job(job.id)
+    assert rebuilt_job
+    assert replace(rebuilt_job, revision=0) == replace(view, revision=0)
 
 
 @given(st.integers(0, 2**32))

@@ -275,14 +275,14 @@ def test_superseded_renditions_stay_for_pages_that_are_open_and_then_go(setup: S
 
 
 def test_what_was_discarded_is_removed_without_a_look_at_the_bucket(setup: Setup) -> None:
-    setup.make_renditions("old", "new", "of nobody")
+    setup.make_renditions("old", "new", "orphan")
     setup.record(State.RENDERED, "new", version="v2")
     setup.record(State.SUPERSEDED, "old", version="v1")
 
     found = [page.acted_on for page in setup.sweep.remove_superseded()]
 
     assert found == [(f"{PICTURE}/old",)]
-    assert f"{PICTURE}/of nobody" in setup.renditions.objects
+    assert f"{PICTURE}/orphan" in setup.renditions.objects
     assert not setup.ledger.superseded
 
 

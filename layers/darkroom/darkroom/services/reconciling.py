@@ -20,11 +20,11 @@ from darkroom.services.rendering import Engine, Renderer
 
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
-_FAULT_CHARACTERS = 300  # of an error message that the ledger stores
+_FAULT_CHARACTERS = 300  # of an error message in the ledger
 # Entries superseded or deleted in one transaction, each with its superseded renditions; 10 items are reserved
 # for the upload itself. The rest are older and no longer shown.
 _AT_ONCE = (TRANSACTION_ITEMS - 10) // 2
-# Current versions stored per key before those that are no longer current are removed from the list.
+# Versions listed per key before the outdated ones are removed from the list.
 _CURRENT_VERSIONS_KEPT = 20
 
 
@@ -201,8 +201,9 @@ class Reconciler:
 
     def _current_entries(self, latest: Latest | None) -> list[Entry]:
         """Reads the entries of the current versions of a key."""
-        versions = latest.current_versions if latest else ()
-        entries = (self.ledger.find(latest.picture_id, version) for version in versions) if latest else ()
+        if latest is None:
+            return []
+        entries = (self.ledger.find(latest.picture_id, version) for version in latest.current_versions)
         return [entry for entry in entries if entry and entry.is_current]
 
     def _pruned(self, latest: Latest | None) -> Latest | None:
@@ -215,11 +216,8 @@ class Reconciler:
     def _apply_delete_marker(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies a delete marker, unless a later event is known."""
         latest = self.ledger.latest(removal.picture_id)
-        if (
-            removal.sequencer
-            and latest
-            and sequencer_order(removal.sequencer) < sequencer_order(latest.sequencer)
-        ):
+        sequencer, known = removal.sequencer, latest.sequencer if latest else ""
+        if sequencer and sequencer_order(sequencer) < sequencer_order(known):
             return []
         return self._reconcile_with_s3(removal, worker, removal.sequencer)
 
@@ -241,13 +239,8 @@ class Reconciler:
         if current is None:
             return self._delete_all(change, worker, sequencer, latest)
         entry = self.ledger.find(change.picture_id, current.version)
-        if (
-            entry
-            and entry.state.terminal
-            and entry.is_current
-            and latest
-            and latest.version == current.version
-        ):
+        is_latest = latest is not None and latest.version == current.version
+        if is_latest and entry and entry.state.terminal and entry.is_current:
             return []
         return [self._render_current(change, current, entry, worker)]
 
