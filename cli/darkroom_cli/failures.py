@@ -12,7 +12,8 @@ from darkroom.adapters.clients import dynamodb_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.domain.entries import Entry
-from darkroom.services.parking import Failures, serialize_failure
+from darkroom.domain.serialization import serialize_failure
+from darkroom.services.parking import Failures
 from darkroom_cli.faults import Fault
 from darkroom_cli.stack import Status
 from darkroom_cli.terminal import printable
@@ -34,7 +35,7 @@ def render_queue(status: Status) -> SqsQueue:
 
 def show(failures: Failures, as_json: bool, console: Console) -> None:
     """Prints every failed upload: a line of JSON, or a few lines of text."""
-    entries = list(failures.each())
+    entries = list(failures.list_all())
     if as_json:
         for entry in entries:
             typer.echo(json.dumps(serialize_failure(entry)))
@@ -77,7 +78,7 @@ def _selected(failures: Failures, ids: list[str], everything: bool) -> list[Entr
     if bool(ids) == everything:
         raise Fault("Give the ids of failures, or --all; list the ids with `darkroom failures`.", 2)
     if everything:
-        return list(failures.each())
+        return list(failures.list_all())
     entries = {failure_id: failures.find(failure_id) for failure_id in ids}
     unknown = [failure_id for failure_id, entry in entries.items() if entry is None]
     if unknown:

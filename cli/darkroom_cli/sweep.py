@@ -42,13 +42,13 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
         keep_superseded_hours=deployed.keep_superseded_hours if keep_hours is None else keep_hours,
     )
     sweeping = sweep_with(settings, status.region, status.aws_endpoint)
-    sweeping.begin_anew()
+    sweeping.restart()
     checked = lost = removed = 0
     with console.status("Looking for lost uploads ...") as progress:
         for page in sweeping.find_lost(_ALL_PAGES):
             checked, lost = checked + page.seen, lost + len(page.acted_on)
             progress.update(f"{uploads(checked)} checked, {lost} lost ...")
-        for page in chain(sweeping.remove_discarded(), sweeping.remove_unnamed(_ALL_PAGES)):
+        for page in chain(sweeping.remove_superseded(), sweeping.remove_orphaned(_ALL_PAGES)):
             removed += len(page.acted_on)
             progress.update(f"{removed} unreferenced renditions deleted ...")
         expired = sum(len(page.acted_on) for page in sweeping.settle_jobs())
