@@ -27,9 +27,10 @@ from aiohttp import ClientSession
 from botocore.config import Config
 
 from darkroom.domain.keys import alias_of
-from darkroom_cli.client import Web
+from darkroom_cli.client import ApiClient
+from darkroom_cli.cloudformation import outputs_of
 from darkroom_cli.local.up import architecture, deployment
-from darkroom_cli.stack import LocalStack, local_environment, outputs_of, status_from
+from darkroom_cli.stack import LocalStack, local_environment, status_from
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
 
@@ -121,9 +122,9 @@ class Stack:
         """The command line options for this stack; a local one needs only the environment."""
         return ()
 
-    def web(self, client: ClientSession) -> Web:
+    def web(self, client: ClientSession) -> ApiClient:
         """Returns the command line's client of the web API."""
-        return Web(
+        return ApiClient(
             client, self.status["web"], lambda _method, _url, named, _body: {**named, **self.auth_headers}
         )
 
