@@ -17,7 +17,8 @@ from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.web import pages
-from darkroom.web.pages import Link, Tile, filesize, path_segment, savings
+from darkroom.web.pages import Link, Tile, filesize, path_segment
+from darkroom.web.pages.formatting import savings
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",

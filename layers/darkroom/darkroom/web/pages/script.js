@@ -33,7 +33,7 @@ for (const image of each(".print .soft + img")) {
 
 // A list with one line for each picture of a job, by its number.
 const lines = (list, size) => {
-  const words = JSON.parse(list.dataset.words);
+  const words = JSON.parse(list.dataset.lines);
   const blank = one("#shot").content.firstElementChild;
   while (list.children.length < size) list.append(blank.cloneNode(true));
   const states = Object.keys(words);

@@ -1,0 +1,104 @@
+"""Sentences on the pages: states, advice, headlines, and the lines of lists."""
+
+from darkroom.domain.entries import Entry, State
+from darkroom.domain.serialization import JsonObject
+from darkroom.web.pages.formatting import filesize, savings
+
+STATES = {
+    State.EXPECTED: "On its way: the picture has not arrived yet.",
+    State.RENDERING: "In the developer: the picture is being rendered.",
+    State.RENDERED: "Rendered.",
+    State.REJECTED: "This picture can't be used.",
+    State.FAILED: "This picture could not be rendered. The fault is ours, not the picture's.",
+    State.SKIPPED: "This picture was skipped.",
+    State.SUPERSEDED: "A newer version has taken this picture's place.",
+    State.DELETED: "This picture was deleted.",
+}
+
+# The text of a picture's line in a list, if its upload has no sentence of its own. Scripts use it too.
+LINES = {
+    "unsent": "Waiting for its turn.",
+    "sending": "Sending.",
+    "sent": "Sent.",
+    "broken": "It could not be sent.",
+    State.EXPECTED: "It has not arrived yet.",
+    State.RENDERING: "In the developer.",
+    State.RENDERED: "",
+    State.REJECTED: "It can't be used.",
+    State.FAILED: "It could not be rendered. The fault is ours.",
+    State.SKIPPED: "It was skipped.",
+    State.SUPERSEDED: "A newer version has taken its place.",
+    State.DELETED: "It was deleted.",
+}
+
+_SAVE_ANEW = "Open it in a picture editor, save it anew as a plain JPEG or PNG, and upload that."
+
+# By reason of rejection, or by state.
+_ADVICE = {
+    "empty_file": "Choose the picture again: this copy has nothing in it.",
+    "unsupported_format": "Save it as JPEG or PNG and upload that. An iPhone takes JPEG pictures when "
+    "Settings, Camera, Formats is set to Most Compatible.",
+    "corrupt_image": "Open it on your computer. If it shows there, save a fresh copy and upload that; "
+    "if not, get it again from where it came.",
+    "too_many_pixels": "Make it smaller in a picture editor and upload that.",
+    "too_many_frames": "Make it shorter, or save one of its frames as a picture, and upload that.",
+    "too_large": "Save it with fewer pixels or stronger compression and upload that.",
+    State.FAILED: "It is kept: whoever runs this site can retry it. Or upload it again.",
+    State.SKIPPED: "Upload it again to have it rendered.",
+    State.SUPERSEDED: "Go to the start page to find the newer one.",
+    State.DELETED: "Upload it again to bring it back.",
+}
+
+
+def headline(entry: Entry) -> str | None:
+    """Returns the saving of a rendered picture, or None without one.
+
+    While the picture is rendered again, the saving of its last rendering holds.
+    """
+    best = entry.receipt and entry.receipt.smallest_at_full_width
+    if entry.state not in (State.RENDERED, State.RENDERING) or entry.receipt is None or best is None:
+        return None
+    before, after = filesize(entry.receipt.size_bytes), filesize(best.size_bytes)
+    return f"{before} became {after}: {savings(entry.receipt.saved_percent)}"
+
+
+def sentence(entry: Entry) -> str:
+    """Returns the state of an upload in one sentence."""
+    if entry.state is State.REJECTED and entry.rejection:
+        return entry.rejection.sentence
+    return STATES[entry.state]
+
+
+def advice(entry: Entry) -> str | None:
+    """Returns the next step for the person who uploaded, or None if there is nothing to do."""
+    if entry.state is State.REJECTED and entry.rejection:
+        return _ADVICE.get(entry.rejection.reason, _SAVE_ANEW)
+    return _ADVICE.get(entry.state)
+
+
+def pictures(count: int) -> str:
+    """Returns a number of pictures, as in "1 picture" and "2,000 pictures"."""
+    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
+
+
+def job_headline(job: JsonObject) -> str:
+    """Returns the progress of a job, or its saving once it is complete."""
+    size = pictures(job["size"])
+    if job["state"] != "complete":
+        return f"{size}, {job['size'] - job['waiting']:,} done"
+    if not job["counts"].get("rendered"):
+        return f"{size}, all done"
+    return f"{size}: {filesize(job['bytes_before'])} became {filesize(job['bytes_after'])}"
+
+
+def job_counts(job: JsonObject) -> str:
+    """Returns the number of a job's pictures in each state."""
+    counts = {**job["counts"], "waiting": job["waiting"]}
+    return ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+
+
+def row_text(row: JsonObject) -> str:
+    """Returns the state of one picture of a job."""
+    if row["state"] == State.RENDERED:
+        return f"{filesize(row['bytes_before'])} became {filesize(row['bytes_after'])}"
+    return row.get("sentence") or LINES[row["state"]]
