@@ -59,7 +59,7 @@ async def command_line(server: JobServer, seen: Seen, silence: float) -> AsyncIt
                 await task
 
 
-PAGE = """<!doctype html><meta charset="utf-8"><script src="live.js"></script><script>
+PAGE = """<!doctype html><meta charset="utf-8"><script src="follow-job.js"></script><script>
 const say = (what, told = null) => fetch("/seen/" + what, { method: "POST", body: JSON.stringify(told) });
 let last = Promise.resolve();
 const next = (what, told) => (last = last.then(() => say(what, told)));
@@ -79,7 +79,7 @@ async def browser(server: JobServer, seen: Seen, silence: float) -> AsyncIterato
         return web.Response(text=text, content_type="text/html")
 
     async def script(_request: web.Request) -> web.Response:
-        text = (Path(pages.__file__).parent / "live.js").read_text()
+        text = (Path(pages.__file__).parent / "scripts/follow-job.js").read_text()
         return web.Response(text=text, content_type="text/javascript")
 
     async def hear(request: web.Request) -> web.Response:
@@ -93,7 +93,7 @@ async def browser(server: JobServer, seen: Seen, silence: float) -> AsyncIterato
                 seen.ended = True
         return web.Response()
 
-    routes = web.get("/", page), web.get("/live.js", script), web.post("/seen/{what}", hear)
+    routes = web.get("/", page), web.get("/follow-job.js", script), web.post("/seen/{what}", hear)
     with tempfile.TemporaryDirectory() as folder:
         async with serving(server, *routes):
             assert CHROMIUM

@@ -14,10 +14,13 @@ from darkroom.web.pages import formatting, wording
 _FOLDER = Path(__file__).parent
 
 # One script for all pages. The order matters: later files use the functions of earlier ones.
-_SCRIPTS = ("live.js", "script.js")
+_SCRIPTS = (
+    *("follow-job.js", "page.js", "wording.js", "job-list.js", "upload.js"),
+    *("drop.js", "job.js", "compare.js", "thumbnails.js", "copy.js", "polling.js"),
+)
 
 STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
-SCRIPT = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+SCRIPT = "".join((_FOLDER / "scripts" / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 
 # Replaced on pages for a client that has signed in. Escaped text can't contain them, so no name or key can.
 SIGN_OUT_PLACE = "<!-- sign out -->"
