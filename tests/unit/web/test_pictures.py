@@ -299,7 +299,7 @@ def test_curl_gets_a_page_with_the_saving_and_the_link(house: House) -> None:
     answer = house.post("image.png")
 
     assert answer.status == 201
-    assert "36 % smaller" in answer.text
+    assert "36% smaller" in answer.text
     assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in answer.text
 
 

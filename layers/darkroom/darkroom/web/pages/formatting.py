@@ -27,7 +27,7 @@ def savings(saved_percent: float) -> str:
     """Formats a saving; a negative saving reads "larger".
 
     >>> savings(92.64), savings(-12.0), savings(99.98)
-    ('92.6 % smaller', '12 % larger', '99.9 % smaller')
+    ('92.6% smaller', '12% larger', '99.9% smaller')
     """
     if round(saved_percent, 1) == 0:
         return "the same size"
@@ -38,14 +38,14 @@ def share(percent: float) -> str:
     """Formats a percentage; never rounds 99.98 up to 100, since no file shrinks to nothing.
 
     >>> share(92.64), share(99.98), share(-3.0)
-    ('92.6 %', '99.9 %', '-3 %')
+    ('92.6%', '99.9%', '-3%')
     """
-    return f"{_short(99.9 if 99.9 < percent < 100 else percent)} %"
+    return f"{_short(99.9 if 99.9 < percent < 100 else percent)}%"
 
 
 def tied(text: str) -> str:
     """Joins each number to its unit with a no-break space, so that headlines do not break between them."""
-    return re.sub(r"(?<=\d) (?=[KMG]B|%|bytes?)", "\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=\d) (?=[KMG]B|bytes?)", "\N{NO-BREAK SPACE}", text)
 
 
 def duration(milliseconds: float) -> str:

@@ -37,7 +37,7 @@ if (compare) {
     pair.style.setProperty("--cut", `${hidden + at}px`);
     stage.style.setProperty("--line-at", `${left + at}px`);
     slider.style.setProperty("--seen", `${width}px`);
-    slider.setAttribute("aria-valuetext", `${slider.value} % before, ${100 - slider.value} % after`);
+    slider.setAttribute("aria-valuetext", `${slider.value}% before, ${100 - slider.value}% after`);
   };
 
   const chosen = (group) => find(`[data-choice=${group}] :checked`, compare)?.value;
@@ -84,7 +84,7 @@ if (compare) {
   });
   const widths = distinct("width").sort((a, b) => a - b);
   addChoice("width", widths.map((width) => [width, width]), best.dataset.width, showChosen);
-  addChoice("zoom", [["0", "Fit"], ["1", "100 %"], ["2", "200 %"]], "0", () => {
+  addChoice("zoom", [["0", "Fit"], ["1", "100%"], ["2", "200%"]], "0", () => {
     zoom = Number(chosen("zoom"));
     layOut();
     pan.scrollTo((pan.scrollWidth - pan.clientWidth) / 2, (pan.scrollHeight - pan.clientHeight) / 2);

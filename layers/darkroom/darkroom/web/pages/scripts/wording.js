@@ -11,7 +11,7 @@ const filesize = (bytes) => {
   }
   return `${value < 9.95 ? short(value) : value.toFixed(0)} ${unit}`;
 };
-const share = (percent) => `${short(percent > 99.9 && percent < 100 ? 99.9 : percent)} %`;
+const share = (percent) => `${short(percent > 99.9 && percent < 100 ? 99.9 : percent)}%`;
 const savings = (percent) =>
   Math.abs(percent) < 0.05 ? "the same size" : `${share(Math.abs(percent))} ${percent > 0 ? "smaller" : "larger"}`;
 const pictures = (count) => `${count.toLocaleString("en")} ${count === 1 ? "picture" : "pictures"}`;
