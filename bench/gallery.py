@@ -81,14 +81,14 @@ class Gallery:
             "hostile": lambda: self._picture(self.hostile),
             "rejected": lambda: pages.picture("./", rejected, ()),
             "job": lambda: pages.job("./", self.job, self.rows, "", self.site),
-            "failures": lambda: pages.failures("./", _failures(), "more"),
+            "failures": lambda: pages.failures("./", _failures(), ""),
             "no-failures": lambda: pages.failures("./", [], ""),
             "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.site}/image.jpg"),
             "sign-in": lambda: pages.sign_in("./", "failures"),
             "wrong-token": lambda: pages.sign_in("./", "failures", wrong=True),
             "signed-in": lambda: pages.for_who_signed_in(pages.failures("./", _failures(), "more"), "./"),
             "problem": lambda: pages.problem(
-                "./", "Nothing here", "No picture stands under this address.", "Look among the recent ones."
+                "./", "Not found", "There is no picture at this address.", "See the recent pictures."
             ),
         }
         return made[name]()
@@ -101,13 +101,13 @@ class Gallery:
     @property
     def rows(self) -> list[dict[str, Any]]:
         done = [self._row(number, entry, State.RENDERED) for number, entry in enumerate(self.entries)]
-        said = "Its worker was ended before it was done."
+        detail = "The worker was killed before it finished."
         return [
             *done[:6],
             self._row(6, self._rejected, State.REJECTED, self._rejected.receipt.rejection.sentence),  # type: ignore[union-attr]
             self._row(7, self.entries[6], State.RENDERING),
             self._row(8, self.entries[7], State.EXPECTED),
-            self._row(9, self.hostile, State.FAILED, said),
+            self._row(9, self.hostile, State.FAILED, detail),
         ]
 
     @property
@@ -257,9 +257,9 @@ def _scene(name: str, size: tuple[int, int]) -> bytes:
 
 def _failures() -> list[dict[str, Any]]:
     told = [
-        ("holiday/harbour at night.jpg", "killed", "Its worker was ended before it was done.", False),
+        ("holiday/harbour at night.jpg", "killed", "The worker was killed before it finished.", False),
         (f"holiday/{HOSTILE}", "exception", "SlowDown: Please reduce your request rate.", False),
-        ("old/first snow.jpg", "not_begun", "No worker could so much as begin with it.", True),
+        ("old/first snow.jpg", "not_begun", "Processing never started.", True),
     ]
     return [
         {

@@ -53,7 +53,7 @@ def test_without_script_every_page_shows_what_it_has_to_say(
 
     expect(page.locator("h1")).to_be_visible()
     said = {
-        "home": "Develop",
+        "home": "Optimise",
         "picture": "Before: JPEG, 2400",
         "job": "It is a HEIC picture, which can't be read here",
         "failures": "Retry all",
@@ -67,8 +67,8 @@ def test_without_script_every_page_shows_what_it_has_to_say(
 
 def the_cut(page: Page) -> float:
     """How much of the after picture's width is cut off, in percent."""
-    clip = page.locator(".is img").evaluate("(image) => getComputedStyle(image).clipPath")
-    width = page.locator(".is img").evaluate("(image) => image.getBoundingClientRect().width")
+    clip = page.locator(".picture-after img").evaluate("(image) => getComputedStyle(image).clipPath")
+    width = page.locator(".picture-after img").evaluate("(image) => image.getBoundingClientRect().width")
     found = re.fullmatch(r"inset\(0px(?: 0px 0px ([\d.]+)px)?\)", clip)
     assert found, clip
     return round(100 * float(found[1] or 0) / float(width), 1)
@@ -118,13 +118,15 @@ def test_the_divider_follows_the_pointer(page: Page, shown: Gallery) -> None:
 def test_before_and_after_lie_over_each_other_in_the_same_size(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.site}/picture")
 
-    before, after = (page.locator(f"{which} img").bounding_box() for which in (".was", ".is"))
+    before, after = (
+        page.locator(f"{which} img").bounding_box() for which in (".picture-before", ".picture-after")
+    )
     assert before == after
 
 
 def test_what_is_after_can_be_chosen(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.site}/picture")
-    after, image = page.locator("[data-after]"), page.locator(".is img")
+    after, image = page.locator("[data-after]"), page.locator(".picture-after img")
     best = page.locator(".best a").get_attribute("href")
     assert best
     expect(image).to_have_attribute("src", best)  # once it is there
@@ -155,7 +157,7 @@ def test_pixels_are_shown_one_to_one_and_twice_as_large(page: Page, shown: Galle
     # The cut stays where the divider is, wherever the picture is scrolled to.
     page.locator(".pan").evaluate("(pan) => pan.scrollTo(0, 0)")
     seen = page.locator(".pan").evaluate("(pan) => pan.clientWidth")
-    expect(pair).to_have_css("--cut", f"{seen / 2:g}px")
+    expect(pair).to_have_css("--picture-divider", f"{seen / 2:g}px")
 
 
 def test_the_original_is_asked_of_nobody(page: Page, shown: Gallery) -> None:

@@ -62,7 +62,7 @@ def test_by_keyboard_alone_one_signs_in_and_is_where_one_wanted_to_be(
     page.keyboard.type(token)
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing was given up")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No failures")
     assert page.url == f"{stack.status['web']}/failures"
 
 
@@ -76,7 +76,7 @@ def test_no_script_can_read_the_cookie(inside: Page) -> None:
 def test_pictures_are_dropped_and_followed_as_on_an_open_site(inside: Page) -> None:
     drop(inside, one__png=a_small_png(71), two__png=a_small_png(72))
 
-    expect(inside.locator(".shot.rendered")).to_have_count(2)
+    expect(inside.locator(".job-row.rendered")).to_have_count(2)
 
 
 def test_without_script_a_picture_is_sent_by_the_form(
@@ -89,7 +89,7 @@ def test_without_script_a_picture_is_sent_by_the_form(
     sign_in(page, token)
 
     page.get_by_label("Choose a picture").set_input_files(picture)
-    page.get_by_role("button", name="Develop").click()
+    page.get_by_role("button", name="Optimise").click()
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("plain.png")
 
@@ -101,7 +101,7 @@ def test_a_link_on_another_site_leads_in_without_signing_in_again(
 
     inside.get_by_role("link", name="there").click()
 
-    expect(inside.get_by_role("heading", level=1)).to_have_text("Nothing was given up")
+    expect(inside.get_by_role("heading", level=1)).to_have_text("No failures")
 
 
 def test_another_sites_form_changes_nothing(inside: Page, stack: Stack, shown: Gallery) -> None:

@@ -45,9 +45,9 @@ def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack
 
     drop(page, a__png=a_small_png(1), b__png=a_small_png(2), c__jpg=a_photograph(600, 400))
 
-    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(3)
-    expect(page.locator("[data-drops] h2")).to_contain_text("3 pictures: ")
-    bars = page.locator("[data-drops] .shot progress")
+    expect(page.locator("[data-jobs] .job-row.rendered")).to_have_count(3)
+    expect(page.locator("[data-jobs] h2")).to_contain_text("3 pictures: ")
+    bars = page.locator("[data-jobs] .job-row progress")
     assert bars.evaluate_all("(all) => all.map((bar) => bar.value)") == [1, 1, 1]
     assert page.evaluate("window.untouched")
     assert not what_axe_minds(page)
@@ -59,13 +59,13 @@ def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack
 def test_what_was_dropped_has_a_page_of_its_own(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])
     drop(page, good__png=a_small_png(3), torn__png=a_small_png(4)[:60])
-    expect(page.locator("[data-drops] h2")).to_contain_text("2 pictures: ")
-    page.get_by_role("link", name="The job's own page").click()  # while they are sent, the page asks to stay
+    expect(page.locator("[data-jobs] h2")).to_contain_text("2 pictures: ")
+    page.get_by_role("link", name="Open this job").click()  # while they are sent, the page asks to stay
 
     expect(page.locator("h1")).to_contain_text("2 pictures: ")
     expect(page.locator("[data-counts]")).to_have_text("1 rendered, 1 rejected")
-    torn = page.locator(".shot", has_text="torn.png")
-    expect(torn).to_have_class("shot rejected")
+    torn = page.locator(".job-row", has_text="torn.png")
+    expect(torn).to_have_class("job-row rejected")
     expect(torn.locator("small")).not_to_be_empty()  # why
     assert page.locator(".chart rect.after").first.get_attribute("height") != "0"
     assert not what_axe_minds(page)
@@ -80,7 +80,7 @@ def test_a_job_is_followed_over_its_socket(page: Page, stack: Stack) -> None:
 
     send(job["rows"][0]["post"], a_small_png(5))
 
-    expect(page.locator(".shot.rendered")).to_have_count(1)
+    expect(page.locator(".job-row.rendered")).to_have_count(1)
     assert any('"upload.rendered"' in frame for frame in told)
 
 
@@ -99,12 +99,12 @@ def test_without_its_socket_a_page_asks_now_and_then_and_ends_the_same(page: Pag
     job = stack.announce({"first.png": first, "second.png": second})
     page.goto(f"{stack.status['web']}/jobs/{job['id']}")
     send(job["rows"][0]["post"], first)
-    expect(page.locator(".shot.rendered")).to_have_count(1)
+    expect(page.locator(".job-row.rendered")).to_have_count(1)
 
     sockets[0].close()
     send(job["rows"][1]["post"], second)
 
-    expect(page.locator(".shot.rendered")).to_have_count(2)
+    expect(page.locator(".job-row.rendered")).to_have_count(2)
     expect(page.locator("h1")).to_contain_text("2 pictures: ")
 
 
@@ -116,16 +116,16 @@ def test_a_page_that_is_opened_again_shows_the_true_state(page: Page, stack: Sta
     send(job["rows"][0]["post"], a_small_png(8))
     page.goto(address)
 
-    expect(page.locator(".shot.rendered")).to_have_count(1)
+    expect(page.locator(".job-row.rendered")).to_have_count(1)
 
 
 def test_markup_for_a_name_changes_nothing_anywhere(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])  # a dialog would fail this test: see the fixture
     drop(page, **{HOSTILE: a_small_png(9)})
-    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(1)
+    expect(page.locator("[data-jobs] .job-row.rendered")).to_have_count(1)
 
-    job = page.get_by_role("link", name="The job's own page").get_attribute("href")
-    picture = page.locator("[data-drops] .shot a").get_attribute("href")
+    job = page.get_by_role("link", name="Open this job").get_attribute("href")
+    picture = page.locator("[data-jobs] .job-row a").get_attribute("href")
     assert job
     assert picture
     for address in (stack.status["web"], job, picture):
@@ -140,7 +140,7 @@ def test_what_is_no_picture_is_left_out_and_named(page: Page, stack: Stack) -> N
     drop(page, notes__txt=b"Milk, bread.")
 
     expect(page.locator("form [role=status]")).to_contain_text("notes.txt")
-    assert page.locator("[data-drops] .shot").count() == 0
+    assert page.locator("[data-jobs] .job-row").count() == 0
 
 
 def test_without_script_the_form_sends_one_picture(
@@ -151,7 +151,7 @@ def test_without_script_the_form_sends_one_picture(
     page.goto(stack.status["web"])
 
     page.locator("#upload").set_input_files(tmp_path / "plain.jpg")
-    page.get_by_role("button", name="Develop").click()
+    page.get_by_role("button", name="Optimise").click()
 
     expect(page.locator("h1")).to_contain_text("plain.jpg: ")
 
@@ -179,7 +179,7 @@ def test_home_says_what_was_saved_so_far(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])
 
     expect(page.get_by_role("heading", name="Saved so far")).to_be_visible()
-    thumbnail = page.locator(".sheet li", has_text="counted.jpg").locator("img").last
+    thumbnail = page.locator(".tiles li", has_text="counted.jpg").locator("img").last
     expect(thumbnail).to_have_js_property("complete", True)
     assert thumbnail.evaluate("(image) => image.naturalWidth") > 0
 
@@ -196,10 +196,10 @@ def test_what_could_not_be_sent_can_be_sent_again(context: BrowserContext, stack
     bucket = re.compile(stack.status["uploads_bucket"])
     page.route(bucket, refuse)
     drop(page, late__png=a_small_png(10))
-    expect(page.locator("[data-drops] .shot.broken")).to_have_count(1)
+    expect(page.locator("[data-jobs] .job-row.upload-failed")).to_have_count(1)
     assert len(refused) == 3
 
     page.unroute(bucket)
-    page.get_by_role("button", name="Send the others again").click()
+    page.get_by_role("button", name="Retry failed uploads").click()
 
-    expect(page.locator("[data-drops] .shot.rendered")).to_have_count(1)
+    expect(page.locator("[data-jobs] .job-row.rendered")).to_have_count(1)

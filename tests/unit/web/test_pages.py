@@ -171,7 +171,7 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
         "version": "v1",
         "removal": False,
         "reason": "child_died",
-        "detail": "Its worker was ended before it was done.",
+        "detail": "The worker was killed before it finished.",
         "attempts": 5,
         "since": "2025-11-21T19:31:07.123Z",
         "page": "../pictures/ab12",
@@ -320,7 +320,8 @@ def test_the_picture_page_says_what_was_gained() -> None:
     page = Parsed(the_picture_page(a_rendered()))
 
     assert page.texts["h1"] == ["1.9\u00a0MB became 144\u00a0KB: 92.6% smaller"]
-    assert "smallest at full width is AVIF, 1920 × 1280; the original is PNG, 6000 × 4000" in page.text  # noqa: RUF001
+    assert "smallest rendition at full width is AVIF, 1920 × 1280" in page.text  # noqa: RUF001
+    assert "1920 × 1280; the original is PNG, 6000 × 4000." in page.text  # noqa: RUF001
 
 
 def test_the_picture_page_embeds_the_optimised_picture_when_it_is_given() -> None:
@@ -343,7 +344,7 @@ def test_before_and_after_stand_in_frames_of_the_same_size() -> None:
     assert (before["src"], after["src"]) == (reference.url, narrow.url)
     assert [(each["width"], each["height"]) for each in (before, after)] == [("1920", "1280")] * 2
     assert "Before: PNG, 6000 × 4000, 1.9 MB" in page.text  # noqa: RUF001
-    assert "the original itself is never served" in page.text
+    assert "Originals are never served" in page.text
 
 
 def test_without_script_the_page_has_no_dead_controls() -> None:
@@ -432,7 +433,7 @@ def test_every_rendition_has_a_row_with_its_size_saving_and_download() -> None:
 
     downloads = [link["href"] for link in page.all("a") if "download" in link]
     assert downloads == [link.url for link in links_of(entry)]
-    assert "JPEG 640 × 426 96 KB 95.1% not judged Download JPEG, 640 × 426" in page.text  # noqa: RUF001
+    assert "JPEG 640 × 426 96 KB 95.1% no score Download JPEG, 640 × 426" in page.text  # noqa: RUF001
 
 
 def test_a_score_is_told_with_how_it_is_known() -> None:
@@ -447,7 +448,7 @@ def test_a_rendition_that_is_larger_than_the_original_says_so() -> None:
     page = Parsed(the_picture_page(a_rendered(receipt=receipt)))
 
     assert page.texts["title"] == ["Beach 1.PNG: 1.9 MB became 2.2 MB: 12% larger - Darkroom"]
-    assert "2.2 MB 12% larger not judged Download" in page.text
+    assert "2.2 MB 12% larger no score Download" in page.text
 
 
 def test_the_original_is_described_and_never_linked() -> None:
@@ -625,19 +626,19 @@ def test_each_picture_of_a_job_has_a_line_with_its_state_and_reason() -> None:
 
     assert "0.png 1.9 MB became 144 KB 92.6% smaller" in page.text
     assert "1.png This is not a picture." in page.text
-    assert "2.png It could not be rendered. The fault is ours." in page.text
-    assert "3.png In the developer." in page.text
+    assert "2.png Processing failed because of an error on our side." in page.text
+    assert "3.png Processing..." in page.text
     assert [line["class"] for line in page.all("li")][:4] == [
-        "shot rendered",
-        "shot rejected",
-        "shot failed",
-        "shot rendering",
+        "job-row rendered",
+        "job-row rejected",
+        "job-row failed",
+        "job-row rendering",
     ]
 
 
 @pytest.mark.parametrize("state", list(State))
 def test_every_state_has_a_line(state: State) -> None:
-    assert the_job_page(a_row(0, state)).all("li")[0]["class"] == f"shot {state}"
+    assert the_job_page(a_row(0, state)).all("li")[0]["class"] == f"job-row {state}"
 
 
 def test_the_chart_draws_bytes_before_and_after_to_one_scale() -> None:
@@ -678,7 +679,8 @@ def test_a_job_leads_to_its_receipts_its_script_and_its_other_pages() -> None:
 def test_each_failure_says_why_and_can_be_retried_or_skipped_alone_or_with_all() -> None:
     page = Parsed(pages.failures("../", [a_failure()], ""))
 
-    assert "child died : Its worker was ended before it was done." in page.text
+    assert page.texts["h1"] == ["1 picture failed"]
+    assert "child died : The worker was killed before it finished." in page.text
     assert [(form["method"], form["action"]) for form in page.all("form")] == [
         ("post", "../failures/retry"),
         ("post", "../failures/skip"),
@@ -692,8 +694,10 @@ def test_a_long_list_of_failures_is_turned_page_by_page() -> None:
     last = Parsed(pages.failures("../", [a_failure()], "", later=True))
 
     assert "../failures?cursor=a%20b" in [link["href"] for link in first.all("a")]
-    assert "Back to the first of them" in last.text
-    assert "More of them" not in last.text
+    assert first.texts["h1"] == ["More than 1 picture failed"]
+    assert last.texts["h1"] == ["More failed pictures"]
+    assert "Back to the first page" in last.text
+    assert "More failures" not in last.text
 
 
 @pytest.mark.parametrize(

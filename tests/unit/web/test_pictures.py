@@ -524,7 +524,9 @@ def test_the_picture_page_compares_with_the_reference(house: House) -> None:
 def test_a_recent_picture_shows_its_placeholder_first(house: House) -> None:
     house.holds(an_entry("one.png", receipt=a_receipt(placeholder="data:image/webp;base64,AAAA")))
 
-    assert '<img class="soft" src="data:image/webp;base64,AAAA" alt="">' in house.site.home(get("/")).text
+    assert (
+        '<img class="placeholder" src="data:image/webp;base64,AAAA" alt="">' in house.site.home(get("/")).text
+    )
 
 
 def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(house: House) -> None:

@@ -144,7 +144,8 @@ def failures(root: str, failures: list[JsonObject], cursor: str, *, later: bool 
 
     `cursor` leads to the next page; `later` is True on every page but the first.
     """
-    return _page("failures.html", root, failures=failures, cursor=cursor, later=later)
+    headline = wording.failures_headline(len(failures), more=bool(cursor), later=later)
+    return _page("failures.html", root, headline=headline, failures=failures, cursor=cursor, later=later)
 
 
 def waiting(root: str, name: str, picture_id: str, state: State) -> str:

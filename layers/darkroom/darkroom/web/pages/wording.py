@@ -5,48 +5,48 @@ from darkroom.domain.serialization import JsonObject
 from darkroom.web.pages.formatting import filesize, savings
 
 STATES = {
-    State.EXPECTED: "On its way: the picture has not arrived yet.",
-    State.RENDERING: "In the developer: the picture is being rendered.",
+    State.EXPECTED: "The picture has not arrived yet.",
+    State.RENDERING: "Processing...",
     State.RENDERED: "Rendered.",
-    State.REJECTED: "This picture can't be used.",
-    State.FAILED: "This picture could not be rendered. The fault is ours, not the picture's.",
+    State.REJECTED: "This picture can't be processed.",
+    State.FAILED: "Processing failed because of an error on our side, not because of the picture.",
     State.SKIPPED: "This picture was skipped.",
-    State.SUPERSEDED: "A newer version has taken this picture's place.",
+    State.SUPERSEDED: "A newer version replaced this picture.",
     State.DELETED: "This picture was deleted.",
 }
 
 # The text of a picture's line in a list, if its upload has no sentence of its own. Scripts use it too.
 LINES = {
-    "unsent": "Waiting for its turn.",
-    "sending": "Sending.",
-    "sent": "Sent.",
-    "broken": "It could not be sent.",
-    State.EXPECTED: "It has not arrived yet.",
-    State.RENDERING: "In the developer.",
+    "queued": "Waiting to upload.",
+    "uploading": "Uploading...",
+    "uploaded": "Uploaded.",
+    "upload-failed": "Upload failed.",
+    State.EXPECTED: "Not arrived yet.",
+    State.RENDERING: "Processing...",
     State.RENDERED: "",
-    State.REJECTED: "It can't be used.",
-    State.FAILED: "It could not be rendered. The fault is ours.",
-    State.SKIPPED: "It was skipped.",
-    State.SUPERSEDED: "A newer version has taken its place.",
-    State.DELETED: "It was deleted.",
+    State.REJECTED: "Can't be processed.",
+    State.FAILED: "Processing failed because of an error on our side.",
+    State.SKIPPED: "Skipped.",
+    State.SUPERSEDED: "Replaced by a newer version.",
+    State.DELETED: "Deleted.",
 }
 
-_SAVE_ANEW = "Open it in a picture editor, save it anew as a plain JPEG or PNG, and upload that."
+_SAVE_AGAIN = "Open it in a picture editor, save it again as a plain JPEG or PNG, and upload that."
 
 # By reason of rejection, or by state.
 _ADVICE = {
-    "empty_file": "Choose the picture again: this copy has nothing in it.",
-    "unsupported_format": "Save it as JPEG or PNG and upload that. An iPhone takes JPEG pictures when "
-    "Settings, Camera, Formats is set to Most Compatible.",
-    "corrupt_image": "Open it on your computer. If it shows there, save a fresh copy and upload that; "
-    "if not, get it again from where it came.",
-    "too_many_pixels": "Make it smaller in a picture editor and upload that.",
-    "too_many_frames": "Make it shorter, or save one of its frames as a picture, and upload that.",
+    "empty_file": "This file is empty: choose the picture again.",
+    "unsupported_format": "Save it as JPEG or PNG and upload that. To take JPEG pictures with an iPhone, "
+    "set Settings > Camera > Formats to Most Compatible.",
+    "corrupt_image": "Open it on your computer. If it opens, save a new copy and upload that; "
+    "if not, get the picture again from its source.",
+    "too_many_pixels": "Resize it in a picture editor and upload the smaller picture.",
+    "too_many_frames": "Shorten it, or save one of its frames as a picture, and upload that.",
     "too_large": "Save it with fewer pixels or stronger compression and upload that.",
-    State.FAILED: "It is kept: whoever runs this site can retry it. Or upload it again.",
-    State.SKIPPED: "Upload it again to have it rendered.",
-    State.SUPERSEDED: "Go to the start page to find the newer one.",
-    State.DELETED: "Upload it again to bring it back.",
+    State.FAILED: "The site's operator can retry it. Or upload it again.",
+    State.SKIPPED: "Upload it again to process it.",
+    State.SUPERSEDED: "The newer version is on the home page.",
+    State.DELETED: "Upload it again to restore it.",
 }
 
 
@@ -72,7 +72,7 @@ def sentence(entry: Entry) -> str:
 def advice(entry: Entry) -> str | None:
     """Returns the next step for the person who uploaded, or None if there is nothing to do."""
     if entry.state is State.REJECTED and entry.rejection:
-        return _ADVICE.get(entry.rejection.reason, _SAVE_ANEW)
+        return _ADVICE.get(entry.rejection.reason, _SAVE_AGAIN)
     return _ADVICE.get(entry.state)
 
 
@@ -95,6 +95,13 @@ def job_counts(job: JsonObject) -> str:
     """Returns the number of a job's pictures in each state."""
     counts = {**job["counts"], "waiting": job["waiting"]}
     return ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+
+
+def failures_headline(count: int, *, more: bool, later: bool) -> str:
+    """Returns the heading of a page with `count` failures: of a `later` page, or one with `more` after it."""
+    if later:
+        return "More failed pictures"
+    return f"{'More than ' if more else ''}{pictures(count)} failed"
 
 
 def row_text(row: JsonObject) -> str:

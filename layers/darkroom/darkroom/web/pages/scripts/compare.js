@@ -4,7 +4,7 @@ if (compare) {
   const stage = find(".stage", compare);
   const pan = find(".pan", stage);
   const pair = find(".pair", stage);
-  const after = find(".is img", pair);
+  const after = find(".picture-after img", pair);
   const slider = find(".slider", compare);
   const status = find("[role=status]", compare);
   const frame = { width: Number(compare.dataset.width), height: Number(compare.dataset.height) };
@@ -16,7 +16,7 @@ if (compare) {
     const scale = zoom ? zoom / devicePixelRatio : fit;
     pair.style.setProperty("--width", `${frame.width * scale}px`);
     pair.style.setProperty("--height", `${frame.height * scale}px`);
-    compare.classList.toggle("near", zoom > 0);
+    compare.classList.toggle("zoomed", zoom > 0);
     compare.classList.toggle("pixels", zoom > 1);
     compare.classList.toggle("tiny", frame.width * scale < 160);
     pan.tabIndex = zoom ? 0 : -1;
@@ -34,9 +34,9 @@ if (compare) {
     if (!slider) return;
     const { left, width, hidden } = visiblePart();
     const at = (width * slider.value) / 100;
-    pair.style.setProperty("--cut", `${hidden + at}px`);
-    stage.style.setProperty("--line-at", `${left + at}px`);
-    slider.style.setProperty("--seen", `${width}px`);
+    pair.style.setProperty("--picture-divider", `${hidden + at}px`);
+    stage.style.setProperty("--stage-divider", `${left + at}px`);
+    slider.style.setProperty("--visible-width", `${width}px`);
     slider.setAttribute("aria-valuetext", `${slider.value}% before, ${100 - slider.value}% after`);
   };
 
@@ -51,14 +51,14 @@ if (compare) {
       return;
     }
     after.src = image.src;
-    find("[data-after]", compare).textContent = row.dataset.line;
-    status.textContent = row.dataset.line;
+    find("[data-after]", compare).textContent = row.dataset.caption;
+    status.textContent = row.dataset.caption;
   };
   const addChoice = (group, options, checked, onChange) => {
     const field = find(`[data-choice=${group}]`, compare);
     for (const [value, text] of options) {
       const label = document.createElement("label");
-      const radio = Object.assign(document.createElement("input"), { type: "radio", name: group, value, className: "unseen" });
+      const radio = Object.assign(document.createElement("input"), { type: "radio", name: group, value, className: "visually-hidden" });
       radio.checked = value === checked;
       label.append(radio, text);
       field.append(label);
@@ -74,8 +74,8 @@ if (compare) {
     if (radios.find((radio) => radio.checked)?.disabled) radios.findLast((radio) => !radio.disabled).checked = true;
   };
 
-  compare.classList.add("live");
-  find(".ends", compare).hidden = false;
+  compare.classList.add("scripted");
+  find(".captions", compare).hidden = false;
   const best = rows.find((row) => row.classList.contains("best")) ?? rows.at(-1);
   const distinct = (name) => [...new Set(rows.map(({ dataset }) => dataset[name]))];
   addChoice("format", distinct("format").map((format) => [format, format]), best.dataset.format, () => {

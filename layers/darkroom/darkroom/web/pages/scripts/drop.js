@@ -1,5 +1,6 @@
 // Home page: takes the files and folders that are dropped or chosen.
 const MAX_FILES = 10_000; // in one job
+const MAX_NAMES = 3; // of skipped files
 
 // The files below a file system entry, with all folders in it.
 const filesIn = async (entry) => {
@@ -23,33 +24,44 @@ const isPicture = ({ name, type }) => !name.startsWith(".") && (!type || type.st
 const form = find("form[data-limit]");
 if (form) {
   const status = find("[role=status]", form);
-  const maxBytes = Number(form.dataset.most);
-  const place = find("[data-drops]");
+  const maxBytes = Number(form.dataset.maxBytes);
+  const place = find("[data-jobs]");
   const input = form.elements.upload;
   const folder = find("[data-folder]", form);
 
   for (const hint of findAll("[data-scripted]", form)) hint.hidden = false;
   for (const plain of ["label.title", "#limit", "button"]) find(plain, form).remove();
   input.multiple = true;
-  input.classList.add("unseen");
+  input.classList.add("visually-hidden");
   input.removeAttribute("aria-describedby");
   folder.hidden = !("webkitdirectory" in input) || matchMedia("(any-hover: none)").matches;
 
+  const isAccepted = (file) => isPicture(file) && file.size && file.size <= maxBytes;
+  const skippedText = (skipped, surplus) => {
+    const parts = [];
+    if (skipped.length) {
+      const names = skipped.slice(0, MAX_NAMES).map(({ name }) => name).join(", ");
+      const rest = skipped.length > MAX_NAMES ? ` and ${(skipped.length - MAX_NAMES).toLocaleString("en")} more` : "";
+      const count = `${skipped.length.toLocaleString("en")} ${skipped.length === 1 ? "file" : "files"}`;
+      parts.push(` Skipped ${count} (not pictures, empty or over ${filesize(maxBytes)}): ${names}${rest}.`);
+    }
+    if (surplus) parts.push(` Skipped ${pictures(surplus)}: at most ${MAX_FILES.toLocaleString("en")} at once.`);
+    return parts.join("");
+  };
   const take = async (found) => {
-    const files = found.filter((file) => isPicture(file) && file.size && file.size <= maxBytes).slice(0, MAX_FILES);
+    const accepted = found.filter(isAccepted);
+    const files = accepted.slice(0, MAX_FILES);
     files.sort((a, b) => compareNames(a.webkitRelativePath || a.name, b.webkitRelativePath || b.name));
-    const left = found.filter((file) => !files.includes(file));
-    const told = left.length === 1 ? left[0].name : `${left.length.toLocaleString("en")} files`;
-    const why = left.length ? ` Left out, since no picture or too large: ${told}.` : "";
-    if (!files.length) return (status.textContent = why.trim());
-    const sending = `Sending ${pictures(files.length)}.${why}`;
-    status.textContent = sending;
+    const skipped = skippedText(found.filter((file) => !isAccepted(file)), accepted.length - files.length);
+    if (!files.length) return (status.textContent = skipped.trim());
+    const uploading = `Uploading ${pictures(files.length)}.${skipped}`;
+    status.textContent = uploading;
     try {
-      const unsent = await uploadFiles(files, place, (job) => (status.textContent = `${jobHeadline(job)}.${why}`));
-      if (unsent) status.textContent = `${pictures(unsent)} could not be sent.${why}`;
-      else if (status.textContent === sending) status.textContent = `${pictures(files.length)} sent.${why}`;
+      const unsent = await uploadFiles(files, place, (job) => (status.textContent = `${jobHeadline(job)}.${skipped}`));
+      if (unsent) status.textContent = `${pictures(unsent)} could not be uploaded.${skipped}`;
+      else if (status.textContent === uploading) status.textContent = `${pictures(files.length)} uploaded.${skipped}`;
     } catch (fault) {
-      status.textContent = `They could not be sent: ${fault.message}`;
+      status.textContent = `Upload failed: ${fault.message}`;
     }
   };
 

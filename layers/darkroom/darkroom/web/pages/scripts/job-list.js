@@ -1,7 +1,7 @@
 // The list of a job's pictures, one line each: on the job page, and on the home page during an upload.
 const jobList = (list, size) => {
   const texts = JSON.parse(list.dataset.lines);
-  const blank = find("#shot").content.firstElementChild;
+  const blank = find("#job-row").content.firstElementChild;
   while (list.children.length < size) list.append(blank.cloneNode(true));
   const states = Object.keys(texts);
   const progressOf = new Float64Array(size);
@@ -16,7 +16,7 @@ const jobList = (list, size) => {
       line.classList.add(state);
       find("bdi", line).textContent = name;
       find("small", line).textContent = text;
-      find(".got", line).textContent = saving;
+      find(".saving", line).textContent = saving;
       const bar = find("progress", line);
       sum += progress - progressOf[number];
       bar.value = progressOf[number] = progress;

@@ -2,8 +2,8 @@
 const jobPage = find("main[data-job]");
 if (jobPage) {
   const size = Number(jobPage.dataset.size);
-  if (location.search) find(".shots").replaceChildren(); // a later page: the list begins in the middle
-  const list = jobList(find(".shots"), size);
+  if (location.search) find(".job-list").replaceChildren(); // a later page: the list begins in the middle
+  const list = jobList(find(".job-list"), size);
   const before = new Float64Array(size); // bytes by number
   const after = new Float64Array(size);
   const chart = find(".chart svg");

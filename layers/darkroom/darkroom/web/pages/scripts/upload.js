@@ -54,14 +54,14 @@ const uploadFiles = async (files, place, onComplete) => {
   const url = new URL(`jobs/${job.id}`, site);
   const formOf = presignedForms(job, url);
 
-  const section = find("#drop").content.firstElementChild.cloneNode(true);
+  const section = find("#job-section").content.firstElementChild.cloneNode(true);
   place.prepend(section);
-  const list = jobList(find(".shots", section), files.length);
+  const list = jobList(find(".job-list", section), files.length);
   const bar = find("progress", section);
   const link = find("[data-job]", section);
   link.href = url;
   link.hidden = false;
-  files.forEach((file, number) => list.show(number, file.name, "unsent", 0));
+  files.forEach((file, number) => list.show(number, file.name, "queued", 0));
 
   const arrived = new Set();
   const unsent = [];
@@ -75,18 +75,18 @@ const uploadFiles = async (files, place, onComplete) => {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       try {
         const post = await formOf(number, attempt > 0);
-        show("sending", 0);
-        if (post) await sendFile(post, file, (sent) => show("sending", 0.8 * sent));
-        return show("sent", 0.8);
+        show("uploading", 0);
+        if (post) await sendFile(post, file, (sent) => show("uploading", 0.8 * sent));
+        return show("uploaded", 0.8);
       } catch (fault) {
         if (fault.status >= 400 && fault.status < 500 && attempt > 1) break; // a new form did not help either
         await sleep(500 * 2 ** attempt);
       }
     }
     unsent.push(number);
-    show("broken", 0);
+    show("upload-failed", 0);
   };
-  const resend = find("[data-again]", section);
+  const resend = find("[data-resend]", section);
   const uploadAll = async (numbers) => {
     activeUploads += 1;
     const worker = async () => {
@@ -104,7 +104,7 @@ const uploadFiles = async (files, place, onComplete) => {
 
   const onJob = (current) => {
     find("h2", section).textContent = jobHeadline(current);
-    find("[data-line]", section).textContent = jobCounts(current);
+    find("[data-counts]", section).textContent = jobCounts(current);
     if (isComplete(current)) onComplete(current);
   };
   onJob(job);
