@@ -41,8 +41,10 @@ if (compare) {
   };
 
   const chosen = (group) => find(`[data-choice=${group}] :checked`, compare)?.value;
+  const chosenRow = () =>
+    rows.find(({ dataset }) => dataset.format === chosen("format") && dataset.width === chosen("width"));
   const showChosen = async () => {
-    const row = rows.find(({ dataset }) => dataset.format === chosen("format") && dataset.width === chosen("width"));
+    const row = chosenRow();
     const image = Object.assign(new Image(), { src: find("a", row).href });
     try {
       await image.decode(); // keeps the old picture until the new one can be shown
@@ -50,6 +52,7 @@ if (compare) {
       status.textContent = `This browser can't show ${row.dataset.format}.`;
       return;
     }
+    if (row !== chosenRow()) return; // another was chosen meanwhile
     after.src = image.src;
     find("[data-after]", compare).textContent = row.dataset.caption;
     status.textContent = row.dataset.caption;
