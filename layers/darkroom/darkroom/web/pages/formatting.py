@@ -44,7 +44,7 @@ def share(percent: float) -> str:
 
 
 def tied(text: str) -> str:
-    """Joins each number to its unit with a no-break space, so that headlines do not break between them."""
+    """Joins each number to its unit with a no-break space, to keep them on one line of a headline."""
     return re.sub(r"(?<=\d) (?=[KMG]B|bytes?)", "\N{NO-BREAK SPACE}", text)
 
 

@@ -149,7 +149,7 @@ def failures(root: str, failures: list[JsonObject], cursor: str, *, later: bool 
 
 
 def waiting(root: str, name: str, picture_id: str, state: State) -> str:
-    """The page shown in place of a picture that is not ready.
+    """The page of a picture in progress.
 
     Its script polls the page's own address while the status is 202, then reloads. Without script the page
     refreshes every 2 seconds.
@@ -158,7 +158,7 @@ def waiting(root: str, name: str, picture_id: str, state: State) -> str:
 
 
 def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
-    """The response to `POST /`, whether the picture is rendered, rejected or still waiting.
+    """The response to `POST /`, in any state of the picture.
 
     Readable in a terminal: the text comes last. `shown_url` is the text of the link to `alias_url`, absolute
     where that is relative.
@@ -176,7 +176,7 @@ def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
 
 
 def problem(root: str, title: str, sentence: str, advice: str | None = None) -> str:
-    """A problem in one sentence, and what to do about it."""
+    """A problem in one sentence, with optional advice."""
     return _page("problem.html", root, title=title, sentence=sentence, advice=advice)
 
 

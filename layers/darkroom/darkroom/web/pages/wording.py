@@ -70,7 +70,7 @@ def sentence(entry: Entry) -> str:
 
 
 def advice(entry: Entry) -> str | None:
-    """Returns the next step for the person who uploaded, or None if there is nothing to do."""
+    """Returns the next step for the uploader, or None if there is nothing to do."""
     if entry.state is State.REJECTED and entry.rejection:
         return _ADVICE.get(entry.rejection.reason, _SAVE_AGAIN)
     return _ADVICE.get(entry.state)
