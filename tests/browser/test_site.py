@@ -79,7 +79,7 @@ def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack
     assert page.evaluate("window.notReloaded")
     assert not axe_violations(page)
 
-    page.get_by_role("link", name="c.jpg").click()
+    page.locator("[data-jobs]").get_by_role("link", name="c.jpg").click()
     expect(page.locator("h1")).to_contain_text("smaller")
 
 

@@ -43,9 +43,9 @@ _ADVICE = {
     "too_many_pixels": "Resize it in a picture editor and upload the smaller picture.",
     "too_many_frames": "Shorten it, or save one of its frames as a picture, and upload that.",
     "too_large": "Save it with fewer pixels or stronger compression and upload that.",
-    State.FAILED: "The site's operator can retry it. Or upload it again.",
+    State.FAILED: "The site's operator can retry it, or you can upload it again.",
     State.SKIPPED: "Upload it again to process it.",
-    State.SUPERSEDED: "The newer version is on the home page.",
+    State.SUPERSEDED: "Look for the newer version on the home page.",
     State.DELETED: "Upload it again to restore it.",
 }
 
