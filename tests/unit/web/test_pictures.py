@@ -290,7 +290,7 @@ def test_curl_gets_a_page_with_the_saving_and_the_link(api: Api) -> None:
     response = api.post("image.png")
 
     assert response.status == 201
-    assert "36 % smaller" in response.text
+    assert "36% smaller" in response.text
     assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in response.text
 
 
@@ -512,7 +512,9 @@ def test_the_picture_page_compares_with_the_reference(api: Api) -> None:
 def test_a_recent_picture_shows_its_placeholder_first(api: Api) -> None:
     api.add(an_entry("one.png", receipt=a_receipt(placeholder="data:image/webp;base64,AAAA")))
 
-    assert '<img class="soft" src="data:image/webp;base64,AAAA" alt="">' in api.routes.home(get("/")).text
+    assert (
+        '<img class="placeholder" src="data:image/webp;base64,AAAA" alt="">' in api.routes.home(get("/")).text
+    )
 
 
 def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(api: Api) -> None:
