@@ -234,7 +234,7 @@ def test_more_frames_than_the_limit_are_rejected() -> None:
 
     refused = caught.value
     assert (refused.reason, refused.limit, refused.actual) == ("too_many_frames", 3, 4)
-    assert refused.sentence == "It has 4 frames; the limit is 3."
+    assert refused.sentence == "The animation has 4 frames; the limit is 3."
 
 
 def test_more_pixels_in_all_frames_together_than_the_limit_are_rejected() -> None:

@@ -28,7 +28,9 @@ def greedy() -> int:
 
 
 def rejecting() -> int:
-    raise RejectedPicture("too_many_pixels", "It has 2 megapixels; the limit is 1.", limit=1.0, actual=2.0)
+    raise RejectedPicture(
+        "too_many_pixels", "The picture has 2 megapixels; the limit is 1.", limit=1.0, actual=2.0
+    )
 
 
 def ending(status: int) -> int:
@@ -126,7 +128,7 @@ def test_answers_that_came_before_the_deadline_are_kept() -> None:
         os.kill(os.getpid(), signal.SIGALRM)  # which a child has set for its deadline
 
     child = Child(interrupted, seconds=60)
-    answers = child.answers()
+    answers = child.results()
     assert [next(answers), next(answers)] == [1, 2]
     with pytest.raises(ChildTimedOut):
         next(answers)
@@ -140,7 +142,7 @@ def test_a_child_ends_at_its_deadline_though_nobody_waits_for_it() -> None:
     os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
 
     with pytest.raises(ChildTimedOut):
-        next(child.answers())
+        next(child.results())
     child.end()
 
 

@@ -214,7 +214,9 @@ def test_a_bomb_is_rejected_by_what_its_header_claims(content: bytes) -> None:
 
 
 def test_a_rejection_names_the_limit_and_the_actual_value() -> None:
-    assert rejection(png_claiming(13300, 13300)).sentence == "It has 176.9 megapixels; the limit is 50."
+    assert (
+        rejection(png_claiming(13300, 13300)).sentence == "The picture has 176.9 megapixels; the limit is 50."
+    )
 
 
 def test_a_file_over_the_limit_in_bytes_is_rejected() -> None:

@@ -115,7 +115,7 @@ class Profile:
         if size_bytes > limit:
             raise RejectedPicture(
                 "too_large",
-                f"It has {size_bytes / 1e6:.1f} MB; the limit is {limit / 1e6:g} MB.",
+                f"The file is {size_bytes / 1e6:.1f} MB; the limit is {limit / 1e6:g} MB.",
                 limit=limit,
                 actual=size_bytes,
             )
