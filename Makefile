@@ -70,7 +70,7 @@ demo: setup ## Drop sample pictures and show what becomes of them
 throughput: setup ## Measure pictures per second on the local stack, into docs/throughput.md
 	@$(RUN) python -m bench.throughput
 
-scale: setup ## Compute what binds at which load, what it costs and what waiting does, into docs/scale.md
+scale: setup ## Compute the limits and the cost at different loads, into docs/scale.md
 	@$(RUN) python -m bench.scale
 
 jobs: setup ## Run a job of 2,000 pictures on the local stack and see that all adds up, into docs/jobs.md
