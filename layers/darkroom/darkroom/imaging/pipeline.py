@@ -10,11 +10,11 @@ from importlib import import_module
 import PIL
 from PIL import Image, ImageChops
 
-from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import FormatChoice, Profile
 from darkroom.domain.receipts import Decision, Original, Rendered
 from darkroom.domain.renditions import REFERENCE, Encoded, Format
 from darkroom.imaging import encode
+from darkroom.imaging.admission import admitted, animates
 from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import (
@@ -30,7 +30,7 @@ from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Chosen, chosen
 from darkroom.imaging.resize import Size, resized, with_colours_spread
-from darkroom.imaging.sniff import Header, corrupt, read_header
+from darkroom.imaging.sniff import Header, corrupt
 from darkroom.imaging.sniff.png import holds_every_row
 
 # Raised whenever the same upload and profile would give different bytes.
@@ -38,16 +38,6 @@ _REVISION = "r6"
 # A test compares it with the installed version: importlib.metadata would cost every cold start 25 ms.
 _MOZJPEG = "1.3.2"
 ENGINE = f"pillow-{PIL.__version__} mozjpeg-{_MOZJPEG} {_REVISION}"
-
-# Memory of the decoder, the picture and its first resize, in bytes per stored pixel: measured at
-# 48 megapixels (progressive JPEG 7.3, PNG with alpha 12.1, WebP 17.6, AVIF 12.7) and rounded up.
-_BYTES_PER_PIXEL = {"jpeg": 12, "png": 13, "webp": 18, "gif": 10, "avif": 14, "tiff": 12, "bmp": 10}
-# In addition for an animation: a whole frame, and the encoder's previous and current frame.
-_BYTES_PER_ANIMATED_PIXEL = 30
-# In addition for linear light: one channel in floating point, its alpha and their product.
-_BYTES_PER_LINEAR_PIXEL = 13
-# The interpreter, its libraries and encoding.
-_BASE_BYTES = 250_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +83,7 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
     Raises RejectedPicture.
     """
     started = time.perf_counter()
-    work = Work(_admitted(content, profile, memory_bytes), profile, len(content))
+    work = Work(admitted(content, profile, memory_bytes), profile, len(content))
     del content  # the header holds it until it is decoded; then its memory is free
     milliseconds, peak_mb = {"header": _milliseconds_since(started)}, {"header": _peak_mb()}
     try:
@@ -127,59 +117,6 @@ def _peak_mb() -> float:
     return round(max(peaks) / 1024, 1)
 
 
-def _admitted(content: bytes, profile: Profile, memory_bytes: int | None) -> Header:
-    """Reads the header. Raises RejectedPicture for a picture over a limit."""
-    profile.admit(len(content))
-    header = read_header(content)
-    limits = profile.limits
-    _check_limit(
-        "too_many_pixels", "The picture has {} megapixels; the limit is {}.", header.pixels, limits.max_pixels
-    )
-    animation = header.animation if _animates(profile) else None
-    if animation:
-        frames = len(animation.durations)
-        _check_limit(
-            "too_many_frames", "The animation has {} frames; the limit is {}.", frames, limits.max_frames
-        )
-        _check_limit(
-            "too_many_pixels",
-            "All frames together have {} megapixels; the limit is {}.",
-            frames * header.pixels,
-            limits.max_animation_pixels,
-        )
-    bytes_per_pixel = (
-        _BYTES_PER_PIXEL[header.format]
-        + (_BYTES_PER_ANIMATED_PIXEL if animation else 0)
-        + (_BYTES_PER_LINEAR_PIXEL if profile.linear_light else 0)
-    )
-    needed = _BASE_BYTES + len(content) + header.pixels * bytes_per_pixel
-    if memory_bytes is not None and needed > memory_bytes:
-        raise RejectedPicture(
-            "too_expensive",
-            f"Decoding needs about {needed / 1e6:,.0f} MB of memory;"
-            f" the limit is {memory_bytes / 1e6:,.0f} MB.",
-            limit=memory_bytes,
-            actual=needed,
-        )
-    return header
-
-
-def _animates(profile: Profile) -> bool:
-    return any(ladder.animation and ladder.choice(Format.WEBP) for ladder in profile.ladders)
-
-
-def _check_limit(reason: str, sentence: str, actual: int, limit: int) -> None:
-    if actual > limit:
-        shown = _mega if reason == "too_many_pixels" else "{:,}".format
-        raise RejectedPicture(
-            reason, sentence.format(shown(actual), shown(limit)), limit=limit, actual=actual
-        )
-
-
-def _mega(count: int) -> str:
-    return f"{count / 1e6:.1f}".removesuffix(".0")
-
-
 def plan(work: Work) -> Work:
     """Plans the crop and sizes of each ladder."""
     work = replace(work, plans=tuple(planned(ladder, work.header.shown) for ladder in work.profile.ladders))
@@ -195,7 +132,7 @@ def plan(work: Work) -> Work:
 
 def _noting_frames(work: Work) -> Work:
     frames = work.header.frames
-    if work.header.animation and _animates(work.profile):
+    if work.header.animation and animates(work.profile):
         return work.decided(
             "animated", f"WebP is animated with all {frames} frames; other formats show the first frame."
         )
