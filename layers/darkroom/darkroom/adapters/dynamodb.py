@@ -186,7 +186,7 @@ def _read_cursor(cursor: str) -> Place:
     except ValueError:
         place = None
     if not isinstance(place, list) or len(place) != 3 or not all(map(_can_be_a_key, place)):
-        raise BadRequest("The cursor is none that this list has given.")
+        raise BadRequest("Invalid cursor.")
     return place[0], place[1], place[2]
 
 
@@ -275,7 +275,9 @@ class DynamoViews:
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
-        shards = [self._shard_page("recent", "recent_shard", shard, limit + 1, after) for shard in INDEX_SHARDS]
+        shards = [
+            self._shard_page("recent", "recent_shard", shard, limit + 1, after) for shard in INDEX_SHARDS
+        ]
         return self._page(heapq.nlargest(limit + 1, chain(*shards)), limit)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
