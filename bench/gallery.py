@@ -26,7 +26,7 @@ from darkroom.imaging.pipeline import render
 from darkroom.web import pages
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
-_HEIC = "It is a HEIC picture, which can't be read here: export it as JPEG."
+_HEIC = "HEIC is not supported; open the picture in a photo app and export it as JPEG."
 _AT = "2026-11-21T19:31:07.123Z"
 _JOB = "5f2c" * 8
 _SAVED = Tally(rendered=12_480, bytes_before=41_900_000_000, bytes_after=3_100_000_000)

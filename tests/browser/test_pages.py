@@ -63,7 +63,7 @@ def test_without_script_every_page_shows_what_it_has_to_say(
     text = {
         "home": "Optimise",
         "picture": "Before: JPEG, 2400",
-        "job": "It is a HEIC picture, which can't be read here",
+        "job": "HEIC is not supported",
         "failures": "Retry all",
         "stored": "See it at",
     }

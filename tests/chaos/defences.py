@@ -137,7 +137,8 @@ DEFENCES = (
     Defence(
         "pixels are worked on in a child process",
         "imaging/child.py",
-        "    child = Child(lambda: iter([work()]), seconds=seconds, memory_bytes=memory_bytes, leads=True)",
+        "    child = Child(lambda: iter([work()]),"
+        " seconds=seconds, memory_bytes=memory_bytes, own_group=True)",
         "    return work()",
         "tests/unit/imaging/test_isolation.py::test_an_endless_loop_is_ended_at_the_deadline",
     ),
