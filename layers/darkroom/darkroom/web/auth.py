@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, quote, urlencode
 from darkroom.domain.errors import InvalidTokens, TokensUnavailable
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, Token, TokenSet, parse_tokens
 from darkroom.ports import TokenDocument
+from darkroom.services.caching import CachedValue
 from darkroom.web import pages, problems
 from darkroom.web.http import Cookie, Request, Responder, Response
 from darkroom.web.negotiation import Wanted
@@ -21,11 +22,11 @@ from darkroom.web.negotiation import Wanted
 # Of that prefix, browsers take a cookie only if it is Secure, of this very host and for all of its paths.
 COOKIE = "__Host-darkroom"
 
-# What is known of who may come in is asked for anew when it is so old; sooner, for a token that is not in it.
+# Age at which the tokens are read again, and the same for a request whose token is not among them.
 _MAX_AGE_SECONDS = 30
 _MISSED_SECONDS = 5
-# While it can't be asked for, what was known last holds for so long.
-_HELD_SECONDS = 600
+# While Parameter Store is unavailable, the last known tokens stay valid for this long.
+_HOLD_SECONDS = 600
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _FORM_LIMIT_BYTES = 8_000
@@ -62,49 +63,53 @@ class Visitor(Enum):
 
 @dataclass(slots=True)
 class TokenCache:
-    """Who may come in, kept in memory between requests. `report` is told when that can't be asked for.
+    """The valid tokens, cached between requests. `report` receives the fault of a failed read.
 
-    Nobody may as long as nothing is written of it.
+    Without a stored document every request is refused.
     """
 
     document: TokenDocument
     report: Callable[[Exception], None]
-    clock: Callable[[], float] = time.time  # goes on while Lambda freezes the process
+    clock: Callable[[], float] = time.time
 
-    _access: TokenSet | None = field(default=None, init=False)
-    _read_at: float = field(default=0.0, init=False)
-    _asked_at: float = field(default=0.0, init=False)
+    _cache: CachedValue[TokenSet] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._cache = CachedValue(
+            self._load,
+            faults=(TokensUnavailable, InvalidTokens),
+            report=self.report,
+            max_age_seconds=_MAX_AGE_SECONDS,
+            retry_seconds=_MISSED_SECONDS,
+            hold_seconds=_HOLD_SECONDS,
+            clock=self.clock,
+        )
 
     def bearer(self, secret: str) -> Token | None:
-        """The valid token that a secret is. Raises TokensUnavailable."""
-        return self._found(lambda access: access.bearer(secret))
+        """Returns the valid token with that secret, if any. Raises TokensUnavailable."""
+        return self._find(lambda tokens: tokens.bearer(secret))
 
     def signed_in(self, cookie: str) -> Token | None:
-        """The valid token that a cookie stands for. Raises TokensUnavailable."""
-        return self._found(lambda access: access.signed_in(cookie, self.clock()))
+        """Returns the valid token of a session cookie, if any. Raises TokensUnavailable."""
+        return self._find(lambda tokens: tokens.signed_in(cookie, self.clock()))
 
     def cookie(self, token: Token) -> str:
-        """What stands for a token in a browser from now on. Raises TokensUnavailable."""
-        return self._known(_MAX_AGE_SECONDS).cookie(token, self.clock())
+        """Returns a new session cookie for a token. Raises TokensUnavailable."""
+        return self._tokens(_MAX_AGE_SECONDS).cookie(token, self.clock())
 
-    def _found(self, find: Callable[[TokenSet], Token | None]) -> Token | None:
-        # A token that was made just now is not known yet.
-        return find(self._known(_MAX_AGE_SECONDS)) or find(self._known(_MISSED_SECONDS))
+    def _find(self, find: Callable[[TokenSet], Token | None]) -> Token | None:
+        # A token that was just created may not be in the cache yet.
+        return find(self._tokens(_MAX_AGE_SECONDS)) or find(self._tokens(_MISSED_SECONDS))
 
-    def _known(self, max_age_seconds: float) -> TokenSet:
-        now = self.clock()
-        patience = _MISSED_SECONDS if self._access is None else max_age_seconds
-        if not 0 <= now - self._asked_at < patience:
-            self._asked_at = now
-            try:
-                written = self.document.read()
-                self._access = parse_tokens(written.document) if written else TokenSet.nobody()
-                self._read_at = now
-            except (TokensUnavailable, InvalidTokens) as fault:
-                self.report(fault)
-        if self._access is None or not 0 <= now - self._read_at < _HELD_SECONDS:
-            raise TokensUnavailable("nothing certain is known of who may come in")
-        return self._access
+    def _tokens(self, max_age_seconds: float) -> TokenSet:
+        tokens = self._cache.get(max_age_seconds)
+        if tokens is None:
+            raise TokensUnavailable("the tokens could not be read")
+        return tokens
+
+    def _load(self, _last: TokenSet | None) -> TokenSet:
+        written = self.document.read()
+        return parse_tokens(written.document) if written else TokenSet.nobody()
 
 
 @dataclass(frozen=True, slots=True)
