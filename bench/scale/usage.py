@@ -147,7 +147,7 @@ class Meter:
         self.usage.reads[table] += sum(max(1, math.ceil(_size(item) / _READ_UNIT_BYTES)) for item in items)
 
 
-_INDEXES = {"by-alias": "alias", "recent": "shard", "failed": "failed"}
+_INDEXES = {"by-alias": "alias", "recent": "recent_shard", "failed": "failed_shard"}
 
 
 def _size(item: Item) -> int:

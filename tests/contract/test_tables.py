@@ -348,7 +348,7 @@ class TestViews:
 
 
 @pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize("partition", ["alias", "shard", "failed"])
+@pytest.mark.parametrize("partition", ["alias", "recent_shard", "failed_shard"])
 def test_no_partition_of_an_index_takes_all_writes_even_of_one_name_that_failed(partition: str) -> None:
     client = dynamodb_client()
     make_table(client, "Views", "views")

@@ -275,14 +275,16 @@ class DynamoViews:
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
-        shards = [self._shard_page("recent", "shard", shard, limit + 1, after) for shard in INDEX_SHARDS]
+        shards = [
+            self._shard_page("recent", "recent_shard", shard, limit + 1, after) for shard in INDEX_SHARDS
+        ]
         return self._page(heapq.nlargest(limit + 1, chain(*shards)), limit)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
         limit = _FAILED_AT_ONCE
         shards = [
-            self._shard_page("failed", "failed", shard, limit + 1, after, oldest=True)
+            self._shard_page("failed", "failed_shard", shard, limit + 1, after, oldest=True)
             for shard in INDEX_SHARDS
         ]
         entries, cursor = self._page(heapq.nsmallest(limit + 1, chain(*shards)), limit)
@@ -340,9 +342,9 @@ def _view_item_of(entry: Entry) -> dict[str, Any]:
         if not (entry.is_announcement and entry.state.terminal):  # else what never came would hide what did
             item["alias"] = sharded(shard_of(entry.picture_id), entry.alias)
         if not (entry.is_announcement and entry.job_id):  # else a job would push all else off the home page
-            item["shard"] = shard_of(entry.picture_id)
+            item["recent_shard"] = shard_of(entry.picture_id)
     if entry.state is State.FAILED and not entry.is_announcement:  # of which there is nothing to retry
-        item["failed"] = shard_of(entry.picture_id)
+        item["failed_shard"] = shard_of(entry.picture_id)
     return item
 
 
