@@ -111,9 +111,8 @@ def tokens_of(status: Status) -> Tokens:
     """The tokens of the stack that is there. Raises Fault where it asks for signatures instead."""
     if status.auth == "iam":
         raise Fault(f"{status.stack} asks for IAM signatures (Auth=iam), and for no token.")
-    document = SsmTokenDocument(
-        tokens_parameter(status.stack), lambda: ssm_client(status.region, status.aws_endpoint)
-    )
+    client = ssm_client(status.region, status.aws_endpoint)
+    document = SsmTokenDocument(tokens_parameter(status.stack), client)
     return Tokens(document, status.stack, status.web, status.region)
 
 

@@ -18,7 +18,7 @@ def document(request: pytest.FixtureRequest) -> TokenDocument:
     if request.param == "fake":
         return FakeTokenDocument()
     request.getfixturevalue("aws")
-    return SsmTokenDocument(NAME, ssm_client)
+    return SsmTokenDocument(NAME, ssm_client())
 
 
 def test_nothing_is_there_until_it_is_written(document: TokenDocument) -> None:
@@ -69,7 +69,7 @@ def test_what_can_not_be_asked_is_another_thing_than_nothing(kind: str, aws: Non
     document: TokenDocument = FakeTokenDocument(broken=True)
     if kind == "ssm":
         document = SsmTokenDocument(
-            NAME, lambda: boto3.client("ssm", endpoint_url="http://127.0.0.1:9", config=nowhere)
+            NAME, boto3.client("ssm", endpoint_url="http://127.0.0.1:9", config=nowhere)
         )
 
     with pytest.raises(TokensUnavailable):
@@ -77,7 +77,7 @@ def test_what_can_not_be_asked_is_another_thing_than_nothing(kind: str, aws: Non
 
 
 def test_parameter_store_keeps_it_encrypted(aws: None) -> None:
-    SsmTokenDocument(NAME, ssm_client).write("one", expected_version=0)
+    SsmTokenDocument(NAME, ssm_client()).write("one", expected_version=0)
 
     stored = ssm_client().get_parameter(Name=NAME, WithDecryption=False)["Parameter"]
     assert stored["Type"] == "SecureString"

@@ -19,7 +19,7 @@ type Web = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def document() -> SsmTokenDocument:
-    return SsmTokenDocument(PARAMETER, ssm_client)
+    return SsmTokenDocument(PARAMETER, ssm_client())
 
 
 @pytest.fixture

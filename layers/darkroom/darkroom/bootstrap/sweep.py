@@ -2,7 +2,7 @@
 
 import os
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.clients import dynamodb_client, lazy, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.s3 import S3Originals, S3Renditions
@@ -24,7 +24,7 @@ def sweep_with(settings: SweepSettings, region: str | None = None, endpoint: str
         renditions=S3Renditions(settings.renditions_bucket, s3),
         ledger=DynamoLedger(settings.ledger_table, dynamodb),
         jobs=DynamoJobs(settings.ledger_table, dynamodb),
-        queue=SqsQueue(settings.render_queue_url, lambda: sqs_client(region, endpoint)),
+        queue=SqsQueue(settings.render_queue_url, lazy(lambda: sqs_client(region, endpoint))),
         after_minutes=settings.sweep_after_minutes,
         keep_hours=settings.keep_superseded_hours,
         job_timeout_minutes=settings.job_timeout_minutes,

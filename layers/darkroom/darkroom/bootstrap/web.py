@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client, ssm_client
+from darkroom.adapters.clients import dynamodb_client, lazy, s3_client, sqs_client, ssm_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels, address_signer
@@ -37,9 +37,11 @@ def bootstrap(
     originals = S3Originals(settings.uploads_bucket, s3)
     renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
-    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client))
+    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, lazy(sqs_client)))
     responder = responder_for(originals, renditions)
-    token_cache = TokenCache(SsmTokenDocument(settings.tokens_parameter, ssm_client), report_token_fault)
+    token_cache = TokenCache(
+        SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client)), report_token_fault
+    )
     authorizer = Authorizer(
         AuthMode(settings.auth),
         settings.public_pages == "true",
