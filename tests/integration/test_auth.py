@@ -8,6 +8,7 @@ import pytest
 
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmTokenDocument
+from darkroom.domain.errors import BadSettings
 from darkroom.domain.tokens import TokenSet, new_token, serialize_tokens
 from tests.builders import a_request, an_event
 from tests.integration.conftest import Invoke, started
@@ -117,5 +118,5 @@ def test_an_open_stack_takes_a_seeds_post_and_no_other_sites(invoke: Invoke) -> 
 def test_a_way_to_let_in_that_is_none_lets_nobody_in(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH", "nonesuch")
 
-    with pytest.raises(ValueError, match="nonesuch"):
+    with pytest.raises(BadSettings, match="nonesuch"):
         started("web")

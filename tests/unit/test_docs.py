@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -46,8 +46,19 @@ def test_each_setting_is_in_the_reference(name: str) -> None:
 def test_each_default_is_as_the_reference_says(kind: type) -> None:
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", REFERENCE, re.MULTILINE))
     for each in fields(kind):
-        if isinstance(each.default, str | int | float) and each.name.upper() in rows:
-            assert rows[each.name.upper()].strip('"') == str(each.default).removesuffix(".0")
+        if each.default is not MISSING and each.name.upper() in rows:
+            assert rows[each.name.upper()].strip('"') == as_variable(each.default)
+
+
+def as_variable(value: object) -> str:
+    """The text of an environment variable with that value."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case frozenset():
+            return ",".join(sorted(value))
+        case _:
+            return str(value).removesuffix(".0")
 
 
 @named(*LOCAL)

@@ -5,8 +5,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_token, parse_tokens, serialize_tokens
-from darkroom.web.auth import COOKIE, AuthMode, Authorizer, Public, SignInRoutes, TokenCache
+from darkroom.web.auth import COOKIE, Authorizer, Public, SignInRoutes, TokenCache
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.routes import ROUTES, Handler, Route, answer
 from tests.builders import an_authorizer

@@ -15,7 +15,7 @@ from darkroom.services.jobs import Jobs
 from darkroom.services.live import Tickets
 from darkroom.services.parking import Failures
 from darkroom.settings import WebSettings, read_settings
-from darkroom.web.auth import AuthMode, Authorizer, SignInRoutes, TokenCache
+from darkroom.web.auth import Authorizer, SignInRoutes, TokenCache
 from darkroom.web.docs import DocsRoutes
 from darkroom.web.failures import FailureRoutes
 from darkroom.web.http import responder_for
@@ -43,9 +43,9 @@ def bootstrap(
         SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client)), report_token_fault
     )
     authorizer = Authorizer(
-        AuthMode(settings.auth),
-        settings.public_pages == "true",
-        frozenset(filter(None, settings.allowed_origins.split(","))),
+        settings.auth,
+        settings.public_pages,
+        settings.allowed_origins,
         token_cache,
         responder,
     )

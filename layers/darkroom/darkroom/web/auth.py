@@ -8,9 +8,10 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import Enum
 from urllib.parse import parse_qs, quote, urlencode
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import InvalidTokens, TokensUnavailable
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, Token, TokenSet, parse_tokens
 from darkroom.ports import TokenDocument
@@ -33,14 +34,6 @@ _FORM_LIMIT_BYTES = 8_000
 _FORM_LIMIT_FIELDS = 8
 _ASCII = re.compile(r"[!-\[\]-~]*")  # what an address may be made of, and no backslash
 _CHALLENGE = 'Bearer realm="darkroom"'
-
-
-class AuthMode(StrEnum):
-    """How a stack knows who may come in: by its tokens, by API Gateway's word, or not at all."""
-
-    TOKEN = "token"  # noqa: S105
-    IAM = "iam"
-    OPEN = "open"
 
 
 class Public(Enum):
