@@ -1,4 +1,4 @@
-"""What live works with."""
+"""Builds the service of `live`."""
 
 import os
 

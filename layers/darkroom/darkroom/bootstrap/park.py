@@ -1,4 +1,4 @@
-"""What park works with."""
+"""Builds the services of `park`."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What project works with."""
+"""Builds the service of `project`."""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What sweep works with, on the schedule and at the command line."""
+"""Builds the sweep for the schedule and the command line."""
 
 import os
 
@@ -13,11 +13,11 @@ from darkroom.settings import SweepSettings, read_settings
 
 def bootstrap() -> tuple[Sweep, SweepSettings]:
     settings = read_settings(SweepSettings, os.environ)
-    return sweep_with(settings), settings
+    return sweep_with(settings, region=None, endpoint=None), settings
 
 
-def sweep_with(settings: SweepSettings, region: str | None = None, endpoint: str | None = None) -> Sweep:
-    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
+def sweep_with(settings: SweepSettings, region: str | None, endpoint: str | None) -> Sweep:
+    """Builds the sweep; for None, region and endpoint are AWS_REGION and AWS_ENDPOINT_URL."""
     s3, dynamodb = s3_client(region, endpoint), dynamodb_client(region, endpoint)
     return Sweep(
         originals=S3Originals(settings.uploads_bucket, s3),
