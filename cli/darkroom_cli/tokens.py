@@ -93,8 +93,9 @@ class Tokens:
             raise Fault(f"AWS can't be asked: {fault}") from fault
         if not alone:
             raise Fault(
-                "Somebody else has changed the tokens at the same time; "
-                f"see what stands now by `darkroom token list{self._where}`."
+                "Somebody else changed the tokens at the same time, and one of the two changes is lost. "
+                f"Check with `darkroom token list{self._where}`: revoke tokens that you do not know, "
+                "and repeat your change if it is missing."
             )
 
     @property

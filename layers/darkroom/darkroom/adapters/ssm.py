@@ -1,4 +1,4 @@
-"""Who may come in, in AWS Systems Manager's Parameter Store."""
+"""The tokens in AWS Systems Manager Parameter Store."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,40 +21,26 @@ class SsmTokenDocument:
 
     def read(self) -> Written | None:
         try:
-            found = self.client.get_parameter(Name=self.name, WithDecryption=True)["Parameter"]
+            parameter = self.client.get_parameter(Name=self.name, WithDecryption=True)["Parameter"]
         except self.client.exceptions.ParameterNotFound:
             return None
         except (BotoCoreError, ClientError) as fault:
-            raise TokensUnavailable(f"{self.name} can't be read: {fault}") from fault
-        return Written(found["Value"], found["Version"])
+            raise TokensUnavailable(f"cannot read {self.name}: {fault}") from fault
+        return Written(parameter["Value"], parameter["Version"])
 
     def write(self, document: str, expected_version: int) -> bool:
-        """Parameter Store compares nothing over one that is there, but its versions count each write."""
+        # PutParameter has no condition on the version: the new version alone shows a write in between.
         try:
-            written = self.client.put_parameter(
-                Name=self.name,
-                Value=document,
-                Type="SecureString",
-                Overwrite=expected_version > 0,
-            )
+            version = self.client.put_parameter(
+                Name=self.name, Value=document, Type="SecureString", Overwrite=expected_version > 0
+            )["Version"]
+            if version in (1, expected_version + 1):  # 1: the parameter was deleted since it was read
+                return True
+            previous = self.client.get_parameter(Name=f"{self.name}:{version - 1}", WithDecryption=True)
         except self.client.exceptions.ParameterAlreadyExists:
-            there = self.read()
-            return there is not None and there.document == document  # ours, whose answer was lost
+            written = self.read()
+            return written is not None and written.document == document
         except (BotoCoreError, ClientError) as fault:
-            raise TokensUnavailable(f"{self.name} can't be written: {fault}") from fault
-        return written["Version"] == expected_version + 1 or self._can_be_superseded(
-            document, written["Version"]
-        )
-
-    def _can_be_superseded(self, document: str, version: int) -> bool:
-        """Puts back what came between, and was not asked; unless that was ours, whose answer was lost."""
-        if version == 1:  # deleted since it was read: ours is all that there is
-            return True
-        try:
-            found = self.client.get_parameter(Name=f"{self.name}:{version - 1}", WithDecryption=True)
-            between = found["Parameter"]["Value"]
-            if between != document:
-                self.client.put_parameter(Name=self.name, Value=between, Type="SecureString", Overwrite=True)
-        except (BotoCoreError, ClientError) as fault:
-            raise TokensUnavailable(f"{self.name} can't be written: {fault}") from fault
-        return between == document
+            raise TokensUnavailable(f"cannot write {self.name}: {fault}") from fault
+        # Our own document: botocore retried a write whose response was lost.
+        return previous["Parameter"]["Value"] == document
