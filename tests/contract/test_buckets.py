@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from darkroom.adapters import s3
 from darkroom.adapters.clients import s3_client
 from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
 from darkroom.domain.errors import UploadGone
@@ -26,8 +25,7 @@ def originals(kind: str, request: pytest.FixtureRequest) -> Originals:
     request.getfixturevalue("aws")
     client = s3_client()
     make_bucket(client, "UploadsBucket", "uploads")
-    request.getfixturevalue("monkeypatch").setattr(s3, "_LISTED_AT_ONCE", 2)
-    return S3Originals("uploads", client)
+    return S3Originals("uploads", client, list_page=2)
 
 
 @pytest.fixture
@@ -37,8 +35,7 @@ def renditions(kind: str, request: pytest.FixtureRequest) -> Renditions:
     request.getfixturevalue("aws")
     client = s3_client()
     make_bucket(client, "RenditionsBucket", "renditions")
-    request.getfixturevalue("monkeypatch").setattr(s3, "_LISTED_AT_ONCE", 2)
-    return S3Renditions("renditions", client)
+    return S3Renditions("renditions", client, list_page=2)
 
 
 @pytest.fixture

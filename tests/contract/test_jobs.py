@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters import tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
@@ -28,9 +27,6 @@ def dynamodb(kind: str, request: pytest.FixtureRequest) -> DynamoDBClient | None
     if kind == "fake":
         return None
     request.getfixturevalue("aws")
-    request.getfixturevalue("monkeypatch").setattr(tables, "READ_AT_ONCE", 2)
-    # moto is not atomic under threads.
-    request.getfixturevalue("monkeypatch").setattr(tables, "_WRITERS", 1)
     client = dynamodb_client()
     make_table(client, "Ledger", "ledger")
     make_table(client, "Views", "views")
@@ -44,17 +40,18 @@ def fake() -> FakeLedger:
 
 @pytest.fixture
 def jobs(dynamodb: DynamoDBClient | None, fake: FakeLedger) -> JobLedger:
-    return DynamoJobs("ledger", dynamodb) if dynamodb else fake
+    # One writer: moto is not atomic under threads.
+    return DynamoJobs("ledger", dynamodb, read_batch=2, writers=1) if dynamodb else fake
 
 
 @pytest.fixture
 def ledger(dynamodb: DynamoDBClient | None, fake: FakeLedger) -> Ledger:
-    return DynamoLedger("ledger", dynamodb) if dynamodb else fake
+    return DynamoLedger("ledger", dynamodb, read_batch=2, writers=1) if dynamodb else fake
 
 
 @pytest.fixture
 def views(dynamodb: DynamoDBClient | None) -> Views:
-    return DynamoViews("views", dynamodb) if dynamodb else FakeViews()
+    return DynamoViews("views", dynamodb, read_batch=2, writers=1) if dynamodb else FakeViews()
 
 
 def announced(count: int) -> list[Announced]:

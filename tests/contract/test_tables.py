@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from darkroom.adapters import dynamodb, tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import item_of, to_wire
+from darkroom.adapters.tables import key_of
 from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
@@ -31,8 +31,7 @@ def ledger(kind: str, request: pytest.FixtureRequest) -> Ledger:
     request.getfixturevalue("aws")
     client = dynamodb_client()
     make_table(client, "Ledger", "ledger")
-    request.getfixturevalue("monkeypatch").setattr(tables, "READ_AT_ONCE", 2)
-    return DynamoLedger("ledger", client)
+    return DynamoLedger("ledger", client, read_batch=2)
 
 
 @pytest.fixture
@@ -42,8 +41,7 @@ def views(kind: str, request: pytest.FixtureRequest) -> Views:
     request.getfixturevalue("aws")
     client = dynamodb_client()
     make_table(client, "Views", "views")
-    request.getfixturevalue("monkeypatch").setattr(dynamodb, "_FAILED_AT_ONCE", 2)
-    return DynamoViews("views", client)
+    return DynamoViews("views", client, failed_page=2)
 
 
 def project(views: Views, *changes: Entry | Job) -> None:
@@ -51,14 +49,11 @@ def project(views: Views, *changes: Entry | Job) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest() -> None:
     rests: list[float] = []
-    monkeypatch.setattr("time.sleep", rests.append)
     client, first, second = dynamodb_client(), an_entry("a.png"), an_entry("b.png")
     items = {each.picture_id: to_wire(item_of(each)) for each in (first, second)}
-    keys = {picture_id: tables.key_of(picture_id, "v1") for picture_id in items}
+    keys = {picture_id: key_of(picture_id, "v1") for picture_id in items}
 
     def asks_for(*pictures: str) -> dict[str, Any]:
         return {"ledger": {"Keys": [keys[picture_id] for picture_id in pictures], "ConsistentRead": True}}
@@ -77,7 +72,7 @@ def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest(
                 },
                 {"RequestItems": asks_for(*asked)},
             )
-        found = DynamoLedger("ledger", client).find_each([first.upload, second.upload])
+        found = DynamoLedger("ledger", client, sleep=rests.append).find_each([first.upload, second.upload])
 
     assert found == [first, second]
     assert len(rests) == 2

@@ -38,7 +38,7 @@ from darkroom.adapters.items import (
     tally_of,
     to_wire,
 )
-from darkroom.adapters.tables import delete_each, get, get_each, key_of, read_each, transact
+from darkroom.adapters.tables import DynamoTable, key_of
 from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
@@ -52,18 +52,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class DynamoLedger:
+class DynamoLedger(DynamoTable):
     """ports.Ledger on a table keyed by picture and version."""
 
-    table: str
-    client: "DynamoDBClient"
-
     def find(self, picture_id: str, version: str) -> Entry | None:
-        item = get(self.client, self.table, picture_id, version)
+        item = self._get(picture_id, version)
         return entry_of(item) if item and is_entry(item) else None
 
     def latest(self, picture_id: str) -> Latest | None:
-        item = get(self.client, self.table, picture_id, LATEST)
+        item = self._get(picture_id, LATEST)
         return latest_of(item) if item else None
 
     def of_picture(self, picture_id: str) -> list[Entry]:
@@ -74,11 +71,11 @@ class DynamoLedger:
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
         keys = [(each.picture_id, each.version) for each in uploads]
-        return read_each(self.client, self.table, keys, entry_of)
+        return self._read_many(keys, entry_of)
 
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
         keys = [(picture_id, LATEST) for picture_id in pictures]
-        return read_each(self.client, self.table, keys, latest_of)
+        return self._read_many(keys, latest_of)
 
     def every(self) -> Iterator[Entry]:
         return (record for record in self.records() if isinstance(record, Entry))
@@ -93,7 +90,7 @@ class DynamoLedger:
                     yield job_of(item)
 
     def cursor(self, name: str) -> str:
-        item = get(self.client, self.table, SCAN_CURSORS, name)
+        item = self._get(SCAN_CURSORS, name)
         return item["cursor"] if item else ""
 
     def save_cursor(self, name: str, cursor: str) -> None:
@@ -105,7 +102,7 @@ class DynamoLedger:
             [(each.picture_id, version) for version in each.current_versions] if each else []
             for each in latests
         ]
-        found = get_each(self.client, self.table, chain(*keys))
+        found = self._get_many(chain(*keys))
         entries = [[entry_of(found[key]) for key in some if key in found] for some in keys]
         return [[entry for entry in some if entry.is_current] for some in entries]
 
@@ -122,7 +119,7 @@ class DynamoLedger:
                     }
                 }
             )
-        return transact(self.client, writes)
+        return self._transact(writes)
 
     def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
         found: list[SupersededRenditions] = []
@@ -142,7 +139,7 @@ class DynamoLedger:
 
     def forget(self, superseded_renditions: Collection[SupersededRenditions]) -> None:
         keys = (superseded_key(each) for each in superseded_renditions)
-        delete_each(self.client, self.table, ((key["picture"], key["version"]) for key in keys))
+        self._delete_many((key["picture"], key["version"]) for key in keys)
 
 
 def _move(table: str, move: Entry | Latest | SupersededRenditions) -> "TransactWriteItemTypeDef":
@@ -195,7 +192,7 @@ def _can_be_a_key(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and 0 < len(value) <= 1024
 
 
-_FAILED_AT_ONCE = 100
+_FAILED_PAGE = 100
 
 
 def _query(table: str, picture_id: str) -> dict[str, Any]:
@@ -213,11 +210,10 @@ def _items_of(client: "DynamoDBClient", table: str, picture_id: str) -> Iterator
 
 
 @dataclass(frozen=True, slots=True)
-class DynamoViews:
+class DynamoViews(DynamoTable):
     """ports.Views on a table keyed by picture and version, with the indexes by-alias, recent and failed."""
 
-    table: str
-    client: "DynamoDBClient"
+    failed_page: int = _FAILED_PAGE
 
     def commit(self, commit: Commit) -> bool:
         writes = [
@@ -233,7 +229,7 @@ class DynamoViews:
         if commit.delta != Tally():
             shard = key_of(TOTALS, random.choice(TOTALS_SHARDS))  # noqa: S311 - no secret
             writes.append(_update(self.table, shard, commit.delta.amounts))
-        return transact(self.client, writes)
+        return self._transact(writes)
 
     def _record_update(self, record: Replaced[Job]) -> "TransactWriteItemTypeDef":
         new = record.new
@@ -242,11 +238,11 @@ class DynamoViews:
         return _update(self.table, to_wire(job_key(new.id)), {"revision": 1}, told, expected_revision)
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
-        return read_each(self.client, self.table, uploads, entry_of)
+        return self._read_many(uploads, entry_of)
 
     def rows(self, pictures: Collection[str]) -> list[Row | None]:
         keys = [(picture_id, ROW) for picture_id in pictures]
-        return read_each(self.client, self.table, keys, row_of_item)
+        return self._read_many(keys, row_of_item)
 
     def job(self, job_id: str) -> JobView | None:
         view = self._job(job_id)
@@ -261,7 +257,7 @@ class DynamoViews:
         return job_view_of(job_id, items) if items else None
 
     def totals(self) -> Tally:
-        found = get_each(self.client, self.table, ((TOTALS, shard) for shard in TOTALS_SHARDS))
+        found = self._get_many((TOTALS, shard) for shard in TOTALS_SHARDS)
         return sum(map(tally_of, found.values()), Tally())
 
     def of_picture(self, picture_id: str) -> list[Entry]:
@@ -282,7 +278,7 @@ class DynamoViews:
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
-        limit = _FAILED_AT_ONCE
+        limit = self.failed_page
         shards = [
             self._shard_page("failed", "failed_shard", shard, limit + 1, after, oldest=True)
             for shard in INDEX_SHARDS

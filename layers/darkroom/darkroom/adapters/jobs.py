@@ -4,7 +4,6 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched
-from typing import TYPE_CHECKING
 
 from darkroom.adapters.items import (
     DUE,
@@ -23,21 +22,15 @@ from darkroom.adapters.items import (
     request_of,
     to_wire,
 )
-from darkroom.adapters.tables import get, put_each
+from darkroom.adapters.tables import DynamoTable
 from darkroom.domain.entries import Entry
 from darkroom.domain.jobs import Announced, IdempotentRequest, Job
 from darkroom.domain.limits import PAGE_SIZE
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
 
 @dataclass(frozen=True, slots=True)
-class DynamoJobs:
+class DynamoJobs(DynamoTable):
     """ports.JobLedger on the table that DynamoLedger has its entries in."""
-
-    table: str
-    client: "DynamoDBClient"
 
     def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
         try:
@@ -49,7 +42,7 @@ class DynamoJobs:
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
             )
         except self.client.exceptions.ConditionalCheckFailedException:
-            item = get(self.client, self.table, *request_key(idempotent_request.request).values())
+            item = self._get(*request_key(idempotent_request.request).values())
             if item is None:  # dropped just now
                 return self.remember_request(idempotent_request)
             return request_of(item)
@@ -57,23 +50,21 @@ class DynamoJobs:
 
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
         pages = enumerate(batched(manifest, PAGE_SIZE, strict=False))
-        put_each(
-            self.client,
-            self.table,
-            [due_item_of(job), *(manifest_item_of(job.id, number, page) for number, page in pages)],
+        self._put_many(
+            [due_item_of(job), *(manifest_item_of(job.id, number, page) for number, page in pages)]
         )
         self._put(job, "attribute_not_exists(picture)")
 
     def find_job(self, job_id: str) -> Job | None:
-        item = get(self.client, self.table, *job_key(job_id).values())
+        item = self._get(*job_key(job_id).values())
         return job_of(item) if item else None
 
     def manifest(self, job_id: str, page: int) -> list[Announced]:
-        item = get(self.client, self.table, *manifest_key(job_id, page).values())
+        item = self._get(*manifest_key(job_id, page).values())
         return manifest_of(item) if item else []
 
     def expect(self, entries: Collection[Entry]) -> None:
-        put_each(self.client, self.table, map(item_of, entries))
+        self._put_many(map(item_of, entries))
 
     def seal(self, job: Job) -> Job:
         sealed = replace(job, revision=2)

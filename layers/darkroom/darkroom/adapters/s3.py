@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: the version is a delete marker
-_DELETED_AT_ONCE = 1000  # the most that S3 takes
-_LISTED_AT_ONCE = 1000  # and answers with
+_DELETE_BATCH = 1000  # S3's limit for DeleteObjects
+_LIST_PAGE = 1000  # S3's limit for a page of a list
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -34,6 +34,7 @@ class S3Originals:
 
     bucket: str
     client: "S3Client"
+    list_page: int = _LIST_PAGE
 
     def read(self, upload: Upload) -> bytes:
         try:
@@ -65,7 +66,7 @@ class S3Originals:
 
     def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
         begin = json.loads(cursor) if cursor else {}
-        page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, **begin)
+        page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=self.list_page, **begin)
         uploads = [
             Upload(
                 bucket=self.bucket,
@@ -110,6 +111,7 @@ class S3Renditions:
     bucket: str
     client: "S3Client"
     base_url: str = ""
+    list_page: int = _LIST_PAGE
 
     def store(self, key: str, content: bytes, media_type: str) -> None:
         try:
@@ -135,12 +137,12 @@ class S3Renditions:
             raise
 
     def each(self, cursor: str) -> tuple[list[Stored], str]:
-        page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, StartAfter=cursor)
+        page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=self.list_page, StartAfter=cursor)
         stored = [Stored(each["Key"], timestamp(each["LastModified"])) for each in page.get("Contents", [])]
         return stored, stored[-1].key if page["IsTruncated"] else ""
 
     def remove(self, keys: Collection[str]) -> None:
-        for some in batched(keys, _DELETED_AT_ONCE, strict=False):
+        for some in batched(keys, _DELETE_BATCH, strict=False):
             answer = self.client.delete_objects(
                 Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
             )
