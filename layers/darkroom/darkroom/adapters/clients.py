@@ -74,9 +74,9 @@ def connections_client(endpoint: str, region: str | None = None) -> "ApiGatewayM
 
 
 def lazy[C](create: Callable[[], C]) -> C:
-    """Returns a client that is created at its first use.
+    """Defers the creation of a client to its first use.
 
-    For a client that few invocations need: a cold start does not wait for it.
+    For clients that few invocations need: a cold start does not wait for them.
     """
     return cast("C", _LazyClient(create))
 

@@ -1,4 +1,4 @@
-"""Jobs in the ledger's table, each in a partition of its own."""
+"""Jobs in the ledger's table, one partition per job."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -30,20 +30,20 @@ from darkroom.domain.limits import PAGE_SIZE
 
 @dataclass(frozen=True, slots=True)
 class DynamoJobs(DynamoTable):
-    """ports.JobLedger on the table that DynamoLedger has its entries in."""
+    """ports.JobLedger on the table of DynamoLedger."""
 
     def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
         try:
             self.client.put_item(
                 TableName=self.table,
                 Item=to_wire(request_item_of(idempotent_request)),
-                # DynamoDB drops what has expired when it pleases.
+                # DynamoDB deletes expired items with a delay.
                 ConditionExpression="attribute_not_exists(picture) OR expires < :now",
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
             )
         except self.client.exceptions.ConditionalCheckFailedException:
             item = self._get(*request_key(idempotent_request.request).values())
-            if item is None:  # dropped just now
+            if item is None:  # deleted since the put
                 return self.remember_request(idempotent_request)
             return request_of(item)
         return idempotent_request
@@ -72,7 +72,7 @@ class DynamoJobs(DynamoTable):
         return sealed
 
     def _put(self, job: Job, condition: str) -> None:
-        """Unless the condition does not hold: then it is done already."""
+        """Puts a job's record. A failed condition means that it was put before."""
         values = {":open": {"N": "1"}} if ":open" in condition else None
         try:
             self.client.put_item(
@@ -85,14 +85,14 @@ class DynamoJobs(DynamoTable):
             return
 
     def due(self, before: str, limit: int) -> list[Job]:
-        answer = self.client.query(
+        response = self.client.query(
             TableName=self.table,
             KeyConditionExpression="picture = :due AND version < :before",
             ExpressionAttributeValues={":due": {"S": DUE}, ":before": {"S": before}},
             Limit=limit,
             ConsistentRead=True,
         )
-        return [due_job_of(from_wire(item)) for item in answer["Items"]]
+        return [due_job_of(from_wire(item)) for item in response["Items"]]
 
     def settle(self, job: Job) -> None:
         self.client.delete_item(TableName=self.table, Key=to_wire(due_item_of(job)))

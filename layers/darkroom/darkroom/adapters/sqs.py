@@ -7,12 +7,12 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from types_boto3_sqs import SQSClient
 
-_EXPECTED_REVISION = "over"
+_REVISION = "over"
 
 
 def expected_revision_of(record: "SQSRecord") -> int | None:
     """Returns the expected revision of a message, if it has one."""
-    attribute = record.message_attributes.get(_EXPECTED_REVISION)
+    attribute = record.message_attributes.get(_REVISION)
     return int(attribute["stringValue"]) if attribute else None
 
 
@@ -24,7 +24,7 @@ class SqsQueue:
     client: "SQSClient"
 
     def send(self, body: str, expected_revision: int | None = None) -> None:
-        attribute = {_EXPECTED_REVISION: {"DataType": "Number", "StringValue": str(expected_revision)}}
+        attribute = {_REVISION: {"DataType": "Number", "StringValue": str(expected_revision)}}
         self.client.send_message(
             QueueUrl=self.url,
             MessageBody=body,

@@ -1,4 +1,4 @@
-"""Builds the service of `live`."""
+"""Builds the dependencies of the live function."""
 
 import os
 

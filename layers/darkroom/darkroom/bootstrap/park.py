@@ -1,4 +1,4 @@
-"""Builds the services of `park`."""
+"""Builds the dependencies of the park function."""
 
 import os
 

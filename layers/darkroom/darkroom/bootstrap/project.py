@@ -1,4 +1,4 @@
-"""Builds the service of `project`."""
+"""Builds the dependencies of the project function."""
 
 import os
 from collections.abc import Callable

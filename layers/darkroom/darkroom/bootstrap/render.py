@@ -1,4 +1,4 @@
-"""Builds the services of `render`."""
+"""Builds the dependencies of the render function."""
 
 import os
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def bootstrap(
 ) -> tuple[Renderer, SqsQueue, RenderSettings]:
     settings = read_settings(RenderSettings, os.environ)
     s3 = s3_client()
-    renderer = Renderer(
+    house = Renderer(
         originals=S3Originals(settings.uploads_bucket, s3),
         renditions=S3Renditions(settings.renditions_bucket, s3),
         ledger=DynamoLedger(settings.ledger_table, dynamodb_client()),
@@ -30,4 +30,4 @@ def bootstrap(
         ),
         engine_version=engine_version,
     )
-    return renderer, SqsQueue(settings.render_queue_url, lazy(sqs_client)), settings
+    return house, SqsQueue(settings.render_queue_url, lazy(sqs_client)), settings

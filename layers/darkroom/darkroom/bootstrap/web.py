@@ -1,4 +1,4 @@
-"""Builds the route handlers of `web`."""
+"""Builds the authorizer and the handlers of the web function."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -27,9 +27,9 @@ from darkroom.web.routes import Handler
 def bootstrap(
     report: Callable[[str, Entry], None], report_token_fault: Callable[[Exception], None]
 ) -> tuple[Authorizer, Mapping[str, Handler]]:
-    """Returns the authorizer, and the handlers by the operations of routes.ROUTES.
+    """The gate, and who answers behind it, by the operations of api.ROUTES.
 
-    The handler `nothing` is for unknown routes, `broken` for exceptions. `report` receives each action on an
+    And `nothing` where none of them fits, `broken` where one fails. `report` is told what was done about an
     upload.
     """
     settings = read_settings(WebSettings, os.environ)
@@ -50,10 +50,9 @@ def bootstrap(
         responder,
     )
     sign_in = SignInRoutes(authorizer, token_cache, responder)
-    pictures = PictureRoutes(originals, renditions, ledger, views, responder, settings, report)
-    failure_routes = FailureRoutes(views, failures, responder, report)
-    docs = DocsRoutes(responder)
-    jobs = JobRoutes(
+    site = PictureRoutes(originals, renditions, ledger, views, responder, settings, report)
+    failure_site, docs_site = FailureRoutes(views, failures, responder, report), DocsRoutes(responder)
+    job_site = JobRoutes(
         Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views),
         views,
         originals,
@@ -69,23 +68,23 @@ def bootstrap(
         settings.url_seconds,
     )
     return authorizer, {
-        "home": pictures.home,
-        "post": pictures.post,
-        "picture": pictures.picture,
-        "alias": pictures.alias,
-        "failures": failure_routes.listing,
-        "act_on_all": failure_routes.act_on_all,
-        "act_on_one": failure_routes.act_on_one,
-        "new_job": jobs.create,
-        "job": jobs.job,
-        "job_uploads": jobs.uploads,
-        "job_receipts_csv": jobs.table,
-        "job_receipts_json": jobs.receipts,
-        "job_script": jobs.script,
-        "openapi": docs.openapi,
-        "docs": docs.docs,
-        "docs_file": docs.file,
-        "problems": docs.problems,
+        "home": site.home,
+        "post": site.post,
+        "picture": site.picture,
+        "alias": site.alias,
+        "failures": failure_site.listing,
+        "act_on_all": failure_site.act_on_all,
+        "act_on_one": failure_site.act_on_one,
+        "new_job": job_site.create,
+        "job": job_site.job,
+        "job_uploads": job_site.uploads,
+        "job_receipts_csv": job_site.table,
+        "job_receipts_json": job_site.receipts,
+        "job_script": job_site.script,
+        "openapi": docs_site.openapi,
+        "docs": docs_site.docs,
+        "docs_file": docs_site.file,
+        "problems": docs_site.problems,
         "sign_in_page": sign_in.page,
         "sign_in": sign_in.sign_in,
         "sign_out": sign_in.sign_out,
