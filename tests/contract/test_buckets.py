@@ -1,4 +1,4 @@
-"""The three buckets: what the fake promises, S3 keeps."""
+"""The contracts of ports.Originals, Renditions and Reports: the fakes and S3."""
 
 import base64
 import json
@@ -85,7 +85,7 @@ class TestOriginals:
             more, cursor = originals.each_latest(cursor)
             listed += more
 
-        assert {each.key: (each.version, each.sequencer) for each in listed} == {
+        assert {upload.key: (upload.version, upload.sequencer) for upload in listed} == {
             key: (version, "") for key, version in versions.items()
         }
         assert len(listed) == len(KEYS)
@@ -125,8 +125,8 @@ class TestRenditions:
             more, cursor = renditions.each(cursor)
             listed += more
 
-        assert [each.key for each in listed] == keys
-        assert all(each.since for each in listed)
+        assert [stored.key for stored in listed] == keys
+        assert all(stored.since for stored in listed)
 
     def test_an_address_names_its_key(self, renditions: Renditions) -> None:
         assert "/p/640.jpg?" in renditions.url("p/640.jpg", 60)
@@ -214,4 +214,4 @@ def test_a_form_binds_the_exact_key_and_type_and_a_range_of_sizes() -> None:
     assert ["content-length-range", 1, 10] in conditions
     assert ["eq", "$key", "id/${filename}.png"] in conditions
     assert {"Content-Type": "image/png"} in conditions
-    assert not [each for each in conditions if "starts-with" in each]
+    assert not [condition for condition in conditions if "starts-with" in condition]

@@ -1,4 +1,4 @@
-"""The render queue: what the adapter of ports.Queue promises, on an in-process account."""
+"""The contract of ports.Queue: the SQS adapter, on moto."""
 
 import pytest
 

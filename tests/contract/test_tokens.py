@@ -1,4 +1,4 @@
-"""Where it is written who may come in: the fake and Parameter Store keep the same promises."""
+"""The contract of ports.TokenDocument: the fake and Parameter Store."""
 
 import boto3
 import pytest
@@ -65,11 +65,11 @@ def test_a_write_whose_answer_was_lost_may_be_sent_again(document: TokenDocument
 
 @pytest.mark.parametrize("kind", ["fake", "ssm"])
 def test_what_can_not_be_asked_is_another_thing_than_nothing(kind: str, aws: None) -> None:
-    nowhere = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
+    no_retries = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
     document: TokenDocument = FakeTokenDocument(broken=True)
     if kind == "ssm":
         document = SsmTokenDocument(
-            NAME, boto3.client("ssm", endpoint_url="http://127.0.0.1:9", config=nowhere)
+            NAME, boto3.client("ssm", endpoint_url="http://127.0.0.1:9", config=no_retries)
         )
 
     with pytest.raises(TokensUnavailable):

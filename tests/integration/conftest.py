@@ -1,4 +1,4 @@
-"""The functions as Lambda would load them, on an in-process account."""
+"""The functions, loaded as in Lambda, on moto."""
 
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -41,19 +41,19 @@ ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538",
 }
 
-GIVEN_UP = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
+FAILED_UPLOAD = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
 CONNECTION = "L0SM9cOFvHcCIhw="  # as in events/
 
 type Invoke = Callable[[str, dict[str, Any]], Any]
 
 
 def call_handler(function: str, event: dict[str, Any]) -> Any:
-    """Calls a function's handler, freshly loaded, with an event."""
+    """Loads a function and calls its handler with an event."""
     return started(function)(event)
 
 
 def started(function: str) -> Callable[[dict[str, Any]], Any]:
-    """A function's handler, freshly loaded."""
+    """Loads a function and returns its handler."""
     path = PROJECT / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location(f"{function}_app", path)
     assert spec
@@ -73,24 +73,24 @@ def started(function: str) -> Callable[[dict[str, Any]], Any]:
 
 @contextmanager
 def a_site(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[dict[str, Any]], Any]]:
-    """The handler of `web` in an account of its own: over image.png, GIVEN_UP, and more that is rendered."""
+    """The handler of `web` on its own account, with image.png rendered, a failed upload, and `more`."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
-        placed = ENVIRONMENT | ACCOUNT | settings | {"POWERTOOLS_SERVICE_NAME": service}
-        for name, value in placed.items():
+        environment = ENVIRONMENT | ACCOUNT | settings | {"POWERTOOLS_SERVICE_NAME": service}
+        for name, value in environment.items():
             patch.setenv(name, value)
         patch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
         s3, dynamodb = _buckets(), _tables()
         rendered = an_entry("image.png", bucket=UPLOADS)
         for key in rendered.rendition_keys:
             s3.put_object(Bucket="renditions", Key=key, Body=b"jpeg")
-        for entry in (rendered, *more, GIVEN_UP):
+        for entry in (rendered, *more, FAILED_UPLOAD):
             Projection(DynamoViews("views", dynamodb)).apply([entry])
             DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
         yield started("web")
 
 
 def break_aws(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
-    """From here on AWS answers nothing, and its library says so in these words."""
+    """Makes every AWS call fail with these words."""
 
     def refuse(*_: Any) -> None:
         try:
@@ -142,16 +142,16 @@ def invoke(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> Invoke:
-    """Calls a function's handler, freshly loaded, with an event."""
-    placed = {
-        # A logger of the same service would still write to an earlier test's captured output.
+    """A function that loads a handler and calls it with an event."""
+    environment = {
+        # A logger of the same service would still write to the captured output of an earlier test.
         "POWERTOOLS_SERVICE_NAME": request.node.name,
         "AWS_ENDPOINT_URL_APPCONFIGDATA": local_aws,
         "PROFILE_APPLICATION": live_profile.application,
         "PROFILE_ENVIRONMENT": live_profile.environment,
         "LIVE_PROFILE": live_profile.configuration,
     }
-    for name, value in (ENVIRONMENT | placed).items():
+    for name, value in (ENVIRONMENT | environment).items():
         monkeypatch.setenv(name, value)
 
     return call_handler

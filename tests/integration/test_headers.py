@@ -10,7 +10,7 @@ import pytest
 from darkroom.domain.keys import picture_id_of
 from darkroom.web.routes import ROUTES, Route
 from tests.builders import an_entry
-from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site, break_aws, started
+from tests.integration.conftest import FAILED_UPLOAD, UPLOADS, a_site, break_aws, started
 
 PAGE, DOCUMENT, IMAGE = "text/html", "application/json", "image/avif,image/*"
 HOSTILE = 'a\r\nSet-Cookie: stolen=1\r\n\r\n<script>"\u202e\u2028.png'
@@ -51,7 +51,7 @@ def paths_of(route: Route, job_id: str) -> list[str]:
     """One address of that route under which something is, and one under which nothing is."""
     there = {
         "picture": picture_id_of(UPLOADS, "image.png"),
-        "act_on_one": GIVEN_UP.id,
+        "act_on_one": FAILED_UPLOAD.id,
     }.get(route.operation, job_id)
     filled = {"name": "image", "file": "swagger-ui.css", "action": "retry"}
     found, missing = route.path.replace("{id}", there), route.path.replace("{id}", "0" * 32)

@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from darkroom.domain.keys import picture_id_of
 from darkroom.web.routes import ROUTES, Route
-from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site
+from tests.integration.conftest import FAILED_UPLOAD, UPLOADS, a_site
 
 CHECKS: list[CheckFunction] = [
     not_a_server_error,
@@ -109,7 +109,7 @@ def test_whatever_it_is_asked_the_api_answers_as_described(
         ("GET", "/pictures/{id}", {"id": picture_id_of(UPLOADS, "image.png")}, {200, 302}),
         ("GET", "/{name}.jpg", {"name": "image"}, {200, 302}),
         ("GET", "/failures", {}, {200}),
-        ("POST", "/failures/{id}/{action}", {"id": GIVEN_UP.id, "action": "retry"}, {202, 303}),
+        ("POST", "/failures/{id}/{action}", {"id": FAILED_UPLOAD.id, "action": "retry"}, {202, 303}),
         ("POST", "/failures/{action}", {"action": "retry"}, {202, 303}),
         ("GET", "/docs/{file}", {"file": "swagger-ui.css"}, {200}),
         ("POST", "/sign-out", {}, {303}),
