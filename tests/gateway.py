@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 @dataclass
 class Gateway:
-    """Open connections with their received messages, and the ones that fail or hang."""
+    """Open connections with their received messages; `broken` ones fail, `hung` ones do not respond."""
 
     address: str = ""
     received: dict[str, list[str]] = field(default_factory=dict)
