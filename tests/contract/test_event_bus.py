@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 
 from darkroom.adapters.clients import events_client
-from darkroom.adapters.events import EventBridgeAnnouncements
+from darkroom.adapters.events import EventBridgeBus
 from darkroom.ports import Event, EventBus
 from tests.fakes import FakeAnnouncements
 
@@ -42,7 +42,7 @@ def bus_and_receive(request: pytest.FixtureRequest) -> tuple[EventBus, Receive]:
             events += [json.loads(message["Body"]) for message in messages]
         return [(event["detail-type"], event["detail"]) for event in events]
 
-    return EventBridgeAnnouncements(bus, client), receive
+    return EventBridgeBus(bus, client), receive
 
 
 def events(count: int) -> list[Event]:
@@ -78,4 +78,4 @@ def test_what_eventbridge_does_not_take_is_told_though_the_call_went_well() -> N
             {"FailedEntryCount": 1, "Entries": [{"EventId": "1"}, refused, {"EventId": "3"}]},
         )
 
-        assert EventBridgeAnnouncements("darkroom", client).send([first, second, third]) == [second]
+        assert EventBridgeBus("darkroom", client).send([first, second, third]) == [second]

@@ -16,7 +16,7 @@ _BATCH = 10  # EventBridge's limit for PutEvents
 
 
 @dataclass(frozen=True, slots=True)
-class EventBridgeAnnouncements:
+class EventBridgeBus:
     """ports.EventBus with events of the source `darkroom`."""
 
     bus: str

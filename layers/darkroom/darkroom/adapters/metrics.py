@@ -26,7 +26,7 @@ _STEPS = {
 }
 
 
-def tell_steps(rendered: Rendered) -> None:
+def record_steps(rendered: Rendered) -> None:
     """Records the duration of each step of a rendering, and the peak memory until its end."""
     seconds: dict[str, float] = {}
     peaks: dict[str, float] = {}
@@ -42,7 +42,7 @@ def tell_steps(rendered: Rendered) -> None:
         metrics.flush_metrics()
 
 
-def tell_end(metrics: Metrics, entry: Entry, began: str) -> None:
+def record_outcome(metrics: Metrics, entry: Entry, began: str) -> None:
     """Records the outcome of an upload; one from before `began` counts as repeated."""
     if entry.since < began:
         metrics.add_metric("Repeated", MetricUnit.Count, 1)
@@ -66,7 +66,7 @@ def tell_end(metrics: Metrics, entry: Entry, began: str) -> None:
         metrics.add_metric("SecondsToRendered", MetricUnit.Seconds, max(0.0, duration.total_seconds()))
 
 
-def tell_fault(version: str) -> None:
+def record_fault(version: str) -> None:
     """Records a fault of one function version, for the alarm of a canary deployment."""
     metrics = EphemeralMetrics()
     metrics.add_dimension("version", version)
