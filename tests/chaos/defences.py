@@ -58,8 +58,8 @@ DEFENCES = (
     Defence(
         "an object is read at the version that the event names",
         "adapters/s3.py",
-        "Bucket=self.bucket, Key=upload.key, VersionId=upload.version)",
-        "Bucket=self.bucket, Key=upload.key)",
+        "Bucket=self.bucket, Key=upload.key, VersionId=upload.version",
+        "Bucket=self.bucket, Key=upload.key",
         "tests/contract/test_buckets.py::TestOriginals::test_each_version_is_read_as_it_was_stored",
     ),
     Defence(
@@ -102,7 +102,7 @@ DEFENCES = (
     Defence(
         "failures are put off, the longer the oftener",
         "adapters/batches.py",
-        "self._queue.put_off(record.receipt_handle, seconds)",
+        "self._queue.hide(record.receipt_handle, seconds)",
         "pass",
         "tests/unit/adapters/test_batches.py::test_a_failed_message_is_put_off_by_how_often_it_was_received",
     ),
