@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class CachedValue[T]:
-    """The last value that was loaded without a fault; older than `hold_seconds` it is not used any more.
+    """The last loaded value, reloaded at `max_age_seconds`.
 
-    `load` receives the last value and returns the next one, or None if there is none. The expected `faults`
-    are passed to `report`; any other exception is raised. Without a value the next load is due after
-    `retry_seconds`.
+    `load` receives the last value and returns the next one, or None if there is none. If it raises one of
+    `faults`, the exception goes to `report` and is kept in `fault`, and the last value stays valid up to
+    `hold_seconds`. Without a value, the next load is due after `retry_seconds`.
     """
 
     load: Callable[[T | None], T | None]
@@ -23,8 +23,6 @@ class CachedValue[T]:
     clock: Callable[[], float] = time.time  # a monotonic clock may stop while Lambda freezes the process
 
     fault: Exception | None = field(default=None, init=False)
-    """The fault of the last load, if it failed."""
-
     _value: T | None = field(default=None, init=False)
     _loaded_at: float = field(default=float("-inf"), init=False)
     _tried_at: float = field(default=float("-inf"), init=False)
