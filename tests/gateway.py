@@ -13,7 +13,7 @@ class Gateway:
     """Open connections with their received messages; `broken` ones fail, `hung` ones do not respond."""
 
     address: str = ""
-    received: dict[str, list[str]] = field(default_factory=dict)
+    sent: dict[str, list[str]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     hung: set[str] = field(default_factory=set)
     released: threading.Event = field(default_factory=threading.Event)
@@ -30,14 +30,14 @@ class _Connections(BaseHTTPRequestHandler):
             self.gateway.released.wait(30)
         if connection in self.gateway.broken:
             self._respond(500)
-        elif connection in self.gateway.received:
-            self.gateway.received[connection].append(text)
+        elif connection in self.gateway.sent:
+            self.gateway.sent[connection].append(text)
             self._respond(200)
         else:
             self._respond(410, "GoneException")
 
     def do_DELETE(self) -> None:
-        messages = self.gateway.received.pop(self._connection(), None)
+        messages = self.gateway.sent.pop(self._connection(), None)
         self._respond(410, "GoneException") if messages is None else self._respond(204)
 
     def _connection(self) -> str:

@@ -38,7 +38,7 @@ def connections(request: pytest.FixtureRequest) -> Connections:
         return Connections(fake, fake.told, fake.broken)
     gateway = request.getfixturevalue("gateway")
     sockets = ApiGatewaySockets(connections_client(gateway.address), seconds=20)
-    return Connections(sockets, gateway.received, gateway.broken)
+    return Connections(sockets, gateway.sent, gateway.broken)
 
 
 def test_a_message_arrives_word_for_word(connections: Connections) -> None:
@@ -83,7 +83,7 @@ def test_a_connection_is_ended_once(connections: Connections) -> None:
 
 
 def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
-    gateway.received.update({"one": [], "hung": []})
+    gateway.sent.update({"one": [], "hung": []})
     gateway.hung.add("hung")
     sockets = ApiGatewaySockets(connections_client(gateway.address), seconds=0.5)
 
@@ -92,7 +92,7 @@ def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
     assert not gateway.released.is_set()
     assert [type(fault) for fault in result.faults] == [TimeoutError]
     assert result.gone == frozenset()
-    assert gateway.received["one"] == ["a"]
+    assert gateway.sent["one"] == ["a"]
 
 
 def test_an_address_is_signed_for_the_api_and_a_short_time(aws: None) -> None:

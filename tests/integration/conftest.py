@@ -72,7 +72,7 @@ def started(function: str) -> Callable[[dict[str, Any]], Any]:
 
 
 @contextmanager
-def a_site(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[dict[str, Any]], Any]]:
+def a_web_handler(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[dict[str, Any]], Any]]:
     """The handler of `web` on its own account, with image.png rendered, a failed upload, and `more`."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         environment = ENVIRONMENT | ACCOUNT | settings | {"POWERTOOLS_SERVICE_NAME": service}

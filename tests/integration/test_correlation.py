@@ -22,7 +22,7 @@ JSON = "application/json"
 def gateway(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     with a_gateway() as gateway:
         monkeypatch.setenv("LIVE_ENDPOINT", gateway.address)
-        gateway.received[CONNECTION] = []
+        gateway.sent[CONNECTION] = []
         yield gateway
 
 
@@ -79,7 +79,7 @@ def test_the_push_calls_a_jobs_upload_as_the_logs_do(
     invoke("project", the_stream(dynamodb))
 
     correlation_id = row["correlation_id"]
-    pushed = [push for text in gateway.received[CONNECTION] for push in json.loads(text)["uploads"]]
+    pushed = [push for text in gateway.sent[CONNECTION] for push in json.loads(text)["uploads"]]
     assert row["key"] == f"{correlation_id}/a.png"
     assert rendered == [correlation_id]
     assert set(correlation_ids(capsys, "projected")) == {correlation_id}

@@ -10,7 +10,7 @@ import pytest
 from darkroom.domain.keys import picture_id_of
 from darkroom.web.routes import ROUTES, Route
 from tests.builders import an_entry
-from tests.integration.conftest import FAILED_UPLOAD, UPLOADS, a_site, break_aws, started
+from tests.integration.conftest import FAILED_UPLOAD, UPLOADS, a_web_handler, break_aws, started
 
 PAGE, DOCUMENT, IMAGE = "text/html", "application/json", "image/avif,image/*"
 HOSTILE = 'a\r\nSet-Cookie: stolen=1\r\n\r\n<script>"\u202e\u2028.png'
@@ -38,7 +38,7 @@ def an_event(method: str, path: str, accept: str = "*/*", **more: Any) -> dict[s
 @pytest.fixture(scope="module")
 def ask() -> Iterator[Ask]:
     """Asks `web`, over one picture that is rendered, one with a hostile key and one that was given up."""
-    with a_site("headers", an_entry(HOSTILE, bucket=UPLOADS)) as handler:
+    with a_web_handler("headers", an_entry(HOSTILE, bucket=UPLOADS)) as handler:
         yield lambda *request, **more: handler(an_event(*request, **more))
 
 

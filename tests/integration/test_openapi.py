@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from darkroom.domain.keys import picture_id_of
 from darkroom.web.routes import ROUTES, Route
-from tests.integration.conftest import FAILED_UPLOAD, UPLOADS, a_site
+from tests.integration.conftest import FAILED_UPLOAD, UPLOADS, a_web_handler
 
 CHECKS: list[CheckFunction] = [
     not_a_server_error,
@@ -75,7 +75,7 @@ def gateway(handler: Callable[[dict[str, Any]], Any]) -> Callable[..., Iterable[
 @pytest.fixture(scope="module")
 def api() -> Iterator[BaseSchema]:
     """The API over one picture that is rendered and one that was given up, as it describes itself."""
-    with a_site("openapi", LIVE_URL="/live") as handler:
+    with a_web_handler("openapi", LIVE_URL="/live") as handler:
         yield schemathesis.openapi.from_wsgi("/openapi.json", gateway(handler))
 
 
