@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from darkroom.adapters.clients import events_client
 from darkroom.adapters.events import EventBridgeBus
 from darkroom.ports import Event, EventBus
-from tests.fakes import FakeAnnouncements
+from tests.fakes import FakeEventBus
 
 type Receive = Callable[[], list[tuple[str, Any]]]
 
@@ -21,8 +21,8 @@ type Receive = Callable[[], list[tuple[str, Any]]]
 def bus_and_receive(request: pytest.FixtureRequest) -> tuple[EventBus, Receive]:
     """An event bus, and a function that receives its events."""
     if request.param == "fake":
-        fake = FakeAnnouncements()
-        return fake, lambda: [(event.type, event.detail) for event in fake.told]
+        fake = FakeEventBus()
+        return fake, lambda: [(event.type, event.detail) for event in fake.sent]
     # moto delivers from a bus to a queue only with another package.
     local_aws = request.getfixturevalue("local_aws")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -18,10 +18,10 @@ from tests.gateway import Gateway, a_gateway
 
 @dataclass
 class Connections:
-    """The port, and the messages that each open connection has received."""
+    """The port, and the messages that each open connection has sent."""
 
     sockets: Sockets
-    received: dict[str, list[str]]
+    sent: dict[str, list[str]]
     broken: set[str]
 
 
@@ -35,18 +35,18 @@ def gateway(aws: None) -> Iterator[Gateway]:
 def connections(request: pytest.FixtureRequest) -> Connections:
     if request.param == "fake":
         fake = FakeSockets()
-        return Connections(fake, fake.told, fake.broken)
+        return Connections(fake, fake.sent, fake.broken)
     gateway = request.getfixturevalue("gateway")
     sockets = ApiGatewaySockets(connections_client(gateway.address), seconds=20)
     return Connections(sockets, gateway.sent, gateway.broken)
 
 
 def test_a_message_arrives_word_for_word(connections: Connections) -> None:
-    connections.received["L0SM9c/OFvHcCIhw="] = []
+    connections.sent["L0SM9c/OFvHcCIhw="] = []
 
     assert connections.sockets.send("L0SM9c/OFvHcCIhw=", '{"name": "ü"}')
 
-    assert connections.received == {"L0SM9c/OFvHcCIhw=": ['{"name": "ü"}']}
+    assert connections.sent == {"L0SM9c/OFvHcCIhw=": ['{"name": "ü"}']}
 
 
 def test_a_connection_that_is_gone_is_found_out(connections: Connections) -> None:
@@ -54,27 +54,27 @@ def test_a_connection_that_is_gone_is_found_out(connections: Connections) -> Non
 
 
 def test_messages_reach_each_connection_in_their_order(connections: Connections) -> None:
-    connections.received.update({str(number): [] for number in range(25)})
+    connections.sent.update({str(number): [] for number in range(25)})
 
     result = connections.sockets.send_each([str(number) for number in range(25)], ["a", "b", "c"])
 
     assert (result.gone, result.faults) == (frozenset(), ())
-    assert list(connections.received.values()) == [["a", "b", "c"]] * 25
+    assert list(connections.sent.values()) == [["a", "b", "c"]] * 25
 
 
 def test_those_that_are_gone_or_broken_hinder_nobody(connections: Connections) -> None:
-    connections.received["one"] = []
+    connections.sent["one"] = []
     connections.broken.add("broken")
 
     result = connections.sockets.send_each(["gone", "broken", "one"], ["a"])
 
     assert result.gone == {"gone"}
     assert len(result.faults) == 1
-    assert connections.received["one"] == ["a"]
+    assert connections.sent["one"] == ["a"]
 
 
 def test_a_connection_is_ended_once(connections: Connections) -> None:
-    connections.received["one"] = []
+    connections.sent["one"] = []
 
     connections.sockets.close("one")
     connections.sockets.close("one")

@@ -1,12 +1,11 @@
-"""`darkroom drop` of a folder: interrupted half way, and gone on with by the same command."""
+"""`darkroom drop` of a folder: interrupted, then resumed by the same command."""
 
 import re
 import signal
 import subprocess
 from collections import Counter
+from itertools import count
 from pathlib import Path
-
-import pytest
 
 from tests.cloudformation import PROJECT
 from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
@@ -26,9 +25,8 @@ def versions(stack: Stack) -> Counter[str]:
     )
 
 
-@pytest.fixture
-def album(tmp_path: Path) -> Path:
-    folder = tmp_path / "album"
+def album(folder: Path) -> Path:
+    """A folder of pictures, one of them damaged, one hidden, one in a folder of its own."""
     (folder / "deep").mkdir(parents=True)
     (folder / ".hidden.png").write_bytes(a_small_png())
     for number in range(PICTURES - 2):
@@ -38,34 +36,48 @@ def album(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_drop_that_was_interrupted_is_gone_on_with_and_sends_nothing_twice(
-    stack: Stack, album: Path
-) -> None:
+def interrupted(stack: Stack, folder: Path) -> tuple[str, Counter[str]] | None:
+    """Drops a folder and interrupts the command; its output and the versions that it sent.
+
+    None if the interruption came after the last upload: both orders are allowed.
+    """
     others = versions(stack)
-
-    def arrived() -> Counter[str]:
-        return versions(stack) - others
-
     running = subprocess.Popen(
-        [DARKROOM, "drop", album, *stack.where],
+        [DARKROOM, "drop", folder, *stack.where],
         cwd=PROJECT, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    wait_for(arrived, "the first arrived")
+    wait_for(lambda: versions(stack) - others, "the first upload")
     running.send_signal(signal.SIGINT)
-    said, interrupted = running.communicate(timeout=180)
-    assert running.returncode == 130, said + interrupted
-    assert "Run the same command again" in interrupted
-    assert 0 < arrived().total() < PICTURES
+    output, errors = running.communicate(timeout=180)
+    assert running.returncode == 130, output + errors
+    arrived = versions(stack) - others
+    if arrived.total() == PICTURES:
+        return None
+    assert "Run the same command again" in errors
+    return output, arrived
 
-    done = stack.darkroom("drop", album)
+
+def test_an_interrupted_drop_is_resumed_and_sends_nothing_twice(stack: Stack, tmp_path: Path) -> None:
+    folders = (album(tmp_path / str(number) / "album") for number in count())
+
+    def half_way() -> tuple[Path, str, Counter[str]] | None:
+        folder = next(folders)
+        found = interrupted(stack, folder)
+        return (folder, *found) if found else None
+
+    folder, output, arrived = wait_for(half_way, "an interruption before the last upload")
+    others = versions(stack) - arrived
+
+    done = stack.darkroom("drop", folder)
 
     assert done.returncode == 1, done.stdout + done.stderr
-    assert Counter(arrived().values()) == {1: PICTURES}
-    assert {key.rpartition("/")[2] for key in arrived()} == {path.name for path in album.rglob("[!.]*.png")}
-    [job] = set(re.findall(r"https?://\S+/jobs/[0-9a-f]{32}", said + done.stdout))
-    assert "Going on with" in done.stdout
+    sent = versions(stack) - others
+    assert Counter(sent.values()) == {1: PICTURES}
+    assert {key.rpartition("/")[2] for key in sent} == {path.name for path in folder.rglob("[!.]*.png")}
+    [job] = set(re.findall(r"https?://\S+/jobs/[0-9a-f]{32}", output + done.stdout))
+    assert "Resuming job" in done.stdout
     for name in ("album/00.png", "album/deep/00.png", "album/37.png"):
-        assert re.search(rf"^ *{name} .* %", done.stdout, re.MULTILINE)
+        assert re.search(rf"^ *{name} .* \d+\.\d%", done.stdout, re.MULTILINE)
     assert "album/broken.png: rejected (corrupt_image)" in done.stdout
     assert f"{PICTURES} pictures: {PICTURES - 1} rendered, 1 rejected." in done.stdout
     document = fetch(job, "application/json").json

@@ -73,7 +73,7 @@ def started(function: str) -> Callable[[dict[str, Any]], Any]:
 
 @contextmanager
 def a_web_handler(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[dict[str, Any]], Any]]:
-    """The handler of `web` on its own account, with image.png rendered, a failed upload, and `more`."""
+    """Handler of `web` in its own AWS account, with image.png, FAILED_UPLOAD and the entries `more`."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         environment = ENVIRONMENT | ACCOUNT | settings | {"POWERTOOLS_SERVICE_NAME": service}
         for name, value in environment.items():

@@ -103,7 +103,7 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
     assert failed == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     [warning] = [line for line in lines if line.get("message") == "profile_fault"]
     assert warning["level"] == "WARNING"
-    assert "built_in: must be the name of a built-in profile" in warning["why"]
+    assert "built_in: must be the name of a built-in profile" in warning["reason"]
     assert [1.0] in [line.get("ProfileFault") for line in lines]
     assert again == {"batchItemFailures": []}
     entry = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
@@ -112,7 +112,7 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
     assert entry.receipt.profile == "fast"
 
 
-@pytest.mark.parametrize("event", ["render-s3-test-event", "render-stranger"])
+@pytest.mark.parametrize("event", ["render-s3-test-event", "render-foreign-message"])
 def test_a_stranger_is_acknowledged_and_leaves_no_trace(
     invoke: Invoke, dynamodb: DynamoDBClient, event: str
 ) -> None:
@@ -174,10 +174,10 @@ def test_what_can_not_be_parked_stays_among_the_dead_letters(
 def test_a_stranger_among_the_dead_letters_is_logged_and_dropped(
     invoke: Invoke, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert invoke("park", an_event("render-stranger")) == {"batchItemFailures": []}
+    assert invoke("park", an_event("render-foreign-message")) == {"batchItemFailures": []}
 
     assert dynamodb.scan(TableName="ledger")["Count"] == 0
-    assert "given up, and no upload" in capsys.readouterr().out
+    assert '"message":"ignored"' in capsys.readouterr().out
 
 
 def test_a_lost_upload_is_noted_and_enqueued(
@@ -291,7 +291,7 @@ class TestWeb:
         invoke("web", an_event("web-get-home"))
 
         _, handlers = bootstrap(lambda *_: None, lambda _: None)
-        assert handlers.keys() == {route.operation for route in ROUTES} | {"nothing", "broken"}
+        assert handlers.keys() == {route.operation for route in ROUTES} | {"not_found", "broken"}
 
     def test_what_the_client_has_is_not_sent_again(self, invoke: Invoke) -> None:
         etag = invoke("web", a_request("/openapi.json"))["headers"]["ETag"]
@@ -309,7 +309,7 @@ class TestWeb:
         response = invoke("web", a_request(path))
 
         assert response["statusCode"] == 404
-        assert "No picture stands under this address" in response["body"]
+        assert "There is no picture at this address" in response["body"]
 
 
 def test_a_posted_picture_is_stored_byte_for_byte(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:

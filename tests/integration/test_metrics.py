@@ -98,14 +98,14 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     removed = "ObjectRemoved:Delete"
     functions._s3.delete_object(Bucket=UPLOADS, Key="a.png", VersionId=second)
     functions.render("a.png", second, event=removed, sequencer="03")
-    functions.call("render", an_event("render-stranger"))
+    functions.call("render", an_event("render-foreign-message"))
     # An invalid profile, then faults of park, project and web.
     live_profile.deploy(b'{"built_in": "nonesuch"}')
     functions.render("c.png", functions.put("c.png", a_small_png(3)))
     live_profile.deploy(b'{"built_in": "default"}')
     dead = an_event("park-dead-letter")
     functions.call("park", dead)
-    functions.call("park", an_event("render-stranger"))
+    functions.call("park", an_event("render-foreign-message"))
     [failed] = [e for e in ledger.of_picture(picture_id_of(UPLOADS, "image.png")) if e.state is State.FAILED]
     for action in ("retry", "skip"):
         functions.call("web", a_request(f"/failures/{failed.id}/{action}", "POST"))

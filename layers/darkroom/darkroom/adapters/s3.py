@@ -66,7 +66,7 @@ class S3Originals:
             arrived=timestamp(head["LastModified"]),
         )
 
-    def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
+    def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
         markers = json.loads(cursor) if cursor else {}
         page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=self.list_page, **markers)
         uploads = [
@@ -138,7 +138,7 @@ class S3Renditions:
                 return None
             raise
 
-    def each(self, cursor: str) -> tuple[list[Stored], str]:
+    def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
         page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=self.list_page, StartAfter=cursor)
         stored = [
             Stored(content["Key"], timestamp(content["LastModified"])) for content in page.get("Contents", [])
