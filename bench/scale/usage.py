@@ -16,7 +16,7 @@ from moto import mock_aws
 from bench.template import Node, load_template, of_type
 from darkroom.adapters.clients import dynamodb_client, s3_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.adapters.events import EventBridgeAnnouncements
+from darkroom.adapters.events import EventBridgeBus
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels
 from darkroom.adapters.s3 import S3Originals, S3Renditions
@@ -227,7 +227,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
         sockets = CountingSockets(meter.usage)
         broadcast = Broadcast(
             Projection(views),
-            EventBridgeAnnouncements("darkroom", events),
+            EventBridgeBus("darkroom", events),
             Pusher(channels, sockets, _raise),
             pause=lambda _: None,
         )

@@ -58,8 +58,8 @@ DEFENCES = (
     Defence(
         "an object is read at the version that the event names",
         "adapters/s3.py",
-        "Bucket=self.bucket, Key=upload.key, VersionId=upload.version)",
-        "Bucket=self.bucket, Key=upload.key)",
+        "Bucket=self.bucket, Key=upload.key, VersionId=upload.version",
+        "Bucket=self.bucket, Key=upload.key",
         "tests/contract/test_buckets.py::TestOriginals::test_each_version_is_read_as_it_was_stored",
     ),
     Defence(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.keys import picture_id_of
 from darkroom.domain.renditions import REFERENCE, Rendition
@@ -480,13 +481,13 @@ def picture_page(api: Api, *renditions: Rendition) -> str:
 
 
 def test_markup_to_copy_leads_to_where_renditions_are_public() -> None:
-    page = picture_page(Api(public={"renditions_base_url": "https://images.test", "auth": "open"}))
+    page = picture_page(Api(public={"renditions_base_url": "https://images.test", "auth": AuthMode.OPEN}))
 
     assert '<img src="https://renditions.test/prefix/640.jpg' in page  # as of FakeRenditions.url
     assert "https://site.test" not in page
 
 
-@pytest.mark.parametrize("public", [{"auth": "open"}, {"public_pages": "true"}])
+@pytest.mark.parametrize("public", [{"auth": AuthMode.OPEN}, {"public_pages": True}])
 def test_else_it_leads_to_the_pictures_own_redirect_where_that_is_open(public: dict[str, str]) -> None:
     page = picture_page(Api(public=public))
 
