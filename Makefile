@@ -71,7 +71,7 @@ demo: setup ## Drop sample pictures on the local stack and show the results
 throughput: setup ## Measure pictures per second on the local stack and write docs/throughput.md
 	@$(RUN) python -m bench.throughput
 
-scale: setup ## Compute limits, costs and queueing delays by load and write docs/scale.md
+scale: setup ## Compute limits and costs by load and write docs/scale.md
 	@$(RUN) python -m bench.scale
 
 jobs: setup ## Run a job of 2,000 pictures on the local stack, check its totals and write docs/jobs.md

@@ -1,1 +1,1 @@
-"""The bench and the fits: how Darkroom compares, and where its constants come from. Not deployed."""
+"""Benchmarks, and the programs that fit Darkroom's constants. Not deployed."""

@@ -1,4 +1,4 @@
-"""make bench PICTURES=folder: Darkroom beside its peers, written to docs/performance.md."""
+"""`make bench PICTURES=folder`: compares Darkroom with its peers, into docs/performance.md."""
 
 import argparse
 import os
@@ -29,7 +29,7 @@ from darkroom_cli.stack import PROJECT
 
 _WIDTHS = (640, 1280, 1920)
 _TARGETS = (70.0, 80.0)
-# Where its scores are about 70 and 80 on the median photograph.
+# They score about 70 and 80 on the median photograph.
 _SQUOOSH_QUALITIES = (70, 82)
 
 type Cell = dict[tuple[float, int, str], list[float]]
@@ -37,34 +37,36 @@ type Cell = dict[tuple[float, int, str], list[float]]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--limit", type=int, default=8, help="how many pictures, drawn by --seed")
+    parser.add_argument("folder", type=Path, help="a folder of pictures")
+    parser.add_argument("--limit", type=int, default=8, help="number of pictures, drawn with --seed")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=7, help="of the paired runs")
-    parser.add_argument("--only", choices=("scores", "light"), help="half of it; the rest of the page stays")
-    asked = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of the timed runs")
+    parser.add_argument(
+        "--only", choices=("scores", "light"), help="measure one half; keep the other's sections"
+    )
+    arguments = parser.parse_args()
     cache = PROJECT / ".tools" / "bench"
     cache.mkdir(parents=True, exist_ok=True)
     peers.install(cache)
-    usable = [path for path in sorted(asked.folder.iterdir()) if opened_upright(path)]
-    files = _drawn(usable, asked.limit, asked.seed)
-    made: list[str] = []
+    usable = [path for path in sorted(arguments.folder.iterdir()) if opened_upright(path)]
+    files = _drawn(usable, arguments.limit, arguments.seed)
+    sections: list[str] = []
     with Progress() as progress:
-        if asked.only != "light":
+        if arguments.only != "light":
             widths = dict(_references(files, cache, progress))
-            made.append(_equal_table(_at_equal_score(widths, cache, progress)))
-            made.append(_within_table(_within(widths, cache, progress)))
-            made.append(_second_table(_by_second_metric(widths, cache, progress)))
-        if asked.only != "scores":
+            sections.append(_equal_table(_at_equal_score(widths, cache, progress)))
+            sections.append(_within_table(_within(widths, cache, progress)))
+            sections.append(_second_table(_by_second_metric(widths, cache, progress)))
+        if arguments.only != "scores":
             jpegs = [path for path in usable if path.suffix.lower() in (".jpg", ".jpeg")]
             largest = max(jpegs, key=lambda path: path.stat().st_size)
-            bench = light.Bench(largest, cache, asked.rounds)
-            made += [section(bench) for section in progress.track(light.SECTIONS, description="light")]
-    print(write_sections(made, _heading(len(files), asked.seed)))  # noqa: T201
+            bench = light.Bench(largest, cache, arguments.rounds)
+            sections += [section(bench) for section in progress.track(light.SECTIONS, description="light")]
+    print(write_sections(sections, _heading(len(files), arguments.seed)))  # noqa: T201
 
 
 def _drawn(usable: list[Path], limit: int, seed: int) -> list[Path]:
-    drawn = random.Random(seed).sample(usable, len(usable))  # noqa: S311 - can be repeated, no secret
+    drawn = random.Random(seed).sample(usable, len(usable))  # noqa: S311 - repeatable, not a secret
     return sorted(drawn[:limit])
 
 
@@ -77,7 +79,7 @@ def _references(files: list[Path], cache: Path, progress: Progress) -> Iterator[
 
 
 def _at_equal_score(widths: dict[tuple[str, int], Path], cache: Path, progress: Progress) -> Cell:
-    """Darkroom's bytes as a part of each peer's, by target and width."""
+    """Computes the ratios of Darkroom's bytes to each peer's, by target and width."""
     scores = Scores(cache / "scores.json")
     others = {name: peers.Peer(name, cache) for name in ("squoosh", "sharp")}
     ratios: Cell = defaultdict(list)
@@ -98,17 +100,17 @@ def _at_equal_score(widths: dict[tuple[str, int], Path], cache: Path, progress: 
 def _by_second_metric(
     widths: dict[tuple[str, int], Path], cache: Path, progress: Progress
 ) -> dict[int, list[float]]:
-    """Darkroom's bytes as a part of Squoosh's where it looks the same to MS-SSIM, by Squoosh's quality."""
+    """Computes the ratios of Darkroom's bytes to Squoosh's at equal MS-SSIM, by Squoosh's quality."""
     scores = Scores(cache / "ms-ssim.json")
     squoosh = peers.Peer("squoosh", cache)
     ratios = defaultdict(list)
     jobs = [path for (_, width), path in widths.items() if width in _WIDTHS]
     for path in progress.track(jobs, description="second metric"):
         candidate = Candidate(path, scores, MsSsim)
-        for asked in _SQUOOSH_QUALITIES:
-            theirs = squoosh(path, asked)
+        for squoosh_quality in _SQUOOSH_QUALITIES:
+            theirs = squoosh(path, squoosh_quality)
             if ours := candidate.bytes_at(candidate.score(theirs), peers.darkroom):
-                ratios[asked].append(ours / len(theirs))
+                ratios[squoosh_quality].append(ours / len(theirs))
     squoosh.end()
     return ratios
 
@@ -116,7 +118,7 @@ def _by_second_metric(
 def _within(
     widths: dict[tuple[str, int], Path], cache: Path, progress: Progress
 ) -> dict[tuple[Format, float], list[float]]:
-    """How far from its target each rendition of each ladder scores."""
+    """Computes each rendition's score minus its target."""
     scores = Scores(cache / "scores.json")
     ladders: dict[str, list[Path]] = defaultdict(list)
     for (name, _), path in widths.items():
@@ -129,28 +131,28 @@ def _within(
                 pictures.append(stored.convert("RGB"))
         for wanted, encoder in ENCODERS.items():
             for target in _TARGETS:
-                found = quality.chosen(FormatChoice(wanted, None, target), pictures)
-                for path, picture, one in zip(paths, pictures, found, strict=True):
-                    if one.score is not None and one.score < target - SHORT_BY:
-                        continue  # the pipeline leaves it out too, and says so
-                    content = encoder(picture, one)
+                chosen = quality.chosen(FormatChoice(wanted, None, target), pictures)
+                for path, picture, settings in zip(paths, pictures, chosen, strict=True):
+                    if settings.score is not None and settings.score < target - SHORT_BY:
+                        continue  # the pipeline drops it too
+                    content = encoder(picture, settings)
                     off[wanted, target].append(Candidate(path, scores).score(content) - target)
     return off
 
 
 def _heading(pictures: int, seed: int) -> str:
     engine = ", ".join(f"{name} {version(name)}" for name in ("pillow", "mozjpeg-lossless-optimization"))
-    bought = ", ".join(f"{name} {number}" for name, number in peers.PACKAGES.items())
+    packages = ", ".join(f"{name} {number}" for name, number in peers.PACKAGES.items())
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
     return f"""# Performance
 
-Written by `make bench PICTURES=folder`, on any folder of pictures; "Cold starts" and "Memory" by `make cold`.
+Written by `make bench PICTURES=folder`, for a folder of pictures; "Cold starts" and "Memory" by `make cold`.
 
 | | |
 |---|---|
 | machine | {os.cpu_count()} x {_processor()}, {platform.system()} {platform.machine()} |
 | engine | Python {platform.python_version()}, {engine} |
-| peers | Node {node}, {bought} |
+| peers | Node {node}, {packages} |
 | metric | {ssimulacra2.NAME} |
 | pictures | {pictures}, drawn with seed {seed} |"""
 
@@ -165,11 +167,11 @@ def _equal_table(ratios: Cell) -> str:
     lines = [
         "## JPEG bytes at equal score",
         "",
-        "Darkroom's bytes as a part of the peer's, geometric mean (pictures).",
+        "Darkroom's bytes divided by the peer's, geometric mean (number of pictures).",
     ]
     lines += [
         "",
-        "| score | width | of Squoosh's MozJPEG | of sharp's `mozjpeg: true` |",
+        "| score | width | Squoosh's MozJPEG | sharp with `mozjpeg: true` |",
         "|---|---|---|---|",
     ]
     for target in _TARGETS:
@@ -197,8 +199,8 @@ def _within_table(off: dict[tuple[Format, float], list[float]]) -> str:
     lines = [
         "## Quality by target",
         "",
-        f"Renditions at {', '.join(map(str, LADDER))} pixels, scored in full.",
-        "What its format can't bring near the target is left out, as the pipeline does.",
+        f"Renditions of {', '.join(map(str, LADDER))} pixels, with their exact scores minus the target.",
+        "Excludes renditions whose format can't reach the target; the pipeline drops them too.",
     ]
     lines += ["", "| format | target | within 2 points | lowest | median | highest | renditions |"]
     lines += ["|---|---|---|---|---|---|---|"]
@@ -220,14 +222,15 @@ def _near(distances: list[float]) -> str:
 
 
 def _second_table(ratios: dict[int, list[float]]) -> str:
-    rows = [f"| {asked} | {_mean_ratio(found)} |" for asked, found in ratios.items()]
+    rows = [f"| {quality} | {_mean_ratio(values)} |" for quality, values in ratios.items()]
     return "\n".join(
         [
             "## A second metric",
             "",
-            f"Darkroom's bytes as a part of Squoosh's at the same {ms_ssim.NAME}, geometric mean (pictures).",
+            f"Darkroom's bytes divided by Squoosh's at equal {ms_ssim.NAME}, geometric mean (number of",
+            "pictures).",
             "",
-            "| Squoosh's quality | bytes |",
+            "| Squoosh's quality | ratio |",
             "|---|---|",
             *rows,
         ]

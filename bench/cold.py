@@ -1,4 +1,4 @@
-"""`make cold`: what each function's start takes and what memory it should have, into docs/performance.md."""
+"""`make cold`: measures each function's cold start and memory, into docs/performance.md."""
 
 import argparse
 import os
@@ -29,9 +29,12 @@ _KINDS = (
     settings.LiveSettings,
     settings.SweepSettings,
 )
-# Nobody is asked before the first event, so that none of it need exist.
+# No service is called before the first event, so none of these need to exist.
 _ENVIRONMENT = {
-    each.name.upper(): "nowhere" for kind in _KINDS for each in fields(kind) if each.default is MISSING
+    setting.name.upper(): "nowhere"
+    for kind in _KINDS
+    for setting in fields(kind)
+    if setting.default is MISSING
 } | {
     "LIVE_ENDPOINT": "https://127.0.0.1:9/nowhere",
     "LIVE_URL": "wss://127.0.0.1:9/live",
@@ -42,9 +45,9 @@ _ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 
-# CPython tells of each bytecode instruction it executes. The same code executes the same number on every
-# machine, busy or idle: what time can't be, a bound that a test can hold.
-_COUNTED = """
+# Counts executed bytecode instructions. Unlike time, the count is the same on every machine, busy or idle, so
+# that a test can bound it.
+_START_COUNTING = """
 import sys
 executed = 0
 
@@ -59,7 +62,7 @@ sys.monitoring.use_tool_id(sys.monitoring.PROFILER_ID, "cold")
 sys.monitoring.register_callback(sys.monitoring.PROFILER_ID, events.INSTRUCTION, note)
 sys.monitoring.set_events(sys.monitoring.PROFILER_ID, events.INSTRUCTION)
 """
-_TOLD = """
+_PRINT_COUNT = """
 sys.monitoring.set_events(sys.monitoring.PROFILER_ID, 0)
 print(executed)
 """
@@ -67,20 +70,20 @@ print(executed)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="of the starts, one beside the other")
-    parser.add_argument("--before", type=Path, help="another checkout, whose starts are shown beside these")
-    asked = parser.parse_args()
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of starting every function once")
+    parser.add_argument("--before", type=Path, help="another checkout to compare with")
+    arguments = parser.parse_args()
     console = Console()
-    made = [_starts_section(asked.rounds, asked.before)]
+    sections = [_starts_section(arguments.rounds, arguments.before)]
     with running_stack(LocalStack.of(os.environ), console) as status:
-        made.append(memory.section(status))
-    console.print(write_sections(made), highlight=False, markup=False)
+        sections.append(memory.section(status))
+    console.print(write_sections(sections), highlight=False, markup=False)
 
 
 def starting(function: str, project: Path = PROJECT, first: str = "", then: str = "") -> Command:
-    """What Lambda does before a function's first event: imports it, whereby its clients are made.
+    """Returns a command to start a function as Lambda does: import it, which creates its clients.
 
-    `first` and `then` are what else is done before and after.
+    `first` and `then` are code to run before and after.
     """
     path = f"{project / 'functions' / function}:{project / 'layers' / 'darkroom'}"
     program = "\n".join((first, "import app", then))
@@ -88,13 +91,14 @@ def starting(function: str, project: Path = PROJECT, first: str = "", then: str 
 
 
 def work(function: str, then: str = "") -> float:
-    """The bytecode instructions that a function's start executes, as a multiple of importing boto3 alone."""
-    return _count(starting(function, first=_COUNTED, then=then + _TOLD)) / _boto3_alone()
+    """Counts the bytecode instructions of a function's start, as a multiple of importing boto3 alone."""
+    return _count(starting(function, first=_START_COUNTING, then=then + _PRINT_COUNT)) / _boto3_alone()
 
 
 @cache
 def _boto3_alone() -> int:
-    return _count(([sys.executable, "-c", f"{_COUNTED}import boto3{_TOLD}"], {"PATH": os.defpath}))
+    program = f"{_START_COUNTING}import boto3{_PRINT_COUNT}"
+    return _count(([sys.executable, "-c", program], {"PATH": os.defpath}))
 
 
 def _count(command: Command) -> int:
@@ -103,10 +107,10 @@ def _count(command: Command) -> int:
 
 
 def _ratios(starts: Mapping[str, Command], rounds: int) -> dict[str, float]:
-    """The processor's time that each start takes, as a multiple of importing boto3 alone.
+    """Measures the processor time of each start, as a multiple of importing boto3 alone.
 
-    Both above a bare interpreter; medians of rounds in which each process runs once, so that a busy machine
-    disturbs all alike.
+    Both without a bare interpreter's time; medians of rounds in which every process runs once, so that a busy
+    machine affects all alike.
     """
     alone: dict[str, Command] = {
         name: ([sys.executable, "-c", program], {"PATH": os.defpath})
@@ -118,23 +122,23 @@ def _ratios(starts: Mapping[str, Command], rounds: int) -> dict[str, float]:
 
 
 def _starts_section(rounds: int, before: Path | None) -> str:
-    starts = {each: starting(each) for each in FUNCTIONS}
+    starts = {function: starting(function) for function in FUNCTIONS}
     if before:
-        starts |= {f"{each} before": starting(each, before) for each in FUNCTIONS}
-    found = _ratios(starts, rounds)
+        starts |= {f"{function} before": starting(function, before) for function in FUNCTIONS}
+    ratios = _ratios(starts, rounds)
     commit = _commit(before) if before else ""
     rows = [
-        f"| {each} | {work(each):.2f} | {found[each]:.2f} |"
-        + (f" {found[f'{each} before']:.2f} |" if before else "")
-        for each in FUNCTIONS
+        f"| {function} | {work(function):.2f} | {ratios[function]:.2f} |"
+        + (f" {ratios[f'{function} before']:.2f} |" if before else "")
+        for function in FUNCTIONS
     ]
     return "\n".join(
         [
             "## Cold starts",
             "",
-            "From the interpreter's start until the first event can come, as a multiple of importing boto3:",
-            "the bytecode instructions, which tests/unit/test_cold_start.py bounds (it says too what each",
-            "function may import), and the processor's time above a bare interpreter's, medians of",
+            "From the interpreter's start until a function is ready for its first event, as a multiple of",
+            "importing boto3: bytecode instructions, bounded by tests/unit/test_cold_start.py as are the",
+            "imports of each function, and processor time without a bare interpreter's, medians of",
             f"{rounds} rounds. {machine()}, boto3 {version('boto3')}.",
             "",
             "| function | instructions | time |" + (f" time at {commit} |" if before else ""),

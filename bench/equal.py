@@ -1,4 +1,4 @@
-"""Bytes at equal score: each encoder at the quality where it reaches it, in between two by interpolation."""
+"""Computes bytes at equal score: an encoder's size at a target score, interpolated between two qualities."""
 
 import json
 from collections.abc import Callable
@@ -15,14 +15,14 @@ from bench.ssimulacra2 import Reference
 
 
 class Scores:
-    """Scores and sizes by picture, encoder and quality; kept in a file, since they take a second each."""
+    """A file of known scores, since each takes a second to compute."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._known: dict[str, list[float]] = json.loads(path.read_text()) if path.exists() else {}
 
     def get(self, content: bytes, measure: Callable[[], float]) -> float:
-        """The score of one encoding; the same bytes of the same picture are measured once."""
+        """Returns the score of an encoding, measured once for the same bytes."""
         key = sha256(content).hexdigest()
         if key not in self._known:
             self._known[key] = [measure()]
@@ -31,13 +31,13 @@ class Scores:
 
 
 class Metric(Protocol):
-    """A picture that others are held against, by Reference or MsSsim."""
+    """An original to compare encodings with: Reference or MsSsim."""
 
     def score(self, other: Image.Image) -> float: ...
 
 
 class Candidate:
-    """One picture at one width, as a file without loss."""
+    """One picture at one width, as a lossless file."""
 
     def __init__(
         self, file: Path, scores: Scores, metric: Callable[[Image.Image], Metric] = Reference
@@ -58,7 +58,7 @@ class Candidate:
             return self._reference.score(other)
 
     def bytes_at(self, target: float, encoder: Encoder) -> float | None:
-        """None if no quality from 5 to 98 reaches the target, or all of them do."""
+        """Returns the bytes at the target; None if no quality from 5 to 98 reaches it, or all do."""
         below, reaching = 5, 98
         tried: dict[int, tuple[float, float]] = {}
 
@@ -72,7 +72,7 @@ class Candidate:
         while reaching - below > 2:
             score, _ = at(quality)
             below, reaching = (quality, reaching) if score < target else (below, quality)
-            # A score a quality is what encoders give near here, so the first steps are no halving.
+            # Near here one quality step changes the score by about one, which beats bisection.
             step = max(1, round(abs(target - score)))
             guess = quality + step if score < target else quality - step
             quality = guess if below < guess < reaching else (below + reaching) // 2

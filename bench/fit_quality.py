@@ -1,9 +1,9 @@
-"""What photographs usually score at each quality, for darkroom/imaging/quality.py, from a folder of them.
+"""Fits the constants of darkroom/imaging/quality.py to a folder of photographs.
 
     python -m bench.fit_quality FOLDER
 
-Prints the points of TYPICAL and the pairs of UNSEEN. Take photographs clearly wider than 640 pixels: at its
-own size one shows its own encoder's blocks. Judge on other photographs, by `make bench`.
+Prints the points of TYPICAL and the pairs of SAMPLING_ERROR. Use photographs clearly wider than 640 pixels:
+at its stored size a photograph shows its encoder's blocks. Test on other photographs, with `make bench`.
 """
 
 import sys
@@ -29,12 +29,12 @@ _QUALITIES = {
     Format.AVIF: (35, 50, 60, 70, 80, 90),
 }
 _TARGETS = (70.0, 80.0)
-# What scores outside of these missed for another reason: no quality brings it near.
+# Scores outside this range missed for another reason: the format can't reach the target.
 _SCORES = (60.0, 90.0)
-# Of the score, by what the error grows e-fold, at 75.
+# Points of score for an e-fold error, at a score of 75.
 _POINTS = 15.7
 
-# How many times as many pixels as the sample, and the true error by what the search saw of it; as logarithms.
+# Logarithms of (the picture's pixels / the sample's) and of (true error / the trial's error).
 type Errors = list[tuple[float, float]]
 
 
@@ -52,10 +52,10 @@ def main(folder: Path) -> None:
                     _, score = _made(FormatChoice(wanted, number), small, reference)
                     scores[wanted, number].append(score)
                 for wanted, target in product(Format, _TARGETS):
-                    found, score = _made(FormatChoice(wanted, None, target), small, reference)
+                    settings, score = _made(FormatChoice(wanted, None, target), small, reference)
                     if _SCORES[0] < score < _SCORES[1]:
-                        trials = quality.Trials(wanted, small, found.subsampling)
-                        predicted = error_at(found.score or score) / trials.unseen
+                        trials = quality.Trials(wanted, small, settings.subsampling)
+                        predicted = error_at(settings.score or score) / trials.correction
                         missed = log(error_at(score) / predicted)
                         errors[wanted].append((log(trials.sample.times), missed))
     for (wanted, number), found_scores in scores.items():
@@ -65,15 +65,15 @@ def main(folder: Path) -> None:
 
 
 def _made(choice: FormatChoice, small: Image.Image, reference: Reference) -> tuple[quality.Chosen, float]:
-    """How it was encoded, and what it then scores."""
-    (found,) = quality.chosen(choice, [small])
-    made = quality.reopened(ENCODERS[choice.format](small, found), choice.format)
-    return found, reference.score(made)
+    """Encodes a picture; returns the settings and the score."""
+    (settings,) = quality.chosen(choice, [small])
+    made = quality.reopened(ENCODERS[choice.format](small, settings), choice.format)
+    return settings, reference.score(made)
 
 
 def _fitted(pairs: Errors) -> str:
-    """The line through the logarithms, in the middle between those that lie farthest: what counts is how many
-    lie within 2 points of it.
+    """Fits a line through the logarithms, centred between the 5% and 95% quantiles of the residuals, so that
+    most pictures lie within 2 points of it.
     """
     times, missed = zip(*pairs, strict=True)
     growth, level = linear_regression(times, missed)

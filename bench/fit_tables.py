@@ -2,10 +2,10 @@
 
     python -m bench.fit_tables FOLDER
 
-Prints the steps to put there. Least bytes at equal SSIMULACRA2: the mean of the logarithms of the bytes over
-crops of every photograph at three widths and two scores, each with the chroma subsampling that takes the
-fewest. Judge the outcome on other photographs, by `make bench`. Coordinate descent, one parabola per step;
-two hours for ten photographs.
+Prints the steps to put there. Minimises bytes at equal SSIMULACRA2: the mean logarithm of the bytes of crops
+of every photograph at three widths and two scores, each with its best chroma subsampling. Test the result on
+other photographs, with `make bench`. Coordinate descent with one parabola per step; takes two hours for ten
+photographs.
 """
 
 import sys
@@ -25,49 +25,49 @@ from bench.ssimulacra2 import Reference
 from darkroom.imaging import encode
 from darkroom.imaging.encode import Shape
 
-_WIDTHS = {640: 1, 1280: 2, 1920: 3}  # and how many crops of each
+_WIDTHS = {640: 1, 1280: 2, 1920: 3}  # width -> number of crops
 _CROP = (512, 448)
 _TARGETS = (70.0, 80.0)
 _SUBSAMPLINGS = ("4:2:0", "4:2:2", "4:4:4")
 _SWEEPS = 3
-_FIRST_MOVE, _LAST_MOVE = 0.2, 0.06  # of the logarithm of a step
+_FIRST_MOVE, _LAST_MOVE = 0.2, 0.06  # changes of the logarithm of a step
 
 type Shapes = tuple[Shape, ...]
 
 
 class Crop:
-    """A piece of a photograph at the scale of one width, and a score to reach."""
+    """A piece of a photograph resized to one width, and a score to reach."""
 
     def __init__(self, picture: Image.Image, target: float) -> None:
         self._picture = picture
         self._reference = Reference(picture)
         self._target = target
-        # Where the target is reached, and how the logarithm of the bytes grows with the score there.
+        # The subsampling and scale at the target, and the growth of log(bytes) per point of score there.
         self._subsampling = _SUBSAMPLINGS[0]
         self._scale = log(0.8 if target < 75 else 0.3)
         self._growth = 0.025
 
     def settle(self, shapes: Shapes) -> float | None:
-        """The logarithm of the bytes at the target, by the best subsampling; notes where that is.
+        """Returns log(bytes) at the target with the best subsampling, and keeps its settings.
 
         None if no subsampling reaches it.
         """
-        found = [each for each in (self._reached(shapes, s) for s in _SUBSAMPLINGS) if each]
+        found = [result for result in (self._reached(shapes, s) for s in _SUBSAMPLINGS) if result]
         if not found:
             return None
         size, self._subsampling, self._scale, self._growth = min(found)
         return size
 
     def estimate(self, shapes: Shapes) -> float:
-        """The same for shapes that are not far from the settled ones, from the encodings around them."""
+        """Estimates log(bytes) at the target for similar shapes, from two encodings near the kept scale."""
         sizes = []
-        for by in (-0.05, 0.05):  # two, since what one of them rounds to is chance
+        for by in (-0.05, 0.05):  # two, to average rounding errors
             score, size = self._measured(shapes, self._scale + by, self._subsampling)
             sizes.append(size + (self._target - score) * self._growth)
         return fmean(sizes)
 
     def _measured(self, shapes: Shapes, scale: float, subsampling: str) -> tuple[float, float]:
-        """The score, and the logarithm of the bytes."""
+        """Encodes; returns the score and log(bytes)."""
         plain = BytesIO()
         tables = encode.quantisation(exp(scale), shapes)
         self._picture.save(plain, "JPEG", qtables=tables, subsampling=subsampling)
@@ -75,7 +75,7 @@ class Crop:
         return self._reference.score(Image.open(BytesIO(content))), log(len(content))
 
     def _reached(self, shapes: Shapes, subsampling: str) -> tuple[float, str, float, float] | None:
-        """The logarithm of the bytes, and how and where they reach the target."""
+        """Searches the scale for the target; returns log(bytes), subsampling, scale and growth."""
         scale, tried = self._scale, []
         for _ in range(8):
             score, size = self._measured(shapes, scale, subsampling)
@@ -93,7 +93,7 @@ class Crop:
 
 
 def _slope(tried: list[tuple[float, float, float, float]]) -> float:
-    """What the score loses as the step grows e-fold, between the two best attempts; between 8 and 40."""
+    """Returns the score's change per e-fold step between the two best attempts, from -8 to -40."""
     if len(tried) < 2:
         return -20
     (_, score, _, step), (_, other_score, _, other_step) = sorted(tried)[:2]
@@ -116,7 +116,7 @@ def crops(folder: Path) -> list[Crop]:
 
 
 def _piece(picture: Image.Image, place: float) -> Image.Image:
-    """From the upper left to the lower right as `place` goes from 0 to 1."""
+    """Crops a piece, from the upper left (`place` 0) to the lower right (1)."""
     width, height = min(_CROP[0], picture.width), min(_CROP[1], picture.height)
     left, top = int((picture.width - width) * place), int((picture.height - height) * place)
     return picture.crop((left, top, left + width, top + height))
@@ -154,7 +154,7 @@ type Place = tuple[int, str, int]  # table, quality, distance
 
 
 def _places() -> list[Place]:
-    """Every step but the first of luma, which follows from white and black."""
+    """Lists all steps except luma's first, which is fixed by white and black."""
     places = product(range(len(encode.SHAPES)), ("at_85", "at_60"), range(len(encode.DISTANCES)))
     return [place for place in places if place[::2] != (0, 0)]
 

@@ -1,4 +1,4 @@
-"""One page of each kind, filled with drawn pictures: for screenshots, and for tests in a browser."""
+"""One page of each kind, filled with drawn pictures: for screenshots and browser tests."""
 
 import json
 import random
@@ -26,11 +26,11 @@ from darkroom.imaging.pipeline import render
 from darkroom.web import pages
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
-_HEIC = "It is a HEIC picture, which can't be read here: export it as JPEG."
+_HEIC = "HEIC is not supported; open the picture in a photo app and export it as JPEG."
 _AT = "2026-11-21T19:31:07.123Z"
 _JOB = "5f2c" * 8
 _SAVED = Tally(rendered=12_480, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
-# Each drawn picture by its light: the sky above, the sky at the horizon, and the nearest ridge.
+# Each drawn picture by its colours: sky above, sky at the horizon, and nearest ridge.
 _SCENES = {
     "morning on the pass.jpg": ("#3f6fa8", "#fbd9b4", "#16232b"),
     "vineyard.png": ("#8fb7c9", "#f6e7b0", "#3c4a1d"),
@@ -44,18 +44,19 @@ _SCENES = {
 
 
 def chromium() -> str | None:
-    """Where this machine has Chromium, if it has one."""
+    """Returns the path of Chromium, or None if it is not installed."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 class Gallery:
-    """The pages by name, their pictures by key. `site` and `bucket` are where both are served from.
+    """The pages by name, and their pictures by key.
 
-    `elsewhere` is a page of someone's own, under that name, with no policy.
+    `url` and `bucket_url` are the origins of pages and pictures. `foreign_html` is a page of another site,
+    served as "foreign" without a policy.
     """
 
     def __init__(self) -> None:
-        self.site = self.bucket = self.elsewhere = ""
+        self.url = self.bucket_url = self.foreign_html = ""
         self.files: dict[str, bytes] = {}
 
     @cached_property
@@ -71,27 +72,27 @@ class Gallery:
         return self._rendered(HOSTILE, built_in("default"), (480, 320))
 
     def page(self, name: str) -> str:
-        """One page. Raises KeyError if there is none of that name."""
+        """Returns one page. Raises KeyError for an unknown name."""
         first, rejected = self.entries[0], self._rejected
-        made = {
+        pages_by_name = {
             "home": lambda: pages.home("./", self._tiles, 4_000_000, 100_000_000, _SAVED),
             "empty": lambda: pages.home("./", [], 4_000_000, 100_000_000, Tally()),
             "picture": lambda: self._picture(first),
             "private": lambda: self._picture(self.entries[1], markup=None, reference=None),
             "hostile": lambda: self._picture(self.hostile),
             "rejected": lambda: pages.picture("./", rejected, ()),
-            "job": lambda: pages.job("./", self.job, self.rows, "", self.site),
-            "failures": lambda: pages.failures("./", _failures(), "more"),
+            "job": lambda: pages.job("./", self.job, self.rows, "", self.url),
+            "failures": lambda: pages.failures("./", _failures(), ""),
             "no-failures": lambda: pages.failures("./", [], ""),
-            "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.site}/image.jpg"),
+            "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.url}/image.jpg"),
             "sign-in": lambda: pages.sign_in("./", "failures"),
             "wrong-token": lambda: pages.sign_in("./", "failures", wrong=True),
             "signed-in": lambda: pages.failures("./", _failures(), "more", signed_in=True),
             "problem": lambda: pages.problem(
-                "./", "Not found", "There is no picture at this address.", "Look in the recent pictures."
+                "./", "Not found", "There is no picture at this address.", "See the recent pictures."
             ),
         }
-        return made[name]()
+        return pages_by_name[name]()
 
     PAGES = (
         *("home", "empty", "picture", "private", "hostile", "rejected", "job"),
@@ -101,19 +102,21 @@ class Gallery:
     @property
     def rows(self) -> list[dict[str, Any]]:
         done = [self._row(number, entry, State.RENDERED) for number, entry in enumerate(self.entries)]
-        said = "The worker was killed before it finished."
+        detail = "The worker was killed before it finished."
         return [
             *done[:6],
             self._row(6, self._rejected, State.REJECTED, self._rejected.receipt.rejection.sentence),  # type: ignore[union-attr]
             self._row(7, self.entries[6], State.RENDERING),
             self._row(8, self.entries[7], State.EXPECTED),
-            self._row(9, self.hostile, State.FAILED, said),
+            self._row(9, self.hostile, State.FAILED, detail),
         ]
 
     @property
     def job(self) -> dict[str, Any]:
         rows = self.rows
-        counts = {each.value: sum(row["state"] == each for row in rows) for each in State if each.terminal}
+        counts = {
+            state.value: sum(row["state"] == state for row in rows) for state in State if state.terminal
+        }
         before, after = sum(row["bytes_before"] for row in rows), sum(row["bytes_after"] for row in rows)
         return {
             "id": _JOB,
@@ -128,29 +131,27 @@ class Gallery:
             "saved_percent": round(100 * (before - after) / before, 1),
         }
 
-    # ------------------------------------------------------------------ parts
-
     def _rendered(self, name: str, profile: Profile, size: tuple[int, int]) -> Entry:
         content = _scene(name, size)
-        made = render(content, profile)
+        rendered = render(content, profile)
         upload = Upload("uploads", f"{'a1b2' * 8}/{name}", "v1", size_bytes=len(content), arrived=_AT)
         renditions = []
-        for each in made.renditions:
-            key = f"{upload.picture_id}/{each.name}"
-            self.files[key] = each.data
-            renditions.append(each.stored_as(key))
+        for rendition in rendered.renditions:
+            key = f"{upload.picture_id}/{rendition.name}"
+            self.files[key] = rendition.data
+            renditions.append(rendition.stored_as(key))
         receipt = Receipt(
             profile="default",
             profile_hash="3f9c1e0a77d2b415",
             engine="pillow-13.0.0 mozjpeg-1.3.2",
             at=_AT,
             size_bytes=len(content),
-            original=made.original,
+            original=rendered.original,
             renditions=tuple(renditions),
-            decisions=made.decisions,
-            milliseconds=made.milliseconds,
-            placeholder=made.placeholder,
-            colour=made.colour,
+            decisions=rendered.decisions,
+            milliseconds=rendered.milliseconds,
+            placeholder=rendered.placeholder,
+            colour=rendered.colour,
         )
         return Entry(upload, State.RENDERED, 3, receipt=receipt)
 
@@ -182,17 +183,17 @@ class Gallery:
 
     def _picture(self, entry: Entry, **changes: Any) -> str:
         receipt = _receipt(entry)
-        inside = receipt.of_format(Format.JPEG)[-1]
-        content = b64encode(self.files[inside.key]).decode()
+        widest = receipt.of_format(Format.JPEG)[-1]
+        content = b64encode(self.files[widest.key]).decode()
         values: dict[str, Any] = {
             "reference": pages.Link(self._url(receipt.reference), receipt.reference)
             if receipt.reference
             else None,
-            "embedded": pages.Link(f"data:image/jpeg;base64,{content}", inside),
+            "embedded": pages.Link(f"data:image/jpeg;base64,{content}", widest),
             "alias_url": "./" + pages.path_segment(entry.alias),
             "markup": pages.picture_markup(entry.upload.name, receipt, self._url),
         }
-        links = tuple(pages.Link(self._url(each), each) for each in receipt.shown)
+        links = tuple(pages.Link(self._url(rendition), rendition) for rendition in receipt.shown)
         return pages.picture("./", entry, links, **values | changes)
 
     def _row(self, number: int, entry: Entry, state: State, sentence: str = "") -> dict[str, Any]:
@@ -212,20 +213,20 @@ class Gallery:
         return row | ({"sentence": sentence} if sentence else {})
 
     def _thumbnail(self, entry: Entry) -> Rendition:
-        narrow = _receipt(entry).of_format(Format.JPEG)
-        return next((each for each in narrow if each.width >= 320), narrow[-1])
+        renditions = _receipt(entry).of_format(Format.JPEG)
+        return next((rendition for rendition in renditions if rendition.width >= 320), renditions[-1])
 
     def _url(self, rendition: Rendition) -> str:
-        return f"{self.bucket}/{rendition.key}"
+        return f"{self.bucket_url}/{rendition.key}"
 
 
 def _receipt(entry: Entry) -> Receipt:
-    assert entry.receipt  # noqa: S101  # every one of these has one
+    assert entry.receipt  # noqa: S101  # every entry here has one
     return entry.receipt
 
 
 def _scene(name: str, size: tuple[int, int]) -> bytes:
-    """A drawn landscape: a sun in a soft sky over ridges, the farther the paler, and a little grain."""
+    """Draws a landscape: a sun in a soft sky over ridges, paler with distance, and a little grain."""
     chance = random.Random(name)  # noqa: S311 - a drawing, not a secret
     width, height = size
     above, horizon, near = (
@@ -256,7 +257,7 @@ def _scene(name: str, size: tuple[int, int]) -> bytes:
 
 
 def _failures() -> list[dict[str, Any]]:
-    told = [
+    failures = [
         ("holiday/harbour at night.jpg", "killed", "The worker was killed before it finished.", False),
         (f"holiday/{HOSTILE}", "exception", "SlowDown: Please reduce your request rate.", False),
         ("old/first snow.jpg", "not_begun", "Processing never started.", True),
@@ -272,40 +273,40 @@ def _failures() -> list[dict[str, Any]]:
             "since": _AT,
             "page": f"./pictures/{number}",
         }
-        for number, (key, reason, detail, removal) in enumerate(told)
+        for number, (key, reason, detail, removal) in enumerate(failures)
     ]
 
 
 @contextmanager
 def gallery() -> Iterator[Gallery]:
-    """A gallery that is being served, on loopback: pages and pictures from two origins, as on AWS."""
+    """Serves a gallery on loopback: pages and pictures from two origins, as on AWS."""
     shown = Gallery()
 
-    class LocalStack(_Quiet):
+    class PageHandler(_Quiet):
         def do_GET(self) -> None:
             path = urlsplit(self.path).path.strip("/")
             as_json = {"job": shown.job, "job/uploads": {"uploads": shown.rows, "cursor": ""}}
             if path in as_json and "json" in self.headers.get("Accept", ""):
-                return self.answer(json.dumps(as_json[path]).encode(), "application/json")
-            if path == "elsewhere":
-                return self.answer(shown.elsewhere.encode(), "text/html; charset=utf-8")
+                return self.respond(json.dumps(as_json[path]).encode(), "application/json")
+            if path == "foreign":
+                return self.respond(shown.foreign_html.encode(), "text/html; charset=utf-8")
             if path not in Gallery.PAGES:
                 return self.send_error(404)
-            policy = pages.content_security_policy([shown.bucket], [])
-            return self.answer(
+            policy = pages.content_security_policy([shown.bucket_url], [])
+            return self.respond(
                 shown.page(path).encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy}
             )
 
-    class Bucket(_Quiet):
+    class BucketHandler(_Quiet):
         def do_GET(self) -> None:
             key = urlsplit(self.path).path.lstrip("/")
             if key not in shown.files:
                 return self.send_error(404)
             kind = Format("jpeg" if key.endswith(".jpg") else key.rpartition(".")[2])
-            return self.answer(shown.files[key], kind.media_type)
+            return self.respond(shown.files[key], kind.media_type)
 
-    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (LocalStack, Bucket)]
-    shown.site, shown.bucket = (f"http://127.0.0.1:{server.server_port}" for server in servers)
+    servers = [ThreadingHTTPServer(("127.0.0.1", 0), handler) for handler in (PageHandler, BucketHandler)]
+    shown.url, shown.bucket_url = (f"http://127.0.0.1:{server.server_port}" for server in servers)
     threads = [threading.Thread(target=server.serve_forever) for server in servers]
     for thread in threads:
         thread.start()
@@ -319,7 +320,7 @@ def gallery() -> Iterator[Gallery]:
 
 
 class _Quiet(BaseHTTPRequestHandler):
-    def answer(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
+    def respond(self, body: bytes, media_type: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(200)
         for name, value in {"Content-Type": media_type, **(headers or {})}.items():
             self.send_header(name, value)
@@ -328,4 +329,4 @@ class _Quiet(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Nobody asked."""
+        """Logs nothing."""

@@ -1,8 +1,8 @@
-"""A function's handler with one event after the other, in a process as Lambda would have it.
+"""Invokes a function's handler with one event after the other, in a process of its own, as Lambda does.
 
     python bench/invoke.py EVENTS REPORT
 
-The report has the processor's seconds, children's too, of its start and then of each event.
+The report has the processor seconds, child processes included, of the start and of each event.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-# As the real one, as far as Powertools and our own handlers look at it.
+# The attributes that Powertools and our handlers use.
 _CONTEXT = SimpleNamespace(
     function_name="bench",
     memory_limit_in_mb=3008,
@@ -22,22 +22,22 @@ _CONTEXT = SimpleNamespace(
 
 
 def main(events: Path, report: Path) -> None:
-    import app  # type: ignore[import-not-found]  # the function's, which PYTHONPATH names
+    import app  # type: ignore[import-not-found]  # the function on PYTHONPATH
 
-    seconds = [_spent()]
+    seconds = [_cpu_seconds()]
     for event in json.loads(events.read_text()):
-        before = _spent()
+        before = _cpu_seconds()
         app.handler(event, _CONTEXT)
-        seconds.append(_spent() - before)
+        seconds.append(_cpu_seconds() - before)
     report.write_text(json.dumps(seconds))
 
 
-def _spent() -> float:
-    spent = 0.0
+def _cpu_seconds() -> float:
+    seconds = 0.0
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
         used = resource.getrusage(who)
-        spent += used.ru_utime + used.ru_stime
-    return spent
+        seconds += used.ru_utime + used.ru_stime
+    return seconds
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""`make jobs`: a job of 2,000 small pictures on the local stack, and whether all that is said of it is true.
+"""`make jobs`: runs a job of 2,000 small pictures on the local stack and checks the result.
 
-Writes docs/jobs.md: totals, completions, writes of the totals, and the views beside views built anew.
+Writes docs/jobs.md: totals, completions, writes of the totals, and a comparison of the views with a rebuild.
 """
 
 import argparse
@@ -38,54 +38,55 @@ from darkroom_cli.stack import PROJECT, LocalStack, Status
 from darkroom_cli.views import table_like
 
 REPORT = PROJECT / "docs" / "jobs.md"
-# One in so many is cut short, and must be rejected.
-TORN = 50
+# One picture in 50 is truncated, and must be rejected.
+TRUNCATED = 50
 _SENDERS = 8
-_PATIENCE_SECONDS = 3600
+_TIMEOUT_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was seen of a job when it was over; `ids` are those of its completions, each once.
+    """The result of a complete job.
 
-    `writes` are how often each item was written that its totals are spread over.
+    `completion_ids` are the distinct ids of its completion events, `upload_events` the number of distinct
+    events of uploads, and `writes` the number of writes of each item of its totals.
     """
 
     view: JobView
     writes: tuple[int, ...]
-    made_seconds: float
-    ended_seconds: float
-    ids: frozenset[str]
-    told: int
+    created_seconds: float
+    completed_seconds: float
+    completion_ids: frozenset[str]
+    upload_events: int
     differences: int
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, default=2000)
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console()
     with running_stack(LocalStack.of(os.environ), console) as status:
-        result = run(status, chosen.pictures, console)
+        result = run(status, arguments.pictures, console)
     report = page(result)
     console.print(report, highlight=False, markup=False)
-    faults = list(wrong(result, chosen.pictures))
-    if faults:
-        raise Fault("; ".join(faults))
-    if chosen.pictures == parser.get_default("pictures"):
+    errors = list(errors_of(result, arguments.pictures))
+    if errors:
+        raise Fault("; ".join(errors))
+    if arguments.pictures == parser.get_default("pictures"):
         REPORT.write_text(report)
 
 
 def run(status: Status, pictures: int, console: Console) -> Result:
-    """Makes a job, sends its pictures, waits until it is complete, and looks at what stands then."""
-    drawn = [_drawn(number) for number in range(min(pictures, TORN))]
+    """Creates a job, uploads its pictures, waits for its completion and reads the result."""
+    drawn = [_drawn(number) for number in range(min(pictures, TRUNCATED))]
     contents = [drawn[number % len(drawn)] for number in range(pictures)]
     views = DynamoViews(status.views_table, dynamodb_client())
     with _listening(status) as events:
         began = time.monotonic()
-        job = _announced(status, contents)
-        made_seconds = time.monotonic() - began
-        rows = [row for page in _pages(status, job) for row in page]
+        job_id = _create_job(status, contents)
+        created_seconds = time.monotonic() - began
+        rows = [row for page in _pages(status, job_id) for row in page]
         s3 = boto3.client("s3")
 
         def send(row: dict[str, Any]) -> None:
@@ -93,52 +94,58 @@ def run(status: Status, pictures: int, console: Console) -> Result:
 
         with ThreadPoolExecutor(_SENDERS) as pool:
             list(pool.map(send, rows))
-        view = _completed(views, job, pictures, console)
-        ended_seconds = time.monotonic() - began
-        told = events(view.completion)
-    completions = [each["detail"]["id"] for each in told if each["detail-type"] == "job.completed"]
-    ends = {each["detail"]["id"] for each in told if each["detail-type"].startswith("upload.")}
-    differences = _differences(status, job)
-    writes = tuple(_writes(status, job))
-    return Result(view, writes, made_seconds, ended_seconds, frozenset(completions), len(ends), differences)
+        view = _completed(views, job_id, pictures, console)
+        completed_seconds = time.monotonic() - began
+        received = events(view.completion)
+    completion_ids = {event["detail"]["id"] for event in received if event["detail-type"] == "job.completed"}
+    upload_ids = {event["detail"]["id"] for event in received if event["detail-type"].startswith("upload.")}
+    return Result(
+        view,
+        tuple(_writes(status, job_id)),
+        created_seconds,
+        completed_seconds,
+        frozenset(completion_ids),
+        len(upload_ids),
+        _differences(status, job_id),
+    )
 
 
 def _writes(status: Status, job_id: str) -> Iterator[int]:
-    answer = dynamodb_client().query(
+    response = dynamodb_client().query(
         TableName=status.views_table,
         KeyConditionExpression="picture = :job",
         ExpressionAttributeValues={":job": {"S": job_key(job_id)["picture"]}},
     )
-    for item in answer["Items"]:
+    for item in response["Items"]:
         yield int(item["revision"]["N"])
 
 
 def _drawn(number: int) -> bytes:
-    """A small JPEG; the first of them is cut short."""
+    """Draws a small JPEG; number 0 is truncated."""
     content = BytesIO()
     photograph(64, 48, seed=number).save(content, "JPEG")
     return content.getvalue()[: 200 if number == 0 else None]
 
 
-def _announced(status: Status, contents: list[bytes]) -> str:
+def _create_job(status: Status, contents: list[bytes]) -> str:
     uploads = [
         {"name": f"{number}.jpg", "size": len(content), "type": "image/jpeg"}
         for number, content in enumerate(contents)
     ]
-    answer = _asked(f"{status.web}/jobs", json.dumps({"uploads": uploads}).encode())
-    return str(answer["id"])
+    job = _request(f"{status.web}/jobs", json.dumps({"uploads": uploads}).encode())
+    return str(job["id"])
 
 
-def _asked(url: str, body: bytes | None = None) -> Any:
+def _request(url: str, body: bytes | None = None) -> Any:
     headers = {"Accept": "application/json", "Content-Type": "application/json"}
-    with urlopen(Request(url, body, headers), timeout=60) as answer:  # noqa: S310 - our own stack
-        return json.loads(answer.read())
+    with urlopen(Request(url, body, headers), timeout=60) as response:  # noqa: S310 - our own stack
+        return json.loads(response.read())
 
 
 def _pages(status: Status, job_id: str) -> Iterator[list[dict[str, Any]]]:
     cursor = ""
     while True:
-        page = _asked(f"{status.web}/jobs/{job_id}/uploads?cursor={cursor}")
+        page = _request(f"{status.web}/jobs/{job_id}/uploads?cursor={cursor}")
         yield page["uploads"]
         cursor = page["cursor"]
         if not cursor:
@@ -146,23 +153,23 @@ def _pages(status: Status, job_id: str) -> Iterator[list[dict[str, Any]]]:
 
 
 def _completed(views: DynamoViews, job_id: str, pictures: int, console: Console) -> JobView:
-    until = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     columns = ("ended", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("ended", total=pictures)
-        while time.monotonic() < until:
+        while time.monotonic() < deadline:
             view = views.job(job_id)
             if view:
                 progress.update(task, completed=view.tally.ended)
                 if view.complete:
                     return view
             time.sleep(0.2)
-    raise Fault(f"The job was not complete after {_PATIENCE_SECONDS} s.")
+    raise Fault(f"The job was not complete after {_TIMEOUT_SECONDS} s.")
 
 
 @contextmanager
 def _listening(status: Status) -> Iterator[Any]:
-    """Brings the stack's events into a queue; what comes back reads them up to a job's completion."""
+    """Routes the stack's events to a queue; yields a function to read them up to a job's completion."""
     events, queues = boto3.client("events"), boto3.client("sqs")
     name = f"darkroom-jobs-{time.time_ns()}"
     queue = queues.create_queue(QueueName=name)["QueueUrl"]
@@ -173,18 +180,18 @@ def _listening(status: Status) -> Iterator[Any]:
     events.put_targets(Rule=name, EventBusName=status.event_bus, Targets=[{"Id": "queue", "Arn": arn}])
 
     def read(completion: str) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = []
-        quiet = 0
-        while quiet < 3:  # what was sent a moment ago is on its way still
-            answer = queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-            messages = answer.get("Messages", [])
+        received: list[dict[str, Any]] = []
+        empty = 0
+        while empty < 3:  # events sent a moment ago may not have arrived yet
+            response = queues.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            messages = response.get("Messages", [])
             for message in messages:
-                told.append(json.loads(message["Body"]))
+                received.append(json.loads(message["Body"]))
                 queues.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-            quiet = 0 if messages else quiet + 1
-        if completion not in {each["detail"]["id"] for each in told}:
-            raise Fault("The job's completion was not announced.")
-        return told
+            empty = 0 if messages else empty + 1
+        if completion not in {event["detail"]["id"] for event in received}:
+            raise Fault("There was no event for the job's completion.")
+        return received
 
     try:
         yield read
@@ -195,23 +202,23 @@ def _listening(status: Status) -> Iterator[Any]:
 
 
 def _differences(status: Status, job_id: str) -> int:
-    """How many views of that job are other than views that are built anew from the ledger."""
+    """Counts the job's views that differ from views rebuilt from the ledger."""
     dynamodb = dynamodb_client()
     records = list(DynamoLedger(status.ledger_table, dynamodb).records())
-    with table_like(status, "Views", f"{status.views_table}-anew") as table:
-        anew = DynamoViews(table, dynamodb)
-        for _ in rebuild(anew, records):
+    with table_like(status, "Views", f"{status.views_table}-rebuilt") as table:
+        rebuilt_views = DynamoViews(table, dynamodb)
+        for _ in rebuild(rebuilt_views, records):
             pass
-        stands = _is_current(DynamoViews(status.views_table, dynamodb), job_id, records)
-        built = _is_current(anew, job_id, records)
-    return sum(stands[each] != built[each] for each in stands)
+        current = _views_of(DynamoViews(status.views_table, dynamodb), job_id, records)
+        rebuilt = _views_of(rebuilt_views, job_id, records)
+    return sum(current[name] != rebuilt[name] for name in current)
 
 
-def _is_current(
+def _views_of(
     views: DynamoViews, job_id: str, records: list[Entry | Job]
 ) -> dict[str, Row | JobView | Tally | None]:
-    """What the views say of a job and of all time, but for how often a job's totals were written."""
-    entries = (each for each in records if isinstance(each, Entry))
+    """Reads the views of a job and the totals, without the job's revision."""
+    entries = (record for record in records if isinstance(record, Entry))
     pictures = list(dict.fromkeys(entry.picture_id for entry in entries if entry.job_id == job_id))
     view = views.job(job_id)
     return {
@@ -221,19 +228,19 @@ def _is_current(
     }
 
 
-def wrong(result: Result, pictures: int) -> Iterator[str]:
-    """Whatever of it is not as it must be."""
-    torn = -(-pictures // TORN)
-    if (result.view.tally.rejected, result.view.tally.rendered) != (torn, pictures - torn):
+def errors_of(result: Result, pictures: int) -> Iterator[str]:
+    """Yields a sentence for each wrong figure."""
+    truncated = -(-pictures // TRUNCATED)
+    if (result.view.tally.rejected, result.view.tally.rendered) != (truncated, pictures - truncated):
         yield f"the totals are {result.view.tally.counts}"
-    if len(result.ids) != 1:
-        yield f"completions have {len(result.ids)} ids"
-    if result.told < pictures:
-        yield f"{result.told} ends were announced"
+    if len(result.completion_ids) != 1:
+        yield f"the completion events have {len(result.completion_ids)} ids"
+    if result.upload_events < pictures:
+        yield f"there were events for {result.upload_events} uploads only"
     if max(result.writes) > pictures / 10:
-        yield f"one of the items of the job's totals was written {max(result.writes)} times"
+        yield f"an item of the job's totals was written {max(result.writes)} times"
     if result.differences:
-        yield f"{result.differences} views are other than views built anew"
+        yield f"{result.differences} views differ from rebuilt ones"
 
 
 def page(result: Result) -> str:
@@ -241,28 +248,28 @@ def page(result: Result) -> str:
     counts = ", ".join(f"{count} {state}" for state, count in Counter(view.tally.counts).items() if count)
     return f"""# A job of {view.size:,} pictures
 
-Written by `make jobs` (bench/jobs.py), which fails unless the totals are exact, the job completes under one
-id, none of the items of its totals is written more than once for ten uploads, and the views are as the ledger
-gives them anew.
+Written by `make jobs` (bench/jobs.py), which fails unless the totals are exact, all completion events have
+the same id, no item of the totals is written more than once per ten uploads, and the views equal those
+rebuilt from the ledger.
 
 | what | figure |
 |---|---|
-| uploads | {view.size:,} JPEG of 64 x 48, one in {TORN} cut short |
+| uploads | {view.size:,} JPEG of 64 x 48, one in {TRUNCATED} truncated |
 | totals | {counts} |
-| ends announced, each under an id of its own | {result.told:,} |
-| ids of `job.completed` | {len(result.ids)} |
+| events of uploads, each with its own id | {result.upload_events:,} |
+| ids of `job.completed` | {len(result.completion_ids)} |
 | writes of the job's totals | {sum(result.writes):,}, over {len(result.writes)} items |
-| of the item written most | {max(result.writes):,} |
-| views other than those built anew | {result.differences} |
-| `POST /jobs` | {result.made_seconds:.1f} s |
-| from then until it was complete | {result.ended_seconds:.0f} s |
+| writes of the most written item | {max(result.writes):,} |
+| views that differ from rebuilt ones | {result.differences} |
+| `POST /jobs` | {result.created_seconds:.1f} s |
+| from then until it was complete | {result.completed_seconds:.0f} s |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | versions | Python {platform.python_version()}, Pillow {version("pillow")}, MiniStack {pinned_ministack()} |
 | date | {datetime.now(UTC):%Y-%m-%d} |
-| seed | each picture's number, 0 to {TORN - 1} |
+| seed | each picture's number, 0 to {TRUNCATED - 1} |
 
-The local stack's one thread brings `project` about one picture at a time, so that nearly every picture is a
-write; AWS reads a stream four times a second and brings what has come since.
+The local stack's single thread invokes `project` with about one picture at a time, so that nearly every
+picture causes a write; AWS polls a stream four times a second and delivers all records since.
 """
 
 

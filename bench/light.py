@@ -1,4 +1,4 @@
-"""Time and memory of whole processes beside sharp's and Squoosh's, and where Darkroom's go."""
+"""Compares time and memory of whole processes with sharp and Squoosh, and measures Darkroom's steps."""
 
 import json
 import os
@@ -31,19 +31,19 @@ type JsonObject = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bench:
-    """What the runs share: the largest JPEG of the folder, and where everything may lie."""
+    """The common settings of all runs: the folder's largest JPEG, a cache folder, and the rounds."""
 
     file: Path
     cache: Path
     rounds: int
 
     def sharp(self, name: str, qualities: Qualities, file: Path | None = None) -> Command:
-        """A peer's whole process, at a quality for each width."""
+        """Returns the command for a peer's whole process, with a quality for each width."""
         sizes = ",".join(f"{width}:{qualities[width]}" for width in sorted(qualities))
         return peers.node(self.cache, "ladder", name, sizes, str(file or self.file), str(self.cache / "out"))
 
     def darkroom(self, document: JsonObject, file: Path | None = None, *options: str) -> Command:
-        """Darkroom's whole process with a profile, compiled, as its layers are."""
+        """Returns the command for Darkroom's whole process with a profile, compiled as in its layers."""
         profile = self._profile(document)
         arguments = [str(profile), str(file or self.file), str(self.cache / "out"), *options]
         line = [sys.executable, "-m", "bench.once", *arguments]
@@ -61,7 +61,7 @@ class Bench:
 
 
 def compiled(cache: Path) -> dict[str, str]:
-    """An environment in which Python keeps what it compiles: layers come compiled, a checkout may not."""
+    """Returns an environment with cached bytecode: layers are compiled, a checkout may not be."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": str(cache / "compiled")}
 
@@ -74,7 +74,7 @@ def _built_in(name: str) -> JsonObject:
 
 
 def _as_jpeg(name: str, **choice: float) -> JsonObject:
-    """A built-in profile's way to the four widths as JPEG; `choice` replaces its target."""
+    """Reduces a built-in profile to the four widths as JPEG; `choice` replaces its target."""
     document = _built_in(name)
     main = document["ladders"]["main"]
     main["widths"] = sorted(LADDER)
@@ -84,13 +84,14 @@ def _as_jpeg(name: str, **choice: float) -> JsonObject:
 
 
 def _chosen(file: Path) -> Qualities:
-    """What the default profile chooses for each width of a picture."""
+    """Returns the default profile's qualities for each width of a picture."""
     profile = parse_profile(json.dumps(_as_jpeg("default", target=_TARGET)))
-    return {one.width: one.quality for one in render(file.read_bytes(), profile).renditions}
+    renditions = render(file.read_bytes(), profile).renditions
+    return {rendition.width: rendition.quality for rendition in renditions}
 
 
 def _as_good(bench: Bench, name: str, ours: Qualities) -> Qualities:
-    """The qualities at which a peer's encodings of the same pixels score nearest to ours."""
+    """Finds a peer's qualities with the scores nearest to ours on the same pixels."""
     scores = Scores(bench.cache / "scores.json")
     peer = peers.Peer(name, bench.cache)
     found = {}
@@ -112,12 +113,12 @@ def _as_good(bench: Bench, name: str, ours: Qualities) -> Qualities:
 
 
 def reference_of(file: Path, width: int, cache: Path) -> Path:
-    """A picture at a width without loss, by one resizer for all encoders."""
+    """Resizes a picture to a width, as a PNG for all encoders."""
     path = cache / f"{file.stem}-{file.stat().st_size}-{width}.png"
     if not path.exists():
         whole = opened_upright(file)
         if whole is None:
-            raise ValueError(f"{file} is no photograph")
+            raise ValueError(f"{file} is not a photograph")
         size = (width, max(1, round(whole.height * width / whole.width)))
         whole.resize(size, Image.Resampling.LANCZOS).save(path, compress_level=1)
     return path
@@ -142,26 +143,26 @@ def _ladder_section(bench: Bench) -> str:
         "`fast`, by `darkroom render`": bench.command_line("fast"),
     }
     runs = paired(by_target, bench.rounds)
-    # Once: it takes a quarter of a minute, and no disturbance makes up for that.
+    # Once: it takes 15 seconds, so that disturbances hardly matter.
     runs |= paired({"Squoosh": bench.sharp("squoosh", equal["sharp"])}, 1)
-    searched, told = runs["`default`, by target"], runs["`default`, fixed quality"]
-    overhead = searched.cpu_seconds / told.cpu_seconds - 1
+    searched, direct = runs["`default`, by target"], runs["`default`, fixed quality"]
+    overhead = searched.cpu_seconds / direct.cpu_seconds - 1
     return "\n".join(
         [
             "## Time and memory",
             "",
             f"{_described(bench.file)} to {_widths()} as JPEG: whole processes in turn, medians",
-            f"of {bench.rounds} (Squoosh once); in brackets the part of sharp's with `mozjpeg: true`.",
-            "For each width sharp is given the quality at which it scores as Darkroom does.",
+            f"of {bench.rounds} (Squoosh once); in brackets relative to sharp with `mozjpeg: true`.",
+            "For each width sharp has the quality with the same score as Darkroom's rendition.",
             "",
-            f"At a target of {_TARGET:g}, for which Darkroom chose the qualities {_listed(ours)}; sharp has",
+            f"At a target of {_TARGET:g} Darkroom chose the qualities {_listed(ours)}; sharp has",
             f"{_listed(equal['sharp'])}, and {_listed(equal['sharp-plain'])} without `mozjpeg`. The fixed",
-            f"quality is {widest}: to search takes {overhead:.0%} more time than to be told.",
+            f"quality is {widest}: searching for the quality takes {overhead:.0%} more time.",
             "",
             *_table(runs),
             "",
-            f"At the one quality of `fast`, {fixed}; sharp has {_listed(at_fixed)}. `darkroom render` is the",
-            "whole command, with the child process that it works in.",
+            f"At the quality of `fast`, {fixed}; sharp has {_listed(at_fixed)}. `darkroom render` is the",
+            "whole command, including its child process.",
             "",
             *_table(paired(by_quality, bench.rounds)),
         ]
@@ -198,13 +199,13 @@ def _originals_section(bench: Bench) -> str:
     lines = [
         "## Other large originals",
         "",
-        "The same picture stored otherwise, by target and at equal score as above; in brackets the part of",
-        "sharp's with `mozjpeg: true`.",
+        "The same picture in other formats, by target and at equal score as above; in brackets relative to",
+        "sharp with `mozjpeg: true`.",
         "",
         "| original | sharp: CPU s | peak MB | `default`: CPU s | peak MB |",
         "|---|---|---|---|---|",
     ]
-    for name, file in _stored_otherwise(bench).items():
+    for name, file in _in_other_formats(bench).items():
         runs = paired(
             {
                 "sharp": bench.sharp("sharp", qualities, file),
@@ -221,8 +222,8 @@ def _originals_section(bench: Bench) -> str:
     return "\n".join(lines)
 
 
-def _stored_otherwise(bench: Bench) -> dict[str, Path]:
-    """The picture as progressive JPEG, as PNG with an alpha that shows, and as WebP."""
+def _in_other_formats(bench: Bench) -> dict[str, Path]:
+    """Saves the picture as progressive JPEG, as PNG with visible alpha, and as WebP."""
     stem = f"{bench.file.stem}-{bench.file.stat().st_size}"
     files = {
         "progressive": bench.cache / f"{stem}-progressive.jpg",
@@ -232,7 +233,7 @@ def _stored_otherwise(bench: Bench) -> dict[str, Path]:
     if not all(file.exists() for file in files.values()):
         whole = opened_upright(bench.file)
         if whole is None:
-            raise ValueError(f"{bench.file} is no photograph")
+            raise ValueError(f"{bench.file} is not a photograph")
         whole.save(files["progressive"], quality=90, progressive=True)
         smaller = whole.resize(_of_megapixels(whole.size, 14.7), Image.Resampling.LANCZOS)
         smaller.putalpha(Image.linear_gradient("L").resize(smaller.size))
@@ -248,34 +249,34 @@ def _of_megapixels(size: tuple[int, int], mega: float) -> tuple[int, int]:
     return round(size[0] * scale), round(size[1] * scale)
 
 
-# Two busy processes: how much processor this machine has to give just then.
+# Two busy processes, to measure the processor time available on this machine.
 _TWO = "import os; child = os.fork(); sum(range(30_000_000)); child and os.waitpid(child, 0)"
 
 
 def _formats_section(bench: Bench) -> str:
-    searching = _built_in("default")
-    told = _built_in("default")
-    made = render(bench.file.read_bytes(), parse_profile(json.dumps(searching))).renditions
-    told["ladders"]["main"]["formats"] = {
+    by_target = _built_in("default")
+    fixed = _built_in("default")
+    renditions = render(bench.file.read_bytes(), parse_profile(json.dumps(by_target))).renditions
+    fixed["ladders"]["main"]["formats"] = {
         # The widest renditions come first.
-        one.format.value: {"quality": one.quality}
-        for one in reversed(made)
-        if one.target
+        rendition.format.value: {"quality": rendition.quality}
+        for rendition in reversed(renditions)
+        if rendition.target
     }
     commands: dict[str, Command] = {
-        "searching": bench.darkroom(searching),
-        "told": bench.darkroom(told),
+        "by target": bench.darkroom(by_target),
+        "fixed": bench.darkroom(fixed),
         "two": ([sys.executable, "-c", _TWO], {}),
     }
     run, straight, two = paired(commands, bench.rounds).values()
     return f"""## Both processors
 
 The `default` profile, all formats and widths: {run.wall_seconds:.2f} s, and {run.cpu_seconds:.2f} s
-of processor: {run.cpu_seconds / run.wall_seconds:.2f} at a time. Two loops that share nothing got
+of processor: {run.cpu_seconds / run.wall_seconds:.2f} processors on average. Two independent loops got
 {two.cpu_seconds / two.wall_seconds:.2f} here, in turn with it. The largest process had {run.peak_mb:.0f} MB.
 
-With the qualities given that it chose for the widest, it takes {straight.cpu_seconds:.2f} s of processor:
-to search all formats takes {run.cpu_seconds / straight.cpu_seconds - 1:.0%} more."""
+With fixed qualities, those chosen for the widest, it takes {straight.cpu_seconds:.2f} s of processor:
+searching in all formats takes {run.cpu_seconds / straight.cpu_seconds - 1:.0%} more."""
 
 
 @dataclass(frozen=True)
@@ -291,9 +292,9 @@ def _steps_section(bench: Bench) -> str:
     lines = [
         "## Steps",
         "",
-        f"{_described(bench.file)}, the quickest of {bench.rounds} processes: milliseconds / the most MB",
-        "of memory during the step, the file and the interpreter included. With AVIF beside them JPEG and",
-        "WebP have two processors for three.",
+        f"{_described(bench.file)}, the fastest of {bench.rounds} processes: milliseconds / peak MB",
+        "during the step, the file and the interpreter included. AVIF, JPEG and WebP are encoded in three",
+        "processes on two processors.",
         "",
         "| step | " + " | ".join(f"`{name}`" if " " not in name else name for name in steps) + " |",
         "|---|" + "---|" * len(steps),
@@ -310,9 +311,9 @@ def _steps_section(bench: Bench) -> str:
     price = LAMBDA_GB_SECOND["arm64"]
     dollars = {name: price.of(1000 * total * gigabytes) for name, total in seconds.items()}
     lines += [
-        "| **US$ per 1,000** | " + " | ".join(f"{each:.3f}" for each in dollars.values()) + " |",
+        "| **US$ per 1,000** | " + " | ".join(f"{amount:.3f}" for amount in dollars.values()) + " |",
         "",
-        f"Dollars: a warm function of {MEMORY_MB} MB that takes as long as this machine does, at Lambda's",
+        f"Dollars: for a warm function of {MEMORY_MB} MB as fast as this machine, at Lambda's",
         f"price for arm64 in us-east-1, US$ {price.usd:.10f} a GB-second",
         f"({price.source}, {AS_OF}).",
     ]
@@ -331,8 +332,8 @@ def _steps(bench: Bench, document: JsonObject) -> dict[str, _Step]:
     ]
     return {
         step: _Step(
-            min(each[step]["milliseconds"] for each in found),
-            max(each[step]["peak_mb"] for each in found),
+            min(steps[step]["milliseconds"] for steps in found),
+            max(steps[step]["peak_mb"] for steps in found),
         )
         for step in found[0]
     }
@@ -357,13 +358,13 @@ def _weight_section(bench: Bench) -> str:
     native = sum(path.stat().st_size for path in files if path.is_file() and path.suffix != ".pyc") / 1e6
     return f"""## Weight of `render`
 
-Milliseconds of processor, compiled, above a bare interpreter's {runs["bare"].cpu_seconds * 1000:.0f} ms.
+Processor milliseconds, compiled, without a bare interpreter's {runs["bare"].cpu_seconds * 1000:.0f} ms.
 
 | | |
 |---|---|
 | importing the engine | {spent["engine"]:.0f} ms |
-| what importing took before: boto3's client and every plugin of Pillow | {spent["before"]:.0f} ms |
-| the imaging layer unpacked (Pillow, mozjpeg-lossless-optimization and what it needs) | {native:.1f} MB |"""
+| for comparison: boto3's S3 client and all of Pillow's plugins | {spent["before"]:.0f} ms |
+| the imaging layer unpacked (Pillow, mozjpeg-lossless-optimization, dependencies) | {native:.1f} MB |"""
 
 
 SECTIONS: Final = (_ladder_section, _originals_section, _formats_section, _steps_section, _weight_section)

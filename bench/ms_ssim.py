@@ -1,8 +1,8 @@
-"""MS-SSIM, a second metric: whether what was won by the first is a win, or only the first one's taste.
+"""MS-SSIM, a second metric, to check that gains do not depend on the first metric.
 
-As published (Wang, Simoncelli and Bovik, 2003), of red, green and blue alike, since that of lightness alone
-does not see what is spent on colour. Given in tenths of a decibel of 1 - MS-SSIM: encoders gain about one a
-quality.
+As published (Wang, Simoncelli and Bovik, 2003), averaged over red, green and blue, since lightness alone
+would ignore bytes spent on colour. The unit is a tenth of a decibel of 1 - MS-SSIM, about one per quality
+step.
 """
 
 from math import exp, log10
@@ -20,18 +20,18 @@ _C1, _C2 = 0.01**2, 0.03**2
 _REACH = 5
 _TAPS = [exp(-(place**2) / (2 * 1.5**2)) for place in range(-_REACH, _REACH + 1)]
 _KERNEL = [np.float32(tap / sum(_TAPS)) for tap in _TAPS]
-# Of the same pixels; beyond what eight bits can tell.
+# The score of identical pixels; higher than any difference at 8 bits gives.
 _MOST = 1000.0
 
 
 class MsSsim:
-    """A picture that others are compared with."""
+    """An original to compare encodings with."""
 
     def __init__(self, picture: Image.Image) -> None:
         self._stored = _planes(picture)
 
     def score(self, other: Image.Image) -> float:
-        """Tenths of a decibel, more is better; both sides have to be 176 pixels or more, and the same."""
+        """Scores in tenths of a decibel, higher is better; sizes must be equal, both sides at least 176."""
         mine, theirs = self._stored, _planes(other)
         if mine.shape != theirs.shape or min(mine.shape[1:]) < 2 * _REACH * 2 ** (len(_WEIGHTS) - 1):
             raise ValueError(f"{theirs.shape} can't be compared with {mine.shape}")
@@ -52,7 +52,7 @@ def _planes(picture: Image.Image) -> Plane:
 
 
 def _compared(x: Plane, y: Plane) -> tuple[Any, Any]:
-    """By channel: the whole of SSIM, and its contrast and structure alone."""
+    """Returns SSIM, and its contrast and structure part alone, by channel."""
     mean_x, mean_y = _blurred(x), _blurred(y)
     variances = _blurred(x * x) - mean_x**2 + _blurred(y * y) - mean_y**2
     covariance = _blurred(x * y) - mean_x * mean_y
@@ -62,7 +62,7 @@ def _compared(x: Plane, y: Plane) -> tuple[Any, Any]:
 
 
 def _blurred(planes: Plane) -> Plane:
-    """Where the whole kernel lies inside."""
+    """Blurs; without the edges, where the kernel would extend beyond the picture."""
     height, width = planes.shape[1] - 2 * _REACH, planes.shape[2] - 2 * _REACH
     down = np.zeros((3, height, planes.shape[2]), dtype=np.float32)
     for place, tap in enumerate(_KERNEL):

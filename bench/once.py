@@ -1,8 +1,8 @@
-"""One picture through the engine, as a whole process.
+"""Renders one picture in a process of its own.
 
     python -m bench.once PROFILE FILE FOLDER [--steps]
 
-With --steps it prints what each step took, as JSON: milliseconds, and the most memory during it.
+With --steps it prints milliseconds and peak memory of each step, as JSON.
 """
 
 import json
@@ -32,11 +32,11 @@ def main(profile: Path, file: Path, folder: Path, *, steps: bool) -> None:
 
 
 def _watched(step: Step, peaks: dict[str, float]) -> Step:
-    """The step, which notes the process's highest resident memory during it. Linux alone."""
+    """Wraps a step to record the process's peak resident memory during it. Linux only."""
 
     @wraps(step)
     def watched(work: pipeline.Work) -> pipeline.Work:
-        Path("/proc/self/clear_refs").write_text("5")  # proc(5): the peak starts anew
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak
         after = step(work)
         found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
         peaks[step.__name__] = int(found[1]) / 1024 if found else 0.0

@@ -1,4 +1,4 @@
-"""docs/performance.md, whose sections are measured by several commands: each writes its own anew."""
+"""Writes docs/performance.md; several commands measure it, and each replaces its own sections."""
 
 import os
 import platform
@@ -11,11 +11,11 @@ _PAGE = PROJECT / "docs" / "performance.md"
 
 
 def write_sections(made: Iterable[str], heading: str | None = None) -> str:
-    """Puts sections in the place of those of the same titles, or at the end; and what the page then says."""
+    """Replaces sections by title, or appends them, and returns the page."""
     before, *sections = _PAGE.read_text().strip().split("\n\n## ")
     kept = {_title(section): section for section in sections}
     measured = f"Measured on {datetime.now(UTC):%Y-%m-%d}."
-    kept |= {_title(each): f"{each.removeprefix('## ')}\n\n{measured}" for each in made}
+    kept |= {_title(section): f"{section.removeprefix('## ')}\n\n{measured}" for section in made}
     page = "\n\n## ".join([heading or before, *kept.values()]) + "\n"
     _PAGE.write_text(page)
     return page

@@ -1,5 +1,5 @@
-// The peers of the bench, run as their users run them. The packages are in NODE_PATH. Node has to be started with
-// --no-experimental-fetch: libSquoosh loads its WebAssembly with `fetch` where there is one, and that knows no files.
+// The peers of the benchmark, run as their users run them. The packages are in NODE_PATH. Start Node with
+// --no-experimental-fetch: libSquoosh loads its WebAssembly with `fetch` if there is one, which can't read files.
 //
 //   node peers.cjs ladder PEER SIZES FILE FOLDER   one whole process: a file to JPEGs; SIZES is width:quality,...
 //   node peers.cjs encode PEER                     a server: one JSON request per line, {file, quality, out}
@@ -13,7 +13,7 @@ const readline = require("node:readline");
 
 const SHARP_OPTIONS = { sharp: { mozjpeg: true }, "sharp-plain": {} };
 
-/** What a peer can do: `jpeg(file, quality, width)` answers with the bytes; without a width it does not resize. */
+/** Returns a peer: `jpeg(file, quality, width)` returns the bytes; without a width it does not resize. */
 function peer(name) {
   return name === "squoosh" ? squoosh() : sharp(SHARP_OPTIONS[name]);
 }
@@ -21,7 +21,7 @@ function peer(name) {
 function sharp(options) {
   const library = require("sharp");
   const jpeg = (file, quality, width) => {
-    // One pipeline per width: it lets libvips pick the decoder's reduction for each, and is what sharp documents.
+    // One pipeline per width, as sharp documents: libvips then picks the decoder's reduction for each.
     const upright = library(file).autoOrient();
     const sized = width ? upright.resize({ width, withoutEnlargement: true }) : upright;
     return sized.jpeg({ quality, ...options }).toBuffer();
@@ -33,7 +33,7 @@ function squoosh() {
   const { ImagePool } = require("@squoosh/lib");
   const pool = new ImagePool(1);
   const jpeg = async (file, quality, width) => {
-    // An image of the pool can be resized once, so each width decodes anew.
+    // An image of the pool can be resized only once, so each width decodes again.
     const image = pool.ingestImage(fs.readFileSync(file));
     const { bitmap } = await image.decoded;
     if (width && width < bitmap.width) await image.preprocess({ resize: { width } });

@@ -1,4 +1,4 @@
-"""The peers, installed from npm into the bench's cache, and Darkroom behind the same interface."""
+"""The JPEG encoders to compare: peers from npm, and Darkroom behind the same interface."""
 
 import json
 import os
@@ -21,12 +21,12 @@ type Encoder = Callable[[Path, int], bytes]  # a picture's file and a quality ->
 
 
 def install(cache: Path) -> None:
-    """Brings the peers by npm; does nothing if they are there."""
+    """Installs the peers with npm, if they are not installed."""
     manifest = cache / "package.json"
     wanted = json.dumps({"name": "peers", "private": True, "dependencies": PACKAGES})
     if not (cache / "node_modules").is_dir() or not manifest.exists() or manifest.read_text() != wanted:
         manifest.write_text(wanted)
-        # --force: libSquoosh asks for a Node that is long gone.
+        # --force: libSquoosh declares an old version of Node.
         subprocess.run(
             ["npm", "install", "--force", "--no-audit", "--no-fund"],
             cwd=cache,
@@ -36,7 +36,7 @@ def install(cache: Path) -> None:
 
 
 def node(cache: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
-    """A command line for peers.cjs, and its environment."""
+    """Returns a command line for peers.cjs, and its environment."""
     command = ["node", "--no-experimental-fetch", "--no-warnings", str(_SCRIPT), *arguments]
     return command, {**os.environ, "NODE_PATH": str(cache / "node_modules")}
 
@@ -44,12 +44,12 @@ def node(cache: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
 def darkroom(file: Path, quality: int) -> bytes:
     with Image.open(file) as stored:
         picture = stored.convert("RGB")
-    (found,) = chosen(FormatChoice(Format.JPEG, quality), [picture])
-    return encode.jpeg(picture, quality, found.subsampling)
+    (settings,) = chosen(FormatChoice(Format.JPEG, quality), [picture])
+    return encode.jpeg(picture, quality, settings.subsampling)
 
 
 class Peer:
-    """A peer's JPEG encoder, in a process that lives as long as the bench."""
+    """A peer's JPEG encoder, in a process that runs until `end`."""
 
     def __init__(self, name: str, cache: Path) -> None:
         command, environment = node(cache, "encode", name)
@@ -59,12 +59,12 @@ class Peer:
         )
 
     def __call__(self, file: Path, quality: int) -> bytes:
-        requests, answers = self._process.stdin, self._process.stdout
-        if requests is None or answers is None:
+        requests, responses = self._process.stdin, self._process.stdout
+        if requests is None or responses is None:
             raise RuntimeError("the peer has no pipes")
         requests.write(json.dumps({"file": str(file), "quality": quality, "out": str(self._out)}) + "\n")
         requests.flush()
-        if answers.readline() != "done\n":
+        if responses.readline() != "done\n":
             raise RuntimeError("the peer ended")
         return self._out.read_bytes()
 

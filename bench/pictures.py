@@ -1,4 +1,4 @@
-"""The pictures that the bench and the fits run on: any folder's."""
+"""Opens and encodes the pictures of a folder for benchmarks and fits."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,16 +9,16 @@ from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.quality import Chosen
 
-# As the pipeline calls them.
+# Called as in the pipeline.
 ENCODERS: dict[Format, Callable[[Image.Image, Chosen], bytes]] = {
-    Format.JPEG: lambda picture, found: encode.jpeg(picture, found.quality, found.subsampling),
-    Format.WEBP: lambda picture, found: encode.webp(picture, found.quality),
-    Format.AVIF: lambda picture, found: encode.avif(picture, found.quality, found.subsampling),
+    Format.JPEG: lambda picture, chosen: encode.jpeg(picture, chosen.quality, chosen.subsampling),
+    Format.WEBP: lambda picture, chosen: encode.webp(picture, chosen.quality),
+    Format.AVIF: lambda picture, chosen: encode.avif(picture, chosen.quality, chosen.subsampling),
 }
 
 
 def opened_upright(path: Path) -> Image.Image | None:
-    """The whole picture, upright, as RGB; None if it is none, or not a photograph of three colours."""
+    """Opens a picture upright, as RGB; None if the file is not a picture in RGB or grey."""
     try:
         with Image.open(path) as stored:
             if stored.mode not in ("RGB", "L"):

@@ -1,4 +1,4 @@
-"""Whole processes side by side: wall time, CPU time and peak memory."""
+"""Measures whole processes: wall time, CPU time and peak memory."""
 
 import json
 import os
@@ -21,20 +21,20 @@ type Command = tuple[Sequence[str], dict[str, str]]
 
 
 def paired(commands: dict[str, Command], times: int) -> dict[str, Run]:
-    """Medians of `times` rounds; in each round every command runs once, so that all share what disturbs.
+    """Runs every command once per round and returns medians, so that disturbances affect all alike.
 
-    From a small process of its own: Linux counts what a parent has held as its child's peak too.
+    Runs in a small process of its own: Linux counts a parent's memory in the peak of its child.
     """
     line = [sys.executable, "-m", "bench.runs"]
-    asked = json.dumps([commands, times])
-    done = subprocess.run(line, input=asked, capture_output=True, text=True, check=True)
+    request = json.dumps([commands, times])
+    done = subprocess.run(line, input=request, capture_output=True, text=True, check=True)
     return {name: Run(*figures) for name, figures in json.loads(done.stdout).items()}
 
 
 def _paired(commands: dict[str, Command], times: int) -> dict[str, tuple[float, ...]]:
     rounds = [{name: _once(command) for name, command in commands.items()} for _ in range(times)]
     return {
-        name: tuple(median(figures) for figures in zip(*(each[name] for each in rounds), strict=True))
+        name: tuple(median(figures) for figures in zip(*(runs[name] for runs in rounds), strict=True))
         for name in commands
     }
 

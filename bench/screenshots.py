@@ -1,4 +1,4 @@
-"""Screenshots of the pages into docs/screenshots/: light and dark, phone and desktop."""
+"""Takes screenshots of the pages into docs/screenshots/: light and dark, phone and desktop."""
 
 import sys
 from io import BytesIO
@@ -11,11 +11,11 @@ from bench.gallery import Gallery, chromium, gallery
 
 FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
 _SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
-_SAY_THE_USUAL_ADDRESS = """() => {
+_SHOW_DEFAULT_URL = """() => {
     for (const place of document.querySelectorAll("[data-address]")) place.textContent = "http://localhost:8000/";
 }"""
-_WHOLE = ("home", "job")
-_SHOWN = ("home", "picture", "job", "failures")
+_FULL_HEIGHT = ("home", "job")
+_PAGES = ("home", "picture", "job", "failures")
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with gallery() as shown, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        for name in _SHOWN:
+        for name in _PAGES:
             for scheme in ("light", "dark"):
                 for size in _SIZES:
                     path = FOLDER / f"{name}-{scheme}-{size}.webp"
@@ -41,20 +41,20 @@ def _screenshot(browser: Browser, shown: Gallery, name: str, scheme: str, size: 
         reduced_motion="reduce",
     )
     page = context.new_page()
-    page.goto(f"{shown.site}/{name}")
+    page.goto(f"{shown.url}/{name}")
     page.wait_for_load_state("networkidle")
-    page.evaluate(_SAY_THE_USUAL_ADDRESS)
-    if name in _WHOLE:  # what is out of sight is loaded when it comes in
+    page.evaluate(_SHOW_DEFAULT_URL)
+    if name in _FULL_HEIGHT:  # thumbnails are loaded once they are visible
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_load_state("networkidle")
     taken = page.screenshot(animations="disabled")
     context.close()
-    return _small(taken)
+    return _webp(taken)
 
 
-def _small(png: bytes) -> bytes:
-    """As WebP: a palette would give the pictures in the page bands that they don't have."""
+def _webp(png: bytes) -> bytes:
+    """Converts a screenshot to WebP; with a PNG palette the pictures in it would show bands."""
     buffer = BytesIO()
     Image.open(BytesIO(png)).convert("RGB").save(buffer, "WEBP", quality=90)
     return buffer.getvalue()

@@ -1,8 +1,8 @@
 """SSIMULACRA2 2.1, ported from the reference in libjxl 0.11 (tools/ssimulacra2.cc, BSD-3-Clause).
 
-The reference tool is in no package that can be had everywhere; the port that PyPI has blurs with another
-kernel and counts one scale too few in small pictures. tests/unit/bench holds this one to what the reference
-printed. It is slower: about a second for 1920 x 1280.
+The reference tool is not packaged on every platform; the port on PyPI blurs with another kernel and has one
+scale too few in small pictures. tests/unit/bench compares this one with scores of the reference tool. It is
+slower: about a second for 1920 x 1280.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ NAME: Final = "SSIMULACRA2 2.1 (bench/ssimulacra2.py, after libjxl 0.11)"
 
 _SCALES = 6
 _C2 = 0.0009
-# What the reference's recursive Gaussian (sigma 1.5) answers to a single bright pixel: finite, nine taps.
+# Impulse response of the reference's recursive Gaussian (sigma 1.5): finite, nine taps.
 _KERNEL = (
     0.009414367809653733,
     0.03601111465836436,
@@ -35,7 +35,7 @@ _OPSIN = (
     (0.24342268924547819, 0.20476744424496821, 0.5518098665095536),
 )
 _OPSIN_BIAS = 0.0037930732552754493
-# Three channels x six scales x two norms x (structure, ringing, blur); almost half of them are nil.
+# Three channels x six scales x two norms x (structure, ringing, blur); almost half are zero.
 _WEIGHTS = np.array(
     [
         0.0,
@@ -160,20 +160,20 @@ class _Scale:
 
 
 class Reference:
-    """A picture that others are compared with; keeps its half of the work."""
+    """An original to compare encodings with; its own planes are computed once."""
 
     def __init__(self, picture: Image.Image) -> None:
         self.size = picture.size
         self._scales = [_scale(linear) for linear in _pyramid(picture)]
 
     def score(self, other: Image.Image) -> float:
-        """100 for the same pixels; 90 is visually lossless, 80 very good, 70 good. Sizes must be equal."""
+        """Scores a picture of equal size: 100 identical, 90 visually lossless, 80 very good, 70 good."""
         if other.size != self.size:
             raise ValueError(f"{other.size} can't be compared with {self.size}")
         norms = [
             _norms(mine, _scale(linear)) for mine, linear in zip(self._scales, _pyramid(other), strict=True)
         ]
-        # By channel, then scale, then norm, as the weights are; small pictures have fewer scales.
+        # In the order of the weights: channel, scale, norm; small pictures have fewer scales.
         terms = np.array(norms).transpose(1, 0, 2, 3).ravel()
         return _mapped(float(np.dot(_WEIGHTS[: len(terms)], terms)))
 
@@ -185,7 +185,7 @@ def _mapped(error: float) -> float:
 
 
 def _pyramid(picture: Image.Image) -> list[Plane]:
-    """Linear RGB, 3 x height x width, halved up to five times while both sides had eight pixels before."""
+    """Returns linear RGB (3 x height x width), halved up to five times while both sides have eight pixels."""
     stored = np.asarray(picture.convert("RGB"), dtype=np.float32) / 255
     curve = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
     linear = np.ascontiguousarray(curve.transpose(2, 0, 1), dtype=np.float32)
@@ -219,7 +219,7 @@ def _positive_xyb(linear: Plane) -> tuple[Plane, ...]:
 
 
 def _blurred(plane: Plane) -> Plane:
-    """With zeros beyond the edges, as in the reference."""
+    """Blurs with zeros beyond the edges, as the reference does."""
     reach = len(_KERNEL) // 2
     height, width = plane.shape
     padded = np.pad(plane, ((reach, reach), (0, 0)))
@@ -233,14 +233,14 @@ def _blurred(plane: Plane) -> Plane:
     return across
 
 
-def _norms(one: _Scale, other: _Scale) -> list[list[list[float]]]:
-    """By channel and norm (mean, root mean fourth power): structure, ringing, blur."""
+def _norms(original: _Scale, other: _Scale) -> list[list[list[float]]]:
+    """Returns structure, ringing and blur, by channel and norm (mean, root mean fourth power)."""
     by_channel = []
     for channel in range(3):
-        x, y = one.planes[channel], other.planes[channel]
-        mean_x, mean_y = one.means[channel], other.means[channel]
+        x, y = original.planes[channel], other.planes[channel]
+        mean_x, mean_y = original.means[channel], other.means[channel]
         covariance = _blurred(x * y) - mean_x * mean_y
-        variances = one.squares[channel] - mean_x**2 + other.squares[channel] - mean_y**2
+        variances = original.squares[channel] - mean_x**2 + other.squares[channel] - mean_y**2
         structure = 1 - (1 - (mean_x - mean_y) ** 2) * (2 * covariance + _C2) / (variances + _C2)
         edges = (1 + np.abs(y - mean_y)) / (1 + np.abs(x - mean_x)) - 1
         errors = [np.maximum(e, np.float32(0)) for e in (structure, edges, -edges)]

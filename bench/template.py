@@ -1,4 +1,4 @@
-"""template.yaml as plain values."""
+"""Loads template.yaml as plain values."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ type Node = dict[str, Any]
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, as their long ones."""
+    """A YAML loader for CloudFormation's short forms of intrinsic functions."""
 
 
 def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> Node:
@@ -37,5 +37,6 @@ def parse_template(text: str) -> Node:
 
 
 def of_type(template: Node, kind: str) -> dict[str, Node]:
-    """The properties of each resource of a kind, by its name."""
-    return {name: each["Properties"] for name, each in template["Resources"].items() if each["Type"] == kind}
+    """Returns the properties of all resources of a type, by logical id."""
+    resources = template["Resources"].items()
+    return {name: resource["Properties"] for name, resource in resources if resource["Type"] == kind}

@@ -1,6 +1,6 @@
-"""`make throughput`: how many pictures a second the local stack takes from bucket to view.
+"""`make throughput`: measures pictures per second from bucket to view on the local stack.
 
-Writes docs/throughput.md, which the README quotes: run it again and the figures follow.
+Writes docs/throughput.md.
 """
 
 import argparse
@@ -30,16 +30,16 @@ SIZE = (800, 600)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", type=int, default=200)
-    chosen = parser.parse_args()
+    arguments = parser.parse_args()
     console = Console()
     with running_stack(LocalStack.of(os.environ), console) as status:
-        report = measure(status, chosen.pictures, console)
+        report = measure(status, arguments.pictures, console)
     REPORT.write_text(report)
     console.print(report, highlight=False, markup=False)
 
 
 def measure(status: Status, pictures: int, console: Console) -> str:
-    """Drops that many pictures and reports. Raises Fault unless each was rendered and none was given up."""
+    """Drops `pictures` pictures and returns the report. Raises Fault unless all were rendered."""
     with tempfile.TemporaryDirectory() as folder:
         stamp = f"throughput-{time.time_ns()}"
         files = {}
@@ -51,25 +51,25 @@ def measure(status: Status, pictures: int, console: Console) -> str:
         began = time.monotonic()
         outcomes, _ = drop(files, status, 1800, console)
         seconds = time.monotonic() - began
-    rendered = sum(1 for each in outcomes if each.state is State.RENDERED)
-    given_up = boto3.client("sqs").get_queue_attributes(
+    rendered = sum(1 for outcome in outcomes if outcome.state is State.RENDERED)
+    dead_letters = boto3.client("sqs").get_queue_attributes(
         QueueUrl=status.dead_letters_url, AttributeNames=["ApproximateNumberOfMessages"]
     )["Attributes"]["ApproximateNumberOfMessages"]
-    if rendered != pictures or int(given_up):
-        raise Fault(f"{rendered} of {pictures} were rendered and {given_up} messages given up.")
+    if rendered != pictures or int(dead_letters):
+        raise Fault(f"{rendered} of {pictures} pictures were rendered; {dead_letters} messages failed.")
     return f"""# Throughput of the local stack
 
 Written by `make throughput` (bench/throughput.py); seed {SEED}.
 
 | what | figure |
 |---|---|
-| pictures put into the bucket, and views that came of them | {pictures}, {rendered} |
-| messages in the dead-letter queue | {given_up} |
+| pictures uploaded, and views of rendered pictures | {pictures}, {rendered} |
+| messages in the dead-letter queue | {dead_letters} |
 | each picture | {SIZE[0]} x {SIZE[1]} JPEG, {megabytes / pictures * 1000:.0f} KB on average |
 | profile | default: 4 widths at most, as JPEG, WebP and AVIF |
 | from the first put to the last view | {seconds:.1f} s |
 | pictures a second | {pictures / seconds:.1f} |
-| rendered at once | 2 (`MaximumConcurrency` in samconfig [local]) |
+| concurrent renderings | 2 (`MaximumConcurrency` in samconfig [local]) |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | Python, Pillow | {platform.python_version()}, {version("pillow")} |
 | date | {datetime.now(UTC):%Y-%m-%d} |

@@ -1,4 +1,4 @@
-"""Buckets and tables in an in-process account, made as template.yaml describes them."""
+"""Buckets, tables and profiles with the properties of template.yaml."""
 
 import secrets
 import socket
@@ -14,7 +14,7 @@ from types_boto3_s3 import S3Client
 from tests.cloudformation import load_template
 
 _RESOURCES = load_template()["Resources"]
-# Of an account in this process.
+# Credentials for moto.
 ACCOUNT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -31,13 +31,13 @@ def make_bucket(client: S3Client, logical_id: str, name: str) -> None:
 
 def make_table(client: DynamoDBClient, logical_id: str, name: str) -> None:
     properties: dict[str, Any] = _RESOURCES[logical_id]["Properties"]
-    kept = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-    client.create_table(TableName=name, **{key: properties[key] for key in kept if key in properties})
+    names = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+    client.create_table(TableName=name, **{key: properties[key] for key in names if key in properties})
 
 
 @dataclass(frozen=True)
 class LiveProfile:
-    """A profile's place in AppConfig, on the emulator; without a profile until one is deployed."""
+    """An AppConfig configuration on the emulator, without a deployed profile at first."""
 
     application: str
     environment: str
@@ -46,7 +46,7 @@ class LiveProfile:
     client: AppConfigClient
 
     def deploy(self, document: bytes) -> None:
-        """Puts a document in force, good or bad."""
+        """Deploys a document, valid or not."""
         version = self.client.create_hosted_configuration_version(
             ApplicationId=self.application,
             ConfigurationProfileId=self.configuration,
@@ -63,7 +63,7 @@ class LiveProfile:
 
 
 def make_live_profile(endpoint: str) -> LiveProfile:
-    """A new one each time, on an emulator that outlives tests."""
+    """Creates a new configuration: the emulator outlives the test."""
     client = boto3.client("appconfig", endpoint_url=endpoint)
     application = client.create_application(Name="darkroom")["Id"]
     configuration: dict[str, Any] = _RESOURCES["LiveProfile"]["Properties"]
@@ -78,7 +78,7 @@ def make_live_profile(endpoint: str) -> LiveProfile:
 
 
 def free_port() -> int:
-    """One that is free, and stays so: it is below those that systems give to whoever connects."""
+    """Returns a free port below the ephemeral range: no client connection can take it."""
     while True:
         port = 20_000 + secrets.randbelow(10_000)
         with suppress(OSError), socket.socket() as probe:

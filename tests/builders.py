@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from darkroom.adapters.items import item_of, job_item_of, to_wire
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.entries import Attempt, Entry, Outcome, State
 from darkroom.domain.jobs import Announced, Job
 from darkroom.domain.receipts import Decision, Original, Receipt, Rejection, Rendered
@@ -15,7 +16,7 @@ from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.services.members import member_key
 from darkroom.services.reconciling import Reconciler
 from darkroom.services.rendering import Renderer
-from darkroom.web.auth import AuthMode, Authorizer, TokenCache
+from darkroom.web.auth import Authorizer, TokenCache
 from darkroom.web.http import Responder
 from darkroom_cli.stack import Status
 from tests.cloudformation import PROJECT

@@ -1,4 +1,4 @@
-"""A server that takes messages to the connections of a WebSocket API, as API Gateway does."""
+"""A local server in place of API Gateway's connections endpoint."""
 
 import threading
 from collections.abc import Iterator
@@ -10,13 +10,13 @@ from urllib.parse import unquote
 
 @dataclass
 class Gateway:
-    """Open connections, what they were sent, and what ails some of them."""
+    """Open connections with their received messages; `broken` ones fail, `hung` ones do not respond."""
 
     address: str = ""
     sent: dict[str, list[str]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     hung: set[str] = field(default_factory=set)
-    let_go: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)
 
 
 class _Connections(BaseHTTPRequestHandler):
@@ -27,25 +27,25 @@ class _Connections(BaseHTTPRequestHandler):
         connection = self._connection()
         text = self.rfile.read(int(self.headers["Content-Length"])).decode()
         if connection in self.gateway.hung:
-            self.gateway.let_go.wait(30)
+            self.gateway.released.wait(30)
         if connection in self.gateway.broken:
-            self._answer(500)
+            self._respond(500)
         elif connection in self.gateway.sent:
             self.gateway.sent[connection].append(text)
-            self._answer(200)
+            self._respond(200)
         else:
-            self._answer(410, "GoneException")
+            self._respond(410, "GoneException")
 
     def do_DELETE(self) -> None:
-        found = self.gateway.sent.pop(self._connection(), None)
-        self._answer(410, "GoneException") if found is None else self._answer(204)
+        messages = self.gateway.sent.pop(self._connection(), None)
+        self._respond(410, "GoneException") if messages is None else self._respond(204)
 
     def _connection(self) -> str:
         stage, _, connection = unquote(self.path).partition("/@connections/")
         assert stage == "/live"
         return connection
 
-    def _answer(self, status: int, error: str = "") -> None:
+    def _respond(self, status: int, error: str = "") -> None:
         self.send_response(status)
         if error:
             self.send_header("x-amzn-ErrorType", error)
@@ -54,7 +54,7 @@ class _Connections(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Says nothing."""
+        """Prints no access log."""
 
 
 @contextmanager
@@ -65,5 +65,5 @@ def a_gateway() -> Iterator[Gateway]:
         gateway.address = f"http://127.0.0.1:{server.server_port}/live"
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield gateway
-        gateway.let_go.set()
+        gateway.released.set()
         server.shutdown()

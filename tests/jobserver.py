@@ -1,4 +1,4 @@
-"""A site with one job, whose course a test directs, for the clients that follow it."""
+"""A server with one job under the control of a test, for the clients of the live channel."""
 
 import asyncio
 import json
@@ -18,10 +18,10 @@ ROWS_AT_ONCE = 2
 
 @dataclass
 class JobServer:
-    """`revision` and `rows` are the truth, which HTTP tells; sockets are told of it by `advance`.
+    """One job: HTTP returns `revision` and `rows`, `advance` changes them and pushes the change to sockets.
 
-    Where `sockets` is false none is offered; where `welcome` is false none is let in. A `mute` socket is told
-    nothing any more, and does not end.
+    Without `sockets` no ticket is issued; without `welcome` every socket is refused. If `mute`, nothing is
+    pushed and sockets stay open.
     """
 
     size: int
@@ -59,7 +59,7 @@ class JobServer:
         }
 
     async def advance(self, *numbers: int, state: str = "rendered", lost: bool = False) -> None:
-        """Moves rows on and tells the sockets, unless that is lost."""
+        """Advances rows and pushes them to the sockets, unless the push is lost."""
         for number in numbers:
             row = self.rows[number]
             self.rows[number] = row | {"state": state, "revision": row["revision"] + 1}
@@ -98,8 +98,8 @@ class JobServer:
         begin = int(request.query["cursor"] or 0)
         end = begin + ROWS_AT_ONCE
         rows = [self.rows[number] for number in range(begin, min(end, self.size))]
-        told = [row | {"thumbnail": "/t" if row["state"] == "rendered" else None} for row in rows]
-        return web.json_response({"uploads": told, "cursor": str(end) if end < self.size else ""})
+        page = [row | {"thumbnail": "/t" if row["state"] == "rendered" else None} for row in rows]
+        return web.json_response({"uploads": page, "cursor": str(end) if end < self.size else ""})
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -135,7 +135,7 @@ async def serving(server: JobServer, *more: web.RouteDef) -> AsyncIterator[None]
 
 
 async def until(condition: Any, seconds: float = 180) -> None:
-    """Waits until the condition holds."""
+    """Waits until the condition is true."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

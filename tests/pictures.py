@@ -1,4 +1,4 @@
-"""Pictures drawn by code, as bytes."""
+"""Draws pictures, as bytes."""
 
 import random
 from io import BytesIO
@@ -10,15 +10,16 @@ from darkroom_cli.local.samples import photograph
 
 
 def a_photograph(width: int = 1200, height: int = 800, kind: str = "JPEG", **options: Any) -> bytes:
-    """Sky, hills and grain: compresses like a photograph."""
+    """Draws sky, hills and grain: compresses like a photograph."""
     return encoded(photograph(width, height), kind, **options)
 
 
 def a_small_png(seed: int = 0) -> bytes:
-    """64 x 48 and different for each seed."""
-    dice = random.Random(seed)  # noqa: S311
-    picture = Image.new("RGB", (64, 48), tuple(dice.randrange(256) for _ in range(3)))
-    ImageDraw.Draw(picture).ellipse((8, 4, 56, 44), fill=tuple(dice.randrange(256) for _ in range(3)))
+    """Draws 64 x 48 pixels, different for each seed."""
+    generator = random.Random(seed)  # noqa: S311
+    ground, disc = (tuple(generator.randrange(256) for _ in range(3)) for _ in range(2))
+    picture = Image.new("RGB", (64, 48), ground)
+    ImageDraw.Draw(picture).ellipse((8, 4, 56, 44), fill=disc)
     return encoded(picture, "PNG")
 
 

@@ -1,1 +1,1 @@
-"""`make scale`: what binds at so many pictures a minute, what it costs, and what waiting does to latency."""
+"""`make scale`: the limits at different rates of pictures, how to raise them, and the cost."""

@@ -1,4 +1,4 @@
-"""What so many pictures a minute need, beside what AWS gives, and what they cost a month."""
+"""Compares the needs of a load with AWS's limits, and computes its cost per month."""
 
 import math
 from collections.abc import Mapping
@@ -10,30 +10,30 @@ from darkroom_cli import prices
 
 MINUTES_A_MONTH = 730 * 60
 QUOTAS_AS_OF = "2026-11"
-_INDEX_SHARDS = 4  # of each index of the views: adapters/items.py
+_INDEX_SHARDS = 4  # adapters/items.py
 _PARTITION_WRITES = 1_000
-# What was not measured, for want of an account: one call to DynamoDB or EventBridge, and one to S3 with a
-# picture's bytes, as AWS's own pages speak of single-digit and tens of milliseconds.
+# Not measured, for lack of an account: one call to DynamoDB or EventBridge, and one to S3 with a picture's
+# bytes. AWS's documentation speaks of single-digit and of tens of milliseconds.
 CALL_SECONDS, OBJECT_SECONDS = 0.010, 0.040
 _OTHER_FUNCTIONS_GB = 0.5
-_LOG_BYTES_A_PICTURE = 3_000  # five lines of ours, and Lambda's own
+_LOG_BYTES_A_PICTURE = 3_000  # five of our lines, and Lambda's own
 _RETENTION_MONTHS = 1.0
-_PROFILE_SECONDS = 30  # how often a warm function asks for the profile: adapters/appconfig.py
-# What docs/operations.md lists, one for each function, reason and step, with one release at a time.
+_PROFILE_SECONDS = 30  # maximum age of a warm function's profile: adapters/appconfig.py
+# The metrics in docs/operations.md, one per function, reason and step, with one release at a time.
 METRICS = 53
-# X-Ray takes the first call of a function in a second, and of the others one in twenty.
+# X-Ray samples a function's first call in each second, and 5% of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 _TRACED_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Pictures a minute, how long each is rendered (mean, seconds), in so much memory, and what each asks."""
+    """A rate of pictures, with the mean rendering time, the memory, and the calls of each picture."""
 
     pictures_a_minute: float
     service_seconds: float
     memory_gb: float
-    asked: PerPicture
+    per_picture: PerPicture
 
     @property
     def rate(self) -> float:
@@ -41,17 +41,18 @@ class Load:
 
     @property
     def rendering(self) -> float:
-        """Little's law: how many are rendered at once, on average."""
+        """The mean number of concurrent renderings, by Little's law."""
         return self.rate * self.service_seconds
 
     @property
     def batch_seconds(self) -> float:
-        """How long one batch of the stream takes: its calls, one after the other."""
-        return CALL_SECONDS * sum(self.asked.projecting.values()) / self.asked.batches
+        """The duration of one batch of the stream: its calls, one after the other."""
+        return CALL_SECONDS * sum(self.per_picture.projecting.values()) / self.per_picture.batches
 
     @property
     def batches(self) -> float:
-        return self.rate * self.asked.batches
+        """Batches a second."""
+        return self.rate * self.per_picture.batches
 
     @property
     def projecting(self) -> float:
@@ -59,30 +60,32 @@ class Load:
 
     @property
     def shards(self) -> float:
-        """DynamoDB has as many of a stream as partitions of the table: at least what its writes need."""
+        """The minimum number of shards: one for each partition needed by the writes."""
         return max(1.0, self.writes("ledger") / _PARTITION_WRITES)
 
     def calls(self, name: str) -> float:
-        """A second."""
-        return self.rate * self.asked.calls.get(name, 0.0)
+        """Calls a second of one operation."""
+        return self.rate * self.per_picture.calls.get(name, 0.0)
 
     def writes(self, table: str) -> float:
-        return self.rate * self.asked.units(self.asked.writes, table)
+        """Write units a second, indexes included."""
+        return self.rate * self.per_picture.units(self.per_picture.writes, table)
 
     def reads(self, table: str) -> float:
-        return self.rate * self.asked.units(self.asked.reads, table)
+        """Read units a second, indexes included."""
+        return self.rate * self.per_picture.units(self.per_picture.reads, table)
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One thing that binds somewhere: what is needed, what there is, and what moves it."""
+    """One limit, with the load's need and the way to raise it."""
 
     what: str
     need: float
     limit: float
     unit: str
-    whose: str
-    moves: str
+    set_by: str
+    raised_by: str
     source: str
 
     @property
@@ -99,20 +102,20 @@ _SQS = "docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quota
 _EVENTS = "docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"
 _GATEWAY = "docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"
 
-# Headroom for what Little's law leaves out: arrivals come by chance, and in bursts.
+# Headroom over the mean, since pictures arrive at random and in bursts.
 _PEAK = 1.25
 
 
 def limits(load: Load) -> list[Limit]:
-    """Everything that could bind, the nearest first."""
+    """Lists all limits, the nearest first."""
     rendering = _PEAK * load.rendering
-    told = [
+    found = [
         Limit(
-            "pictures rendered at once",
+            "concurrent renderings",
             rendering,
             5,
-            "at once",
-            "ours, a default",
+            "",
+            "Darkroom, a default",
             "`MaximumConcurrency`, up to 1,000",
             "template.yaml",
         ),
@@ -120,27 +123,27 @@ def limits(load: Load) -> list[Limit]:
             "the event source of the render queue",
             rendering,
             1_000,
-            "at once",
+            "",
             "AWS",
-            "`RenderPollers`: ten at once each, 20,000 in all",
+            "`RenderPollers`: ten renderings per poller, up to 20,000",
             _SQS_SCALING,
         ),
         Limit(
-            "functions that run at once, in a new account",
+            "concurrent executions in a new account",
             rendering + load.projecting,
             10,
-            "at once",
+            "",
             "AWS",
             "quota: concurrent executions",
             _LAMBDA,
         ),
         Limit(
-            "functions that run at once",
+            "concurrent executions",
             rendering + load.projecting,
             1_000,
-            "at once",
+            "",
             "AWS",
-            "quota: concurrent executions, to tens of thousands",
+            "quota: concurrent executions, up to tens of thousands",
             _LAMBDA,
         ),
         Limit(
@@ -153,7 +156,7 @@ def limits(load: Load) -> list[Limit]:
             _SQS,
         ),
         Limit(
-            "written to the ledger",
+            "writes to the ledger",
             load.writes("ledger"),
             40_000,
             "units/s",
@@ -162,7 +165,7 @@ def limits(load: Load) -> list[Limit]:
             _DYNAMODB,
         ),
         Limit(
-            "written to the views and their indexes",
+            "writes to the views and their indexes",
             load.writes("views"),
             40_000,
             "units/s",
@@ -171,7 +174,7 @@ def limits(load: Load) -> list[Limit]:
             _DYNAMODB,
         ),
         Limit(
-            "read of the ledger",
+            "reads of the ledger",
             load.reads("ledger"),
             40_000,
             "units/s",
@@ -180,7 +183,7 @@ def limits(load: Load) -> list[Limit]:
             _DYNAMODB,
         ),
         Limit(
-            "read of the views",
+            "reads of the views",
             load.reads("views"),
             40_000,
             "units/s",
@@ -189,34 +192,34 @@ def limits(load: Load) -> list[Limit]:
             _DYNAMODB,
         ),
         Limit(
-            "one partition of an index, all of one name",
+            "one partition of an index, if all pictures have one name",
             load.rate / _INDEX_SHARDS,
             _PARTITION_WRITES,
             "units/s",
             "AWS",
-            "`_SHELVES` in adapters/items.py, and the views rebuilt",
+            "`_INDEX_SHARDS` in adapters/items.py, then rebuild the views",
             _PARTITIONS,
         ),
         Limit(
-            "batches of the ledger's stream at once",
+            "concurrent batches of the ledger's stream",
             load.projecting / load.shards,
             1,
             "per shard",
-            "ours, a default",
+            "Darkroom, a default",
             "`ProjectParallelism`, up to 10",
             "template.yaml",
         ),
         Limit(
-            "originals put under one prefix",
+            "PUT of originals under one prefix",
             load.rate,
             3_500,
             "PUT/s",
             "AWS",
-            "more prefixes: S3 splits them as they grow hot",
+            "more prefixes: S3 splits them under load",
             _S3,
         ),
         Limit(
-            "originals read under one prefix",
+            "GET of originals under one prefix",
             load.calls("s3:GetObject"),
             5_500,
             "GET/s",
@@ -225,16 +228,16 @@ def limits(load: Load) -> list[Limit]:
             _S3,
         ),
         Limit(
-            "renditions put, over 256 prefixes of two digits",
+            "PUT of renditions, over 256 prefixes of two digits",
             (load.calls("s3:PutObject") - load.rate) / 256,
             3_500,
             "PUT/s",
             "AWS",
-            "their keys begin with a hash: S3 splits by as many digits as it takes",
+            "keys begin with a hash: S3 splits by as many digits as needed",
             _S3,
         ),
         Limit(
-            "events announced",
+            "events published",
             load.calls("events:PutEvents"),
             10_000,
             "calls/s",
@@ -243,24 +246,24 @@ def limits(load: Load) -> list[Limit]:
             _EVENTS,
         ),
         Limit(
-            "messages to those who follow a job",
-            load.rate * load.asked.messages,
+            "messages to followers of jobs",
+            load.rate * load.per_picture.messages,
             10_000,
             "messages/s",
             "AWS",
-            "quota: requests a second of API Gateway, which HTTP shares",
+            "quota: API Gateway's requests a second, shared with HTTP",
             _GATEWAY,
         ),
     ]
-    return sorted(told, key=lambda each: -each.share)
+    return sorted(found, key=lambda limit: -limit.share)
 
 
 def first_of_aws(load: Load) -> Limit:
-    """Which of AWS's limits is nearest, in an account that is not new and with parameters raised."""
+    """Returns AWS's nearest limit, for an account that is not new and with parameters raised."""
     return next(
-        each
-        for each in limits(load)
-        if each.whose == "AWS" and "new account" not in each.what and "event source" not in each.what
+        limit
+        for limit in limits(load)
+        if limit.set_by == "AWS" and "new account" not in limit.what and "event source" not in limit.what
     )
 
 
@@ -268,33 +271,33 @@ WATCHING = "watching (CloudWatch: alarms, dashboard, metrics; X-Ray)"
 
 
 def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: float) -> Mapping[str, float]:
-    """US dollars a month, by component; nothing is looked at yet, which costs besides."""
+    """Computes US dollars a month by component, excluding views of pictures."""
     pictures = load.pictures_a_minute * MINUTES_A_MONTH
-    asked, gb_second = load.asked, prices.LAMBDA_GB_SECOND[architecture]
-    calls = asked.calls
-    writes, reads = sum(asked.writes.values()), sum(asked.reads.values())
-    others = asked.batches * load.batch_seconds * _OTHER_FUNCTIONS_GB
+    used, gb_second = load.per_picture, prices.LAMBDA_GB_SECOND[architecture]
+    calls = used.calls
+    writes, reads = sum(used.writes.values()), sum(used.reads.values())
+    others = used.batches * load.batch_seconds * _OTHER_FUNCTIONS_GB
     stored_gb = pictures * rendition_bytes / 1e9
     log_gb = pictures * _LOG_BYTES_A_PICTURE / 1e9
-    asks_for_profile = max(1.0, load.rendering) * MINUTES_A_MONTH * 60 / _PROFILE_SECONDS
+    profile_requests = max(1.0, load.rendering) * MINUTES_A_MONTH * 60 / _PROFILE_SECONDS
     return {
         "rendering (Lambda)": gb_second.of(pictures * load.service_seconds * load.memory_gb)
         + prices.LAMBDA_REQUEST.of(pictures),
         "projecting (Lambda)": gb_second.of(pictures * others)
-        + prices.LAMBDA_REQUEST.of(pictures * asked.batches),
+        + prices.LAMBDA_REQUEST.of(pictures * used.batches),
         "renditions and originals (S3 requests)": prices.S3_PUT.of(pictures * calls.get("s3:PutObject", 0))
         + prices.S3_GET.of(pictures * calls.get("s3:GetObject", 0)),
-        "DynamoDB written": prices.DYNAMODB_WRITE.of(pictures * writes),
-        "DynamoDB read": prices.DYNAMODB_READ.of(pictures * reads),
-        # Sent by S3, received and deleted.
-        "the queue (SQS)": prices.SQS_REQUEST.of(3 * pictures),
-        "events announced (EventBridge)": prices.EVENTBRIDGE_EVENT.of(pictures),
-        "those who follow jobs (WebSocket)": prices.WEBSOCKET_MESSAGE.of(pictures * asked.messages),
+        "DynamoDB writes": prices.DYNAMODB_WRITE.of(pictures * writes),
+        "DynamoDB reads": prices.DYNAMODB_READ.of(pictures * reads),
+        # Sent by S3, received, deleted.
+        "queue (SQS)": prices.SQS_REQUEST.of(3 * pictures),
+        "events published (EventBridge)": prices.EVENTBRIDGE_EVENT.of(pictures),
+        "messages to followers of jobs (WebSocket)": prices.WEBSOCKET_MESSAGE.of(pictures * used.messages),
         "logs": prices.LOGS_INGESTED.of(log_gb) + prices.LOGS_STORED.of(log_gb * _RETENTION_MONTHS),
-        "the live profile (AppConfig)": prices.APPCONFIG_REQUEST.of(asks_for_profile),
+        "profile (AppConfig)": prices.APPCONFIG_REQUEST.of(profile_requests),
         WATCHING: _watching(load),
         "one month's ledger and views kept for a month (DynamoDB)": prices.DYNAMODB_STORAGE.of(
-            pictures * asked.kept_bytes / 1e9
+            pictures * used.kept_bytes / 1e9
         ),
         "one month's renditions kept for a month (S3)": prices.S3_STORAGE.of(stored_gb),
         "one month's originals kept for a month (S3)": prices.S3_STORAGE.of(pictures * original_bytes / 1e9),
@@ -302,7 +305,7 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
 
 
 def _watching(load: Load) -> float:
-    """US dollars a month, most of it whether pictures come or not: a metric is billed while it is told."""
+    """Computes US dollars a month for monitoring, most of it independent of traffic."""
     traces = sum(map(traced, (load.rate, load.batches))) * 60 * MINUTES_A_MONTH
     return (
         prices.ALARM.of(deployed("AWS::CloudWatch::Alarm"))
@@ -313,21 +316,21 @@ def _watching(load: Load) -> float:
 
 
 def traced(calls: float) -> float:
-    """How many traces a second, at most, so many calls of one function a second leave."""
+    """Computes the maximum of traces a second for a function's calls a second."""
     return min(calls, 1) + _TRACED_SHARE * max(0, calls - 1)
 
 
-# One page of a listing, and the entries of its thousand objects, a hundred at a time: assumed as above.
+# One page of a listing, and reading the entries of its thousand objects, a hundred at a time; assumed.
 _PAGE_SECONDS = 0.25 + 10 * CALL_SECONDS
 _OBJECTS_A_PAGE = 1_000
 _RUNS_A_DAY = 4 * 24
-_SCAN_SECONDS = 600.0  # of a run's fifteen minutes, those that it may look for lost uploads
+_SCAN_SECONDS = 600.0  # the part of a run's fifteen minutes for finding lost uploads
 LEAST_PAGES = 10  # SWEEP_PAGES
-SEEN_A_DAY = _RUNS_A_DAY * _OBJECTS_A_PAGE * _SCAN_SECONDS / _PAGE_SECONDS
+SCANNED_A_DAY = _RUNS_A_DAY * _OBJECTS_A_PAGE * _SCAN_SECONDS / _PAGE_SECONDS
 
 
 def scan_days(objects: float, least_pages: int) -> float:
-    """Days that the sweep takes to have seen every upload of a bucket."""
+    """Computes the days for one full scan of a bucket by the sweep."""
     pages = objects / _OBJECTS_A_PAGE
     a_run = min(_SCAN_SECONDS / _PAGE_SECONDS, ScanCursor(whole=math.ceil(pages)).due(least_pages))
     return pages / a_run / _RUNS_A_DAY

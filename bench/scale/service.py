@@ -1,4 +1,4 @@
-"""How long one rendering takes: the real pipeline on seeded pictures, on the machine at hand."""
+"""Measures rendering: the real pipeline on seeded pictures, on this machine."""
 
 import io
 import os
@@ -15,14 +15,14 @@ from darkroom.domain.receipts import Rendered
 from darkroom.imaging import render_isolated
 from darkroom_cli.local.samples import photograph
 
-# What people send: from a web page's picture to that of a good camera; pixels, and how often of twenty.
+# Typical uploads, from a web picture to a good camera's: width, height, and how many of twenty.
 MIX = ((1280, 960, 4), (2560, 1920, 4), (4032, 3024, 10), (6000, 4000, 2))
 _MEMORY_BYTES, _SECONDS = 2_700_000_000, 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Seconds of processor for each rendering, of the child that does it; and what they were measured on."""
+    """Processor seconds of each rendering's child process, and the machine."""
 
     processor_seconds: tuple[float, ...]
     machine: str
@@ -31,28 +31,28 @@ class Measured:
 
 
 def measure(count: int, seed: int, profile: Profile) -> tuple[Measured, Rendered]:
-    """Renders so many pictures of the mix, and one of twelve megapixels whose renditions stand for all."""
-    drawn = random.Random(seed)  # noqa: S311 - a sample, not a secret
-    sizes = drawn.choices(MIX, [share for *_, share in MIX], k=count)
+    """Renders `count` pictures of the mix, and one of twelve megapixels as an example."""
+    generator = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    sizes = generator.choices(MIX, [share for *_, share in MIX], k=count)
     seconds = []
     originals = {
         (width, height): _jpeg(width, height, seed + number) for number, (width, height, _) in enumerate(MIX)
     }
     for width, height, _ in sizes:
-        before = _of_children()
+        before = _child_seconds()
         render_isolated(originals[width, height], profile, memory_bytes=_MEMORY_BYTES, seconds=_SECONDS)
-        seconds.append(round(_of_children() - before, 3))
-    usual = render_isolated(originals[4032, 3024], profile, memory_bytes=_MEMORY_BYTES, seconds=_SECONDS)
-    return Measured(tuple(seconds), _machine(), _versions(), f"{datetime.now(UTC):%Y-%m-%d}"), usual
+        seconds.append(round(_child_seconds() - before, 3))
+    example = render_isolated(originals[4032, 3024], profile, memory_bytes=_MEMORY_BYTES, seconds=_SECONDS)
+    return Measured(tuple(seconds), _machine(), _versions(), f"{datetime.now(UTC):%Y-%m-%d}"), example
 
 
 def _jpeg(width: int, height: int, seed: int) -> bytes:
-    told = io.BytesIO()
-    photograph(width, height, seed=seed).save(told, "JPEG", quality=90)
-    return told.getvalue()
+    file = io.BytesIO()
+    photograph(width, height, seed=seed).save(file, "JPEG", quality=90)
+    return file.getvalue()
 
 
-def _of_children() -> float:
+def _child_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 

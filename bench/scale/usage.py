@@ -1,4 +1,4 @@
-"""What pictures ask of AWS: the real use cases on an in-process account, with every call counted."""
+"""Counts the calls to AWS per picture, by running the real services on an in-process account."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from moto import mock_aws
 from bench.template import Node, load_template, of_type
 from darkroom.adapters.clients import dynamodb_client, s3_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.adapters.events import EventBridgeAnnouncements
+from darkroom.adapters.events import EventBridgeBus
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels
 from darkroom.adapters.s3 import S3Originals, S3Renditions
@@ -39,14 +39,14 @@ type Item = Mapping[str, Mapping[str, Any]]
 _REGION = "us-east-1"
 _WRITE_UNIT_BYTES, _READ_UNIT_BYTES = 1024, 4096
 _IN_A_TRANSACTION = 2
-_BESIDE_AN_ITEM_BYTES = 100  # which DynamoDB bills for keeping one
+_ITEM_OVERHEAD_BYTES = 100  # billed by DynamoDB for each stored item
 
 
 @dataclass
 class Usage:
-    """Calls by service and operation; units by table, of an index by table/index.
+    """Calls by service and operation, and units by table or table/index.
 
-    `projecting` are those of the calls that `project` makes; `kept_bytes` what the tables hold in the end.
+    `projecting` are the calls made by `project`; `kept_bytes` is the size of the tables in the end.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,9 @@ class Usage:
     batches: int = 0
     records: int = 0
 
-    def each(self, pictures: int) -> "PerPicture":
+    def per_picture(self, pictures: int) -> "PerPicture":
+        """Divides all counts by the number of pictures."""
+
         def share(counter: Counter[str]) -> dict[str, float]:
             return {name: count / pictures for name, count in sorted(counter.items())}
 
@@ -76,7 +78,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class PerPicture:
-    """What one picture asks for, on average."""
+    """The usage of one picture, on average."""
 
     calls: Mapping[str, float]
     projecting: Mapping[str, float]
@@ -88,30 +90,30 @@ class PerPicture:
     records: float
 
     def units(self, kind: Mapping[str, float], table: str) -> float:
-        """Of a table with all its indexes."""
+        """Sums the units of a table with all its indexes."""
         return sum(count for name, count in kind.items() if name.split("/")[0] == table)
 
 
 @dataclass
 class Meter:
-    """Listens to boto3 clients. The ledger's puts are kept: its stream would tell them."""
+    """Counts the calls of boto3 clients, and keeps the ledger's writes as records for its stream."""
 
     usage: Usage = field(default_factory=Usage)
-    told: list[Item] = field(default_factory=list)
-    standing: dict[str, Item] = field(default_factory=dict)
+    ledger_items: list[Item] = field(default_factory=list)
+    view_items: dict[str, Item] = field(default_factory=dict)
 
     def listen(self, client: Any) -> None:
         service = client.meta.service_model.service_name
-        client.meta.events.register(f"provide-client-params.{service}", self._asked)
-        client.meta.events.register(f"after-call.{service}", self._answered)
+        client.meta.events.register(f"provide-client-params.{service}", self._on_request)
+        client.meta.events.register(f"after-call.{service}", self._on_response)
 
-    def _asked(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+    def _on_request(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         operation = model.name
         self.usage.calls[f"{model.service_model.service_name}:{operation}"] += 1
         if operation == "TransactWriteItems":
             for write in params["TransactItems"]:
-                [(kind, asked)] = write.items()
-                self._wrote(asked["TableName"], asked.get("Item", {}), _IN_A_TRANSACTION, kind == "Put")
+                [(kind, action)] = write.items()
+                self._wrote(action["TableName"], action.get("Item", {}), _IN_A_TRANSACTION, kind == "Put")
         elif operation == "PutItem":
             self._wrote(params["TableName"], params["Item"], 1, put=True)
         elif operation == "BatchWriteItem":
@@ -120,20 +122,20 @@ class Meter:
                     self._wrote(table, write["PutRequest"]["Item"], 1, put=True)
 
     def _wrote(self, table: str, item: Item, times: int, put: bool) -> None:
-        # An update or a check of a small item: one unit.
+        # An update or a condition check of a small item is one unit.
         self.usage.writes[table] += times * max(1, math.ceil(_size(item) / _WRITE_UNIT_BYTES))
         if table == "ledger" and put:
-            self.told.append(item)
+            self.ledger_items.append(item)
         if table == "views" and put:
             key = json.dumps([item["picture"], item["version"]])
             for index, attribute in _INDEXES.items():
-                before, now = self.standing.get(key, {}).get(attribute), item.get(attribute)
-                # Keys alone are copied: nothing is written where they stay the same.
+                before, now = self.view_items.get(key, {}).get(attribute), item.get(attribute)
+                # Indexes hold keys only: no write if the key stays the same.
                 if before != now:
                     self.usage.writes[f"views/{index}"] += (before is not None) + (now is not None)
-            self.standing[key] = item
+            self.view_items[key] = item
 
-    def _answered(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
+    def _on_response(self, parsed: dict[str, Any], model: Any, **_: Any) -> None:
         operation = model.name
         if operation == "GetItem":
             self._read("ledger", [parsed.get("Item", {})])
@@ -152,18 +154,18 @@ _INDEXES = {"by-alias": "alias", "recent": "recent_shard", "failed": "failed_sha
 
 
 def _size(item: Item) -> int:
-    """Bytes as DynamoDB counts them: names, texts in UTF-8, numbers by two digits a byte."""
+    """Computes an item's size by DynamoDB's rules: names, UTF-8 strings, two digits a byte for numbers."""
     return sum(len(name) + _length(value) for name, value in item.items())
 
 
 def _length(value: Mapping[str, Any]) -> int:
-    [(kind, told)] = value.items()
-    return len(told) // 2 + 2 if kind == "N" else len(str(told).encode())
+    [(kind, content)] = value.items()
+    return len(content) // 2 + 2 if kind == "N" else len(str(content).encode())
 
 
 @dataclass
 class CountingSockets:
-    """ports.Sockets that delivers nothing."""
+    """A ports.Sockets that counts messages and delivers none."""
 
     usage: Usage
 
@@ -202,9 +204,9 @@ def _account() -> Iterator[None]:
 
 
 def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool, batch: int) -> PerPicture:
-    """What each of some pictures asks for, each rendered as `rendered`.
+    """Counts the calls for `pictures` pictures, each rendered as `rendered`.
 
-    Put into the bucket by themselves, or as one job that one client follows. The stream hands over `batch`
+    The pictures are put into the bucket singly, or as one job with one follower. The stream delivers `batch`
     records at a time.
     """
     with _account():
@@ -225,7 +227,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
         sockets = CountingSockets(meter.usage)
         broadcast = Broadcast(
             Projection(views),
-            EventBridgeAnnouncements("darkroom", events),
+            EventBridgeBus("darkroom", events),
             Pusher(channels, sockets, _raise),
             pause=lambda _: None,
         )
@@ -237,33 +239,35 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             reconciler.apply(upload, Worker(lambda _content, _profile: rendered))
         _project(meter, broadcast, batch)
         meter.usage.kept_bytes = _kept_bytes(boto3.client("dynamodb"))
-        return meter.usage.each(pictures)
+        return meter.usage.per_picture(pictures)
 
 
 def _project(meter: Meter, broadcast: Broadcast, batch: int) -> None:
-    # A picture's two entries are seconds apart, and so in two batches.
-    told = sorted(meter.told, key=lambda item: int(item.get("revision", {"N": "0"})["N"]))
+    # A picture's two entries are seconds apart, so they are delivered in different batches.
+    items = sorted(meter.ledger_items, key=lambda item: int(item.get("revision", {"N": "0"})["N"]))
     before = Counter(meter.usage.calls)
-    for some in batched(told, min(batch, BATCH), strict=False):
-        records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": item}} for n, item in enumerate(some)]
+    for images in batched(items, min(batch, BATCH), strict=False):
+        records = [
+            {"dynamodb": {"SequenceNumber": str(n), "NewImage": item}} for n, item in enumerate(images)
+        ]
         projected = broadcast.process(records_of({"Records": records}))
-        assert not projected.faults  # noqa: S101 - a count of what failed would tell nothing
+        assert not projected.faults  # noqa: S101 - counts of failed calls would be wrong
         meter.usage.batches += 1
-        meter.usage.records += len(some)
+        meter.usage.records += len(images)
     meter.usage.projecting = meter.usage.calls - before
 
 
 def _kept_bytes(dynamodb: Any) -> int:
-    """What the tables and their indexes keep of pictures.
+    """Sums the bytes that pictures take in the tables and indexes.
 
-    Without what passes by itself after days, and without sums, which stay as few as they are.
+    Excludes items that expire within days, and totals, whose number does not grow.
     """
     scans = [{"TableName": "ledger"}, {"TableName": "views"}]
     scans += [{"TableName": "views", "IndexName": index} for index in _INDEXES]
     return sum(
-        _size(item) + _BESIDE_AN_ITEM_BYTES
-        for asked in scans
-        for page in dynamodb.get_paginator("scan").paginate(**asked)
+        _size(item) + _ITEM_OVERHEAD_BYTES
+        for scan in scans
+        for page in dynamodb.get_paginator("scan").paginate(**scan)
         for item in page["Items"]
         if not item.keys() & {"expires", "bytes_after"}
     )
@@ -274,14 +278,16 @@ def _raise(fault: Exception) -> None:
 
 
 def _make(s3: Any, dynamodb: Any, events: Any) -> None:
-    """Buckets and tables as template.yaml has them."""
+    """Creates the buckets and tables, with the properties in template.yaml."""
     for name in ("uploads", "renditions"):
         s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
     for logical in ("Ledger", "Views", "Channels"):
-        told = _template()["Resources"][logical]["Properties"]
-        kept = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
-        dynamodb.create_table(TableName=logical.lower(), **{key: told[key] for key in kept if key in told})
+        properties = _template()["Resources"][logical]["Properties"]
+        names = ("AttributeDefinitions", "KeySchema", "BillingMode", "GlobalSecondaryIndexes")
+        dynamodb.create_table(
+            TableName=logical.lower(), **{name: properties[name] for name in names if name in properties}
+        )
     events.create_event_bus(Name="darkroom")
 
 
@@ -291,7 +297,7 @@ def _template() -> Node:
 
 
 def deployed(kind: str) -> int:
-    """How many resources of a kind, such as AWS::CloudWatch::Alarm, the template has."""
+    """Counts the template's resources of a type, such as AWS::CloudWatch::Alarm."""
     return len(of_type(_template(), kind))
 
 
@@ -300,5 +306,5 @@ def an_original(size_bytes: int) -> Original:
 
 
 def of_each_step() -> dict[str, float]:
-    """A number for every step, as a receipt has them."""
+    """Returns a number for every step, as in a receipt."""
     return {step.__name__: 100.0 for step in PIPELINE}

@@ -30,7 +30,7 @@ def failures_of(status: Status) -> Failures:
 
 
 def render_queue(status: Status) -> SqsQueue:
-    return SqsQueue(status.queue_url, lambda: sqs_client(status.region, status.aws_endpoint))
+    return SqsQueue(status.queue_url, sqs_client(status.region, status.aws_endpoint))
 
 
 def show(failures: Failures, as_json: bool, console: Console) -> None:

@@ -118,9 +118,8 @@ def tokens_of(status: Status) -> Tokens:
     """Returns the tokens of a stack. Raises Fault if it uses IAM signatures instead."""
     if status.auth == "iam":
         raise Fault(f"{status.stack} uses IAM signatures (Auth=iam), not tokens.")
-    document = SsmTokenDocument(
-        tokens_parameter(status.stack), lambda: ssm_client(status.region, status.aws_endpoint)
-    )
+    client = ssm_client(status.region, status.aws_endpoint)
+    document = SsmTokenDocument(tokens_parameter(status.stack), client)
     return Tokens(document, status.stack, status.web, status.region)
 
 

@@ -1,6 +1,6 @@
-"""Draws the pictures of docs/imaging.md, each by the engine itself: uv run python -m docs.imaging.draw
+"""Draws the pictures of docs/imaging.md with the engine: uv run python -m docs.imaging.draw
 
-Left what becomes of a picture without the step, right what the engine makes of it.
+Left: the picture without the step. Right: the engine's rendition.
 """
 
 from io import BytesIO
@@ -12,7 +12,7 @@ from darkroom.domain.profile import Crop, Fit, FormatChoice, Ladder, Profile
 from darkroom.domain.renditions import Encoded, Format
 from darkroom.imaging import render
 from darkroom_cli.local.samples import photograph
-from tests.unit.imaging.pictures import DISPLAY_P3, encoded, held
+from tests.unit.imaging.pictures import DISPLAY_P3, encoded, oriented
 
 FOLDER = Path(__file__).parent
 _GAP, _CAPTION = 12, 22
@@ -31,15 +31,15 @@ def main() -> None:
 
 
 def orientation() -> dict[str, Image.Image]:
-    """A camera held upright stores the picture on its side, with a note that says so."""
+    """A camera held upright stores the picture on its side, with its orientation in EXIF."""
     upright = photograph(480, 640).resize((150, 200))
-    content = held(6, upright, "JPEG")
+    content = oriented(6, upright, "JPEG")
     ignored = Image.open(BytesIO(content)).convert("RGB")
     return {"the note ignored": ignored, "turned upright": shown(content, 150)}
 
 
 def display_p3() -> dict[str, Image.Image]:
-    """What a telephone calls 230 of red is redder than sRGB's 230."""
+    """Level 230 of red in Display P3 is redder than in sRGB."""
     wide = Image.new("RGB", (240, 160), (225, 110, 70))
     for left, colour in ((80, (80, 190, 90)), (160, (70, 120, 220))):
         wide.paste(colour, (left, 0, left + 80, 160))
@@ -48,10 +48,10 @@ def display_p3() -> dict[str, Image.Image]:
 
 
 def alpha_fringe() -> dict[str, Image.Image]:
-    """A yellow disc on nothing, made small, then put on yellow: there should be nothing to see."""
+    """Reduces a yellow disc on a transparent ground, then puts it on yellow: it should be invisible."""
     disc = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
     ImageDraw.Draw(disc).ellipse((60, 60, 340, 340), (250, 220, 60, 255))
-    channels = [each.resize((40, 40), Image.Resampling.LANCZOS) for each in disc.split()]
+    channels = [channel.resize((40, 40), Image.Resampling.LANCZOS) for channel in disc.split()]
     naive = encoded(Image.merge("RGBA", channels), "AVIF", quality=60, subsampling="4:2:0", speed=8)
     profile = Profile("doc", (Ladder("main", (40,), (FormatChoice(Format.AVIF, 60),)),))
     [ours] = render(encoded(disc, "PNG"), profile).renditions
@@ -68,7 +68,7 @@ def on_yellow(image: Image.Image) -> Image.Image:
 
 
 def linear_light() -> dict[str, Image.Image]:
-    """Lamps in the night, a pixel each: half the pixels lit is half the light."""
+    """Reduces a pattern of lit and dark pixels: half the pixels lit is half the light."""
     night = Image.new("L", (960, 640))
     night.putdata([255 * ((x + y) % 2 and 240 < x < 720) for y in range(640) for x in range(960)])
     content = encoded(night, "PNG")
@@ -88,7 +88,7 @@ def crop() -> dict[str, Image.Image]:
 
 
 def target() -> dict[str, Image.Image]:
-    """A part of one picture, enlarged, at three targets."""
+    """Enlarges a part of one picture at three targets."""
     content = encoded(photograph(1280, 853), "PNG")
     panels = {}
     for score in (50.0, 70.0, 90.0):
@@ -102,7 +102,7 @@ def target() -> dict[str, Image.Image]:
 
 
 def shown(content: bytes, width: int, *, crop: Crop | None = None, linear_light: bool = False) -> Image.Image:
-    """What the engine makes of it, as a JPEG of quality 95."""
+    """Renders a picture as JPEG of quality 95."""
     ladder = Ladder("main", (width,), (FormatChoice(Format.JPEG, 95),), crop=crop)
     [made] = render(content, Profile("doc", (ladder,), linear_light=linear_light)).renditions
     return opened(made).convert("RGB")
@@ -121,7 +121,7 @@ def side_by_side(panels: dict[str, Image.Image]) -> Image.Image:
         ImageDraw.Draw(sheet).text((left, 6), caption, fill="black")
         sheet.paste(panel, (left, _CAPTION))
         left += max(panel.width, 6 * len(caption)) + _GAP
-    # Few enough colours for a small file, enough for the eye.
+    # Few colours, for a small file.
     return sheet.quantize(128)
 
 

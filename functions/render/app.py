@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.batches import RetryingBatch
 from darkroom.adapters.logs import entry_point, redacting_logger
-from darkroom.adapters.metrics import tell_end, tell_steps
+from darkroom.adapters.metrics import record_outcome, record_steps
 from darkroom.adapters.sqs import expected_revision_of
 from darkroom.bootstrap.render import bootstrap
 from darkroom.domain.profile import Profile
@@ -48,7 +48,7 @@ def render(record: SQSRecord, lambda_context: LambdaContext) -> None:
         # Computed after the original was read, which takes part of the remaining time.
         limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
         rendered = render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
-        tell_steps(rendered)
+        record_steps(rendered)
         return rendered
 
     remaining, began = lambda_context.get_remaining_time_in_millis(), now()
@@ -57,7 +57,7 @@ def render(record: SQSRecord, lambda_context: LambdaContext) -> None:
             message.changes, Worker(engine, end_of(remaining)), expected_revision_of(record)
         ):
             logger.info(entry.state.value, extra=entry.summary)
-            tell_end(metrics, entry, began)
+            record_outcome(metrics, entry, began)
 
 
 @entry_point(logger)

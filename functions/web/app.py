@@ -13,7 +13,7 @@ from aws_lambda_powertools.shared.cookies import Cookie, SameSite
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.logs import entry_point, redacting_logger
-from darkroom.adapters.metrics import tell_fault
+from darkroom.adapters.metrics import record_fault
 from darkroom.bootstrap.web import bootstrap
 from darkroom.domain.entries import Entry
 from darkroom.web.http import Request, Response, with_security_headers
@@ -54,7 +54,7 @@ def not_found(_: NotFoundError) -> GatewayResponse[str]:
 def broken(_: Exception) -> GatewayResponse[str]:
     logger.exception("failed")
     count("Faults")
-    tell_fault(app.lambda_context.function_version)  # counts against a release during its canary
+    record_fault(app.lambda_context.function_version)  # counts against a release during its canary
     return respond(handlers["broken"](request(), app.lambda_context.aws_request_id))
 
 

@@ -1,4 +1,4 @@
-"""A real browser. Without Chromium these tests are skipped, and say so."""
+"""Fixtures with a real browser. Without Chromium these tests are skipped."""
 
 from collections.abc import Iterator
 
@@ -8,15 +8,15 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog,
 from bench.gallery import Gallery, chromium, gallery
 from tests.e2e.conftest import Stack, a_stack
 
-_PATIENCE_MS = 180_000  # a busy machine is slow, not wrong
+_TIMEOUT_MS = 180_000  # generous: a busy machine must not fail a test
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     if not (program := chromium()):
         pytest.skip("Chromium is missing (Debian: apt-get install chromium)")
-    expect.set_options(timeout=_PATIENCE_MS)
-    # Stopped after this package: no other event loop may run in this thread while it does.
+    expect.set_options(timeout=_TIMEOUT_MS)
+    # While Playwright runs, no other event loop can run in this thread: stop it after this package.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield browser
@@ -26,44 +26,44 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(reduced_motion="reduce")
-    context.set_default_timeout(_PATIENCE_MS)
+    context.set_default_timeout(_TIMEOUT_MS)
     yield context
     context.close()
 
 
 @pytest.fixture
 def without_script(browser: Browser) -> Iterator[Page]:
-    """A page in a browser that runs no script."""
+    """A page in a browser without JavaScript."""
     context = browser.new_context(java_script_enabled=False)
-    context.set_default_timeout(_PATIENCE_MS)
+    context.set_default_timeout(_TIMEOUT_MS)
     yield context.new_page()
     context.close()
 
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """A page on which no script may fail, no address be refused and no dialog open."""
-    page, faults = context.new_page(), list[str]()
+    """A page; fails the test on a script error, a blocked or failed request, or a dialog."""
+    page, errors = context.new_page(), list[str]()
 
-    def note(message: ConsoleMessage) -> None:
+    def record_error(message: ConsoleMessage) -> None:
         if message.type == "error":
-            faults.append(message.text)
+            errors.append(message.text)
 
     def dismiss(dialog: Dialog) -> None:
-        faults.append(dialog.message)
+        errors.append(dialog.message)
         dialog.dismiss()
 
-    page.on("console", note)
-    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.on("console", record_error)
+    page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", dismiss)
     yield page
     page.close()
-    assert not faults
+    assert not errors
 
 
 @pytest.fixture(scope="package")
 def shown(browser: Browser) -> Iterator[Gallery]:
-    """Made-up pages; asks for the browser first, so that nothing is drawn where there is none."""
+    """The gallery of made-up pages. It depends on the browser, since drawing it takes seconds."""
     with gallery() as shown:
         yield shown
 

@@ -1,4 +1,4 @@
-"""Signing in and out in a browser, on a stack that asks for a token."""
+"""Signing in and out in a browser, on a stack with tokens."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from bench.gallery import Gallery
-from tests.browser.test_pages import elsewhere
+from tests.browser.test_pages import open_foreign_page
 from tests.browser.test_site import drop
 from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_small_png
@@ -18,16 +18,18 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def token(stack: Stack) -> Iterator[str]:
-    """The one that lets in; the stack is open again at the end."""
+    """A valid token. The stack accepts nothing else until the end of the module."""
     stack.deploy("Open=false")
     secret = stack.a_token()
 
-    def known() -> bool:
-        return fetch(stack.status["web"], "application/json", Authorization=f"Bearer {secret}").status == 200
+    def status(token: str = "") -> int:
+        return fetch(stack.status["web"], "application/json", Authorization=f"Bearer {token}").status
 
-    wait_for(known, "the token was known")
+    wait_for(lambda: status() == 401, "the stack asked for a token")
+    wait_for(lambda: status(secret) == 200, "the token was accepted")
     yield secret
     stack.deploy()
+    wait_for(lambda: status() == 200, "the stack was open again")
 
 
 def sign_in(page: Page, secret: str) -> None:
@@ -36,8 +38,8 @@ def sign_in(page: Page, secret: str) -> None:
 
 
 @pytest.fixture
-def inside(context: BrowserContext, stack: Stack, token: str) -> Page:
-    """The start page, of who has signed in."""
+def signed_in(context: BrowserContext, stack: Stack, token: str) -> Page:
+    """The home page, signed in."""
     page = context.new_page()
     page.goto(stack.status["web"])
     sign_in(page, token)
@@ -62,21 +64,21 @@ def test_by_keyboard_alone_one_signs_in_and_is_where_one_wanted_to_be(
     page.keyboard.type(token)
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Nothing was given up")
+    expect(page.get_by_role("heading", level=1)).to_have_text("No failures")
     assert page.url == f"{stack.status['web']}/failures"
 
 
-def test_no_script_can_read_the_cookie(inside: Page) -> None:
-    [cookie] = inside.context.cookies()
+def test_no_script_can_read_the_cookie(signed_in: Page) -> None:
+    [cookie] = signed_in.context.cookies()
 
     assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "Strict")
-    assert inside.evaluate("document.cookie") == ""
+    assert signed_in.evaluate("document.cookie") == ""
 
 
-def test_pictures_are_dropped_and_followed_as_on_an_open_site(inside: Page) -> None:
-    drop(inside, one__png=a_small_png(71), two__png=a_small_png(72))
+def test_pictures_are_dropped_and_followed_as_on_an_open_site(signed_in: Page) -> None:
+    drop(signed_in, one__png=a_small_png(71), two__png=a_small_png(72))
 
-    expect(inside.locator(".shot.rendered")).to_have_count(2)
+    expect(signed_in.locator(".job-row.rendered")).to_have_count(2)
 
 
 def test_without_script_a_picture_is_sent_by_the_form(
@@ -89,35 +91,35 @@ def test_without_script_a_picture_is_sent_by_the_form(
     sign_in(page, token)
 
     page.get_by_label("Choose a picture").set_input_files(picture)
-    page.get_by_role("button", name="Develop").click()
+    page.get_by_role("button", name="Optimise").click()
 
     expect(page.get_by_role("heading", level=1)).to_contain_text("plain.png")
 
 
 def test_a_link_on_another_site_leads_in_without_signing_in_again(
-    inside: Page, stack: Stack, shown: Gallery
+    signed_in: Page, stack: Stack, shown: Gallery
 ) -> None:
-    elsewhere(inside, shown, f'<a href="{stack.status["web"]}/failures">there</a>')
+    open_foreign_page(signed_in, shown, f'<a href="{stack.status["web"]}/failures">there</a>')
 
-    inside.get_by_role("link", name="there").click()
+    signed_in.get_by_role("link", name="there").click()
 
-    expect(inside.get_by_role("heading", level=1)).to_have_text("Nothing was given up")
+    expect(signed_in.get_by_role("heading", level=1)).to_have_text("No failures")
 
 
-def test_another_sites_form_changes_nothing(inside: Page, stack: Stack, shown: Gallery) -> None:
+def test_another_sites_form_changes_nothing(signed_in: Page, stack: Stack, shown: Gallery) -> None:
     action = f"{stack.status['web']}/failures/retry"
-    elsewhere(inside, shown, f'<form method="post" action="{action}"><button>Win</button></form>')
+    open_foreign_page(signed_in, shown, f'<form method="post" action="{action}"><button>Win</button></form>')
 
-    with inside.expect_response(action) as answer:
-        inside.get_by_role("button", name="Win").click()
+    with signed_in.expect_response(action) as response:
+        signed_in.get_by_role("button", name="Win").click()
 
-    assert answer.value.status == 401  # the browser leaves the cookie out: SameSite=Strict
+    assert response.value.status == 401  # without the cookie: SameSite=Strict
 
 
-def test_who_signs_out_is_out(inside: Page, stack: Stack) -> None:
-    inside.get_by_role("button", name="Sign out").click()
+def test_who_signs_out_is_out(signed_in: Page, stack: Stack) -> None:
+    signed_in.get_by_role("button", name="Sign out").click()
 
-    expect(inside.get_by_role("heading", level=1)).to_have_text("Sign in")
-    assert inside.context.cookies() == []
-    inside.goto(f"{stack.status['web']}/failures")
-    expect(inside.get_by_label("Token")).to_be_visible()
+    expect(signed_in.get_by_role("heading", level=1)).to_have_text("Sign in")
+    assert signed_in.context.cookies() == []
+    signed_in.goto(f"{stack.status['web']}/failures")
+    expect(signed_in.get_by_label("Token")).to_be_visible()

@@ -43,7 +43,7 @@ def test_the_layers_hold_the_package_and_render_alone_the_imaging(built: tuple[s
     _, folder = built
 
     assert (folder / "DarkroomLayer/python/darkroom/domain/entries.py").is_file()
-    assert (folder / "DarkroomLayer/python/darkroom/web/pages/base.html").is_file()
+    assert (folder / "DarkroomLayer/python/darkroom/web/pages/templates/base.html").is_file()
     assert (folder / "ImagingLayer/python/PIL").is_dir()
     assert not list((folder / "DarkroomLayer").rglob("PIL"))
     assert {path.name for path in (folder / "RenderFunction").rglob("*.py")} == {"app.py"}

@@ -58,8 +58,8 @@ DEFENCES = (
     Defence(
         "an object is read at the version in the event",
         "adapters/s3.py",
-        "Bucket=self.bucket, Key=upload.key, VersionId=upload.version)",
-        "Bucket=self.bucket, Key=upload.key)",
+        "Bucket=self.bucket, Key=upload.key, VersionId=upload.version",
+        "Bucket=self.bucket, Key=upload.key",
         "tests/contract/test_buckets.py::TestOriginals::test_each_version_is_read_as_it_was_stored",
     ),
     Defence(
@@ -137,7 +137,8 @@ DEFENCES = (
     Defence(
         "pixels are decoded in a child process",
         "imaging/child.py",
-        "    child = Child(lambda: iter([work()]), seconds=seconds, memory_bytes=memory_bytes, leads=True)",
+        "    child = Child(lambda: iter([work()]),"
+        " seconds=seconds, memory_bytes=memory_bytes, own_group=True)",
         "    return work()",
         "tests/unit/imaging/test_isolation.py::test_an_endless_loop_is_ended_at_the_deadline",
     ),

@@ -1,4 +1,4 @@
-"""The three buckets: what the fake promises, S3 keeps."""
+"""The contracts of ports.Originals, Renditions and Reports: the fakes and S3."""
 
 import base64
 import json
@@ -6,7 +6,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from darkroom.adapters import s3
 from darkroom.adapters.clients import s3_client
 from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
 from darkroom.domain.errors import UploadGone
@@ -26,8 +25,7 @@ def originals(kind: str, request: pytest.FixtureRequest) -> Originals:
     request.getfixturevalue("aws")
     client = s3_client()
     make_bucket(client, "UploadsBucket", "uploads")
-    request.getfixturevalue("monkeypatch").setattr(s3, "_LISTED_AT_ONCE", 2)
-    return S3Originals("uploads", client)
+    return S3Originals("uploads", client, list_page=2)
 
 
 @pytest.fixture
@@ -37,8 +35,7 @@ def renditions(kind: str, request: pytest.FixtureRequest) -> Renditions:
     request.getfixturevalue("aws")
     client = s3_client()
     make_bucket(client, "RenditionsBucket", "renditions")
-    request.getfixturevalue("monkeypatch").setattr(s3, "_LISTED_AT_ONCE", 2)
-    return S3Renditions("renditions", client)
+    return S3Renditions("renditions", client, list_page=2)
 
 
 @pytest.fixture
@@ -88,7 +85,7 @@ class TestOriginals:
             more, cursor = originals.list_latest(cursor)
             listed += more
 
-        assert {each.key: (each.version, each.sequencer) for each in listed} == {
+        assert {upload.key: (upload.version, upload.sequencer) for upload in listed} == {
             key: (version, "") for key, version in versions.items()
         }
         assert len(listed) == len(KEYS)
@@ -128,8 +125,8 @@ class TestRenditions:
             more, cursor = renditions.list_stored(cursor)
             listed += more
 
-        assert [each.key for each in listed] == keys
-        assert all(each.since for each in listed)
+        assert [stored.key for stored in listed] == keys
+        assert all(stored.since for stored in listed)
 
     def test_an_address_names_its_key(self, renditions: Renditions) -> None:
         assert "/p/640.jpg?" in renditions.url("p/640.jpg", 60)
@@ -217,4 +214,4 @@ def test_a_form_binds_the_exact_key_and_type_and_a_range_of_sizes() -> None:
     assert ["content-length-range", 1, 10] in conditions
     assert ["eq", "$key", "id/${filename}.png"] in conditions
     assert {"Content-Type": "image/png"} in conditions
-    assert not [each for each in conditions if "starts-with" in each]
+    assert not [condition for condition in conditions if "starts-with" in condition]

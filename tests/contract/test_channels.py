@@ -1,4 +1,4 @@
-"""Who follows which job: what the fake promises, DynamoDB keeps, and the other way round."""
+"""The contract of ports.Channels: the fake and DynamoDB."""
 
 import pytest
 

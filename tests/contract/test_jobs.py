@@ -1,11 +1,10 @@
-"""Jobs in the ledger, and their rows and totals in the views: what the fake promises, DynamoDB keeps."""
+"""The contracts of ports.JobLedger and of commits to ports.Views: the fakes and DynamoDB."""
 
 from dataclasses import replace
 
 import pytest
 from types_boto3_dynamodb import DynamoDBClient
 
-from darkroom.adapters import tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
@@ -28,9 +27,6 @@ def dynamodb(kind: str, request: pytest.FixtureRequest) -> DynamoDBClient | None
     if kind == "fake":
         return None
     request.getfixturevalue("aws")
-    request.getfixturevalue("monkeypatch").setattr(tables, "READ_AT_ONCE", 2)
-    # moto is not atomic under threads.
-    request.getfixturevalue("monkeypatch").setattr(tables, "_WRITERS", 1)
     client = dynamodb_client()
     make_table(client, "Ledger", "ledger")
     make_table(client, "Views", "views")
@@ -44,17 +40,18 @@ def fake() -> FakeLedger:
 
 @pytest.fixture
 def jobs(dynamodb: DynamoDBClient | None, fake: FakeLedger) -> JobLedger:
-    return DynamoJobs("ledger", dynamodb) if dynamodb else fake
+    # One writer: moto is not atomic under threads.
+    return DynamoJobs("ledger", dynamodb, read_batch=2, writers=1) if dynamodb else fake
 
 
 @pytest.fixture
 def ledger(dynamodb: DynamoDBClient | None, fake: FakeLedger) -> Ledger:
-    return DynamoLedger("ledger", dynamodb) if dynamodb else fake
+    return DynamoLedger("ledger", dynamodb, read_batch=2, writers=1) if dynamodb else fake
 
 
 @pytest.fixture
 def views(dynamodb: DynamoDBClient | None) -> Views:
-    return DynamoViews("views", dynamodb) if dynamodb else FakeViews()
+    return DynamoViews("views", dynamodb, read_batch=2, writers=1) if dynamodb else FakeViews()
 
 
 def announced(count: int) -> list[Announced]:
@@ -198,20 +195,20 @@ class TestCommits:
         assert views.of_picture(member.picture_id) == [member]
 
     def test_nothing_is_written_over_another_revision(self, views: Views) -> None:
-        standing, other = a_member(0, State.RENDERED), a_member(1, State.RENDERED)
-        views.commit(commit(standing))
-        before = (views.job(standing.job_id), views.totals())
+        current, other = a_member(0, State.RENDERED), a_member(1, State.RENDERED)
+        views.commit(commit(current))
+        before = (views.job(current.job_id), views.totals())
 
-        assert not views.commit(commit(other, replace(standing, revision=3)))
+        assert not views.commit(commit(other, replace(current, revision=3)))
         assert not views.commit(commit(other, expected_revision=1))
-        moved = replace(standing, revision=3)
-        stale_row = replace(commit(moved, expected_revision=standing.revision), rows=commit(moved).rows)
+        moved = replace(current, revision=3)
+        stale_row = replace(commit(moved, expected_revision=current.revision), rows=commit(moved).rows)
         assert not views.commit(stale_row)
 
-        assert views.of_picture(standing.picture_id) == [standing]
+        assert views.of_picture(current.picture_id) == [current]
         assert views.rows([other.picture_id]) == [None]
-        assert (views.job(standing.job_id), views.totals()) == before
-        assert views.commit(commit(moved, expected_revision=standing.revision))
+        assert (views.job(current.job_id), views.totals()) == before
+        assert views.commit(commit(moved, expected_revision=current.revision))
 
     def test_a_jobs_record_takes_the_place_of_the_one_before(self, views: Views) -> None:
         opened = a_job(size=5)

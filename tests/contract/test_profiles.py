@@ -1,4 +1,4 @@
-"""The profile in force: what the fake promises, AppConfig keeps."""
+"""The contract of ports.Profiles: the fake and AppConfig."""
 
 import json
 from collections.abc import Callable
@@ -19,22 +19,22 @@ BOTH = pytest.mark.parametrize("kind", ["fake", "appconfig"])
 DEFAULT, FAST = b'{"built_in": "default"}', b'{"built_in": "fast"}'
 
 
-class CalledOff:
-    """A document while which is read the invocation's time is up."""
+class InterruptedDocument:
+    """A document whose read is interrupted by the deadline."""
 
     def read(self) -> bytes:
         raise DeadlineExceeded("the invocation's time is up")
 
 
-class Line:
-    """The way to AppConfig: a client whose calls can be disturbed."""
+class FaultyClient:
+    """An AppConfig client with injected faults."""
 
     def __init__(self, endpoint: str) -> None:
         self._client = appconfigdata_client(endpoint=endpoint)
         self.is_down = False
-        self.answers_are_lost = False
-        self.is_called_off = False
-        self.asked = 0
+        self.loses_response = False
+        self.is_interrupted = False
+        self.polls = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -43,12 +43,12 @@ class Line:
         return self._call(self._client.start_configuration_session, parameters)
 
     def get_latest_configuration(self, **parameters: Any) -> Any:
-        if self.answers_are_lost:
-            self.answers_are_lost = False
+        if self.loses_response:
+            self.loses_response = False
             self._client.get_latest_configuration(**parameters)
-        self.asked += 1
-        answer = self._call(self._client.get_latest_configuration, parameters)
-        return answer | {"Configuration": CalledOff()} if self.is_called_off else answer
+        self.polls += 1
+        response = self._call(self._client.get_latest_configuration, parameters)
+        return response | {"Configuration": InterruptedDocument()} if self.is_interrupted else response
 
     def _call(self, operation: Callable[..., Any], parameters: dict[str, Any]) -> Any:
         if self.is_down:
@@ -56,25 +56,25 @@ class Line:
         return operation(**parameters)
 
 
-class House:
-    """A profile in AppConfig, a warm function that reads it, and the time that it is."""
+class WarmFunction:
+    """A profile in AppConfig, a warm function that polls it, and a clock."""
 
     def __init__(self, endpoint: str) -> None:
         self.live: LiveProfile = make_live_profile(endpoint)
-        self.line = Line(endpoint)
+        self.appconfig = FaultyClient(endpoint)
         self.time = 1_000_000.0
         self.faults: list[Exception] = []
         self.profiles = AppConfigProfiles(
             self.live.application,
             self.live.environment,
             self.live.configuration,
-            self.line,  # type: ignore[arg-type]  # as much of a client as is asked for
+            self.appconfig,  # type: ignore[arg-type]  # the two methods that are called
             self.faults.append,
             lambda: self.time,
         )
 
     def deploy(self, document: bytes) -> None:
-        """And waits until a warm function asks again."""
+        """Deploys a document and advances the clock to the next poll."""
         self.live.deploy(document)
         self.time += 30
 
@@ -84,8 +84,8 @@ class House:
 
 
 @pytest.fixture
-def house(aws: None, request: pytest.FixtureRequest) -> House:
-    return House(request.getfixturevalue("local_aws"))
+def function(aws: None, request: pytest.FixtureRequest) -> WarmFunction:
+    return WarmFunction(request.getfixturevalue("local_aws"))
 
 
 @BOTH
@@ -94,7 +94,7 @@ class TestProfiles:
     def profiles(self, kind: str, request: pytest.FixtureRequest) -> Profiles:
         if kind == "fake":
             return FakeProfiles(None)
-        profiles: Profiles = request.getfixturevalue("house").profiles
+        profiles: Profiles = request.getfixturevalue("function").profiles
         return profiles
 
     @pytest.fixture
@@ -103,7 +103,7 @@ class TestProfiles:
     ) -> Callable[[bytes], None]:
         if isinstance(profiles, FakeProfiles):
             return lambda document: setattr(profiles, "profile", parse_profile(document))
-        deploy: Callable[[bytes], None] = request.getfixturevalue("house").deploy
+        deploy: Callable[[bytes], None] = request.getfixturevalue("function").deploy
         return deploy
 
     def test_the_profile_in_force_is_told(self, profiles: Profiles, deploy: Callable[[bytes], None]) -> None:
@@ -132,111 +132,111 @@ class TestProfiles:
         assert profiles.current() == built_in("fast")
 
 
-def test_a_warm_function_answers_from_memory_for_thirty_seconds(house: House) -> None:
-    house.live.deploy(DEFAULT)
-    assert house.current == "default"
-    house.live.deploy(FAST)
+def test_a_warm_function_answers_from_memory_for_thirty_seconds(function: WarmFunction) -> None:
+    function.live.deploy(DEFAULT)
+    assert function.current == "default"
+    function.live.deploy(FAST)
 
-    house.time += 29.9
-    assert (house.current, house.line.asked) == ("default", 1)
-    house.time += 0.1
-    assert (house.current, house.line.asked) == ("fast", 2)
+    function.time += 29.9
+    assert (function.current, function.appconfig.polls) == ("default", 1)
+    function.time += 0.1
+    assert (function.current, function.appconfig.polls) == ("fast", 2)
 
 
-def test_a_profile_that_stays_is_not_sent_again_and_stays(house: House) -> None:
-    house.deploy(FAST)
+def test_a_profile_that_stays_is_not_sent_again_and_stays(function: WarmFunction) -> None:
+    function.deploy(FAST)
     for _ in range(3):
-        assert house.current == "fast"
-        house.time += 30
+        assert function.current == "fast"
+        function.time += 30
 
-    assert house.line.asked == 3
-    assert not house.faults
+    assert function.appconfig.polls == 3
+    assert not function.faults
 
 
 @pytest.mark.parametrize(
     "document", [b"{", b"[]", b'{"built_in": "nonesuch"}', b"\xff\xfe", b"[" * 100_000, b"\x00"]
 )
 def test_a_bad_document_leaves_the_last_good_one_in_force_and_is_told_each_time(
-    house: House, document: bytes
+    function: WarmFunction, document: bytes
 ) -> None:
-    house.deploy(FAST)
-    assert house.current == "fast"
+    function.deploy(FAST)
+    assert function.current == "fast"
 
-    house.deploy(document)
-    assert house.current == "fast"
-    house.time += 30
-    assert house.current == "fast"
+    function.deploy(document)
+    assert function.current == "fast"
+    function.time += 30
+    assert function.current == "fast"
 
-    assert [type(fault) for fault in house.faults] == [BadProfile, BadProfile]
-    house.deploy(DEFAULT)
-    assert house.current == "default"
-
-
-def test_an_appconfig_that_does_not_answer_leaves_the_last_good_one_in_force(house: House) -> None:
-    house.deploy(FAST)
-    assert house.current == "fast"
-    house.line.is_down = True
-
-    house.deploy(DEFAULT)
-    assert [house.current for _ in range(3)] == ["fast"] * 3
-
-    assert [type(fault) for fault in house.faults] == [EndpointConnectionError]
-    house.line.is_down = False
-    house.time += 30
-    assert house.current == "default"
+    assert [type(fault) for fault in function.faults] == [BadProfile, BadProfile]
+    function.deploy(DEFAULT)
+    assert function.current == "default"
 
 
-def test_a_cold_start_without_appconfig_fails_and_the_next_attempt_asks_again(house: House) -> None:
-    house.deploy(FAST)
-    house.line.is_down = True
+def test_an_appconfig_that_does_not_answer_leaves_the_last_good_one_in_force(function: WarmFunction) -> None:
+    function.deploy(FAST)
+    assert function.current == "fast"
+    function.appconfig.is_down = True
+
+    function.deploy(DEFAULT)
+    assert [function.current for _ in range(3)] == ["fast"] * 3
+
+    assert [type(fault) for fault in function.faults] == [EndpointConnectionError]
+    function.appconfig.is_down = False
+    function.time += 30
+    assert function.current == "default"
+
+
+def test_a_cold_start_without_appconfig_fails_and_the_next_attempt_asks_again(function: WarmFunction) -> None:
+    function.deploy(FAST)
+    function.appconfig.is_down = True
     with pytest.raises(ProfileUnavailable):
-        house.profiles.current()
+        function.profiles.current()
 
-    house.line.is_down = False
+    function.appconfig.is_down = False
 
-    assert house.current == "fast"
-    assert [type(fault) for fault in house.faults] == [EndpointConnectionError]
+    assert function.current == "fast"
+    assert [type(fault) for fault in function.faults] == [EndpointConnectionError]
 
 
-def test_a_cold_start_with_a_bad_document_fails(house: House) -> None:
-    house.deploy(DEFAULT)
-    house.deploy(b'{"built_in": "nonesuch"}')
+def test_a_cold_start_with_a_bad_document_fails(function: WarmFunction) -> None:
+    function.deploy(DEFAULT)
+    function.deploy(b'{"built_in": "nonesuch"}')
 
     with pytest.raises(ProfileUnavailable, match="built_in: must be the name of a built-in profile"):
-        house.profiles.current()
+        function.profiles.current()
 
 
-def test_a_token_that_expired_or_was_used_up_is_replaced_without_a_fault(house: House) -> None:
-    house.deploy(DEFAULT)
-    assert house.current == "default"
-    house.line.answers_are_lost = True
+def test_a_token_that_expired_or_was_used_up_is_replaced_without_a_fault(function: WarmFunction) -> None:
+    function.deploy(DEFAULT)
+    assert function.current == "default"
+    function.appconfig.loses_response = True
 
-    house.deploy(FAST)
+    function.deploy(FAST)
 
-    assert house.current == "fast"
-    assert not house.faults
+    assert function.current == "fast"
+    assert not function.faults
 
 
-def test_an_answer_that_an_invocation_had_no_time_to_read_is_not_lost(house: House) -> None:
-    house.deploy(DEFAULT)
-    assert house.current == "default"
-    house.deploy(FAST)
+def test_an_answer_that_an_invocation_had_no_time_to_read_is_not_lost(function: WarmFunction) -> None:
+    function.deploy(DEFAULT)
+    assert function.current == "default"
+    function.deploy(FAST)
 
-    house.line.is_called_off = True
+    function.appconfig.is_interrupted = True
     with pytest.raises(DeadlineExceeded):
-        house.profiles.current()
-    house.line.is_called_off = False
-    house.time += 30
+        function.profiles.current()
+    function.appconfig.is_interrupted = False
+    function.time += 30
 
-    assert house.current == "fast"
-    assert not house.faults
+    assert function.current == "fast"
+    assert not function.faults
 
 
-def test_a_clock_that_was_put_back_does_not_keep_an_old_profile(house: House) -> None:
-    house.deploy(DEFAULT)
-    assert house.current == "default"
-    house.live.deploy(FAST)
+def test_a_clock_that_was_put_back_does_not_keep_an_old_profile(function: WarmFunction) -> None:
+    function.deploy(DEFAULT)
+    assert function.current == "default"
+    function.live.deploy(FAST)
 
-    house.time -= 3600
+    function.time -= 3600
 
-    assert house.current == "fast"
+    assert function.current == "fast"

@@ -1,4 +1,4 @@
-"""The render queue: what the adapter of ports.Queue promises, on an in-process account."""
+"""The contract of ports.Queue: the SQS adapter, on moto."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from darkroom.adapters.sqs import SqsQueue
 def queue(aws: None) -> SqsQueue:
     client = sqs_client()
     url = client.create_queue(QueueName="render", Attributes={"VisibilityTimeout": "3600"})["QueueUrl"]
-    return SqsQueue(url, lambda: client)
+    return SqsQueue(url, client)
 
 
 def test_a_message_says_word_for_word_what_was_sent_and_what_it_is_over(queue: SqsQueue) -> None:

@@ -1,6 +1,6 @@
-"""The connections of the WebSocket API: what the fake promises, the adapter keeps.
+"""The contract of ports.Sockets: the fake and API Gateway.
 
-The other side is tests/gateway.py: moto knows no connection that is gone.
+API Gateway is tests/gateway.py: moto does not report connections that are gone.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,12 @@ from tests.gateway import Gateway, a_gateway
 
 
 @dataclass
-class Both:
-    """The port, and the connections that are really there."""
+class Connections:
+    """The port, and the messages that each open connection has sent."""
 
     sockets: Sockets
-    gateway: Gateway | FakeSockets
+    sent: dict[str, list[str]]
+    broken: set[str]
 
 
 @pytest.fixture
@@ -31,53 +32,54 @@ def gateway(aws: None) -> Iterator[Gateway]:
 
 
 @pytest.fixture(params=["fake", "api gateway"])
-def both(request: pytest.FixtureRequest) -> Both:
+def connections(request: pytest.FixtureRequest) -> Connections:
     if request.param == "fake":
         fake = FakeSockets()
-        return Both(fake, fake)
+        return Connections(fake, fake.sent, fake.broken)
     gateway = request.getfixturevalue("gateway")
-    return Both(ApiGatewaySockets(connections_client(gateway.address), seconds=20), gateway)
+    sockets = ApiGatewaySockets(connections_client(gateway.address), seconds=20)
+    return Connections(sockets, gateway.sent, gateway.broken)
 
 
-def test_a_message_arrives_word_for_word(both: Both) -> None:
-    both.gateway.sent["L0SM9c/OFvHcCIhw="] = []
+def test_a_message_arrives_word_for_word(connections: Connections) -> None:
+    connections.sent["L0SM9c/OFvHcCIhw="] = []
 
-    assert both.sockets.send("L0SM9c/OFvHcCIhw=", '{"name": "ü"}')
+    assert connections.sockets.send("L0SM9c/OFvHcCIhw=", '{"name": "ü"}')
 
-    assert both.gateway.sent == {"L0SM9c/OFvHcCIhw=": ['{"name": "ü"}']}
-
-
-def test_a_connection_that_is_gone_is_found_out(both: Both) -> None:
-    assert not both.sockets.send("gone", "a")
+    assert connections.sent == {"L0SM9c/OFvHcCIhw=": ['{"name": "ü"}']}
 
 
-def test_messages_reach_each_connection_in_their_order(both: Both) -> None:
-    both.gateway.sent.update({str(number): [] for number in range(25)})
-
-    told = both.sockets.send_each([str(number) for number in range(25)], ["a", "b", "c"])
-
-    assert (told.gone, told.faults) == (frozenset(), ())
-    assert list(both.gateway.sent.values()) == [["a", "b", "c"]] * 25
+def test_a_connection_that_is_gone_is_found_out(connections: Connections) -> None:
+    assert not connections.sockets.send("gone", "a")
 
 
-def test_those_that_are_gone_or_broken_hinder_nobody(both: Both) -> None:
-    both.gateway.sent["one"] = []
-    both.gateway.broken.add("broken")
+def test_messages_reach_each_connection_in_their_order(connections: Connections) -> None:
+    connections.sent.update({str(number): [] for number in range(25)})
 
-    told = both.sockets.send_each(["gone", "broken", "one"], ["a"])
+    result = connections.sockets.send_each([str(number) for number in range(25)], ["a", "b", "c"])
 
-    assert told.gone == {"gone"}
-    assert len(told.faults) == 1
-    assert both.gateway.sent["one"] == ["a"]
+    assert (result.gone, result.faults) == (frozenset(), ())
+    assert list(connections.sent.values()) == [["a", "b", "c"]] * 25
 
 
-def test_a_connection_is_ended_once(both: Both) -> None:
-    both.gateway.sent["one"] = []
+def test_those_that_are_gone_or_broken_hinder_nobody(connections: Connections) -> None:
+    connections.sent["one"] = []
+    connections.broken.add("broken")
 
-    both.sockets.close("one")
-    both.sockets.close("one")
+    result = connections.sockets.send_each(["gone", "broken", "one"], ["a"])
 
-    assert not both.sockets.send("one", "a")
+    assert result.gone == {"gone"}
+    assert len(result.faults) == 1
+    assert connections.sent["one"] == ["a"]
+
+
+def test_a_connection_is_ended_once(connections: Connections) -> None:
+    connections.sent["one"] = []
+
+    connections.sockets.close("one")
+    connections.sockets.close("one")
+
+    assert not connections.sockets.send("one", "a")
 
 
 def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
@@ -85,11 +87,11 @@ def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
     gateway.hung.add("hung")
     sockets = ApiGatewaySockets(connections_client(gateway.address), seconds=0.5)
 
-    told = sockets.send_each(["hung", "one"], ["a"])
+    result = sockets.send_each(["hung", "one"], ["a"])
 
-    assert not gateway.let_go.is_set()
-    assert [type(fault) for fault in told.faults] == [TimeoutError]
-    assert told.gone == frozenset()
+    assert not gateway.released.is_set()
+    assert [type(fault) for fault in result.faults] == [TimeoutError]
+    assert result.gone == frozenset()
     assert gateway.sent["one"] == ["a"]
 
 

@@ -1,4 +1,4 @@
-"""The ledger and the views: what the fake promises, DynamoDB keeps, and the other way round."""
+"""The contracts of ports.Ledger and ports.Views: the fakes and DynamoDB."""
 
 from collections import Counter
 from dataclasses import replace
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from darkroom.adapters import dynamodb, tables
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import item_of, to_wire
+from darkroom.adapters.tables import key_of
 from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
@@ -31,8 +31,7 @@ def ledger(kind: str, request: pytest.FixtureRequest) -> Ledger:
     request.getfixturevalue("aws")
     client = dynamodb_client()
     make_table(client, "Ledger", "ledger")
-    request.getfixturevalue("monkeypatch").setattr(tables, "READ_AT_ONCE", 2)
-    return DynamoLedger("ledger", client)
+    return DynamoLedger("ledger", client, read_batch=2)
 
 
 @pytest.fixture
@@ -42,8 +41,7 @@ def views(kind: str, request: pytest.FixtureRequest) -> Views:
     request.getfixturevalue("aws")
     client = dynamodb_client()
     make_table(client, "Views", "views")
-    request.getfixturevalue("monkeypatch").setattr(dynamodb, "_FAILED_AT_ONCE", 2)
-    return DynamoViews("views", client)
+    return DynamoViews("views", client, failed_page=2)
 
 
 def project(views: Views, *changes: Entry | Job) -> None:
@@ -51,20 +49,17 @@ def project(views: Views, *changes: Entry | Job) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rests: list[float] = []
-    monkeypatch.setattr("time.sleep", rests.append)
+def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest() -> None:
+    delays: list[float] = []
     client, first, second = dynamodb_client(), an_entry("a.png"), an_entry("b.png")
-    items = {each.picture_id: to_wire(item_of(each)) for each in (first, second)}
-    keys = {picture_id: tables.key_of(picture_id, "v1") for picture_id in items}
+    items = {entry.picture_id: to_wire(item_of(entry)) for entry in (first, second)}
+    keys = {picture_id: key_of(picture_id, "v1") for picture_id in items}
 
-    def asks_for(*pictures: str) -> dict[str, Any]:
+    def request_items(*pictures: str) -> dict[str, Any]:
         return {"ledger": {"Keys": [keys[picture_id] for picture_id in pictures], "ConsistentRead": True}}
 
     with Stubber(client) as stub:
-        for asked, told, left in (
+        for requested, returned, unprocessed in (
             ((first.picture_id, second.picture_id), (), (first.picture_id, second.picture_id)),
             ((first.picture_id, second.picture_id), (second.picture_id,), (first.picture_id,)),
             ((first.picture_id,), (first.picture_id,), ()),
@@ -72,15 +67,15 @@ def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest(
             stub.add_response(
                 "batch_get_item",
                 {
-                    "Responses": {"ledger": [items[picture_id] for picture_id in told]},
-                    "UnprocessedKeys": asks_for(*left) if left else {},
+                    "Responses": {"ledger": [items[picture_id] for picture_id in returned]},
+                    "UnprocessedKeys": request_items(*unprocessed) if unprocessed else {},
                 },
-                {"RequestItems": asks_for(*asked)},
+                {"RequestItems": request_items(*requested)},
             )
-        found = DynamoLedger("ledger", client).find_each([first.upload, second.upload])
+        found = DynamoLedger("ledger", client, sleep=delays.append).find_each([first.upload, second.upload])
 
     assert found == [first, second]
-    assert len(rests) == 2
+    assert len(delays) == 2
 
 
 @BOTH
@@ -108,12 +103,12 @@ class TestLedger:
     @pytest.mark.parametrize("revision", [1, 2, 4])
     def test_no_other_revision_is_taken(self, ledger: Ledger, revision: int) -> None:
         ledger.advance(an_entry(state=State.RENDERING, revision=1))
-        standing = an_entry(state=State.RENDERING, revision=2)
-        ledger.advance(standing)
+        current = an_entry(state=State.RENDERING, revision=2)
+        ledger.advance(current)
 
         assert not ledger.advance(an_entry(state=State.RENDERED, revision=revision))
 
-        assert ledger.find(standing.picture_id, "v1") == standing
+        assert ledger.find(current.picture_id, "v1") == current
 
     def test_a_later_revision_needs_one_before_it(self, ledger: Ledger) -> None:
         assert not ledger.advance(an_entry(revision=2))
@@ -163,21 +158,21 @@ class TestLedger:
         assert ledger.current_entries([None, latest]) == [[], entries[2:]]
 
     def test_what_was_discarded_is_told_from_then_on_until_it_is_forgotten(self, ledger: Ledger) -> None:
-        notes = [
+        recorded = [
             SupersededRenditions(
                 an_entry(f"{n}.png").picture_id, "v.1", f"2026-01-0{n}T00:00:00.000Z", (f"{n}/a", f"{n}/b")
             )
             for n in range(1, 6)
         ]
-        assert ledger.advance(an_entry(revision=1), *notes)
+        assert ledger.advance(an_entry(revision=1), *recorded)
 
-        told = ledger.superseded_renditions("2026-01-04T00:00:00.000Z", 10)
+        superseded = ledger.superseded_renditions("2026-01-04T00:00:00.000Z", 10)
 
-        assert sorted(told, key=lambda each: each.since) == notes[:3]
+        assert sorted(superseded, key=lambda renditions: renditions.since) == recorded[:3]
         assert len(ledger.superseded_renditions("2026-02-01T00:00:00.000Z", 2)) == 2
-        ledger.forget(told[:2])
-        ledger.forget(told[:2])
-        assert ledger.superseded_renditions("2026-01-04T00:00:00.000Z", 10) == told[2:]
+        ledger.forget(superseded[:2])
+        ledger.forget(superseded[:2])
+        assert ledger.superseded_renditions("2026-01-04T00:00:00.000Z", 10) == superseded[2:]
 
     def test_nothing_is_discarded_by_a_move_that_is_not_made(self, ledger: Ledger) -> None:
         note = SupersededRenditions("0" * 32, "v1", "2026-01-01T00:00:00.000Z", ("a",))
@@ -255,9 +250,9 @@ class TestViews:
             project(views, an_entry(version=version))
         project(views, an_entry("other.png"))
 
-        told = views.of_picture(an_entry().picture_id)
+        entries = views.of_picture(an_entry().picture_id)
 
-        assert sorted(entry.upload.version for entry in told) == ["v1", "v2"]
+        assert sorted(entry.upload.version for entry in entries) == ["v1", "v2"]
 
     def test_an_alias_names_its_pictures_newest_first(self, views: Views) -> None:
         entries = [
@@ -281,14 +276,14 @@ class TestViews:
         entries = [an_entry(f"{n}.png", arrived=f"2026-01-{n // 3 + 1:02}T00:00:00.000Z") for n in range(14)]
         project(views, *entries)
 
-        told, cursor = views.recent(3)
+        listed, cursor = views.recent(3)
         while cursor:
             page, cursor = views.recent(3, cursor)
             assert 0 < len(page) <= 3
-            told += page
+            listed += page
 
-        assert sorted(entry.picture_id for entry in told) == sorted(entry.picture_id for entry in entries)
-        assert [entry.upload.arrived for entry in told] == [e.upload.arrived for e in reversed(entries)]
+        assert sorted(entry.picture_id for entry in listed) == sorted(entry.picture_id for entry in entries)
+        assert [entry.upload.arrived for entry in listed] == [e.upload.arrived for e in reversed(entries)]
 
     def test_a_last_page_that_is_full_leads_nowhere(self, views: Views) -> None:
         for number in range(3):
@@ -297,7 +292,7 @@ class TestViews:
         assert views.recent(3)[1] == ""
 
     def test_what_is_only_expected_is_taken_too(self, views: Views) -> None:
-        expected = Entry(an_upload(version="expected"), State.EXPECTED, revision=1)  # nobody says since when
+        expected = Entry(an_upload(version="expected"), State.EXPECTED, revision=1)  # without `since`
 
         project(views, expected)
 
@@ -314,11 +309,11 @@ class TestViews:
         came = an_entry("a/x.png", arrived="2026-01-01T00:00:00.000Z")
         announced = an_entry("b/x.png", State.EXPECTED, 1, version="expected", attempts=())
         project(views, came, announced)
-        assert [each.key for each in views.named("x.jpg")] == ["b/x.png", "a/x.png"]
+        assert [named.key for named in views.named("x.jpg")] == ["b/x.png", "a/x.png"]
 
         project(views, announced.moved(end))
 
-        assert [each.key for each in views.named("x.jpg")] == ["a/x.png"]
+        assert [named.key for named in views.named("x.jpg")] == ["a/x.png"]
 
     @pytest.mark.parametrize(
         "cursor",
@@ -339,12 +334,12 @@ class TestViews:
             project(views, entry)
         project(views, replace(failed[2], state=State.SKIPPED, revision=3))
 
-        told, cursor = views.failed()
+        listed, cursor = views.failed()
         while cursor:
             more, cursor = views.failed(cursor)
-            told += more
+            listed += more
 
-        assert told == [*failed[:2], *failed[3:]]
+        assert listed == [*failed[:2], *failed[3:]]
 
 
 @pytest.mark.usefixtures("aws")

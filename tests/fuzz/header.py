@@ -1,8 +1,8 @@
-"""Fuzzes the header pass: whatever the bytes, a Header that holds together comes of it or a RejectedPicture.
+"""Fuzzes the header pass: any bytes must give a consistent Header or a RejectedPicture.
 
     uv run --with atheris python tests/fuzz/header.py -max_total_time=300
 
-Takes libFuzzer's options. It begins with pictures of every kind that is read, drawn here. Not a test of the
+Takes libFuzzer's options, and starts with drawn pictures of every supported format. Not part of the test
 suite: atheris has wheels for few platforms, and fuzzing has no end.
 """
 
@@ -29,8 +29,8 @@ REASONS = {"empty_file", "unsupported_format", "corrupt_image", "too_many_scans"
 def one_input(content: bytes) -> None:
     try:
         header = read_header(content)
-    except RejectedPicture as refused:
-        if refused.reason not in REASONS:
+    except RejectedPicture as rejected:
+        if rejected.reason not in REASONS:
             raise
         return
     assert header.width >= 1
@@ -38,7 +38,7 @@ def one_input(content: bytes) -> None:
     assert header.pixels >= header.width * header.height
     assert 1 <= header.orientation <= 8
     assert header.frames >= 1
-    # What a decoder gets is never more than what came.
+    # The decoder's stream is never longer than the file.
     assert len(header.stream) <= len(content)
     if header.animation:
         assert len(header.animation.durations) > 1
@@ -48,12 +48,12 @@ def one_input(content: bytes) -> None:
 
 
 def seeds() -> Iterator[bytes]:
-    """A small picture of every kind."""
+    """Yields a small picture of every kind."""
     picture = drawn.cornered(24, 16)
     for plugin in ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"):
         yield drawn.encoded(picture, plugin)
     for plugin in ("JPEG", "PNG", "WEBP", "AVIF", "TIFF"):
-        yield drawn.held(6, picture, plugin)
+        yield drawn.oriented(6, picture, plugin)
         yield drawn.encoded(picture, plugin, icc_profile=drawn.display_p3())
     for plugin in ("GIF", "PNG", "WEBP", "AVIF", "TIFF"):
         yield drawn.animated(plugin)

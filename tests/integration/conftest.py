@@ -1,4 +1,4 @@
-"""The functions as Lambda would load them, on an in-process account."""
+"""The functions, loaded as in Lambda, on moto."""
 
 import importlib.util
 from collections.abc import Callable, Iterator
@@ -48,12 +48,12 @@ type Invoke = Callable[[str, dict[str, Any]], Any]
 
 
 def call_handler(function: str, event: dict[str, Any]) -> Any:
-    """Calls a function's handler, freshly loaded, with an event."""
+    """Loads a function and calls its handler with an event."""
     return started(function)(event)
 
 
 def started(function: str) -> Callable[[dict[str, Any]], Any]:
-    """A function's handler, freshly loaded."""
+    """Loads a function and returns its handler."""
     path = PROJECT / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location(f"{function}_app", path)
     assert spec
@@ -75,8 +75,8 @@ def started(function: str) -> Callable[[dict[str, Any]], Any]:
 def a_web_handler(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[dict[str, Any]], Any]]:
     """Handler of `web` in its own AWS account, with image.png, FAILED_UPLOAD and the entries `more`."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
-        placed = ENVIRONMENT | ACCOUNT | settings | {"POWERTOOLS_SERVICE_NAME": service}
-        for name, value in placed.items():
+        environment = ENVIRONMENT | ACCOUNT | settings | {"POWERTOOLS_SERVICE_NAME": service}
+        for name, value in environment.items():
             patch.setenv(name, value)
         patch.setenv("RENDER_QUEUE_URL", sqs_client().create_queue(QueueName="render")["QueueUrl"])
         s3, dynamodb = _buckets(), _tables()
@@ -90,7 +90,7 @@ def a_web_handler(service: str, *more: Entry, **settings: str) -> Iterator[Calla
 
 
 def break_aws(monkeypatch: pytest.MonkeyPatch, words: str) -> None:
-    """From here on AWS answers nothing, and its library says so in these words."""
+    """Makes every AWS call fail with these words."""
 
     def refuse(*_: Any) -> None:
         try:
@@ -142,16 +142,16 @@ def invoke(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
 ) -> Invoke:
-    """Calls a function's handler, freshly loaded, with an event."""
-    placed = {
-        # A logger of the same service would still write to an earlier test's captured output.
+    """A function that loads a handler and calls it with an event."""
+    environment = {
+        # A logger of the same service would still write to the captured output of an earlier test.
         "POWERTOOLS_SERVICE_NAME": request.node.name,
         "AWS_ENDPOINT_URL_APPCONFIGDATA": local_aws,
         "PROFILE_APPLICATION": live_profile.application,
         "PROFILE_ENVIRONMENT": live_profile.environment,
         "LIVE_PROFILE": live_profile.configuration,
     }
-    for name, value in (ENVIRONMENT | placed).items():
+    for name, value in (ENVIRONMENT | environment).items():
         monkeypatch.setenv(name, value)
 
     return call_handler

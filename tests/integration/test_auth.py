@@ -1,4 +1,4 @@
-"""The web function in front of Parameter Store: tokens, cookies and the gateway's word, by raw events."""
+"""The web function's authentication with raw events: tokens, cookies and IAM routes."""
 
 import re
 from collections.abc import Callable
@@ -8,6 +8,7 @@ import pytest
 
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmTokenDocument
+from darkroom.domain.errors import BadSettings
 from darkroom.domain.tokens import TokenSet, new_token, serialize_tokens
 from tests.builders import a_request, an_event
 from tests.integration.conftest import Invoke, started
@@ -19,19 +20,19 @@ type Web = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def document() -> SsmTokenDocument:
-    return SsmTokenDocument(PARAMETER, ssm_client)
+    return SsmTokenDocument(PARAMETER, ssm_client())
 
 
 @pytest.fixture
 def web(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Web:
-    """The function of a stack that asks for tokens."""
+    """The web function with AUTH=token."""
     monkeypatch.setenv("AUTH", "token")
     monkeypatch.setenv("TOKENS_PARAMETER", PARAMETER)
     return started("web")
 
 
 @pytest.fixture
-def one_token(aws: None) -> None:
+def stored_token(aws: None) -> None:
     document().write(serialize_tokens(TokenSet.nobody().with_token(TOKEN, "then")), expected_version=0)
 
 
@@ -40,7 +41,7 @@ def a_form(token: str, **headers: str) -> dict[str, Any]:
     return a_request("/sign-in", "POST", f"token={token}&to=failures", content_type=kind, **headers)
 
 
-@pytest.mark.usefixtures("one_token")
+@pytest.mark.usefixtures("stored_token")
 def test_a_token_lets_in_and_nothing_does_not(web: Web) -> None:
     assert web(a_request())["statusCode"] == 401
     assert web(a_request(authorization="Bearer x"))["statusCode"] == 401
@@ -51,7 +52,7 @@ def test_nobody_gets_in_where_no_token_was_made(web: Web) -> None:
     assert web(a_request(authorization=f"Bearer {TOKEN}"))["statusCode"] == 401
 
 
-@pytest.mark.usefixtures("one_token")
+@pytest.mark.usefixtures("stored_token")
 def test_a_browser_signs_in_by_a_cookie_that_nothing_else_gets(web: Web) -> None:
     signed_in = web(a_form(TOKEN, origin="http://localhost:8000"))
 
@@ -61,19 +62,19 @@ def test_a_browser_signs_in_by_a_cookie_that_nothing_else_gets(web: Web) -> None
     assert re.fullmatch(r"__Host-darkroom=[0-9a-f.]+", pair)
     assert attributes.split("; ") == ["Path=/", "Max-Age=604800", "HttpOnly", "Secure", "SameSite=Strict"]
 
-    # An HTTP API hands cookies over beside the headers, each by itself; the local stack among the headers.
-    beside = a_request("/failures") | {"cookies": ["other=1", pair]}
-    for event in (beside, a_request("/failures", cookie=pair)):
+    # An HTTP API passes cookies as a list next to the headers, the local stack as a header.
+    as_list = a_request("/failures") | {"cookies": ["other=1", pair]}
+    for event in (as_list, a_request("/failures", cookie=pair)):
         page = web(event)
         assert page["statusCode"] == 200
         assert 'action="./sign-out"' in page["body"]
 
 
-@pytest.mark.usefixtures("one_token")
+@pytest.mark.usefixtures("stored_token")
 def test_signing_out_takes_the_cookie_away(web: Web) -> None:
-    answer = web(a_request("/sign-out", "POST", origin="http://localhost:8000"))
+    response = web(a_request("/sign-out", "POST", origin="http://localhost:8000"))
 
-    [cookie] = answer["cookies"]
+    [cookie] = response["cookies"]
     assert cookie.startswith("__Host-darkroom=; Path=/; Max-Age=0;")
 
 
@@ -84,18 +85,18 @@ def test_where_it_can_not_be_asked_nobody_gets_in_and_the_log_says_why(
     monkeypatch.setenv("TOKENS_PARAMETER", PARAMETER)
     monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:9")
 
-    answer = invoke("web", a_request(authorization=f"Bearer {TOKEN}"))
+    response = invoke("web", a_request(authorization=f"Bearer {TOKEN}"))
 
-    said = capsys.readouterr().out
-    assert answer["statusCode"] == 503
-    assert "token_fault" in said
-    assert TOKEN not in said
+    output = capsys.readouterr().out
+    assert response["statusCode"] == 503
+    assert "token_fault" in output
+    assert TOKEN not in output
 
 
 def test_with_iam_a_path_that_came_by_the_public_route_opens_no_other(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """API Gateway may match `/failures` written otherwise to `GET /{proxy+}`, and hands it over decoded."""
+    """API Gateway may match an encoded `/failures` to `GET /{proxy+}`, and passes it decoded."""
     monkeypatch.setenv("AUTH", "iam")
     monkeypatch.setenv("PUBLIC_PAGES", "true")
     web = started("web")
@@ -107,15 +108,15 @@ def test_with_iam_a_path_that_came_by_the_public_route_opens_no_other(
 def test_an_open_stack_takes_a_seeds_post_and_no_other_sites(invoke: Invoke) -> None:
     web = started("web")
     event = an_event("web-post-multipart")
-    from_afar = an_event("web-post-multipart")
-    from_afar["headers"]["origin"] = "https://evil.example"
+    foreign = an_event("web-post-multipart")
+    foreign["headers"]["origin"] = "https://evil.example"
 
     assert web(event)["statusCode"] == 202
-    assert web(from_afar)["statusCode"] == 403
+    assert web(foreign)["statusCode"] == 403
 
 
 def test_a_way_to_let_in_that_is_none_lets_nobody_in(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH", "nonesuch")
 
-    with pytest.raises(ValueError, match="nonesuch"):
+    with pytest.raises(BadSettings, match="nonesuch"):
         started("web")

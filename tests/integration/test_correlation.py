@@ -1,4 +1,4 @@
-"""One upload followed by its name in the logs, from the request that stores it to the push."""
+"""One upload has the same correlation id in all logs, from its request to the push."""
 
 import json
 from collections.abc import Iterator
@@ -27,12 +27,12 @@ def gateway(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway
 
 
 def the_stream(dynamodb: DynamoDBClient) -> dict[str, Any]:
-    """What the ledger's stream tells of all that stands there."""
+    """A stream batch of all items of the ledger."""
     return a_batch(*map(from_wire, dynamodb.scan(TableName="ledger")["Items"]))
 
 
-def names(capsys: pytest.CaptureFixture[str], message: str) -> list[str]:
-    """What the lines that say `message` call their uploads."""
+def correlation_ids(capsys: pytest.CaptureFixture[str], message: str) -> list[str]:
+    """The correlation ids of the log lines with this message."""
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     return [line.get("correlation_id") for line in lines if line.get("message") == message]
 
@@ -43,16 +43,20 @@ def test_a_posted_picture_has_one_name_in_web_render_and_project(
     event = an_event("web-post-multipart")
     event["headers"]["accept"] = "application/json"
 
-    answer = json.loads(invoke("web", event)["body"])
-    stored = names(capsys, "stored")
-    told = a_notification(answer["key"], bucket=UPLOADS, version="null", request="OTHER")
-    invoke("render", a_message(told))
-    rendered = names(capsys, "rendered")
+    response = json.loads(invoke("web", event)["body"])
+    stored = correlation_ids(capsys, "stored")
+    notification = a_notification(response["key"], bucket=UPLOADS, version="null", request="OTHER")
+    invoke("render", a_message(notification))
+    rendered = correlation_ids(capsys, "rendered")
     invoke("project", the_stream(dynamodb))
 
-    name = answer["correlation_id"]
-    assert answer["key"] == f"{name}/image.png"
-    assert (stored, rendered, set(names(capsys, "projected"))) == ([name], [name], {name})
+    correlation_id = response["correlation_id"]
+    assert response["key"] == f"{correlation_id}/image.png"
+    assert (stored, rendered, set(correlation_ids(capsys, "projected"))) == (
+        [correlation_id],
+        [correlation_id],
+        {correlation_id},
+    )
 
 
 def test_the_push_calls_a_jobs_upload_as_the_logs_do(
@@ -63,47 +67,49 @@ def test_the_push_calls_a_jobs_upload_as_the_logs_do(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     uploads = json.dumps({"uploads": [{"name": "a.png", "size": 100, "type": "image/png"}]})
-    announced = a_request("/jobs", "POST", uploads, content_type=JSON, accept=JSON)
+    request = a_request("/jobs", "POST", uploads, content_type=JSON, accept=JSON)
 
-    job = json.loads(invoke("web", announced)["body"])
+    job = json.loads(invoke("web", request)["body"])
     [row] = job["rows"]
     DynamoChannels("channels", dynamodb).join(job["id"], CONNECTION, 1 << 40)
     version = s3.put_object(Bucket=UPLOADS, Key=row["key"], Body=a_small_png())["VersionId"]
-    told = a_notification(row["key"], bucket=UPLOADS, version=version)
-    invoke("render", a_message(told))
-    rendered = names(capsys, "rendered")
+    notification = a_notification(row["key"], bucket=UPLOADS, version=version)
+    invoke("render", a_message(notification))
+    rendered = correlation_ids(capsys, "rendered")
     invoke("project", the_stream(dynamodb))
 
-    name = row["correlation_id"]
-    pushed = [each for text in gateway.sent[CONNECTION] for each in json.loads(text)["uploads"]]
-    assert row["key"] == f"{name}/a.png"
-    assert rendered == [name]
-    assert set(names(capsys, "projected")) == {name}
-    assert [(each["type"], each["correlation_id"]) for each in pushed] == [("upload.rendered", name)]
+    correlation_id = row["correlation_id"]
+    pushed = [push for text in gateway.sent[CONNECTION] for push in json.loads(text)["uploads"]]
+    assert row["key"] == f"{correlation_id}/a.png"
+    assert rendered == [correlation_id]
+    assert set(correlation_ids(capsys, "projected")) == {correlation_id}
+    assert [(push["type"], push["correlation_id"]) for push in pushed] == [
+        ("upload.rendered", correlation_id)
+    ]
 
 
 def test_what_was_put_straight_into_the_bucket_is_called_after_that_request(
     invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
-    told = a_notification("image.png", bucket=UPLOADS, version=version, request="C3D13FE58DE4C810")
+    notification = a_notification("image.png", bucket=UPLOADS, version=version, request="C3D13FE58DE4C810")
 
-    invoke("render", a_message(told))
-    rendered = names(capsys, "rendered")
+    invoke("render", a_message(notification))
+    rendered = correlation_ids(capsys, "rendered")
     invoke("project", the_stream(dynamodb))
 
-    assert rendered == names(capsys, "projected") == ["C3D13FE58DE4C810"]
+    assert rendered == correlation_ids(capsys, "projected") == ["C3D13FE58DE4C810"]
 
 
 def test_what_fails_and_is_parked_keeps_its_name(
     invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
-    told = a_notification("image.png", bucket=UPLOADS, version=version, request="C3D13FE58DE4C810")
+    notification = a_notification("image.png", bucket=UPLOADS, version=version, request="C3D13FE58DE4C810")
     s3.delete_bucket(Bucket="renditions")
 
-    invoke("render", a_message(told))
-    failed = names(capsys, "failed")
-    invoke("park", a_message(told, "park-dead-letter"))
+    invoke("render", a_message(notification))
+    failed = correlation_ids(capsys, "failed")
+    invoke("park", a_message(notification, "park-dead-letter"))
 
-    assert failed == names(capsys, "failed") == ["C3D13FE58DE4C810"]
+    assert failed == correlation_ids(capsys, "failed") == ["C3D13FE58DE4C810"]

@@ -60,7 +60,7 @@ async def command_line(server: JobServer, seen: Seen, silence: float) -> AsyncIt
                 await task
 
 
-PAGE = """<!doctype html><meta charset="utf-8"><script src="live.js"></script><script>
+PAGE = """<!doctype html><meta charset="utf-8"><script src="follow-job.js"></script><script>
 const post = (kind, body = null) => fetch("/seen/" + kind, { method: "POST", body: JSON.stringify(body) });
 let last = Promise.resolve();
 const next = (kind, body) => (last = last.then(() => post(kind, body)));
@@ -80,7 +80,7 @@ async def browser(server: JobServer, seen: Seen, silence: float) -> AsyncIterato
         return web.Response(text=text, content_type="text/html")
 
     async def script(_request: web.Request) -> web.Response:
-        text = (Path(pages.__file__).parent / "live.js").read_text()
+        text = (Path(pages.__file__).parent / "scripts/follow-job.js").read_text()
         return web.Response(text=text, content_type="text/javascript")
 
     async def receive(request: web.Request) -> web.Response:
@@ -94,7 +94,7 @@ async def browser(server: JobServer, seen: Seen, silence: float) -> AsyncIterato
                 seen.ended = True
         return web.Response()
 
-    routes = web.get("/", page), web.get("/live.js", script), web.post("/seen/{kind}", receive)
+    routes = web.get("/", page), web.get("/follow-job.js", script), web.post("/seen/{kind}", receive)
     with tempfile.TemporaryDirectory() as folder:
         async with serving(server, *routes):
             assert CHROMIUM

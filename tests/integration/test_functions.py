@@ -1,4 +1,4 @@
-"""Each function with the raw events that AWS sends it, and that `sam local invoke` takes."""
+"""Each function with the raw events that AWS sends, also used by `sam local invoke`."""
 
 import json
 from base64 import b64decode
@@ -36,9 +36,6 @@ def views(dynamodb: DynamoDBClient) -> DynamoViews:
     return DynamoViews("views", dynamodb)
 
 
-# render
-
-
 @pytest.mark.parametrize(
     ("event", "key"),
     [("render-s3-put", "image.png"), ("render-s3-put-odd-key", 'it\'s "odd" 100% ü.png')],
@@ -50,14 +47,14 @@ def test_an_upload_is_rendered_into_the_other_bucket(
 
     assert invoke("render", an_event(event)) == {"batchItemFailures": []}
 
-    # The event names no version, so it is about S3's latest.
+    # The event has no version id: the latest version is rendered.
     entry = ledger.find(picture_id_of(UPLOADS, key), version)
     assert entry
     assert entry.state is State.RENDERED
     assert entry.receipt
-    stored = {each["Key"] for each in s3.list_objects_v2(Bucket="renditions")["Contents"]}
+    stored = {item["Key"] for item in s3.list_objects_v2(Bucket="renditions")["Contents"]}
     assert stored == {rendition.key for rendition in entry.receipt.renditions}
-    assert not [each for each in stored if "image" in each or "odd" in each]
+    assert not [key for key in stored if "image" in key or "odd" in key]
 
 
 def test_an_upload_is_read_at_the_version_that_the_event_names(
@@ -99,15 +96,15 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
     live_profile.deploy(b'{"built_in": "nonesuch"}')
 
     failed = invoke("render", event)
-    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     live_profile.deploy(b'{"built_in": "fast"}')
     again = invoke("render", event)
 
     assert failed == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
-    [warning] = [line for line in said if line.get("message") == "profile_fault"]
+    [warning] = [line for line in lines if line.get("message") == "profile_fault"]
     assert warning["level"] == "WARNING"
     assert "built_in: must be the name of a built-in profile" in warning["reason"]
-    assert [1.0] in [line.get("ProfileFault") for line in said]
+    assert [1.0] in [line.get("ProfileFault") for line in lines]
     assert again == {"batchItemFailures": []}
     entry = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
     assert entry
@@ -149,9 +146,6 @@ def test_a_log_line_is_json_and_a_key_forges_none(
     assert 'a\\n{"level": "ERROR"}.png' in [line.get("key") for line in lines]
 
 
-# park
-
-
 @pytest.fixture
 def dead_letter() -> dict[str, Any]:
     return an_event("park-dead-letter")
@@ -186,9 +180,6 @@ def test_a_stranger_among_the_dead_letters_is_logged_and_dropped(
     assert '"message":"ignored"' in capsys.readouterr().out
 
 
-# sweep
-
-
 def test_a_lost_upload_is_noted_and_enqueued(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,15 +193,12 @@ def test_a_lost_upload_is_noted_and_enqueued(
     invoke("sweep", {})
 
     [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
-    [told] = json.loads(message["Body"])["Records"]
-    assert told["s3"]["object"]["versionId"] == version
-    noted = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
-    assert noted
-    assert noted.state is State.EXPECTED
-    assert s3.list_objects_v2(Bucket="renditions")["KeyCount"] == 1  # it is young yet
-
-
-# project
+    [record] = json.loads(message["Body"])["Records"]
+    assert record["s3"]["object"]["versionId"] == version
+    entry = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
+    assert entry
+    assert entry.state is State.EXPECTED
+    assert s3.list_objects_v2(Bucket="renditions")["KeyCount"] == 1  # too young to be removed
 
 
 def test_a_stream_record_becomes_a_view_once(invoke: Invoke, views: DynamoViews) -> None:
@@ -253,12 +241,9 @@ def test_a_view_that_can_not_be_written_is_handed_back_to_the_stream(
     }
 
 
-# web
-
-
 @pytest.fixture
 def shown(s3: S3Client, views: DynamoViews) -> None:
-    """One rendered picture, image.png."""
+    """The rendered picture image.png."""
     entry = an_entry("image.png", bucket=UPLOADS)
     Projection(views).apply([entry])
     assert entry.receipt
@@ -269,33 +254,33 @@ def shown(s3: S3Client, views: DynamoViews) -> None:
 @pytest.mark.usefixtures("shown")
 class TestWeb:
     def test_the_home_page_is_html(self, invoke: Invoke) -> None:
-        answer = invoke("web", an_event("web-get-home"))
+        response = invoke("web", an_event("web-get-home"))
 
-        assert answer["statusCode"] == 200
-        assert answer["headers"]["Content-Type"].startswith("text/html")
-        assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
-        assert "image.png" in answer["body"]
+        assert response["statusCode"] == 200
+        assert response["headers"]["Content-Type"].startswith("text/html")
+        assert response["headers"]["X-Content-Type-Options"] == "nosniff"
+        assert "image.png" in response["body"]
 
     def test_a_picture_as_a_page(self, invoke: Invoke) -> None:
-        answer = invoke("web", an_event("web-get-picture-html"))
+        response = invoke("web", an_event("web-get-picture-html"))
 
-        assert answer["statusCode"] == 200
-        assert "data:image/jpeg;base64,anBlZw==" in answer["body"]
-        assert not answer.get("isBase64Encoded")
+        assert response["statusCode"] == 200
+        assert "data:image/jpeg;base64,anBlZw==" in response["body"]
+        assert not response.get("isBase64Encoded")
 
     def test_a_picture_as_json(self, invoke: Invoke) -> None:
-        answer = invoke("web", an_event("web-get-picture-json"))
+        response = invoke("web", an_event("web-get-picture-json"))
 
-        assert answer["headers"]["Content-Type"] == "application/json"
-        receipt = json.loads(answer["body"])
+        assert response["headers"]["Content-Type"] == "application/json"
+        receipt = json.loads(response["body"])
         assert receipt["status"] == "rendered"
-        assert all("X-Amz-Signature" in each["url"] for each in receipt["renditions"])
+        assert all("X-Amz-Signature" in rendition["url"] for rendition in receipt["renditions"])
 
     def test_a_picture_as_an_image_is_a_redirect(self, invoke: Invoke) -> None:
-        answer = invoke("web", an_event("web-get-picture-image"))
+        response = invoke("web", an_event("web-get-picture-image"))
 
-        assert answer["statusCode"] == 302
-        assert "/prefix/640.jpg" in answer["headers"]["Location"]
+        assert response["statusCode"] == 302
+        assert "/prefix/640.jpg" in response["headers"]["Location"]
 
     def test_a_page_of_its_own(self, invoke: Invoke) -> None:
         path = f"/pictures/{picture_id_of(UPLOADS, 'image.png')}"
@@ -311,28 +296,28 @@ class TestWeb:
     def test_what_the_client_has_is_not_sent_again(self, invoke: Invoke) -> None:
         etag = invoke("web", a_request("/openapi.json"))["headers"]["ETag"]
 
-        answer = invoke("web", a_request("/openapi.json", if_none_match=etag))
+        response = invoke("web", a_request("/openapi.json", if_none_match=etag))
 
-        assert (answer["statusCode"], answer["body"]) == (304, "")
-        assert answer["headers"]["ETag"] == etag
-        assert "Content-Type" not in answer["headers"]
+        assert (response["statusCode"], response["body"]) == (304, "")
+        assert response["headers"]["ETag"] == etag
+        assert "Content-Type" not in response["headers"]
 
     @pytest.mark.parametrize(
         "path", ["/a b\"'<>?.jpg", "/ü😀\u0301.jpg", "/a/b/c.jpg", "/docs/x.jpg", "/%25.jpg", "/\n.jpg"]
     )
     def test_no_path_breaks_the_routes(self, invoke: Invoke, path: str) -> None:
-        answer = invoke("web", a_request(path))
+        response = invoke("web", a_request(path))
 
-        assert answer["statusCode"] == 404
-        assert "There is no picture at this address" in answer["body"]
+        assert response["statusCode"] == 404
+        assert "There is no picture at this address" in response["body"]
 
 
 def test_a_posted_picture_is_stored_byte_for_byte(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:
     event = an_event("web-post-multipart")
 
-    answer = invoke("web", event)
+    response = invoke("web", event)
 
-    assert answer["statusCode"] == 202  # nothing renders here
+    assert response["statusCode"] == 202  # nothing is rendered in this test
     [stored] = s3.list_objects_v2(Bucket=UPLOADS)["Contents"]
     assert stored["Key"].endswith("/image.png")
     content = s3.get_object(Bucket=UPLOADS, Key=stored["Key"])["Body"].read()

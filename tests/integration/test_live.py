@@ -1,4 +1,4 @@
-"""The live channel's functions as Lambda would load them, with a gateway beside an in-process account."""
+"""The functions live and project with a local WebSocket gateway, on moto."""
 
 import json
 import time
@@ -22,8 +22,8 @@ def gateway(
     dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Gateway]:
     with a_gateway() as gateway:
-        placed = {"POWERTOOLS_SERVICE_NAME": request.node.name, "LIVE_ENDPOINT": gateway.address}
-        for name, value in (ENVIRONMENT | placed).items():
+        environment = {"POWERTOOLS_SERVICE_NAME": request.node.name, "LIVE_ENDPOINT": gateway.address}
+        for name, value in (ENVIRONMENT | environment).items():
             monkeypatch.setenv(name, value)
         gateway.sent[CONNECTION] = []
         yield gateway
@@ -59,13 +59,13 @@ def test_without_a_good_ticket_the_connection_is_refused_and_ended(
     ticket: Ticket | None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = gateway.sent[CONNECTION]
+    messages = gateway.sent[CONNECTION]
     if ticket:
         channels.issue(CODE, ticket)
 
     assert call_handler("live", an_event("live-hello")) == {"statusCode": 200}
 
-    assert said == ['{"type":"refused"}']
+    assert messages == ['{"type":"refused"}']
     assert gateway.sent == {}
     assert channels.followers(JOB) == []
     assert json.loads(capsys.readouterr().out)["message"] == "refused"
@@ -79,24 +79,21 @@ def test_a_connection_that_has_ended_is_forgotten(gateway: Gateway, channels: Dy
     assert channels.followers(JOB) == []
 
 
-# project
-
-
 def test_a_batch_is_one_word_to_whoever_follows_its_job_and_the_state_agrees(
     gateway: Gateway, channels: DynamoChannels
 ) -> None:
     channels.join(JOB, CONNECTION, 1 << 40)
     channels.issue(CODE, Ticket(JOB, int(time.time()) + 60))
-    ends = a_member(0, State.RENDERED, JOB), a_member(1, State.REJECTED, JOB)
+    members = a_member(0, State.RENDERED, JOB), a_member(1, State.REJECTED, JOB)
 
-    answer = call_handler("project", a_batch(a_job(JOB, 2, revision=2), *ends))
+    response = call_handler("project", a_batch(a_job(JOB, 2, revision=2), *members))
 
-    assert answer == {"batchItemFailures": []}
-    [told] = [json.loads(text) for text in gateway.sent[CONNECTION]]
-    assert told["type"] == "job.completed"
-    assert [row["type"] for row in told["uploads"]] == ["upload.rendered", "upload.rejected"]
+    assert response == {"batchItemFailures": []}
+    [message] = [json.loads(text) for text in gateway.sent[CONNECTION]]
+    assert message["type"] == "job.completed"
+    assert [row["type"] for row in message["uploads"]] == ["upload.rendered", "upload.rejected"]
     call_handler("live", an_event("live-hello"))
-    assert json.loads(gateway.sent[CONNECTION][-1]) == {"type": "state", "job": told["job"]}
+    assert json.loads(gateway.sent[CONNECTION][-1]) == {"type": "state", "job": message["job"]}
 
 
 def test_one_who_is_gone_is_told_no_more(gateway: Gateway, channels: DynamoChannels) -> None:
@@ -113,8 +110,8 @@ def test_a_push_that_fails_is_logged_and_fails_no_record(
     channels.join(JOB, "broken", 1 << 40)
     gateway.broken.add("broken")
 
-    answer = call_handler("project", a_batch(a_member(0, State.RENDERED, JOB)))
+    response = call_handler("project", a_batch(a_member(0, State.RENDERED, JOB)))
 
-    assert answer == {"batchItemFailures": []}
+    assert response == {"batchItemFailures": []}
     assert '"message":"not pushed"' in capsys.readouterr().out
     assert channels.followers(JOB) == ["broken"]

@@ -1,4 +1,4 @@
-"""What each function measures, with units and dimensions, is what docs/operations.md lists, and no more."""
+"""The metrics of the functions equal the list in docs/operations.md, with units and dimensions."""
 
 import json
 from typing import Any
@@ -20,8 +20,8 @@ from tests.pictures import a_small_png
 NOWHERE = "http://127.0.0.1:9"
 
 
-class House:
-    """All functions on one account, and what they have measured."""
+class Functions:
+    """All functions on one account, and the metrics in their logs."""
 
     def __init__(
         self,
@@ -36,16 +36,16 @@ class House:
 
     def call(self, function: str, event: dict[str, Any]) -> Any:
         self._monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", f"measured-{function}")
-        answer = self._invoke(function, event)
+        response = self._invoke(function, event)
         lines = [json.loads(line) for line in self._capsys.readouterr().out.splitlines()]
         self.measured += [line for line in lines if "_aws" in line]
-        return answer
+        return response
 
     def put(self, key: str, content: bytes) -> str:
         return self._s3.put_object(Bucket=UPLOADS, Key=key, Body=content)["VersionId"]
 
-    def render(self, key: str, version: str, **told: Any) -> None:
-        self.call("render", a_message(a_notification(key, bucket=UPLOADS, version=version, **told)))
+    def render(self, key: str, version: str, **changes: Any) -> None:
+        self.call("render", a_message(a_notification(key, bucket=UPLOADS, version=version, **changes)))
 
     @property
     def metrics(self) -> set[Metric]:
@@ -66,20 +66,20 @@ class House:
         return [
             value
             for line in self.measured
-            if all(line.get(each) == value for each, value in dimensions.items())
+            if all(line.get(dimension) == value for dimension, value in dimensions.items())
             for value in line.get(name, [])
         ]
 
 
 @pytest.fixture
-def house(
+def functions(
     invoke: Invoke, s3: S3Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> House:
-    return House(invoke, s3, monkeypatch, capsys)
+) -> Functions:
+    return Functions(invoke, s3, monkeypatch, capsys)
 
 
 def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
-    house: House,
+    functions: Functions,
     dynamodb: DynamoDBClient,
     live_profile: LiveProfile,
     monkeypatch: pytest.MonkeyPatch,
@@ -89,74 +89,73 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     monkeypatch.setenv("JOB_TIMEOUT_MINUTES", "0")
     ledger = DynamoLedger("ledger", dynamodb)
 
-    # An upload that a newer one overtakes, one that is rejected, and one that is deleted.
-    first, second = house.put("a.png", a_small_png(1)), house.put("a.png", a_small_png(2))
-    house.render("a.png", second, sequencer="02")
-    house.render("a.png", first, sequencer="01")
-    house.render("a.png", second, sequencer="02")
-    house.render("b.png", house.put("b.png", b"no picture"))
+    # A superseded upload, a rejected one, and a deleted one.
+    first, second = functions.put("a.png", a_small_png(1)), functions.put("a.png", a_small_png(2))
+    functions.render("a.png", second, sequencer="02")
+    functions.render("a.png", first, sequencer="01")
+    functions.render("a.png", second, sequencer="02")
+    functions.render("b.png", functions.put("b.png", b"no picture"))
     removed = "ObjectRemoved:Delete"
-    house._s3.delete_object(Bucket=UPLOADS, Key="a.png", VersionId=second)
-    house.render("a.png", second, event=removed, sequencer="03")
-    house.call("render", an_event("render-foreign-message"))
-    # Faults of ours: a profile that is none, and what can't be parked, projected or answered.
-    good = live_profile.deploy
-    good(b'{"built_in": "nonesuch"}')
-    house.render("c.png", house.put("c.png", a_small_png(3)))
-    good(b'{"built_in": "default"}')
+    functions._s3.delete_object(Bucket=UPLOADS, Key="a.png", VersionId=second)
+    functions.render("a.png", second, event=removed, sequencer="03")
+    functions.call("render", an_event("render-foreign-message"))
+    # An invalid profile, then faults of park, project and web.
+    live_profile.deploy(b'{"built_in": "nonesuch"}')
+    functions.render("c.png", functions.put("c.png", a_small_png(3)))
+    live_profile.deploy(b'{"built_in": "default"}')
     dead = an_event("park-dead-letter")
-    house.call("park", dead)
-    house.call("park", an_event("render-foreign-message"))
-    [parked] = [e for e in ledger.of_picture(picture_id_of(UPLOADS, "image.png")) if e.state is State.FAILED]
+    functions.call("park", dead)
+    functions.call("park", an_event("render-foreign-message"))
+    [failed] = [e for e in ledger.of_picture(picture_id_of(UPLOADS, "image.png")) if e.state is State.FAILED]
     for action in ("retry", "skip"):
-        house.call("web", a_request(f"/failures/{parked.id}/{action}", "POST"))
-    house.call("web", an_event("web-post-multipart"))
-    house.call("project", a_batch(a_member(0, State.RENDERED), a_job(size=1, revision=2)))
+        functions.call("web", a_request(f"/failures/{failed.id}/{action}", "POST"))
+    functions.call("web", an_event("web-post-multipart"))
+    functions.call("project", a_batch(a_member(0, State.RENDERED), a_job(size=1, revision=2)))
     uploads = json.dumps({"uploads": [{"name": "a.png", "size": 1, "type": "image/png"}]})
-    house.call("web", a_request("/jobs", "POST", uploads, content_type="application/json"))
-    house.call("sweep", {})
+    functions.call("web", a_request("/jobs", "POST", uploads, content_type="application/json"))
+    functions.call("sweep", {})
     dynamodb.delete_table(TableName="ledger")
-    house.call("park", dead)
+    functions.call("park", dead)
     dynamodb.delete_table(TableName="views")
-    house.call("web", an_event("web-get-home"))
-    # And tokens that can't be read.
+    functions.call("web", an_event("web-get-home"))
+    # Tokens that cannot be read.
     for name, value in {"AUTH": "token", "TOKENS_PARAMETER": "x", "AWS_ENDPOINT_URL_SSM": NOWHERE}.items():
         monkeypatch.setenv(name, value)
-    house.call("web", a_request(authorization="Bearer x"))
+    functions.call("web", a_request(authorization="Bearer x"))
 
-    assert house.metrics == documented()
+    assert functions.metrics == documented()
 
 
-def test_bytes_and_seconds_are_those_of_the_picture(house: House, dynamodb: DynamoDBClient) -> None:
+def test_bytes_and_seconds_are_those_of_the_picture(functions: Functions, dynamodb: DynamoDBClient) -> None:
     content = a_small_png(1)
-    house.render("a.png", version := house.put("a.png", content))
+    functions.render("a.png", version := functions.put("a.png", content))
 
     entry = DynamoLedger("ledger", dynamodb).find(picture_id_of(UPLOADS, "a.png"), version)
     assert entry
     assert entry.receipt
     renditions = entry.receipt.renditions
-    assert house.values("BytesIn") == [len(content)]
-    assert house.values("BytesOut") == [sum(each.size_bytes for each in renditions)]
-    assert house.values("BytesSaved") == [entry.receipt.saved_bytes]
-    assert house.values("Renditions") == [len(renditions)]
-    spent = sum(entry.receipt.milliseconds.values()) / 1000
-    assert sum(house.values("StepSeconds")) == pytest.approx(spent, abs=0.01)
-    [decoded] = house.values("StepPeakMB", step="decode")
-    assert decoded > 5
-    [waited] = house.values("SecondsToRendered")
-    assert waited > 60  # the event says that it came long ago
+    assert functions.values("BytesIn") == [len(content)]
+    assert functions.values("BytesOut") == [sum(rendition.size_bytes for rendition in renditions)]
+    assert functions.values("BytesSaved") == [entry.receipt.saved_bytes]
+    assert functions.values("Renditions") == [len(renditions)]
+    seconds = sum(entry.receipt.milliseconds.values()) / 1000
+    assert sum(functions.values("StepSeconds")) == pytest.approx(seconds, abs=0.01)
+    [peak_mb] = functions.values("StepPeakMB", step="decode")
+    assert peak_mb > 5
+    [duration] = functions.values("SecondsToRendered")
+    assert duration > 60  # the event's time is long ago
 
 
-def test_a_redelivery_counts_no_picture_twice(house: House) -> None:
-    version = house.put("a.png", a_small_png(1))
+def test_a_redelivery_counts_no_picture_twice(functions: Functions) -> None:
+    version = functions.put("a.png", a_small_png(1))
     for _ in range(3):
-        house.render("a.png", version)
+        functions.render("a.png", version)
 
-    assert (house.values("Rendered"), house.values("Repeated")) == ([1], [1, 1])
-    assert len(house.values("BytesIn")) == 1
+    assert (functions.values("Rendered"), functions.values("Repeated")) == ([1], [1, 1])
+    assert len(functions.values("BytesIn")) == 1
 
 
-def test_a_rejection_is_counted_by_its_reason(house: House) -> None:
-    house.render("a.png", house.put("a.png", b"no picture"))
+def test_a_rejection_is_counted_by_its_reason(functions: Functions) -> None:
+    functions.render("a.png", functions.put("a.png", b"no picture"))
 
-    assert house.values("Rejected", reason="unsupported_format") == [1]
+    assert functions.values("Rejected", reason="unsupported_format") == [1]

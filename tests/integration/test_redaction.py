@@ -1,6 +1,6 @@
-"""What the functions write, whatever they are asked and however they fail: JSON, and no word of a secret.
+"""The logs of all functions, for any event and any fault: JSON without secrets.
 
-Everything that must not stand in a log has PLANTED in it.
+Every secret in these tests contains PLANTED.
 """
 
 import json
@@ -38,46 +38,46 @@ KEY = f"a{FORGED}<b>&?X-Amz-Signature={PLANTED}.jpg"[:200].replace("\u0000", "")
 
 
 class Printing(logging.Handler):
-    """Prints to wherever standard output goes now."""
+    """Prints to the current standard output, also if a test has replaced it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         sys.stdout.write(self.format(record) + "\n")
 
 
 @pytest.fixture(autouse=True)
-def talkative(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An environment that asks for every detail, and a root logger that prints it, as in Lambda."""
+def verbose(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An environment with the most verbose logs, and a root logger that prints them, as in Lambda."""
     for name, value in {
         "POWERTOOLS_LOGGER_LOG_EVENT": "true",
         "POWERTOOLS_LOG_LEVEL": "DEBUG",
         "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
     }.items():
         monkeypatch.setenv(name, value)
-    root, before, printing = logging.getLogger(), logging.getLogger().level, Printing()
+    root, level, printing = logging.getLogger(), logging.getLogger().level, Printing()
     root.addHandler(printing)
     root.setLevel(logging.DEBUG)
     yield
     root.removeHandler(printing)
-    root.setLevel(before)
+    root.setLevel(level)
 
 
-def a_photograph_with_words() -> bytes:
+def a_photograph_with_secrets() -> bytes:
     exif = Image.Exif()
     exif[0x010E] = exif[0x013B] = f"{PLANTED} in the description"
     exif.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0), 29: PLANTED})
     return a_photograph(320, 200, "JPEG", exif=exif.tobytes(), comment=PLANTED.encode())
 
 
-def a_png_with_words() -> bytes:
-    words = PngInfo()
-    words.add_itxt("Comment", PLANTED)
-    words.add_text("XML:com.adobe.xmp", f"<x>{PLANTED}</x>")
-    return encoded(Image.new("RGB", (64, 48)), "PNG", pnginfo=words)
+def a_png_with_secrets() -> bytes:
+    text = PngInfo()
+    text.add_itxt("Comment", PLANTED)
+    text.add_text("XML:com.adobe.xmp", f"<x>{PLANTED}</x>")
+    return encoded(Image.new("RGB", (64, 48)), "PNG", pnginfo=text)
 
 
-def asked(path: str = "/", method: str = "GET", body: str = "") -> dict[str, Any]:
-    """A request with a secret in each place that may hold one."""
-    told = a_request(
+def a_planted_request(path: str = "/", method: str = "GET", body: str = "") -> dict[str, Any]:
+    """A request with a secret in every possible place."""
+    request = a_request(
         path,
         method,
         body,
@@ -88,7 +88,7 @@ def asked(path: str = "/", method: str = "GET", body: str = "") -> dict[str, Any
         referer=SIGNED,
         content_type="multipart/form-data; boundary=X",
     )
-    return told | {
+    return request | {
         "rawQueryString": f"cursor={PLANTED}",
         "queryStringParameters": {"cursor": PLANTED, "w": PLANTED, "code": PLANTED},
         "cookies": [f"__Host-darkroom={PLANTED}"],
@@ -99,7 +99,7 @@ FORM = (
     '--X\r\nContent-Disposition: form-data; name="a"; '
     f'filename="a\u202e?X-Amz-Signature={PLANTED}.png"\r\n\r\n{PLANTED}\r\n--X--\r\n'
 )
-A_TORN_ITEM = {"picture": {"S": SIGNED}, "version": {"S": "v1"}, "state": {"S": "rendered"}}
+AN_INCOMPLETE_ITEM = {"picture": {"S": SIGNED}, "version": {"S": "v1"}, "state": {"S": "rendered"}}
 EVENTS = {
     "render": [
         a_message(f"no JSON {PLANTED}{FORGED}"),
@@ -114,7 +114,7 @@ EVENTS = {
     ],
     "project": [
         an_event("project-stream-record"),
-        {"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": A_TORN_ITEM}}]},
+        {"Records": [{"dynamodb": {"SequenceNumber": "1", "NewImage": AN_INCOMPLETE_ITEM}}]},
     ],
     "sweep": [{"detail": SIGNED}],
     "live": [
@@ -124,20 +124,22 @@ EVENTS = {
         an_event("live-disconnect"),
     ],
     "web": [
-        asked("/"),
-        asked(f"/{PLANTED}{FORGED}.jpg"),
-        asked("/jobs", "POST", json.dumps({"uploads": [{"name": KEY, "size": 1}], "token": PLANTED})),
-        asked("/jobs", "POST", PLANTED),
-        asked("/", "POST", FORM),
-        asked("/", "POST", PLANTED),
-        asked("/failures/retry", "POST", PLANTED),
-        asked("/nonesuch", "DELETE", PLANTED),
+        a_planted_request("/"),
+        a_planted_request(f"/{PLANTED}{FORGED}.jpg"),
+        a_planted_request(
+            "/jobs", "POST", json.dumps({"uploads": [{"name": KEY, "size": 1}], "token": PLANTED})
+        ),
+        a_planted_request("/jobs", "POST", PLANTED),
+        a_planted_request("/", "POST", FORM),
+        a_planted_request("/", "POST", PLANTED),
+        a_planted_request("/failures/retry", "POST", PLANTED),
+        a_planted_request("/nonesuch", "DELETE", PLANTED),
     ],
 }
 
 
 def assert_redacted(printed: str) -> list[dict[str, Any]]:
-    """Every line is an object of JSON that nobody forged, in ASCII, and tells no secret."""
+    """Checks that every line is a JSON object in ASCII, not forged and without secrets."""
     lines = [json.loads(line) for line in printed.splitlines()]
     assert all(isinstance(line, dict) for line in lines)
     assert printed.replace("\n", "").isascii()
@@ -148,14 +150,14 @@ def assert_redacted(printed: str) -> list[dict[str, Any]]:
 
 
 def printed_by(invoke: Invoke, capfd: pytest.CaptureFixture[str], function: str) -> str:
-    """All that a function writes about its events, and all that the runtime writes of its faults."""
+    """The output of a function for its events, and of the runtime for its exceptions."""
     capfd.readouterr()
     for event in EVENTS[function]:
         try:
             invoke(function, event)
         except Failed as fault:
-            said = "".join(traceback.format_exception(fault))
-            sys.stdout.write(json.dumps({"runtime": said}) + "\n")
+            exception = "".join(traceback.format_exception(fault))
+            sys.stdout.write(json.dumps({"runtime": exception}) + "\n")
     return "".join(capfd.readouterr())
 
 
@@ -178,13 +180,13 @@ def test_no_function_writes_the_words_of_a_fault_that_let_anybody_in(
 
     printed = printed_by(invoke, capfd, function)
 
-    told = assert_redacted(printed)
+    lines = assert_redacted(printed)
 
-    faults = [line for line in told if line.get("message") == "failed"]
-    assert any("Could not connect to" in line["exception"] for line in faults)  # what can be told, is
+    faults = [line for line in lines if line.get("message") == "failed"]
+    assert any("Could not connect to" in line["exception"] for line in faults)  # the harmless part is logged
 
 
-@pytest.mark.parametrize("picture", [a_photograph_with_words(), a_png_with_words()], ids=["exif", "png"])
+@pytest.mark.parametrize("picture", [a_photograph_with_secrets(), a_png_with_secrets()], ids=["exif", "png"])
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "torn"])
 def test_nothing_of_what_a_picture_says_of_its_owner_is_written(
     invoke: Invoke, s3: S3Client, capfd: pytest.CaptureFixture[str], picture: bytes, whole: bool
@@ -195,8 +197,8 @@ def test_nothing_of_what_a_picture_says_of_its_owner_is_written(
 
     invoke("render", a_message(a_notification(KEY, bucket=UPLOADS, version="null")))
 
-    said = assert_redacted("".join(capfd.readouterr()))
-    assert [line["message"] for line in said if "key" in line] == ["rendered" if whole else "rejected"]
+    lines = assert_redacted("".join(capfd.readouterr()))
+    assert [line["message"] for line in lines if "key" in line] == ["rendered" if whole else "rejected"]
 
 
 def test_a_profile_that_can_not_be_asked_for_is_told_without_its_token(
@@ -206,7 +208,7 @@ def test_a_profile_that_can_not_be_asked_for_is_told_without_its_token(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    s3.put_object(Bucket=UPLOADS, Key=KEY, Body=a_png_with_words())
+    s3.put_object(Bucket=UPLOADS, Key=KEY, Body=a_png_with_secrets())
     live_profile.deploy(json.dumps({"name": PLANTED, "ladders": SIGNED}).encode())
     capfd.readouterr()
 
@@ -214,23 +216,23 @@ def test_a_profile_that_can_not_be_asked_for_is_told_without_its_token(
     monkeypatch.setenv("AWS_ENDPOINT_URL_APPCONFIGDATA", f"http://127.0.0.1:9/?token={PLANTED}")
     invoke("render", a_message(a_notification(KEY, bucket=UPLOADS, version="null")))
 
-    said = assert_redacted("".join(capfd.readouterr()))
-    assert len([line for line in said if line.get("message") == "profile_fault"]) == 2
+    lines = assert_redacted("".join(capfd.readouterr()))
+    assert len([line for line in lines if line.get("message") == "profile_fault"]) == 2
 
 
 def test_a_client_that_is_let_in_leaves_no_ticket_behind(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], dynamodb: Any
 ) -> None:
     hello = an_event("live-hello")
-    said = json.loads(hello["body"])
-    DynamoChannels("channels", dynamodb).issue(said["ticket"], Ticket(said["job"], 1 << 40))
+    body = json.loads(hello["body"])
+    DynamoChannels("channels", dynamodb).issue(body["ticket"], Ticket(body["job"], 1 << 40))
     capfd.readouterr()
 
-    with pytest.raises(Failed):  # there is no gateway to answer by
+    with pytest.raises(Failed):  # there is no gateway to send the response to
         invoke("live", hello)
 
     printed = "".join(capfd.readouterr())
-    assert said["ticket"] not in printed
+    assert body["ticket"] not in printed
     assert_redacted(printed)
 
 
@@ -239,33 +241,33 @@ def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, working: bool
 ) -> None:
     token, name = new_token(), "/darkroom/test/tokens"
-    access = TokenSet.nobody().with_token(token, "2026-01-02T03:04:05.678Z")
-    boto3.client("ssm").put_parameter(Name=name, Value=serialize_tokens(access), Type="SecureString")
+    tokens = TokenSet.nobody().with_token(token, "2026-01-02T03:04:05.678Z")
+    boto3.client("ssm").put_parameter(Name=name, Value=serialize_tokens(tokens), Type="SecureString")
     monkeypatch.setenv("AUTH", "token")
     monkeypatch.setenv("TOKENS_PARAMETER", name)
-    cookie = access.cookie(access.tokens[0], time.time())
-    signing_in = asked("/sign-in", "POST", f"token={token}&to=%2F%3Fa%3D{PLANTED}")
-    signing_in["headers"] |= {
+    cookie = tokens.cookie(tokens.tokens[0], time.time())
+    sign_in = a_planted_request("/sign-in", "POST", f"token={token}&to=%2F%3Fa%3D{PLANTED}")
+    sign_in["headers"] |= {
         "content-type": "application/x-www-form-urlencoded",
         "sec-fetch-site": "same-origin",
     }
-    returning, sending = asked(), asked()
-    returning["headers"] |= {"cookie": f"__Host-darkroom={cookie}"}
-    returning["cookies"] = [f"__Host-darkroom={cookie}"]
-    del returning["headers"]["authorization"]
-    sending["headers"]["authorization"] = f"Bearer {token}"
+    with_cookie, with_token = a_planted_request(), a_planted_request()
+    with_cookie["headers"] |= {"cookie": f"__Host-darkroom={cookie}"}
+    with_cookie["cookies"] = [f"__Host-darkroom={cookie}"]
+    del with_cookie["headers"]["authorization"]
+    with_token["headers"]["authorization"] = f"Bearer {token}"
     if not working:
         break_aws(monkeypatch, HARMFUL)
     capfd.readouterr()
 
-    responder = [invoke("web", event) for event in (signing_in, returning, sending, asked())]
+    responses = [invoke("web", event) for event in (sign_in, with_cookie, with_token, a_planted_request())]
 
     printed = "".join(capfd.readouterr())
     assert_redacted(printed)
     assert token not in printed
     assert cookie not in printed
-    if working:  # let in by each of them, to a list that has no such cursor
-        assert [each["statusCode"] for each in responder] == [303, 400, 400, 401]
+    if working:  # authorized, and then refused for an invalid cursor
+        assert [response["statusCode"] for response in responses] == [303, 400, 400, 401]
     else:
-        assert all(each["statusCode"] >= 401 for each in responder)
+        assert all(response["statusCode"] >= 401 for response in responses)
         assert "Could not connect to" in printed

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from darkroom.web.auth import AuthMode, Public
+from darkroom.domain.auth import AuthMode
+from darkroom.web.auth import Public
 from darkroom.web.routes import ROUTES
 from darkroom_cli.tokens import tokens_parameter
 from tests.cloudformation import PROJECT, Node, load_template, of_type

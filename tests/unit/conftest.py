@@ -6,7 +6,7 @@ import pytest_socket
 
 @pytest.fixture(autouse=True)
 def no_sockets() -> Iterator[None]:
-    """A unit test that opens a socket is no unit test."""
+    """Unit tests open no sockets."""
     pytest_socket.disable_socket()
     yield
     pytest_socket.enable_socket()

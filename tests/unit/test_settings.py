@@ -1,8 +1,8 @@
 import pytest
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import BadSettings
 from darkroom.settings import ProjectSettings, RenderSettings, WebSettings, read_settings
-from darkroom.web.auth import AuthMode
 
 WEB = {
     "UPLOADS_BUCKET": "u",
@@ -15,11 +15,22 @@ WEB = {
 
 
 def test_settings_come_from_the_environment_typed() -> None:
-    settings = read_settings(WebSettings, WEB | {"POST_LIMIT_BYTES": "10", "POST_WAIT_SECONDS": "0.5"})
+    environment = {
+        "POST_LIMIT_BYTES": "10",
+        "POST_WAIT_SECONDS": "0.5",
+        "AUTH": "iam",
+        "PUBLIC_PAGES": "true",
+        "ALLOWED_ORIGINS": "https://a.test,https://b.test",
+    }
+
+    settings = read_settings(WebSettings, WEB | environment)
 
     assert settings.uploads_bucket == "u"
     assert settings.post_limit_bytes == 10
     assert settings.post_wait_seconds == 0.5
+    assert settings.auth is AuthMode.IAM
+    assert settings.public_pages is True
+    assert settings.allowed_origins == {"https://a.test", "https://b.test"}
 
 
 def test_what_is_not_set_has_the_default_in_code() -> None:
@@ -29,12 +40,23 @@ def test_what_is_not_set_has_the_default_in_code() -> None:
 def test_a_function_that_is_told_nothing_of_it_asks_for_tokens() -> None:
     settings = read_settings(WebSettings, WEB)
 
-    assert (AuthMode(settings.auth), settings.public_pages) == (AuthMode.TOKEN, "false")
+    assert (settings.auth, settings.public_pages) == (AuthMode.TOKEN, False)
+    assert settings.allowed_origins == frozenset()
 
 
 def test_every_fault_is_reported_at_once() -> None:
     with pytest.raises(BadSettings) as caught:
-        read_settings(WebSettings, {"UPLOADS_BUCKET": "u", "URL_SECONDS": "soon", "VIEWS_TABLE": " "})
+        read_settings(
+            WebSettings,
+            {
+                "UPLOADS_BUCKET": "u",
+                "URL_SECONDS": "soon",
+                "VIEWS_TABLE": " ",
+                "AUTH": "none",
+                "PUBLIC_PAGES": "yes",
+                "POST_WAIT_SECONDS": "long",
+            },
+        )
 
     assert caught.value.faults == [
         "RENDITIONS_BUCKET is not set",
@@ -42,7 +64,10 @@ def test_every_fault_is_reported_at_once() -> None:
         "LEDGER_TABLE is not set",
         "VIEWS_TABLE is not set",
         "RENDER_QUEUE_URL is not set",
-        "URL_SECONDS is 'soon', and must be a int",
+        "POST_WAIT_SECONDS is 'long'; it must be a number",
+        "URL_SECONDS is 'soon'; it must be an integer",
+        "AUTH is 'none'; it must be one of token, iam, open",
+        "PUBLIC_PAGES is 'yes'; it must be true or false",
     ]
 
 

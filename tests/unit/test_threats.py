@@ -1,4 +1,4 @@
-"""What no single behaviour shows: what is not there to attack, and what is pinned. See docs/security.md."""
+"""Threats to the code as a whole: forbidden imports, pinned dependencies. See docs/security.md."""
 
 import re
 import tomllib
@@ -14,7 +14,7 @@ MODULES = {str(path.relative_to(PACKAGE)): imports(path) for path in PACKAGE.rgl
 
 
 def importing(*libraries: str) -> set[str]:
-    """The modules of the package that import one of these, or a part of it."""
+    """Modules of the package with an import of one of these libraries or their submodules."""
     return {
         module
         for module, imported in MODULES.items()
@@ -39,35 +39,35 @@ def test_what_lets_somebody_in_is_drawn_by_secrets_alone() -> None:
         "services/live.py",
         "domain/tokens.py",
     }
-    # How long to wait, in which order, on which shelf: nothing that anybody is let in by.
+    # Jitter, order and shards: none of it grants access.
     assert set(re.findall(r"\brandom\.(\w+)\(", sources)) <= {"random", "sample", "uniform", "choice"}
     assert not re.search(r"\buuid[135]\(|from random import", sources)
 
 
 def test_nothing_that_is_deployed_starts_a_program_or_reads_python_objects_from_outside() -> None:
     assert importing("subprocess", "shelve", "marshal", "yaml") == set()
-    assert importing("pickle") == {"imaging/child.py"}  # of its own fork
+    assert importing("pickle") == {"imaging/child.py"}  # from its own child process
 
 
-class Kept(str):
-    """A text that can't be compared letter by letter."""
+class Stored(str):
+    """A text without `==`: its duration depends on the content."""
 
     __slots__ = ()
     __hash__ = str.__hash__
 
     def __eq__(self, other: object) -> bool:
-        raise AssertionError("compared in a time that tells how much of it agrees")
+        raise AssertionError("not compared in constant time")
 
 
 def test_what_is_kept_of_a_token_is_compared_in_constant_time() -> None:
     made, key = "2026-01-02T03:04:05.678Z", "k" * 43
     [plain] = TokenSet(key).with_token("right", made).tokens
-    access = TokenSet(Kept(key), (Token(Kept(plain.digest), made),))
+    tokens = TokenSet(Stored(key), (Token(Stored(plain.digest), made),))
 
-    assert access.bearer("right")
-    assert access.bearer("wrong") is None
-    assert access.signed_in(access.cookie(access.tokens[0], 0), 1)
-    assert access.signed_in(TokenSet(key).cookie(Token("0" * 64, made), 0), 1) is None
+    assert tokens.bearer("right")
+    assert tokens.bearer("wrong") is None
+    assert tokens.signed_in(tokens.cookie(tokens.tokens[0], 0), 1)
+    assert tokens.signed_in(TokenSet(key).cookie(Token("0" * 64, made), 0), 1) is None
 
 
 LOCK = tomllib.loads((PROJECT / "uv.lock").read_text())["package"]

@@ -1,4 +1,4 @@
-"""What the import lint does not see: the entry points, which are no package."""
+"""The imports of the entry points: they are no package, so import-linter skips them."""
 
 import ast
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Darkroom: drop a picture in a bucket, get the smallest pictures the web can show, with proof."""
+"""Darkroom: drop a picture in a bucket, get small JPEG, WebP and AVIF copies of it."""

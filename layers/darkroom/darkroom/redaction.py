@@ -1,17 +1,16 @@
-"""What may be said of a fault to those who read logs and lists: nothing that lets anybody in.
+"""Removes credentials from texts before they are logged or shown.
 
-The words of a fault are often not ours: botocore quotes the address that it asked, with its query, and that
-may be presigned, or hold a token.
+Exception messages are often written by libraries: botocore quotes the requested URL with its query, which may
+be presigned or contain a token.
 """
 
 import re
 
-# In JSON a backslash begins an escape. Only that of a character may be part of what is left out: what remains
-# is JSON still.
+# In JSON a backslash begins an escape. Only a character's escape may be removed: the rest must stay JSON.
 _CHARACTER = r"(?:[^\s\"'<>\\]|\\u[0-9a-f]{4})"
-# Up to its first "=" a query has no other "?": else a key of nothing but these takes minutes to look through.
+# No "?" before the first "=" of a query: a long text of question marks would take minutes to search.
 _NAME = r"(?:[^\s\"'<>\\?=]|\\u[0-9a-f]{4})*"
-_LEFT_OUT = (
+_SECRETS = (
     (re.compile(rf"\?{_NAME}={_CHARACTER}*"), "?..."),
     (re.compile(r"(?i)\b(Bearer|Basic)[ :]+[\w.~+/=-]+"), r"\1 ..."),
     (re.compile(rf"(__Host-\w+)={_CHARACTER}*"), r"\1=..."),
@@ -23,11 +22,11 @@ _LEFT_OUT = (
 
 
 def redact(text: str) -> str:
-    """The text, or the JSON in it, without queries, tokens, cookies and signatures.
+    """Removes queries, tokens, cookies and signatures from a text; JSON stays JSON.
 
-    >>> discreet('Could not connect to "https://bucket.test/a.png?X-Amz-Signature=5f0c"')
+    >>> redact('Could not connect to "https://bucket.test/a.png?X-Amz-Signature=5f0c"')
     'Could not connect to "https://bucket.test/a.png?..."'
     """
-    for pattern, instead in _LEFT_OUT:
-        text = pattern.sub(instead, text)
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
     return text

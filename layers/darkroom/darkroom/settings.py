@@ -1,14 +1,18 @@
-"""Settings: read once from the environment, typed, every fault reported together."""
+"""The settings of the functions: typed, and read once from the environment."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import BadSettings
 
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """The three of the profile are ids in AppConfig; Lambda sets `aws_lambda_function_memory_size` itself."""
+    """The profile's application, environment and configuration are AppConfig ids.
+
+    Lambda itself sets `aws_lambda_function_memory_size`.
+    """
 
     uploads_bucket: str
     renditions_bucket: str
@@ -33,7 +37,7 @@ class ParkSettings:
 
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
-    """`sweep_pages` is one run's least work: pages of a thousand objects, of each bucket."""
+    """`sweep_pages` is the minimum per run: pages of 1,000 objects of each bucket."""
 
     uploads_bucket: str
     renditions_bucket: str
@@ -47,7 +51,7 @@ class SweepSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProjectSettings:
-    """`live_endpoint` is where the WebSocket API takes messages to its connections."""
+    """`live_endpoint` is the URL of the WebSocket API for messages to its connections."""
 
     views_table: str
     event_bus: str
@@ -64,15 +68,14 @@ class LiveSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """`post_limit_bytes` bounds a POST, `embed_limit_bytes` the picture inside a page (bytes before base64).
+    """`post_limit_bytes` bounds a POST, `embed_limit_bytes` a picture embedded in a page (before base64).
 
-    A Lambda answer ends at 6 MB and a request at about 4.5 MB raw; both defaults stay well below.
-    `url_seconds` is how long presigned addresses live. `renditions_base_url` is where the renditions bucket
-    is public, if anywhere, without a slash at the end. `auth` is one of gate.Auth, and `public_pages` "true"
-    where pictures' pages need none. `tokens_parameter` is where it is written who may come in;
-    `allowed_origins` are sites, with commas between them, whose pages may write too. `live_url` is where the
-    WebSocket API is: whole, or a path of the same host; empty where there is none. `ticket_seconds` is how
-    long a ticket to it is good.
+    Lambda limits a response to 6 MB and a request to about 4.5 MB of raw bytes; both defaults stay below.
+    `url_seconds` is the lifetime of presigned URLs. `renditions_base_url` is the public address of the
+    renditions bucket, if any, without a trailing slash. `public_pages` makes the pages of pictures public.
+    `tokens_parameter` is the Parameter Store name of the tokens. Pages of `allowed_origins` may send writes
+    too. `live_url` is the WebSocket API: a URL, or a path of the same host; empty if there is none.
+    `ticket_seconds` is the lifetime of a ticket for it.
     """
 
     uploads_bucket: str
@@ -87,17 +90,20 @@ class WebSettings:
     embed_limit_bytes: int = 512_000
     url_seconds: int = 3600
     renditions_base_url: str = ""
-    auth: str = "token"
-    public_pages: str = "false"
+    auth: AuthMode = AuthMode.TOKEN
+    public_pages: bool = False
     tokens_parameter: str = ""
-    allowed_origins: str = ""
+    allowed_origins: frozenset[str] = frozenset()
     channels_table: str = ""
     live_url: str = ""
     ticket_seconds: int = 60
 
 
 def read_settings[T](kind: type[T], environ: Mapping[str, str]) -> T:
-    """The settings of one function: field `a_b` from variable `A_B`. Raises BadSettings with every fault."""
+    """Reads the settings of one function, field `a_b` from variable `A_B`.
+
+    An empty variable counts as not set. Raises BadSettings with every fault.
+    """
     values: dict[str, object] = {}
     faults = []
     for setting in fields(kind):  # type: ignore[arg-type]  # T is one of the dataclasses above
@@ -107,11 +113,32 @@ def read_settings[T](kind: type[T], environ: Mapping[str, str]) -> T:
             if setting.default is MISSING:
                 faults.append(f"{variable} is not set")
             continue
-        assert isinstance(setting.type, type)  # noqa: S101  # no string annotations in this module
+        parse, expected = _PARSERS[setting.type]
         try:
-            values[setting.name] = setting.type(text)
+            values[setting.name] = parse(text)
         except ValueError:
-            faults.append(f"{variable} is {text!r}, and must be a {setting.type.__name__}")
+            faults.append(f"{variable} is {text!r}; it must be {expected}")
     if faults:
         raise BadSettings(faults)
     return kind(**values)
+
+
+def _flag(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
+
+
+def _comma_separated(text: str) -> frozenset[str]:
+    return frozenset(filter(None, text.split(",")))
+
+
+# A parser for each type of setting, and the expected value as an error message states it.
+_PARSERS: dict[object, tuple[Callable[[str], object], str]] = {
+    str: (str, "text"),
+    int: (int, "an integer"),
+    float: (float, "a number"),
+    bool: (_flag, "true or false"),
+    AuthMode: (AuthMode, f"one of {', '.join(AuthMode)}"),
+    frozenset[str]: (_comma_separated, "a list separated by commas"),
+}

@@ -1,4 +1,4 @@
-"""A failed message rests the longer, the more often it has failed."""
+"""Failed messages are hidden for longer the more often they were received."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.builders import an_event
 from tests.fakes import FakeQueue
 
 
-class DeafQueue(FakeQueue):
+class UnavailableQueue(FakeQueue):
     def hide(self, receipt: str, seconds: int) -> None:
         raise OSError("the queue does not answer")
 
@@ -45,7 +45,7 @@ def test_a_failed_message_is_put_off_by_how_often_it_was_received(
 def test_a_message_that_can_not_be_put_off_is_handed_back_all_the_same() -> None:
     message = an_event("render-s3-put")["Records"][0]["messageId"]
 
-    assert handled(DeafQueue(), 1) == {"batchItemFailures": [{"itemIdentifier": message}]}
+    assert handled(UnavailableQueue(), 1) == {"batchItemFailures": [{"itemIdentifier": message}]}
 
 
 def test_a_message_says_which_revision_it_is_over() -> None:

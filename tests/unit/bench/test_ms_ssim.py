@@ -1,4 +1,4 @@
-"""The second metric, where its value is known."""
+"""MS-SSIM of pictures with a known score."""
 
 from math import log10
 

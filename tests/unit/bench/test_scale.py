@@ -1,14 +1,14 @@
-"""What docs/scale.md is computed from."""
+"""The computations behind docs/scale.md."""
 
 import re
-from dataclasses import replace
+from statistics import fmean
 
 import pytest
 
 from bench.scale.__main__ import lambda_seconds, read
 from bench.scale.limits import (
     METRICS,
-    SEEN_A_DAY,
+    SCANNED_A_DAY,
     WATCHING,
     Load,
     cost,
@@ -17,16 +17,14 @@ from bench.scale.limits import (
     scan_days,
     traced,
 )
-from bench.scale.plot import Axis, Line, Panel, svg
 from bench.scale.usage import PerPicture, measure
-from bench.scale.waiting import mean
 from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import built_in
 from tests.builders import a_rendering
 from tests.cloudformation import PROJECT, load_template, of_type
 from tests.measured import documented
 
-ASKED = PerPicture(
+USAGE = PerPicture(
     calls={"s3:PutObject": 12.0, "s3:GetObject": 1.0, "events:PutEvents": 0.5},
     projecting={"dynamodb:TransactWriteItems": 2.0},
     writes={"ledger": 20.0, "views": 20.0, "views/recent": 1.0},
@@ -39,7 +37,7 @@ ASKED = PerPicture(
 
 
 def a_load(pictures_a_minute: float) -> Load:
-    return Load(pictures_a_minute, service_seconds=2.0, memory_gb=3.0, asked=ASKED)
+    return Load(pictures_a_minute, service_seconds=2.0, memory_gb=3.0, per_picture=USAGE)
 
 
 def test_as_many_are_rendered_at_once_as_come_while_one_is() -> None:
@@ -51,18 +49,18 @@ def test_an_index_counts_as_its_table() -> None:
 
 
 def test_what_binds_first_stands_first() -> None:
-    shares = [each.share for each in limits(a_load(1_000))]
+    shares = [limit.share for limit in limits(a_load(1_000))]
 
     assert shares == sorted(shares, reverse=True)
-    assert limits(a_load(1_000))[0].moves.startswith("`MaximumConcurrency`")
-    assert first_of_aws(a_load(100_000)).what == "functions that run at once"
+    assert limits(a_load(1_000))[0].raised_by.startswith("`MaximumConcurrency`")
+    assert first_of_aws(a_load(100_000)).what == "concurrent executions"
 
 
 def test_twice_as_much_costs_twice_as_much() -> None:
     once, twice = (cost(a_load(rate), "arm64", 1e6, 4e6) for rate in (1_000, 2_000))
 
-    # Alarms and metrics are there whether pictures come or not.
-    shares = {name: told / once[name] for name, told in twice.items() if name != WATCHING}
+    # The price of alarms and metrics does not depend on traffic.
+    shares = {name: dollars / once[name] for name, dollars in twice.items() if name != WATCHING}
     assert shares == pytest.approx(dict.fromkeys(once.keys() - {WATCHING}, 2))
     assert 1 < twice[WATCHING] / once[WATCHING] < 2
 
@@ -89,14 +87,14 @@ def test_of_each_function_one_call_a_second_is_traced_and_a_twentieth_of_the_oth
 def test_what_a_picture_asks_for_is_counted_call_by_call(as_job: bool) -> None:
     rendered, profile = a_rendering(), built_in("default")
 
-    asked = measure(rendered, profile, 4, as_job=as_job, batch=48)
+    usage = measure(rendered, profile, 4, as_job=as_job, batch=48)
 
-    assert asked.calls["s3:GetObject"] == 1
-    assert asked.calls["s3:PutObject"] == 1 + len(rendered.renditions)  # the original's is its sender's
-    assert asked.writes["views/recent"] == 1
-    assert asked.kept_bytes > len(str(rendered))  # the receipt, in the ledger and in the views
-    assert asked.records >= 3  # begun, latest, concluded
-    assert asked.messages > 0 if as_job else asked.messages == 0
+    assert usage.calls["s3:GetObject"] == 1
+    assert usage.calls["s3:PutObject"] == 1 + len(rendered.renditions)  # one is the client's upload
+    assert usage.writes["views/recent"] == 1
+    assert usage.kept_bytes > len(str(rendered))  # the receipt, in the ledger and in the views
+    assert usage.records >= 3  # begun, latest, concluded
+    assert usage.messages > 0 if as_job else usage.messages == 0
 
 
 def test_no_more_is_asked_for_a_picture_among_many() -> None:
@@ -108,17 +106,17 @@ def test_no_more_is_asked_for_a_picture_among_many() -> None:
 def test_a_walk_takes_a_week_until_its_time_is_up() -> None:
     assert scan_days(1_000_000, least_pages=10) < 2
     assert scan_days(100_000_000, least_pages=10) == pytest.approx(7, rel=0.01)
-    assert scan_days(30 * SEEN_A_DAY, least_pages=10) == pytest.approx(30)
+    assert scan_days(30 * SCANNED_A_DAY, least_pages=10) == pytest.approx(30)
 
 
 def test_the_page_says_what_the_committed_measurement_gives() -> None:
     known = read((PROJECT / "docs" / "scale.json").read_text())
     page = (PROJECT / "docs" / "scale.md").read_text()
 
-    told = re.search(r"warm function of 3,008 MB \| mean ([0-9.]+)", page)
+    found = re.search(r"warm function of 3,008 MB \| mean ([0-9.]+)", page)
 
-    assert told
-    assert float(told[1]) == pytest.approx(mean(lambda_seconds(known.measured)), abs=0.006)
+    assert found
+    assert float(found[1]) == pytest.approx(fmean(lambda_seconds(known.measured)), abs=0.006)
     assert f"| {len(known.renditions)}, " in page
 
 
@@ -136,20 +134,3 @@ def test_every_template_parameter_that_the_page_names_is_one() -> None:
     for name in ("MaximumConcurrency", "RenderPollers", "ProjectParallelism"):
         assert f"`{name}`" in page
         assert f"  {name}:\n" in parameters
-
-
-def test_a_plot_has_its_axes_named_and_its_lines_in_a_legend() -> None:
-    line = Line("one <line>", [(1, 10), (2, 1_000)], 0)
-    drawn = svg(
-        [Panel("title", Axis("x in s", [1, 2]), Axis("y in m", [1, 10, 1_000], True), [line])], "what"
-    )
-
-    assert all(text in drawn for text in ("title", "x in s", "y in m", "one &lt;line&gt;", "1,000"))
-    assert "prefers-color-scheme: dark" in drawn
-
-
-def test_a_logarithmic_axis_gives_each_power_as_much_room() -> None:
-    axis = Axis("y", [1, 10, 100], logarithmic=True)
-
-    assert [axis.place(value) for value in (1, 10, 100, 1_000)] == pytest.approx([0, 0.5, 1, 1])
-    assert replace(axis, logarithmic=False).place(50.5) == 0.5

@@ -1,4 +1,4 @@
-"""The metric says what the reference tool of libjxl 0.11.2 printed for the same pixels."""
+"""Compares the metric with scores of the reference tool of libjxl 0.11.2 for the same pixels."""
 
 import pytest
 from PIL import Image
@@ -7,7 +7,7 @@ from bench.ssimulacra2 import Reference
 
 
 def a_picture(width: int, height: int) -> Image.Image:
-    """Gradients and a fractal: the same pixels everywhere, with edges and flat parts in every channel."""
+    """Draws gradients and a fractal, the same everywhere, with edges and flat parts in every channel."""
     size = (width, height)
     red = Image.linear_gradient("L").resize(size, Image.Resampling.NEAREST)
     green = Image.radial_gradient("L").resize(size, Image.Resampling.NEAREST)

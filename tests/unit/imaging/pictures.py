@@ -1,4 +1,4 @@
-"""Draws pictures whose truth is known: what was drawn, how it was stored, what must come out."""
+"""Draws and encodes pictures for the tests, and reads renditions."""
 
 import struct
 import zlib
@@ -48,7 +48,7 @@ def plain(size: tuple[int, int], colour: Colour = (120, 80, 200), mode: str = "R
 
 
 def cornered(width: int = 96, height: int = 64) -> Image.Image:
-    """Quarters in red and green, blue and white: the first pair on top."""
+    """Draws four quarters: red and green above, blue and white below."""
     image = Image.new("RGB", (width, height), WHITE)
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, width // 2 - 1, height // 2 - 1), RED)
@@ -57,7 +57,7 @@ def cornered(width: int = 96, height: int = 64) -> Image.Image:
     return image
 
 
-# EXIF's number -> what a camera held that way does to an upright picture when it stores it.
+# EXIF orientation -> the transposition of an upright picture when it is stored.
 _AS_STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -69,8 +69,8 @@ _AS_STORED = {
 }
 
 
-def held(orientation: int, image: Image.Image, plugin: str) -> bytes:
-    """The upright picture as a camera held that way stores it, with its EXIF note."""
+def oriented(orientation: int, image: Image.Image, plugin: str) -> bytes:
+    """Stores an upright picture as a camera does, turned and with an EXIF orientation."""
     stored = image.transpose(_AS_STORED[orientation]) if orientation in _AS_STORED else image
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -92,13 +92,13 @@ def opened(rendition: Encoded | bytes) -> Image.Image:
 
 
 def only(rendered: Rendered, wanted: Format = Format.JPEG) -> Encoded:
-    """The one rendition of that format."""
+    """Returns the single rendition of a format."""
     (found,) = [rendition for rendition in rendered.renditions if rendition.format is wanted]
     return found
 
 
 def corners_of(image: Image.Image) -> tuple[Colour, ...]:
-    """What is a tenth of a side away from each corner."""
+    """Returns the pixels a tenth of a side away from each corner."""
     rgb = image.convert("RGB")
     left, top = rgb.width // 10, rgb.height // 10
     right, bottom = rgb.width - 1 - left, rgb.height - 1 - top
@@ -110,9 +110,9 @@ def middle_of(image: Image.Image) -> Colour:
     return image.convert("RGB").getpixel((image.width // 2, image.height // 2))  # type: ignore[return-value]
 
 
-def distance(one: Colour, other: Colour) -> int:
-    """The largest difference in one channel, 0 to 255."""
-    return max(abs(a - b) for a, b in zip(one, other, strict=True))
+def distance(left: Colour, right: Colour) -> int:
+    """Returns the largest difference in one channel, 0 to 255."""
+    return max(abs(a - b) for a, b in zip(left, right, strict=True))
 
 
 def codes(rendered: Rendered) -> list[str]:
@@ -123,7 +123,7 @@ def srgb() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-# Red, green and blue as XYZ under D50 (Lindbloom's tables, Bradford): what the profiles' names are about.
+# Primaries (red, green, blue) as XYZ under D50; Lindbloom's tables, Bradford.
 _DISPLAY_P3 = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
 _RED_AND_GREEN_SWAPPED = (
     (0.38515, 0.71687, 0.09708),
@@ -139,7 +139,7 @@ _PROPHOTO = ((0.79767, 0.28804, 0.0), (0.13519, 0.71187, 0.0), (0.03135, 0.00009
 
 @dataclass(frozen=True)
 class Space:
-    """A colour space of three primaries; without a gamma it has sRGB's curve."""
+    """A colour space of three primaries, with one gamma or sRGB's curve."""
 
     primaries: tuple[tuple[float, float, float], ...]
     gamma: float | None = None
@@ -149,7 +149,7 @@ class Space:
         return _matrix_profile(self.primaries, self.gamma)
 
     def in_srgb(self, colour: Colour) -> Colour:
-        """What a colour of this space is in sRGB: worked out here, without Little CMS."""
+        """Converts a colour of this space to sRGB, without Little CMS."""
         light = [self._light(level / 255) for level in colour]
         xyz = [sum(light[c] * self.primaries[c][axis] for c in range(3)) for axis in range(3)]
         shares = _solved(_SRGB, xyz)
@@ -174,7 +174,7 @@ def _srgb_stored(light: float) -> float:
 
 
 def _solved(columns: tuple[tuple[float, float, float], ...], wanted: list[float]) -> list[float]:
-    """How much of each column makes up what is wanted: Cramer's rule."""
+    """Solves a linear system by Cramer's rule."""
 
     def determinant(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
         return (
@@ -192,12 +192,12 @@ def display_p3() -> bytes:
 
 
 def red_and_green_swapped() -> bytes:
-    """sRGB with the first two primaries exchanged: red is stored where green belongs."""
+    """Returns a profile of sRGB with the first two primaries exchanged."""
     return _matrix_profile(_RED_AND_GREEN_SWAPPED)
 
 
 def cmyk_press(inks: Mapping[tuple[int, ...], tuple[int, int, int]]) -> bytes:
-    """A CMYK profile that gives the named full inks (0 or 1 each) these Lab values; all others are black.
+    """Builds a CMYK profile with Lab values for combinations of full inks (0 or 1 each); others are black.
 
     ICC.1, 10.11: a lut8Type of two grid points per ink, its outputs L, a + 128 and b + 128.
     """
@@ -214,7 +214,7 @@ def cmyk_press(inks: Mapping[tuple[int, ...], tuple[int, int, int]]) -> bytes:
 
 
 def lab_in_srgb(lightness: float, a: float, b: float) -> Colour:
-    """CIE Lab under D50 in sRGB."""
+    """Converts CIE Lab under D50 to sRGB."""
 
     def unfolded(t: float) -> float:
         return float(t**3) if t > 6 / 29 else 3 * (6 / 29) ** 2 * (t - 4 / 29)
@@ -227,7 +227,7 @@ def lab_in_srgb(lightness: float, a: float, b: float) -> Colour:
 
 
 def grey_gamma(gamma: float) -> bytes:
-    """A grey profile of one gamma."""
+    """Builds a grey profile of one gamma."""
     return _icc(b"GRAY", {b"wtpt": _xyz(0.9642, 1.0, 0.8249), b"kTRC": _curve(gamma)})
 
 
@@ -251,7 +251,7 @@ def _icc(
     between: bytes = b"XYZ ",
     version: int = 4,
 ) -> bytes:
-    """ICC.1: a profile of these tags, for a display if nothing else is said."""
+    """Builds a profile of these tags (ICC.1), for a display by default."""
     table, bodies = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for name, body in tags.items():
@@ -287,12 +287,12 @@ def png_header(
 
 
 def png_claiming(width: int, height: int) -> bytes:
-    """A PNG whose header claims a canvas that its few bytes do not hold."""
+    """Builds a PNG with a large canvas in its header, and no pixels."""
     return png_header(width, height) + png_chunk(b"IDAT", zlib.compress(b"")) + png_chunk(b"IEND", b"")
 
 
 def rgb16_png(levels: Colour, size: int = 40, icc: bytes = b"") -> bytes:
-    """A 16-bit RGB PNG of one colour; levels up to 65535."""
+    """Builds a 16-bit RGB PNG of one colour; levels up to 65535."""
     profile = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(icc)) if icc else b""
     rows = (b"\0" + struct.pack(">HHH", *levels) * size) * size
     idat = png_chunk(b"IDAT", zlib.compress(rows))
@@ -300,7 +300,7 @@ def rgb16_png(levels: Colour, size: int = 40, icc: bytes = b"") -> bytes:
 
 
 def webp_claiming(width: int, height: int) -> bytes:
-    """An animated WebP of one 1 x 1 frame on a huge canvas."""
+    """Builds an animated WebP of one 1 x 1 frame on a huge canvas."""
     canvas = b"\x02\0\0\0" + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     still = encoded(plain((1, 1)), "WEBP", lossless=True)[12:]
     frame = bytes(16) + still
@@ -331,14 +331,14 @@ def jpeg_claiming(width: int, height: int) -> bytes:
 
 
 def jpeg_of_many_scans(scans: int) -> bytes:
-    """A progressive JPEG whose last scan is repeated."""
+    """Builds a progressive JPEG with its last scan repeated."""
     content = encoded(plain((16, 16)), "JPEG", progressive=True)
     last = content.rindex(b"\xff\xda")
     return content[:-2] + content[last:-2] * scans + b"\xff\xd9"
 
 
-# 32 x 16 pixels, its halves 200, 100, 50 and 40, 100, 180: written by libjpeg-turbo with arith_code, since
-# nothing at hand here writes arithmetic coding.
+# 32 x 16 pixels in two colours (200, 100, 50 and 40, 100, 180), written by libjpeg-turbo with arith_code:
+# Pillow can't write arithmetic coding.
 ARITHMETIC_JPEG = b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAMCAgMCAgMDAwMEAwMEBQgFBQQEBQoHBwYIDAoMDAsKCwsNDhIQDQ4RDgsLEBYQ"
     "ERMUFRUVDA8XGBYUGBIUFRT/2wBDAQMEBAUEBQkFBQkUDQsNFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQU"
@@ -348,12 +348,12 @@ ARITHMETIC_JPEG = b64decode(
 
 
 def multi_picture_jpeg(first: Image.Image, second: Image.Image) -> bytes:
-    """CIPA DC-007, as cameras write stereo pairs and previews: a second JPEG after the first."""
+    """Builds a CIPA DC-007 file: a second JPEG after the first, as for stereo pairs and previews."""
     return encoded(first, "MPO", save_all=True, append_images=[second], quality=95)
 
 
 def jpeg_with_a_gain_map(base: Image.Image, gain: Image.Image) -> bytes:
-    """Ultra HDR: the picture for all, XMP that names what follows, and the map for brighter screens."""
+    """Builds an Ultra HDR file: the base picture, XMP, and the gain map for brighter screens."""
     xmp = (
         b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>"
         b"<rdf:Description hdrgm:Version='1.0' xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/'/></x:xmpmeta>"

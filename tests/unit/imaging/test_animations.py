@@ -1,4 +1,4 @@
-"""What moves comes out moving: every frame, how long it is shown, how often it is played."""
+"""Animations: frames, durations and loops."""
 
 from io import BytesIO
 
@@ -17,10 +17,10 @@ from tests.unit.imaging.pictures import (
     display_p3,
     distance,
     encoded,
-    held,
     middle_of,
     only,
     opened,
+    oriented,
     plain,
 )
 
@@ -30,7 +30,7 @@ DURATIONS = [100, 250, 40, 1000]
 
 
 def drawn(frame: int, size: tuple[int, int] = (60, 40)) -> Image.Image:
-    """A square on nothing, of another colour and further right in each frame."""
+    """Draws a square on a transparent ground, of another colour and further right in each frame."""
     image = Image.new("RGBA", size, (0, 0, 0, 0))
     left = 4 + 12 * frame
     ImageDraw.Draw(image).rectangle((left, 10, left + 9, 29), (*COLOURS[frame % 4], 255))
@@ -52,7 +52,7 @@ def animation(content: bytes, width: int = 60) -> Encoded:
 
 
 def frames_of(rendition: Encoded) -> tuple[list[Image.Image], list[int], int]:
-    """Its frames as shown, the milliseconds of each, and how often they are played."""
+    """Returns the frames as shown, their durations in milliseconds, and the number of loops."""
     image = Image.open(BytesIO(rendition.data))
     frames, durations = [], []
     for frame in range(getattr(image, "n_frames", 1)):
@@ -70,7 +70,7 @@ def test_every_frame_is_there_as_it_was_drawn(plugin: str) -> None:
 
     assert (rendition.frames, len(frames), durations) == (4, 4, DURATIONS)
     for number, frame in enumerate(frames):
-        # The middle of this frame's square is there, and where the one before stood is nothing again.
+        # This frame's square is visible, and the previous frame's is not any more.
         found = frame.getpixel((8 + 12 * number, 20))
         assert isinstance(found, tuple)
         assert distance(found[:3], COLOURS[number]) < 40  # type: ignore[arg-type]
@@ -89,7 +89,7 @@ def test_every_frame_is_there_as_it_was_drawn(plugin: str) -> None:
         ("WEBP", {"loop": 4}, 4),
         ("PNG", {"loop": 0}, 0),
         ("PNG", {"loop": 3}, 3),
-        ("PNG", {"loop": 100_000}, 65_535),  # as often as a WebP can say
+        ("PNG", {"loop": 100_000}, 65_535),  # the maximum of WebP
     ],
 )
 def test_it_is_played_as_often_as_the_original(plugin: str, options: dict[str, int], played: int) -> None:
@@ -100,7 +100,7 @@ def test_a_frame_that_stands_for_hours_stands_as_long_as_a_webp_can_say() -> Non
     hours = moving("PNG", frames=2, duration=[20_000_000, 100])
     assert frames_of(animation(hours))[1] == [0xFFFFFF, 100]
 
-    # All together they end within 32 bits of milliseconds, beyond which the encoder can't count.
+    # The encoder's clock has 32 bits of milliseconds for all frames together.
     first, *rest = [drawn(number % 2, (40, 30)) for number in range(150)]
     weeks = encoded(first, "PNG", save_all=True, append_images=rest, duration=20_000_000)
     durations = frames_of(animation(weeks, 40))[1]
@@ -112,26 +112,26 @@ def test_what_a_gif_leaves_standing_is_left_standing(disposal: int) -> None:
     content = moving("GIF", frames=2, disposal=disposal)
 
     _, second = frames_of(animation(content))[0]
-    stands = second.getchannel("A").getpixel((8, 20)) == 255
+    visible = second.getchannel("A").getpixel((8, 20)) == 255
     source = Image.open(BytesIO(content))
     source.seek(1)
-    assert stands == (source.convert("RGBA").getpixel((8, 20))[3] == 255)  # type: ignore[index]
-    assert stands == (disposal in (0, 1))
+    assert visible == (source.convert("RGBA").getpixel((8, 20))[3] == 255)  # type: ignore[index]
+    assert visible == (disposal in (0, 1))
 
 
 @pytest.mark.parametrize(
-    ("dispose", "stands"),
+    ("dispose", "visible"),
     [
         (PngImagePlugin.Disposal.OP_NONE, True),
         (PngImagePlugin.Disposal.OP_BACKGROUND, False),
         (PngImagePlugin.Disposal.OP_PREVIOUS, False),
     ],
 )
-def test_what_a_png_leaves_standing_is_left_standing(dispose: PngImagePlugin.Disposal, stands: bool) -> None:
+def test_what_a_png_leaves_standing_is_left_standing(dispose: PngImagePlugin.Disposal, visible: bool) -> None:
     content = moving("PNG", frames=2, disposal=dispose, blend=PngImagePlugin.Blend.OP_OVER)
 
     _, second = frames_of(animation(content))[0]
-    assert (second.getchannel("A").getpixel((8, 20)) == 255) == stands
+    assert (second.getchannel("A").getpixel((8, 20)) == 255) == visible
 
 
 def test_the_still_of_a_png_that_is_no_part_of_its_animation_is_not_in_it() -> None:
@@ -147,7 +147,7 @@ def test_the_still_of_a_png_that_is_no_part_of_its_animation_is_not_in_it() -> N
 def test_jpeg_and_avif_show_the_first_frame_and_the_receipt_says_so() -> None:
     rendered = render(moving("GIF"), a_profile(60, formats=EVERY_FORMAT))
 
-    assert {each.format: each.frames for each in rendered.renditions} == {
+    assert {rendition.format: rendition.frames for rendition in rendered.renditions} == {
         Format.JPEG: 1,
         Format.WEBP: 4,
         Format.AVIF: 1,
@@ -174,25 +174,25 @@ def test_an_animation_whose_colours_webp_can_not_reach_moves_all_the_same() -> N
 def test_every_width_of_the_ladder_moves() -> None:
     rendered = render(moving("GIF"), a_profile(30, 60, formats=(Format.WEBP,)))
 
-    assert [(each.width, each.height, each.frames) for each in rendered.renditions] == [
+    assert [(rendition.width, rendition.height, rendition.frames) for rendition in rendered.renditions] == [
         (60, 40, 4),
         (30, 20, 4),
     ]
-    assert [len(frames_of(each)[0]) for each in rendered.renditions] == [4, 4]
+    assert [len(frames_of(rendition)[0]) for rendition in rendered.renditions] == [4, 4]
 
 
 @pytest.mark.parametrize("formats", [(Format.JPEG,), (Format.JPEG, Format.AVIF)])
 def test_without_webp_the_first_frame_is_all(formats: tuple[Format, ...]) -> None:
     rendered = render(moving("GIF"), a_profile(60, formats=formats))
 
-    assert {each.frames for each in rendered.renditions} == {1}
+    assert {rendition.frames for rendition in rendered.renditions} == {1}
     assert "first_frame" in codes(rendered)
 
 
 def test_a_ladder_can_stand_still() -> None:
     rendered = render(moving("GIF"), a_profile(60, formats=EVERY_FORMAT, animation=False))
 
-    assert {each.frames for each in rendered.renditions} == {1}
+    assert {rendition.frames for rendition in rendered.renditions} == {1}
     assert "first_frame" in codes(rendered)
 
 
@@ -232,17 +232,17 @@ def test_more_frames_than_the_limit_are_rejected() -> None:
     with pytest.raises(RejectedPicture) as caught:
         render(moving("GIF"), a_profile(60, formats=EVERY_FORMAT, max_frames=3))
 
-    refused = caught.value
-    assert (refused.reason, refused.limit, refused.actual) == ("too_many_frames", 3, 4)
-    assert refused.sentence == "It has 4 frames; the limit is 3."
+    rejected = caught.value
+    assert (rejected.reason, rejected.limit, rejected.actual) == ("too_many_frames", 3, 4)
+    assert rejected.sentence == "The animation has 4 frames; the limit is 3."
 
 
 def test_more_pixels_in_all_frames_together_than_the_limit_are_rejected() -> None:
     with pytest.raises(RejectedPicture) as caught:
         render(moving("GIF"), a_profile(60, formats=EVERY_FORMAT, max_animation_pixels=9000))
 
-    refused = caught.value
-    assert (refused.reason, refused.limit, refused.actual) == ("too_many_pixels", 9000, 9600)
+    rejected = caught.value
+    assert (rejected.reason, rejected.limit, rejected.actual) == ("too_many_pixels", 9000, 9600)
 
 
 def test_neither_limit_holds_where_nothing_moves() -> None:
@@ -255,7 +255,7 @@ def test_no_more_than_one_frame_is_in_memory_at_once() -> None:
     frames = [plain((700, 700), COLOURS[number % 4]).quantize(4) for number in range(60)]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=40)
 
-    # All frames at once are 118 MB, which do not fit beside what the interpreter takes.
+    # All frames at once would be 118 MB, over the limit.
     profile = a_profile(70, formats=(Format.WEBP,))
     limit = beside_this_process(90_000_000)
     rendered = isolated(lambda: render(content, profile), memory_bytes=limit, seconds=60)
@@ -279,15 +279,15 @@ def test_a_truncated_animation_is_rejected(plugin: str) -> None:
 def test_a_png_whose_animation_breaks_its_rules_is_a_still() -> None:
     content = bytearray(moving("PNG"))
     at = content.index(b"acTL") + 4
-    content[at : at + 4] = (9).to_bytes(4)  # a count that is not true, and so a checksum that is not either
+    content[at : at + 4] = (9).to_bytes(4)  # a wrong count, and therefore a wrong checksum
 
     rendered = render(bytes(content), a_profile(60, formats=(Format.JPEG, Format.WEBP)))
-    assert {each.frames for each in rendered.renditions} == {1}
+    assert {rendition.frames for rendition in rendered.renditions} == {1}
     assert "first_frame" in codes(rendered)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_an_animation_of_one_frame_is_a_still(orientation: int) -> None:
-    rendered = render(held(orientation, plain((60, 40)), "WEBP"), a_profile(60, formats=(Format.WEBP,)))
+    rendered = render(oriented(orientation, plain((60, 40)), "WEBP"), a_profile(60, formats=(Format.WEBP,)))
 
     assert (only(rendered, Format.WEBP).frames, codes(rendered)) == (1, [])

@@ -1,6 +1,6 @@
-"""Colours come out as sRGB, within a stated distance of what the picture's own profile means.
+"""Renditions are in sRGB, within a stated distance of the colours that the picture's profile defines.
 
-A distance is the largest difference in one channel, of 255. The truth is worked out without Little CMS.
+A distance is the largest difference in one channel, of 255. Expected colours are computed without Little CMS.
 """
 
 import struct
@@ -39,7 +39,7 @@ from tests.unit.imaging.pictures import (
 )
 
 SPACES = {"display p3": DISPLAY_P3, "adobe rgb": ADOBE_RGB, "prophoto": PROPHOTO}
-# Within sRGB's own gamut in each of the three spaces, so that nothing has to be clipped.
+# Within sRGB's gamut in each of the three spaces, so that no channel is clipped.
 MILD = ((200, 120, 90), (110, 140, 110), (110, 115, 150), (128, 128, 128), (20, 20, 20), (250, 250, 250))
 
 EXACT: dict[str, dict[str, object]] = {
@@ -63,7 +63,7 @@ def test_a_wider_space_is_converted_and_not_just_relabelled(space: Space, plugin
 
 
 def named_by_number(primaries: int, transfer: int, plugin: str, colour: Colour) -> bytes:
-    """A picture that names its colour space as ITU-T H.273 numbers it, without a profile."""
+    """Draws a picture with the colour space named by ITU-T H.273's numbers, without a profile."""
     if plugin == "PNG":
         content = encoded(plain((40, 40), colour), "PNG")
         return content[:33] + png_chunk(b"cICP", bytes((primaries, transfer, 0, 1))) + content[33:]
@@ -250,7 +250,7 @@ SRGB_POINTS = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 
 
 def png_for_a_screen(colour: Colour, *, points: tuple[int, ...] = (), gamma: int | None = None) -> bytes:
-    """A PNG with cHRM and gAMA, both in 100,000ths."""
+    """Draws a PNG with cHRM and gAMA, both in units of 1/100,000."""
     content = encoded(plain((40, 40), colour), "PNG")
     chunks = png_chunk(b"cHRM", struct.pack(">8I", *points)) if points else b""
     chunks += b"" if gamma is None else png_chunk(b"gAMA", struct.pack(">I", gamma))
@@ -268,11 +268,11 @@ def test_the_primaries_that_a_png_describes_are_converted(gamma: int | None) -> 
 @pytest.mark.parametrize("gamma", [100_000, 55_556, 35_000])
 @pytest.mark.parametrize("points", [(), SRGB_POINTS])
 def test_the_gamma_that_a_png_describes_is_converted(points: tuple[int, ...], gamma: int) -> None:
-    meant = Space(SRGB.primaries, 100_000 / gamma)
+    space = Space(SRGB.primaries, 100_000 / gamma)
 
     for level in (60, 128, 200):
         content = png_for_a_screen((level,) * 3, points=points, gamma=gamma)
-        assert distance(middle_of(shown(content)), meant.in_srgb((level,) * 3)) <= 2
+        assert distance(middle_of(shown(content)), space.in_srgb((level,) * 3)) <= 2
 
 
 @pytest.mark.parametrize(
@@ -310,8 +310,8 @@ def test_primaries_that_span_no_space_count_as_srgb_and_the_receipt_says_so() ->
 
 def test_srgb_and_a_profile_come_before_the_screen_that_a_png_describes() -> None:
     content = png_for_a_screen((200, 120, 90), points=P3_POINTS, gamma=100_000)
-    says_srgb = content[:33] + png_chunk(b"sRGB", b"\0") + content[33:]
-    has_profile = content[:33] + png_chunk(b"iCCP", b"x\0\0" + zlib.compress(srgb())) + content[33:]
+    with_srgb = content[:33] + png_chunk(b"sRGB", b"\0") + content[33:]
+    with_profile = content[:33] + png_chunk(b"iCCP", b"x\0\0" + zlib.compress(srgb())) + content[33:]
 
-    for told in (says_srgb, has_profile):
-        assert distance(middle_of(shown(told)), (200, 120, 90)) <= 2
+    for content_with_both in (with_srgb, with_profile):
+        assert distance(middle_of(shown(content_with_both)), (200, 120, 90)) <= 2

@@ -1,4 +1,4 @@
-"""Which part of a picture is shown, at which sizes, and how it is resized."""
+"""Crops, sizes and resizing."""
 
 from base64 import b64decode
 
@@ -25,10 +25,10 @@ from tests.unit.imaging.pictures import (
     distance,
     encoded,
     grey_gamma,
-    held,
     middle_of,
     only,
     opened,
+    oriented,
     plain,
 )
 
@@ -36,7 +36,7 @@ EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
 
 
 def thirds(width: int = 300, height: int = 200) -> Image.Image:
-    """Red, green and blue side by side."""
+    """Draws red, green and blue side by side."""
     image = plain((width, height), GREEN)
     draw = ImageDraw.Draw(image)
     draw.rectangle((0, 0, width // 3 - 1, height), RED)
@@ -69,7 +69,7 @@ def test_cover_fills_the_box_and_keeps_what_is_about_the_focus(
 
 
 def test_the_focus_is_a_place_in_the_picture_as_shown() -> None:
-    content = held(6, thirds(), "JPEG")
+    content = oriented(6, thirds(), "JPEG")
 
     rendition = only(rendered_with(content, 50, fit=Fit.COVER, ratio=(1, 2), focus=(1.0, 0.5)))
     assert distance(middle_of(opened(rendition)), BLUE) < 20
@@ -79,7 +79,10 @@ def test_cover_cuts_as_little_as_it_can() -> None:
     wide = rendered_with(encoded(thirds(), "PNG"), 400, fit=Fit.COVER, ratio=(3, 1))
     high = rendered_with(encoded(thirds(), "PNG"), 400, fit=Fit.COVER, ratio=(1, 1))
 
-    assert [(each.width, each.height) for each in (only(wide), only(high))] == [(300, 100), (200, 200)]
+    assert [(rendition.width, rendition.height) for rendition in (only(wide), only(high))] == [
+        (300, 100),
+        (200, 200),
+    ]
 
 
 def test_contain_shows_the_whole_picture_within_the_box() -> None:
@@ -88,7 +91,7 @@ def test_contain_shows_the_whole_picture_within_the_box() -> None:
         (cornered(300, 600), [(60, 120), (30, 60)]),
     ):
         rendered = rendered_with(encoded(picture, "PNG"), 60, 120, fit=Fit.CONTAIN, ratio=(1, 1))
-        assert [(each.width, each.height) for each in rendered.renditions] == sizes
+        assert [(rendition.width, rendition.height) for rendition in rendered.renditions] == sizes
 
 
 def test_contain_loses_no_corner() -> None:
@@ -118,7 +121,7 @@ def test_each_ladder_is_made_from_one_decoding_with_its_own_crop_formats_and_bac
     ImageDraw.Draw(image).rectangle((0, 0, 299, 20), (255, 0, 0, 255))
 
     made = render(encoded(image, "PNG"), Profile("test", (main, square))).renditions
-    assert [(each.name, each.width, each.height) for each in made] == [
+    assert [(rendition.name, rendition.width, rendition.height) for rendition in made] == [
         ("120.jpg", 120, 80),
         ("60.jpg", 60, 40),
         ("square-40.jpg", 40, 40),
@@ -136,7 +139,7 @@ def test_a_crop_that_needs_more_of_the_picture_than_the_main_ladder_is_as_sharp_
     main = Ladder("main", (100,), (FormatChoice(Format.JPEG, 90),))
 
     [_, sharp] = render(encoded(stripes, "PNG"), Profile("test", (main, square))).renditions
-    # Not one pixel is resized: black stays black, and white white.
+    # No pixel is resized: black stays black, and white white.
     low, high = opened(sharp).getextrema()
     assert (sharp.width, low < 40, high > 215) == (400, True, True)  # type: ignore[operator]
 
@@ -183,10 +186,10 @@ def test_no_dark_fringe_over_any_background(wanted: Format, linear_light: bool) 
 
     profile = a_profile(100, formats=(wanted,), quality=60, linear_light=linear_light)
     kept = opened(only(render(encoded(image, "PNG"), profile), wanted)).convert("RGBA")
-    # Over its own colour nothing but that colour may be seen, wherever its edge lets the ground through.
-    seen = Image.new("RGBA", kept.size, (250, 220, 60, 255))
-    seen.alpha_composite(kept)
-    differences = ImageChops.difference(seen.convert("RGB"), Image.new("RGB", kept.size, (250, 220, 60)))
+    # Over a background of its own colour the disc must be invisible, its edge included.
+    composed = Image.new("RGBA", kept.size, (250, 220, 60, 255))
+    composed.alpha_composite(kept)
+    differences = ImageChops.difference(composed.convert("RGB"), Image.new("RGB", kept.size, (250, 220, 60)))
     assert max(high for _, high in differences.getextrema()) < 16  # type: ignore[misc]
 
 
@@ -203,8 +206,10 @@ def test_a_fully_transparent_picture_is_a_picture() -> None:
 def test_a_line_is_a_picture(size: tuple[int, int], plugin: str) -> None:
     rendered = render(encoded(plain(size), plugin), a_profile(64, 1280, formats=EVERY_FORMAT))
 
-    assert all(each.width >= 1 and each.height >= 1 for each in rendered.renditions)
-    assert {opened(each).size == (each.width, each.height) for each in rendered.renditions} == {True}
+    assert all(rendition.width >= 1 and rendition.height >= 1 for rendition in rendered.renditions)
+    assert {
+        opened(rendition).size == (rendition.width, rendition.height) for rendition in rendered.renditions
+    } == {True}
 
 
 @pytest.mark.parametrize("fit", Fit)
@@ -212,8 +217,8 @@ def test_a_line_is_a_picture(size: tuple[int, int], plugin: str) -> None:
 def test_a_crop_of_a_line_has_no_side_of_zero(size: tuple[int, int], fit: Fit) -> None:
     rendered = rendered_with(encoded(plain(size), "PNG"), 20, 64, 300, fit=fit, ratio=(16, 9))
 
-    assert all(each.width >= 1 and each.height >= 1 for each in rendered.renditions)
-    assert len({each.name for each in rendered.renditions}) == len(rendered.renditions)
+    assert all(rendition.width >= 1 and rendition.height >= 1 for rendition in rendered.renditions)
+    assert len({rendition.name for rendition in rendered.renditions}) == len(rendered.renditions)
 
 
 def test_a_grey_picture_with_a_profile_can_be_resized_in_linear_light() -> None:
@@ -259,7 +264,7 @@ def test_the_reference_is_the_widest_size_without_visible_loss_and_is_none_of_th
     content = encoded(cornered(300, 200), "PNG")
 
     *ladder, reference = render(content, a_profile(100, 200, reference=True, quality=50)).renditions
-    assert [each.ladder for each in ladder] == ["main", "main"]
+    assert [rendition.ladder for rendition in ladder] == ["main", "main"]
     assert (reference.ladder, reference.name, reference.quality) == ("reference", "reference-200.jpg", 95)
     for found, wanted in zip(corners_of(opened(reference)), CORNERS, strict=True):
         assert distance(found, wanted) <= 4
@@ -268,7 +273,7 @@ def test_the_reference_is_the_widest_size_without_visible_loss_and_is_none_of_th
 def test_no_reference_is_made_unless_the_profile_asks_for_one() -> None:
     rendered = render(encoded(cornered(), "PNG"), a_profile(50))
 
-    assert ([each.ladder for each in rendered.renditions], codes(rendered)) == (["main"], [])
+    assert ([rendition.ladder for rendition in rendered.renditions], codes(rendered)) == (["main"], [])
 
 
 @pytest.mark.parametrize("size", [(600, 800), (400, 500), (70, 300)])

@@ -1,6 +1,6 @@
-"""The engine's pictures beside ones that were looked at and kept: size first, then pixels.
+"""Compares the engine's pictures with approved ones: size first, then pixels.
 
-Drawn anew, to be looked at before they are kept: python -m tests.unit.imaging.test_golden
+To redraw the approved pictures (look at them before committing): python -m tests.unit.imaging.test_golden
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from darkroom.domain.profile import Crop, Fit, Profile
 from darkroom.domain.renditions import Encoded, Format
 from darkroom.imaging import render
 from darkroom_cli.local.samples import photograph
-from tests.unit.imaging.pictures import ADOBE_RGB, PROPHOTO, a_profile, encoded, held
+from tests.unit.imaging.pictures import ADOBE_RGB, PROPHOTO, a_profile, encoded, oriented
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
-GROUND = "#336699"
-# Of 255, on average and in a place of 8 x 8 pixels, at quality 98. Here JPEG keeps all its chroma, the others
-# half. Adobe RGB taken for sRGB costs 7 on average.
+BACKGROUND = "#336699"
+# Maximum difference of 255, on average and in a block of 8 x 8 pixels, at quality 98. Here JPEG has full
+# chroma, the others half. Adobe RGB mistaken for sRGB differs by 7 on average.
 TOLERANCES = {Format.JPEG: (2.5, 6), Format.WEBP: (6.0, 30), Format.AVIF: (6.0, 30)}
 
 USUAL = a_profile(96, formats=EVERY_FORMAT, quality=98)
@@ -48,7 +48,7 @@ def moving() -> bytes:
 
 CASES: dict[str, tuple[Callable[[], bytes], Profile]] = {
     "plain": (lambda: encoded(scene(), "PNG"), USUAL),
-    "held-upright": (lambda: held(6, scene(), "JPEG"), USUAL),
+    "held-upright": (lambda: oriented(6, scene(), "JPEG"), USUAL),
     "adobe-rgb": (
         lambda: encoded(scene(), "JPEG", icc_profile=ADOBE_RGB.profile),
         USUAL,
@@ -63,7 +63,7 @@ CASES: dict[str, tuple[Callable[[], bytes], Profile]] = {
     ),
     "cut-out": (
         lambda: encoded(cut_out(), "PNG"),
-        a_profile(96, formats=EVERY_FORMAT, quality=98, background=GROUND),
+        a_profile(96, formats=EVERY_FORMAT, quality=98, background=BACKGROUND),
     ),
     "covering": (
         lambda: encoded(scene(), "PNG"),
@@ -77,40 +77,40 @@ CASES: dict[str, tuple[Callable[[], bytes], Profile]] = {
 }
 
 
-def seen(rendition: Encoded | Path) -> Image.Image:
-    """Its last frame, over the ground of this page."""
+def flattened(rendition: Encoded | Path) -> Image.Image:
+    """Returns the last frame over the background."""
     image = Image.open(BytesIO(rendition.data) if isinstance(rendition, Encoded) else rendition)
     image.seek(getattr(image, "n_frames", 1) - 1)
-    over = Image.new("RGBA", image.size, GROUND)
-    over.alpha_composite(image.convert("RGBA"))
-    return over.convert("RGB")
+    flat = Image.new("RGBA", image.size, BACKGROUND)
+    flat.alpha_composite(image.convert("RGBA"))
+    return flat.convert("RGB")
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_picture_comes_out_as_the_one_that_was_looked_at(case: str, tmp_path: Path) -> None:
     content, profile = CASES[case]
-    golden = seen(GOLDEN / f"{case}.png")
+    golden = flattened(GOLDEN / f"{case}.png")
 
     for rendition in render(content(), profile).renditions:
-        found = seen(rendition)
-        found.save(kept := tmp_path / f"{case}.{rendition.format}.png")
+        found = flattened(rendition)
+        found.save(path := tmp_path / f"{case}.{rendition.format}.png")
         assert found.size == golden.size
         difference = ImageChops.difference(found, golden)
-        places = difference.reduce(8).getextrema()
+        blocks = difference.reduce(8).getextrema()
         mean = sum(ImageStat.Stat(difference).mean) / 3
-        mean_limit, place_limit = TOLERANCES[rendition.format]
-        assert mean <= mean_limit, f"{rendition.format} differs by {mean:.1f} on average: see {kept}"
-        assert max(high for _, high in places) <= place_limit, f"{rendition.format}: see {kept}"  # type: ignore[misc]
+        mean_limit, block_limit = TOLERANCES[rendition.format]
+        assert mean <= mean_limit, f"{rendition.format} differs by {mean:.1f} on average: see {path}"
+        assert max(high for _, high in blocks) <= block_limit, f"{rendition.format}: see {path}"  # type: ignore[misc]
 
 
 def draw() -> None:
-    """Each case's picture as the engine makes it, at the highest quality."""
+    """Draws each case's picture with the engine, at the highest quality."""
     for case, (content, profile) in CASES.items():
         best = [replace(choice, quality=100) for choice in profile.ladders[0].formats]
         ladder = replace(profile.ladders[0], formats=tuple(best))
-        # The first is a JPEG of full chroma, where one is made; colours show none of an encoder's choices.
+        # The first is a JPEG with full chroma, if there is one: encoders do not affect its colours.
         rendition, *_ = render(content(), replace(profile, ladders=(ladder,))).renditions
-        seen(rendition).save(GOLDEN / f"{case}.png", optimize=True)
+        flattened(rendition).save(GOLDEN / f"{case}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a hostile picture can do to the process that decodes it, and what becomes of it."""
+"""Isolation of the decoder: crashes, endless loops and memory limits in the child process."""
 
 import faulthandler
 import os
@@ -28,7 +28,9 @@ def greedy() -> int:
 
 
 def rejecting() -> int:
-    raise RejectedPicture("too_many_pixels", "It has 2 megapixels; the limit is 1.", limit=1.0, actual=2.0)
+    raise RejectedPicture(
+        "too_many_pixels", "The picture has 2 megapixels; the limit is 1.", limit=1.0, actual=2.0
+    )
 
 
 def ending(status: int) -> int:
@@ -36,7 +38,7 @@ def ending(status: int) -> int:
 
 
 def killing(number: signal.Signals) -> int:
-    # pytest's own report of a fatal signal is not wanted here.
+    # Without pytest's report of a fatal signal.
     faulthandler.disable()
     os.kill(os.getpid(), number)
     return 0
@@ -96,7 +98,7 @@ def test_what_the_child_forked_ends_with_it() -> None:
     with pytest.raises(RejectedPicture):
         isolated(forks, memory_bytes=ENOUGH_BYTES, seconds=0.3)
 
-    # The end of the pipe is read only once nobody holds its other end any more.
+    # The pipe's end is read only when no process has its other end open.
     os.close(inherited)
     assert os.read(held, 1) == b""
     os.close(held)
@@ -111,7 +113,7 @@ def test_a_crash_is_noticed_at_once_though_what_the_child_forked_lives_on() -> N
     with pytest.raises(RejectedPicture) as caught:
         isolated(forks_and_crashes, memory_bytes=ENOUGH_BYTES, seconds=30)
 
-    assert caught.value.reason == "crashed"  # timed_out, had it waited for the end
+    assert caught.value.reason == "crashed"  # it would be timed_out if the parent had waited for the deadline
 
 
 def test_an_error_of_ours_is_not_blamed_on_the_picture() -> None:
@@ -123,24 +125,24 @@ def test_answers_that_came_before_the_deadline_are_kept() -> None:
     def interrupted() -> Iterator[int]:
         yield 1
         yield 2
-        os.kill(os.getpid(), signal.SIGALRM)  # which a child has set for its deadline
+        os.kill(os.getpid(), signal.SIGALRM)  # the signal of the child's own deadline
 
     child = Child(interrupted, seconds=60)
-    answers = child.answers()
-    assert [next(answers), next(answers)] == [1, 2]
+    results = child.results()
+    assert [next(results), next(results)] == [1, 2]
     with pytest.raises(ChildTimedOut):
-        next(answers)
+        next(results)
     assert child.end() == -signal.SIGALRM
 
 
 def test_a_child_ends_at_its_deadline_though_nobody_waits_for_it() -> None:
     child = Child(lambda: iter([endless()]), seconds=0.1)
 
-    # It ends by itself: this waits for the process, not for its answer.
+    # The child ends by itself: this waits for the process, not for a result.
     os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
 
     with pytest.raises(ChildTimedOut):
-        next(child.answers())
+        next(child.results())
     child.end()
 
 

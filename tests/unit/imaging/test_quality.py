@@ -1,4 +1,4 @@
-"""A target is a score to reach; the quality that reaches it is found for each picture."""
+"""Targets: the search for each picture's quality, and predicted scores."""
 
 import json
 import random
@@ -22,7 +22,7 @@ from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at, score_of
 
 
 def a_scene(width: int = 640, height: int = 427) -> Image.Image:
-    """Soft gradients, hard edges and fine detail, the same everywhere."""
+    """Draws soft gradients, hard edges and fine detail, the same on every machine."""
     size = (width, height)
     fractal = Image.effect_mandelbrot(size, (-2.0, -1.2, 1.0, 1.2), 90)
     detail = Image.effect_mandelbrot(size, (-0.8, 0.05, -0.7, 0.13), 200)
@@ -44,7 +44,7 @@ def test_a_target_is_reached_within_two_points_and_a_half(width: int, wanted: Fo
 
     with Image.open(BytesIO(ENCODERS[wanted](scene, found))) as made:
         score = Reference(scene).score(made)
-    # What was fitted to photographs is half a point off on this drawing.
+    # Constants fitted to photographs are half a point off on this drawing.
     assert score == pytest.approx(target, abs=2.5)
     assert found.score == pytest.approx(score, abs=2.5)
 
@@ -61,7 +61,7 @@ def test_a_small_picture_is_scored_to_the_point() -> None:
 
 @pytest.mark.parametrize("wanted", Format)
 def test_a_sample_shows_as_much_detail_as_the_picture(wanted: Format) -> None:
-    """A sixth of it is noise; of tiles placed evenly a quarter or a third would be."""
+    """A sixth of the picture is noise; evenly placed tiles would have a quarter or a third."""
     wide = Image.new("RGB", (1920, 1280), (120, 130, 140))
     noise = Image.effect_noise((320, 1280), 60).convert("RGB")
     wide.paste(noise, (1600, 0))
@@ -78,7 +78,7 @@ def test_a_score_leads_back_to_its_error() -> None:
 
 
 def confetti(width: int, height: int) -> Image.Image:
-    """Dots in every colour, all of the same lightness: nothing but colour is in it."""
+    """Draws dots of equal lightness in many colours."""
     chance = random.Random(1)  # noqa: S311 - a drawing
     colours = Image.frombytes(
         "RGB", (width // 2, height // 2), chance.randbytes(width // 2 * (height // 2) * 3)
@@ -99,7 +99,7 @@ def test_a_wider_picture_of_a_ladder_keeps_no_more_colour_than_a_narrower() -> N
 
     found = chosen(FormatChoice(Format.JPEG, None, 75), [wide, wide.reduce(2), wide.reduce(12)])
 
-    assert [each.subsampling for each in found] == ["4:2:0", "4:2:0", "4:4:4"]
+    assert [settings.subsampling for settings in found] == ["4:2:0", "4:2:0", "4:4:4"]
 
 
 def test_a_fixed_quality_is_kept_and_no_score_is_claimed() -> None:
@@ -167,5 +167,5 @@ def test_a_format_that_can_not_reach_the_target_is_left_out_and_the_receipt_says
 
     rendered = render(file.getvalue(), profile)
 
-    assert [each.format for each in rendered.renditions] == [Format.JPEG]
+    assert [rendition.format for rendition in rendered.renditions] == [Format.JPEG]
     assert "webp_short" in {decision.code for decision in rendered.decisions}

@@ -1,4 +1,4 @@
-"""What the engine refuses, before a decoder sees it where that is possible."""
+"""Rejected pictures; where possible they are rejected before a decoder is called."""
 
 import sys
 import zlib
@@ -62,9 +62,9 @@ def test_what_is_no_picture_of_an_allowed_format_is_rejected_whatever_its_name(c
 
 @pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1", b"hevc"])
 def test_heic_is_rejected_with_advice_to_export_it_as_jpeg(brand: bytes) -> None:
-    refused = rejection(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0" + brand + b"heic" + bytes(50))
+    rejected = rejection(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0" + brand + b"heic" + bytes(50))
 
-    assert (refused.reason, "export it as JPEG" in refused.sentence) == ("unsupported_format", True)
+    assert (rejected.reason, "export it as JPEG" in rejected.sentence) == ("unsupported_format", True)
 
 
 @pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
@@ -84,8 +84,8 @@ def test_wherever_a_picture_is_cut_it_is_rejected_or_whole(plugin: str) -> None:
     for length in range(0, len(content), max(1, len(content) // 200)):
         try:
             render(content[:length], a_profile(20))
-        except RejectedPicture as refused:
-            reasons.add(refused.reason)
+        except RejectedPicture as rejected:
+            reasons.add(rejected.reason)
     assert reasons <= {"empty_file", "corrupt_image", "unsupported_format"}
 
 
@@ -115,7 +115,7 @@ def test_a_png_whose_pixels_end_in_order_but_too_early_is_rejected(
 def test_an_interlaced_png_must_have_every_pass(
     size: tuple[int, int], bits: int, colour_type: int, channels: int
 ) -> None:
-    # Each pass's first column and row, and its steps.
+    # First column and row of each pass, and its steps across and down.
     passes = (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)
     rows = []
     for left, top, across, down in passes:
@@ -142,11 +142,11 @@ def test_of_what_is_deflated_beside_a_pngs_pixels_little_is_inflated(
     content = encoded(plain((30, 20)), "PNG")
     called = []
 
-    def note(_frame: FrameType, event: str, function: object) -> None:
+    def record(_frame: FrameType, event: str, function: object) -> None:
         if event == "c_call":
             called.append(getattr(function, "__name__", ""))
 
-    sys.setprofile(note)
+    sys.setprofile(record)
     try:
         read_header(content[:33] + chunk * 100 + content[33:])
     finally:
@@ -158,11 +158,11 @@ def test_a_jpeg_that_holds_far_less_than_its_header_claims_is_rejected_and_not_f
     assert rejection(jpeg_claiming(2000, 2000)).reason == "corrupt_image"
 
 
-WAYS_OF_JPEG = [{}, {"progressive": True}, {"restart_marker_blocks": 2}]
+JPEG_OPTIONS = [{}, {"progressive": True}, {"restart_marker_blocks": 2}]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-@pytest.mark.parametrize("options", WAYS_OF_JPEG)
+@pytest.mark.parametrize("options", JPEG_OPTIONS)
 def test_a_jpeg_that_was_cut_and_closed_again_is_rejected_and_not_half_grey(
     options: dict[str, object], mode: str
 ) -> None:
@@ -170,13 +170,13 @@ def test_a_jpeg_that_was_cut_and_closed_again_is_rejected_and_not_half_grey(
     begin = content.index(b"\xff\xda")
     end = content.index(b"\xff\xc4", begin) if "progressive" in options else len(content)
 
-    for percent in (20, 40, 60):  # of its first scan: a progressive one is then whole, if coarse
+    for percent in (20, 40, 60):  # of the first scan: after that a progressive JPEG is complete, if coarse
         cut = content[: begin + (end - begin) * percent // 100]
         assert rejection(cut + b"\xff\xd9").reason == "corrupt_image"
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
-@pytest.mark.parametrize("options", WAYS_OF_JPEG)
+@pytest.mark.parametrize("options", JPEG_OPTIONS)
 def test_a_jpeg_that_ends_in_that_very_grey_is_a_picture(options: dict[str, object], mode: str) -> None:
     image = Image.effect_noise((200, 150), 90).convert(mode)
     grey = (127,) if mode == "CMYK" else (128,)
@@ -205,29 +205,31 @@ def test_only_the_magic_bytes_of_a_jpeg_are_rejected() -> None:
     ids=["png", "largest png", "webp", "gif", "gif frame", "jpeg", "bmp", "tiff"],
 )
 def test_a_bomb_is_rejected_by_what_its_header_claims(content: bytes) -> None:
-    refused = rejection(content)
+    rejected = rejection(content)
 
-    assert refused.reason == "too_many_pixels"
-    assert refused.limit == 50_000_000
-    assert refused.actual is not None
-    assert refused.actual >= 13300 * 13300
+    assert rejected.reason == "too_many_pixels"
+    assert rejected.limit == 50_000_000
+    assert rejected.actual is not None
+    assert rejected.actual >= 13300 * 13300
 
 
 def test_a_rejection_names_the_limit_and_the_actual_value() -> None:
-    assert rejection(png_claiming(13300, 13300)).sentence == "It has 176.9 megapixels; the limit is 50."
+    assert (
+        rejection(png_claiming(13300, 13300)).sentence == "The picture has 176.9 megapixels; the limit is 50."
+    )
 
 
 def test_a_file_over_the_limit_in_bytes_is_rejected() -> None:
     content = encoded(plain((400, 400)), "BMP")
 
-    refused = rejection(content, a_profile(64, max_bytes=100_000))
-    assert (refused.reason, refused.limit, refused.actual) == ("too_large", 100_000, len(content))
+    rejected = rejection(content, a_profile(64, max_bytes=100_000))
+    assert (rejected.reason, rejected.limit, rejected.actual) == ("too_large", 100_000, len(content))
 
 
 def test_a_jpeg_of_very_many_scans_is_rejected() -> None:
-    refused = rejection(jpeg_of_many_scans(500))
+    rejected = rejection(jpeg_of_many_scans(500))
 
-    assert (refused.reason, refused.limit) == ("too_many_scans", 100)
+    assert (rejected.reason, rejected.limit) == ("too_many_scans", 100)
 
 
 def test_a_picture_that_needs_more_memory_than_there_is_is_rejected_before_it_is_decoded() -> None:
@@ -248,8 +250,8 @@ def test_a_twelve_bit_jpeg_is_rejected_with_the_reason() -> None:
     content = bytearray(encoded(plain((8, 8)), "JPEG"))
     content[content.index(b"\xff\xc0") + 4] = 12
 
-    refused = rejection(bytes(content))
-    assert (refused.reason, "12 bits" in refused.sentence) == ("unsupported_format", True)
+    rejected = rejection(bytes(content))
+    assert (rejected.reason, "12 bits" in rejected.sentence) == ("unsupported_format", True)
 
 
 def test_a_tiff_without_a_directory_is_rejected() -> None:

@@ -1,4 +1,4 @@
-"""What comes out of the engine, on pictures whose truth is known."""
+"""Renditions of drawn pictures, compared with the drawing."""
 
 import struct
 from importlib.metadata import version
@@ -25,12 +25,12 @@ from tests.unit.imaging.pictures import (
     corners_of,
     distance,
     encoded,
-    held,
     jpeg_with_a_gain_map,
     middle_of,
     multi_picture_jpeg,
     only,
     opened,
+    oriented,
     plain,
     png_chunk,
     srgb,
@@ -42,7 +42,7 @@ EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
 @pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_comes_out_upright_however_it_was_held(orientation: int, plugin: str) -> None:
-    rendered = render(held(orientation, cornered(96, 64), plugin), a_profile(48))
+    rendered = render(oriented(orientation, cornered(96, 64), plugin), a_profile(48))
 
     upright = opened(only(rendered))
     assert upright.size == (48, 32)
@@ -106,7 +106,7 @@ def test_a_resized_edge_has_no_fringe_of_the_colour_under_the_transparent_pixels
     image = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
     ImageDraw.Draw(image).ellipse((50, 50, 350, 350), (255, 255, 255, 255))
 
-    # White on white: the black under the transparent pixels must not bleed in.
+    # White on white: the black of transparent pixels must not be visible.
     shades = opened(only(render(encoded(image, "PNG"), a_profile(64)))).convert("L").histogram()
     assert sum(shades[:241]) == 0
 
@@ -151,7 +151,7 @@ def test_what_follows_a_picture_harms_it_in_no_format(more: bytes, plugin: str) 
     rendered = render(encoded(plain((40, 30)), plugin) + more, a_profile(40, formats=EVERY_FORMAT))
 
     assert distance(middle_of(opened(only(rendered))), (120, 80, 200)) < 12
-    assert not any(CANARY in each.data for each in rendered.renditions)
+    assert not any(CANARY in rendition.data for rendition in rendered.renditions)
 
 
 def test_what_follows_the_end_of_a_jpeg_is_not_read() -> None:
@@ -224,7 +224,7 @@ def test_a_picture_is_never_enlarged() -> None:
 
 
 def test_widths_are_of_the_picture_as_shown() -> None:
-    rendered = render(held(6, cornered(60, 90), "JPEG"), a_profile(100))
+    rendered = render(oriented(6, cornered(60, 90), "JPEG"), a_profile(100))
 
     assert (only(rendered).width, only(rendered).height) == (60, 90)
 
@@ -306,7 +306,7 @@ def test_a_format_that_comes_out_larger_than_a_more_widely_readable_one_is_dropp
 
 
 def samplings(rendered: Rendered) -> dict[int, tuple[int, int]]:
-    """Of each JPEG's width, how many times finer its brightness is than its colours."""
+    """Returns the subsampling factors of each JPEG, by width."""
     return {
         rendition.width: opened(rendition).layer[0][1:3]  # type: ignore[attr-defined]
         for rendition in rendered.renditions
@@ -329,7 +329,7 @@ def test_saturated_text_on_a_screenshot_keeps_all_its_chroma() -> None:
 
 
 def test_the_original_is_described_as_shown() -> None:
-    content = held(8, cornered(90, 60), "JPEG")
+    content = oriented(8, cornered(90, 60), "JPEG")
 
     original = render(content, a_profile(40)).original
     assert (original.format, original.width, original.height, original.size_bytes) == (

@@ -37,7 +37,7 @@ def late(content: bytes, profile: Profile) -> Rendered:
 
 
 def deadly(content: bytes, profile: Profile) -> Rendered:
-    raise DecoderProcessDied("crashed", "Decoding it ended the process that decoded it.")
+    raise DecoderProcessDied("crashed", "The decoder crashed on this picture.")
 
 
 class Killed(BaseException):

@@ -5,10 +5,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.rows import Tally
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_token, parse_tokens, serialize_tokens
 from darkroom.web import pages
-from darkroom.web.auth import COOKIE, AuthMode, Authorizer, Public, TokenCache
+from darkroom.web.auth import COOKIE, Authorizer, Public, TokenCache
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.routes import ROUTES, Handler, Route, dispatch
 from darkroom.web.sign_in import SignInRoutes

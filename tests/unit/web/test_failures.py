@@ -58,7 +58,7 @@ def test_what_was_given_up_is_listed_with_its_reason(api: Api) -> None:
 
 
 def test_when_nothing_was_given_up_the_page_says_so(api: Api) -> None:
-    assert "Nothing was given up" in api.routes.listing(Request("/failures")).text
+    assert "No failures" in api.routes.listing(Request("/failures")).text
 
 
 def act(api: Api, request: Request, action: str, failure_id: str | None) -> Response:

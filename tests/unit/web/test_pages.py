@@ -1,4 +1,4 @@
-"""The pages: what they show, and that no name, however hostile, gets out of its place."""
+"""Content of the pages, and escaping of hostile names."""
 
 import base64
 import hashlib
@@ -17,7 +17,8 @@ from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.web import pages
-from darkroom.web.pages import Link, Tile, filesize, path_segment, savings
+from darkroom.web.pages import Link, Tile, filesize, path_segment
+from darkroom.web.pages.formatting import savings
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",
@@ -32,7 +33,7 @@ HOSTILE = [
 
 
 class Parsed(HTMLParser):
-    """A page as its elements: (tag, attributes), and each element's own text by tag."""
+    """A parsed page: its elements as (tag, attributes), and their own texts by tag."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -63,7 +64,7 @@ class Parsed(HTMLParser):
 
     @property
     def text(self) -> str:
-        """What is shown, in order."""
+        """All visible text, in order."""
         return " ".join(" ".join(self._shown).split())
 
 
@@ -101,11 +102,11 @@ def a_receipt(*renditions: Rendition, rejection: Rejection | None = None) -> Rec
     )
 
 
-def a_rendered(key: str = "holiday/Beach 1.PNG", receipt: Receipt | None = None) -> Entry:
+def a_rendered_entry(key: str = "holiday/Beach 1.PNG", receipt: Receipt | None = None) -> Entry:
     return Entry(an_upload(key), State.RENDERED, 3, receipt=receipt or a_receipt())
 
 
-def a_rejected(key: str = "notes.txt.png", reason: str = "unsupported_format") -> Entry:
+def a_rejected_entry(key: str = "notes.txt.png", reason: str = "unsupported_format") -> Entry:
     rejection = Rejection(reason, "This is not a picture: it starts like a text.")
     return Entry(an_upload(key), State.REJECTED, 3, receipt=a_receipt(rejection=rejection))
 
@@ -118,14 +119,14 @@ def links_of(entry: Entry) -> tuple[Link, ...]:
     )
 
 
-def the_picture_page(entry: Entry, embedded: Link | None = EMBEDDED, **more: Any) -> str:
+def picture_page(entry: Entry, embedded: Link | None = EMBEDDED, **more: Any) -> str:
     links = links_of(entry) if entry.receipt else ()
     return pages.picture("../", entry, links, embedded=embedded, **more)
 
 
 def a_row(number: int = 0, state: State = State.RENDERED, **changes: Any) -> dict[str, Any]:
     done = state is State.RENDERED
-    ordinary = {
+    defaults = {
         "number": number,
         "picture": picture_id_of("uploads", str(number)),
         "name": f"{number}.png",
@@ -141,15 +142,15 @@ def a_row(number: int = 0, state: State = State.RENDERED, **changes: Any) -> dic
         "page": "../pictures/x",
         "thumbnail": "https://renditions.example/t.jpg?a=1&b=2" if done else None,
     }
-    return ordinary | changes
+    return defaults | changes
 
 
 def a_job(*rows: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    ends = [state for state in State if state.terminal]
-    counts = {state.value: sum(row["state"] == state for row in rows) for state in ends}
+    terminal = [state for state in State if state.terminal]
+    counts = {state.value: sum(row["state"] == state for row in rows) for state in terminal}
     waiting = len(rows) - sum(counts.values())
     before, after = sum(row["bytes_before"] for row in rows), sum(row["bytes_after"] for row in rows)
-    ordinary = {
+    defaults = {
         "id": "5f" * 16,
         "state": "running" if waiting else "complete",
         "size": len(rows),
@@ -160,11 +161,11 @@ def a_job(*rows: dict[str, Any], **changes: Any) -> dict[str, Any]:
         "bytes_after": after,
         "saved_percent": round(100 * (before - after) / before, 1) if before else 0.0,
     }
-    return ordinary | changes
+    return defaults | changes
 
 
 def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
-    ordinary = {
+    defaults = {
         "id": "ab12.v1",
         "key": key,
         "version": "v1",
@@ -175,13 +176,13 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
         "since": "2025-11-21T19:31:07.123Z",
         "page": "../pictures/ab12",
     }
-    return ordinary | changes
+    return defaults | changes
 
 
 def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
-    """One page of each kind, all about a picture of that name."""
+    """One page of each kind, for a picture with this name."""
     key, identity = f"a/{name}", picture_id_of("uploads", f"a/{name}")
-    rendered, rejected = a_rendered(key), a_rejected(key)
+    rendered, rejected = a_rendered_entry(key), a_rejected_entry(key)
     alias_url = root + path_segment(rendered.alias)
     tiles = [
         Tile(name, identity, State.RENDERED, "https://renditions.example/t.jpg?a=1&b=2", 92.6, 320, 213),
@@ -227,7 +228,7 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
 
 KINDS = list(every_page())
 NAMED = [kind for kind in KINDS if kind != "empty home"]
-# A terminal is where this one is read most: it has no script.
+# The response to a POST is mostly read in a terminal: it has no script.
 SCRIPTED = [kind for kind in KINDS if not kind.startswith("stored")]
 
 
@@ -245,7 +246,7 @@ def test_a_hostile_name_is_shown_as_text_and_adds_no_markup(kind: str, name: str
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_in_an_address_stays_one_segment_of_its_path(name: str) -> None:
-    alias = a_rendered(f"a/{name}").alias
+    alias = a_rendered_entry(f"a/{name}").alias
     page = Parsed(every_page(name)["rendered"])
 
     hrefs = [link["href"] for link in page.all("a")]
@@ -254,7 +255,7 @@ def test_a_hostile_name_in_an_address_stays_one_segment_of_its_path(name: str) -
 
 
 def test_a_decision_is_escaped_like_everything_else() -> None:
-    assert "over its &lt;time&gt; budget" in the_picture_page(a_rendered())
+    assert "over its &lt;time&gt; budget" in picture_page(a_rendered_entry())
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -316,33 +317,34 @@ def test_every_page_has_one_main_one_heading_and_a_language(kind: str) -> None:
 
 
 def test_the_picture_page_says_what_was_gained() -> None:
-    page = Parsed(the_picture_page(a_rendered()))
+    page = Parsed(picture_page(a_rendered_entry()))
 
-    assert page.texts["h1"] == ["1.9\u00a0MB became 144\u00a0KB: 92.6\u00a0% smaller"]
-    assert "smallest at full width is AVIF, 1920 × 1280; the original is PNG, 6000 × 4000" in page.text  # noqa: RUF001
+    assert page.texts["h1"] == ["1.9\u00a0MB became 144\u00a0KB: 92.6% smaller"]
+    assert "smallest rendition at full width is AVIF, 1920 × 1280" in page.text  # noqa: RUF001
+    assert "1920 × 1280; the original is PNG, 6000 × 4000." in page.text  # noqa: RUF001
 
 
 def test_the_picture_page_embeds_the_optimised_picture_when_it_is_given() -> None:
-    shown = Parsed(the_picture_page(a_rendered(), embedded=EMBEDDED))
-    left_out = Parsed(the_picture_page(a_rendered(), embedded=None))
+    shown = Parsed(picture_page(a_rendered_entry(), embedded=EMBEDDED))
+    left_out = Parsed(picture_page(a_rendered_entry(), embedded=None))
 
     (image,) = shown.all("img")
     assert (image["src"], image["alt"]) == (EMBEDDED.url, "Beach 1.PNG")
     assert (image["width"], image["height"]) == ("1920", "1280")
     (image,) = left_out.all("img")
-    assert image["src"] == links_of(a_rendered())[1].url  # the widest JPEG, which every browser shows
+    assert image["src"] == links_of(a_rendered_entry())[1].url  # the widest JPEG
 
 
 def test_before_and_after_stand_in_frames_of_the_same_size() -> None:
     reference = Link("https://renditions.example/reference.jpg", REFERENCE)
     narrow = Link("data:image/jpeg;base64,AAAA", RENDITIONS[0])
-    page = Parsed(the_picture_page(a_rendered(), embedded=narrow, reference=reference))
+    page = Parsed(picture_page(a_rendered_entry(), embedded=narrow, reference=reference))
 
     before, after = page.all("img")
     assert (before["src"], after["src"]) == (reference.url, narrow.url)
-    assert [(each["width"], each["height"]) for each in (before, after)] == [("1920", "1280")] * 2
+    assert [(image["width"], image["height"]) for image in (before, after)] == [("1920", "1280")] * 2
     assert "Before: PNG, 6000 × 4000, 1.9 MB" in page.text  # noqa: RUF001
-    assert "the original itself is never served" in page.text
+    assert "Originals are never served" in page.text
 
 
 def test_without_script_the_page_has_no_dead_controls() -> None:
@@ -354,32 +356,34 @@ def test_without_script_the_page_has_no_dead_controls() -> None:
     )
 
 
-def the_markup(markup: str) -> tuple[list[dict[str, str]], dict[str, str]]:
+def parse_markup(markup: str) -> tuple[list[dict[str, str]], dict[str, str]]:
     page = Parsed(markup)
     assert len(page.all("picture")) == 1
     (image,) = page.all("img")
     return page.all("source"), image
 
 
-def candidates(offer: dict[str, str]) -> list[str]:
-    return [" ".join(each.split()) for each in offer["srcset"].split(",")]
+def candidates(source: dict[str, str]) -> list[str]:
+    return [" ".join(candidate.split()) for candidate in source["srcset"].split(",")]
 
 
 def test_the_markup_offers_every_format_and_width() -> None:
     receipt = replace(a_receipt(), placeholder="data:image/webp;base64,AAAA", colour="#336699")
-    sources, image = the_markup(pages.picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}"))
+    sources, image = parse_markup(
+        pages.picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}")
+    )
 
     assert [source["type"] for source in sources] == ["image/avif", "image/webp"]
-    for offer, extension in zip([*sources, image], ("avif", "webp", "jpg"), strict=True):
-        assert candidates(offer) == [f"https://x/prefix/{w}.{extension} {w}w" for w in (640, 1920)]
-        assert offer["sizes"] == "(min-width: 1920px) 1920px, 100vw"
+    for source, extension in zip([*sources, image], ("avif", "webp", "jpg"), strict=True):
+        assert candidates(source) == [f"https://x/prefix/{w}.{extension} {w}w" for w in (640, 1920)]
+        assert source["sizes"] == "(min-width: 1920px) 1920px, 100vw"
     assert image["src"] == "https://x/prefix/1920.jpg"
     assert (image["width"], image["height"], image["alt"]) == ("1920", "1280", "Beach.PNG")
     assert "background: #336699 url(data:image/webp;base64,AAAA)" in image["style"]
 
 
 def test_a_redirect_chooses_the_format_itself() -> None:
-    sources, image = the_markup(pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
+    sources, image = parse_markup(pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
 
     assert not sources
     assert candidates(image) == ["https://x/1?w=640 640w", "https://x/1?w=1920 1920w"]
@@ -387,7 +391,7 @@ def test_a_redirect_chooses_the_format_itself() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_name_is_harmless_in_the_markup_too(name: str) -> None:
-    _, image = the_markup(pages.redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
+    _, image = parse_markup(pages.redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
 
     assert image["alt"] == name
     assert not [attribute for attribute in image if attribute.startswith("on")]
@@ -395,14 +399,14 @@ def test_a_hostile_name_is_harmless_in_the_markup_too(name: str) -> None:
 
 def test_the_picture_page_shows_the_markup_as_text() -> None:
     markup = pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}")
-    page = Parsed(the_picture_page(a_rendered(), markup=markup))
+    page = Parsed(picture_page(a_rendered_entry(), markup=markup))
 
     assert markup in page.texts["code"]
     assert not page.all("picture")
 
 
 def test_where_nothing_is_public_the_page_says_so_in_place_of_markup() -> None:
-    page = Parsed(the_picture_page(a_rendered()))
+    page = Parsed(picture_page(a_rendered_entry()))
 
     assert "renditions are private here" in page.text
     assert "RenditionsBaseUrl" in page.text
@@ -410,8 +414,8 @@ def test_where_nothing_is_public_the_page_says_so_in_place_of_markup() -> None:
 
 def test_a_format_that_stops_short_of_the_full_width_is_offered_for_download_only() -> None:
     receipt = a_receipt(*(it for it in RENDITIONS if (it.format, it.width) != (Format.AVIF, 1920)))
-    sources, _ = the_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))
-    page = Parsed(the_picture_page(a_rendered(receipt=receipt)))
+    sources, _ = parse_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))
+    page = Parsed(picture_page(a_rendered_entry(receipt=receipt)))
 
     assert [source["type"] for source in sources] == ["image/webp"]
     assert any("640.avif" in link["href"] for link in page.all("a"))
@@ -419,38 +423,38 @@ def test_a_format_that_stops_short_of_the_full_width_is_offered_for_download_onl
 
 def test_a_profile_of_one_format_without_jpeg_still_shows_a_picture() -> None:
     receipt = a_receipt(RENDITIONS[2], RENDITIONS[3])
-    page = Parsed(the_picture_page(a_rendered(receipt=receipt), embedded=None))
+    page = Parsed(picture_page(a_rendered_entry(receipt=receipt), embedded=None))
 
-    assert the_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))[0] == []
+    assert parse_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))[0] == []
     assert "1920.webp" in page.all("img")[0]["src"]
 
 
 def test_every_rendition_has_a_row_with_its_size_saving_and_download() -> None:
-    entry = a_rendered()
-    page = Parsed(the_picture_page(entry))
+    entry = a_rendered_entry()
+    page = Parsed(picture_page(entry))
 
     downloads = [link["href"] for link in page.all("a") if "download" in link]
     assert downloads == [link.url for link in links_of(entry)]
-    assert "JPEG 640 × 426 96 KB 95.1 % not judged Download JPEG, 640 × 426" in page.text  # noqa: RUF001
+    assert "JPEG 640 × 426 96 KB 95.1% no score Download JPEG, 640 × 426" in page.text  # noqa: RUF001
 
 
 def test_a_score_is_told_with_how_it_is_known() -> None:
     judged = replace(RENDITIONS[1], target=75.0, score=75.24, score_kind="measured")
-    page = Parsed(the_picture_page(a_rendered(receipt=a_receipt(judged))))
+    page = Parsed(picture_page(a_rendered_entry(receipt=a_receipt(judged))))
 
     assert "75.2 measured" in page.text
 
 
 def test_a_rendition_that_is_larger_than_the_original_says_so() -> None:
     receipt = a_receipt(a_rendition(Format.JPEG, 1920, 2_172_800))
-    page = Parsed(the_picture_page(a_rendered(receipt=receipt)))
+    page = Parsed(picture_page(a_rendered_entry(receipt=receipt)))
 
-    assert page.texts["title"] == ["Beach 1.PNG: 1.9 MB became 2.2 MB: 12 % larger - Darkroom"]
-    assert "2.2 MB 12 % larger not judged Download" in page.text
+    assert page.texts["title"] == ["Beach 1.PNG: 1.9 MB became 2.2 MB: 12% larger - Darkroom"]
+    assert "2.2 MB 12% larger no score Download" in page.text
 
 
 def test_the_original_is_described_and_never_linked() -> None:
-    page = Parsed(the_picture_page(a_rendered("secret/Beach 1.PNG")))
+    page = Parsed(picture_page(a_rendered_entry("secret/Beach 1.PNG")))
 
     assert "1,940,000 bytes" in page.text
     assert "secret/Beach 1.PNG" in page.text
@@ -458,22 +462,22 @@ def test_the_original_is_described_and_never_linked() -> None:
 
 
 def test_the_receipt_tells_decisions_steps_profile_and_engine() -> None:
-    page = Parsed(the_picture_page(a_rendered()))
+    page = Parsed(picture_page(a_rendered_entry()))
 
-    for told in (
+    for text in (
         "AVIF skipped at 1280",
         "default",
         "0123456789abcdef",
         "pillow-13.0.0+1",
         "2025-11-21 19:31 UTC",
     ):
-        assert told in page.text
+        assert text in page.text
     assert page.texts["summary"] == ["Time: 281 ms"]
     assert "7.2 ms" in page.text
 
 
 def test_a_rejected_picture_shows_the_reason_and_what_to_do() -> None:
-    page = Parsed(the_picture_page(a_rejected(), embedded=None))
+    page = Parsed(picture_page(a_rejected_entry(), embedded=None))
 
     assert page.texts["h1"] == ["This is not a picture: it starts like a text."]
     assert "Save it as JPEG or PNG" in page.text
@@ -483,7 +487,7 @@ def test_a_rejected_picture_shows_the_reason_and_what_to_do() -> None:
 
 @pytest.mark.parametrize("reason", sorted(RejectedPicture.REASONS))
 def test_there_is_advice_for_every_reason_that_a_picture_is_rejected_for(reason: str) -> None:
-    assert 'class="lead"' in the_picture_page(a_rejected(reason=reason), embedded=None)
+    assert 'class="lead"' in picture_page(a_rejected_entry(reason=reason), embedded=None)
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.RENDERED, State.REJECTED}))
@@ -494,7 +498,7 @@ def test_every_other_state_has_a_page_without_a_receipt(state: State) -> None:
     assert page.all("img") == []
 
 
-@pytest.mark.parametrize("before", [a_rendered(), a_rejected()])
+@pytest.mark.parametrize("before", [a_rendered_entry(), a_rejected_entry()])
 def test_a_deleted_picture_no_longer_says_what_was_gained_or_wrong(before: Entry) -> None:
     deleted = replace(before, state=State.DELETED)
     page = Parsed(pages.picture("../", deleted, ()))
@@ -519,16 +523,16 @@ def test_no_other_page_refreshes_itself(kind: str) -> None:
 
 
 def test_the_answer_to_a_post_ends_with_the_outcome_and_where_to_see_it() -> None:
-    page = pages.stored("./", a_rendered("image.png"), "./image.jpg", "http://localhost:8000/image.jpg")
+    page = pages.stored("./", a_rendered_entry("image.png"), "./image.jpg", "http://localhost:8000/image.jpg")
 
-    assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB: 92.6 % smaller"]
+    assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB: 92.6% smaller"]
     tail = page.split("</script>")[-1]
-    assert "image.png: 1.9 MB became 144 KB: 92.6 % smaller" in tail
+    assert "image.png: 1.9 MB became 144 KB: 92.6% smaller" in tail
     assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in tail
 
 
 def test_the_answer_to_a_post_that_was_rejected_says_why() -> None:
-    page = Parsed(pages.stored("./", a_rejected("note.png"), "./note.jpg", "./note.jpg"))
+    page = Parsed(pages.stored("./", a_rejected_entry("note.png"), "./note.jpg", "./note.jpg"))
 
     assert page.texts["title"] == ["note.png: This is not a picture: it starts like a text."]
     assert "Save it as JPEG or PNG" in page.text
@@ -542,7 +546,7 @@ def test_home_works_without_script() -> None:
     field, folder = page.all("input")
     assert (field["type"], field["name"]) == ("file", "upload")
     assert page.all("label")[0]["for"] == field["id"]
-    assert "webkitdirectory" in folder  # only shown where there is script
+    assert "webkitdirectory" in folder  # hidden without script
     assert "hidden" in page.all("label")[2]
     assert len([button for button in page.all("button") if "hidden" not in button]) == 1
     assert "Up to 4 MB" in page.text
@@ -558,7 +562,7 @@ def test_an_empty_home_says_how_to_begin() -> None:
 def test_home_shows_each_recent_upload_with_its_outcome() -> None:
     page = Parsed(every_page()["home"])
 
-    assert "Beach 1.PNG 92.6 % smaller rejected Beach 1.PNG" in page.text
+    assert "Beach 1.PNG 92.6% smaller rejected Beach 1.PNG" in page.text
     (thumbnail,) = page.all("img")
     assert (thumbnail["width"], thumbnail["height"], thumbnail["alt"]) == ("320", "213", "")
 
@@ -573,31 +577,31 @@ def test_home_shows_a_placeholder_beneath_each_thumbnail() -> None:
 
 
 def test_home_says_what_was_saved_over_all_time_once_there_is_something() -> None:
-    some = Parsed(
+    used = Parsed(
         pages.home(
             "./", [], 1, 1, Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
         )
     )
-    none = Parsed(pages.home("./", [], 1, 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
+    unused = Parsed(pages.home("./", [], 1, 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
 
-    assert [text.replace("\u00a0", " ") for text in some.texts["dd"]] == [
+    assert [text.replace("\u00a0", " ") for text in used.texts["dd"]] == [
         "1,240",
         "42 GB",
         "3.1 GB",
-        "92.6 %",
+        "92.6%",
     ]
-    assert "Saved so far" not in none.text
+    assert "Saved so far" not in unused.text
 
 
-# A job's page
+# The job page
 
 
-def the_job_page(*rows: dict[str, Any], cursor: str = "", **changes: Any) -> Parsed:
+def job_page(*rows: dict[str, Any], cursor: str = "", **changes: Any) -> Parsed:
     return Parsed(pages.job("../", a_job(*rows, **changes), list(rows), cursor, "http://localhost:8000"))
 
 
 def test_a_job_under_way_says_how_much_of_it_is_done() -> None:
-    page = the_job_page(a_row(), a_row(1, State.EXPECTED), a_row(2, State.FAILED))
+    page = job_page(a_row(), a_row(1, State.EXPECTED), a_row(2, State.FAILED))
 
     assert page.texts["h1"] == ["3 pictures, 2 done"]
     assert "1 rendered, 1 failed, 1 waiting" in page.text
@@ -605,42 +609,42 @@ def test_a_job_under_way_says_how_much_of_it_is_done() -> None:
 
 
 def test_a_complete_job_says_what_was_gained() -> None:
-    page = the_job_page(a_row(), a_row(1))
+    page = job_page(a_row(), a_row(1))
 
     assert page.texts["h1"] == ["2 pictures: 3.9\u00a0MB became 288\u00a0KB"]
 
 
 def test_a_complete_job_in_which_nothing_was_rendered_claims_no_gain() -> None:
-    assert the_job_page(a_row(0, State.REJECTED)).texts["h1"] == ["1 picture, all done"]
+    assert job_page(a_row(0, State.REJECTED)).texts["h1"] == ["1 picture, all done"]
 
 
 def test_each_picture_of_a_job_has_a_line_with_its_state_and_reason() -> None:
-    page = the_job_page(
+    page = job_page(
         a_row(),
         a_row(1, State.REJECTED, sentence="This is not a picture."),
         a_row(2, State.FAILED),
         a_row(3, State.RENDERING),
     )
 
-    assert "0.png 1.9 MB became 144 KB 92.6 % smaller" in page.text
+    assert "0.png 1.9 MB became 144 KB 92.6% smaller" in page.text
     assert "1.png This is not a picture." in page.text
-    assert "2.png It could not be rendered. The fault is ours." in page.text
-    assert "3.png In the developer." in page.text
+    assert "2.png Processing failed because of an error on our side." in page.text
+    assert "3.png Processing..." in page.text
     assert [line["class"] for line in page.all("li")][:4] == [
-        "shot rendered",
-        "shot rejected",
-        "shot failed",
-        "shot rendering",
+        "job-row rendered",
+        "job-row rejected",
+        "job-row failed",
+        "job-row rendering",
     ]
 
 
 @pytest.mark.parametrize("state", list(State))
 def test_every_state_has_a_line(state: State) -> None:
-    assert the_job_page(a_row(0, state)).all("li")[0]["class"] == f"shot {state}"
+    assert job_page(a_row(0, state)).all("li")[0]["class"] == f"job-row {state}"
 
 
 def test_the_chart_draws_bytes_before_and_after_to_one_scale() -> None:
-    page = the_job_page(a_row(), a_row(1, bytes_before=970_000))
+    page = job_page(a_row(), a_row(1, bytes_before=970_000))
 
     columns = page.all("rect")
     assert [column["height"] for column in columns[:4]] == ["100.0", "7.42", "50.0", "7.42"]
@@ -648,20 +652,20 @@ def test_the_chart_draws_bytes_before_and_after_to_one_scale() -> None:
 
 
 def test_the_chart_leaves_out_what_ended_without_a_rendition() -> None:
-    page = the_job_page(a_row(0, State.REJECTED), a_row(1, State.EXPECTED))
+    page = job_page(a_row(0, State.REJECTED), a_row(1, State.EXPECTED))
 
     assert [column["height"] for column in page.all("rect")[:4]] == ["0.0", "0.0", "100.0", "0.0"]
 
 
 def test_the_chart_of_many_pictures_adds_neighbours_up() -> None:
-    page = the_job_page(*(a_row(number) for number in range(250)))
+    page = job_page(*(a_row(number) for number in range(250)))
 
     assert len(page.all("rect")) == 2 * 100
     assert "the highest column is 5.8 MB" in page.text
 
 
 def test_a_job_leads_to_its_receipts_its_script_and_its_other_pages() -> None:
-    page = the_job_page(a_row(), cursor="a b")
+    page = job_page(a_row(), cursor="a b")
 
     job = f"../jobs/{'5f' * 16}"
     hrefs = [link["href"] for link in page.all("a") if "href" in link]
@@ -671,12 +675,13 @@ def test_a_job_leads_to_its_receipts_its_script_and_its_other_pages() -> None:
     assert "http://localhost:8000/" in page.texts["span"]
 
 
-# What was given up
+# The failures page
 
 
 def test_each_failure_says_why_and_can_be_retried_or_skipped_alone_or_with_all() -> None:
     page = Parsed(pages.failures("../", [a_failure()], ""))
 
+    assert page.texts["h1"] == ["1 picture failed"]
     assert "child died : The worker was killed before it finished." in page.text
     assert [(form["method"], form["action"]) for form in page.all("form")] == [
         ("post", "../failures/retry"),
@@ -691,12 +696,14 @@ def test_a_long_list_of_failures_is_turned_page_by_page() -> None:
     last = Parsed(pages.failures("../", [a_failure()], "", later=True))
 
     assert "../failures?cursor=a%20b" in [link["href"] for link in first.all("a")]
-    assert "Back to the first of them" in last.text
-    assert "More of them" not in last.text
+    assert first.texts["h1"] == ["More than 1 picture failed"]
+    assert last.texts["h1"] == ["More failed pictures"]
+    assert "Back to the first page" in last.text
+    assert "More failures" not in last.text
 
 
 @pytest.mark.parametrize(
-    ("size_bytes", "said"),
+    ("size_bytes", "text"),
     [
         (0, "0 bytes"),
         (1, "1 byte"),
@@ -713,21 +720,21 @@ def test_a_long_list_of_failures_is_turned_page_by_page() -> None:
         (3_000_000_000_000, "3000 GB"),
     ],
 )
-def test_sizes_are_said_in_thousands_with_two_digits_or_more(size_bytes: int, said: str) -> None:
-    assert filesize(size_bytes) == said
+def test_sizes_are_said_in_thousands_with_two_digits_or_more(size_bytes: int, text: str) -> None:
+    assert filesize(size_bytes) == text
 
 
 @pytest.mark.parametrize(
-    ("percent", "said"),
+    ("percent", "text"),
     [
-        (92.64, "92.6 % smaller"),
-        (50.0, "50 % smaller"),
+        (92.64, "92.6% smaller"),
+        (50.0, "50% smaller"),
         (0.0, "the same size"),
         (0.04, "the same size"),
-        (-12.0, "12 % larger"),
-        (-250.25, "250.2 % larger"),
-        (99.98, "99.9 % smaller"),
+        (-12.0, "12% larger"),
+        (-250.25, "250.2% larger"),
+        (99.98, "99.9% smaller"),
     ],
 )
-def test_savings_are_said_honestly(percent: float, said: str) -> None:
-    assert savings(percent) == said
+def test_savings_are_said_honestly(percent: float, text: str) -> None:
+    assert savings(percent) == text

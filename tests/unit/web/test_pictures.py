@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.keys import picture_id_of
 from darkroom.domain.renditions import REFERENCE, Rendition
@@ -290,7 +291,7 @@ def test_curl_gets_a_page_with_the_saving_and_the_link(api: Api) -> None:
     response = api.post("image.png")
 
     assert response.status == 201
-    assert "36 % smaller" in response.text
+    assert "36% smaller" in response.text
     assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in response.text
 
 
@@ -480,13 +481,13 @@ def picture_page(api: Api, *renditions: Rendition) -> str:
 
 
 def test_markup_to_copy_leads_to_where_renditions_are_public() -> None:
-    page = picture_page(Api(public={"renditions_base_url": "https://images.test", "auth": "open"}))
+    page = picture_page(Api(public={"renditions_base_url": "https://images.test", "auth": AuthMode.OPEN}))
 
     assert '<img src="https://renditions.test/prefix/640.jpg' in page  # as of FakeRenditions.url
     assert "https://site.test" not in page
 
 
-@pytest.mark.parametrize("public", [{"auth": "open"}, {"public_pages": "true"}])
+@pytest.mark.parametrize("public", [{"auth": AuthMode.OPEN}, {"public_pages": True}])
 def test_else_it_leads_to_the_pictures_own_redirect_where_that_is_open(public: dict[str, str]) -> None:
     page = picture_page(Api(public=public))
 
@@ -512,7 +513,9 @@ def test_the_picture_page_compares_with_the_reference(api: Api) -> None:
 def test_a_recent_picture_shows_its_placeholder_first(api: Api) -> None:
     api.add(an_entry("one.png", receipt=a_receipt(placeholder="data:image/webp;base64,AAAA")))
 
-    assert '<img class="soft" src="data:image/webp;base64,AAAA" alt="">' in api.routes.home(get("/")).text
+    assert (
+        '<img class="placeholder" src="data:image/webp;base64,AAAA" alt="">' in api.routes.home(get("/")).text
+    )
 
 
 def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(api: Api) -> None:

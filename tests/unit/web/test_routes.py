@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from darkroom.web.auth import AuthMode
+from darkroom.domain.auth import AuthMode
 from darkroom.web.docs import DocsRoutes
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.openapi import openapi

@@ -1,4 +1,4 @@
-"""The profile in force, in AWS AppConfig."""
+"""The active profile in AWS AppConfig."""
 
 import time
 from collections.abc import Callable
@@ -10,26 +10,35 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.domain.errors import BadProfile, ProfileUnavailable
 from darkroom.domain.profile import Profile, parse_profile
+from darkroom.services.caching import CachedValue
 
 if TYPE_CHECKING:
     from types_boto3_appconfigdata import AppConfigDataClient
     from types_boto3_appconfigdata.type_defs import GetLatestConfigurationResponseTypeDef
 
-# A profile is to be in force everywhere within 45 s of its deployment.
+# A deployed profile is active everywhere within 45 s (docs/reference.md).
 _MAX_AGE_SECONDS = 30
-# What a session may ask for; unless it says so it is refused when it asks more than once a minute.
-_LEAST_POLL_SECONDS = 15
+# AppConfig's shortest interval; its default refuses a second poll within 60 s.
+_MIN_POLL_SECONDS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class _Poll:
+    """The result of one poll: the active profile, and the token for the next poll."""
+
+    profile: Profile
+    token: str
 
 
 @dataclass(slots=True)
 class AppConfigProfiles:
-    """ports.Profiles in one configuration of AppConfig, kept in memory between invocations.
+    """ports.Profiles on one AppConfig configuration, polled when the last poll is older than 30 s.
 
-    It is asked again when the last answer is older than 30 s. What it can't answer then, or answers with
-    a bad document, leaves the last good profile in force, and `report` is told.
+    After a failed poll or an invalid document the last valid profile stays active and `report` receives the
+    fault.
 
-    Powertools has a provider for this, which keeps its token for ever: when that has expired, which it
-    does after 24 hours, or was used up by a call whose answer was lost, it never hears of a profile again.
+    The provider of Powertools keeps its poll token for ever. Once the token has expired (after 24 hours) or
+    was used by a call whose response was lost, that provider receives no further profile.
     """
 
     application: str
@@ -37,42 +46,45 @@ class AppConfigProfiles:
     configuration: str
     client: "AppConfigDataClient"
     report: Callable[[Exception], None]
-    clock: Callable[[], float] = time.time  # goes on while Lambda freezes the process
+    clock: Callable[[], float] = time.time
 
-    _profile: Profile | None = field(default=None, init=False)
-    _asked: float = field(default=0.0, init=False)
-    _token: str = field(default="", init=False)
+    _polls: CachedValue[_Poll] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._polls = CachedValue(
+            self._poll,
+            faults=(BadProfile, BotoCoreError, ClientError),
+            report=self.report,
+            max_age_seconds=_MAX_AGE_SECONDS,
+            clock=self.clock,
+        )
 
     def current(self) -> Profile:
-        if self._profile is None or not 0 <= self.clock() - self._asked < _MAX_AGE_SECONDS:
-            self._asked = self.clock()
-            try:
-                self._refresh()
-            except (BadProfile, BotoCoreError, ClientError) as fault:
-                self.report(fault)
-                if self._profile is None:
-                    raise ProfileUnavailable(f"no profile is known: {fault}") from fault
-        if self._profile is None:
-            raise ProfileUnavailable("no profile has been deployed yet")
-        return self._profile
+        poll = self._polls.get()
+        if poll is None:
+            fault = self._polls.fault
+            why = f"no profile is known: {fault}" if fault else "no profile has been deployed yet"
+            raise ProfileUnavailable(why) from fault
+        return poll.profile
 
-    def _refresh(self) -> None:
-        answer = self._latest()
-        document = answer["Configuration"].read()
-        if document:  # empty: what was answered last is still the latest
-            self._profile = parse_profile(document)
-        # Not before: with the token of before, what was not taken in is answered again.
-        self._token = answer["NextPollConfigurationToken"]
+    def _poll(self, last: _Poll | None) -> _Poll | None:
+        response = self._latest(last.token if last else "")
+        document = response["Configuration"].read()
+        # An empty document: the profile has not changed since the last poll.
+        profile = parse_profile(document) if document else last.profile if last else None
+        # The next token is kept together with the profile: after a fault the last token delivers the same
+        # document again.
+        return _Poll(profile, response["NextPollConfigurationToken"]) if profile else None
 
-    def _latest(self) -> "GetLatestConfigurationResponseTypeDef":
-        if self._token:
-            # Each is good for one call, and that within 24 hours.
+    def _latest(self, token: str) -> "GetLatestConfigurationResponseTypeDef":
+        if token:
+            # A token is valid for one call within 24 hours.
             with suppress(self.client.exceptions.BadRequestException):
-                return self.client.get_latest_configuration(ConfigurationToken=self._token)
+                return self.client.get_latest_configuration(ConfigurationToken=token)
         session = self.client.start_configuration_session(
             ApplicationIdentifier=self.application,
             EnvironmentIdentifier=self.environment,
             ConfigurationProfileIdentifier=self.configuration,
-            RequiredMinimumPollIntervalInSeconds=_LEAST_POLL_SECONDS,
+            RequiredMinimumPollIntervalInSeconds=_MIN_POLL_SECONDS,
         )
         return self.client.get_latest_configuration(ConfigurationToken=session["InitialConfigurationToken"])

@@ -1,4 +1,4 @@
-"""Batches of messages, each answered for by itself."""
+"""Batches of SQS messages with a backoff for each failed message."""
 
 import random
 from datetime import UTC, datetime
@@ -13,13 +13,13 @@ from darkroom.services.retries import retry_delay
 
 
 class RetryingBatch(BatchProcessor):
-    """Hands a failed message back to its queue and says so: it is no error of the function's.
+    """Reports failed messages to SQS, and hides each one for a time that grows with its receive count.
 
-    Also says how long it shall rest: the longer, the more often it has failed.
+    A failed message is no error of the function.
     """
 
     def __init__(self, queue: Queue, logger: Logger, metrics: Metrics) -> None:
-        # A batch that failed whole is answered for message by message as well, not by an exception.
+        # A batch without any success is reported message by message too, not by an exception.
         super().__init__(EventType.SQS, raise_on_entire_batch_failure=False)
         self._queue = queue
         self._logger = logger
@@ -33,6 +33,6 @@ class RetryingBatch(BatchProcessor):
         try:
             self._queue.hide(record.receipt_handle, seconds)
         except Exception:
-            # It rests for the queue's own visibility timeout then.
-            self._logger.warning("not put off", exc_info=True)
+            # The message stays hidden for the queue's visibility timeout.
+            self._logger.warning("visibility timeout not changed", exc_info=True)
         return super().failure_handler(record, exception)

@@ -1,6 +1,7 @@
-"""boto3 clients, configured once for everything that Darkroom asks of AWS."""
+"""boto3 clients with the timeouts and retries of Darkroom."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import boto3
 from botocore.config import Config
@@ -14,23 +15,23 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
     from types_boto3_ssm import SSMClient
 
-# Standard mode retries throttles and lost answers with back-off; the read time-out ends a hung call
-# long before the function's own.
+# Standard mode retries throttling and lost responses with backoff. The read timeout ends a hung call long
+# before the function times out.
 _CALLS = Config(
     retries={"mode": "standard", "total_max_attempts": 4},
     connect_timeout=3,
     read_timeout=15,
     max_pool_connections=10,
 )
-# SigV4 and the bucket's own regional host: the global one redirects, and a browser's preflight fails there.
-# botocore itself falls back to path style where the endpoint is an IP address, as on the local stack.
+# SigV4 and the bucket's regional host: the global host redirects, and a browser's preflight fails there.
+# botocore itself falls back to path style if the endpoint is an IP address, as on the local stack.
 _S3_CALLS = _CALLS.merge(
     Config(
         signature_version="s3v4",
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
-# Done without if need be: the profile and who may come in, when what is known of them is too old, and pushes.
+# For calls with a fallback: reading the profile and the tokens (the cached ones stay valid), and pushes.
 _QUICK_CALLS = _CALLS.merge(
     Config(
         retries={"mode": "standard", "total_max_attempts": 2},
@@ -41,37 +42,51 @@ _QUICK_CALLS = _CALLS.merge(
 
 
 def s3_client(region: str | None = None, endpoint: str | None = None) -> "S3Client":
-    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
+    """Creates a client; region and endpoint default to AWS_REGION and AWS_ENDPOINT_URL."""
     return boto3.client("s3", region_name=region, endpoint_url=endpoint, config=_S3_CALLS)
 
 
 def dynamodb_client(region: str | None = None, endpoint: str | None = None) -> "DynamoDBClient":
-    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("dynamodb", region_name=region, endpoint_url=endpoint, config=_CALLS)
 
 
 def sqs_client(region: str | None = None, endpoint: str | None = None) -> "SQSClient":
-    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("sqs", region_name=region, endpoint_url=endpoint, config=_CALLS)
 
 
 def events_client(region: str | None = None, endpoint: str | None = None) -> "EventBridgeClient":
-    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("events", region_name=region, endpoint_url=endpoint, config=_CALLS)
 
 
 def appconfigdata_client(region: str | None = None, endpoint: str | None = None) -> "AppConfigDataClient":
-    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("appconfigdata", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS)
 
 
 def ssm_client(region: str | None = None, endpoint: str | None = None) -> "SSMClient":
-    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
     return boto3.client("ssm", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS)
 
 
 def connections_client(endpoint: str, region: str | None = None) -> "ApiGatewayManagementApiClient":
-    """For the connections of the WebSocket API whose stage is at `endpoint`; region as above."""
+    """Creates a client for the connections of the WebSocket API stage at `endpoint`."""
     return boto3.client(
         "apigatewaymanagementapi", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS
     )
+
+
+def lazy[C](create: Callable[[], C]) -> C:
+    """Defers the creation of a client to its first use.
+
+    For clients that few invocations need: a cold start does not wait for them.
+    """
+    return cast("C", _LazyClient(create))
+
+
+class _LazyClient:
+    def __init__(self, create: Callable[[], Any]) -> None:
+        self._create = create
+        self._client: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._client is None:
+            self._client = self._create()
+        return getattr(self._client, name)

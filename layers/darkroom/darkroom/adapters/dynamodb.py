@@ -38,7 +38,7 @@ from darkroom.adapters.items import (
     tally_of,
     to_wire,
 )
-from darkroom.adapters.tables import delete_each, get, get_each, key_of, read_each, transact
+from darkroom.adapters.tables import DynamoTable, key_of
 from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
@@ -52,33 +52,30 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class DynamoLedger:
+class DynamoLedger(DynamoTable):
     """ports.Ledger on a table keyed by picture and version."""
 
-    table: str
-    client: "DynamoDBClient"
-
     def find(self, picture_id: str, version: str) -> Entry | None:
-        item = get(self.client, self.table, picture_id, version)
+        item = self._get(picture_id, version)
         return entry_of(item) if item and is_entry(item) else None
 
     def latest(self, picture_id: str) -> Latest | None:
-        item = get(self.client, self.table, picture_id, LATEST)
+        item = self._get(picture_id, LATEST)
         return latest_of(item) if item else None
 
     def of_picture(self, picture_id: str) -> list[Entry]:
-        # One page, of 1 MB: a key that is put every second has millions of versions.
-        answer = self.client.query(**_query(self.table, picture_id))
-        entries = (entry_of(item) for item in map(from_wire, answer["Items"]) if is_entry(item))
+        # One page, at most 1 MB: a key that is overwritten every second has millions of versions.
+        response = self.client.query(**_query(self.table, picture_id))
+        entries = (entry_of(item) for item in map(from_wire, response["Items"]) if is_entry(item))
         return [entry for entry in entries if not entry.is_announcement]
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        keys = [(each.picture_id, each.version) for each in uploads]
-        return read_each(self.client, self.table, keys, entry_of)
+        keys = [(upload.picture_id, upload.version) for upload in uploads]
+        return self._read_many(keys, entry_of)
 
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
         keys = [(picture_id, LATEST) for picture_id in pictures]
-        return read_each(self.client, self.table, keys, latest_of)
+        return self._read_many(keys, latest_of)
 
     def every(self) -> Iterator[Entry]:
         return (record for record in self.records() if isinstance(record, Entry))
@@ -93,7 +90,7 @@ class DynamoLedger:
                     yield job_of(item)
 
     def cursor(self, name: str) -> str:
-        item = get(self.client, self.table, SCAN_CURSORS, name)
+        item = self._get(SCAN_CURSORS, name)
         return item["cursor"] if item else ""
 
     def save_cursor(self, name: str, cursor: str) -> None:
@@ -102,12 +99,12 @@ class DynamoLedger:
 
     def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
         keys = [
-            [(each.picture_id, version) for version in each.current_versions] if each else []
-            for each in latests
+            [(latest.picture_id, version) for version in latest.current_versions] if latest else []
+            for latest in latests
         ]
-        found = get_each(self.client, self.table, chain(*keys))
-        entries = [[entry_of(found[key]) for key in some if key in found] for some in keys]
-        return [[entry for entry in some if entry.is_current] for some in entries]
+        items = self._get_many(chain(*keys))
+        entries = [[entry_of(items[key]) for key in of_picture if key in items] for of_picture in keys]
+        return [[entry for entry in of_picture if entry.is_current] for of_picture in entries]
 
     def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
         writes = [_move(self.table, move) for move in moves]
@@ -122,12 +119,12 @@ class DynamoLedger:
                     }
                 }
             )
-        return transact(self.client, writes)
+        return self._transact(writes)
 
     def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
-        found: list[SupersededRenditions] = []
+        superseded: list[SupersededRenditions] = []
         for shard in INDEX_SHARDS:
-            answer = self.client.query(
+            response = self.client.query(
                 TableName=self.table,
                 KeyConditionExpression="picture = :superseded AND version < :before",
                 ExpressionAttributeValues={
@@ -137,12 +134,12 @@ class DynamoLedger:
                 Limit=limit,
                 ConsistentRead=True,
             )
-            found += (superseded_of(from_wire(item)) for item in answer["Items"])
-        return found[:limit]
+            superseded += (superseded_of(from_wire(item)) for item in response["Items"])
+        return superseded[:limit]
 
     def forget(self, superseded_renditions: Collection[SupersededRenditions]) -> None:
-        keys = (superseded_key(each) for each in superseded_renditions)
-        delete_each(self.client, self.table, ((key["picture"], key["version"]) for key in keys))
+        keys = map(superseded_key, superseded_renditions)
+        self._delete_many((key["picture"], key["version"]) for key in keys)
 
 
 def _move(table: str, move: Entry | Latest | SupersededRenditions) -> "TransactWriteItemTypeDef":
@@ -153,12 +150,12 @@ def _move(table: str, move: Entry | Latest | SupersededRenditions) -> "TransactW
 
 
 def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "TransactWriteItemTypeDef":
-    """An item over the one of that revision; 0: over none."""
+    """Replaces the item with revision `before`; 0: only if there is none."""
     return {
         "Put": {
             "TableName": table,
             "Item": to_wire(item),
-            # No item has revision 0, so a first revision is written over nothing only.
+            # No item has revision 0.
             "ConditionExpression": "revision = :before"
             if before
             else "attribute_not_exists(picture) OR revision = :before",
@@ -167,20 +164,20 @@ def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "Trans
     }
 
 
-# Where an entry stands in a list: a time, its picture and its version. Several have the same time.
+# The position of an entry in a list: time, picture id and version. Several entries may have the same time.
 type Place = tuple[str, str, str]
 
-# By what time an index is in order.
+# The range key of each index.
 _MOMENTS = {"recent": "arrived", "failed": "since"}
 
 
 def _cursor(at: str, picture_id: str, version: str) -> str:
-    """Where a list goes on, in words that mean nothing to a client."""
+    """Returns an opaque cursor to the entries after this place."""
     return urlsafe_b64encode(json.dumps([at, picture_id, version]).encode()).decode().rstrip("=")
 
 
 def _read_cursor(cursor: str) -> Place:
-    """What `_cursor` made this of, or something that it might have. Raises BadRequest."""
+    """Parses a cursor made by `_cursor`. Raises BadRequest."""
     try:
         place = json.loads(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
@@ -191,11 +188,11 @@ def _read_cursor(cursor: str) -> Place:
 
 
 def _can_be_a_key(value: object) -> bool:
-    """Whether DynamoDB would take it for a part of an item's key; ours are ASCII."""
+    """Checks for a key attribute: 1 to 1,024 ASCII characters."""
     return isinstance(value, str) and value.isascii() and 0 < len(value) <= 1024
 
 
-_FAILED_AT_ONCE = 100
+_FAILED_PAGE = 100
 
 
 def _query(table: str, picture_id: str) -> dict[str, Any]:
@@ -213,45 +210,47 @@ def _items_of(client: "DynamoDBClient", table: str, picture_id: str) -> Iterator
 
 
 @dataclass(frozen=True, slots=True)
-class DynamoViews:
+class DynamoViews(DynamoTable):
     """ports.Views on a table keyed by picture and version, with the indexes by-alias, recent and failed."""
 
-    table: str
-    client: "DynamoDBClient"
+    failed_page: int = _FAILED_PAGE
 
     def commit(self, commit: Commit) -> bool:
         writes = [
-            *(_conditional_put(self.table, _view_item_of(each.new), each.before) for each in commit.entries),
-            *(_conditional_put(self.table, row_item_of(each.new), each.before) for each in commit.rows),
+            *(
+                _conditional_put(self.table, _view_item_of(entry.new), entry.before)
+                for entry in commit.entries
+            ),
+            *(_conditional_put(self.table, row_item_of(row.new), row.before) for row in commit.rows),
         ]
         if commit.record:
             writes.append(self._record_update(commit.record))
-        # Shards by chance: two batches at once rarely wait for each other.
+        # Random shards: two batches at once rarely conflict.
         if commit.job_delta != Tally():
             shard = key_of(job_key(commit.job_id)["picture"], random.choice(JOB_SHARDS))  # noqa: S311 - no secret
             writes.append(_update(self.table, shard, commit.job_delta.amounts | {"revision": 1}))
         if commit.delta != Tally():
             shard = key_of(TOTALS, random.choice(TOTALS_SHARDS))  # noqa: S311 - no secret
             writes.append(_update(self.table, shard, commit.delta.amounts))
-        return transact(self.client, writes)
+        return self._transact(writes)
 
     def _record_update(self, record: Replaced[Job]) -> "TransactWriteItemTypeDef":
-        new = record.new
-        told: dict[str, str | int] = {"size": new.size, "created": new.created, "record": new.revision}
+        job = record.new
+        values: dict[str, str | int] = {"size": job.size, "created": job.created, "record": job.revision}
         expected_revision = ("record", record.before)
-        return _update(self.table, to_wire(job_key(new.id)), {"revision": 1}, told, expected_revision)
+        return _update(self.table, to_wire(job_key(job.id)), {"revision": 1}, values, expected_revision)
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
-        return read_each(self.client, self.table, uploads, entry_of)
+        return self._read_many(uploads, entry_of)
 
     def rows(self, pictures: Collection[str]) -> list[Row | None]:
         keys = [(picture_id, ROW) for picture_id in pictures]
-        return read_each(self.client, self.table, keys, row_of_item)
+        return self._read_many(keys, row_of_item)
 
     def job(self, job_id: str) -> JobView | None:
         view = self._job(job_id)
-        # Items that are written while they are read may not belong together. Twice the same, they did: it
-        # matters where a job seems to be complete.
+        # Items written during the read may not belong together; two equal reads do. A job must not appear
+        # complete too early.
         while view and view.complete and (again := self._job(job_id)) != view:
             view = again
         return view
@@ -261,8 +260,8 @@ class DynamoViews:
         return job_view_of(job_id, items) if items else None
 
     def totals(self) -> Tally:
-        found = get_each(self.client, self.table, ((TOTALS, shard) for shard in TOTALS_SHARDS))
-        return sum(map(tally_of, found.values()), Tally())
+        items = self._get_many((TOTALS, shard) for shard in TOTALS_SHARDS)
+        return sum(map(tally_of, items.values()), Tally())
 
     def of_picture(self, picture_id: str) -> list[Entry]:
         items = _items_of(self.client, self.table, picture_id)
@@ -282,24 +281,27 @@ class DynamoViews:
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
-        limit = _FAILED_AT_ONCE
+        limit = self.failed_page
         shards = [
             self._shard_page("failed", "failed_shard", shard, limit + 1, after, oldest=True)
             for shard in INDEX_SHARDS
         ]
         entries, cursor = self._page(heapq.nsmallest(limit + 1, chain(*shards)), limit)
-        return [entry for entry in entries if entry.state is State.FAILED], cursor  # an index lags behind
+        # An index is eventually consistent.
+        return [entry for entry in entries if entry.state is State.FAILED], cursor
 
     def _page(self, places: list[Place], limit: int) -> tuple[list[Entry], str]:
-        """The entries at the first of these places, and a cursor if there are more places."""
+        """Returns the entries at the first `limit` places, and a cursor if there are more places."""
         entries = self.find_each([(picture_id, version) for _, picture_id, version in places[:limit]])
-        # What was dropped since its index was read is left out.
-        return [each for each in entries if each], _cursor(*places[limit - 1]) if len(places) > limit else ""
+        # An entry may have been deleted since its index was read.
+        return [entry for entry in entries if entry], _cursor(*places[limit - 1]) if len(
+            places
+        ) > limit else ""
 
     def _shard_page(
         self, index: str, hash_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool = False
     ) -> list[Place]:
-        """The newest places of one shelf that come after one, and all of the same time as the last."""
+        """Returns the first `limit` places of a shard after `after`, and all with the time of the last."""
         moment = _MOMENTS[index]
         bound = (moment, ">=" if oldest else "<=", after[0]) if after else None
         places: list[Place] = []
@@ -321,7 +323,7 @@ class DynamoViews:
         *,
         oldest: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """What stands in one partition of an index, newest first; `bound` limits its range key."""
+        """Reads one partition of an index, newest first; `bound` limits the range key."""
         name, comparison, at = bound or ("", "", "")
         within = f" AND {name} {comparison} :at" if bound else ""
         pages = self.client.get_paginator("query").paginate(
@@ -336,14 +338,17 @@ class DynamoViews:
 
 
 def _view_item_of(entry: Entry) -> dict[str, Any]:
-    """An entry with what its view is found by."""
+    """Returns an entry's item with the index keys for its lists."""
     item: dict[str, Any] = item_of(entry)
-    if not entry.is_removal:  # which is never shown
-        if not (entry.is_announcement and entry.state.terminal):  # else what never came would hide what did
+    if not entry.is_removal:
+        # An announced upload that never arrived must not hide one of the same name that did.
+        if not (entry.is_announcement and entry.state.terminal):
             item["alias"] = sharded(shard_of(entry.picture_id), entry.alias)
-        if not (entry.is_announcement and entry.job_id):  # else a job would push all else off the home page
+        # The announcements of a job would push everything else off the home page.
+        if not (entry.is_announcement and entry.job_id):
             item["recent_shard"] = shard_of(entry.picture_id)
-    if entry.state is State.FAILED and not entry.is_announcement:  # of which there is nothing to retry
+    # An announcement cannot be retried.
+    if entry.state is State.FAILED and not entry.is_announcement:
         item["failed_shard"] = shard_of(entry.picture_id)
     return item
 
@@ -352,15 +357,18 @@ def _update(
     table: str,
     key: dict[str, Any],
     added: Mapping[str, int],
-    told: Mapping[str, str | int] | None = None,
+    assigned: Mapping[str, str | int] | None = None,
     expected_revision: tuple[str, int] | None = None,
 ) -> "TransactWriteItemTypeDef":
-    """Adds to numbers of an item that need not be there, and sets others; `over` names one as it must be."""
-    told = told or {}
-    values: dict[str, str | int] = {f":{name}": value for name, value in (*added.items(), *told.items())}
+    """Adds to some attributes and sets others, optionally with a condition on one of them.
+
+    The item need not exist.
+    """
+    assigned = assigned or {}
+    values: dict[str, str | int] = {f":{name}": value for name, value in (*added.items(), *assigned.items())}
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
-    if told:
-        expression += " SET " + ", ".join(f"#{name} = :{name}" for name in told)
+    if assigned:
+        expression += " SET " + ", ".join(f"#{name} = :{name}" for name in assigned)
     conditions = {}
     if expected_revision:
         name, before = expected_revision
@@ -373,8 +381,8 @@ def _update(
             "TableName": table,
             "Key": key,
             "UpdateExpression": expression,
-            "ExpressionAttributeNames": {f"#{name}": name for name in (*added, *told)},
+            "ExpressionAttributeNames": {f"#{name}": name for name in (*added, *assigned)},
             "ExpressionAttributeValues": to_wire(values),
-            **conditions,  # type: ignore[typeddict-item]  # the stubs take no unpacked option
+            **conditions,  # type: ignore[typeddict-item]  # the stubs accept no unpacked option
         }
     }

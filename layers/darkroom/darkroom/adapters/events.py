@@ -1,4 +1,4 @@
-"""What is announced, on an EventBridge bus."""
+"""Events on an EventBridge bus."""
 
 import json
 from collections.abc import Sequence
@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from types_boto3_events import EventBridgeClient
 
 SOURCE = "darkroom"
-_SENT_AT_ONCE = 10  # the most that EventBridge takes
+_BATCH = 10  # EventBridge's limit for PutEvents
 
 
 @dataclass(frozen=True, slots=True)
-class EventBridgeAnnouncements:
-    """ports.Announcements as events of the source `darkroom` on one bus."""
+class EventBridgeBus:
+    """ports.EventBus with events of the source `darkroom`."""
 
     bus: str
     client: "EventBridgeClient"
 
-    def send(self, announcements: Sequence[Event]) -> list[Event]:
+    def send(self, events: Sequence[Event]) -> list[Event]:
         refused: list[Event] = []
-        for some in batched(announcements, _SENT_AT_ONCE, strict=False):
-            answer = self.client.put_events(
+        for batch in batched(events, _BATCH, strict=False):
+            response = self.client.put_events(
                 Entries=[
                     {
                         "EventBusName": self.bus,
                         "Source": SOURCE,
-                        "DetailType": each.type,
-                        "Detail": json.dumps(each.detail),
+                        "DetailType": event.type,
+                        "Detail": json.dumps(event.detail),
                     }
-                    for each in some
+                    for event in batch
                 ]
             )
-            # It answers well for a call of which it took nothing.
-            if answer["FailedEntryCount"]:
-                told = zip(some, answer["Entries"], strict=True)
-                refused += (each for each, said in told if said.get("ErrorCode"))
+            # PutEvents returns 200 even when every entry failed.
+            if response["FailedEntryCount"]:
+                results = zip(batch, response["Entries"], strict=True)
+                refused += (event for event, result in results if result.get("ErrorCode"))
         return refused

@@ -1,4 +1,4 @@
-"""Entries as DynamoDB items: the same shape in the ledger, its stream and the views."""
+"""Domain objects as DynamoDB items, the same in the ledger, its stream and the views."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,7 @@ from darkroom.domain.uploads import Upload
 type Attributes = dict[str, str | int]
 
 _INDEX_SHARDS = 4
-# How long what was announced and never came is kept; the tables drop it by themselves. Not a job's: that
-# has an end of its own.
+# Time to live of an announced upload without a job. The announcements of a job end by its timeout instead.
 _EXPECTED_SECONDS = 24 * 3600
 
 _serialize = TypeSerializer().serialize
@@ -34,11 +33,11 @@ def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def item_of(entry: Entry) -> Attributes:
-    """One entry as plain attributes. The receipt is JSON text: DynamoDB has no floats."""
+    """Returns an entry's item. The receipt is JSON text, because boto3 accepts no floats."""
     upload = entry.upload
-    noted = entry.since or upload.arrived
-    passing = entry.state is State.EXPECTED and not entry.job_id
-    expires: Attributes = {"expires": _seconds(noted) + _EXPECTED_SECONDS} if passing else {}
+    since = entry.since or upload.arrived
+    is_temporary = entry.state is State.EXPECTED and not entry.job_id
+    expires: Attributes = {"expires": _seconds(since) + _EXPECTED_SECONDS} if is_temporary else {}
     member: Attributes = {"job": entry.job_id, "number": entry.number} if entry.job_id else {}
     return (
         expires
@@ -49,7 +48,7 @@ def item_of(entry: Entry) -> Attributes:
             "state": entry.state.value,
             "revision": entry.revision,
             "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
-            "since": noted,
+            "since": since,
             "message": entry.message,
             "bucket": upload.bucket,
             "key": upload.key,
@@ -68,7 +67,7 @@ def _seconds(moment: str) -> int:
 
 
 def entry_of(item: Mapping[str, Any]) -> Entry:
-    """The entry that `item_of` made this of; extra attributes are passed over."""
+    """Parses an entry's item; other attributes are ignored."""
     return Entry(
         upload=Upload(
             bucket=item["bucket"],
@@ -83,8 +82,8 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
         state=State(item["state"]),
         revision=int(item["revision"]),
         attempts=tuple(
-            Attempt(**each | {"outcome": Outcome(each["outcome"]) if each["outcome"] else None})
-            for each in json.loads(item["attempts"])
+            Attempt(**attempt | {"outcome": Outcome(attempt["outcome"]) if attempt["outcome"] else None})
+            for attempt in json.loads(item["attempts"])
         ),
         since=item["since"],
         message=item["message"],
@@ -94,17 +93,17 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
     )
 
 
-# The range key of the item that holds what is latest; no version of S3's is called that.
+# The range key of a picture's Latest item; no S3 version id looks like this.
 LATEST = "latest"
 
 
 def is_entry(item: Mapping[str, Any]) -> bool:
-    """Whether an item is an upload's. Others say what is latest, how far a walk has come, what a job is."""
+    """Distinguishes the item of an upload from Latest items, scan cursors and job records."""
     return "state" in item
 
 
 def latest_item_of(latest: Latest) -> Attributes:
-    """What is latest under a key, as plain attributes."""
+    """Returns the item of a picture's latest version."""
     return {
         "picture": latest.picture_id,
         "version": LATEST,
@@ -116,7 +115,7 @@ def latest_item_of(latest: Latest) -> Attributes:
 
 
 def latest_of(item: Mapping[str, Any]) -> Latest:
-    """The value that `latest_item_of` made this of."""
+    """Parses a Latest item."""
     current_versions = json.loads(item["current_versions"])
     return Latest(
         item["picture"], item["sequencer"], item["on_top"], int(item["revision"]), tuple(current_versions)
@@ -127,7 +126,7 @@ _SUPERSEDED = "superseded:"
 
 
 def superseded_partition(shard: str) -> str:
-    """A partition of what was discarded, by the time at which it was; spread like the indexes."""
+    """Returns the partition key of a shard of superseded renditions, which are sorted by time."""
     return f"{_SUPERSEDED}{shard}"
 
 
@@ -143,21 +142,23 @@ def superseded_item_of(superseded_renditions: SupersededRenditions) -> dict[str,
 
 
 def superseded_of(item: Mapping[str, Any]) -> SupersededRenditions:
-    """The value that `discarded_item_of` made this of."""
-    # A time has a point of its own, before its milliseconds.
-    seconds, rest, picture_id, version = str(item["version"]).split(".", 3)
-    return SupersededRenditions(picture_id, version, f"{seconds}.{rest}", tuple(json.loads(item["keys"])))
+    """Parses an item of superseded renditions."""
+    # The time itself contains a dot, before its milliseconds.
+    seconds, milliseconds, picture_id, version = str(item["version"]).split(".", 3)
+    return SupersededRenditions(
+        picture_id, version, f"{seconds}.{milliseconds}", tuple(json.loads(item["keys"]))
+    )
 
 
-# The partition of the items that say how far a walk has come; no picture's id is called that.
+# The partition of the scan cursors; no picture id looks like this.
 SCAN_CURSORS = "scan-cursors"
 
 
 def shard_of(picture_id: str) -> str:
-    """Which part of each index a picture stands on.
+    """Returns the shard of a picture in each index.
 
-    One partition takes 1,000 writes a second, and what is new is written at one end of it: without shelves
-    that would be the most that Darkroom takes of all pictures, of failures, or of those of one name.
+    DynamoDB limits a partition to 1,000 writes per second. Without shards this would limit all pictures
+    together, all failures together, and all pictures of one name.
     """
     return str(int(picture_id[:8], 16) % _INDEX_SHARDS)
 
@@ -166,26 +167,26 @@ INDEX_SHARDS = tuple(str(shard) for shard in range(_INDEX_SHARDS))
 
 
 def sharded(shard: str, alias: str) -> str:
-    """The part of an alias that one shelf has."""
+    """Returns the partition key of an alias in one shard."""
     return f"{shard}/{alias}"
 
 
-# A job has a partition of its own, beside those of pictures; no picture's id begins so.
+# Each job has its own partition; no picture id has this prefix.
 _JOB = "job:"
 _JOB_ITEM = "job"
 _MANIFEST = "page:"
-# The partition of the jobs that fall due one day, by the time at which they were created.
+# The partition of the unsettled jobs, sorted by their creation time.
 DUE = "jobs"
 _REQUEST = "request:"
 
 
 def job_key(job_id: str) -> dict[str, str]:
-    """Where a job's record stands, in the ledger and in the views."""
+    """Returns the key of a job's record, in the ledger and in the views."""
     return {"picture": f"{_JOB}{job_id}", "version": _JOB_ITEM}
 
 
 def is_job(item: Mapping[str, Any]) -> bool:
-    """Whether an item of the ledger is a job's record."""
+    """Distinguishes a job's record from the other items of the ledger."""
     return item["version"] == _JOB_ITEM and str(item["picture"]).startswith(_JOB)
 
 
@@ -194,9 +195,9 @@ def job_item_of(job: Job) -> Attributes:
 
 
 def job_of(item: Mapping[str, Any]) -> Job:
-    """The job that `job_item_of` made this of."""
-    name = str(item["picture"]).removeprefix(_JOB)
-    return Job(name, int(item["size"]), item["created"], int(item["revision"]))
+    """Parses a job's record."""
+    job_id = str(item["picture"]).removeprefix(_JOB)
+    return Job(job_id, int(item["size"]), item["created"], int(item["revision"]))
 
 
 def manifest_key(job_id: str, page: int) -> dict[str, str]:
@@ -204,12 +205,12 @@ def manifest_key(job_id: str, page: int) -> dict[str, str]:
 
 
 def manifest_item_of(job_id: str, page: int, announced: Sequence[Announced]) -> dict[str, str]:
-    """A hundred members fit many times over: a name has 255 characters at most."""
-    return manifest_key(job_id, page) | {"announced": json.dumps([asdict(each) for each in announced])}
+    """Returns the item of one manifest page: 100 names of at most 255 characters, far below 400 KB."""
+    return manifest_key(job_id, page) | {"announced": json.dumps([asdict(member) for member in announced])}
 
 
 def manifest_of(item: Mapping[str, Any]) -> list[Announced]:
-    return [Announced(**each) for each in json.loads(item["announced"])]
+    return [Announced(**member) for member in json.loads(item["announced"])]
 
 
 def due_item_of(job: Job) -> dict[str, str]:
@@ -217,8 +218,8 @@ def due_item_of(job: Job) -> dict[str, str]:
 
 
 def due_job_of(item: Mapping[str, Any]) -> Job:
-    created, _, name = str(item["version"]).rpartition(".")
-    return Job(name, 0, created)
+    created, _, job_id = str(item["version"]).rpartition(".")
+    return Job(job_id, 0, created)
 
 
 def request_key(request: str) -> dict[str, str]:
@@ -239,12 +240,12 @@ def request_of(item: Mapping[str, Any]) -> IdempotentRequest:
     return IdempotentRequest(request, item["digest"], item["job"], int(item["expires"]))
 
 
-# The range key of a member's row, beside the views of its uploads; no version of S3's is called that.
+# The range key of a member's row, next to the views of its uploads; no S3 version id looks like this.
 ROW = "row"
 
 
 def row_item_of(row: Row) -> Attributes:
-    """As JSON text: nothing but its revision is asked for by itself."""
+    """Returns the item of a row. The row is JSON text: only its revision is used by conditions."""
     return {
         "picture": row.picture_id,
         "version": ROW,
@@ -254,23 +255,23 @@ def row_item_of(row: Row) -> Attributes:
 
 
 def row_of_item(item: Mapping[str, Any]) -> Row:
-    told = json.loads(item["row"])
-    return Row(**told | {"state": State(told["state"])})
+    row = json.loads(item["row"])
+    return Row(**row | {"state": State(row["state"])})
 
 
-# The partition of the totals of all time, which are spread over items and added up when they are read: over
-# as many as let a hundred batches of the stream be projected side by side.
+# The partition of the all-time totals. They are spread over items and added up when they are read; 32 items
+# let a hundred batches of the stream be projected in parallel.
 TOTALS = "totals"
 TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
 
 
-# Beside a job's record in the views, the items that its totals are spread over: none is written for more than
-# its share of the uploads, however small the batches are that tell of them.
+# The items that a job's totals are spread over, next to its record in the views. Small batches mean many
+# writes; the shards divide them.
 JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
 
 
 def job_view_of(job_id: str, items: Sequence[Mapping[str, Any]]) -> JobView:
-    """What all of a job's items in the views say together."""
+    """Combines the record and the totals of a job."""
     record = next((item for item in items if item["version"] == _JOB_ITEM), {})
     return JobView(
         id=job_id,
@@ -283,4 +284,4 @@ def job_view_of(job_id: str, items: Sequence[Mapping[str, Any]]) -> JobView:
 
 
 def tally_of(item: Mapping[str, Any]) -> Tally:
-    return Tally(**{each.name: int(item.get(each.name, 0)) for each in fields(Tally)})
+    return Tally(**{field.name: int(item.get(field.name, 0)) for field in fields(Tally)})

@@ -1,10 +1,9 @@
-"""Jobs in the ledger's table, each in a partition of its own."""
+"""Jobs in the ledger's table, one partition per job."""
 
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import batched
-from typing import TYPE_CHECKING
 
 from darkroom.adapters.items import (
     DUE,
@@ -23,57 +22,49 @@ from darkroom.adapters.items import (
     request_of,
     to_wire,
 )
-from darkroom.adapters.tables import get, put_each
+from darkroom.adapters.tables import DynamoTable
 from darkroom.domain.entries import Entry
 from darkroom.domain.jobs import Announced, IdempotentRequest, Job
 from darkroom.domain.limits import PAGE_SIZE
 
-if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
-
 
 @dataclass(frozen=True, slots=True)
-class DynamoJobs:
-    """ports.JobLedger on the table that DynamoLedger has its entries in."""
-
-    table: str
-    client: "DynamoDBClient"
+class DynamoJobs(DynamoTable):
+    """ports.JobLedger on the table of DynamoLedger."""
 
     def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
         try:
             self.client.put_item(
                 TableName=self.table,
                 Item=to_wire(request_item_of(idempotent_request)),
-                # DynamoDB drops what has expired when it pleases.
+                # DynamoDB deletes expired items with a delay.
                 ConditionExpression="attribute_not_exists(picture) OR expires < :now",
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
             )
         except self.client.exceptions.ConditionalCheckFailedException:
-            item = get(self.client, self.table, *request_key(idempotent_request.request).values())
-            if item is None:  # dropped just now
+            item = self._get(*request_key(idempotent_request.request).values())
+            if item is None:  # deleted since the put
                 return self.remember_request(idempotent_request)
             return request_of(item)
         return idempotent_request
 
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
         pages = enumerate(batched(manifest, PAGE_SIZE, strict=False))
-        put_each(
-            self.client,
-            self.table,
-            [due_item_of(job), *(manifest_item_of(job.id, number, page) for number, page in pages)],
+        self._put_many(
+            [due_item_of(job), *(manifest_item_of(job.id, number, page) for number, page in pages)]
         )
         self._put(job, "attribute_not_exists(picture)")
 
     def find_job(self, job_id: str) -> Job | None:
-        item = get(self.client, self.table, *job_key(job_id).values())
+        item = self._get(*job_key(job_id).values())
         return job_of(item) if item else None
 
     def manifest(self, job_id: str, page: int) -> list[Announced]:
-        item = get(self.client, self.table, *manifest_key(job_id, page).values())
+        item = self._get(*manifest_key(job_id, page).values())
         return manifest_of(item) if item else []
 
     def expect(self, entries: Collection[Entry]) -> None:
-        put_each(self.client, self.table, map(item_of, entries))
+        self._put_many(map(item_of, entries))
 
     def seal(self, job: Job) -> Job:
         sealed = replace(job, revision=2)
@@ -81,7 +72,7 @@ class DynamoJobs:
         return sealed
 
     def _put(self, job: Job, condition: str) -> None:
-        """Unless the condition does not hold: then it is done already."""
+        """Puts a job's record. A failed condition means that it was put before."""
         values = {":open": {"N": "1"}} if ":open" in condition else None
         try:
             self.client.put_item(
@@ -94,14 +85,14 @@ class DynamoJobs:
             return
 
     def due(self, before: str, limit: int) -> list[Job]:
-        answer = self.client.query(
+        response = self.client.query(
             TableName=self.table,
             KeyConditionExpression="picture = :due AND version < :before",
             ExpressionAttributeValues={":due": {"S": DUE}, ":before": {"S": before}},
             Limit=limit,
             ConsistentRead=True,
         )
-        return [due_job_of(from_wire(item)) for item in answer["Items"]]
+        return [due_job_of(from_wire(item)) for item in response["Items"]]
 
     def settle(self, job: Job) -> None:
         self.client.delete_item(TableName=self.table, Key=to_wire(due_item_of(job)))

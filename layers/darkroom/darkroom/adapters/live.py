@@ -1,4 +1,4 @@
-"""The live channel: a table of who follows what, and the WebSocket API's connections."""
+"""The live channel: the table of followers and tickets, and the connections of the WebSocket API."""
 
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -20,10 +20,10 @@ _TICKET = "ticket"
 
 @dataclass(frozen=True, slots=True)
 class DynamoChannels:
-    """ports.Channels on a table keyed by channel and connection, whose items expire.
+    """ports.Channels on a table keyed by channel and connection, with expiring items.
 
-    A job's channel has an item for each connection. `ticket:` has a ticket, `connection:` the jobs that one
-    follows: a connection that ends says only who it was.
+    Channel JOB_ID has one item per follower, `ticket:CODE` one ticket, and `connection:ID` one item per job
+    that the connection follows: the `$disconnect` event names the connection only.
     """
 
     table: str
@@ -33,14 +33,14 @@ class DynamoChannels:
         self._put(f"ticket:{code}", _TICKET, ticket.expires, job=ticket.job_id)
 
     def redeem(self, code: str) -> Ticket | None:
-        # One call reads it and takes it away: of two that show it one gets it.
+        # One call reads and deletes: only one of two clients can redeem a ticket.
         key = {"channel": {"S": f"ticket:{code}"}, "connection": {"S": _TICKET}}
-        answer = self.client.delete_item(TableName=self.table, Key=key, ReturnValues="ALL_OLD")
-        item = answer.get("Attributes")
+        response = self.client.delete_item(TableName=self.table, Key=key, ReturnValues="ALL_OLD")
+        item = response.get("Attributes")
         return Ticket(item["job"]["S"], int(item["expires"]["N"])) if item else None
 
     def join(self, job_id: str, connection: str, expires: int) -> None:
-        # In this order: what is in a channel can be found again when its connection ends.
+        # In this order, so that leave_all finds every item of the channel.
         self._put(f"connection:{connection}", job_id, expires)
         self._put(job_id, connection, expires)
 
@@ -49,13 +49,13 @@ class DynamoChannels:
         self._delete(f"connection:{connection}", job_id)
 
     def leave_all(self, connection: str) -> None:
-        for job in self._within(f"connection:{connection}"):
-            self.leave(job, connection)
+        for job_id in self._members(f"connection:{connection}"):
+            self.leave(job_id, connection)
 
     def followers(self, job_id: str) -> list[str]:
-        return self._within(job_id)
+        return self._members(job_id)
 
-    def _within(self, channel: str) -> list[str]:
+    def _members(self, channel: str) -> list[str]:
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             KeyConditionExpression="channel = :channel",
@@ -64,8 +64,8 @@ class DynamoChannels:
         )
         return [item["connection"]["S"] for page in pages for item in page["Items"]]
 
-    def _put(self, channel: str, connection: str, expires: int, **more: str) -> None:
-        item = {"channel": channel, "connection": connection} | more
+    def _put(self, channel: str, connection: str, expires: int, **attributes: str) -> None:
+        item = {"channel": channel, "connection": connection} | attributes
         wire = {name: {"S": value} for name, value in item.items()}
         self.client.put_item(TableName=self.table, Item={**wire, "expires": {"N": str(expires)}})
 
@@ -74,12 +74,12 @@ class DynamoChannels:
         self.client.delete_item(TableName=self.table, Key=key)
 
 
-_AT_ONCE = 10  # as many as the client has connections for
+_SENDERS = 10  # the connections in the client's pool
 
 
 @dataclass(frozen=True, slots=True)
 class ApiGatewaySockets:
-    """ports.Sockets on an API Gateway. `seconds` bounds how long all connections together may take."""
+    """ports.Sockets on API Gateway. `seconds` is the time limit of `send_each` for all connections."""
 
     client: "ApiGatewayManagementApiClient"
     seconds: float = 2.0
@@ -92,15 +92,15 @@ class ApiGatewaySockets:
         return True
 
     def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
-        pool = ThreadPoolExecutor(_AT_ONCE)
-        asked = {pool.submit(self._send_all, each, texts): each for each in connections}
-        done, late = wait(asked, self.seconds)
-        # What has begun ends by itself, by the client's own time-outs; nobody waits for it.
+        pool = ThreadPoolExecutor(_SENDERS)
+        pending = {pool.submit(self._send_all, connection, texts): connection for connection in connections}
+        done, late = wait(pending, self.seconds)
+        # A call in progress ends by the client's timeouts.
         pool.shutdown(wait=False, cancel_futures=True)
-        faults = [fault for each in done if isinstance(fault := each.exception(), Exception)]
+        faults = [fault for sent in done if isinstance(fault := sent.exception(), Exception)]
         if late:
-            faults.append(TimeoutError(f"{len(late)} connections were not told within {self.seconds:g} s"))
-        return SendResult(frozenset(asked[each] for each in done if _found_gone(each)), tuple(faults))
+            faults.append(TimeoutError(f"{len(late)} connections timed out after {self.seconds:g} s"))
+        return SendResult(frozenset(pending[sent] for sent in done if _found_gone(sent)), tuple(faults))
 
     def _send_all(self, connection: str, texts: Sequence[str]) -> bool:
         return all(self.send(connection, text) for text in texts)
@@ -116,20 +116,20 @@ def _found_gone(sent: Future[bool]) -> bool:
     return not sent.exception() and not sent.result()
 
 
-# How long a signed address may be used; a ticket to it is good for less.
-_ADDRESS_SECONDS = 300
+# Lifetime of a signed URL. A ticket expires earlier.
+_URL_SECONDS = 300
 
 
 def address_signer() -> Callable[[str], str]:
-    """Signs addresses of a WebSocket API whose `$connect` asks for IAM: each is good for 5 minutes.
+    """Returns a function that signs URLs of a WebSocket API with IAM authorization for 5 minutes.
 
-    A browser can't sign a handshake's headers, so the signature stands in the query.
+    The signature is in the query, because a browser cannot sign the headers of a handshake.
     """
-    # The clients' own, where there are any: a session of its own would cost a cold start 20 ms.
+    # The session of the clients, if there is one: another session would add 20 ms to a cold start.
     session = boto3.DEFAULT_SESSION or boto3.Session()
     credentials = session.get_credentials()
-    assert credentials  # noqa: S101 - a function always has its role's
-    signer = SigV4QueryAuth(credentials, "execute-api", session.region_name, expires=_ADDRESS_SECONDS)
+    assert credentials  # noqa: S101 - a function always has its role's credentials
+    signer = SigV4QueryAuth(credentials, "execute-api", session.region_name, expires=_URL_SECONDS)
 
     def sign(url: str) -> str:
         request = AWSRequest("GET", url)

@@ -1,4 +1,4 @@
-"""What the functions say of themselves: lines of JSON in ASCII, and nothing in them that lets anybody in."""
+"""The logs of the functions: lines of JSON in ASCII, without credentials."""
 
 import json
 import logging
@@ -14,37 +14,41 @@ type Handler = Callable[[dict[str, Any], Any], Any]
 
 
 class Failed(Exception):
-    """A handler has failed; its log line says how. The runtime writes this one's words into the log."""
+    """A handler has failed. Its message is in the log line: the runtime would log it unredacted."""
 
 
 def redacting_logger() -> Logger:
-    """The function's logger. Of libraries only warnings are told: their details are requests and events."""
-    for libraries in (None, "aws_lambda_powertools"):  # the second listens to POWERTOOLS_DEBUG
-        logging.getLogger(libraries).setLevel(logging.WARNING)
-    return Logger(json_serializer=_line, use_rfc3339=True)  # RFC 3339 is what Lambda reads a line's time by
+    """Returns the function's logger.
+
+    Libraries log warnings only: their details contain requests and events.
+    """
+    for library in (None, "aws_lambda_powertools"):  # POWERTOOLS_DEBUG would change the level of the second
+        logging.getLogger(library).setLevel(logging.WARNING)
+    return Logger(json_serializer=_line, use_rfc3339=True)  # Lambda parses the time of a line as RFC 3339
 
 
 def _line(entry: object) -> str:
-    # ASCII: no character can end a line, or turn about what is read.
+    # ASCII: no character can end a line or reverse the direction of text.
     return redact(json.dumps(entry, default=str, separators=(",", ":")))
 
 
 def entry_point(logger: Logger) -> Callable[[Handler], Handler]:
-    """Makes a handler of which every line names its invocation, and never what it was asked.
+    """Returns a decorator for handlers: each log line has the invocation's ids, and never the event.
 
-    What it raises is logged here, and leaves it without its words: the runtime would log them as they are.
+    An exception is logged redacted, and raised as Failed without its message: the runtime would log it as it
+    is.
     """
 
-    def made(handler: Handler) -> Handler:
-        @logger.inject_lambda_context(log_event=False)  # whatever the environment says
+    def decorate(handler: Handler) -> Handler:
+        @logger.inject_lambda_context(log_event=False)  # overrides POWERTOOLS_LOGGER_LOG_EVENT
         @wraps(handler)
-        def entered(event: dict[str, Any], context: Any) -> Any:
+        def decorated(event: dict[str, Any], context: Any) -> Any:
             try:
                 return handler(event, context)
             except Exception as fault:
                 logger.exception("failed")
                 raise Failed(type(fault).__name__) from None
 
-        return entered
+        return decorated
 
-    return made
+    return decorate

@@ -1,4 +1,4 @@
-"""The three buckets."""
+"""The uploads, renditions and reports buckets."""
 
 import json
 from collections.abc import Collection
@@ -18,9 +18,9 @@ from darkroom.ports import PostForm, Stored
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
-_GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # the last: the version is a delete marker
-_DELETED_AT_ONCE = 1000  # the most that S3 takes
-_LISTED_AT_ONCE = 1000  # and answers with
+_GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # MethodNotAllowed: a delete marker
+_DELETE_BATCH = 1000  # S3's limit for DeleteObjects
+_LIST_PAGE = 1000  # S3's limit for a page of a list
 _IMMUTABLE = "public, max-age=31536000, immutable"
 
 
@@ -34,18 +34,21 @@ class S3Originals:
 
     bucket: str
     client: "S3Client"
+    list_page: int = _LIST_PAGE
 
     def read(self, upload: Upload) -> bytes:
         try:
             if upload.version == NO_VERSION:
-                answer = self.client.get_object(Bucket=self.bucket, Key=upload.key)
+                response = self.client.get_object(Bucket=self.bucket, Key=upload.key)
             else:
-                answer = self.client.get_object(Bucket=self.bucket, Key=upload.key, VersionId=upload.version)
+                response = self.client.get_object(
+                    Bucket=self.bucket, Key=upload.key, VersionId=upload.version
+                )
         except ClientError as fault:
             if _code(fault) in _GONE:
                 raise UploadGone(upload.key, upload.version) from fault
             raise
-        return answer["Body"].read()
+        return response["Body"].read()
 
     def latest(self, key: str) -> Upload | None:
         try:
@@ -64,26 +67,26 @@ class S3Originals:
         )
 
     def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
-        begin = json.loads(cursor) if cursor else {}
-        page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, **begin)
+        markers = json.loads(cursor) if cursor else {}
+        page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=self.list_page, **markers)
         uploads = [
             Upload(
                 bucket=self.bucket,
-                key=each["Key"],
-                version=each["VersionId"],
-                etag=each["ETag"].strip('"'),
-                size_bytes=each["Size"],
-                arrived=timestamp(each["LastModified"]),
+                key=version["Key"],
+                version=version["VersionId"],
+                etag=version["ETag"].strip('"'),
+                size_bytes=version["Size"],
+                arrived=timestamp(version["LastModified"]),
             )
-            for each in page.get("Versions", [])
-            if each["IsLatest"] and not is_folder(each["Key"], each["Size"])
+            for version in page.get("Versions", [])
+            if version["IsLatest"] and not is_folder(version["Key"], version["Size"])
         ]
         after = {"KeyMarker": page.get("NextKeyMarker"), "VersionIdMarker": page.get("NextVersionIdMarker")}
         return uploads, json.dumps(after) if page["IsTruncated"] else ""
 
     def store(self, key: str, content: bytes, media_type: str) -> str:
-        answer = self.client.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=media_type)
-        return answer.get("VersionId", NO_VERSION)
+        response = self.client.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=media_type)
+        return response.get("VersionId", NO_VERSION)
 
     def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
         signed = self.client.generate_presigned_post(
@@ -92,7 +95,7 @@ class S3Originals:
             Fields={"Content-Type": media_type},
             Conditions=[
                 {"Content-Type": media_type},
-                ["eq", "$key", key],  # else a ${filename} in the key would be S3's to fill in
+                ["eq", "$key", key],  # otherwise S3 would replace ${filename} in the key
                 ["content-length-range", 1, max_bytes],
             ],
             ExpiresIn=seconds,
@@ -102,14 +105,15 @@ class S3Originals:
 
 @dataclass(frozen=True, slots=True)
 class S3Renditions:
-    """ports.Renditions on a bucket whose objects never change.
+    """ports.Renditions on a bucket of immutable objects.
 
-    `base_url` is where it is public, if anywhere, without a slash at the end.
+    `base_url` is the public address of the bucket, if any, without a trailing slash.
     """
 
     bucket: str
     client: "S3Client"
     base_url: str = ""
+    list_page: int = _LIST_PAGE
 
     def store(self, key: str, content: bytes, media_type: str) -> None:
         try:
@@ -122,30 +126,32 @@ class S3Renditions:
                 IfNoneMatch="*",
             )
         except ClientError as fault:
-            if _code(fault) != "PreconditionFailed":  # it is there: the same key is the same bytes
+            if _code(fault) != "PreconditionFailed":  # already stored: the same key has the same bytes
                 raise
 
     def read(self, key: str) -> bytes | None:
         try:
             return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         except ClientError as fault:
-            # Who may not list a bucket is told of what is not there that it is forbidden.
+            # Without s3:ListBucket, S3 answers 403 for a missing key.
             if _code(fault) in _GONE | {"AccessDenied"}:
                 return None
             raise
 
     def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
-        page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, StartAfter=cursor)
-        stored = [Stored(each["Key"], timestamp(each["LastModified"])) for each in page.get("Contents", [])]
+        page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=self.list_page, StartAfter=cursor)
+        stored = [
+            Stored(content["Key"], timestamp(content["LastModified"])) for content in page.get("Contents", [])
+        ]
         return stored, stored[-1].key if page["IsTruncated"] else ""
 
     def remove(self, keys: Collection[str]) -> None:
-        for some in batched(keys, _DELETED_AT_ONCE, strict=False):
-            answer = self.client.delete_objects(
-                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in some], "Quiet": True}
+        for batch in batched(keys, _DELETE_BATCH, strict=False):
+            response = self.client.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
             )
-            if answer.get("Errors"):
-                raise DeletionIncomplete([each.get("Key", "") for each in answer["Errors"]])
+            if response.get("Errors"):
+                raise DeletionIncomplete([error.get("Key", "") for error in response["Errors"]])
 
     def url(self, key: str, seconds: int) -> str:
         if self.base_url:
@@ -155,7 +161,7 @@ class S3Renditions:
 
 @dataclass(frozen=True, slots=True)
 class S3Reports:
-    """ports.Reports on a bucket whose objects expire."""
+    """ports.Reports on a bucket of expiring objects."""
 
     bucket: str
     client: "S3Client"

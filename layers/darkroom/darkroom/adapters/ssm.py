@@ -1,7 +1,6 @@
-"""Who may come in, in AWS Systems Manager's Parameter Store."""
+"""The tokens in AWS Systems Manager Parameter Store."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -13,58 +12,35 @@ if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SsmTokenDocument:
-    """ports.TokenDocument in one SecureString. The client is made when it is first needed."""
+    """ports.TokenDocument in one SecureString."""
 
     name: str
-    connect: Callable[[], "SSMClient"]
-    _client: "SSMClient | None" = field(default=None, init=False)
+    client: "SSMClient"
 
     def read(self) -> Written | None:
-        client = self._connected()
         try:
-            found = client.get_parameter(Name=self.name, WithDecryption=True)["Parameter"]
-        except client.exceptions.ParameterNotFound:
+            parameter = self.client.get_parameter(Name=self.name, WithDecryption=True)["Parameter"]
+        except self.client.exceptions.ParameterNotFound:
             return None
         except (BotoCoreError, ClientError) as fault:
-            raise TokensUnavailable(f"{self.name} can't be read: {fault}") from fault
-        return Written(found["Value"], found["Version"])
+            raise TokensUnavailable(f"cannot read {self.name}: {fault}") from fault
+        return Written(parameter["Value"], parameter["Version"])
 
     def write(self, document: str, expected_version: int) -> bool:
-        """Parameter Store compares nothing over one that is there, but its versions count each write."""
-        client = self._connected()
+        # PutParameter has no condition on the version: the new version alone shows a write in between.
         try:
-            written = client.put_parameter(
-                Name=self.name,
-                Value=document,
-                Type="SecureString",
-                Overwrite=expected_version > 0,
-            )
-        except client.exceptions.ParameterAlreadyExists:
-            there = self.read()
-            return there is not None and there.document == document  # ours, whose answer was lost
+            version = self.client.put_parameter(
+                Name=self.name, Value=document, Type="SecureString", Overwrite=expected_version > 0
+            )["Version"]
+            if version in (1, expected_version + 1):  # 1: the parameter was deleted since it was read
+                return True
+            previous = self.client.get_parameter(Name=f"{self.name}:{version - 1}", WithDecryption=True)
+        except self.client.exceptions.ParameterAlreadyExists:
+            written = self.read()
+            return written is not None and written.document == document
         except (BotoCoreError, ClientError) as fault:
-            raise TokensUnavailable(f"{self.name} can't be written: {fault}") from fault
-        return written["Version"] == expected_version + 1 or self._can_be_superseded(
-            document, written["Version"]
-        )
-
-    def _can_be_superseded(self, document: str, version: int) -> bool:
-        """Puts back what came between, and was not asked; unless that was ours, whose answer was lost."""
-        if version == 1:  # deleted since it was read: ours is all that there is
-            return True
-        client = self._connected()
-        try:
-            found = client.get_parameter(Name=f"{self.name}:{version - 1}", WithDecryption=True)
-            between = found["Parameter"]["Value"]
-            if between != document:
-                client.put_parameter(Name=self.name, Value=between, Type="SecureString", Overwrite=True)
-        except (BotoCoreError, ClientError) as fault:
-            raise TokensUnavailable(f"{self.name} can't be written: {fault}") from fault
-        return between == document
-
-    def _connected(self) -> "SSMClient":
-        if self._client is None:
-            self._client = self.connect()
-        return self._client
+            raise TokensUnavailable(f"cannot write {self.name}: {fault}") from fault
+        # Our own document: botocore retried a write whose response was lost.
+        return previous["Parameter"]["Value"] == document

@@ -1,4 +1,4 @@
-"""A DynamoDB stream's batches."""
+"""Batches of the ledger's DynamoDB stream."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,26 +10,26 @@ from darkroom.services.projecting import Record
 
 
 def records_of(event: dict[str, Any]) -> list[Record]:
-    """The records of a batch of the ledger's stream, each with what it changes in the views, if anything."""
+    """Parses the records of a batch, each with its change to the views, if any."""
     return [_record_of(record["dynamodb"]) for record in event["Records"]]
 
 
 def _record_of(change: dict[str, Any]) -> Record:
-    name = change["SequenceNumber"]
+    sequence_number = change["SequenceNumber"]
     try:
-        return Record(name, _change_of(change))
-    except Exception as fault:  # noqa: BLE001 - what can't be read is told like what can't be written
-        return Record(name, fault=fault)
+        return Record(sequence_number, _change_of(change))
+    except Exception as fault:  # noqa: BLE001 - an unreadable record fails like one that cannot be projected
+        return Record(sequence_number, fault=fault)
 
 
 def _change_of(change: dict[str, Any]) -> Entry | Job | None:
-    # What has expired has no image; its view expires by itself.
+    # An expired item has no image. Its view has its own expiry.
     item = from_wire(change.get("NewImage", {}))
     if not item:
         return None
     return entry_of(item) if is_entry(item) else job_of(item) if is_job(item) else None
 
 
-def failures(names: Iterable[str]) -> dict[str, list[dict[str, str]]]:
-    """The answer that names the records that failed: Lambda repeats the batch from the first of them."""
-    return {"batchItemFailures": [{"itemIdentifier": name} for name in names]}
+def failures(sequence_numbers: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+    """Returns the response for failed records: Lambda retries the batch from the first of them."""
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in sequence_numbers]}

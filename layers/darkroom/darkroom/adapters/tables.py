@@ -1,9 +1,10 @@
-"""What the ledger and the views ask of DynamoDB alike: many items at once, and transactions."""
+"""Batched calls and transactions on the tables keyed by picture and version: the ledger and the views."""
 
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,17 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-type Key = tuple[str, str]  # partition and range, in the ledger and in the views
+type Key = tuple[str, str]  # partition key and range key
 type Item = dict[str, Any]
 
-READ_AT_ONCE = 100  # the most that DynamoDB takes
-_WRITTEN_AT_ONCE = 25  # likewise
+# DynamoDB's limits for BatchGetItem and BatchWriteItem.
+_READ_BATCH = 100
+_WRITE_BATCH = 25
 _WRITERS = 8
-# Another transaction holds one of the items for milliseconds.
+# Another transaction holds one of the items, for milliseconds.
 _CONFLICTS = Backoff(first_seconds=0.1, longest_seconds=0.8)
 _CONFLICT_ATTEMPTS = 5
-# A throttled table, or an answer over 16 MB. Endless: the function has a deadline of its own.
+# A throttled table, or a response over 16 MB. Without a limit of attempts: the function has its own deadline.
 _UNPROCESSED = Backoff(first_seconds=0.1, longest_seconds=2)
 
 
@@ -31,79 +33,82 @@ def key_of(partition: str, range_key: str) -> Item:
     return to_wire({"picture": partition, "version": range_key})
 
 
-def get(client: "DynamoDBClient", table: str, partition: str, range_key: str) -> Item | None:
-    answer = client.get_item(TableName=table, Key=key_of(partition, range_key), ConsistentRead=True)
-    return from_wire(answer["Item"]) if "Item" in answer else None
+@dataclass(frozen=True, slots=True)
+class DynamoTable:
+    """One table keyed by picture and version; every read of an item is consistent."""
 
+    table: str
+    client: "DynamoDBClient"
+    read_batch: int = _READ_BATCH
+    writers: int = _WRITERS
+    sleep: Callable[[float], None] = time.sleep
 
-def get_each(client: "DynamoDBClient", table: str, keys: Iterable[Key]) -> dict[Key, Item]:
-    """Those of many items that are there, read consistently."""
-    found: dict[Key, Item] = {}
-    for some in batched(dict.fromkeys(keys), READ_AT_ONCE, strict=False):
-        wanted: list[Any] = [key_of(*key) for key in some]
-        for seconds in _UNPROCESSED.delays():
-            answer = client.batch_get_item(RequestItems={table: {"Keys": wanted, "ConsistentRead": True}})
-            for wire in answer["Responses"].get(table, []):
-                item = from_wire(wire)
-                found[item["picture"], item["version"]] = item
-            left = answer.get("UnprocessedKeys", {}).get(table)
-            if not left:
-                break
-            # An answer has 16 MB at most, and less where the table is throttled; it names what it left out.
-            wanted = list(left["Keys"])
-            time.sleep(seconds)
-    return found
+    def _get(self, partition: str, range_key: str) -> Item | None:
+        response = self.client.get_item(
+            TableName=self.table, Key=key_of(partition, range_key), ConsistentRead=True
+        )
+        return from_wire(response["Item"]) if "Item" in response else None
 
+    def _get_many(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """Returns the items by key; missing items are left out."""
+        items: dict[Key, Item] = {}
+        for batch in batched(dict.fromkeys(keys), self.read_batch, strict=False):
+            pending: list[Any] = [key_of(*key) for key in batch]
+            for seconds in _UNPROCESSED.delays():
+                response = self.client.batch_get_item(
+                    RequestItems={self.table: {"Keys": pending, "ConsistentRead": True}}
+                )
+                for wire in response["Responses"].get(self.table, []):
+                    item = from_wire(wire)
+                    items[item["picture"], item["version"]] = item
+                unprocessed = response.get("UnprocessedKeys", {}).get(self.table)
+                if not unprocessed:
+                    break
+                pending = list(unprocessed["Keys"])
+                self.sleep(seconds)
+        return items
 
-def read_each[T](
-    client: "DynamoDBClient", table: str, keys: Collection[Key], read: Callable[[Item], T]
-) -> list[T | None]:
-    """What many items say, in the order of their keys; None for each that is not there."""
-    found = get_each(client, table, keys)
-    return [read(found[key]) if key in found else None for key in keys]
+    def _read_many[T](self, keys: Collection[Key], parse: Callable[[Item], T]) -> list[T | None]:
+        """Returns the parsed items in the order of their keys; None for a missing item."""
+        items = self._get_many(keys)
+        return [parse(items[key]) if key in items else None for key in keys]
 
+    def _put_many(self, items: Iterable[Item]) -> None:
+        """Puts items without a condition."""
+        self._write_many({"PutRequest": {"Item": to_wire(item)}} for item in items)
 
-def put_each(client: "DynamoDBClient", table: str, items: Iterable[Item]) -> None:
-    """Puts many items, whatever stood there."""
-    _write_each(client, table, ({"PutRequest": {"Item": to_wire(item)}} for item in items))
+    def _delete_many(self, keys: Iterable[Key]) -> None:
+        """Deletes items. Idempotent: deleting a missing item is no error."""
+        self._write_many({"DeleteRequest": {"Key": key_of(*key)}} for key in keys)
 
+    def _write_many(self, requests: Iterable[Any]) -> None:
+        def write(batch: tuple[Any, ...]) -> None:
+            pending = list(batch)
+            for seconds in _UNPROCESSED.delays():
+                response = self.client.batch_write_item(RequestItems={self.table: pending})
+                pending = list(response.get("UnprocessedItems", {}).get(self.table, []))
+                if not pending:
+                    return
+                self.sleep(seconds)
 
-def delete_each(client: "DynamoDBClient", table: str, keys: Iterable[Key]) -> None:
-    """Deletes many items; those that are not there are passed over."""
-    _write_each(client, table, ({"DeleteRequest": {"Key": key_of(*key)}} for key in keys))
+        # Closed before returning: no thread may be alive when render forks.
+        with ThreadPoolExecutor(self.writers) as pool:
+            list(pool.map(write, batched(requests, _WRITE_BATCH, strict=False)))
 
-
-def _write_each(client: "DynamoDBClient", table: str, requests: Iterable[Any]) -> None:
-    """Beside one another, since one call takes few."""
-
-    def write(some: tuple[Any, ...]) -> None:
-        waiting = list(some)
-        for seconds in _UNPROCESSED.delays():
-            answer = client.batch_write_item(RequestItems={table: waiting})
-            waiting = list(answer.get("UnprocessedItems", {}).get(table, []))
-            if not waiting:
-                return
-            time.sleep(seconds)
-
-    # The pool is closed here: whoever forks finds no thread alive.
-    with ThreadPoolExecutor(_WRITERS) as pool:
-        list(pool.map(write, batched(requests, _WRITTEN_AT_ONCE, strict=False)))
-
-
-def transact(client: "DynamoDBClient", writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
-    """Makes all writes or none; False if a condition fails. Retries transaction conflicts."""
-    # The token makes a call whose response was lost the same call when it is repeated.
-    token = str(uuid.uuid4())
-    for seconds in (*_CONFLICTS.delays(_CONFLICT_ATTEMPTS), None):
-        try:
-            client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
-        except client.exceptions.TransactionCanceledException as fault:
-            reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
-            if "ConditionalCheckFailed" in reasons:
-                return False
-            if "TransactionConflict" not in reasons or seconds is None:
-                raise
-            time.sleep(seconds)
-        else:
-            return True
-    raise AssertionError("the last attempt returns or raises")
+    def _transact(self, writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
+        """Makes all writes or none; False if a condition fails. Retries transaction conflicts."""
+        # With the same token a retry after a lost response is the same call.
+        token = str(uuid.uuid4())
+        for seconds in (*_CONFLICTS.delays(_CONFLICT_ATTEMPTS), None):
+            try:
+                self.client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
+            except self.client.exceptions.TransactionCanceledException as fault:
+                reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
+                if "ConditionalCheckFailed" in reasons:
+                    return False
+                if "TransactionConflict" not in reasons or seconds is None:
+                    raise
+                self.sleep(seconds)
+            else:
+                return True
+        raise AssertionError("the last attempt returns or raises")

@@ -1,4 +1,4 @@
-"""Wires the house together: the only place that reads the environment and builds adapters.
+"""Builds the services and their adapters; nothing else reads the environment.
 
-Each function has its module here, and imports with it what it uses and no more: a cold start waits for it.
+One module per function, each with the imports of its function only: they are part of the cold start.
 """

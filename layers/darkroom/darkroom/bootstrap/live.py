@@ -1,4 +1,4 @@
-"""What live works with."""
+"""Builds the dependencies of the live function."""
 
 import os
 

@@ -1,8 +1,8 @@
-"""What sweep works with, on the schedule and at the command line."""
+"""Builds the sweep for the schedule and the command line."""
 
 import os
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client
+from darkroom.adapters.clients import dynamodb_client, lazy, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.s3 import S3Originals, S3Renditions
@@ -13,18 +13,18 @@ from darkroom.settings import SweepSettings, read_settings
 
 def bootstrap() -> tuple[Sweep, SweepSettings]:
     settings = read_settings(SweepSettings, os.environ)
-    return sweep_with(settings), settings
+    return sweep_with(settings, region=None, endpoint=None), settings
 
 
-def sweep_with(settings: SweepSettings, region: str | None = None, endpoint: str | None = None) -> Sweep:
-    """Region and endpoint default to the environment's (AWS_REGION, AWS_ENDPOINT_URL)."""
+def sweep_with(settings: SweepSettings, region: str | None, endpoint: str | None) -> Sweep:
+    """Builds the sweep; for None, region and endpoint are AWS_REGION and AWS_ENDPOINT_URL."""
     s3, dynamodb = s3_client(region, endpoint), dynamodb_client(region, endpoint)
     return Sweep(
         originals=S3Originals(settings.uploads_bucket, s3),
         renditions=S3Renditions(settings.renditions_bucket, s3),
         ledger=DynamoLedger(settings.ledger_table, dynamodb),
         jobs=DynamoJobs(settings.ledger_table, dynamodb),
-        queue=SqsQueue(settings.render_queue_url, lambda: sqs_client(region, endpoint)),
+        queue=SqsQueue(settings.render_queue_url, lazy(lambda: sqs_client(region, endpoint))),
         after_minutes=settings.sweep_after_minutes,
         keep_hours=settings.keep_superseded_hours,
         job_timeout_minutes=settings.job_timeout_minutes,

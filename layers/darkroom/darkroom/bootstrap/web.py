@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 
-from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client, ssm_client
+from darkroom.adapters.clients import dynamodb_client, lazy, s3_client, sqs_client, ssm_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels, address_signer
@@ -15,7 +15,7 @@ from darkroom.services.jobs import Jobs
 from darkroom.services.live import Tickets
 from darkroom.services.parking import Failures
 from darkroom.settings import WebSettings, read_settings
-from darkroom.web.auth import AuthMode, Authorizer, TokenCache
+from darkroom.web.auth import Authorizer, TokenCache
 from darkroom.web.docs import DocsRoutes
 from darkroom.web.failures import FailureRoutes
 from darkroom.web.http import responder_for
@@ -38,13 +38,15 @@ def bootstrap(
     originals = S3Originals(settings.uploads_bucket, s3)
     renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
-    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client))
+    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, lazy(sqs_client)))
     responder = responder_for(originals, renditions)
-    token_cache = TokenCache(SsmTokenDocument(settings.tokens_parameter, ssm_client), report_token_fault)
+    token_cache = TokenCache(
+        SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client)), report_token_fault
+    )
     authorizer = Authorizer(
-        AuthMode(settings.auth),
-        settings.public_pages == "true",
-        frozenset(filter(None, settings.allowed_origins.split(","))),
+        settings.auth,
+        settings.public_pages,
+        settings.allowed_origins,
         token_cache,
         responder,
     )

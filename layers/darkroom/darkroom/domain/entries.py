@@ -127,7 +127,7 @@ class Entry:
 
     @property
     def is_announcement(self) -> bool:
-        """True for the announcement of an upload; what arrives has an entry of its own."""
+        """True for the announcement of an upload; the upload itself has a separate entry."""
         return self.upload.version == EXPECTED_VERSION
 
     @property

@@ -1,7 +1,7 @@
-"""The engine: pictures in, renditions out. The only place that imports Pillow.
+"""The engine: pictures in, renditions out. The only package that imports Pillow.
 
-`render` works in this process. `render_isolated` gives the same result from a child process, so that whatever
-a hostile picture does to native code ends in a RejectedPicture.
+`render` works in this process. `render_isolated` gives the same result from a child process, where a hostile
+picture can crash native code without harm: the caller gets a RejectedPicture.
 """
 
 from darkroom.domain.profile import Profile

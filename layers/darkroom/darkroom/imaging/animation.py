@@ -1,4 +1,4 @@
-"""Animations: every frame of the original, made and encoded one at a time."""
+"""Animations: every frame of the original is decoded, finished and encoded, one at a time."""
 
 from collections.abc import Callable
 
@@ -13,10 +13,10 @@ from darkroom.imaging.sniff.webp import webp_with_alpha
 def animated_webp(
     header: Header, animation: Animation, quality: int, finish: Callable[[Image.Image], Image.Image]
 ) -> bytes:
-    """The animation with what `finish` makes of each whole frame; durations and loops stay.
+    """Encodes the animation after applying `finish` to every frame; durations and loops stay.
 
-    Decoded anew for each size: that costs less than encoding it, and no frame waits in memory. Disposal and
-    blending are done by then: each frame is what is to be seen.
+    Each size decodes the original again: that costs less than encoding, and no frame is kept in memory.
+    The decoder has already applied disposal and blending, so each frame is complete.
     """
     with strictly():
         source = opened(header, animation.stream)
@@ -26,7 +26,7 @@ def animated_webp(
 
 
 class _Frames(Image.Image):
-    """What Pillow's encoder takes for an image of several frames. Only the present one is in memory."""
+    """An image of several frames for Pillow's encoder, with only the current one in memory."""
 
     def __init__(
         self,
@@ -50,14 +50,14 @@ class _Frames(Image.Image):
         self._source.seek(self._first + frame)
         self._source.load()
         whole = plain(self._source)
-        # In a GIF a later frame can reach beyond the canvas, which Pillow then widens.
-        shown = self._finish(whole if whole.size == self._canvas else whole.crop((0, 0, *self._canvas)))
-        if shown.mode not in ("RGB", "RGBA"):
-            shown = shown.convert("RGBA" if shown.mode == "LA" else "RGB")
-        # As Pillow's own plugins set them: see "Writing your own image plugin".
-        self.im, self._mode, self._size = shown.im, shown.mode, shown.size
+        # A later GIF frame can extend beyond the canvas; Pillow then widens the canvas.
+        finished = self._finish(whole if whole.size == self._canvas else whole.crop((0, 0, *self._canvas)))
+        if finished.mode not in ("RGB", "RGBA"):
+            finished = finished.convert("RGBA" if finished.mode == "LA" else "RGB")
+        # Set as in Pillow's "Writing your own image plugin".
+        self.im, self._mode, self._size = finished.im, finished.mode, finished.size
         self._frame = frame
-        self.transparent = self.transparent or shown.mode == "RGBA"
+        self.transparent = self.transparent or finished.mode == "RGBA"
 
     def tell(self) -> int:
         return self._frame

@@ -1,4 +1,4 @@
-"""ICC profiles to sRGB, by Little CMS."""
+"""Converts colours from ICC profiles to sRGB, with Little CMS."""
 
 import struct
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from PIL import Image, ImageCms
 
 from darkroom.imaging.sniff import Screen
 
-# A profile's colour space -> the mode that its pixels have, and the modes that can be given that one.
+# A profile's colour space -> the mode of its pixels, and the modes that can be converted to it.
 _SPACES = {
     "RGB": ("RGB", ("RGB", "RGBA", "L", "LA")),
     "GRAY": ("L", ("L", "LA")),
@@ -17,11 +17,11 @@ _SPACES = {
 
 
 def converted(image: Image.Image, icc: bytes) -> Image.Image | None:
-    """The picture in sRGB, in its own mode where that is not CMYK; None if the profile can't be used."""
+    """Returns the picture in sRGB, CMYK as RGB; None if the profile can't be used."""
     try:
         profile = ImageCms.ImageCmsProfile(BytesIO(icc))
-        mode, takes = _SPACES.get(profile.profile.xcolor_space.strip(), ("", ()))
-        if image.mode not in takes:
+        mode, convertible = _SPACES.get(profile.profile.xcolor_space.strip(), ("", ()))
+        if image.mode not in convertible:
             return None
         colour = image.convert(mode)
         transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
@@ -38,35 +38,35 @@ def converted(image: Image.Image, icc: bytes) -> Image.Image | None:
     return in_srgb
 
 
-# ITU-T H.273's number -> red, green and blue as XYZ, adapted to ICC's white (D50) by Bradford's matrix.
+# ITU-T H.273's number -> red, green and blue as XYZ, adapted to ICC's white (D50) with Bradford's matrix.
 _PRIMARIES = {
     9: ((0.67349, 0.27903, -0.00194), (0.16566, 0.67534, 0.02998), (0.12506, 0.04563, 0.79681)),
     12: ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)),
 }
 _WHITE = (0.9642, 1.0, 0.8249)
-# IEC 61966-2-1: nearly the curve of BT.2020 too.
+# IEC 61966-2-1; BT.2020's curve is nearly the same.
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
 def profile_of(primaries: int) -> bytes:
-    """The ICC profile of BT.2020 (9) or Display P3 (12), which files can name by number alone; else none."""
+    """Returns the ICC profile of BT.2020 (9) or Display P3 (12), empty for other numbers."""
     return _profile(_PRIMARIES[primaries]) if primaries in _PRIMARIES else b""
 
 
 def profile_of_screen(screen: Screen) -> bytes:
-    """The ICC profile of a screen that a file describes; none where its primaries span no space.
+    """Returns the ICC profile of a screen; empty if its primaries span no colour space.
 
-    Its white is shown as white, whatever it is: that takes Bradford's matrix to ICC's own.
+    Bradford's matrix adapts the screen's white to ICC's, so that white is shown as white.
     """
     white, *primaries = [(x / y, 1.0, (1 - x - y) / y) for x, y in screen.points]
-    shares = _solved(primaries, white)
+    shares = _solve(primaries, white)
     if shares is None:
         return b""
-    cones = [one / other for one, other in zip(_cones(_WHITE), _cones(white), strict=True)]
+    scales = [wanted / actual for wanted, actual in zip(_cones(_WHITE), _cones(white), strict=True)]
     adapted = []
     for primary, share in zip(primaries, shares, strict=True):
-        seen = [cone * scale * share for cone, scale in zip(_cones(primary), cones, strict=True)]
-        adapted.append(tuple(sum(row[n] * seen[n] for n in range(3)) for row in _FROM_CONES))
+        cones = [cone * scale * share for cone, scale in zip(_cones(primary), scales, strict=True)]
+        adapted.append(tuple(sum(row[n] * cones[n] for n in range(3)) for row in _FROM_CONES))
     return _profile(adapted, 1 / screen.gamma if screen.gamma else None)
 
 
@@ -82,15 +82,15 @@ def _cones(xyz: Sequence[float]) -> list[float]:
     return [sum(row[n] * xyz[n] for n in range(3)) for row in _TO_CONES]
 
 
-def _solved(columns: Sequence[Sequence[float]], wanted: Sequence[float]) -> list[float] | None:
-    """How much of each column makes up what is wanted, by Cramer's rule; None if there is no telling."""
+def _solve(columns: Sequence[Sequence[float]], wanted: Sequence[float]) -> list[float] | None:
+    """Solves the linear system by Cramer's rule; None if it is singular."""
     whole = _determinant(*columns)
-    if abs(whole) < _NO_SPACE:
+    if abs(whole) < _SINGULAR:
         return None
     return [_determinant(*(wanted if at == n else columns[at] for at in range(3))) / whole for n in range(3)]
 
 
-_NO_SPACE = 1e-4
+_SINGULAR = 1e-4
 
 
 def _determinant(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
@@ -102,7 +102,7 @@ def _determinant(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> 
 
 
 def _profile(primaries: Sequence[Sequence[float]], gamma: float | None = None) -> bytes:
-    """A matrix profile of red, green and blue as XYZ, with one gamma or sRGB's curve.
+    """Builds a matrix profile of red, green and blue as XYZ, with one gamma or sRGB's curve.
 
     Source: ICC.1:2022, 7.2, 9.2 and 10.18.
     """
@@ -123,5 +123,5 @@ def _profile(primaries: Sequence[Sequence[float]], gamma: float | None = None) -
 
 
 def _fixed(*numbers: float) -> bytes:
-    """ICC's s15Fixed16Number."""
+    """Packs numbers as ICC's s15Fixed16Number."""
     return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)

@@ -1,4 +1,4 @@
-"""From bytes to plain pixels: the one decoder that the header pass named, its warnings taken for errors."""
+"""Decodes bytes to plain pixels: one decoder, named by the header pass, with its warnings as errors."""
 
 import warnings
 from collections.abc import Iterator
@@ -23,9 +23,9 @@ _PLUGINS = {
 
 
 def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
-    """The picture before any of its pixels is decoded, by the one decoder for its format.
+    """Opens a picture with the decoder for its format, without decoding pixels.
 
-    Not Image.open: that imports five plugins, and tries them, where the format is known.
+    Image.open would import five plugins and try each, although the format is known.
     """
     module, plugin = _PLUGINS[kind]
     image: ImageFile.ImageFile = getattr(import_module(module), plugin)(BytesIO(stream))
@@ -33,9 +33,9 @@ def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
 
 
 def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:
-    """What a header has described, before any of its pixels is decoded."""
+    """Opens the stream of a parsed header, without decoding pixels."""
     image = read_as(header.format, stream)
-    # The decoder must not see another, larger picture than the header pass did.
+    # The decoder must not find a larger picture than the header pass did.
     if image.width * image.height > header.pixels:
         raise corrupt()
     return image
@@ -43,49 +43,49 @@ def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:
 
 @contextmanager
 def strictly() -> Iterator[None]:
-    """Whatever a decoder warns of or raises becomes corrupt_image; what was out of memory stays so."""
+    """Turns every warning and error of a decoder into corrupt_image, except MemoryError."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             yield
     except (MemoryError, RejectedPicture):
         raise
-    except Exception as fault:  # what decoders raise on hostile bytes has no common root
+    except Exception as fault:  # decoders' errors have no common base class
         raise corrupt() from fault
 
 
-# Codes of any meaning but that of nothing, in what comes before a restart and after each.
-_FEED = b"".join(bytes((0xFF, 0xD0 + number)) + bytes(range(7, 240, 11)) for number in (*range(8), 0))[2:]
+# Arbitrary entropy-coded bytes, before a restart marker and after each of the eight.
+_FILLER = b"".join(bytes((0xFF, 0xD0 + number)) + bytes(range(7, 240, 11)) for number in (*range(8), 0))[2:]
 _END = b"\xff\xd9"
 
 
 def ends_in_grey(image: Image.Image) -> bool:
-    """Whether the last pixel is what libjpeg silently puts where a picture's bytes have ended too early."""
+    """True if the last pixel is libjpeg's grey, its silent filler for missing bytes."""
     last = image.crop((image.width - 1, image.height - 1, image.width, image.height))
     return all(set(band.tobytes()) <= {127, 128} for band in last.split())
 
 
-def fed(stream: bytes) -> bytes:
-    """A JPEG with more before its end: a decoder that has all its pixels skips that, and shows no other."""
-    return stream.removesuffix(_END) + _FEED + _END
+def with_filler(stream: bytes) -> bytes:
+    """Inserts bytes before a JPEG's end marker; they change the pixels of an incomplete JPEG only."""
+    return stream.removesuffix(_END) + _FILLER + _END
 
 
 def may_lack_rows(image: Image.Image) -> bool:
-    """Whether a PNG's last row is what it was before it was decoded, or the rows came in another order."""
+    """True if a PNG's last row is empty, or if rows are interlaced: missing rows can be anywhere then."""
     last = image.crop((0, image.height - 1, image.width, image.height))
     return bool(image.info.get("interlace")) or not any(last.tobytes())
 
 
 def plain(image: Image.Image) -> Image.Image:
-    """The picture in one of the modes L, LA, RGB, RGBA and CMYK."""
+    """Converts the picture to one of the modes L, LA, RGB, RGBA and CMYK."""
     if image.mode.startswith("I;16"):
         image = _in_eight_bits(image)
     if image.mode in ("I", "F", "LAB", "HSV"):
         raise RejectedPicture(
             "unsupported_format",
-            "Its pixels are of a kind that can't be shown on the web; export it as JPEG.",
+            "The pixel format can't be shown on the web; export it as JPEG.",
         )
-    # Never converted to the mode that it has: that copies it, and a large one counts.
+    # Not converted to its own mode: that would copy a large picture.
     wanted = image.mode if image.mode in ("L", "LA", "RGBA", "CMYK") else "RGB"
     if image.has_transparency_data and wanted != "LA":
         wanted = "RGBA"
@@ -98,14 +98,15 @@ _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:
-    levels = image if image.mode == "I;16" else image.convert("I")  # of the other order Pillow knows no more
+    levels = image if image.mode == "I;16" else image.convert("I")  # `point` has no other byte order
     grey = levels.point(lambda level: level * (1 / 256)).convert("L")
-    # What it does to a TIFF's fewer bits by itself.
+    # Pillow inverts such a TIFF itself at 8 bits or fewer, but not at 16.
     inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     return ImageChops.invert(grey) if inverted else grey
 
 
-def with_alpha_where_it_shows(image: Image.Image) -> Image.Image:
+def without_opaque_alpha(image: Image.Image) -> Image.Image:
+    """Drops an alpha channel that is opaque everywhere."""
     if image.mode in ("LA", "RGBA") and image.getchannel("A").getextrema() == (255, 255):
         return image.convert(image.mode.removesuffix("A"))
     return image

@@ -1,4 +1,4 @@
-"""One function per format: upright sRGB pixels in, the bytes of a file without metadata out."""
+"""One function per format: takes upright sRGB pixels, returns the bytes of a file without metadata."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from PIL import Image, ImageChops
 
 from darkroom.domain.renditions import Format
 
-# libjpeg's own limit; WebP's is in its bitstream, AVIF's is what libavif's readers take by default.
+# JPEG: libjpeg's limit; WebP: the bitstream's; AVIF: the default limit of libavif's decoder.
 SIDE_LIMITS = {Format.JPEG: 65_500, Format.WEBP: 16_383, Format.AVIF: 32_768}
 
 REFERENCE_QUALITY = 95
@@ -31,10 +31,10 @@ class Shape:
     at_60: tuple[float, ...]
 
 
-# How far a frequency lies from the first one: the root of row squared + column squared.
+# Distance of a frequency from the DC coefficient: sqrt(row ** 2 + column ** 2).
 DISTANCES = (0.0, 1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 9.9)
 
-# Luma, Cb and Cr, by bench/fit_tables.py; docs/adr says against what they were measured.
+# Luma, Cb and Cr, fitted by bench/fit_tables.py; docs/adr/0006 has the measurements.
 SHAPES = (
     Shape(
         at_85=(3.3, 5.8, 8.1, 13.0, 15.0, 19.1, 26.8, 37.8),
@@ -50,24 +50,24 @@ SHAPES = (
     ),
 )
 
-# By libjpeg's scale, what the first step of luma is at most.
+# Maximum of luma's first step at a scale of 1.
 _FIRST_STEP = 21.0
-# SSIMULACRA2 has fewer scales for a picture with a side below this, and then weighs colour more: with finer
-# steps for it pictures of 100 pixels take a fifth fewer bytes at equal score, and every quality counts.
+# SSIMULACRA2 has fewer scales for a picture with a side below this, and weighs colour more there: with finer
+# steps for colour, pictures of 100 pixels take a fifth fewer bytes at equal score.
 _FINER_COLOUR_BELOW = 113
 _FINER_COLOUR = 0.25
-# From this scale down (a quality of 92 up), where nothing was fitted, all steps shrink alike.
+# Below this scale (a quality above 92) nothing was fitted: all steps shrink in proportion.
 _FINEST_FITTED = 0.15
 
 
 def quantisation(
     scale: float, shapes: tuple[Shape, ...] = SHAPES, *, finer_colour: bool = False
 ) -> list[list[int]]:
-    """The tables for luma, Cb and Cr, row by row."""
+    """Returns the tables for luma, Cb and Cr, row by row."""
     luma = _steps(shapes[0], scale)
     chroma = [_steps(shape, scale * (_FINER_COLOUR if finer_colour else 1)) for shape in shapes[1:]]
-    # Pure white is 127 x 8 and black -128 x 8 from the middle: steps that divide 8 keep both, which is
-    # worth 5 to 9 % of the bytes where a sky or a page has run into white, and costs nothing elsewhere.
+    # Pure white is 127 x 8 and black -128 x 8 from the middle: steps that divide 8 keep both exactly. That
+    # saves 5 to 9% of the bytes of pictures with large white areas, and costs nothing elsewhere.
     luma[0] = max(divisor for divisor in (1, 2, 4, 8) if divisor <= max(1.0, _FIRST_STEP * scale))
     return [luma, *chroma]
 
@@ -83,7 +83,7 @@ def _steps(shape: Shape, scale: float) -> list[int]:
 
 
 def _between(curve: Sequence[float], distance: float) -> float:
-    """Between the two steps around a distance, in equal ratios."""
+    """Interpolates geometrically between the two steps around a distance."""
     place = max(1, bisect_left(DISTANCES, distance))
     near, far = DISTANCES[place - 1], DISTANCES[place]
     share = (distance - near) / (far - near)
@@ -91,12 +91,12 @@ def _between(curve: Sequence[float], distance: float) -> float:
 
 
 def scale_of(quality: int) -> float:
-    """libjpeg's own curve from quality to the coarseness of its tables, which users know: 1 at 50."""
+    """Returns the scale of the tables at a quality, by libjpeg's familiar curve: 1 at 50."""
     percent = 5000 / quality if quality < 50 else 200 - 2 * quality
     return max(0.01, percent / 100)
 
 
-# Halving its colours changes many a pixel of interface text by more than this; of photographs hardly any.
+# Subsampling changes many pixels of interface text by more than this many levels, and few of photographs.
 _COLOUR_STEP = 48
 _COLOUR_STEPS_SHARE = 0.00025
 _BANDS = 16
@@ -104,7 +104,7 @@ _BAND_ROWS = 8
 
 
 def loses_colour_when_subsampled(image: Image.Image) -> bool:
-    """Whether 4:2:0 shows: saturated text and line art. Looks at some rows, spread evenly."""
+    """True if 4:2:0 would be visible, as in saturated text and line art; samples evenly spaced rows."""
     height = max(2, min(_BAND_ROWS, image.height // (4 * _BANDS)))
     pixels = steps = 0
     for top in range(0, image.height - height + 1, max(height, image.height // _BANDS)):
@@ -117,20 +117,20 @@ def loses_colour_when_subsampled(image: Image.Image) -> bool:
 
 
 def halved_colour(image: Image.Image) -> Image.Image:
-    """What is left of a picture when nothing but half its colours' resolution is lost."""
+    """Applies chroma subsampling (4:2:0) and no other loss."""
     lightness, *colours = image.convert("YCbCr").split()
     halved = (colour.reduce(2).resize(colour.size, Image.Resampling.BILINEAR) for colour in colours)
     return Image.merge("YCbCr", (lightness, *halved)).convert("RGB")
 
 
 def jpeg(image: Image.Image, quality: int, subsampling: str = "4:2:0", *, repack: bool = True) -> bytes:
-    """The smallest of what Pillow writes and, to `repack`, its lossless repacking; `image` is L or RGB."""
+    """Encodes an L or RGB picture; with `repack`, returns the smallest of it and its lossless repacking."""
     options = _jpeg_options(image, quality, subsampling)
     if not repack:
-        return _with_own_codes(image, options)
-    # Plain first: Pillow's `optimize` and `progressive` fail on noisy pictures, whose bytes outgrow
-    # its buffer, and the repacking does both better. It is only ever called on bytes made here: on
-    # hostile ones it ends the process.
+        return _optimized(image, options)
+    # Baseline first: Pillow's `optimize` and `progressive` fail on noisy pictures, which overflow its
+    # buffer, and repacking does both better. Repack only bytes from our own encoder: hostile bytes end
+    # the process.
     plain = _saved(image, Format.JPEG, **options)
     candidates: list[bytes] = [plain, optimize(plain)]
     if image.width * image.height <= _BASELINE_UP_TO_PIXELS:
@@ -138,14 +138,15 @@ def jpeg(image: Image.Image, quality: int, subsampling: str = "4:2:0", *, repack
     return min(candidates, key=len)
 
 
-def _with_own_codes(image: Image.Image, options: dict[str, object]) -> bytes:
-    """With Huffman codes made for the picture, and in scans where those help: 3 % larger than repacked, in a
-    third of the time.
+def _optimized(image: Image.Image, options: dict[str, object]) -> bytes:
+    """Encodes with optimised Huffman codes; large pictures progressively.
+
+    3% larger than repacked, in a third of the time.
     """
     scans = image.width * image.height > _BASELINE_UP_TO_PIXELS
     try:
         return _saved(image, Format.JPEG, optimize=True, progressive=scans, **options)
-    except OSError:  # noise, whose bytes outgrow Pillow's buffer; no codes help that
+    except OSError:  # noise overflows Pillow's buffer
         return _saved(image, Format.JPEG, **options)
 
 
@@ -154,17 +155,17 @@ def _jpeg_options(image: Image.Image, quality: int, subsampling: str) -> dict[st
     return {"qtables": tables[:1] if image.mode == "L" else tables, "subsampling": subsampling}
 
 
-def trial(wanted: Format, subsampling: str, *, in_haste: bool) -> Callable[[Image.Image, int], bytes]:
-    """Encodes a picture at a quality; AVIF `in_haste` about as well, in a quarter of the time."""
+def trial(wanted: Format, subsampling: str, *, fast: bool) -> Callable[[Image.Image, int], bytes]:
+    """Returns the encoder for a trial; `fast` AVIF takes a quarter of the time at about the same quality."""
     if wanted is Format.WEBP:
         return webp
     if wanted is Format.AVIF:
-        return lambda image, quality: _avif(image, quality, subsampling, speed=9 if in_haste else 8)
+        return lambda image, quality: _avif(image, quality, subsampling, speed=9 if fast else 8)
     return lambda image, quality: _saved(image, Format.JPEG, **_jpeg_options(image, quality, subsampling))
 
 
 def reference(image: Image.Image) -> bytes:
-    """A JPEG that shows no loss, to compare the others with; not repacked, since its size does not count."""
+    """Encodes the JPEG without visible loss; not repacked, since its size does not matter."""
     return _saved(image, Format.JPEG, quality=REFERENCE_QUALITY, subsampling="4:4:4")
 
 
@@ -173,16 +174,16 @@ def webp(image: Image.Image, quality: int) -> bytes:
     return _saved(image, Format.WEBP, quality=quality, method=4)
 
 
-# What WebP has room for (RFC 9649, 2.7.1.1), and its encoder's clock; a PNG can say more. Milliseconds.
+# WebP's limits (RFC 9649, 2.7.1.1) and its encoder's, in milliseconds; a PNG's values can be larger.
 _LONGEST_FRAME, _MOST_LOOPS = 0xFFFFFF, 0xFFFF
 _LONGEST_ANIMATION = 0x7FFFFFFF
 
 
 def animated_webp(frames: Image.Image, quality: int, durations: list[int], loops: int) -> bytes:
-    """Every frame that `frames` has to seek, one at a time; milliseconds each; `loops` 0 is for ever.
+    """Encodes every frame of `frames`, by seeking; durations in milliseconds, `loops` 0 means forever.
 
-    Method 2: half the time of 4 for 5 % more bytes. No key frame but the first, since nobody winds forward:
-    15 % fewer bytes in a fifth less time.
+    Method 2 takes half the time of 4 for 5% more bytes. Only the first frame is a key frame, since browsers
+    play from the start: 15% fewer bytes in a fifth less time.
     """
     import_module("PIL.WebPImagePlugin")
     options = {"quality": quality, "method": 2, "kmin": 0, "kmax": 0}
@@ -191,25 +192,25 @@ def animated_webp(frames: Image.Image, quality: int, durations: list[int], loops
         frames,
         Format.WEBP,
         save_all=True,
-        duration=[min(each, longest) for each in durations],
+        duration=[min(duration, longest) for duration in durations],
         loop=min(loops, _MOST_LOOPS),
         **options,
     )
 
 
 def avif(image: Image.Image, quality: int, subsampling: str = "4:2:0") -> bytes:
-    """Speed 8: 176 ms per megapixel, where speed 6 takes 530 for 10 % fewer bytes."""
+    """Encodes at speed 8: 176 ms per megapixel; speed 6 takes 530 ms for 10% fewer bytes."""
     return _avif(image, quality, subsampling, speed=8)
 
 
 def _avif(image: Image.Image, quality: int, subsampling: str, *, speed: int) -> bytes:
     import_module("PIL.AvifImagePlugin")
-    # One thread: it runs beside the other formats, and each thread's heap counts against the limit.
+    # One thread: other formats are encoded at the same time, and each thread's heap counts as memory.
     return _saved(image, Format.AVIF, quality=quality, speed=speed, subsampling=subsampling, max_threads=1)
 
 
 class _File(BytesIO):
-    """Named, and the format is told by the name alone: told by format, Pillow imports five plugins for it."""
+    """A file with a name, from which Pillow infers the format; passing the format imports five plugins."""
 
     def __init__(self, wanted: Format) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What to make for each ladder of a profile: which part of the picture, and which sizes of it."""
+"""Plans each ladder of a profile: the part of the picture to show, and its sizes."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ _LONGEST = SIDE_LIMITS[Format.JPEG]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One ladder's part in one picture; all in pixels of the picture as shown.
+    """One ladder's sizes for one picture, in pixels of the upright picture.
 
-    `window` is the part of the picture that is to be seen, `sizes` are the renditions', the widest first,
-    and `rungs` the pixels of each. `scale` makes of the window the widest.
+    `window` is the part of the picture to show, `sizes` are those of the renditions, widest first, and
+    `rungs` the resized pictures. `scale` is the widest size divided by the window's.
     """
 
     ladder: Ladder
@@ -29,7 +29,7 @@ class Plan:
     rungs: tuple[Image.Image, ...] = ()
 
     def window_in(self, size: Size) -> Box | None:
-        """The window in a picture that was resized to `size`; None if it is the whole of it."""
+        """The window in a picture resized to `size`; None if it covers the whole picture."""
         if self.window == (0, 0, *self.shown):
             return None
         across, down = size[0] / self.shown[0], size[1] / self.shown[1]
@@ -38,10 +38,10 @@ class Plan:
 
 
 def planned(ladder: Ladder, shown: Size) -> Plan:
-    """Never larger than the picture, no side below 1 or above what JPEG can hold, no width twice."""
+    """Plans one ladder: never larger than the picture, sides from 1 to JPEG's limit, each width once."""
     window = _window(ladder.crop, shown)
     width, height = window[2] - window[0], window[3] - window[1]
-    scales = [_scale(ladder.crop, wanted, (width, height)) for wanted in ladder.widths]
+    scales = [_scale(ladder.crop, wanted_width, (width, height)) for wanted_width in ladder.widths]
     sizes = sorted((max(1, round(width * scale)), max(1, round(height * scale))) for scale in scales)
     return Plan(
         ladder=ladder,
@@ -54,7 +54,7 @@ def planned(ladder: Ladder, shown: Size) -> Plan:
 
 
 def _window(crop: Crop | None, shown: Size) -> tuple[int, int, int, int]:
-    """For `cover` the largest part of the shape that is asked for, the focus as near its middle as can be."""
+    """For `cover`, the largest part with the crop's ratio, its centre as near the focus as possible."""
     width, height = shown
     if crop is None or crop.fit is Fit.CONTAIN:
         return 0, 0, width, height

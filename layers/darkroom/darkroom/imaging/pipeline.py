@@ -1,4 +1,4 @@
-"""The pipeline: a tuple of steps, each from one state of the work to the next."""
+"""The pipeline: a tuple of steps; each takes the state of the work and returns the next."""
 
 import resource
 import time
@@ -10,49 +10,39 @@ from importlib import import_module
 import PIL
 from PIL import Image, ImageChops
 
-from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import FormatChoice, Profile
 from darkroom.domain.receipts import Decision, Original, Rendered
 from darkroom.domain.renditions import REFERENCE, Encoded, Format
 from darkroom.imaging import encode
+from darkroom.imaging.admission import admitted, animates
 from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import (
     ends_in_grey,
-    fed,
     may_lack_rows,
     opened,
     plain,
     strictly,
-    with_alpha_where_it_shows,
+    with_filler,
+    without_opaque_alpha,
 )
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Chosen, chosen
 from darkroom.imaging.resize import Size, resized, with_colours_spread
-from darkroom.imaging.sniff import Header, corrupt, read_header
+from darkroom.imaging.sniff import Header, corrupt
 from darkroom.imaging.sniff.png import holds_every_row
 
-# One higher whenever the same upload and profile would give other bytes.
+# Raised whenever the same upload and profile would give different bytes.
 _REVISION = "r6"
-# As installed, which a test holds: to ask importlib.metadata would cost every start 25 ms.
+# A test compares it with the installed version: importlib.metadata would cost every cold start 25 ms.
 _MOZJPEG = "1.3.2"
 ENGINE = f"pillow-{PIL.__version__} mozjpeg-{_MOZJPEG} {_REVISION}"
-
-# What the decoder, the picture and its first resize hold at once, in bytes per stored pixel: measured at
-# 48 megapixels (progressive JPEG 7.3, PNG with alpha 12.1, WebP 17.6, AVIF 12.7) and rounded up.
-_BYTES_PER_PIXEL = {"jpeg": 12, "png": 13, "webp": 18, "gif": 10, "avif": 14, "tiff": 12, "bmp": 10}
-# Beside that: a whole frame, and the encoder's own two before and after it.
-_BYTES_PER_ANIMATED_PIXEL = 30
-# Beside that, in linear light: one channel in floating point, its alpha's and their product.
-_BYTES_PER_LINEAR_PIXEL = 13
-# The interpreter, its libraries and what encoding takes.
-_BYTES_BESIDES = 250_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One picture on its way: `image` the whole of it, then each plan's rungs, then the renditions."""
+    """The state of one rendering: first the whole `image`, then the plans' rungs, then `renditions`."""
 
     header: Header
     profile: Profile
@@ -72,7 +62,7 @@ class Work:
         return replace(self, renditions=(*self.renditions, *renditions))
 
     def wanting(self, wanted: Format) -> Iterator[tuple[Plan, FormatChoice]]:
-        """The plans of the ladders that ask for a format, and what they choose for it."""
+        """The plans of ladders with a format, each with its settings for that format."""
         for plan in self.plans:
             choice = plan.ladder.choice(wanted)
             if choice:
@@ -80,21 +70,21 @@ class Work:
 
     @property
     def whole(self) -> Size:
-        """The size at which the picture is just large enough for every plan."""
+        """The smallest size of the picture that is large enough for every plan."""
         width, height = self.header.shown
         scale = max(plan.scale for plan in self.plans)
         return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None) -> Rendered:
-    """Every rendition that the profile asks for, from one decoding of the picture.
+    """Decodes the picture once and makes every rendition of the profile.
 
-    `memory_bytes` is what this process may use; a picture that needs more is rejected before it is decoded.
+    A picture that would need more than `memory_bytes` is rejected before it is decoded.
     Raises RejectedPicture.
     """
     started = time.perf_counter()
-    work = Work(_admitted(content, profile, memory_bytes), profile, len(content))
-    del content  # the header has it until it is decoded, and a large one is not needed longer
+    work = Work(admitted(content, profile, memory_bytes), profile, len(content))
+    del content  # the header holds it until it is decoded; then its memory is free
     milliseconds, peak_mb = {"header": _milliseconds_since(started)}, {"header": _peak_mb()}
     try:
         for step in PIPELINE:
@@ -122,87 +112,43 @@ def _milliseconds_since(started: float) -> float:
 
 
 def _peak_mb() -> float:
-    """The most memory that this process had resident, or one of its children that has ended. Linux alone."""
-    kept = (resource.getrusage(whose).ru_maxrss for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return round(max(kept) / 1024, 1)
-
-
-def _admitted(content: bytes, profile: Profile, memory_bytes: int | None) -> Header:
-    """The header of a picture that is within every limit."""
-    profile.admit(len(content))
-    header = read_header(content)
-    limits = profile.limits
-    _within("too_many_pixels", "It has {} megapixels; the limit is {}.", header.pixels, limits.max_pixels)
-    animation = header.animation if _animates(profile) else None
-    if animation:
-        frames = len(animation.durations)
-        _within("too_many_frames", "It has {} frames; the limit is {}.", frames, limits.max_frames)
-        _within(
-            "too_many_pixels",
-            "All its frames together have {} megapixels; the limit is {}.",
-            frames * header.pixels,
-            limits.max_animation_pixels,
-        )
-    bytes_per_pixel = (
-        _BYTES_PER_PIXEL[header.format]
-        + (_BYTES_PER_ANIMATED_PIXEL if animation else 0)
-        + (_BYTES_PER_LINEAR_PIXEL if profile.linear_light else 0)
-    )
-    needed = _BYTES_BESIDES + len(content) + header.pixels * bytes_per_pixel
-    if memory_bytes is not None and needed > memory_bytes:
-        raise RejectedPicture(
-            "too_expensive",
-            f"It needs about {needed / 1e6:,.0f} MB to decode; the limit is {memory_bytes / 1e6:,.0f} MB.",
-            limit=memory_bytes,
-            actual=needed,
-        )
-    return header
-
-
-def _animates(profile: Profile) -> bool:
-    return any(ladder.animation and ladder.choice(Format.WEBP) for ladder in profile.ladders)
-
-
-def _within(reason: str, sentence: str, actual: int, limit: int) -> None:
-    if actual > limit:
-        show = _mega if reason == "too_many_pixels" else "{:,}".format
-        raise RejectedPicture(reason, sentence.format(show(actual), show(limit)), limit=limit, actual=actual)
-
-
-def _mega(count: int) -> str:
-    return f"{count / 1e6:.1f}".removesuffix(".0")
+    """Peak resident memory of this process or of its largest ended child. Linux only: ru_maxrss in KB."""
+    peaks = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return round(max(peaks) / 1024, 1)
 
 
 def plan(work: Work) -> Work:
-    """What to make for each ladder."""
+    """Plans the crop and sizes of each ladder."""
     work = replace(work, plans=tuple(planned(ladder, work.header.shown) for ladder in work.profile.ladders))
-    for each in work.plans:
-        if each.cut_short:
-            width, height = each.sizes[0]
+    for ladder_plan in work.plans:
+        if ladder_plan.cut_short:
+            width, height = ladder_plan.sizes[0]
             work = work.decided(
                 "side_limited",
-                f"Made {width} x {height} pixels at most: no side of a JPEG can be longer.",
+                f"The largest size is {width} x {height} pixels: no side of a JPEG can be longer.",
             )
-    return _noting_what_moves(work)
+    return _noting_frames(work)
 
 
-def _noting_what_moves(work: Work) -> Work:
+def _noting_frames(work: Work) -> Work:
     frames = work.header.frames
-    if work.header.animation and _animates(work.profile):
-        return work.decided("animated", f"All {frames} frames move in WebP; other formats show the first.")
+    if work.header.animation and animates(work.profile):
+        return work.decided(
+            "animated", f"WebP is animated with all {frames} frames; other formats show the first frame."
+        )
     if frames > 1:
-        return work.decided("first_frame", f"The original has {frames} frames; the first one was rendered.")
+        return work.decided("first_frame", f"Only the first of {frames} frames was rendered.")
     return work
 
 
 def decode(work: Work) -> Work:
-    """The first frame in one of the modes L, LA, RGB, RGBA and CMYK, without any metadata."""
-    if work.header.starved:
+    """Decodes the first frame to mode L, LA, RGB, RGBA or CMYK, without metadata."""
+    if work.header.too_few_bytes:
         raise corrupt()
     with strictly():
         decoded = plain(_first_frame(work))
     if decoded.mode == "CMYK" and work.header.uninverted:
-        decoded = ImageChops.invert(decoded)  # Pillow takes every JPEG for Adobe's
+        decoded = ImageChops.invert(decoded)  # Pillow treats every CMYK JPEG as Adobe's
     decoded.info = {}
     return replace(work, image=decoded, header=replace(work.header, stream=b""))
 
@@ -210,15 +156,17 @@ def decode(work: Work) -> Work:
 def _first_frame(work: Work) -> Image.Image:
     header = work.header
     if header.format == "webp":
-        # Imported for the pictures that need it.
+        # Imported only when needed.
         webp = import_module("darkroom.imaging.webp")
         still: Image.Image | None = webp.still(header.stream, (header.width, header.height))
         if still:
             return still
     if header.format == "jpeg":
         image = _jpeg(work, header.stream)
-        if ends_in_grey(image) and ImageChops.difference(image, _jpeg(work, fed(header.stream))).getbbox():
-            raise corrupt()
+        if ends_in_grey(image):
+            filled = _jpeg(work, with_filler(header.stream))
+            if ImageChops.difference(image, filled).getbbox():
+                raise corrupt()
         return image
     image = opened(header, header.stream)
     image.load()
@@ -230,8 +178,8 @@ def _first_frame(work: Work) -> Image.Image:
 def _jpeg(work: Work, stream: bytes) -> Image.Image:
     image = opened(work.header, stream)
     if not work.profile.linear_light:
-        # 1.5 times the size needed, which scores 93 to 97 against all the pixels: beyond what can be
-        # seen, where sharp's own reduction scores less. Twice would cost 24 megapixels half a second.
+        # 1.5 times the size needed scores 93 to 97 against a full decoding: no visible difference, and
+        # better than sharp's reduction. Twice the size would cost 24 megapixels half a second.
         width, height = _as_stored(work, work.whole)
         image.draft(None, (width * 3 // 2, height * 3 // 2))
     image.load()
@@ -239,15 +187,15 @@ def _jpeg(work: Work, stream: bytes) -> Image.Image:
 
 
 def _as_stored(work: Work, size: Size) -> Size:
-    """A shown size in the axes of the stored picture."""
+    """Converts a size of the upright picture to the stored picture's axes."""
     return (size[1], size[0]) if work.header.orientation >= 5 else size
 
 
 def shrink(work: Work) -> Work:
-    """To the size that the widest rendition needs, so that every later step has fewer pixels."""
+    """Resizes to the size for the widest rendition; later steps have fewer pixels."""
     wanted = _as_stored(work, work.whole)
     smaller = resized(work.image, wanted, linear=work.profile.linear_light)
-    return replace(work, image=with_alpha_where_it_shows(smaller))
+    return replace(work, image=without_opaque_alpha(smaller))
 
 
 _UPRIGHT = {
@@ -262,6 +210,7 @@ _UPRIGHT = {
 
 
 def orient(work: Work) -> Work:
+    """Turns the picture upright."""
     return replace(work, image=_upright(work.image, work.header))
 
 
@@ -271,20 +220,20 @@ def _upright(image: Image.Image, header: Header) -> Image.Image:
 
 
 def to_srgb(work: Work) -> Work:
-    """Colours as sRGB; a profile that can't be used counts as none, which the receipt says."""
+    """Converts colours to sRGB; an unusable profile is ignored, with a decision."""
     converted = _in_srgb(work.image, work.header)
     if converted is not None:
         return replace(work, image=converted)
     return replace(work, image=_without_profile(work.image)).decided(
-        "profile_ignored", "Its colour profile is broken or of another kind: taken as sRGB."
+        "profile_ignored", "The colour profile is broken or does not match the pixels; sRGB was assumed."
     )
 
 
 def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
-    """None where the picture's profile can't be used."""
+    """Converts to sRGB; None if the picture's profile can't be used."""
     if not header.icc and header.primaries in _AS_SRGB and not header.screen:
         return _without_profile(image)
-    # Imported for the pictures that need it: most carry no profile.
+    # Imported only when needed: most pictures have no profile.
     colour = import_module("darkroom.imaging.colour")
     named = colour.profile_of_screen(header.screen) if header.screen else colour.profile_of(header.primaries)
     profile = header.icc or named
@@ -292,7 +241,7 @@ def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
     return converted
 
 
-# ITU-T H.273: not named, sRGB's own, unspecified, and the near-identical ones of analogue television.
+# ITU-T H.273: not named (0), sRGB (1), unspecified (2), and analogue television (nearly the same as sRGB).
 _AS_SRGB = (0, 1, 2, 5, 6, 7)
 
 
@@ -301,78 +250,81 @@ def _without_profile(image: Image.Image) -> Image.Image:
 
 
 def step_down(work: Work) -> Work:
-    """One picture per size of each plan."""
-    return replace(work, plans=tuple(replace(each, rungs=_rungs(work, each)) for each in work.plans))
+    """Resizes the picture to each size of each plan."""
+    return replace(work, plans=tuple(replace(plan, rungs=_rungs(work, plan)) for plan in work.plans))
 
 
-def _rungs(work: Work, each: Plan) -> tuple[Image.Image, ...]:
-    """The first from the whole picture, any other from the narrowest that is at least twice as wide."""
+def _rungs(work: Work, plan: Plan) -> tuple[Image.Image, ...]:
+    """Resizes the first from the whole picture, others from the narrowest rung at least twice as wide."""
     linear = work.profile.linear_light
-    rungs = [resized(work.image, each.sizes[0], each.window_in(work.image.size), linear=linear)]
-    for size in each.sizes[1:]:
+    rungs = [resized(work.image, plan.sizes[0], plan.window_in(work.image.size), linear=linear)]
+    for size in plan.sizes[1:]:
         wide_enough = [rung for rung in rungs if rung.width >= 2 * size[0]]
         rungs.append(resized(wide_enough[-1] if wide_enough else rungs[0], size, linear=linear))
     return tuple(with_colours_spread(rung) for rung in rungs)
 
 
 def describe(work: Work) -> Work:
-    """What a page can show before the picture is there."""
+    """Makes the placeholder and the dominant colour."""
     narrowest = work.plans[0].rungs[-1]
     return replace(work, placeholder=placeholder(narrowest), colour=dominant_colour(narrowest))
 
 
 def begin_avif(work: Work) -> Work:
-    """Starts AVIF in two children, the widest of each ladder in the second, which takes about as long as the
-    first, or as the other formats here. In children since it can't be told to stop.
+    """Starts the AVIF encoders in two child processes: one for the widest sizes, one for all others.
+
+    Both take about as long as the other formats. Only a process can be stopped when its time is over.
     """
     seconds = work.profile.limits.avif_seconds
     children = []
     for part in (slice(1, None), slice(1)):
-        wanting = [
-            (each, choice, rungs)
-            for each, choice in work.wanting(Format.AVIF)
-            if (rungs := _fitting(each, Format.AVIF)[part])
+        batch = [
+            (plan, choice, rungs)
+            for plan, choice in work.wanting(Format.AVIF)
+            if (rungs := _fitting(plan, Format.AVIF)[part])
         ]
-        if wanting and seconds:
-            children.append(Child(partial(_avifs, wanting), seconds=seconds))
+        if batch and seconds:
+            children.append(Child(partial(_avifs, batch), seconds=seconds))
     return replace(work, avif=tuple(children))
 
 
-def _avifs(wanting: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Iterator[Encoded]:
-    """The narrowest first, so that it is the wide ones that are not done in time."""
-    for each, choice, rungs in wanting:
-        for rung, found in reversed([*zip(rungs, chosen(choice, rungs), strict=True)]):
-            yield _encoded(choice, each, rung, found, encode.avif(rung, found.quality, found.subsampling))
+def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Iterator[Encoded]:
+    """Encodes the narrowest first, so that only wide ones miss the deadline."""
+    for plan, choice, rungs in batch:
+        for rung, settings in reversed([*zip(rungs, chosen(choice, rungs), strict=True)]):
+            content = encode.avif(rung, settings.quality, settings.subsampling)
+            yield _encoded(choice, plan, rung, settings, content)
 
 
 def _encoded(
-    choice: FormatChoice, each: Plan, rung: Image.Image, found: Chosen, content: bytes, frames: int = 1
+    choice: FormatChoice, plan: Plan, rung: Image.Image, settings: Chosen, content: bytes, frames: int = 1
 ) -> Encoded:
     return Encoded(
         choice.format,
         *rung.size,
-        found.quality,
+        settings.quality,
         content,
-        ladder=each.ladder.name,
+        ladder=plan.ladder.name,
         frames=frames,
         target=choice.target,
-        score=found.score,
-        score_kind="" if found.score is None else "predicted",
+        score=settings.score,
+        score_kind="" if settings.score is None else "predicted",
     )
 
 
 def encode_jpeg(work: Work) -> Work:
+    """Encodes every rung of the JPEG ladders, over the background colour."""
     made = []
-    for each, choice in work.wanting(Format.JPEG):
-        flat = [_flattened(rung, each.ladder.background) for rung in each.rungs]
-        for rung, found in zip(flat, chosen(choice, flat), strict=True):
-            content = encode.jpeg(rung, found.quality, found.subsampling, repack=work.profile.repack)
-            made.append(_encoded(choice, each, rung, found, content))
+    for plan, choice in work.wanting(Format.JPEG):
+        flat = [_flattened(rung, plan.ladder.background) for rung in plan.rungs]
+        for rung, settings in zip(flat, chosen(choice, flat), strict=True):
+            content = encode.jpeg(rung, settings.quality, settings.subsampling, repack=work.profile.repack)
+            made.append(_encoded(choice, plan, rung, settings, content))
     return work.made(*made)
 
 
 def _flattened(image: Image.Image, background: str) -> Image.Image:
-    """Over the background where the picture is transparent; L or RGB."""
+    """Composites a transparent picture over the background; returns L or RGB."""
     if image.mode not in ("LA", "RGBA"):
         return image
     flat = Image.new("RGB", image.size, background)
@@ -381,58 +333,60 @@ def _flattened(image: Image.Image, background: str) -> Image.Image:
 
 
 def encode_webp(work: Work) -> Work:
+    """Encodes every rung of the WebP ladders, animated where the original and the ladder are."""
     made = []
-    for each, choice in work.wanting(Format.WEBP):
-        work = _noting_what_does_not_fit(work, each, Format.WEBP)
-        rungs = _fitting(each, Format.WEBP)
-        for rung, found in zip(rungs, chosen(choice, rungs), strict=True):
-            if work.header.animation and each.ladder.animation:
+    for plan, choice in work.wanting(Format.WEBP):
+        work = _noting_side_limit(work, plan, Format.WEBP)
+        rungs = _fitting(plan, Format.WEBP)
+        for rung, settings in zip(rungs, chosen(choice, rungs), strict=True):
+            if work.header.animation and plan.ladder.animation:
                 frames = len(work.header.animation.durations)
                 content = animated_webp(
-                    work.header, work.header.animation, found.quality, _finisher(work, each, rung.size)
+                    work.header, work.header.animation, settings.quality, _finisher(work, plan, rung.size)
                 )
-                made.append(_encoded(choice, each, rung, found, content, frames))
+                made.append(_encoded(choice, plan, rung, settings, content, frames))
             else:
-                made.append(_encoded(choice, each, rung, found, encode.webp(rung, found.quality)))
+                content = encode.webp(rung, settings.quality)
+                made.append(_encoded(choice, plan, rung, settings, content))
     return work.made(*made)
 
 
-def _finisher(work: Work, each: Plan, size: Size) -> Callable[[Image.Image], Image.Image]:
-    """What makes of a whole frame what `plan` makes of the first."""
+def _finisher(work: Work, plan: Plan, size: Size) -> Callable[[Image.Image], Image.Image]:
+    """Returns a function with the steps from decoded frame to rung, for the frames of an animation."""
 
     def finished(frame: Image.Image) -> Image.Image:
         upright = _upright(frame, work.header)
-        window, linear = each.window_in(upright.size), work.profile.linear_light
-        small = with_alpha_where_it_shows(resized(upright, size, window, linear=linear))
+        window, linear = plan.window_in(upright.size), work.profile.linear_light
+        small = without_opaque_alpha(resized(upright, size, window, linear=linear))
         in_srgb = _in_srgb(small, work.header)
         return small if in_srgb is None else in_srgb
 
     return finished
 
 
-def _fitting(each: Plan, wanted: Format) -> list[Image.Image]:
-    return [rung for rung in each.rungs if max(rung.size) <= encode.SIDE_LIMITS[wanted]]
+def _fitting(plan: Plan, wanted: Format) -> list[Image.Image]:
+    return [rung for rung in plan.rungs if max(rung.size) <= encode.SIDE_LIMITS[wanted]]
 
 
-def _noting_what_does_not_fit(work: Work, each: Plan, wanted: Format) -> Work:
-    for rung in each.rungs:
+def _noting_side_limit(work: Work, plan: Plan, wanted: Format) -> Work:
+    for rung in plan.rungs:
         if max(rung.size) > encode.SIDE_LIMITS[wanted]:
             work = work.decided(
                 f"{wanted.value}_skipped",
                 f"No {_named(wanted)} of {rung.width} x {rung.height} pixels:"
-                f" its sides end at {encode.SIDE_LIMITS[wanted]:,}.",
+                f" the format's limit is {encode.SIDE_LIMITS[wanted]:,} pixels a side.",
             )
     return work
 
 
 def encode_avif(work: Work) -> Work:
-    """Waits for what `begin_avif` started, to the end of its time budget at the latest."""
+    """Collects the results of `begin_avif`, waiting until its time budget ends at the latest."""
     made: list[Encoded] = []
     seconds = work.profile.limits.avif_seconds
     reason = f"over its time budget of {seconds:g} s"
     for child in work.avif:
         try:
-            made.extend(child.answers())
+            made.extend(child.results())
         except ChildTimedOut:
             pass
         except (ChildDied, ChildFailed, MemoryError):
@@ -440,73 +394,74 @@ def encode_avif(work: Work) -> Work:
         finally:
             child.end()
     done = {(rendition.ladder, rendition.width) for rendition in made}
-    for each, _ in work.wanting(Format.AVIF):
-        work = _noting_what_does_not_fit(work, each, Format.AVIF)
-        for rung in reversed(_fitting(each, Format.AVIF)):
-            if (each.ladder.name, rung.width) not in done:
+    for plan, _ in work.wanting(Format.AVIF):
+        work = _noting_side_limit(work, plan, Format.AVIF)
+        for rung in reversed(_fitting(plan, Format.AVIF)):
+            if (plan.ladder.name, rung.width) not in done:
                 work = work.decided("avif_skipped", f"No AVIF {rung.width} pixels wide: {reason}.")
     return replace(work, avif=()).made(*made)
 
 
-# A search ends nearer to its target than this, where the format can reach it at all.
+# A search ends within this many points of its target, unless the format can't reach it.
 SHORT_BY = 2.5
 
 
 def drop_what_falls_short(work: Work) -> Work:
-    """Drops a rendition whose format can't come near the target: WebP and AVIF halve the colours, which shows
-    in small pictures at any quality. JPEG always stays, and so does what moves, since nothing else would.
+    """Drops renditions below their target: WebP and AVIF halve the resolution of colour, which is visible
+    in small pictures at any quality. JPEG always stays; animations stay, since only WebP has them.
     """
     kept: list[Encoded] = []
-    for each in work.renditions:
-        stays = each.format is Format.JPEG or each.frames > 1
-        if stays or not each.target or (each.score or 0) >= each.target - SHORT_BY:
-            kept.append(each)
+    for rendition in work.renditions:
+        target, score = rendition.target, rendition.score or 0
+        always = rendition.format is Format.JPEG or rendition.frames > 1
+        if always or not target or score >= target - SHORT_BY:
+            kept.append(rendition)
             continue
         work = work.decided(
-            f"{each.format.value}_short",
-            f"No {_named(each.format)} {each.width} pixels wide: the target is {each.target:g},"
-            f" and {each.score:.0f} the most that it can reach.",
+            f"{rendition.format.value}_short",
+            f"No {_named(rendition.format)} {rendition.width} pixels wide:"
+            f" its best score is {score:.0f}, below the target of {target:g}.",
         )
     return replace(work, renditions=tuple(kept))
 
 
 def keep_the_smaller(work: Work) -> Work:
-    """Drops a rendition that is no smaller than a more widely readable one of its size.
+    """Drops a rendition no smaller than a more widely supported one of the same size.
 
-    JPEG always stays, since originals are never served; the receipt says when the original was smaller.
+    JPEG always stays, since originals are never served; a decision records a smaller original.
     """
     kept: list[Encoded] = []
-    for each in work.plans:
-        for size in each.sizes:
+    for plan in work.plans:
+        for size in plan.sizes:
             smallest: Encoded | None = None
-            for rendition in _of_size(work, each, size):
-                # An animation shows more than a still, so it stays and replaces none.
+            for rendition in _of_size(work, plan, size):
+                # An animation shows more than a still: it is kept, and no still is dropped for it.
                 if rendition.frames > 1 or smallest is None or len(rendition.data) < len(smallest.data):
                     kept.append(rendition)
-                    if _shows_all(work, rendition):
+                    if _is_complete(work, rendition):
                         smallest = rendition
                     continue
                 work = work.decided(
                     f"{rendition.format.value}_dropped",
-                    f"No {_named(rendition.format)} {size[0]} pixels wide: its {len(rendition.data):,} bytes"
-                    f" are no fewer than the {_named(smallest.format)}'s {len(smallest.data):,}.",
+                    f"No {_named(rendition.format)} {size[0]} pixels wide: with {len(rendition.data):,} bytes"
+                    f" it is not smaller than the {_named(smallest.format)} ({len(smallest.data):,} bytes).",
                 )
     return _noting_a_smaller_original(replace(work, renditions=tuple(kept)))
 
 
-def _shows_all(work: Work, rendition: Encoded) -> bool:
-    """Whether a rendition can stand for others; a JPEG of a transparent picture shows less than they do."""
+def _is_complete(work: Work, rendition: Encoded) -> bool:
+    """False for an animation, and for a JPEG of a transparent picture: neither can replace another format."""
     transparent = work.image.mode in ("LA", "RGBA")
     return rendition.frames == 1 and not (rendition.format is Format.JPEG and transparent)
 
 
-_READABILITY = (Format.JPEG, Format.WEBP, Format.AVIF)
+_BY_SUPPORT = (Format.JPEG, Format.WEBP, Format.AVIF)
 
 
-def _of_size(work: Work, each: Plan, size: Size) -> list[Encoded]:
-    """One plan's renditions of one size, the most widely readable first."""
-    found = [r for r in work.renditions if r.ladder == each.ladder.name and (r.width, r.height) == size]
-    return sorted(found, key=lambda rendition: _READABILITY.index(rendition.format))
+def _of_size(work: Work, plan: Plan, size: Size) -> list[Encoded]:
+    """One plan's renditions of one size, the most widely supported first."""
+    found = [r for r in work.renditions if r.ladder == plan.ladder.name and (r.width, r.height) == size]
+    return sorted(found, key=lambda rendition: _BY_SUPPORT.index(rendition.format))
 
 
 def _noting_a_smaller_original(work: Work) -> Work:
@@ -516,13 +471,13 @@ def _noting_a_smaller_original(work: Work) -> Work:
         return work
     return work.decided(
         "original_smaller",
-        f"No rendition at the original's own size is smaller than its {work.size_bytes:,} bytes:"
-        f" the smallest has {min(sizes):,}.",
+        f"No rendition of the original's size is smaller than the original ({work.size_bytes:,} bytes);"
+        f" the smallest has {min(sizes):,} bytes.",
     )
 
 
 def add_reference(work: Work) -> Work:
-    """One rendition without visible loss, to compare the others with by eye."""
+    """Adds a rendition without visible loss, for comparing the others by eye."""
     if not work.profile.reference:
         return work
     main = work.plans[0]
@@ -539,9 +494,9 @@ def _named(wanted: Format) -> str:
 
 PIPELINE: tuple[Callable[[Work], Work], ...] = (
     plan,
-    decode,  # once, at a reduced scale where JPEG allows it: it feeds the whole ladder
+    decode,  # once for all sizes; a JPEG at a reduced scale
     shrink,
-    orient,  # after the resize: turning all the pixels first would defeat the reduced scale
+    orient,  # after the resize: there are fewer pixels to turn
     to_srgb,  # after the resize: 49 ms instead of 224 on 10 megapixels
     step_down,
     describe,
@@ -551,5 +506,5 @@ PIPELINE: tuple[Callable[[Work], Work], ...] = (
     encode_avif,
     drop_what_falls_short,
     keep_the_smaller,
-    add_reference,  # last: it takes no part in what is kept
+    add_reference,  # last: it must not be dropped
 )

@@ -1,4 +1,4 @@
-"""What a page can show before a picture is there: a few blurred pixels, and one colour."""
+"""Placeholders for pages to show while a picture loads: a few blurred pixels, and one colour."""
 
 from base64 import b64encode
 from typing import Any
@@ -15,26 +15,26 @@ _COLOUR_SIDE = 64
 
 
 def placeholder(image: Image.Image) -> str:
-    """The picture 16 pixels wide or high as a `data:` address of some hundred characters.
+    """Returns the picture 16 pixels wide or high as a `data:` URL of a few hundred characters.
 
-    A WebP rather than a ThumbHash: it needs no script to be shown, and keeps alpha.
+    A WebP, since a ThumbHash would need a script; WebP keeps alpha.
     """
     tiny = resized(image, _within(image, _SIDE))
     return "data:image/webp;base64," + b64encode(encode.webp(tiny, _QUALITY)).decode("ascii")
 
 
 def dominant_colour(image: Image.Image) -> str:
-    """The commonest of a picture's eight colours, like #336699; what is transparent does not count."""
+    """Returns the most frequent of eight colours, like #336699; transparent pixels don't count."""
     small = image.resize(_within(image, _COLOUR_SIDE), Image.Resampling.BOX)
     few = _opaque(small).quantize(_COLOURS)
-    # Pixels and the colour's place in the palette; there are at most eight.
-    _, index = max((count, int(str(place))) for count, place in few.getcolors() or [])
+    # Pairs of pixel count and palette index.
+    _, index = max((count, int(str(entry))) for count, entry in few.getcolors() or [])
     red, green, blue = (few.getpalette() or [])[3 * index : 3 * index + 3]
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """The pixels that are rather opaque than not, in a row; all of them if there are none."""
+    """Returns the pixels with alpha of at least 128, in one row; all pixels if there are none."""
     colours = image.convert("RGB")
     if image.mode not in ("LA", "RGBA"):
         return colours

@@ -1,4 +1,4 @@
-"""Resizing with alpha premultiplied, by stored values or by the amount of light."""
+"""Resizes with premultiplied alpha, on stored values or in linear light."""
 
 from functools import cache
 from math import ceil, floor
@@ -8,18 +8,19 @@ from PIL import Image, ImageFilter, ImageMath
 type Size = tuple[int, int]
 type Box = tuple[float, float, float, float]
 
-# 16 bits hold sRGB's darkest steps apart; 8 bits of linear light would merge them.
+# Linear light needs 16 bits: with 8, sRGB's darkest steps would become equal.
 _FULL = 65535
 
-# As far as a block of chroma reaches; of so little alpha only coarse colours are left.
+# Colours are extended by about the reach of a chroma block.
 _SPREAD_PIXELS = 4
-_HARDLY_SEEN = 8
+# Up to this alpha (of 255) premultiplied colours are too coarse to keep.
+_NEARLY_TRANSPARENT = 8
 
 
 def resized(image: Image.Image, size: Size, box: Box | None = None, *, linear: bool = False) -> Image.Image:
-    """The picture, or what is in `box` of it, at another size. Pillow premultiplies alpha by itself.
+    """Resizes the picture, or the `box` of it, to `size`. Pillow premultiplies alpha.
 
-    `linear` takes the values for sRGB's, which is near enough for any other profile; CMYK can't be so taken.
+    `linear` assumes sRGB's curve, which is close enough for other profiles; CMYK is resized as stored.
     """
     if image.size == size and box is None:
         return image
@@ -30,13 +31,13 @@ def resized(image: Image.Image, size: Size, box: Box | None = None, *, linear: b
     return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
 
 
-# Of the result: narrower bands take longer, since each works out its weights anew; 128 take an eighth longer.
+# Rows of the result per band: every band computes its weights again, which takes an eighth longer at 128.
 _BAND_ROWS = 128
 _LANCZOS_REACH = 3
 
 
 def _resized_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
-    """As at once: for a picture with alpha Pillow makes a premultiplied copy, here of a band at a time."""
+    """Resizes band by band, with the same result: Pillow's premultiplied copy is of one band only."""
     left, top, right, bottom = box
     width, height = size
     scale = (bottom - top) / height
@@ -54,26 +55,26 @@ def _resized_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
 
 
 def _resized_in_linear_light(image: Image.Image, size: Size, box: Box | None) -> Image.Image:
-    """One channel at a time: as floating point each has four times the picture's bytes."""
+    """Resizes one channel at a time, since floating point takes four times the bytes."""
     if not image.mode.endswith("A"):
         channels = [_as_stored(_scaled(_as_light(channel), size, box)) for channel in image.split()]
         return Image.merge(image.mode, channels)
     *colours, alpha = image.split()
     small_alpha = alpha.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
-    channels = [_as_stored(_seen_through(colour, alpha, size, box)) for colour in colours]
+    channels = [_as_stored(_weighted_by_alpha(colour, alpha, size, box)) for colour in colours]
     return Image.merge(image.mode, [*channels, small_alpha])
 
 
-def _seen_through(colour: Image.Image, alpha: Image.Image, size: Size, box: Box | None) -> Image.Image:
-    """One channel's light, resized weighted by alpha."""
+def _weighted_by_alpha(colour: Image.Image, alpha: Image.Image, size: Size, box: Box | None) -> Image.Image:
+    """Resizes one channel in linear light, weighted by alpha."""
     weighted = ImageMath.lambda_eval(
         lambda args: args["light"] * args["alpha"] / 255, light=_as_light(colour), alpha=alpha
     )
     light, weight = _scaled(weighted, size, box), _scaled(alpha.convert("F"), size, box)
-    freed: Image.Image = ImageMath.lambda_eval(
+    unweighted: Image.Image = ImageMath.lambda_eval(
         lambda args: args["light"] * 255 / args["max"](args["weight"], 0.5), light=light, weight=weight
     )
-    return freed
+    return unweighted
 
 
 def _scaled(channel: Image.Image, size: Size, box: Box | None) -> Image.Image:
@@ -85,30 +86,30 @@ def _as_light(channel: Image.Image) -> Image.Image:
 
 
 def _as_stored(light: Image.Image) -> Image.Image:
-    # Lanczos overshoots both ends; a table clips what lies beyond its own.
+    # Lanczos overshoots at both ends; the table clips values outside it.
     return light.convert("I").point(_from_light(), "L")
 
 
 def with_colours_spread(image: Image.Image) -> Image.Image:
-    """The same to the eye, with the colours at an edge carried on under what is transparent beside it.
+    """Extends the colours at an edge under the transparent pixels beside it; the picture looks the same.
 
-    Nothing stands there after a resize but black, which an encoder of blocks would mix into the edge.
+    After a resize transparent pixels are black, and a block-based encoder would mix that into the edge.
     """
     if image.mode not in ("LA", "RGBA"):
         return image
     image = image.convert("RGBA")
     premultiplied = image.convert("RGBa")
     mean = premultiplied.resize((1, 1), Image.Resampling.BOX).convert("RGBA").convert("RGB")
-    ground = mean.resize(image.size).convert("RGBA")
-    ground.alpha_composite(premultiplied.filter(ImageFilter.BoxBlur(_SPREAD_PIXELS)).convert("RGBA"))
+    result = mean.resize(image.size).convert("RGBA")
+    result.alpha_composite(premultiplied.filter(ImageFilter.BoxBlur(_SPREAD_PIXELS)).convert("RGBA"))
     alpha = image.getchannel("A")
-    ground.putalpha(alpha)
-    ground.paste(image, mask=alpha.point([255 * (level > _HARDLY_SEEN) for level in range(256)]))
-    return ground
+    result.putalpha(alpha)
+    result.paste(image, mask=alpha.point([255 * (level > _NEARLY_TRANSPARENT) for level in range(256)]))
+    return result
 
 
 def _linear(stored: float) -> float:
-    """IEC 61966-2-1; both from 0 to 1."""
+    """Converts a stored level to linear light by IEC 61966-2-1; both from 0 to 1."""
     return stored / 12.92 if stored <= 0.04045 else ((stored + 0.055) / 1.055) ** 2.4
 
 
@@ -116,7 +117,7 @@ def _stored(linear: float) -> float:
     return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
 
 
-# Tables made once and only where they are asked for: they take 20 ms, which a cold start does not have.
+# Built on first use: the tables take 20 ms, too long for every cold start.
 @cache
 def _to_light() -> list[float]:
     return [_FULL * _linear(level / 255) for level in range(256)]

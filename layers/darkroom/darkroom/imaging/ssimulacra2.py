@@ -1,7 +1,7 @@
-"""SSIMULACRA2 worked out with Pillow alone, since numpy would cost the function 90 ms and 60 MB.
+"""SSIMULACRA2 computed with Pillow alone, since numpy would cost the function 90 ms and 60 MB.
 
-Of a small picture it is the metric itself, at every pixel. Of others it is those of the 108 terms that
-weigh, at every fourth pixel: a prediction. `make bench` says how far it is from the truth.
+For a small picture it is the full metric, at every pixel. For others it is a prediction, from the largest of
+the 108 terms at every fourth pixel; `make bench` measures the error of that prediction.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -10,9 +10,9 @@ from typing import Any
 
 from PIL import Image, ImageMath
 
-# The metric's own weights: by channel (X, Y, B), scale, norm (mean, fourth root of the mean fourth power) and
-# kind (structure, added edges, lost edges). A picture with fewer scales than six takes them in the same
-# order from the front, as the reference does.
+# The metric's weights, in order of channel (X, Y, B), scale, norm (mean, fourth root of the mean fourth
+# power) and kind (structure, added edges, lost edges). A picture with fewer than six scales uses them from
+# the front, as the reference implementation does.
 _WEIGHTS = (
     0,
     0.00071,
@@ -126,14 +126,14 @@ _WEIGHTS = (
 _SCALES = (1, 2, 4, 8, 16, 32)
 ALL_SCALES = len(_SCALES)
 
-# Less than this much weight is left out: nothing of a small picture, where a term can be large.
+# Terms up to this weight are ignored; less so in a small picture, where a single term can be large.
 _NEGLIGIBLE, _NEGLIGIBLE_IN_SMALL = 2.0, 0.5
 _SMALL_PIXELS = 40_000
 
 _BIAS = 0.0037930732552754493
 _BIAS_ROOT = _BIAS ** (1 / 3)
 _CONTRAST = 0.0009
-# The metric's blur: what its recursive Gaussian answers to a single bright pixel, from the middle outwards.
+# The metric's blur: impulse response of its recursive Gaussian, from the middle outwards.
 _BLUR = (
     0.2646211054881984,
     0.21292859201042208,
@@ -148,18 +148,18 @@ def is_small(picture: Image.Image) -> bool:
 
 
 def scales(size: tuple[int, int]) -> int:
-    """How many scales a picture has: one more than have eight pixels either way, up to six."""
+    """Counts the scales with at least eight pixels either way, plus one, up to six."""
     return min(len(_SCALES), 1 + sum(1 for scale in _SCALES if -(-min(size) // scale) >= 8))
 
 
 def score_of(error: float) -> float:
-    """SSIMULACRA2's own curve from the error, 0 or more, to the score."""
+    """Converts an error of 0 or more to a score, by SSIMULACRA2's curve."""
     bent = 2.326765642916932 * error - 0.020884521182843837 * error**2 + 6.248496625763138e-05 * error**3
     return float(100 - 10 * bent**0.6276336467831387) if bent > 0 else 100.0
 
 
 def error_at(score: float) -> float:
-    """The error that gives a score, within a hundredth."""
+    """Returns the error for a score, within 0.01."""
     low, high = 0.0, 500.0
     while high - low > 0.01:
         middle = (low + high) / 2
@@ -172,7 +172,7 @@ type Planes = dict[Plane, Image.Image]
 
 
 class Ssimulacra2:
-    """A picture that encodings of it are held against."""
+    """An original to compare encodings with."""
 
     def __init__(self, picture: Image.Image) -> None:
         self._exact = is_small(picture)
@@ -186,7 +186,7 @@ class Ssimulacra2:
         self._smooth: dict[Plane, Image.Image] = {}
 
     def error(self, other: Image.Image) -> float:
-        """The weighted sum of the terms, for `score_of`. `other` has to be of the same size."""
+        """Returns the weighted sum of the terms, for `score_of`. `other` must have the same size."""
         planes = dict(_planes(other, self._weights))
         means = self._local_means(planes)
         error = sum(
@@ -201,7 +201,7 @@ class Ssimulacra2:
         return error
 
     def _structures(self, planes: Planes, means: Planes) -> Iterator[tuple[Plane, Image.Image]]:
-        """1 - SSIM', without its gamma correction, as SSIMULACRA2 has it; never negative."""
+        """Yields 1 - SSIM' of each plane, without gamma correction, as SSIMULACRA2 defines it; 0 or more."""
         squares = self._local_means({name: _product(planes[name], planes[name]) for name in self._structured})
         both = {name: _product(self._planes[name], planes[name]) for name in self._structured}
         for name, mean_product in self._local_means(both).items():
@@ -223,7 +223,7 @@ class Ssimulacra2:
             )
 
     def _edges(self, name: Plane, other: Image.Image, means: Image.Image, sign: int) -> Image.Image:
-        """The edges that the other picture has added (sign 1) or lost (-1)."""
+        """Returns the edges added (sign 1) or lost (-1) by the other picture."""
         thinned = self._thinned(other)
         if name not in self._smooth:
             self._smooth[name] = _evaluate(
@@ -239,7 +239,7 @@ class Ssimulacra2:
         )
 
     def _local_means(self, planes: Planes) -> Planes:
-        """Exact, or weighted by a triangle as wide as SSIMULACRA2's Gaussian, at every fourth pixel."""
+        """Blurs exactly, or with a triangle as wide as SSIMULACRA2's Gaussian at every fourth pixel."""
         if self._exact:
             return _blurred(planes)
         return {
@@ -250,7 +250,7 @@ class Ssimulacra2:
         }
 
     def _thinned(self, plane: Image.Image) -> Image.Image:
-        """Every second pixel of a large plane."""
+        """Returns every second pixel of a large plane."""
         if self._exact or min(plane.size) < _THINNED_FROM:
             return plane
         return plane.resize((plane.width // 2, plane.height // 2), Image.Resampling.NEAREST)
@@ -260,14 +260,14 @@ _THINNED_FROM = 300
 
 
 def _weights(plane: Plane, count: int, least: float) -> list[float]:
-    """Of a plane's six terms: means of structure, added and lost edges, then fourth roots of them."""
+    """Returns a plane's six weights: structure, added and lost edges, by mean and then by fourth root."""
     channel, scale = plane
     first = (channel * count + _SCALES.index(scale)) * 6
     return [weight if weight > least else 0.0 for weight in _WEIGHTS[first : first + 6]]
 
 
 def _norms(plane: Image.Image, weight: float, fourth_weight: float) -> float:
-    """Its mean, and the fourth root of the mean of its fourth power."""
+    """Returns the weighted sum of a plane's mean and the fourth root of its mean fourth power."""
     error = weight * _mean(plane) if weight else 0.0
     return error + fourth_weight * _mean(_fourth_power(plane)) ** 0.25 if fourth_weight else error
 
@@ -286,18 +286,18 @@ _LIGHT = [(_linear(level) + _BIAS) ** (1 / 3) - _BIAS_ROOT for level in range(25
 
 
 def _names(picture: Image.Image) -> list[Plane]:
-    """Of a small picture all planes; of others those that count."""
+    """Names all planes of a small picture, and the significant ones of others."""
     if is_small(picture):
         return list(product(range(3), _SCALES[: scales(picture.size)]))
     return [(1, scale) for scale in _SCALES[:5]] + [(2, 8), (2, 16)]
 
 
 def _planes(picture: Image.Image, wanted: Container[Plane]) -> Iterator[tuple[Plane, Image.Image]]:
-    """XYB, as SSIMULACRA2 shifts it. Averaged as light, not as stored: that is most of what blue shows."""
+    """Yields the planes in SSIMULACRA2's shifted XYB, reduced in linear light, which matters most for B."""
     linear = [channel.point(_LINEAR, "F") for channel in picture.split()]
     first, reached = 0, 1
     if not is_small(picture):
-        # At these two scales lightness alone counts, and what is stored gives it without a root per pixel.
+        # These two scales need lightness only, which the stored values give without a root per pixel.
         light = picture.convert("L").point(_LIGHT, "F")
         yield (1, 1), light
         yield (1, 2), light.reduce(2)
@@ -334,8 +334,8 @@ def _evaluate(expression: Callable[[dict[str, Any]], Any], **planes: Image.Image
     return result
 
 
-def _product(one: Image.Image, other: Image.Image) -> Image.Image:
-    return _evaluate(lambda a: a["x"] * a["y"], x=one, y=other)
+def _product(left: Image.Image, right: Image.Image) -> Image.Image:
+    return _evaluate(lambda a: a["x"] * a["y"], x=left, y=right)
 
 
 def _fourth_power(plane: Image.Image) -> Image.Image:
@@ -344,7 +344,7 @@ def _fourth_power(plane: Image.Image) -> Image.Image:
 
 
 def _blurred(planes: Planes) -> Planes:
-    """As the metric blurs, with zeros beyond the edges; in one sheet, since small planes cost by the call."""
+    """Blurs as the metric does, with zeros beyond the edges; all planes in one sheet, to save calls."""
     margin = len(_BLUR) - 1
     size = (
         max(plane.width for plane in planes.values()),
@@ -359,9 +359,9 @@ def _blurred(planes: Planes) -> Planes:
     return {name: sheet.crop(place) for name, place in places.items()}
 
 
-def _blurred_along(sheet: Image.Image, way: tuple[int, int]) -> Image.Image:
+def _blurred_along(sheet: Image.Image, axis: tuple[int, int]) -> Image.Image:
     def moved(by: int) -> Image.Image:
-        left, top = way[0] * by, way[1] * by
+        left, top = axis[0] * by, axis[1] * by
         return sheet.crop((left, top, left + sheet.width, top + sheet.height))
 
     reach = range(1, len(_BLUR))

@@ -1,4 +1,4 @@
-"""Still WebP by libwebp's own functions: Pillow decodes it as an animation, which takes twice the memory."""
+"""Decodes a still WebP with libwebp's functions: Pillow's animation decoder takes twice the memory."""
 
 import ctypes
 
@@ -8,8 +8,8 @@ _TRANSPARENT = 0x10
 
 
 def still(stream: bytes, size: tuple[int, int]) -> Image.Image | None:
-    """The picture as RGB or RGBA; None for what moves, is of another size, or is broken."""
-    # By way of Pillow's module, so that it is the libwebp that Pillow brought; webp/decode.h.
+    """Decodes to RGB or RGBA; None for an animation, a broken file or another size than expected."""
+    # Loaded through Pillow's module, to get the libwebp that Pillow bundles; see webp/decode.h.
     library = ctypes.CDLL(_webp.__file__)
     width, height, length = ctypes.c_int(), ctypes.c_int(), ctypes.c_size_t(len(stream))
     if not library.WebPGetInfo(stream, length, ctypes.byref(width), ctypes.byref(height)):
@@ -29,6 +29,6 @@ def still(stream: bytes, size: tuple[int, int]) -> Image.Image | None:
 
 
 def _has_alpha(stream: bytes) -> bool:
-    """What the file says; a lossless one always has room for it. RFC 9649, 2.7 and 3.4."""
+    """Reads the alpha flag; a lossless picture always counts as having alpha. RFC 9649, 2.7 and 3.4."""
     kind = stream[12:16]
     return kind == b"VP8L" or (kind == b"VP8X" and bool(stream[20] & _TRANSPARENT))

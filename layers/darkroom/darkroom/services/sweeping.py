@@ -143,7 +143,7 @@ class Sweep:
         return self.ledger.current_entries(self.ledger.latest_each(pictures))
 
     def remove_orphaned(self, pages: int) -> Iterator[Found]:
-        """Removes renditions left by a crash and named by no receipt, page by page, as above."""
+        """Removes renditions left by a crash and named by no receipt, page by page, as `find_lost` does."""
         return self._scan(_RENDITIONS, pages, self.renditions.list_stored, self._remove_orphans)
 
     def _remove_orphans(self, stored: Sequence[Stored]) -> Iterator[str]:

@@ -6,12 +6,14 @@ A request that can't be checked is refused.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum, StrEnum
+from enum import Enum
 from urllib.parse import quote, urlencode
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import InvalidTokens, TokensUnavailable
 from darkroom.domain.tokens import Token, TokenSet, parse_tokens
 from darkroom.ports import TokenDocument
+from darkroom.services.caching import CachedValue
 from darkroom.web import pages, problems
 from darkroom.web.http import Request, Responder, Response, Visitor
 from darkroom.web.negotiation import Wanted
@@ -19,22 +21,14 @@ from darkroom.web.negotiation import Wanted
 # With this prefix, browsers accept a cookie only if it is Secure, host-only and valid for all paths.
 COOKIE = "__Host-darkroom"
 
-# The tokens are reloaded at this age; earlier if a request has an unknown token.
+# Age at which the tokens are read again, and the same for a request whose token is not among them.
 _MAX_AGE_SECONDS = 30
 _MISSED_SECONDS = 5
-# If reloading fails, the last known tokens stay valid this long.
-_HELD_SECONDS = 600
+# While Parameter Store is unavailable, the last known tokens stay valid for this long.
+_HOLD_SECONDS = 600
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CHALLENGE = 'Bearer realm="darkroom"'
-
-
-class AuthMode(StrEnum):
-    """Authentication of a stack: by token, by API Gateway (IAM), or none."""
-
-    TOKEN = "token"  # noqa: S105
-    IAM = "iam"
-    OPEN = "open"
 
 
 class Public(Enum):
@@ -47,49 +41,53 @@ class Public(Enum):
 
 @dataclass(slots=True)
 class TokenCache:
-    """Valid tokens, kept in memory between requests. `report` is called if they can't be loaded.
+    """The valid tokens, cached between requests. `report` receives the fault of a failed read.
 
-    Without a stored document every token is invalid.
+    Without a stored document every request is refused.
     """
 
     document: TokenDocument
     report: Callable[[Exception], None]
-    clock: Callable[[], float] = time.time  # goes on while Lambda freezes the process
+    clock: Callable[[], float] = time.time
 
-    _access: TokenSet | None = field(default=None, init=False)
-    _read_at: float = field(default=0.0, init=False)
-    _asked_at: float = field(default=0.0, init=False)
+    _cache: CachedValue[TokenSet] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._cache = CachedValue(
+            self._load,
+            faults=(TokensUnavailable, InvalidTokens),
+            report=self.report,
+            max_age_seconds=_MAX_AGE_SECONDS,
+            retry_seconds=_MISSED_SECONDS,
+            hold_seconds=_HOLD_SECONDS,
+            clock=self.clock,
+        )
 
     def bearer(self, secret: str) -> Token | None:
-        """Returns the token of a secret if it is valid. Raises TokensUnavailable."""
-        return self._found(lambda access: access.bearer(secret))
+        """Returns the valid token with that secret, if any. Raises TokensUnavailable."""
+        return self._find(lambda tokens: tokens.bearer(secret))
 
     def signed_in(self, cookie: str) -> Token | None:
-        """Returns the token of a session cookie if it is valid. Raises TokensUnavailable."""
-        return self._found(lambda access: access.signed_in(cookie, self.clock()))
+        """Returns the valid token of a session cookie, if any. Raises TokensUnavailable."""
+        return self._find(lambda tokens: tokens.signed_in(cookie, self.clock()))
 
     def cookie(self, token: Token) -> str:
-        """Creates the session cookie of a token. Raises TokensUnavailable."""
-        return self._known(_MAX_AGE_SECONDS).cookie(token, self.clock())
+        """Returns a new session cookie for a token. Raises TokensUnavailable."""
+        return self._tokens(_MAX_AGE_SECONDS).cookie(token, self.clock())
 
-    def _found(self, find: Callable[[TokenSet], Token | None]) -> Token | None:
-        # A token that was made just now is not known yet.
-        return find(self._known(_MAX_AGE_SECONDS)) or find(self._known(_MISSED_SECONDS))
+    def _find(self, find: Callable[[TokenSet], Token | None]) -> Token | None:
+        # A token that was just created may not be in the cache yet.
+        return find(self._tokens(_MAX_AGE_SECONDS)) or find(self._tokens(_MISSED_SECONDS))
 
-    def _known(self, max_age_seconds: float) -> TokenSet:
-        now = self.clock()
-        patience = _MISSED_SECONDS if self._access is None else max_age_seconds
-        if not 0 <= now - self._asked_at < patience:
-            self._asked_at = now
-            try:
-                written = self.document.read()
-                self._access = parse_tokens(written.document) if written else TokenSet.nobody()
-                self._read_at = now
-            except (TokensUnavailable, InvalidTokens) as fault:
-                self.report(fault)
-        if self._access is None or not 0 <= now - self._read_at < _HELD_SECONDS:
-            raise TokensUnavailable("nothing certain is known of who may come in")
-        return self._access
+    def _tokens(self, max_age_seconds: float) -> TokenSet:
+        tokens = self._cache.get(max_age_seconds)
+        if tokens is None:
+            raise TokensUnavailable("the tokens could not be read")
+        return tokens
+
+    def _load(self, _last: TokenSet | None) -> TokenSet:
+        written = self.document.read()
+        return parse_tokens(written.document) if written else TokenSet.nobody()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.entries import Entry, State, shown
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.keys import alias_of, picture_id_of, split_key, without_form_variables
@@ -259,7 +260,7 @@ class PictureRoutes:
             return None
         if self.settings.renditions_base_url:
             return pages.picture_markup(entry.upload.name, receipt, self._url)
-        if self.settings.auth != "open" and self.settings.public_pages != "true":
+        if self.settings.auth is not AuthMode.OPEN and not self.settings.public_pages:
             return None
         picture_url = f"{request.origin}/pictures/{entry.picture_id}"
         return pages.redirect_markup(entry.upload.name, receipt, lambda width: f"{picture_url}?w={width}")

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs
 
+from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import TokensUnavailable
 from darkroom.domain.tokens import SIGNED_IN_SECONDS
 from darkroom.web import pages
-from darkroom.web.auth import COOKIE, AuthMode, Authorizer, TokenCache, tokens_unavailable, unauthorized
+from darkroom.web.auth import COOKIE, Authorizer, TokenCache, tokens_unavailable, unauthorized
 from darkroom.web.http import Cookie, Request, Responder, Response, Visitor
 
 _FORM_LIMIT_BYTES = 8_000

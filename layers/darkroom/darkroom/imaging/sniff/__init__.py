@@ -1,6 +1,6 @@
-"""Look before you decode: what a file says of itself, read without any decoder.
+"""The header pass: reads format, dimensions and metadata of a file without any decoder.
 
-Every read is bounds-checked, so that hostile bytes end in RejectedPicture and in nothing else.
+Every read is bounds-checked: hostile bytes cause a RejectedPicture and no other error.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ __all__ = ["Animation", "Header", "Screen", "corrupt", "read_header"]
 
 
 def read_header(content: bytes) -> Header:
-    """The header of a picture, by its content and never by its name.
+    """Reads the header of a picture; the format comes from its content, never from its name.
 
     Raises RejectedPicture: empty_file, unsupported_format, corrupt_image or too_many_scans.
     """
@@ -50,4 +50,4 @@ def _reader_for(content: bytes) -> Callable[[bytes], Header]:
         return read_tiff
     if content.startswith(b"BM"):
         return read_bmp
-    raise unsupported("It is not a JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP picture.")
+    raise unsupported("The file is not a JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP picture.")

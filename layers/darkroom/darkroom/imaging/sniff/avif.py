@@ -1,4 +1,4 @@
-"""AVIF: AOM, over ISO/IEC 23008-12 and 14496-12."""
+"""AVIF headers: AOM's AV1 Image File Format, based on ISO/IEC 23008-12 and 14496-12."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -24,8 +24,8 @@ def read_avif(content: bytes) -> Header:
     brands = {content[8:12]} | {content[at : at + 4] for at in range(16, min(length, 1024, len(content)), 4)}
     if not brands & {b"avif", b"avis"}:
         if brands & _HEIC_BRANDS:
-            raise unsupported("It is a HEIC picture, which can't be read here: export it as JPEG.")
-        raise unsupported("It is a video or another kind of media file, not a picture.")
+            raise unsupported("HEIC is not supported; open the picture in a photo app and export it as JPEG.")
+        raise unsupported("The file is a video or another kind of media, not a picture.")
     boxes = list(islice(_boxes(content, 0, len(content), 0), MAX_PARTS))
     sizes = [_box_size(content, start) for kind, start, _ in boxes if kind == b"ispe"]
     if not sizes:
@@ -49,7 +49,7 @@ def read_avif(content: bytes) -> Header:
 
 
 def _avif_frames(content: bytes, boxes: list[tuple[bytes, int, int]]) -> int:
-    """The samples of the longest track of pictures; a still has no track, and sound does not count."""
+    """Counts the samples of the longest picture track; 1 for a still, which has no track."""
     frames, handler = 1, b""
     for kind, start, _ in boxes:
         if kind == b"hdlr":
@@ -65,7 +65,7 @@ def _box_size(content: bytes, start: int) -> tuple[int, int]:
 
 
 def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> list[tuple[bytes, int, int]]:
-    """The properties of the primary item: each one's kind, and where its body starts and ends."""
+    """Lists the primary item's properties: kind, start and end of the body."""
     found = {kind: (start, end) for kind, start, end in reversed(boxes)}
     if not {b"pitm", b"ipco", b"ipma"} <= found.keys():
         return []
@@ -77,7 +77,7 @@ def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> 
 
 
 def _avif_colour(content: bytes, properties: list[tuple[bytes, int, int]]) -> tuple[bytes, int]:
-    """The primary item's ICC profile and its primaries; it can name either or both."""
+    """Reads the primary item's ICC profile and primaries; it can have either or both."""
     icc, primaries = b"", 0
     for kind, start, end in properties:
         if kind == b"colr" and content[start : start + 4] in (b"prof", b"rICC"):
@@ -88,7 +88,7 @@ def _avif_colour(content: bytes, properties: list[tuple[bytes, int, int]]) -> tu
 
 
 def _associations(content: bytes, position: int) -> dict[int, list[int]]:
-    """Each item's properties, by their number within ipco, which begins at 1."""
+    """Maps each item to the numbers of its properties in ipco, counted from 1."""
     version, flags, entries = numbers(">B2xBI", content, position)
     position += 8
     item_layout, item_bytes = (">I", 4) if version else (">H", 2)
@@ -106,7 +106,7 @@ def _associations(content: bytes, position: int) -> dict[int, list[int]]:
     return found
 
 
-# Quarter turns anti-clockwise, then the mirror (None, 0: top and bottom, 1: left and right) -> EXIF's number.
+# Anti-clockwise quarter turns and mirror (None, 0: top and bottom, 1: left and right) -> EXIF orientation.
 _TURNED_AND_MIRRORED = {
     (0, None): 1,
     (1, None): 8,
@@ -124,14 +124,14 @@ _TURNED_AND_MIRRORED = {
 
 
 def _avif_orientation(content: bytes, properties: dict[bytes, int]) -> int:
-    """In AVIF only the item's own properties turn the picture; EXIF's orientation is to be ignored."""
+    """Reads the orientation from the item's properties; AVIF says to ignore EXIF's."""
     turns = content[properties[b"irot"]] & 3 if b"irot" in properties else 0
     mirror = content[properties[b"imir"]] & 1 if b"imir" in properties else None
     return _TURNED_AND_MIRRORED[turns, mirror]
 
 
 def _boxes(content: bytes, position: int, limit: int, depth: int) -> Iterator[tuple[bytes, int, int]]:
-    """Each box's kind and where its body starts and ends, containers before what is in them."""
+    """Yields each box's kind, start and end of its body; a container before its contents."""
     while position + 8 <= limit:
         (length,) = numbers(">I", content, position)
         kind, start = content[position + 4 : position + 8], position + 8
@@ -141,8 +141,8 @@ def _boxes(content: bytes, position: int, limit: int, depth: int) -> Iterator[tu
         end = position + length if length else limit
         if end > limit or end < start:
             if not depth:
-                return  # what follows the last box, or a file that was cut: the decoder tells them apart
-            raise Damaged("a box is longer than what holds it")
+                return  # trailing bytes or a truncated file: left to the decoder
+            raise Damaged("a box is longer than its container")
         yield kind, start, end
         if kind in _BOXES and depth < _MAX_DEPTH:
             yield from _boxes(content, start + _BOXES[kind], end, depth + 1)

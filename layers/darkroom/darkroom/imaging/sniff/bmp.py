@@ -1,4 +1,4 @@
-"""BMP: Microsoft, versions 2 to 5."""
+"""BMP headers: Microsoft, versions 2 to 5."""
 
 from darkroom.imaging.sniff.header import Header, numbers, unsupported
 
@@ -10,5 +10,5 @@ def read_bmp(content: bytes) -> Header:
     elif header_bytes in (40, 52, 56, 64, 108, 124):
         width, height = numbers("<ii", content, 18)
     else:
-        raise unsupported("It is not a BMP picture of a kind that can be read.")
+        raise unsupported("This version of BMP is not supported.")
     return Header(format="bmp", width=width, height=abs(height), stream=content)

@@ -1,4 +1,4 @@
-"""Which way is up, as EXIF (a TIFF within another file) and XMP say."""
+"""Orientation from EXIF (a TIFF within another file) and XMP."""
 
 import re
 
@@ -7,12 +7,12 @@ from darkroom.imaging.sniff.header import Damaged, numbers
 BYTE_ORDERS = {b"II*\0": "<", b"MM\0*": ">"}
 ORIENTATION = 274
 
-
-EXIF_NAME = b"Exif\0"  # in a JPEG, with one more byte of any value; some writers carry it along elsewhere
+# Begins EXIF in a JPEG, followed by one byte of any value; some writers put it in other formats too.
+EXIF_NAME = b"Exif\0"
 
 
 def exif_orientation(exif: bytes) -> int:
-    """EXIF's orientation, 1 to 8; 0 when it is not there or not to be found in a damaged block."""
+    """Reads EXIF's orientation, 1 to 8; 0 if it is missing or the block is damaged."""
     if exif.startswith(EXIF_NAME):
         exif = exif[len(EXIF_NAME) + 1 :]
     try:
@@ -23,9 +23,9 @@ def exif_orientation(exif: bytes) -> int:
 
 
 def first_directory(content: bytes) -> dict[int, tuple[int, int]]:
-    """The first directory's tags, each with its number (or the offset of its values) and its count.
+    """Maps the first directory's tags to their value (or the offset of their values) and count.
 
-    Entries that lie outside the file are left out: cameras write wrong counts.
+    Entries outside the file are ignored: cameras write wrong counts.
     """
     order = BYTE_ORDERS.get(content[:4])
     if order is None:

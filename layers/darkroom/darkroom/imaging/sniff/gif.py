@@ -1,4 +1,4 @@
-"""GIF: CompuServe, version 89a."""
+"""GIF headers: CompuServe, version 89a."""
 
 import re
 
@@ -16,7 +16,7 @@ def read_gif(content: bytes) -> Header:
     durations: list[int] = []
     duration, loops = 0, 1
     while position < len(content):
-        # Browsers and Pillow skip bytes that start no block.
+        # Like browsers and Pillow, skip bytes that start no block.
         found = _GIF_BLOCK.search(content, position)
         if not found or found[0] == b";":
             break
@@ -26,7 +26,7 @@ def read_gif(content: bytes) -> Header:
             if label == _GIF_CONTROL:
                 duration = 10 * numbers("<H", body, 1)[0]
             elif body[:11] in _GIF_LOOPING and body[11:13] == b"\x03\x01":
-                # It counts the repetitions: one more than it is played.
+                # GIF counts repetitions: one less than the number of plays.
                 (repeated,) = numbers("<H", body, 13)
                 loops = repeated + 1 if repeated else 0
             position = _past_sub_blocks(content, position + 2)
@@ -42,7 +42,7 @@ def read_gif(content: bytes) -> Header:
         raise Damaged("no picture in it")
     return Header(
         format="gif",
-        # A first frame that reaches beyond the canvas widens it, as browsers and Pillow do.
+        # As in browsers and Pillow, a first frame that extends beyond the canvas widens it.
         width=max(width, right),
         height=max(height, bottom),
         stream=content,

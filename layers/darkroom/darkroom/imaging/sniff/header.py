@@ -1,27 +1,27 @@
-"""What the header pass finds, and how it reads bytes that may be hostile."""
+"""The result of the header pass, and safe reads of hostile bytes."""
 
 from dataclasses import dataclass
 from struct import unpack_from
 
 from darkroom.domain.errors import RejectedPicture
 
-# jpegtran's own scripts write at most 14 scans. 22,000 scans on 16 megapixels decode for over 20 s.
+# jpegtran's own scripts write at most 14 scans. Decoding 22,000 scans of 16 megapixels takes over 20 s.
 MAX_SCANS = 100
 
-# Segments, chunks or boxes of one file. The most in earnest: 100 MB of PNG in chunks of 8 kB, 12,000.
+# Segments, chunks or boxes of one file. A real maximum: 100 MB of PNG in chunks of 8 kB has 12,000.
 MAX_PARTS = 100_000
 
-# Profiles are 0.5 to 4 kB for displays and up to 2 MB for presses; PNG deflates them.
+# Profiles have 0.5 to 4 kB for displays and up to 2 MB for presses; PNG compresses them.
 MAX_PROFILE_BYTES = 16_000_000
 MAX_METADATA_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Animation:
-    """How the pictures of one file follow one another.
+    """The frames of an animation.
 
-    `durations` in milliseconds, one per frame. It is played `loops` times, 0 is for ever. The frames begin
-    with picture number `first` of what the decoder finds in `stream`.
+    `durations` in milliseconds, one per frame; played `loops` times, 0 means forever. The animation begins
+    with frame number `first` of `stream`.
     """
 
     durations: tuple[int, ...]
@@ -32,9 +32,10 @@ class Animation:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """The screen that a picture's levels are meant for: what PNG's cHRM and gAMA tell.
+    """The screen described by PNG's cHRM and gAMA.
 
-    White, red, green and blue as CIE x and y; a level is light to the power of `gamma`, 0 for sRGB's curve.
+    `points` are white, red, green and blue as CIE x and y. A level is light to the power of `gamma`; 0 means
+    sRGB's curve.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -43,16 +44,16 @@ class Screen:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the header pass found.
+    """The result of the header pass.
 
-    `width` and `height` are as stored, `orientation` (EXIF, 1 to 8) makes them upright. `largest_pixels`
-    is the largest canvas or frame that a decoder may have to hold. `icc` is empty without a profile;
-    `primaries` is the number that ITU-T H.273 has for the colour space, 0 if the file names none; `screen`
-    is there if it describes one other than sRGB's.
-    `starved` means that there are fewer bytes than so many pixels can be coded in, `uninverted` that a
-    JPEG in CMYK stores its inks as they are, where all that Adobe's mark is on store them inverted.
-    `stream` is what the decoder gets: the upload without the metadata that a decoder could stumble over.
-    `animation` is there for what can be made to move again: GIF, WebP and PNG of two frames or more.
+    - `width`, `height`: as stored; `orientation` (EXIF, 1 to 8) makes them upright.
+    - `stream`: the bytes for the decoder, without metadata that a decoder could fail on.
+    - `icc`: empty without a profile. `primaries`: ITU-T H.273's number of the colour space, 0 if the file
+      names none. `screen`: None if the file describes none, or sRGB's.
+    - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
+    - `too_few_bytes`: there are fewer bytes than these pixels can be coded in.
+    - `uninverted`: a CMYK JPEG without Adobe's marker, which does not store its inks inverted.
+    - `animation`: for GIF, WebP and PNG of two frames or more.
     """
 
     format: str
@@ -65,7 +66,7 @@ class Header:
     screen: Screen | None = None
     frames: int = 1
     largest_pixels: int = 0
-    starved: bool = False
+    too_few_bytes: bool = False
     uninverted: bool = False
     animation: Animation | None = None
 
@@ -92,7 +93,7 @@ def unsupported(sentence: str) -> RejectedPicture:
 
 
 def numbers(layout: str, content: bytes, offset: int) -> tuple[int, ...]:
-    """unpack_from that a short file can't surprise."""
+    """Calls unpack_from. Raises Damaged if the file is too short."""
     try:
         return unpack_from(layout, content, offset)
     except Exception as fault:
@@ -100,5 +101,5 @@ def numbers(layout: str, content: bytes, offset: int) -> tuple[int, ...]:
 
 
 def screen_primaries(primaries: int, transfer: int) -> int:
-    """The primaries of a picture for screens of ordinary brightness; 0 for one in PQ or HLG."""
+    """Returns the primaries; 0 for a high-dynamic-range picture (PQ or HLG)."""
     return 0 if transfer in (16, 18) else primaries

@@ -1,4 +1,4 @@
-"""JPEG: ISO/IEC 10918-1, annex B."""
+"""JPEG headers: ISO/IEC 10918-1, annex B."""
 
 import re
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.exif import EXIF_NAME, exif_orientation
 from darkroom.imaging.sniff.header import MAX_PARTS, MAX_SCANS, Damaged, Header, numbers, unsupported
 
-# A marker that is neither stuffing, nor fill, nor a restart within entropy-coded bytes.
+# A marker, except stuffing, fill bytes and restarts, which occur within entropy-coded bytes.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _HUFFMAN = (0xC0, 0xC1, 0xC2)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _START, _END, _SCAN, _APP1, _APP2, _APP14, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xEE, 0x01
 _WITHOUT_BODY = (_START, _END, _TEMPORARY)
-# JFIF and Adobe say how the channels are coded; every other application segment and comment is metadata.
+# JFIF and Adobe segments define the coding of the channels; other application segments and comments do not.
 _METADATA = (frozenset(range(0xE0, 0xF0)) | {0xFE}) - {0xE0, 0xEE}
 
 
@@ -27,7 +27,7 @@ def read_jpeg(content: bytes) -> Header:
     if len(scans) > MAX_SCANS:
         raise RejectedPicture(
             "too_many_scans",
-            f"It has {len(scans):,} progressive scans; the limit is {MAX_SCANS}.",
+            f"The JPEG has {len(scans):,} progressive scans; the limit is {MAX_SCANS}.",
             limit=MAX_SCANS,
             actual=len(scans),
         )
@@ -50,16 +50,16 @@ def read_jpeg(content: bytes) -> Header:
         stream=b"".join([b"\xff\xd8", *kept, memoryview(content)[scans[0] : end]]),
         orientation=next(filter(None, orientations), 1),
         icc=_jpeg_profile(content, segments),
-        # A Huffman code takes a bit per block at least. libjpeg fills what is missing with grey, silently.
         uninverted=not any(
             marker == _APP14 and content[start + 4 : start + 9] == b"Adobe" for marker, start, _ in segments
         ),
-        starved=frames[0][1] in _HUFFMAN and 8 * (end - scans[0]) < width * height // 64,
+        # Huffman coding takes at least one bit per block. libjpeg silently fills missing blocks with grey.
+        too_few_bytes=frames[0][1] in _HUFFMAN and 8 * (end - scans[0]) < width * height // 64,
     )
 
 
 def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Each segment's marker and where it starts and ends, up to the end of the first picture."""
+    """Yields each segment's marker, start and end, up to the end of the first picture."""
     position = 2
     for _ in range(MAX_PARTS):
         found = _MARKER.search(content, position)
@@ -78,7 +78,7 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _jpeg_profile(content: bytes, segments: list[tuple[int, int, int]]) -> bytes:
-    """The ICC profile, put together from its numbered parts."""
+    """Joins the numbered parts of the ICC profile."""
     parts = {
         content[start + 16]: content[start + 18 : stop]
         for marker, start, stop in segments
@@ -90,6 +90,6 @@ def _jpeg_profile(content: bytes, segments: list[tuple[int, int, int]]) -> bytes
 def _check_frame(frame: bytes) -> None:
     _, kind, _, bits = numbers(">BBHB", frame, 0)
     if bits != 8:
-        raise unsupported(f"It is a JPEG of {bits} bits per channel; only those of 8 bits can be used.")
+        raise unsupported(f"The JPEG has {bits} bits per channel; only 8 bits are supported.")
     if kind not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
-        raise unsupported("It is a lossless or hierarchical JPEG, which browsers do not show either.")
+        raise unsupported("Lossless and hierarchical JPEGs are not supported, nor do browsers show them.")

@@ -1,4 +1,4 @@
-"""PNG: W3C, third edition."""
+"""PNG headers: W3C, third edition."""
 
 import zlib
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
 _COLOUR_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"cHRM", b"gAMA")
-_NAME_BYTES = 80  # of a text chunk, with the zero that ends it
+_NAME_BYTES = 80  # a text chunk's keyword and the zero after it
 
 
 def read_png(content: bytes) -> Header:
@@ -31,9 +31,9 @@ def read_png(content: bytes) -> Header:
     content = _with_key_in_eight_bits(content)
     view = memoryview(content)
     kept: list[bytes | memoryview] = [PNG_MAGIC]
-    moving: list[tuple[bytes, int, int]] = []
-    # The first of each name: what is deflated in one may be a thousand times as large.
-    told: dict[tuple[bytes, bytes], bytes] = {}
+    animation_chunks: list[tuple[bytes, int, int]] = []
+    # Only the first chunk of each name: inflating one can yield a thousand times its size.
+    metadata: dict[tuple[bytes, bytes], bytes] = {}
     frames = 0
     for kind, start, end in _png_chunks(content):
         if kind in _PIXEL_CHUNKS:
@@ -41,32 +41,32 @@ def read_png(content: bytes) -> Header:
                 raise Damaged("a checksum is wrong")
             kept.append(view[start - 8 : end + 4])
         if kind in _PIXEL_CHUNKS or kind in _ANIMATION_CHUNKS:
-            moving.append((kind, start, end))
+            animation_chunks.append((kind, start, end))
         elif kind in _COLOUR_CHUNKS:
-            told.setdefault((kind, b""), content[start:end])
+            metadata.setdefault((kind, b""), content[start:end])
         elif kind in _PNG_ORIENTATIONS:
             name = content[start : min(end, start + _NAME_BYTES)].partition(b"\0")[0]
-            told.setdefault((kind, name), content[start:end])
+            metadata.setdefault((kind, name), content[start:end])
         if kind == b"fcTL":
             frames += 1
-    icc, primaries, screen = _png_colour(told)
+    icc, primaries, screen = _png_colour(metadata)
     return Header(
         format="png",
         width=width,
         height=height,
-        # As it is where nothing was left out: a copy of a large one counts.
+        # Not copied if nothing was removed: a copy of a large file takes memory.
         stream=content if sum(map(len, kept)) == len(content) else b"".join(kept),
-        orientation=_png_orientation(told),
+        orientation=_png_orientation(metadata),
         icc=icc,
         primaries=primaries,
         screen=screen,
         frames=max(1, frames),
-        animation=_png_animation(content, moving) if frames > 1 else None,
+        animation=_png_animation(content, animation_chunks) if frames > 1 else None,
     )
 
 
 def _with_key_in_eight_bits(content: bytes) -> bytes:
-    """The transparent colour's levels as those of the pixels will be: Pillow compares it as it is stored."""
+    """Converts tRNS's transparent colour to 8 bits: Pillow compares 8-bit pixels with the stored levels."""
     bits, colour_type = numbers(">BB", content, 24)
     if colour_type not in (0, 2) or bits not in (2, 4, 16):
         return content
@@ -86,27 +86,27 @@ def _in_eight_bits(level: int, bits: int) -> int:
     return level >> 8 if bits == 16 else (level & most) * 255 // most
 
 
-def _png_colour(told: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int, Screen | None]:
-    """The ICC profile, the primaries or the screen: the first that there is, as in third edition, 4.3."""
-    named = told.get((b"cICP", b""))
+def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int, Screen | None]:
+    """Returns the primaries, the ICC profile or the screen, by the priority of the third edition, 4.3."""
+    named = metadata.get((b"cICP", b""))
     primaries = screen_primaries(*numbers(">BB", named, 0)) if named is not None else 0
     if primaries:
         return b"", primaries, None
-    if deflated := told.get((b"iCCP", b""), b"").partition(b"\0")[2][1:]:
+    if deflated := metadata.get((b"iCCP", b""), b"").partition(b"\0")[2][1:]:
         return _inflated(deflated, MAX_PROFILE_BYTES), 0, None
-    if (b"sRGB", b"") in told:
+    if (b"sRGB", b"") in metadata:
         return b"", 0, None
-    return b"", 0, _png_screen(told.get((b"cHRM", b""), b""), told.get((b"gAMA", b""), b""))
+    return b"", 0, _png_screen(metadata.get((b"cHRM", b""), b""), metadata.get((b"gAMA", b""), b""))
 
 
 _SRGB_POINTS: tuple[tuple[float, float], ...] = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
 _SRGB_GAMMA = 1 / 2.2
-# Nearer than this is what rounds sRGB's own: nobody sees it, and most files that say so mean it.
+# Smaller differences from sRGB are rounding errors of the writer, and not visible.
 _SAME_POINT, _SAME_GAMMA = 0.005, 0.025
 
 
 def _png_screen(chromaticities: bytes, gamma: bytes) -> Screen | None:
-    """None where it is sRGB's, or where a number is none that a screen could have."""
+    """Reads cHRM and gAMA; None if they describe sRGB, or values impossible for a screen."""
     points, exponent = _SRGB_POINTS, 0.0
     if len(chromaticities) == calcsize(">8I"):
         shares = [number / 100_000 for number in numbers(">8I", chromaticities, 0)]
@@ -122,16 +122,16 @@ def _png_screen(chromaticities: bytes, gamma: bytes) -> Screen | None:
     return Screen(points, exponent) if exponent or moved > _SAME_POINT else None
 
 
-def _png_orientation(told: dict[tuple[bytes, bytes], bytes]) -> int:
+def _png_orientation(metadata: dict[tuple[bytes, bytes], bytes]) -> int:
     for wanted, read in _PNG_ORIENTATIONS.items():
-        for (kind, _), body in told.items():
+        for (kind, _), body in metadata.items():
             if kind == wanted and (orientation := read(body)):
                 return orientation
     return 1
 
 
 def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Animation | None:
-    """What moves in a PNG; None where it breaks a rule, since a viewer then shows the still.
+    """Reads a PNG's animation; None if it breaks a rule, since viewers then show the still picture.
 
     Source: W3C PNG, third edition, 11.3.5.
     """
@@ -150,13 +150,13 @@ def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Anim
         durations=tuple(round(1000 * delay / (of or 100)) for delay, of in delays),
         loops=plays,
         stream=b"".join([PNG_MAGIC, *(view[start - 8 : end + 4] for _, start, end in chunks)]),
-        # A still without a frame control is for viewers that know no animation.
+        # A default image without a frame control is not part of the animation.
         first=0 if kinds.index(b"fcTL") < kinds.index(b"IDAT") else 1,
     )
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Each chunk's kind and where its body starts and ends, up to IEND."""
+    """Yields each chunk's kind, start and end of its body, up to IEND."""
     position = 8
     for _ in range(MAX_PARTS):
         (length,) = numbers(">I", content, position)
@@ -171,14 +171,14 @@ def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     raise Damaged("too many chunks")
 
 
-# Adam7: where each pass begins, across and down, and how far its pixels lie apart.
+# Adam7: start of each pass (across, down), and the distance between its pixels (across, down).
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_AT_A_TIME_BYTES = 1 << 18
+_INFLATE_BYTES = 1 << 18
 
 
 def holds_every_row(content: bytes) -> bool:
-    """Whether there are pixels for every row: where they end early, but in order, decoders leave the rest."""
+    """True if there is data for every row: decoders don't report data that ends early but validly."""
     width, height, bits, kind, interlaced = numbers(">IIBBxxB", content, 16)
     wanted = 0
     for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
@@ -189,18 +189,18 @@ def holds_every_row(content: bytes) -> bool:
     for name, start, end in _png_chunks(content):
         waiting: bytes | memoryview = view[start:end] if name == b"IDAT" else b""
         while waiting and wanted > 0:
-            wanted -= len(inflater.decompress(waiting, _AT_A_TIME_BYTES))
+            wanted -= len(inflater.decompress(waiting, _INFLATE_BYTES))
             waiting = inflater.unconsumed_tail
     return wanted <= 0
 
 
 def _is_sound(content: bytes, start: int, end: int) -> bool:
-    """Whether a chunk with that body has the checksum that it says."""
+    """True if the chunk's checksum is right."""
     return zlib.crc32(memoryview(content)[start - 4 : end]) == numbers(">I", content, end)[0]
 
 
 def _inflated(deflated: bytes, limit_bytes: int) -> bytes:
-    """What a metadata chunk inflates to; nothing if it is broken or over the limit."""
+    """Inflates a metadata chunk; empty if it is broken or over the limit."""
     inflater = zlib.decompressobj()
     try:
         inflated = inflater.decompress(deflated, limit_bytes)
@@ -213,7 +213,7 @@ _RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
 
 
 def _raw_profile_orientation(text: bytes) -> int:
-    """ImageMagick's way to put EXIF into a PNG: hex digits in a text chunk."""
+    """Reads the orientation from ImageMagick's EXIF in a PNG: hex digits in a text chunk."""
     keyword, _, body = text.partition(b"\0")
     if keyword not in _RAW_PROFILES:
         return 0
@@ -231,7 +231,7 @@ def _deflated_raw_profile_orientation(text: bytes) -> int:
     return _raw_profile_orientation(keyword + b"\0" + _inflated(body[1:], MAX_METADATA_BYTES))
 
 
-# Where a PNG may say how it is oriented, the most trustworthy first.
+# Chunks that can hold a PNG's orientation, the most reliable first.
 _PNG_ORIENTATIONS = {
     b"eXIf": exif_orientation,
     b"iTXt": xmp_orientation,

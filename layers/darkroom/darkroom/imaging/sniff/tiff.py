@@ -1,4 +1,4 @@
-"""TIFF 6.0."""
+"""TIFF headers: revision 6.0."""
 
 from darkroom.imaging.sniff.exif import BYTE_ORDERS, ORIENTATION, first_directory
 from darkroom.imaging.sniff.header import MAX_PARTS, MAX_PROFILE_BYTES, Damaged, Header, numbers
@@ -10,7 +10,7 @@ def read_tiff(content: bytes) -> Header:
     tags = first_directory(content)
     width, height = tags.get(_WIDTH, (0, 0))[0], tags.get(_HEIGHT, (0, 0))[0]
     icc_offset, icc_bytes = tags.get(_ICC, (0, 0))
-    # Pillow's TIFF plugin turns pictures upright by itself.
+    # Pillow's TIFF plugin turns pictures upright.
     if tags.get(ORIENTATION, (1, 1))[0] in (5, 6, 7, 8):
         width, height = height, width
     return Header(
@@ -24,7 +24,7 @@ def read_tiff(content: bytes) -> Header:
 
 
 def _tiff_pages(content: bytes) -> int:
-    """How many directories follow one another; a loop among them ends the count."""
+    """Counts the linked directories; stops at a loop."""
     order = BYTE_ORDERS[content[:4]]
     (position,) = numbers(order + "I", content, 4)
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""WebP: RFC 9649."""
+"""WebP headers: RFC 9649."""
 
 from collections.abc import Iterator
 
@@ -49,10 +49,10 @@ def read_webp(content: bytes) -> Header:
 
 
 def webp_with_alpha(content: bytes) -> bytes:
-    """An extended WebP marked as transparent.
+    """Sets the alpha flag of an extended WebP.
 
-    libwebp leaves the mark out where each frame is cut down to what is opaque in it, and then takes the
-    canvas around it for black. Source: RFC 9649, 2.7.
+    libwebp omits the flag if it crops every frame to its opaque part, and decoders then show the canvas
+    around it in black. Source: RFC 9649, 2.7.
     """
     return content[:20] + bytes([content[20] | 0x10]) + content[21:]
 

@@ -1,0 +1,72 @@
+"""Sizes, percentages, durations and names as text."""
+
+import re
+from urllib.parse import quote
+
+from darkroom.domain.renditions import Format, Rendition
+
+
+def filesize(size_bytes: int) -> str:
+    """Formats a size in decimal units, with at least two digits.
+
+    >>> filesize(143_210), filesize(1_940_000), filesize(999_999)
+    ('143 KB', '1.9 MB', '1 MB')
+    """
+    if size_bytes < 1000:
+        return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
+    # From 999.5 KB on the next unit is used: rounded, it would read "1000 KB".
+    unit, scale = next(
+        ((unit, scale) for unit, scale in (("KB", 10**3), ("MB", 10**6)) if size_bytes < 999.5 * scale),
+        ("GB", 10**9),
+    )
+    value = size_bytes / scale
+    return f"{_short(value) if value < 9.95 else format(value, '.0f')} {unit}"
+
+
+def savings(saved_percent: float) -> str:
+    """Formats a saving; a negative saving reads "larger".
+
+    >>> savings(92.64), savings(-12.0), savings(99.98)
+    ('92.6% smaller', '12% larger', '99.9% smaller')
+    """
+    if round(saved_percent, 1) == 0:
+        return "the same size"
+    return f"{share(abs(saved_percent))} {'smaller' if saved_percent > 0 else 'larger'}"
+
+
+def share(percent: float) -> str:
+    """Formats a percentage; never rounds 99.98 up to 100, since no file shrinks to nothing.
+
+    >>> share(92.64), share(99.98), share(-3.0)
+    ('92.6%', '99.9%', '-3%')
+    """
+    return f"{_short(99.9 if 99.9 < percent < 100 else percent)}%"
+
+
+def tied(text: str) -> str:
+    """Joins each number to its unit with a no-break space, to keep them on one line of a headline."""
+    return re.sub(r"(?<=\d) (?=[KMG]B|bytes?)", "\N{NO-BREAK SPACE}", text)
+
+
+def duration(milliseconds: float) -> str:
+    """Formats a duration in milliseconds, with one decimal below 10 ms."""
+    return f"{milliseconds:,.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
+
+
+def label(image_format: str) -> str:
+    """Returns the usual spelling of a format: JPEG, WebP, AVIF."""
+    return "WebP" if image_format == Format.WEBP else image_format.upper()
+
+
+def saved_percent(rendition: Rendition, original_bytes: int) -> float:
+    """Returns the bytes saved by one rendition, in percent of the original."""
+    return 100 * (original_bytes - rendition.size_bytes) / original_bytes if original_bytes else 0.0
+
+
+def path_segment(text: str) -> str:
+    """Escapes any text as one segment of a URL path, slashes included."""
+    return quote(text, safe="")
+
+
+def _short(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")

@@ -1,0 +1,89 @@
+"""The <picture> element to copy into other pages, and the choice of formats for it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from darkroom.domain.receipts import Receipt
+from darkroom.domain.renditions import Format, Rendition
+from darkroom.web.pages.templating import render_template
+
+# Browsers take the first format they support, so the smallest comes first.
+_PREFERENCE = (Format.AVIF, Format.WEBP, Format.JPEG)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A rendition and its presigned or `data:` URL."""
+
+    url: str
+    rendition: Rendition
+
+    @property
+    def embedded(self) -> bool:
+        """True for a `data:` URL."""
+        return self.url.startswith("data:")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One format of a <picture> element."""
+
+    media_type: str
+    srcset: str
+    widest: Link
+
+
+def picture_markup(name: str, receipt: Receipt, url: Callable[[Rendition], str]) -> str:
+    """Returns a <picture> element with every format and width of the receipt, each at its own `url`."""
+    links = tuple(Link(url(rendition), rendition) for rendition in receipt.shown)
+    *sources, fallback = sources_of(links)
+    return _markup(name, receipt, sources, fallback)
+
+
+def redirect_markup(name: str, receipt: Receipt, url: Callable[[int], str]) -> str:
+    """Returns a <picture> element with one URL for each width in pixels; the server chooses the format."""
+    widths = {rendition.width: rendition for rendition in receipt.shown}
+    links = [Link(url(width), widths[width]) for width in sorted(widths)]
+    return _markup(name, receipt, [], Source("", _srcset(links), links[-1]))
+
+
+def _markup(name: str, receipt: Receipt, sources: Sequence[Source], fallback: Source) -> str:
+    width = fallback.widest.rendition.width
+    placeholder = f" url({receipt.placeholder}) 50% / cover no-repeat" if receipt.placeholder else ""
+    text = render_template(
+        "markup.html",
+        name=name,
+        sources=sources,
+        fallback=fallback,
+        sizes=f"(min-width: {width}px) {width}px, 100vw",
+        background=f"{receipt.colour or 'none'}{placeholder}",
+    )
+    return text.strip()
+
+
+def sources_of(links: tuple[Link, ...]) -> tuple[Source, ...]:
+    """Returns one source per format, smallest format first, with its widths as `srcset`.
+
+    Leaves out a format without the full width (AVIF over its time budget): browsers choose the format
+    before the width, and would enlarge a small AVIF.
+    """
+    full_width = max((link.rendition.width for link in links), default=0)
+    sources = []
+    for image_format in _PREFERENCE:
+        of_format = sorted(
+            (link for link in links if link.rendition.format is image_format),
+            key=lambda link: link.rendition.width,
+        )
+        if of_format and of_format[-1].rendition.width == full_width:
+            sources.append(Source(image_format.media_type, _srcset(of_format), of_format[-1]))
+    return tuple(sources)
+
+
+def fallback_link(links: tuple[Link, ...]) -> Link | None:
+    """Returns the widest rendition of the most widely supported format, or None without renditions."""
+    sources = sources_of(links)
+    return sources[-1].widest if sources else None
+
+
+def _srcset(links: Sequence[Link]) -> str:
+    return ",\n               ".join(f"{link.url} {link.rendition.width}w" for link in links)

@@ -1,0 +1,112 @@
+// Follows a job (docs/live.md): over its WebSocket, or by polling where there is none.
+// `url` is the job's own address. `onJob` receives each newer job document, `onRows` the rows that changed.
+// The promise resolves once the job is complete and all its rows have been delivered.
+const PAUSES = { least: 1000, most: 5000, hello: 5000, silence: 15_000, noSocket: 30_000 }; // milliseconds
+const TERMINAL = new Set(["rendered", "rejected", "failed", "skipped", "superseded", "deleted"]);
+
+async function follow(url, onJob, onRows, pauses = PAUSES) {
+  const address = new URL(url, location.href);
+  address.search = address.hash = "";
+  let job; // the newest document received; older ones are ignored
+  const rows = new Map(); // by number
+  const pages = new Map(); // by cursor: the numbers of a page's rows, and the next cursor
+
+  const getJson = async (path = "") => {
+    const response = await fetch(`${address}${path}`, { cache: "no-store", headers: { Accept: "application/json" } });
+    if (!response.ok) throw Object.assign(new Error(`HTTP status ${response.status}`), { status: response.status });
+    return response.json();
+  };
+  const complete = () => job?.state === "complete";
+  const takeJob = (received) => {
+    if (!received || (job && received.revision <= job.revision)) return false;
+    job = received;
+    onJob(job);
+    return true;
+  };
+  const takeRows = (received) => {
+    const changed = received.filter((row) => {
+      const old = rows.get(row.number);
+      const newer = !old || row.revision > old.revision;
+      if (newer) rows.set(row.number, row);
+      if (newer || row.revision < old.revision) return newer;
+      rows.set(row.number, { ...old, ...row });
+      return row.thumbnail && !old.thumbnail; // WebSocket messages have no thumbnails
+    });
+    if (changed.length) onRows(changed);
+  };
+  const mayChange = ({ state, thumbnail }) => !TERMINAL.has(state) || (state === "rendered" && thumbnail === undefined);
+  const fetchRows = async () => {
+    for (let cursor = ""; ; ) {
+      let page = pages.get(cursor);
+      if (!page || page.numbers.some((number) => mayChange(rows.get(number)))) {
+        const found = await getJson(`/uploads?cursor=${encodeURIComponent(cursor)}`);
+        takeRows(found.uploads);
+        page = { numbers: found.uploads.map((row) => row.number), next: found.cursor };
+        pages.set(cursor, page);
+      }
+      if (!page.next) return;
+      cursor = page.next;
+    }
+  };
+
+  // Resolves when the socket closes or falls behind: true if it delivered the job's state.
+  const listen = (live) =>
+    new Promise((resolve) => {
+      const socket = new WebSocket(live.url); // throws where the browser blocks it
+      let welcomed = false;
+      let timer;
+      const leave = () => {
+        clearTimeout(timer);
+        resolve(welcomed);
+        socket.close();
+      };
+      const within = (milliseconds, otherwise) => {
+        clearTimeout(timer);
+        timer = setTimeout(otherwise, milliseconds);
+      };
+      // After silence: a newer job over HTTP means that the socket is dead.
+      const check = async () => {
+        if (takeJob(await getJson()) || complete()) leave();
+        else within(pauses.silence, () => check().catch(leave));
+      };
+      const receive = async (message) => {
+        if (message.type === "state") {
+          welcomed = true;
+          takeJob(message.job);
+          await fetchRows();
+          if (complete()) leave();
+        } else if (message.type === "job.progress" || message.type === "job.completed") {
+          takeJob(message.job);
+          takeRows(message.uploads);
+          if (message.type === "job.completed") leave();
+        }
+      };
+      within(pauses.hello, leave);
+      socket.addEventListener("open", () => {
+        socket.send(JSON.stringify({ action: "hello", job: address.pathname.split("/").pop(), ticket: live.ticket }));
+      });
+      socket.addEventListener("message", ({ data }) => {
+        const message = JSON.parse(data);
+        if (welcomed || message.type === "state") within(pauses.silence, () => check().catch(leave));
+        receive(message).catch(leave);
+      });
+      socket.addEventListener("close", leave);
+    });
+
+  let socketsFrom = 0; // no WebSocket is tried before this time
+  for (let pause = pauses.least; ; pause = Math.min(2 * pause, pauses.most)) {
+    try {
+      const found = await getJson();
+      takeJob(found);
+      if (found.live && !complete() && Date.now() >= socketsFrom) {
+        if (await listen(found.live).catch(() => false)) pause = pauses.least;
+        else socketsFrom = Date.now() + pauses.noSocket;
+      }
+      await fetchRows();
+      if (complete()) return;
+    } catch (fault) {
+      if (fault.status < 500 && fault.status !== 429) return; // there is no such job
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}

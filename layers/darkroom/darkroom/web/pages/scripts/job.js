@@ -1,0 +1,69 @@
+// Job page: keeps figures, chart and list up to date.
+const jobPage = find("main[data-job]");
+if (jobPage) {
+  const size = Number(jobPage.dataset.size);
+  if (location.search) find(".job-list").replaceChildren(); // a later page: the list begins in the middle
+  const list = jobList(find(".job-list"), size);
+  const before = new Float64Array(size); // bytes by number
+  const after = new Float64Array(size);
+  const chart = find(".chart svg");
+
+  const draw = () => {
+    const bins = Math.max(16, Math.min(size, 100));
+    const sums = Array.from({ length: bins }, () => [0, 0]);
+    for (let number = 0; number < size; number++) {
+      const sum = sums[Math.floor((number * bins) / Math.max(size, bins))];
+      sum[0] += before[number];
+      sum[1] += after[number];
+    }
+    const highest = Math.max(1, ...sums.flat());
+    find("[data-highest]").textContent = filesize(highest);
+    chart.setAttribute("viewBox", `0 0 ${bins} 100`);
+    while (chart.children.length < 2 * bins) {
+      const column = document.createElementNS(chart.namespaceURI, "rect");
+      column.setAttribute("class", chart.children.length % 2 ? "after" : "before");
+      column.setAttribute("width", 0.8);
+      chart.append(column);
+    }
+    [...chart.children].forEach((column, index) => {
+      const height = (100 * sums[index >> 1][index % 2]) / highest;
+      column.setAttribute("x", (index >> 1) + 0.1);
+      column.setAttribute("y", 100 - height);
+      column.setAttribute("height", height);
+    });
+  };
+  let frameRequested = false;
+  const drawSoon = () => {
+    if (frameRequested) return;
+    frameRequested = true;
+    requestAnimationFrame(() => {
+      frameRequested = false;
+      draw();
+    });
+  };
+
+  find("[data-more]")?.remove();
+  follow(
+    location.href,
+    (job) => {
+      find("[data-headline]").textContent = jobHeadline(job);
+      document.title = `${jobHeadline(job)} - Darkroom`;
+      find("progress.whole").value = job.size - job.waiting;
+      find("[data-done]").textContent = `${job.size - job.waiting} of ${job.size}`;
+      find("[data-before]").textContent = filesize(job.bytes_before);
+      find("[data-after]").textContent = filesize(job.bytes_after);
+      find("[data-saved]").textContent = share(job.saved_percent);
+      find("[data-counts]").textContent = jobCounts(job);
+      if (isComplete(job)) find("[role=status]").textContent = `${jobHeadline(job)}. ${jobCounts(job)}.`;
+    },
+    (rows) => {
+      for (const row of rows) {
+        list.showRow(row);
+        const inProgress = row.state === "expected" || row.state === "rendering";
+        before[row.number] = row.bytes_before || (inProgress && row.announced_bytes) || 0;
+        after[row.number] = row.bytes_after || 0;
+      }
+      drawSoon();
+    },
+  );
+}

@@ -1,0 +1,83 @@
+"""Jinja templates with the site's one stylesheet and one script inlined, and the policy for both."""
+
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from darkroom.domain.entries import State
+from darkroom.web.pages import formatting, wording
+
+_FOLDER = Path(__file__).parent
+
+# One script for all pages. The order matters: later files use the functions of earlier ones.
+_SCRIPTS = (
+    *("follow-job.js", "page.js", "wording.js", "job-list.js", "upload.js"),
+    *("drop.js", "job.js", "compare.js", "thumbnails.js", "copy.js", "polling.js"),
+)
+
+STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
+SCRIPT = "".join((_FOLDER / "scripts" / name).read_text(encoding="utf-8") for name in _SCRIPTS)
+
+# The value of a picture's progress bar: uploading is most of the way.
+PROGRESS = {State.EXPECTED: 0.0, State.RENDERING: 0.8}
+
+
+def render_template(template: str, **values: Any) -> str:
+    """Renders one template. All values are escaped."""
+    return _TEMPLATES.get_template(template).render(**values)
+
+
+def content_security_policy(image_origins: list[str], connect_origins: list[str]) -> str:
+    """Returns the Content-Security-Policy of every page: only the inlined style and script may run.
+
+    Origins are like `https://host:port`: `image_origins` serve pictures, `connect_origins` answer the script.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"style-src '{_hash(STYLE)}'",
+            f"script-src '{_hash(SCRIPT)}'",
+            " ".join(("img-src data:", *image_origins)),
+            " ".join(("connect-src 'self'", *connect_origins)),
+            "form-action 'self'",
+            "base-uri 'none'",
+            "frame-ancestors 'none'",
+        )
+    )
+
+
+def _hash(inlined: str) -> str:
+    return f"sha256-{b64encode(sha256(inlined.encode()).digest()).decode()}"
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "segment": formatting.path_segment,
+        "filesize": formatting.filesize,
+        "savings": formatting.savings,
+        "share": formatting.share,
+        "label": formatting.label,
+        "tied": formatting.tied,
+        "saved_percent": formatting.saved_percent,
+        "duration": formatting.duration,
+        "row_text": wording.row_text,
+        "progress": lambda state: PROGRESS.get(state, 1.0),
+    }
+    # All of it is our own; style and script must stay unescaped to match their hashes.
+    trusted = {"style": STYLE, "script": SCRIPT}
+    environment.globals |= {name: Markup(text) for name, text in trusted.items()}  # noqa: S704
+    return environment
+
+
+_TEMPLATES = _environment()

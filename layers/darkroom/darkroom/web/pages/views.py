@@ -1,0 +1,226 @@
+"""The pages, one function each. They return complete HTML documents.
+
+Style, script and markup are inside the document; only pictures are loaded. `root` is the relative URL of the
+site's root ("./", "../", ...): links work behind a stage, a custom domain and the local front door. Names and
+keys are hostile: templates escape all values, and `path_segment` everything in a URL path. `signed_in` adds
+a sign-out button to the links, and the token option to curl commands.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from darkroom.domain.entries import Entry, State
+from darkroom.domain.rows import Tally
+from darkroom.domain.serialization import JsonObject
+from darkroom.web.pages import wording
+from darkroom.web.pages.markup import Link, fallback_link
+from darkroom.web.pages.templating import PROGRESS, render_template
+from darkroom.web.problems import Problem
+
+# Fewer columns would be too broad, and more too narrow to see.
+_MIN_COLUMNS = 16
+_MAX_COLUMNS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One recent upload on the home page.
+
+    `width` and `height` are the thumbnail's in pixels. `placeholder` is a `data:` URL, shown until the
+    thumbnail is loaded.
+    """
+
+    name: str
+    picture_id: str
+    state: State
+    thumbnail_url: str | None = None
+    saved_percent: float | None = None
+    width: int | None = None
+    height: int | None = None
+    placeholder: str = ""
+
+
+def home(
+    root: str,
+    recent: list[Tile],
+    upload_limit_bytes: int,
+    job_limit_bytes: int,
+    totals: Tally,
+    *,
+    signed_in: bool = False,
+) -> str:
+    """The home page: the upload form, the total savings, and recent uploads.
+
+    `upload_limit_bytes` is the limit of the form without script, `job_limit_bytes` of each picture with it.
+    """
+    return _page(
+        "home.html",
+        root,
+        recent=recent,
+        upload_limit_bytes=upload_limit_bytes,
+        job_limit_bytes=job_limit_bytes,
+        totals=totals,
+        signed_in=signed_in,
+        lines=json.dumps(wording.LINES),
+    )
+
+
+def picture(
+    root: str,
+    entry: Entry,
+    links: tuple[Link, ...],
+    *,
+    reference: Link | None = None,
+    embedded: Link | None = None,
+    alias_url: str | None = None,
+    markup: str | None = None,
+    signed_in: bool = False,
+) -> str:
+    """One picture's page, in any terminal state.
+
+    `links` are the receipt's renditions, `reference` is the rendition to compare them with, and `embedded` is
+    a rendition as `data:` URL. `alias_url` is None if the alias leads to another picture; `markup` is None if
+    renditions are private.
+    """
+    return _page(
+        "picture.html",
+        root,
+        entry=entry,
+        receipt=entry.receipt,
+        headline=wording.headline(entry),
+        best=entry.receipt and entry.receipt.smallest_at_full_width,
+        sentence=wording.sentence(entry),
+        advice=wording.advice(entry),
+        links=links,
+        reference=reference,
+        first=embedded or fallback_link(links),
+        alias_url=alias_url,
+        markup=markup,
+        signed_in=signed_in,
+    )
+
+
+def job(
+    root: str,
+    job: JsonObject,
+    rows: list[JsonObject],
+    cursor: str,
+    origin: str,
+    *,
+    signed_in: bool = False,
+) -> str:
+    """One job's page; its script keeps it up to date.
+
+    `job` and `rows` are JSON documents of the API. `cursor` leads to the next rows. `origin` is the site's
+    origin as the client knows it.
+    """
+    columns, highest = _columns(rows)
+    return _page(
+        "job.html",
+        root,
+        job=job,
+        rows=rows,
+        cursor=cursor,
+        headline=wording.job_headline(job),
+        counts=wording.job_counts(job),
+        columns=columns,
+        highest=highest,
+        address=f"{origin}/" if origin else root,
+        signed_in=signed_in,
+        lines=json.dumps(wording.LINES),
+    )
+
+
+def _columns(rows: list[JsonObject]) -> tuple[list[tuple[float, float]], int]:
+    """Returns the chart's columns (before, after) in percent of the highest, and the highest in bytes.
+
+    A terminal upload without renditions counts as 0 bytes: with its size before and nothing after, it would
+    look like the greatest saving of all.
+    """
+    bins = max(min(len(rows), _MAX_COLUMNS), _MIN_COLUMNS)
+    before, after = [0] * bins, [0] * bins
+    for place, row in enumerate(rows):
+        column = place * bins // max(len(rows), bins)
+        in_progress = row["state"] in PROGRESS
+        before[column] += row["bytes_before"] or (in_progress and row["announced_bytes"]) or 0
+        after[column] += row["bytes_after"] or 0
+    highest = max(*before, *after, 1)
+    pairs = zip(before, after, strict=True)
+    return [(round(100 * b / highest, 2), round(100 * a / highest, 2)) for b, a in pairs], highest
+
+
+def failures(
+    root: str, failures: list[JsonObject], cursor: str, *, later: bool = False, signed_in: bool = False
+) -> str:
+    """The list of failed uploads, each with its reason, a retry and a skip button.
+
+    `cursor` leads to the next page; `later` is True on every page but the first.
+    """
+    headline = wording.failures_headline(len(failures), more=bool(cursor), later=later)
+    return _page(
+        "failures.html",
+        root,
+        headline=headline,
+        failures=failures,
+        cursor=cursor,
+        later=later,
+        signed_in=signed_in,
+    )
+
+
+def waiting(root: str, name: str, picture_id: str, state: State, *, signed_in: bool = False) -> str:
+    """The page of a picture in progress.
+
+    Its script polls the page's own address while the status is 202, then reloads. Without script the page
+    refreshes every 2 seconds.
+    """
+    sentence = wording.STATES[state]
+    return _page("waiting.html", root, name=name, picture=picture_id, sentence=sentence, signed_in=signed_in)
+
+
+def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
+    """The response to `POST /`, in any state of the picture.
+
+    Readable in a terminal: the text comes last. `shown_url` is the text of the link to `alias_url`, absolute
+    where that is relative.
+    """
+    return _page(
+        "stored.html",
+        root,
+        entry=entry,
+        headline=wording.headline(entry),
+        sentence=wording.sentence(entry),
+        advice=wording.advice(entry),
+        alias_url=alias_url,
+        shown_url=shown_url,
+    )
+
+
+def problem(
+    root: str, title: str, sentence: str, advice: str | None = None, *, signed_in: bool = False
+) -> str:
+    """A problem in one sentence, with optional advice."""
+    return _page("problem.html", root, title=title, sentence=sentence, advice=advice, signed_in=signed_in)
+
+
+def sign_in(root: str, to: str, *, wrong: bool = False, again: bool = False) -> str:
+    """The form to sign in with a token; `to` is the path to continue to, relative to the site's root.
+
+    `wrong` reports that the last token was invalid. With `again` the page reloads itself once.
+    """
+    return _page("sign-in.html", root, to=to, wrong=wrong, again=again)
+
+
+def docs(root: str) -> str:
+    """The API documentation with Swagger UI; it needs a Content-Security-Policy of its own."""
+    return _page("docs.html", root)
+
+
+def problems(root: str, kinds: tuple[Problem, ...], *, signed_in: bool = False) -> str:
+    """The reference of problem types, each under its name as anchor."""
+    return _page("problems.html", root, problems=kinds, signed_in=signed_in)
+
+
+def _page(template: str, root: str, **values: Any) -> str:
+    return render_template(template, root=root, **values)

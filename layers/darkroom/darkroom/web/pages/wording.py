@@ -1,0 +1,111 @@
+"""Sentences on the pages: states, advice, headlines, and the lines of lists."""
+
+from darkroom.domain.entries import Entry, State
+from darkroom.domain.serialization import JsonObject
+from darkroom.web.pages.formatting import filesize, savings
+
+STATES = {
+    State.EXPECTED: "The picture has not arrived yet.",
+    State.RENDERING: "Processing...",
+    State.RENDERED: "Rendered.",
+    State.REJECTED: "This picture can't be processed.",
+    State.FAILED: "Processing failed because of an error on our side, not because of the picture.",
+    State.SKIPPED: "This picture was skipped.",
+    State.SUPERSEDED: "A newer version replaced this picture.",
+    State.DELETED: "This picture was deleted.",
+}
+
+# The text of a picture's line in a list, if its upload has no sentence of its own. Scripts use it too.
+LINES = {
+    "queued": "Waiting to upload.",
+    "uploading": "Uploading...",
+    "uploaded": "Uploaded.",
+    "upload-failed": "Upload failed.",
+    State.EXPECTED: "Not arrived yet.",
+    State.RENDERING: "Processing...",
+    State.RENDERED: "",
+    State.REJECTED: "Can't be processed.",
+    State.FAILED: "Processing failed because of an error on our side.",
+    State.SKIPPED: "Skipped.",
+    State.SUPERSEDED: "Replaced by a newer version.",
+    State.DELETED: "Deleted.",
+}
+
+_SAVE_AGAIN = "Open it in a picture editor, save it again as a plain JPEG or PNG, and upload that."
+
+# By reason of rejection, or by state.
+_ADVICE = {
+    "empty_file": "This file is empty: choose the picture again.",
+    "unsupported_format": "Save it as JPEG or PNG and upload that. To take JPEG pictures with an iPhone, "
+    "set Settings > Camera > Formats to Most Compatible.",
+    "corrupt_image": "Open it on your computer. If it opens, save a new copy and upload that; "
+    "if not, get the picture again from its source.",
+    "too_many_pixels": "Resize it in a picture editor and upload the smaller picture.",
+    "too_many_frames": "Shorten it, or save one of its frames as a picture, and upload that.",
+    "too_large": "Save it with fewer pixels or stronger compression and upload that.",
+    State.FAILED: "The site's operator can retry it, or you can upload it again.",
+    State.SKIPPED: "Upload it again to process it.",
+    State.SUPERSEDED: "Look for the newer version on the home page.",
+    State.DELETED: "Upload it again to restore it.",
+}
+
+
+def headline(entry: Entry) -> str | None:
+    """Returns the saving of a rendered picture, or None without one.
+
+    While the picture is rendered again, the saving of its last rendering holds.
+    """
+    best = entry.receipt and entry.receipt.smallest_at_full_width
+    if entry.state not in (State.RENDERED, State.RENDERING) or entry.receipt is None or best is None:
+        return None
+    before, after = filesize(entry.receipt.size_bytes), filesize(best.size_bytes)
+    return f"{before} became {after}: {savings(entry.receipt.saved_percent)}"
+
+
+def sentence(entry: Entry) -> str:
+    """Returns the state of an upload in one sentence."""
+    if entry.state is State.REJECTED and entry.rejection:
+        return entry.rejection.sentence
+    return STATES[entry.state]
+
+
+def advice(entry: Entry) -> str | None:
+    """Returns the next step for the uploader, or None if there is nothing to do."""
+    if entry.state is State.REJECTED and entry.rejection:
+        return _ADVICE.get(entry.rejection.reason, _SAVE_AGAIN)
+    return _ADVICE.get(entry.state)
+
+
+def pictures(count: int) -> str:
+    """Returns a number of pictures, as in "1 picture" and "2,000 pictures"."""
+    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
+
+
+def job_headline(job: JsonObject) -> str:
+    """Returns the progress of a job, or its saving once it is complete."""
+    size = pictures(job["size"])
+    if job["state"] != "complete":
+        return f"{size}, {job['size'] - job['waiting']:,} done"
+    if not job["counts"].get("rendered"):
+        return f"{size}, all done"
+    return f"{size}: {filesize(job['bytes_before'])} became {filesize(job['bytes_after'])}"
+
+
+def job_counts(job: JsonObject) -> str:
+    """Returns the number of a job's pictures in each state."""
+    counts = {**job["counts"], "waiting": job["waiting"]}
+    return ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
+
+
+def failures_headline(count: int, *, more: bool, later: bool) -> str:
+    """Returns the heading of a page with `count` failures: of a `later` page, or one with `more` after it."""
+    if later:
+        return "More failed pictures"
+    return f"{'More than ' if more else ''}{pictures(count)} failed"
+
+
+def row_text(row: JsonObject) -> str:
+    """Returns the state of one picture of a job."""
+    if row["state"] == State.RENDERED:
+        return f"{filesize(row['bytes_before'])} became {filesize(row['bytes_after'])}"
+    return row.get("sentence") or LINES[row["state"]]
