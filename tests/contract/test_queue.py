@@ -18,7 +18,7 @@ def test_a_message_says_word_for_word_what_was_sent_and_what_it_is_over(queue: S
 
     [message] = queue.client.receive_message(QueueUrl=queue.url, MessageAttributeNames=["All"])["Messages"]
     assert message["Body"] == '{"key": "ü"}'
-    assert message["MessageAttributes"] == {"over": {"DataType": "Number", "StringValue": "7"}}
+    assert message["MessageAttributes"] == {"expected_revision": {"DataType": "Number", "StringValue": "7"}}
 
 
 def test_a_message_that_is_put_off_comes_again_after_that_time(queue: SqsQueue) -> None:

@@ -52,5 +52,5 @@ def test_a_message_says_which_revision_it_is_over() -> None:
     record = an_event("render-s3-put")["Records"][0]
     assert expected_revision_of(SQSRecord(record)) is None
 
-    record["messageAttributes"] = {"over": {"dataType": "Number", "stringValue": "7"}}
+    record["messageAttributes"] = {"expected_revision": {"dataType": "Number", "stringValue": "7"}}
     assert expected_revision_of(SQSRecord(record)) == 7
