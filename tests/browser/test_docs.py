@@ -7,7 +7,7 @@ from tests.e2e.conftest import Stack
 pytestmark = pytest.mark.browser
 
 
-def test_the_docs_show_every_operation_and_try_one_under_their_own_policy(page: Page, stack: Stack) -> None:
+def test_docs_show_every_operation_and_can_execute_one(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.status['web']}/docs")
     expect(page.locator(".opblock")).to_have_count(len(ROUTES))
 
@@ -18,7 +18,7 @@ def test_the_docs_show_every_operation_and_try_one_under_their_own_policy(page: 
     expect(page.locator(".live-responses-table tbody .response-col_status")).to_contain_text("200")
 
 
-def test_the_type_of_a_problem_leads_to_its_place(page: Page, stack: Stack) -> None:
+def test_problem_type_links_to_its_description(page: Page, stack: Stack) -> None:
     problem = stack.get("/nothing.jpg", "application/json").json
 
     page.goto(stack.status["web"] + problem["type"])

@@ -34,7 +34,7 @@ def natural_width(image: Locator) -> int:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", Gallery.PAGES)
-def test_axe_finds_nothing_serious(page: Page, shown: Gallery, name: str, scheme: str) -> None:
+def test_axe_finds_no_serious_violation(page: Page, shown: Gallery, name: str, scheme: str) -> None:
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     for size in (PHONE, DESKTOP):
         page.set_viewport_size(size)  # type: ignore[arg-type]
@@ -45,7 +45,7 @@ def test_axe_finds_nothing_serious(page: Page, shown: Gallery, name: str, scheme
 
 
 @pytest.mark.parametrize("name", Gallery.PAGES)
-def test_no_page_is_wider_than_a_phone(page: Page, shown: Gallery, name: str) -> None:
+def test_every_page_fits_a_phone(page: Page, shown: Gallery, name: str) -> None:
     page.set_viewport_size({"width": 320, "height": 600})
     page.goto(f"{shown.url}/{name}")
 
@@ -53,9 +53,7 @@ def test_no_page_is_wider_than_a_phone(page: Page, shown: Gallery, name: str) ->
 
 
 @pytest.mark.parametrize("name", ["home", "picture", "job", "failures", "stored"])
-def test_without_script_every_page_shows_what_it_has_to_say(
-    without_script: Page, shown: Gallery, name: str
-) -> None:
+def test_every_page_shows_its_content_without_script(without_script: Page, shown: Gallery, name: str) -> None:
     page = without_script
     page.goto(f"{shown.url}/{name}")
 
@@ -82,7 +80,7 @@ def divider_position(page: Page) -> float:
     return round(100 * float(inset[1] or 0) / float(width), 1)
 
 
-def test_the_slider_moves_by_keyboard(page: Page, shown: Gallery) -> None:
+def test_slider_moves_by_keyboard(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.url}/picture")
     slider = page.get_by_role("slider")
 
@@ -98,7 +96,7 @@ def test_the_slider_moves_by_keyboard(page: Page, shown: Gallery) -> None:
     assert divider_position(page) == 100
 
 
-def test_the_slider_is_reached_by_the_tab_key(page: Page, shown: Gallery) -> None:
+def test_slider_is_reached_by_the_tab_key(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.url}/picture")
 
     for _ in range(12):
@@ -108,7 +106,7 @@ def test_the_slider_is_reached_by_the_tab_key(page: Page, shown: Gallery) -> Non
     pytest.fail("Tab did not reach the slider within twelve presses")
 
 
-def test_the_divider_follows_the_pointer(page: Page, shown: Gallery) -> None:
+def test_divider_follows_the_pointer(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.url}/picture")
     box = page.locator(".pair").bounding_box()
     assert box
@@ -123,7 +121,7 @@ def test_the_divider_follows_the_pointer(page: Page, shown: Gallery) -> None:
     assert page.get_by_role("slider").input_value() == "25"
 
 
-def test_before_and_after_lie_over_each_other_in_the_same_size(page: Page, shown: Gallery) -> None:
+def test_before_and_after_cover_each_other(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.url}/picture")
 
     before, after = (
@@ -132,7 +130,7 @@ def test_before_and_after_lie_over_each_other_in_the_same_size(page: Page, shown
     assert before == after
 
 
-def test_what_is_after_can_be_chosen(page: Page, shown: Gallery) -> None:
+def test_format_and_width_of_after_can_be_chosen(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.url}/picture")
     after, image = page.locator("[data-after]"), page.locator(".picture-after img")
     best = page.locator(".best a").get_attribute("href")
@@ -148,7 +146,7 @@ def test_what_is_after_can_be_chosen(page: Page, shown: Gallery) -> None:
     expect(after).to_contain_text("smaller")
 
 
-def test_pixels_are_shown_one_to_one_and_twice_as_large(page: Page, shown: Gallery) -> None:
+def test_zoom_shows_pixels_at_100_and_200_percent(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.url}/picture")
     pair, zoom = page.locator(".pair"), page.get_by_role("group", name="Zoom")
 
@@ -168,7 +166,7 @@ def test_pixels_are_shown_one_to_one_and_twice_as_large(page: Page, shown: Galle
     expect(pair).to_have_css("--picture-divider", f"{visible_width / 2:g}px")
 
 
-def test_the_original_is_asked_of_nobody(page: Page, shown: Gallery) -> None:
+def test_original_is_never_requested(page: Page, shown: Gallery) -> None:
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))
     page.goto(f"{shown.url}/picture")
@@ -188,7 +186,7 @@ def open_foreign_page(page: Page, shown: Gallery, markup: str) -> None:
     wait_until_idle(page)
 
 
-def test_the_copied_markup_renders(context: BrowserContext, page: Page, shown: Gallery) -> None:
+def test_copied_markup_renders(context: BrowserContext, page: Page, shown: Gallery) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{shown.url}/picture")
     page.get_by_role("button", name="Copy").click()
@@ -207,14 +205,14 @@ def test_the_copied_markup_renders(context: BrowserContext, page: Page, shown: G
 
 
 @pytest.mark.parametrize("name", ["home", "hostile", "job", "failures"])
-def test_markup_in_a_name_is_text_and_runs_nothing(page: Page, shown: Gallery, name: str) -> None:
+def test_markup_in_a_name_is_shown_as_text(page: Page, shown: Gallery, name: str) -> None:
     page.goto(f"{shown.url}/{name}")  # a dialog fails this test, see the fixture
 
     assert HOSTILE in page.locator("body").inner_text()
     assert page.locator('img[src="x"]').count() == 0
 
 
-def test_markup_in_a_name_is_text_in_the_copied_markup_too(page: Page, shown: Gallery) -> None:
+def test_markup_in_a_name_is_text_in_copied_markup(page: Page, shown: Gallery) -> None:
     page.goto(f"{shown.url}/hostile")
     markup = page.locator("#markup + .copy code").text_content()
     assert markup
@@ -228,7 +226,7 @@ def test_markup_in_a_name_is_text_in_the_copied_markup_too(page: Page, shown: Ga
 # Content-Security-Policy
 
 
-def test_the_policy_lets_in_no_script_of_anyone_else(context: BrowserContext, shown: Gallery) -> None:
+def test_policy_blocks_foreign_script(context: BrowserContext, shown: Gallery) -> None:
     page = context.new_page()  # not the fixture: the blocked script is an error on the console
     page.goto(f"{shown.url}/home")
 

@@ -47,7 +47,7 @@ def signed_in(context: BrowserContext, stack: Stack, token: str) -> Page:
     return page
 
 
-def test_by_keyboard_alone_one_signs_in_and_is_where_one_wanted_to_be(
+def test_sign_in_by_keyboard_continues_to_the_requested_page(
     context: BrowserContext, stack: Stack, token: str
 ) -> None:
     page = context.new_page()
@@ -68,20 +68,20 @@ def test_by_keyboard_alone_one_signs_in_and_is_where_one_wanted_to_be(
     assert page.url == f"{stack.status['web']}/failures"
 
 
-def test_no_script_can_read_the_cookie(signed_in: Page) -> None:
+def test_cookie_is_hidden_from_scripts(signed_in: Page) -> None:
     [cookie] = signed_in.context.cookies()
 
     assert (cookie["httpOnly"], cookie["secure"], cookie["sameSite"]) == (True, True, "Strict")
     assert signed_in.evaluate("document.cookie") == ""
 
 
-def test_pictures_are_dropped_and_followed_as_on_an_open_site(signed_in: Page) -> None:
+def test_dropped_pictures_are_rendered_while_signed_in(signed_in: Page) -> None:
     drop(signed_in, one__png=a_small_png(71), two__png=a_small_png(72))
 
     expect(signed_in.locator(".job-row.rendered")).to_have_count(2)
 
 
-def test_without_script_a_picture_is_sent_by_the_form(
+def test_form_uploads_without_script_while_signed_in(
     without_script: Page, stack: Stack, token: str, tmp_path: Path
 ) -> None:
     picture = tmp_path / "plain.png"
@@ -96,9 +96,7 @@ def test_without_script_a_picture_is_sent_by_the_form(
     expect(page.get_by_role("heading", level=1)).to_contain_text("plain.png")
 
 
-def test_a_link_on_another_site_leads_in_without_signing_in_again(
-    signed_in: Page, stack: Stack, shown: Gallery
-) -> None:
+def test_links_from_other_sites_need_no_second_sign_in(signed_in: Page, stack: Stack, shown: Gallery) -> None:
     open_foreign_page(signed_in, shown, f'<a href="{stack.status["web"]}/failures">there</a>')
 
     signed_in.get_by_role("link", name="there").click()
@@ -106,7 +104,7 @@ def test_a_link_on_another_site_leads_in_without_signing_in_again(
     expect(signed_in.get_by_role("heading", level=1)).to_have_text("No failures")
 
 
-def test_another_sites_form_changes_nothing(signed_in: Page, stack: Stack, shown: Gallery) -> None:
+def test_forms_of_other_sites_are_refused(signed_in: Page, stack: Stack, shown: Gallery) -> None:
     action = f"{stack.status['web']}/failures/retry"
     open_foreign_page(signed_in, shown, f'<form method="post" action="{action}"><button>Win</button></form>')
 
@@ -116,7 +114,7 @@ def test_another_sites_form_changes_nothing(signed_in: Page, stack: Stack, shown
     assert response.value.status == 401  # without the cookie: SameSite=Strict
 
 
-def test_who_signs_out_is_out(signed_in: Page, stack: Stack) -> None:
+def test_sign_out_deletes_the_cookie(signed_in: Page, stack: Stack) -> None:
     signed_in.get_by_role("button", name="Sign out").click()
 
     expect(signed_in.get_by_role("heading", level=1)).to_have_text("Sign in")

@@ -83,7 +83,7 @@ def test_three_dropped_pictures_finish_without_a_reload(page: Page, stack: Stack
     expect(page.locator("h1")).to_contain_text("smaller")
 
 
-def test_what_was_dropped_has_a_page_of_its_own(page: Page, stack: Stack) -> None:
+def test_dropped_pictures_have_a_job_page(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])
     upload(page, stack, good__png=a_small_png(3), torn__png=a_small_png(4)[:60])
     expect(page.locator("[data-jobs] h2")).to_contain_text("2 pictures: ")
@@ -98,7 +98,7 @@ def test_what_was_dropped_has_a_page_of_its_own(page: Page, stack: Stack) -> Non
     assert not axe_violations(page)
 
 
-def test_a_job_is_followed_over_its_socket(page: Page, stack: Stack) -> None:
+def test_job_page_receives_pushes_over_its_socket(page: Page, stack: Stack) -> None:
     """Uploads once the page has the job's first state: a state after the upload could contain its result.
 
     A push is best effort, so one of three is enough. If it is lost, the page notices and closes the socket.
@@ -132,7 +132,7 @@ def test_a_job_is_followed_over_its_socket(page: Page, stack: Stack) -> None:
     pytest.fail("no push arrived on the socket")
 
 
-def test_without_its_socket_a_page_asks_now_and_then_and_ends_the_same(page: Page, stack: Stack) -> None:
+def test_job_page_polls_without_its_socket(page: Page, stack: Stack) -> None:
     sockets: list[WebSocketRoute] = []
 
     def connect_once(socket: WebSocketRoute) -> None:
@@ -156,7 +156,7 @@ def test_without_its_socket_a_page_asks_now_and_then_and_ends_the_same(page: Pag
     expect(page.locator("h1")).to_contain_text("2 pictures: ")
 
 
-def test_a_page_that_is_opened_again_shows_the_true_state(page: Page, stack: Stack) -> None:
+def test_reopened_job_page_shows_the_current_state(page: Page, stack: Stack) -> None:
     job = stack.announce({"later.png": a_small_png(8)})
     address = f"{stack.status['web']}/jobs/{job['id']}"
     page.goto(address)
@@ -167,7 +167,7 @@ def test_a_page_that_is_opened_again_shows_the_true_state(page: Page, stack: Sta
     expect(page.locator(".job-row.rendered")).to_have_count(1)
 
 
-def test_markup_for_a_name_changes_nothing_anywhere(page: Page, stack: Stack) -> None:
+def test_markup_in_a_name_is_text_on_every_page(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])  # a dialog fails this test, see the fixture
     upload(page, stack, **{HOSTILE: a_small_png(9)})
     expect(page.locator("[data-jobs] .job-row.rendered")).to_have_count(1)
@@ -182,7 +182,7 @@ def test_markup_for_a_name_changes_nothing_anywhere(page: Page, stack: Stack) ->
         assert page.locator('img[src="x"]').count() == 0
 
 
-def test_what_is_no_picture_is_left_out_and_named(page: Page, stack: Stack) -> None:
+def test_files_that_are_not_pictures_are_skipped_and_named(page: Page, stack: Stack) -> None:
     page.goto(stack.status["web"])
 
     drop(page, notes__txt=b"Milk, bread.")
@@ -191,9 +191,7 @@ def test_what_is_no_picture_is_left_out_and_named(page: Page, stack: Stack) -> N
     assert page.locator("[data-jobs] .job-row").count() == 0
 
 
-def test_without_script_the_form_sends_one_picture(
-    without_script: Page, stack: Stack, tmp_path: Path
-) -> None:
+def test_form_uploads_one_picture_without_script(without_script: Page, stack: Stack, tmp_path: Path) -> None:
     page = without_script
     (tmp_path / "plain.jpg").write_bytes(a_photograph(500, 300))
     page.goto(stack.status["web"])
@@ -204,7 +202,7 @@ def test_without_script_the_form_sends_one_picture(
     expect(page.locator("h1")).to_contain_text("plain.jpg: ")
 
 
-def test_the_markup_of_a_picture_renders_on_another_page(
+def test_markup_of_a_picture_renders_on_another_site(
     page: Page, context: BrowserContext, stack: Stack, shown: Gallery
 ) -> None:
     content = a_photograph(700, 500)
@@ -220,7 +218,7 @@ def test_the_markup_of_a_picture_renders_on_another_page(
     assert natural_width(page.locator("img")) > 0
 
 
-def test_home_says_what_was_saved_so_far(page: Page, stack: Stack) -> None:
+def test_home_page_shows_total_savings(page: Page, stack: Stack) -> None:
     stack.post(a_photograph(640, 480), "counted.jpg")
     stack.settled("counted.jpg")
 
@@ -231,7 +229,7 @@ def test_home_says_what_was_saved_so_far(page: Page, stack: Stack) -> None:
     assert natural_width(thumbnail) > 0
 
 
-def test_what_could_not_be_sent_can_be_sent_again(context: BrowserContext, stack: Stack) -> None:
+def test_failed_uploads_can_be_retried(context: BrowserContext, stack: Stack) -> None:
     page = context.new_page()  # not the fixture: each refusal is an error on the console
     refused: list[str] = []
 

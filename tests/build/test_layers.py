@@ -29,7 +29,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return request.param, folder
 
 
-def test_every_native_library_is_of_the_chosen_machine(built: tuple[str, Path]) -> None:
+def test_native_libraries_match_the_architecture(built: tuple[str, Path]) -> None:
     architecture, folder = built
     libraries = [path for path in folder.rglob("*.so*") if path.is_file()]
 
@@ -39,7 +39,7 @@ def test_every_native_library_is_of_the_chosen_machine(built: tuple[str, Path]) 
             assert ELFFile(file)["e_machine"] == MACHINES[architecture], library
 
 
-def test_the_layers_hold_the_package_and_render_alone_the_imaging(built: tuple[str, Path]) -> None:
+def test_layers_contain_the_package_and_pillow(built: tuple[str, Path]) -> None:
     _, folder = built
 
     assert (folder / "DarkroomLayer/python/darkroom/domain/entries.py").is_file()

@@ -51,14 +51,14 @@ def reports(kind: str, request: pytest.FixtureRequest) -> Reports:
 @BOTH
 class TestOriginals:
     @pytest.mark.parametrize("key", KEYS)
-    def test_each_version_is_read_as_it_was_stored(self, originals: Originals, key: str) -> None:
+    def test_read_returns_the_exact_version(self, originals: Originals, key: str) -> None:
         first = originals.store(key, b"one", "image/png")
         second = originals.store(key, b"two", "image/png")
 
         assert originals.read(an_upload(key, first)) == b"one"
         assert originals.read(an_upload(key, second)) == b"two"
 
-    def test_the_latest_version_is_told(self, originals: Originals) -> None:
+    def test_latest_returns_the_latest_version(self, originals: Originals) -> None:
         originals.store("a +%.png", b"one", "image/png")
         second = originals.store("a +%.png", b"two", "image/png")
 
@@ -68,15 +68,13 @@ class TestOriginals:
         assert (latest.key, latest.version, latest.sequencer) == ("a +%.png", second, "")
         assert originals.latest("other.png") is None
 
-    def test_a_version_that_is_not_there_is_gone(self, originals: Originals) -> None:
+    def test_reading_a_missing_version_raises_upload_gone(self, originals: Originals) -> None:
         version = originals.store("image.png", b"one", "image/png")
 
         with pytest.raises(UploadGone):
             originals.read(an_upload("other.png", version))
 
-    def test_every_key_is_listed_once_at_its_latest_version_without_a_sequencer(
-        self, originals: Originals
-    ) -> None:
+    def test_list_latest_lists_each_key_once_without_a_sequencer(self, originals: Originals) -> None:
         versions = {key: originals.store(key, b"", "image/png") for key in KEYS}
         versions[KEYS[0]] = originals.store(KEYS[0], b"newer", "image/png")
 
@@ -90,7 +88,7 @@ class TestOriginals:
         }
         assert len(listed) == len(KEYS)
 
-    def test_a_form_names_its_key_and_type_and_where_to_send_it(self, originals: Originals) -> None:
+    def test_a_form_has_a_url_a_key_and_a_content_type(self, originals: Originals) -> None:
         form = originals.post_form("id/ü +%.png", "image/png", 10, 300)
 
         assert form.url.startswith("https://")
@@ -100,12 +98,12 @@ class TestOriginals:
 
 @BOTH
 class TestRenditions:
-    def test_a_rendition_is_read_as_it_was_stored(self, renditions: Renditions) -> None:
+    def test_a_stored_rendition_is_readable(self, renditions: Renditions) -> None:
         renditions.store("p/640.jpg", b"bytes", "image/jpeg")
 
         assert renditions.read("p/640.jpg") == b"bytes"
 
-    def test_renditions_are_removed_and_may_be_missing(self, renditions: Renditions) -> None:
+    def test_removing_a_missing_rendition_is_no_error(self, renditions: Renditions) -> None:
         for width in (100, 640):
             renditions.store(f"p/{width}.jpg", b"bytes", "image/jpeg")
 
@@ -115,7 +113,7 @@ class TestRenditions:
         assert renditions.read("p/640.jpg") == b"bytes"
         assert renditions.read("p/100.jpg") is None
 
-    def test_every_rendition_is_listed_once(self, renditions: Renditions) -> None:
+    def test_list_stored_lists_each_rendition_once(self, renditions: Renditions) -> None:
         keys = sorted(f"{picture_id}/{width}.jpg" for picture_id in "pq" for width in (100, 640, 1280))
         for key in keys:
             renditions.store(key, b"bytes", "image/jpeg")
@@ -128,10 +126,10 @@ class TestRenditions:
         assert [stored.key for stored in listed] == keys
         assert all(stored.since for stored in listed)
 
-    def test_an_address_names_its_key(self, renditions: Renditions) -> None:
+    def test_a_rendition_url_contains_its_key(self, renditions: Renditions) -> None:
         assert "/p/640.jpg?" in renditions.url("p/640.jpg", 60)
 
-    def test_a_rendition_never_changes(self, renditions: Renditions) -> None:
+    def test_a_rendition_is_never_overwritten(self, renditions: Renditions) -> None:
         renditions.store("p/640.jpg", b"bytes", "image/jpeg")
         renditions.store("p/640.jpg", b"other", "image/jpeg")
 
@@ -139,7 +137,7 @@ class TestRenditions:
 
 
 @pytest.mark.usefixtures("aws")
-def test_renditions_are_kept_for_ever_by_who_fetches_them() -> None:
+def test_renditions_are_stored_with_immutable_cache_headers() -> None:
     client = s3_client()
     make_bucket(client, "RenditionsBucket", "renditions")
 
@@ -152,7 +150,7 @@ def test_renditions_are_kept_for_ever_by_who_fetches_them() -> None:
 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("region", ["eu-central-1", "us-east-1"])
-def test_a_presigned_address_is_regional_virtual_hosted_and_sigv4(region: str) -> None:
+def test_a_presigned_url_is_regional_virtual_hosted_and_sigv4(region: str) -> None:
     address = urlsplit(S3Renditions("renditions", s3_client(region)).url("p/640.jpg", 60))
 
     assert address.netloc == f"renditions.s3.{region}.amazonaws.com"
@@ -162,14 +160,14 @@ def test_a_presigned_address_is_regional_virtual_hosted_and_sigv4(region: str) -
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_rendition_of_a_public_bucket_has_an_address_for_ever() -> None:
+def test_a_rendition_url_of_a_public_bucket_is_not_presigned() -> None:
     renditions = S3Renditions("renditions", s3_client("eu-central-1"), "https://images.test/r")
 
     assert renditions.url("p/<640>.jpg", 60) == "https://images.test/r/p/%3C640%3E.jpg"
 
 
 @BOTH
-def test_a_report_may_be_stored_again_and_its_address_names_its_key(reports: Reports) -> None:
+def test_a_report_can_be_stored_again_and_its_url_contains_its_key(reports: Reports) -> None:
     for _ in range(2):
         reports.store("job/x.csv", b"number,name", "text/csv")
 
@@ -177,7 +175,7 @@ def test_a_report_may_be_stored_again_and_its_address_names_its_key(reports: Rep
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_report_is_fetched_by_a_signed_address_and_kept_by_nobody() -> None:
+def test_a_report_has_a_presigned_url_and_is_not_cached() -> None:
     client = s3_client("eu-central-1")
     make_bucket(client, "ReportsBucket", "reports")
     reports = S3Reports("reports", client)
@@ -193,7 +191,7 @@ def test_a_report_is_fetched_by_a_signed_address_and_kept_by_nobody() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_on_the_local_stack_a_presigned_address_is_path_style() -> None:
+def test_a_presigned_url_of_the_local_stack_is_path_style() -> None:
     client = s3_client("us-east-1", "http://127.0.0.1:4566")
 
     assert (
@@ -204,7 +202,7 @@ def test_on_the_local_stack_a_presigned_address_is_path_style() -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_form_binds_the_exact_key_and_type_and_a_range_of_sizes() -> None:
+def test_a_form_policy_fixes_the_key_the_type_and_a_size_range() -> None:
     form = S3Originals("uploads", s3_client("eu-central-1")).post_form(
         "id/${filename}.png", "image/png", 10, 300
     )

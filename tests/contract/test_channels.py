@@ -21,7 +21,7 @@ def channels(request: pytest.FixtureRequest) -> Channels:
     return DynamoChannels("channels", client)
 
 
-def test_a_ticket_is_redeemed_as_it_was_issued_and_once(channels: Channels) -> None:
+def test_a_ticket_is_redeemed_once(channels: Channels) -> None:
     channels.issue("code", Ticket(JOB, 1_000))
     channels.issue("another", Ticket(OTHER, 2_000))
 
@@ -31,7 +31,7 @@ def test_a_ticket_is_redeemed_as_it_was_issued_and_once(channels: Channels) -> N
     assert channels.redeem("another") == Ticket(OTHER, 2_000)
 
 
-def test_connections_follow_the_job_that_they_joined(channels: Channels) -> None:
+def test_followers_are_the_connections_that_joined_the_job(channels: Channels) -> None:
     channels.join(JOB, "one", 1_000)
     channels.join(JOB, "two", 1_000)
     channels.join(OTHER, "three", 1_000)
@@ -64,7 +64,7 @@ def test_a_connection_leaves_every_job(channels: Channels) -> None:
     assert channels.followers(OTHER) == ["two"]
 
 
-def test_all_of_it_expires(aws: None) -> None:
+def test_every_item_of_channels_expires(aws: None) -> None:
     client = dynamodb_client()
     make_table(client, "Channels", "channels")
     channels = DynamoChannels("channels", client)
@@ -76,7 +76,7 @@ def test_all_of_it_expires(aws: None) -> None:
     assert sorted(item["expires"]["N"] for item in items) == ["1000", "2000", "2000"]
 
 
-def test_nothing_is_left_of_a_connection_that_has_ended(aws: None) -> None:
+def test_leaving_deletes_every_item_of_a_connection(aws: None) -> None:
     client = dynamodb_client()
     make_table(client, "Channels", "channels")
     channels = DynamoChannels("channels", client)

@@ -49,7 +49,7 @@ def events(count: int) -> list[Event]:
     return [Event("upload.rendered", {"id": str(number), "key": "ü.png"}) for number in range(count)]
 
 
-def test_all_that_is_announced_is_heard(bus_and_receive: tuple[EventBus, Receive]) -> None:
+def test_all_events_arrive_on_the_bus(bus_and_receive: tuple[EventBus, Receive]) -> None:
     bus, receive = bus_and_receive
 
     assert bus.send(events(23)) == []
@@ -59,7 +59,7 @@ def test_all_that_is_announced_is_heard(bus_and_receive: tuple[EventBus, Receive
     ]
 
 
-def test_nothing_to_announce_is_no_fault(bus_and_receive: tuple[EventBus, Receive]) -> None:
+def test_sending_no_events_is_no_error(bus_and_receive: tuple[EventBus, Receive]) -> None:
     bus, receive = bus_and_receive
 
     assert bus.send([]) == []
@@ -68,7 +68,7 @@ def test_nothing_to_announce_is_no_fault(bus_and_receive: tuple[EventBus, Receiv
 
 
 @pytest.mark.usefixtures("aws")
-def test_what_eventbridge_does_not_take_is_told_though_the_call_went_well() -> None:
+def test_entries_refused_in_a_successful_call_are_returned() -> None:
     client = events_client()
     first, second, third = events(3)
     with Stubber(client) as stub:

@@ -60,7 +60,7 @@ def announced(count: int) -> list[Announced]:
 
 @BOTH
 class TestJobs:
-    def test_a_job_that_was_opened_is_found(self, jobs: JobLedger) -> None:
+    def test_an_opened_job_is_found(self, jobs: JobLedger) -> None:
         job = a_job(size=3)
 
         assert jobs.find_job(job.id) is None
@@ -68,7 +68,7 @@ class TestJobs:
 
         assert jobs.find_job(job.id) == job
 
-    def test_its_manifest_is_read_page_by_page(self, jobs: JobLedger) -> None:
+    def test_a_manifest_is_read_page_by_page(self, jobs: JobLedger) -> None:
         job, members = a_job(size=PAGE_SIZE + 1), announced(PAGE_SIZE + 1)
 
         jobs.open(job, members)
@@ -77,7 +77,7 @@ class TestJobs:
         assert jobs.manifest(job.id, 1) == members[PAGE_SIZE:]
         assert jobs.manifest(job.id, 2) == []
 
-    def test_opening_again_changes_nothing(self, jobs: JobLedger) -> None:
+    def test_opening_a_job_is_idempotent(self, jobs: JobLedger) -> None:
         job = a_job(size=1)
         jobs.open(job, announced(1))
         sealed = jobs.seal(job)
@@ -86,7 +86,7 @@ class TestJobs:
 
         assert jobs.find_job(job.id) == sealed
 
-    def test_sealing_again_changes_nothing(self, jobs: JobLedger) -> None:
+    def test_sealing_a_job_is_idempotent(self, jobs: JobLedger) -> None:
         job = a_job(size=1)
         jobs.open(job, announced(1))
 
@@ -94,7 +94,7 @@ class TestJobs:
 
         assert jobs.seal(job).sealed
 
-    def test_what_is_announced_is_an_entry_of_the_ledger(self, jobs: JobLedger, ledger: Ledger) -> None:
+    def test_announced_uploads_are_entries_of_the_ledger(self, jobs: JobLedger, ledger: Ledger) -> None:
         entries = list(member_entries(UPLOADS, a_job(size=60), 0, announced(60)))
 
         jobs.expect(entries)
@@ -105,20 +105,20 @@ class TestJobs:
         assert ledger.advance(failed)
         assert ledger.find(failed.picture_id, "expected") == failed
 
-    def test_a_request_is_its_firsts_until_it_expires(self, jobs: JobLedger) -> None:
+    def test_an_idempotency_key_keeps_its_first_request(self, jobs: JobLedger) -> None:
         first = IdempotentRequest("key", "digest", "job", expires=FUTURE)
         other = replace(first, digest="other", job_id="another")
 
         assert jobs.remember_request(first) == first
         assert jobs.remember_request(other) == first
 
-    def test_a_request_that_has_expired_is_taken_anew(self, jobs: JobLedger) -> None:
+    def test_an_expired_idempotency_key_can_be_used_again(self, jobs: JobLedger) -> None:
         jobs.remember_request(IdempotentRequest("key", "digest", "job", expires=1))
         other = IdempotentRequest("key", "other", "another", expires=FUTURE)
 
         assert jobs.remember_request(other) == other
 
-    def test_jobs_fall_due_oldest_first(self, jobs: JobLedger) -> None:
+    def test_due_jobs_are_listed_oldest_first(self, jobs: JobLedger) -> None:
         old, older, new = (
             a_job(day * 32, created=f"2026-01-0{day}T00:00:00.000Z") for day in ("2", "1", "3")
         )
@@ -133,9 +133,7 @@ class TestJobs:
         jobs.settle(older)
         assert due(10) == [old.id]
 
-    def test_the_records_that_views_are_made_of_are_entries_and_jobs(
-        self, jobs: JobLedger, ledger: Ledger
-    ) -> None:
+    def test_records_of_the_ledger_are_entries_and_jobs(self, jobs: JobLedger, ledger: Ledger) -> None:
         job = a_job(size=1)
         [entry] = member_entries(UPLOADS, job, 0, announced(1))
         jobs.remember_request(IdempotentRequest("key", "digest", job.id, expires=FUTURE))
@@ -151,7 +149,7 @@ class TestJobs:
         assert sealed in records
         assert list(ledger.every()) == [entry]
 
-    def test_what_is_latest_of_many_keys_is_told_in_their_order(self, ledger: Ledger) -> None:
+    def test_latest_each_returns_items_in_the_order_of_the_keys(self, ledger: Ledger) -> None:
         first, second = a_member(0), a_member(1)
         latest = Latest(second.picture_id, "01", "v1", 1)
         ledger.advance(latest)
@@ -172,7 +170,7 @@ def commit(*entries: Entry, expected_revision: int = 0, **changes: object) -> Co
 
 @BOTH
 class TestCommits:
-    def test_rows_and_totals_are_written_with_the_entries(self, views: Views) -> None:
+    def test_a_commit_writes_entries_rows_and_totals(self, views: Views) -> None:
         members = [a_member(number, State.RENDERED) for number in range(3)]
 
         assert views.commit(commit(*members))
@@ -187,14 +185,14 @@ class TestCommits:
         keys = [(unknown.picture_id, "v1"), (members[1].picture_id, "v1")]
         assert views.find_each(keys) == [None, members[1]]
 
-    def test_a_row_is_none_of_its_pictures_uploads(self, views: Views) -> None:
+    def test_of_picture_returns_no_rows(self, views: Views) -> None:
         member = a_member(0, State.RENDERED)
 
         views.commit(commit(member))
 
         assert views.of_picture(member.picture_id) == [member]
 
-    def test_nothing_is_written_over_another_revision(self, views: Views) -> None:
+    def test_a_commit_with_an_outdated_revision_writes_nothing(self, views: Views) -> None:
         current, other = a_member(0, State.RENDERED), a_member(1, State.RENDERED)
         views.commit(commit(current))
         before = (views.job(current.job_id), views.totals())
@@ -210,7 +208,7 @@ class TestCommits:
         assert (views.job(current.job_id), views.totals()) == before
         assert views.commit(commit(moved, expected_revision=current.revision))
 
-    def test_a_jobs_record_takes_the_place_of_the_one_before(self, views: Views) -> None:
+    def test_a_job_record_replaces_the_previous_revision(self, views: Views) -> None:
         opened = a_job(size=5)
         sealed = replace(opened, revision=2)
         alone = Commit(entries=(), job_id=opened.id)
@@ -221,7 +219,7 @@ class TestCommits:
 
         assert views.job(opened.id) == JobView(opened.id, 5, opened.created, 2, Tally(), 2)
 
-    def test_totals_are_there_before_the_record_is(self, views: Views) -> None:
+    def test_totals_of_a_job_can_precede_its_record(self, views: Views) -> None:
         member, job = a_member(0, State.RENDERED), a_job(size=1)
         views.commit(commit(member))
 
@@ -231,7 +229,7 @@ class TestCommits:
         assert view
         assert (view.size, view.tally.rendered, view.revision) == (1, 1, 2)
 
-    def test_totals_go_down_as_well(self, views: Views) -> None:
+    def test_totals_can_decrease(self, views: Views) -> None:
         member = a_member(0, State.RENDERED)
         views.commit(commit(member))
         again = commit(
@@ -247,12 +245,12 @@ class TestCommits:
         assert view
         assert (view.tally.rendered, views.totals().rendered) == (0, 0)
 
-    def test_a_job_that_does_not_change_is_not_written(self, views: Views) -> None:
+    def test_an_unchanged_job_is_not_written(self, views: Views) -> None:
         views.commit(commit(a_member(0)))
 
         assert views.job(a_member(0).job_id) is None
 
-    def test_a_whole_chunk_is_written_at_once(self, views: Views) -> None:
+    def test_a_commit_takes_48_members_and_a_job_record(self, views: Views) -> None:
         members = [a_member(number, State.RENDERED) for number in range(48)]
 
         assert views.commit(commit(*members, record=Replaced(a_job(size=48, revision=2), 0)))
@@ -261,13 +259,13 @@ class TestCommits:
         assert view
         assert view.complete
 
-    def test_what_a_job_expects_is_not_among_the_recent(self, views: Views) -> None:
+    def test_expected_members_of_a_job_are_not_listed_as_recent(self, views: Views) -> None:
         views.commit(commit(a_member(0)))
         views.commit(commit(a_member(1, State.RENDERED)))
 
         assert [entry.number for entry in views.recent(5)[0]] == [1]
 
-    def test_what_never_arrived_is_none_that_can_be_retried(self, views: Views) -> None:
+    def test_members_that_never_arrived_are_not_listed_as_failed(self, views: Views) -> None:
         never = a_member(0).moved(State.FAILED)
 
         views.commit(commit(never))

@@ -106,13 +106,15 @@ class TestProfiles:
         deploy: Callable[[bytes], None] = request.getfixturevalue("function").deploy
         return deploy
 
-    def test_the_profile_in_force_is_told(self, profiles: Profiles, deploy: Callable[[bytes], None]) -> None:
+    def test_current_returns_the_active_profile(
+        self, profiles: Profiles, deploy: Callable[[bytes], None]
+    ) -> None:
         mine = {"name": "mine", "ladders": {"main": {"widths": [64], "formats": {"jpeg": {"quality": 75}}}}}
         deploy(json.dumps(mine).encode())
 
         assert profiles.current() == parse_profile(json.dumps(mine))
 
-    def test_a_profile_that_takes_the_place_of_another_is_told_from_then_on(
+    def test_current_returns_a_newly_deployed_profile(
         self, profiles: Profiles, deploy: Callable[[bytes], None]
     ) -> None:
         deploy(DEFAULT)
@@ -121,7 +123,7 @@ class TestProfiles:
 
         assert (before, profiles.current()) == (built_in("default"), built_in("fast"))
 
-    def test_where_none_is_in_force_no_other_is_taken(
+    def test_without_a_deployed_profile_current_raises(
         self, profiles: Profiles, deploy: Callable[[bytes], None]
     ) -> None:
         with pytest.raises(ProfileUnavailable):
@@ -132,7 +134,7 @@ class TestProfiles:
         assert profiles.current() == built_in("fast")
 
 
-def test_a_warm_function_answers_from_memory_for_thirty_seconds(function: WarmFunction) -> None:
+def test_a_warm_function_caches_the_profile_for_30_seconds(function: WarmFunction) -> None:
     function.live.deploy(DEFAULT)
     assert function.current == "default"
     function.live.deploy(FAST)
@@ -143,7 +145,7 @@ def test_a_warm_function_answers_from_memory_for_thirty_seconds(function: WarmFu
     assert (function.current, function.appconfig.polls) == ("fast", 2)
 
 
-def test_a_profile_that_stays_is_not_sent_again_and_stays(function: WarmFunction) -> None:
+def test_an_unchanged_profile_stays_active_across_polls(function: WarmFunction) -> None:
     function.deploy(FAST)
     for _ in range(3):
         assert function.current == "fast"
@@ -156,7 +158,7 @@ def test_a_profile_that_stays_is_not_sent_again_and_stays(function: WarmFunction
 @pytest.mark.parametrize(
     "document", [b"{", b"[]", b'{"built_in": "nonesuch"}', b"\xff\xfe", b"[" * 100_000, b"\x00"]
 )
-def test_a_bad_document_leaves_the_last_good_one_in_force_and_is_told_each_time(
+def test_an_invalid_document_keeps_the_last_profile_and_is_reported_at_each_poll(
     function: WarmFunction, document: bytes
 ) -> None:
     function.deploy(FAST)
@@ -172,7 +174,7 @@ def test_a_bad_document_leaves_the_last_good_one_in_force_and_is_told_each_time(
     assert function.current == "default"
 
 
-def test_an_appconfig_that_does_not_answer_leaves_the_last_good_one_in_force(function: WarmFunction) -> None:
+def test_an_unavailable_appconfig_keeps_the_last_profile(function: WarmFunction) -> None:
     function.deploy(FAST)
     assert function.current == "fast"
     function.appconfig.is_down = True
@@ -186,7 +188,7 @@ def test_an_appconfig_that_does_not_answer_leaves_the_last_good_one_in_force(fun
     assert function.current == "default"
 
 
-def test_a_cold_start_without_appconfig_fails_and_the_next_attempt_asks_again(function: WarmFunction) -> None:
+def test_a_cold_start_without_appconfig_fails_and_the_next_call_polls_again(function: WarmFunction) -> None:
     function.deploy(FAST)
     function.appconfig.is_down = True
     with pytest.raises(ProfileUnavailable):
@@ -198,7 +200,7 @@ def test_a_cold_start_without_appconfig_fails_and_the_next_attempt_asks_again(fu
     assert [type(fault) for fault in function.faults] == [EndpointConnectionError]
 
 
-def test_a_cold_start_with_a_bad_document_fails(function: WarmFunction) -> None:
+def test_a_cold_start_with_an_invalid_document_fails(function: WarmFunction) -> None:
     function.deploy(DEFAULT)
     function.deploy(b'{"built_in": "nonesuch"}')
 
@@ -206,7 +208,7 @@ def test_a_cold_start_with_a_bad_document_fails(function: WarmFunction) -> None:
         function.profiles.current()
 
 
-def test_a_token_that_expired_or_was_used_up_is_replaced_without_a_fault(function: WarmFunction) -> None:
+def test_an_expired_or_used_poll_token_is_replaced_without_a_fault(function: WarmFunction) -> None:
     function.deploy(DEFAULT)
     assert function.current == "default"
     function.appconfig.loses_response = True
@@ -217,7 +219,7 @@ def test_a_token_that_expired_or_was_used_up_is_replaced_without_a_fault(functio
     assert not function.faults
 
 
-def test_an_answer_that_an_invocation_had_no_time_to_read_is_not_lost(function: WarmFunction) -> None:
+def test_a_document_interrupted_by_the_deadline_is_delivered_again(function: WarmFunction) -> None:
     function.deploy(DEFAULT)
     assert function.current == "default"
     function.deploy(FAST)
@@ -232,7 +234,7 @@ def test_an_answer_that_an_invocation_had_no_time_to_read_is_not_lost(function: 
     assert not function.faults
 
 
-def test_a_clock_that_was_put_back_does_not_keep_an_old_profile(function: WarmFunction) -> None:
+def test_a_clock_set_back_does_not_keep_an_old_profile(function: WarmFunction) -> None:
     function.deploy(DEFAULT)
     assert function.current == "default"
     function.live.deploy(FAST)

@@ -13,15 +13,15 @@ def queue(aws: None) -> SqsQueue:
     return SqsQueue(url, client)
 
 
-def test_a_message_says_word_for_word_what_was_sent_and_what_it_is_over(queue: SqsQueue) -> None:
+def test_a_message_keeps_its_body_and_expected_revision(queue: SqsQueue) -> None:
     queue.send('{"key": "ü"}', expected_revision=7)
 
     [message] = queue.client.receive_message(QueueUrl=queue.url, MessageAttributeNames=["All"])["Messages"]
     assert message["Body"] == '{"key": "ü"}'
-    assert message["MessageAttributes"] == {"over": {"DataType": "Number", "StringValue": "7"}}
+    assert message["MessageAttributes"] == {"expected_revision": {"DataType": "Number", "StringValue": "7"}}
 
 
-def test_a_message_that_is_put_off_comes_again_after_that_time(queue: SqsQueue) -> None:
+def test_a_hidden_message_is_redelivered_after_its_timeout(queue: SqsQueue) -> None:
     queue.send("{}", expected_revision=7)
     [message] = queue.client.receive_message(QueueUrl=queue.url)["Messages"]
     assert "Messages" not in queue.client.receive_message(QueueUrl=queue.url)

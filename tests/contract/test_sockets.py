@@ -41,7 +41,7 @@ def connections(request: pytest.FixtureRequest) -> Connections:
     return Connections(sockets, gateway.sent, gateway.broken)
 
 
-def test_a_message_arrives_word_for_word(connections: Connections) -> None:
+def test_a_message_arrives_unchanged(connections: Connections) -> None:
     connections.sent["L0SM9c/OFvHcCIhw="] = []
 
     assert connections.sockets.send("L0SM9c/OFvHcCIhw=", '{"name": "ü"}')
@@ -49,11 +49,11 @@ def test_a_message_arrives_word_for_word(connections: Connections) -> None:
     assert connections.sent == {"L0SM9c/OFvHcCIhw=": ['{"name": "ü"}']}
 
 
-def test_a_connection_that_is_gone_is_found_out(connections: Connections) -> None:
+def test_sending_to_a_gone_connection_returns_false(connections: Connections) -> None:
     assert not connections.sockets.send("gone", "a")
 
 
-def test_messages_reach_each_connection_in_their_order(connections: Connections) -> None:
+def test_messages_reach_each_connection_in_order(connections: Connections) -> None:
     connections.sent.update({str(number): [] for number in range(25)})
 
     result = connections.sockets.send_each([str(number) for number in range(25)], ["a", "b", "c"])
@@ -62,7 +62,7 @@ def test_messages_reach_each_connection_in_their_order(connections: Connections)
     assert list(connections.sent.values()) == [["a", "b", "c"]] * 25
 
 
-def test_those_that_are_gone_or_broken_hinder_nobody(connections: Connections) -> None:
+def test_gone_and_failing_connections_do_not_affect_others(connections: Connections) -> None:
     connections.sent["one"] = []
     connections.broken.add("broken")
 
@@ -73,7 +73,7 @@ def test_those_that_are_gone_or_broken_hinder_nobody(connections: Connections) -
     assert connections.sent["one"] == ["a"]
 
 
-def test_a_connection_is_ended_once(connections: Connections) -> None:
+def test_closing_a_connection_is_idempotent(connections: Connections) -> None:
     connections.sent["one"] = []
 
     connections.sockets.close("one")
@@ -82,7 +82,7 @@ def test_a_connection_is_ended_once(connections: Connections) -> None:
     assert not connections.sockets.send("one", "a")
 
 
-def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
+def test_a_hanging_connection_does_not_delay_the_others(gateway: Gateway) -> None:
     gateway.sent.update({"one": [], "hung": []})
     gateway.hung.add("hung")
     sockets = ApiGatewaySockets(connections_client(gateway.address), seconds=0.5)
@@ -95,7 +95,7 @@ def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
     assert gateway.sent["one"] == ["a"]
 
 
-def test_an_address_is_signed_for_the_api_and_a_short_time(aws: None) -> None:
+def test_a_websocket_url_is_signed_for_5_minutes(aws: None) -> None:
     address = urlsplit(address_signer()("wss://abc.execute-api.eu-central-1.amazonaws.com/live"))
 
     query = parse_qs(address.query)

@@ -49,7 +49,7 @@ def project(views: Views, *changes: Entry | Job) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest() -> None:
+def test_unprocessed_keys_are_requested_again_after_a_delay() -> None:
     delays: list[float] = []
     client, first, second = dynamodb_client(), an_entry("a.png"), an_entry("b.png")
     items = {entry.picture_id: to_wire(item_of(entry)) for entry in (first, second)}
@@ -81,14 +81,14 @@ def test_what_a_throttled_table_leaves_out_is_asked_for_again_after_a_rest() -> 
 @BOTH
 class TestLedger:
     @pytest.mark.parametrize("state", [State.RENDERED, State.REJECTED, State.RENDERING])
-    def test_an_entry_is_found_as_it_was_written(self, ledger: Ledger, state: State) -> None:
+    def test_find_returns_the_stored_entry(self, ledger: Ledger, state: State) -> None:
         entry = an_entry("ü +%?.png", state, revision=1)
 
         assert ledger.advance(entry)
 
         assert ledger.find(entry.picture_id, entry.upload.version) == entry
 
-    def test_what_was_never_written_is_not_found(self, ledger: Ledger) -> None:
+    def test_find_returns_none_for_an_unknown_entry(self, ledger: Ledger) -> None:
         assert ledger.find("picture", "version") is None
 
     def test_revisions_advance_one_by_one(self, ledger: Ledger) -> None:
@@ -101,7 +101,7 @@ class TestLedger:
         assert ledger.find(first.picture_id, "v1") == second
 
     @pytest.mark.parametrize("revision", [1, 2, 4])
-    def test_no_other_revision_is_taken(self, ledger: Ledger, revision: int) -> None:
+    def test_only_the_next_revision_is_accepted(self, ledger: Ledger, revision: int) -> None:
         ledger.advance(an_entry(state=State.RENDERING, revision=1))
         current = an_entry(state=State.RENDERING, revision=2)
         ledger.advance(current)
@@ -110,10 +110,10 @@ class TestLedger:
 
         assert ledger.find(current.picture_id, "v1") == current
 
-    def test_a_later_revision_needs_one_before_it(self, ledger: Ledger) -> None:
+    def test_a_later_revision_needs_a_previous_one(self, ledger: Ledger) -> None:
         assert not ledger.advance(an_entry(revision=2))
 
-    def test_several_moves_are_made_together_or_not_at_all(self, ledger: Ledger) -> None:
+    def test_moves_are_written_all_or_none(self, ledger: Ledger) -> None:
         first, latest = an_entry(revision=1), Latest(an_entry().picture_id, "01", "v1", 1)
         assert ledger.advance(first, latest)
 
@@ -125,7 +125,7 @@ class TestLedger:
         assert ledger.latest(first.picture_id) == latest
         assert ledger.advance(an_entry(version="v2", revision=1), newer)
 
-    def test_a_move_may_depend_on_what_is_latest(self, ledger: Ledger) -> None:
+    def test_a_move_can_depend_on_an_unchanged_latest(self, ledger: Ledger) -> None:
         latest = Latest(an_entry().picture_id, "01", "v1", 1)
         newer = replace(latest, sequencer="02", version="v2", revision=2)
         ledger.advance(latest)
@@ -134,7 +134,7 @@ class TestLedger:
         assert not ledger.advance(an_entry(revision=1), unchanged=latest)
         assert ledger.advance(an_entry(revision=1), unchanged=newer)
 
-    def test_the_entries_of_a_picture_are_its_uploads_alone(self, ledger: Ledger) -> None:
+    def test_of_picture_returns_only_its_uploads(self, ledger: Ledger) -> None:
         entries = [an_entry(version=version, revision=1) for version in ("v1", "v2")]
         expected = an_entry(state=State.EXPECTED, version="expected", revision=1)
         moves: list[Entry | Latest] = [
@@ -148,7 +148,7 @@ class TestLedger:
 
         assert sorted(ledger.of_picture(expected.picture_id), key=lambda e: e.upload.version) == entries
 
-    def test_of_what_is_latest_the_entries_are_told_that_stand(self, ledger: Ledger) -> None:
+    def test_current_entries_leaves_out_superseded_and_deleted_ones(self, ledger: Ledger) -> None:
         states = {"v1": State.SUPERSEDED, "v2": State.DELETED, "v3": State.RENDERED, "v4": State.FAILED}
         entries = [an_entry(state=state, version=v, revision=1) for v, state in states.items()]
         for entry in entries:
@@ -157,7 +157,7 @@ class TestLedger:
 
         assert ledger.current_entries([None, latest]) == [[], entries[2:]]
 
-    def test_what_was_discarded_is_told_from_then_on_until_it_is_forgotten(self, ledger: Ledger) -> None:
+    def test_superseded_renditions_are_listed_until_forgotten(self, ledger: Ledger) -> None:
         recorded = [
             SupersededRenditions(
                 an_entry(f"{n}.png").picture_id, "v.1", f"2026-01-0{n}T00:00:00.000Z", (f"{n}/a", f"{n}/b")
@@ -174,14 +174,14 @@ class TestLedger:
         ledger.forget(superseded[:2])
         assert ledger.superseded_renditions("2026-01-04T00:00:00.000Z", 10) == superseded[2:]
 
-    def test_nothing_is_discarded_by_a_move_that_is_not_made(self, ledger: Ledger) -> None:
+    def test_a_refused_move_records_no_superseded_renditions(self, ledger: Ledger) -> None:
         note = SupersededRenditions("0" * 32, "v1", "2026-01-01T00:00:00.000Z", ("a",))
 
         assert not ledger.advance(an_entry(revision=2), note)
 
         assert ledger.superseded_renditions("2026-02-01T00:00:00.000Z", 10) == []
 
-    def test_what_stands_is_told_with_what_is_latest(self, ledger: Ledger) -> None:
+    def test_latest_contains_the_current_versions(self, ledger: Ledger) -> None:
         latest = Latest("picture", "01", "v1", 1, ("v1", "v2"))
 
         ledger.advance(latest)
@@ -189,7 +189,7 @@ class TestLedger:
         assert ledger.latest("picture") == latest
         assert ledger.latest_each(["picture"]) == [latest]
 
-    def test_many_entries_are_found_in_the_order_asked_for(self, ledger: Ledger) -> None:
+    def test_find_each_returns_entries_in_the_requested_order(self, ledger: Ledger) -> None:
         entries = [an_entry(f"{number}.png", revision=1) for number in range(5)]
         for entry in entries:
             ledger.advance(entry)
@@ -200,7 +200,7 @@ class TestLedger:
         assert found == [None, *reversed(entries), None]
         assert ledger.find_each([]) == []
 
-    def test_every_entry_is_told_and_nothing_else(self, ledger: Ledger) -> None:
+    def test_every_returns_all_entries_and_nothing_else(self, ledger: Ledger) -> None:
         entries = [an_entry(f"{number}.png", revision=1) for number in range(3)]
         for entry in entries:
             ledger.advance(entry, Latest(entry.picture_id, "01", "v1", 1))
@@ -208,7 +208,7 @@ class TestLedger:
 
         assert sorted(ledger.every(), key=lambda entry: entry.upload.key) == entries
 
-    def test_a_walk_goes_on_where_it_was_left(self, ledger: Ledger) -> None:
+    def test_scan_cursors_are_stored_by_name(self, ledger: Ledger) -> None:
         assert ledger.cursor("uploads") == ""
 
         ledger.save_cursor("uploads", "here")
@@ -216,7 +216,7 @@ class TestLedger:
 
         assert (ledger.cursor("uploads"), ledger.cursor("renditions")) == ("here", "there")
 
-    def test_versions_of_one_key_stand_beside_each_other(self, ledger: Ledger) -> None:
+    def test_versions_of_one_key_are_separate_entries(self, ledger: Ledger) -> None:
         one, two = an_entry(version="v1", revision=1), an_entry(version="v2", revision=1)
 
         assert ledger.advance(one)
@@ -227,7 +227,7 @@ class TestLedger:
 
 @BOTH
 class TestViews:
-    def test_a_newer_revision_replaces_an_older(self, views: Views) -> None:
+    def test_a_newer_revision_replaces_an_older_one(self, views: Views) -> None:
         older = an_entry(state=State.RENDERING, revision=1)
         newer = an_entry(state=State.RENDERED, revision=2)
 
@@ -236,7 +236,7 @@ class TestViews:
 
         assert views.of_picture(newer.picture_id) == [newer]
 
-    def test_a_revision_that_comes_late_or_twice_is_passed_over(self, views: Views) -> None:
+    def test_a_late_or_repeated_revision_is_ignored(self, views: Views) -> None:
         newer = an_entry(revision=2)
         project(views, newer)
 
@@ -245,7 +245,7 @@ class TestViews:
 
         assert views.of_picture(newer.picture_id) == [newer]
 
-    def test_all_versions_of_a_picture_are_told(self, views: Views) -> None:
+    def test_of_picture_returns_all_versions(self, views: Views) -> None:
         for version in ("v1", "v2"):
             project(views, an_entry(version=version))
         project(views, an_entry("other.png"))
@@ -254,7 +254,7 @@ class TestViews:
 
         assert sorted(entry.upload.version for entry in entries) == ["v1", "v2"]
 
-    def test_an_alias_names_its_pictures_newest_first(self, views: Views) -> None:
+    def test_an_alias_lists_its_pictures_newest_first(self, views: Views) -> None:
         entries = [
             an_entry(key, arrived=f"2026-01-0{day}T00:00:00.000Z")
             for day, key in enumerate(("a/x.png", "b/x.gif", "c/x.jpg"), start=1)
@@ -265,14 +265,14 @@ class TestViews:
         assert list(views.named("x.jpg")) == [Named(e.picture_id, e.upload.key) for e in reversed(entries)]
         assert list(views.named("z.jpg")) == []
 
-    def test_the_recent_ones_are_the_newest_of_all(self, views: Views) -> None:
+    def test_recent_returns_the_newest_entries(self, views: Views) -> None:
         entries = [an_entry(f"{day}.png", arrived=f"2026-01-{day:02}T00:00:00.000Z") for day in range(1, 13)]
         for entry in entries:
             project(views, entry)
 
         assert views.recent(5)[0] == entries[:-6:-1]
 
-    def test_the_older_ones_are_told_page_by_page_each_once(self, views: Views) -> None:
+    def test_recent_pages_contain_each_entry_once(self, views: Views) -> None:
         entries = [an_entry(f"{n}.png", arrived=f"2026-01-{n // 3 + 1:02}T00:00:00.000Z") for n in range(14)]
         project(views, *entries)
 
@@ -285,27 +285,27 @@ class TestViews:
         assert sorted(entry.picture_id for entry in listed) == sorted(entry.picture_id for entry in entries)
         assert [entry.upload.arrived for entry in listed] == [e.upload.arrived for e in reversed(entries)]
 
-    def test_a_last_page_that_is_full_leads_nowhere(self, views: Views) -> None:
+    def test_a_full_last_page_has_no_cursor(self, views: Views) -> None:
         for number in range(3):
             project(views, an_entry(f"{number}.png"))
 
         assert views.recent(3)[1] == ""
 
-    def test_what_is_only_expected_is_taken_too(self, views: Views) -> None:
+    def test_expected_uploads_are_projected(self, views: Views) -> None:
         expected = Entry(an_upload(version="expected"), State.EXPECTED, revision=1)  # without `since`
 
         project(views, expected)
 
         assert [view.upload for view in views.of_picture(expected.picture_id)] == [expected.upload]
 
-    def test_a_removal_that_was_given_up_takes_no_name(self, views: Views) -> None:
+    def test_a_failed_removal_has_no_alias(self, views: Views) -> None:
         removal = Removal("uploads", "x.png", "v1", "01", marker=True)
         project(views, an_entry("x.png", State.FAILED, version=removal.failed_as))
 
         assert list(views.named("x.jpg")) == []
 
     @pytest.mark.parametrize("end", [State.FAILED, State.DELETED])
-    def test_what_was_announced_and_never_came_gives_its_name_back(self, views: Views, end: State) -> None:
+    def test_an_announcement_that_never_arrived_loses_its_alias(self, views: Views, end: State) -> None:
         came = an_entry("a/x.png", arrived="2026-01-01T00:00:00.000Z")
         announced = an_entry("b/x.png", State.EXPECTED, 1, version="expected", attempts=())
         project(views, came, announced)
@@ -319,13 +319,13 @@ class TestViews:
         "cursor",
         ["nonsense", "[]", "WyIiXQ", "\u00fc", "=", "W10=", "WyJhIiwiYiJd", "WyJcdWQ4MDAiLCJiIiwiYyJd"],
     )
-    def test_what_is_no_cursor_is_refused(self, views: Views, cursor: str) -> None:
+    def test_an_invalid_cursor_is_refused(self, views: Views, cursor: str) -> None:
         with pytest.raises(BadRequest):
             views.failed(cursor)
         with pytest.raises(BadRequest):
             views.recent(5, cursor)
 
-    def test_what_was_given_up_is_told_longest_ago_first_and_nothing_else(self, views: Views) -> None:
+    def test_failures_are_listed_oldest_first(self, views: Views) -> None:
         failed = [
             replace(an_entry(f"{day}.png", State.FAILED), since=f"2026-01-{day:02}T00:00:00.000Z")
             for day in range(1, 6)
@@ -344,7 +344,7 @@ class TestViews:
 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("partition", ["alias", "recent_shard", "failed_shard"])
-def test_no_partition_of_an_index_takes_all_writes_even_of_one_name_that_failed(partition: str) -> None:
+def test_index_writes_are_spread_over_shards(partition: str) -> None:
     client = dynamodb_client()
     make_table(client, "Views", "views")
 
@@ -357,7 +357,7 @@ def test_no_partition_of_an_index_takes_all_writes_even_of_one_name_that_failed(
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_receipt_of_many_renditions_fits_an_item() -> None:
+def test_a_receipt_of_400_renditions_fits_an_item() -> None:
     client = dynamodb_client()
     make_table(client, "Ledger", "ledger")
     entry = an_entry(revision=1)

@@ -21,7 +21,7 @@ def document(request: pytest.FixtureRequest) -> TokenDocument:
     return SsmTokenDocument(NAME, ssm_client())
 
 
-def test_nothing_is_there_until_it_is_written(document: TokenDocument) -> None:
+def test_read_returns_none_before_the_first_write(document: TokenDocument) -> None:
     assert document.read() is None
 
     assert document.write("one", expected_version=0)
@@ -29,7 +29,7 @@ def test_nothing_is_there_until_it_is_written(document: TokenDocument) -> None:
     assert document.read() == Written("one", 1)
 
 
-def test_each_write_takes_the_place_of_the_one_before(document: TokenDocument) -> None:
+def test_a_write_replaces_the_previous_document(document: TokenDocument) -> None:
     document.write("one", expected_version=0)
 
     assert document.write("two", expected_version=1)
@@ -37,7 +37,7 @@ def test_each_write_takes_the_place_of_the_one_before(document: TokenDocument) -
     assert document.read() == Written("two", 2)
 
 
-def test_a_first_one_is_never_written_over_another(document: TokenDocument) -> None:
+def test_a_first_write_never_replaces_a_document(document: TokenDocument) -> None:
     document.write("one", expected_version=0)
 
     assert not document.write("a first one too", expected_version=0)
@@ -45,7 +45,7 @@ def test_a_first_one_is_never_written_over_another(document: TokenDocument) -> N
     assert document.read() == Written("one", 1)
 
 
-def test_whoever_writes_over_what_he_has_not_read_is_told(document: TokenDocument) -> None:
+def test_a_write_over_an_unread_version_returns_false(document: TokenDocument) -> None:
     document.write("one", expected_version=0)
     document.write("two", expected_version=1)
 
@@ -56,7 +56,7 @@ def test_whoever_writes_over_what_he_has_not_read_is_told(document: TokenDocumen
     assert written.document in {"two", "made of one"}
 
 
-def test_a_write_whose_answer_was_lost_may_be_sent_again(document: TokenDocument) -> None:
+def test_a_write_can_be_repeated_after_a_lost_response(document: TokenDocument) -> None:
     assert document.write("one", expected_version=0)
     assert document.write("one", expected_version=0)
     assert document.write("two", expected_version=1)
@@ -64,7 +64,7 @@ def test_a_write_whose_answer_was_lost_may_be_sent_again(document: TokenDocument
 
 
 @pytest.mark.parametrize("kind", ["fake", "ssm"])
-def test_what_can_not_be_asked_is_another_thing_than_nothing(kind: str, aws: None) -> None:
+def test_an_unavailable_store_raises_instead_of_returning_none(kind: str, aws: None) -> None:
     no_retries = Config(retries={"total_max_attempts": 1}, connect_timeout=1)
     document: TokenDocument = FakeTokenDocument(broken=True)
     if kind == "ssm":
@@ -76,7 +76,7 @@ def test_what_can_not_be_asked_is_another_thing_than_nothing(kind: str, aws: Non
         document.read()
 
 
-def test_parameter_store_keeps_it_encrypted(aws: None) -> None:
+def test_tokens_are_encrypted_in_parameter_store(aws: None) -> None:
     SsmTokenDocument(NAME, ssm_client()).write("one", expected_version=0)
 
     stored = ssm_client().get_parameter(Name=NAME, WithDecryption=False)["Parameter"]

@@ -155,7 +155,7 @@ def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, sta
     # Renders again, over the result of the stack's own render function.
     event = json.loads(json.dumps(an_event("render-s3-put")).replace("image.png", "runtime.png"))
     expected_revision = {"dataType": "Number", "stringValue": str(before.revision)}
-    event["Records"][0]["messageAttributes"] = {"over": expected_revision}
+    event["Records"][0]["messageAttributes"] = {"expected_revision": expected_revision}
 
     assert start("RenderFunction")(event) == {"batchItemFailures": []}
 

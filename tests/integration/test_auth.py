@@ -42,7 +42,7 @@ def a_form(token: str, **headers: str) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("stored_token")
-def test_a_token_lets_in_and_nothing_does_not(web: Web) -> None:
+def test_a_valid_token_is_required(web: Web) -> None:
     assert web(a_request())["statusCode"] == 401
     assert web(a_request(authorization="Bearer x"))["statusCode"] == 401
     assert web(a_request(authorization=f"Bearer {TOKEN}"))["statusCode"] == 200
@@ -53,7 +53,7 @@ def test_nobody_gets_in_where_no_token_was_made(web: Web) -> None:
 
 
 @pytest.mark.usefixtures("stored_token")
-def test_a_browser_signs_in_by_a_cookie_that_nothing_else_gets(web: Web) -> None:
+def test_a_browser_signs_in_and_receives_a_restricted_cookie(web: Web) -> None:
     signed_in = web(a_form(TOKEN, origin="http://localhost:8000"))
 
     assert (signed_in["statusCode"], signed_in["headers"]["Location"]) == (303, "./failures")
@@ -71,14 +71,14 @@ def test_a_browser_signs_in_by_a_cookie_that_nothing_else_gets(web: Web) -> None
 
 
 @pytest.mark.usefixtures("stored_token")
-def test_signing_out_takes_the_cookie_away(web: Web) -> None:
+def test_signing_out_deletes_the_cookie(web: Web) -> None:
     response = web(a_request("/sign-out", "POST", origin="http://localhost:8000"))
 
     [cookie] = response["cookies"]
     assert cookie.startswith("__Host-darkroom=; Path=/; Max-Age=0;")
 
 
-def test_where_it_can_not_be_asked_nobody_gets_in_and_the_log_says_why(
+def test_without_parameter_store_requests_get_503_and_the_fault_is_logged(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AUTH", "token")
@@ -93,7 +93,7 @@ def test_where_it_can_not_be_asked_nobody_gets_in_and_the_log_says_why(
     assert TOKEN not in output
 
 
-def test_with_iam_a_path_that_came_by_the_public_route_opens_no_other(
+def test_with_iam_the_public_route_serves_no_other_path(
     invoke: Invoke, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """API Gateway may match an encoded `/failures` to `GET /{proxy+}`, and passes it decoded."""
@@ -105,7 +105,7 @@ def test_with_iam_a_path_that_came_by_the_public_route_opens_no_other(
     assert web(a_request("/failures") | {"routeKey": "GET /{proxy+}"})["statusCode"] == 404
 
 
-def test_an_open_stack_takes_a_seeds_post_and_no_other_sites(invoke: Invoke) -> None:
+def test_an_open_stack_accepts_posts_but_not_from_other_origins(invoke: Invoke) -> None:
     web = started("web")
     event = an_event("web-post-multipart")
     foreign = an_event("web-post-multipart")
@@ -115,7 +115,7 @@ def test_an_open_stack_takes_a_seeds_post_and_no_other_sites(invoke: Invoke) -> 
     assert web(foreign)["statusCode"] == 403
 
 
-def test_a_way_to_let_in_that_is_none_lets_nobody_in(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_auth_mode_stops_the_cold_start(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTH", "nonesuch")
 
     with pytest.raises(BadSettings, match="nonesuch"):

@@ -37,7 +37,7 @@ def correlation_ids(capsys: pytest.CaptureFixture[str], message: str) -> list[st
     return [line.get("correlation_id") for line in lines if line.get("message") == message]
 
 
-def test_a_posted_picture_has_one_name_in_web_render_and_project(
+def test_a_posted_picture_has_one_correlation_id_in_web_render_and_project(
     invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     event = an_event("web-post-multipart")
@@ -59,7 +59,7 @@ def test_a_posted_picture_has_one_name_in_web_render_and_project(
     )
 
 
-def test_the_push_calls_a_jobs_upload_as_the_logs_do(
+def test_a_push_has_the_correlation_id_of_the_logs(
     invoke: Invoke,
     s3: S3Client,
     dynamodb: DynamoDBClient,
@@ -88,7 +88,7 @@ def test_the_push_calls_a_jobs_upload_as_the_logs_do(
     ]
 
 
-def test_what_was_put_straight_into_the_bucket_is_called_after_that_request(
+def test_a_direct_upload_has_the_s3_request_id_as_correlation_id(
     invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
@@ -101,7 +101,7 @@ def test_what_was_put_straight_into_the_bucket_is_called_after_that_request(
     assert rendered == correlation_ids(capsys, "projected") == ["C3D13FE58DE4C810"]
 
 
-def test_what_fails_and_is_parked_keeps_its_name(
+def test_a_failed_upload_keeps_its_correlation_id(
     invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]

@@ -122,7 +122,7 @@ def stack(use_local_aws: None) -> Iterator[DeployedStack]:
         stack.destroy(yes=True, everything=True)
 
 
-def test_what_can_be_made_again_goes_and_what_can_not_is_kept(stack: DeployedStack) -> None:
+def test_renditions_are_deleted_and_originals_kept(stack: DeployedStack) -> None:
     stack.put(stack.uploads, "original.png")
     stack.put(stack.renditions, "rendition.webp", "rendition.avif")
     stack.put(stack.renditions, "rendition.webp")
@@ -139,7 +139,7 @@ def test_what_can_be_made_again_goes_and_what_can_not_is_kept(stack: DeployedSta
 
 @pytest.mark.full
 @pytest.mark.usefixtures("aws")
-def test_thousands_of_versions_and_delete_markers_go_page_by_page() -> None:
+def test_a_bucket_with_thousands_of_versions_is_emptied() -> None:
     account = Account.of("eu-central-1")
     make_bucket(account.s3, "UploadsBucket", "full")
     keys = [{"Key": f"{number:04}"} for number in range(1100)]
@@ -154,7 +154,7 @@ def test_thousands_of_versions_and_delete_markers_go_page_by_page() -> None:
     account.s3.delete_bucket(Bucket="full")
 
 
-def test_everything_is_asked_for_twice_and_names_what_is_lost(stack: DeployedStack) -> None:
+def test_everything_needs_two_confirmations_and_lists_the_data(stack: DeployedStack) -> None:
     stack.put(stack.uploads, "one.png", "two.png")
     stack.account.s3.delete_object(Bucket=stack.uploads, Key="one.png")
     application = _application(stack)
@@ -169,7 +169,7 @@ def test_everything_is_asked_for_twice_and_names_what_is_lost(stack: DeployedSta
     assert not [name for name in tables if name.startswith(stack.name)]
 
 
-def test_what_was_kept_goes_later_by_the_command_that_was_named(stack: DeployedStack) -> None:
+def test_kept_data_can_be_deleted_later(stack: DeployedStack) -> None:
     stack.put(stack.uploads, "original.png")
     stack.destroy(stack.name)
 
@@ -182,7 +182,7 @@ def test_what_was_kept_goes_later_by_the_command_that_was_named(stack: DeployedS
         stack.destroy(everything=True)
 
 
-def test_another_answer_deletes_nothing(stack: DeployedStack) -> None:
+def test_a_wrong_confirmation_deletes_nothing(stack: DeployedStack) -> None:
     stack.put(stack.renditions, "rendition.webp")
 
     for reply in ("something else", ""):
@@ -195,7 +195,7 @@ def test_another_answer_deletes_nothing(stack: DeployedStack) -> None:
     assert contents(stack.account, stack.renditions).objects == 1
 
 
-def test_the_tokens_of_a_stack_that_is_gone_go_with_it(stack: DeployedStack) -> None:
+def test_tokens_are_deleted_with_the_stack(stack: DeployedStack) -> None:
     name = tokens_parameter(stack.name)
     stack.account.ssm.put_parameter(Name=name, Value="{}", Type="SecureString")
 
@@ -205,12 +205,12 @@ def test_the_tokens_of_a_stack_that_is_gone_go_with_it(stack: DeployedStack) -> 
 
 
 @pytest.mark.usefixtures("use_local_aws")
-def test_a_stack_that_never_was_is_one_sentence() -> None:
+def test_an_unknown_stack_is_a_fault() -> None:
     with pytest.raises(Fault, match="There is no stack nobodys in us-east-1"):
         destroy(Account.of(REGION), "nobodys", False, None, Console(file=io.StringIO()))
 
 
-def test_whatever_the_template_keeps_destroy_knows_how_to_delete() -> None:
+def test_every_retained_resource_type_can_be_deleted() -> None:
     retained = {
         resource["Type"] for resource in load_template()["Resources"].values() if _is_retained(resource)
     }
@@ -269,7 +269,7 @@ class _RefilledBucket:
         return response
 
 
-def test_a_bucket_that_filled_again_meanwhile_is_emptied_again(stack: DeployedStack) -> None:
+def test_a_refilled_bucket_is_emptied_again(stack: DeployedStack) -> None:
     cloudformation = _RefilledBucket(stack)
     stack.account = replace(stack.account, cloudformation=cloudformation)
 

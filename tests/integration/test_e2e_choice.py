@@ -20,7 +20,7 @@ def collected(**environment: str) -> tuple[set[str], str]:
 
 
 @pytest.mark.full  # collects twice
-def test_a_deployed_stack_is_asked_all_but_what_only_a_local_one_can_be() -> None:
+def test_a_deployed_stack_runs_all_but_the_local_tests() -> None:
     here, _ = collected(DARKROOM_E2E_STACK="")
     there, output = collected(DARKROOM_E2E_STACK="staging")
 

@@ -160,7 +160,7 @@ def test_a_job_is_followed_to_its_end(following: Following) -> None:
     assert server.greeted == 1
 
 
-def test_what_is_older_is_passed_over(following: Following) -> None:
+def test_older_revisions_are_ignored(following: Following) -> None:
     server = JobServer(1)
 
     async def scenario(seen: Seen) -> None:
@@ -180,7 +180,7 @@ def test_what_is_older_is_passed_over(following: Following) -> None:
     assert [job["revision"] for job in seen.jobs] == [1, 9, 10]
 
 
-def test_without_a_socket_the_client_asks_and_ends_right(following: Following) -> None:
+def test_without_a_socket_the_client_polls_to_the_end(following: Following) -> None:
     server = JobServer(3, sockets=False)
 
     async def scenario(seen: Seen) -> None:
@@ -196,7 +196,7 @@ def test_without_a_socket_the_client_asks_and_ends_right(following: Following) -
     assert seen.jobs[-1]["waiting"] == 0
 
 
-def test_a_client_that_is_refused_asks_and_ends_right(following: Following) -> None:
+def test_a_refused_client_polls_to_the_end(following: Following) -> None:
     server = JobServer(3, welcome=False)
 
     async def scenario(seen: Seen) -> None:
@@ -207,7 +207,7 @@ def test_a_client_that_is_refused_asks_and_ends_right(following: Following) -> N
     assert set(run(following, server, scenario).states.values()) == {"rendered"}
 
 
-def test_a_socket_that_is_killed_is_replaced_and_loses_nothing(following: Following) -> None:
+def test_a_killed_socket_is_replaced_without_losing_changes(following: Following) -> None:
     server = JobServer(4)
 
     async def scenario(seen: Seen) -> None:
@@ -222,7 +222,7 @@ def test_a_socket_that_is_killed_is_replaced_and_loses_nothing(following: Follow
     assert set(run(following, server, scenario).states.values()) == {"rendered"}
 
 
-def test_a_push_that_was_lost_is_made_up_for_at_the_end(following: Following) -> None:
+def test_rows_of_a_lost_push_are_fetched_at_the_end(following: Following) -> None:
     server = JobServer(4)
 
     async def scenario(seen: Seen) -> None:
@@ -234,7 +234,7 @@ def test_a_push_that_was_lost_is_made_up_for_at_the_end(following: Following) ->
     assert set(run(following, server, scenario).states.values()) == {"rendered"}
 
 
-def test_a_socket_that_says_nothing_any_more_is_found_out(following: Following) -> None:
+def test_a_silent_socket_is_replaced(following: Following) -> None:
     server = JobServer(2)
 
     async def scenario(seen: Seen) -> None:
@@ -248,7 +248,7 @@ def test_a_socket_that_says_nothing_any_more_is_found_out(following: Following) 
     assert set(run(following, server, scenario, silence=SHORT).states.values()) == {"rendered"}
 
 
-def test_a_site_that_fails_for_a_while_is_asked_again(following: Following) -> None:
+def test_a_failing_server_is_polled_again(following: Following) -> None:
     server = JobServer(2, broken=True)
 
     async def scenario(seen: Seen) -> None:
@@ -261,7 +261,7 @@ def test_a_site_that_fails_for_a_while_is_asked_again(following: Following) -> N
     assert set(run(following, server, scenario).states.values()) == {"rendered"}
 
 
-def test_a_job_that_is_over_is_told_once(following: Following) -> None:
+def test_a_complete_job_is_yielded_once(following: Following) -> None:
     server = JobServer(3)
 
     async def scenario(seen: Seen) -> None:
@@ -276,7 +276,7 @@ def test_a_job_that_is_over_is_told_once(following: Following) -> None:
 
 
 @NEEDS_CHROMIUM
-def test_the_browser_gets_the_thumbnails_of_what_it_was_told_without() -> None:
+def test_the_browser_fetches_thumbnails_missing_from_messages() -> None:
     server = JobServer(2)
 
     async def scenario(seen: Seen) -> None:
@@ -289,7 +289,7 @@ def test_the_browser_gets_the_thumbnails_of_what_it_was_told_without() -> None:
     assert {row["number"]: row.get("thumbnail") for row in seen.rows} == {0: "/t", 1: "/t"}
 
 
-def test_an_unknown_job_is_a_fault_that_says_so() -> None:
+def test_following_an_unknown_job_is_a_fault() -> None:
     async def go() -> None:
         server = JobServer(1)
         async with serving(server), ClientSession() as client:

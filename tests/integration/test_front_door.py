@@ -76,7 +76,7 @@ async def front_door(
 @pytest.mark.parametrize(
     "path", ["/a%2Fb%20c.jpg?x=%20+&y", "/100%25.jpg", "/what%3F.jpg", "/%C3%BC%2e%2e//c"]
 )
-def test_every_escape_passes_as_it_is(path: str) -> None:
+def test_escapes_in_paths_are_forwarded_unchanged(path: str) -> None:
     async def exchange() -> None:
         async with front_door() as (client, door), client.get(URL(door + path, encoded=True)) as response:
             assert (await response.json())["path"] == "/_aws/execute-api/api/$default" + path
@@ -84,7 +84,7 @@ def test_every_escape_passes_as_it_is(path: str) -> None:
     asyncio.run(exchange())
 
 
-def test_bodies_and_headers_pass_but_for_those_of_one_hop() -> None:
+def test_bodies_and_end_to_end_headers_are_forwarded() -> None:
     async def exchange() -> None:
         headers = {"Connection": "close, X-Drop", "X-Drop": "1", "X-Keep": "2", "Content-Encoding": "gzip"}
         async with (
@@ -105,7 +105,7 @@ def test_bodies_and_headers_pass_but_for_those_of_one_hop() -> None:
     ("size", "status"),
     [(4_600_000, 200), (4_800_000, 413), (11_000_000, 413)],  # 6 MB of payload, as base64; 10 MB of request
 )
-def test_with_limits_a_request_is_refused_where_aws_refuses_it(size: int, status: int) -> None:
+def test_with_limits_large_requests_are_refused(size: int, status: int) -> None:
     async def exchange() -> None:
         async with (
             front_door() as (client, door),
@@ -119,7 +119,7 @@ def test_with_limits_a_request_is_refused_where_aws_refuses_it(size: int, status
 
 
 @pytest.mark.parametrize(("size", "status"), [(4_600_000, 200), (4_800_000, 500)])
-def test_with_limits_an_answer_is_refused_where_aws_refuses_it(size: int, status: int) -> None:
+def test_with_limits_large_responses_are_refused(size: int, status: int) -> None:
     async def exchange() -> None:
         async with front_door() as (client, door), client.get(f"{door}/{size}") as response:
             assert response.status == status
@@ -127,7 +127,7 @@ def test_with_limits_an_answer_is_refused_where_aws_refuses_it(size: int, status
     asyncio.run(exchange())
 
 
-def test_without_limits_a_large_body_passes() -> None:
+def test_without_limits_large_bodies_are_forwarded() -> None:
     async def exchange() -> None:
         async with (
             front_door(limits=False) as (client, door),
@@ -139,7 +139,7 @@ def test_without_limits_a_large_body_passes() -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.test", "127.0.0.1.evil.test", "localhost.evil.test:8000"])
-def test_a_page_that_made_its_name_resolve_to_loopback_is_refused(host: str) -> None:
+def test_other_host_names_are_refused(host: str) -> None:
     async def exchange() -> None:
         async with front_door() as (client, door), client.get(door, headers={"Host": host}) as response:
             assert response.status == 421
@@ -149,7 +149,7 @@ def test_a_page_that_made_its_name_resolve_to_loopback_is_refused(host: str) -> 
     asyncio.run(exchange())
 
 
-def test_an_emulator_that_is_gone_is_one_sentence() -> None:
+def test_an_unreachable_emulator_is_a_502_with_the_remedy() -> None:
     async def exchange() -> None:
         async with front_door(upstream_is_up=False) as (client, door), client.get(door) as response:
             assert response.status == 502
@@ -158,7 +158,7 @@ def test_an_emulator_that_is_gone_is_one_sentence() -> None:
     asyncio.run(exchange())
 
 
-def test_a_socket_passes_messages_both_ways_until_the_api_ends_it() -> None:
+def test_socket_messages_are_forwarded_until_the_api_closes() -> None:
     async def exchange() -> None:
         async with front_door() as (client, door), client.ws_connect(door + "/live") as socket:
             await socket.send_str("ü")
@@ -169,7 +169,7 @@ def test_a_socket_passes_messages_both_ways_until_the_api_ends_it() -> None:
     asyncio.run(exchange())
 
 
-def test_a_client_that_leaves_ends_the_connection_behind_the_door() -> None:
+def test_a_closed_client_closes_the_upstream_socket() -> None:
     async def exchange() -> None:
         ended = asyncio.Event()
         async with front_door(ended=ended) as (client, door):
@@ -180,7 +180,7 @@ def test_a_client_that_leaves_ends_the_connection_behind_the_door() -> None:
     asyncio.run(exchange())
 
 
-def test_a_stack_that_stops_ends_its_sockets() -> None:
+def test_stopping_the_front_door_closes_its_sockets() -> None:
     async def exchange() -> None:
         async with ClientSession() as client:
             async with front_door() as (_, door):
@@ -194,7 +194,7 @@ def test_a_stack_that_stops_ends_its_sockets() -> None:
 @pytest.mark.parametrize(
     ("headers", "status"), [({"Origin": "https://evil.test"}, 403), ({"Host": "evil.test"}, 421)]
 )
-def test_a_socket_of_a_strangers_page_is_refused(headers: dict[str, str], status: int) -> None:
+def test_sockets_from_other_sites_are_refused(headers: dict[str, str], status: int) -> None:
     async def exchange() -> None:
         async with front_door() as (client, door):
             with pytest.raises(WSServerHandshakeError) as rejection:
@@ -205,7 +205,7 @@ def test_a_socket_of_a_strangers_page_is_refused(headers: dict[str, str], status
 
 
 @pytest.mark.parametrize(("upstream_is_up", "status"), [(True, 403), (False, 502)])
-def test_a_socket_that_the_api_does_not_take_is_refused(upstream_is_up: bool, status: int) -> None:
+def test_sockets_refused_by_the_api_are_refused(upstream_is_up: bool, status: int) -> None:
     async def exchange() -> None:
         async with front_door(upstream_is_up=upstream_is_up, live=refuse) as (client, door):
             with pytest.raises(WSServerHandshakeError) as rejection:
@@ -215,7 +215,7 @@ def test_a_socket_that_the_api_does_not_take_is_refused(upstream_is_up: bool, st
     asyncio.run(exchange())
 
 
-def test_the_path_of_the_socket_is_an_ordinary_one_for_everything_else() -> None:
+def test_plain_requests_to_the_socket_path_are_forwarded() -> None:
     async def exchange() -> None:
         async with front_door() as (client, door), client.get(door + "/live") as response:
             assert (await response.json())["path"] == "/_aws/execute-api/api/$default/live"

@@ -40,7 +40,7 @@ def views(dynamodb: DynamoDBClient) -> DynamoViews:
     ("event", "key"),
     [("render-s3-put", "image.png"), ("render-s3-put-odd-key", 'it\'s "odd" 100% ü.png')],
 )
-def test_an_upload_is_rendered_into_the_other_bucket(
+def test_an_upload_is_rendered_into_the_renditions_bucket(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger, event: str, key: str
 ) -> None:
     version = s3.put_object(Bucket=UPLOADS, Key=key, Body=a_small_png())["VersionId"]
@@ -57,9 +57,7 @@ def test_an_upload_is_rendered_into_the_other_bucket(
     assert not [key for key in stored if "image" in key or "odd" in key]
 
 
-def test_an_upload_is_read_at_the_version_that_the_event_names(
-    invoke: Invoke, s3: S3Client, ledger: DynamoLedger
-) -> None:
+def test_the_version_in_the_event_is_rendered(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:
     version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
     s3.put_object(Bucket=UPLOADS, Key="image.png", Body=b"newer, and no picture")
     event = a_message(a_notification("image.png", bucket=UPLOADS, version=version))
@@ -84,7 +82,7 @@ def test_a_corrupt_upload_is_rejected_and_acknowledged(
     assert entry.rejection.reason == "corrupt_image"
 
 
-def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_counted(
+def test_a_cold_start_without_a_valid_profile_fails_the_message_and_is_counted(
     invoke: Invoke,
     s3: S3Client,
     ledger: DynamoLedger,
@@ -113,7 +111,7 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
 
 
 @pytest.mark.parametrize("event", ["render-s3-test-event", "render-foreign-message"])
-def test_a_stranger_is_acknowledged_and_leaves_no_trace(
+def test_a_foreign_message_is_acknowledged_without_an_entry(
     invoke: Invoke, dynamodb: DynamoDBClient, event: str
 ) -> None:
     assert invoke("render", an_event(event)) == {"batchItemFailures": []}
@@ -121,9 +119,7 @@ def test_a_stranger_is_acknowledged_and_leaves_no_trace(
     assert dynamodb.scan(TableName="ledger")["Count"] == 0
 
 
-def test_a_fault_of_ours_is_handed_back_to_the_queue(
-    invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient
-) -> None:
+def test_an_internal_fault_fails_the_message(invoke: Invoke, s3: S3Client, dynamodb: DynamoDBClient) -> None:
     s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())
     dynamodb.delete_table(TableName="ledger")
     event = an_event("render-s3-put")
@@ -133,7 +129,7 @@ def test_a_fault_of_ours_is_handed_back_to_the_queue(
     }
 
 
-def test_a_log_line_is_json_and_a_key_forges_none(
+def test_a_key_cannot_forge_a_log_line(
     invoke: Invoke, s3: S3Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     key = 'a\n{"level": "ERROR"}.png'
@@ -151,7 +147,7 @@ def dead_letter() -> dict[str, Any]:
     return an_event("park-dead-letter")
 
 
-def test_what_was_given_up_is_failed_and_keeps_its_message(
+def test_park_records_a_failed_entry_with_its_message(
     invoke: Invoke, ledger: DynamoLedger, dead_letter: dict[str, Any]
 ) -> None:
     assert invoke("park", dead_letter) == {"batchItemFailures": []}
@@ -161,7 +157,7 @@ def test_what_was_given_up_is_failed_and_keeps_its_message(
     assert entry.message == dead_letter["Records"][0]["body"]
 
 
-def test_what_can_not_be_parked_stays_among_the_dead_letters(
+def test_a_dead_letter_stays_in_its_queue_if_park_fails(
     invoke: Invoke, dynamodb: DynamoDBClient, dead_letter: dict[str, Any]
 ) -> None:
     dynamodb.delete_table(TableName="ledger")
@@ -171,7 +167,7 @@ def test_what_can_not_be_parked_stays_among_the_dead_letters(
     }
 
 
-def test_a_stranger_among_the_dead_letters_is_logged_and_dropped(
+def test_a_foreign_dead_letter_is_logged_and_dropped(
     invoke: Invoke, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert invoke("park", an_event("render-foreign-message")) == {"batchItemFailures": []}
@@ -180,7 +176,7 @@ def test_a_stranger_among_the_dead_letters_is_logged_and_dropped(
     assert '"message":"ignored"' in capsys.readouterr().out
 
 
-def test_a_lost_upload_is_noted_and_enqueued(
+def test_sweep_enqueues_a_lost_upload(
     invoke: Invoke, s3: S3Client, ledger: DynamoLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sqs = sqs_client()
@@ -201,7 +197,7 @@ def test_a_lost_upload_is_noted_and_enqueued(
     assert s3.list_objects_v2(Bucket="renditions")["KeyCount"] == 1  # too young to be removed
 
 
-def test_a_stream_record_becomes_a_view_once(invoke: Invoke, views: DynamoViews) -> None:
+def test_a_repeated_stream_record_is_projected_once(invoke: Invoke, views: DynamoViews) -> None:
     event = an_event("project-stream-record")
 
     for _ in range(2):
@@ -212,9 +208,7 @@ def test_a_stream_record_becomes_a_view_once(invoke: Invoke, views: DynamoViews)
     assert [named.key for named in views.named("image.jpg")] == ["image.png"]
 
 
-def test_a_job_and_its_members_become_rows_and_totals_and_strangers_nothing(
-    invoke: Invoke, views: DynamoViews
-) -> None:
+def test_project_writes_rows_and_totals_and_ignores_other_items(invoke: Invoke, views: DynamoViews) -> None:
     job = a_job(size=2, revision=2)
     torn = {"picture": "x", "version": "v1", "state": "rendered"}
     members = a_member(0, State.RENDERED), a_member(1, State.REJECTED)
@@ -230,9 +224,7 @@ def test_a_job_and_its_members_become_rows_and_totals_and_strangers_nothing(
     assert (view.tally.rendered, view.tally.rejected, views.totals().rendered) == (1, 1, 1)
 
 
-def test_a_view_that_can_not_be_written_is_handed_back_to_the_stream(
-    invoke: Invoke, dynamodb: DynamoDBClient
-) -> None:
+def test_a_failed_projection_is_reported_to_the_stream(invoke: Invoke, dynamodb: DynamoDBClient) -> None:
     dynamodb.delete_table(TableName="views")
     event = an_event("project-stream-record")
 
@@ -261,14 +253,14 @@ class TestWeb:
         assert response["headers"]["X-Content-Type-Options"] == "nosniff"
         assert "image.png" in response["body"]
 
-    def test_a_picture_as_a_page(self, invoke: Invoke) -> None:
+    def test_a_picture_is_shown_as_a_page(self, invoke: Invoke) -> None:
         response = invoke("web", an_event("web-get-picture-html"))
 
         assert response["statusCode"] == 200
         assert "data:image/jpeg;base64,anBlZw==" in response["body"]
         assert not response.get("isBase64Encoded")
 
-    def test_a_picture_as_json(self, invoke: Invoke) -> None:
+    def test_a_picture_is_returned_as_json(self, invoke: Invoke) -> None:
         response = invoke("web", an_event("web-get-picture-json"))
 
         assert response["headers"]["Content-Type"] == "application/json"
@@ -276,18 +268,18 @@ class TestWeb:
         assert receipt["status"] == "rendered"
         assert all("X-Amz-Signature" in rendition["url"] for rendition in receipt["renditions"])
 
-    def test_a_picture_as_an_image_is_a_redirect(self, invoke: Invoke) -> None:
+    def test_an_image_request_is_redirected_to_a_rendition(self, invoke: Invoke) -> None:
         response = invoke("web", an_event("web-get-picture-image"))
 
         assert response["statusCode"] == 302
         assert "/prefix/640.jpg" in response["headers"]["Location"]
 
-    def test_a_page_of_its_own(self, invoke: Invoke) -> None:
+    def test_a_picture_page_has_its_own_path(self, invoke: Invoke) -> None:
         path = f"/pictures/{picture_id_of(UPLOADS, 'image.png')}"
 
         assert invoke("web", a_request(path))["statusCode"] == 200
 
-    def test_every_route_of_the_table_has_who_answers(self, invoke: Invoke) -> None:
+    def test_every_route_has_a_handler(self, invoke: Invoke) -> None:
         invoke("web", an_event("web-get-home"))
 
         _, handlers = bootstrap(lambda *_: None, lambda _: None)
@@ -312,7 +304,7 @@ class TestWeb:
         assert "There is no picture at this address" in response["body"]
 
 
-def test_a_posted_picture_is_stored_byte_for_byte(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:
+def test_a_posted_picture_is_stored_unchanged(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:
     event = an_event("web-post-multipart")
 
     response = invoke("web", event)
@@ -328,7 +320,7 @@ def test_a_posted_picture_is_stored_byte_for_byte(invoke: Invoke, s3: S3Client, 
     assert expected.state is State.EXPECTED
 
 
-def test_every_event_file_is_tried_here() -> None:
+def test_every_event_file_is_used_by_a_test() -> None:
     source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
 
     assert [path.stem for path in (PROJECT / "events").iterdir() if f'"{path.stem}"' not in source] == []

@@ -93,7 +93,7 @@ def assert_safe(response: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
-def test_every_route_says_them_whatever_it_answers(send: Send, route: Route) -> None:
+def test_every_response_of_every_route_has_security_headers(send: Send, route: Route) -> None:
     for path in paths_of(route, a_job(send)):
         for accept in (PAGE, DOCUMENT, IMAGE):
             response = send(route.method, path, accept)
@@ -105,7 +105,9 @@ def test_every_route_says_them_whatever_it_answers(send: Send, route: Route) -> 
 WITHOUT_AWS = ("openapi", "docs", "docs_file", "problems", "sign_in_page", "sign_in", "sign_out")
 
 
-def test_a_fault_of_ours_says_them_and_nothing_of_itself(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_has_security_headers_and_no_details(
+    send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = a_job(send)
     break_aws(monkeypatch, "an unexpected fault")
     form = b'--X\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\n\r\n1\r\n--X--\r\n'
@@ -130,7 +132,7 @@ def test_a_fault_of_ours_says_them_and_nothing_of_itself(send: Send, monkeypatch
 
 
 @pytest.mark.usefixtures("send")
-def test_a_fault_is_not_shown_though_the_environment_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_powertools_dev_does_not_reveal_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_DEV", "true")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "headers, verbose")
     with pytest.warns(UserWarning, match="environment variable is enabled"):
@@ -158,7 +160,7 @@ def test_a_fault_is_not_shown_though_the_environment_asks_for_it(monkeypatch: py
         ("GET", "/\r\nSet-Cookie: a=b.jpg", {}, 404),
     ],
 )
-def test_what_is_unchanged_missing_or_refused_says_them_too(
+def test_unchanged_missing_and_refused_responses_have_security_headers(
     send: Send, method: str, path: str, more: dict[str, Any], status: int
 ) -> None:
     response = send(method, path, IMAGE, **more)
@@ -167,11 +169,11 @@ def test_what_is_unchanged_missing_or_refused_says_them_too(
     assert_safe(response)
 
 
-def test_what_did_not_come_by_https_is_not_bound_to_it(send: Send) -> None:
+def test_http_responses_have_no_hsts_header(send: Send) -> None:
     assert "Strict-Transport-Security" not in send("GET", "/", x_forwarded_proto="http")["headers"]
 
 
-def test_no_key_gets_into_a_header(send: Send) -> None:
+def test_no_response_header_contains_a_key(send: Send) -> None:
     for accept in (PAGE, DOCUMENT, IMAGE):
         response = send("GET", f"/pictures/{picture_id_of(UPLOADS, HOSTILE)}", accept)
 
@@ -180,7 +182,7 @@ def test_no_key_gets_into_a_header(send: Send) -> None:
         assert "stolen" not in "".join(response["headers"].values())
 
 
-def test_nobody_is_sent_where_the_host_header_says(send: Send) -> None:
+def test_no_response_header_contains_the_host_header(send: Send) -> None:
     for route in ROUTES:
         for path in paths_of(route, a_job(send)):
             for accept in (PAGE, DOCUMENT, IMAGE):
@@ -189,7 +191,7 @@ def test_nobody_is_sent_where_the_host_header_says(send: Send) -> None:
                 assert "evil.test" not in str(response["headers"])
 
 
-def test_a_location_is_of_this_site_or_of_the_renditions(send: Send) -> None:
+def test_redirects_lead_only_to_this_site_or_the_renditions(send: Send) -> None:
     job, query = a_job(send), {"to": "https://evil.test", "next": "//evil.test"}
     locations = {
         response["headers"]["Location"]

@@ -34,15 +34,13 @@ def channels(dynamodb: DynamoDBClient) -> DynamoChannels:
     return DynamoChannels("channels", dynamodb)
 
 
-def test_a_connection_is_made_and_nothing_is_said_on_it_yet(gateway: Gateway) -> None:
+def test_connecting_sends_no_message(gateway: Gateway) -> None:
     assert call_handler("live", an_event("live-connect")) == {"statusCode": 200}
 
     assert gateway.sent == {CONNECTION: []}
 
 
-def test_hello_is_answered_by_the_state_and_the_client_follows_the_job(
-    gateway: Gateway, channels: DynamoChannels
-) -> None:
+def test_hello_receives_the_state_and_follows_the_job(gateway: Gateway, channels: DynamoChannels) -> None:
     channels.issue(CODE, Ticket(JOB, int(time.time()) + 60))
 
     assert call_handler("live", an_event("live-hello")) == {"statusCode": 200}
@@ -53,7 +51,7 @@ def test_hello_is_answered_by_the_state_and_the_client_follows_the_job(
 
 
 @pytest.mark.parametrize("ticket", [None, Ticket("a" * 32, 1 << 40), Ticket(JOB, 1)])
-def test_without_a_good_ticket_the_connection_is_refused_and_ended(
+def test_without_a_valid_ticket_the_connection_is_refused_and_closed(
     gateway: Gateway,
     channels: DynamoChannels,
     ticket: Ticket | None,
@@ -71,7 +69,7 @@ def test_without_a_good_ticket_the_connection_is_refused_and_ended(
     assert json.loads(capsys.readouterr().out)["message"] == "refused"
 
 
-def test_a_connection_that_has_ended_is_forgotten(gateway: Gateway, channels: DynamoChannels) -> None:
+def test_disconnecting_deletes_the_follower(gateway: Gateway, channels: DynamoChannels) -> None:
     channels.join(JOB, CONNECTION, 1 << 40)
 
     assert call_handler("live", an_event("live-disconnect")) == {"statusCode": 200}
@@ -79,7 +77,7 @@ def test_a_connection_that_has_ended_is_forgotten(gateway: Gateway, channels: Dy
     assert channels.followers(JOB) == []
 
 
-def test_a_batch_is_one_word_to_whoever_follows_its_job_and_the_state_agrees(
+def test_a_batch_is_pushed_as_one_message_and_matches_the_state(
     gateway: Gateway, channels: DynamoChannels
 ) -> None:
     channels.join(JOB, CONNECTION, 1 << 40)
@@ -96,7 +94,7 @@ def test_a_batch_is_one_word_to_whoever_follows_its_job_and_the_state_agrees(
     assert json.loads(gateway.sent[CONNECTION][-1]) == {"type": "state", "job": message["job"]}
 
 
-def test_one_who_is_gone_is_told_no_more(gateway: Gateway, channels: DynamoChannels) -> None:
+def test_a_gone_follower_is_removed(gateway: Gateway, channels: DynamoChannels) -> None:
     channels.join(JOB, "gone", 1 << 40)
 
     call_handler("project", a_batch(a_member(0, State.RENDERED, JOB)))

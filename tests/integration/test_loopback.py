@@ -18,7 +18,7 @@ FUNCTION = json.dumps({"FunctionName": "theirs", "Code": {}}).encode()
         ("/?Action=ListUsers", None, {"Sec-Fetch-Site": "cross-site"}),
     ],
 )
-def test_a_strangers_page_is_not_answered(
+def test_requests_from_other_sites_are_forbidden(
     local_aws: str, path: str, body: bytes | None, headers: dict[str, str]
 ) -> None:
     with pytest.raises(HTTPError) as rejection:
@@ -29,7 +29,7 @@ def test_a_strangers_page_is_not_answered(
         assert "Access-Control-Allow-Origin" not in response.headers
 
 
-def test_who_is_here_is_answered(local_aws: str) -> None:
+def test_requests_from_this_machine_are_answered(local_aws: str) -> None:
     with urlopen(
         Request(local_aws + "/", headers={"Origin": "http://localhost:8000"}), timeout=60
     ) as response:

@@ -78,7 +78,7 @@ def functions(
     return Functions(invoke, s3, monkeypatch, capsys)
 
 
-def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
+def test_the_metrics_match_the_documented_list(
     functions: Functions,
     dynamodb: DynamoDBClient,
     live_profile: LiveProfile,
@@ -126,7 +126,9 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     assert functions.metrics == documented()
 
 
-def test_bytes_and_seconds_are_those_of_the_picture(functions: Functions, dynamodb: DynamoDBClient) -> None:
+def test_metrics_of_bytes_and_seconds_match_the_receipt(
+    functions: Functions, dynamodb: DynamoDBClient
+) -> None:
     content = a_small_png(1)
     functions.render("a.png", version := functions.put("a.png", content))
 
@@ -146,7 +148,7 @@ def test_bytes_and_seconds_are_those_of_the_picture(functions: Functions, dynamo
     assert duration > 60  # the event's time is long ago
 
 
-def test_a_redelivery_counts_no_picture_twice(functions: Functions) -> None:
+def test_a_redelivery_counts_as_repeated(functions: Functions) -> None:
     version = functions.put("a.png", a_small_png(1))
     for _ in range(3):
         functions.render("a.png", version)

@@ -88,7 +88,7 @@ def api() -> Iterator[BaseSchema]:
         if mode is GenerationMode.POSITIVE or route.parameters or route.request_body
     ],
 )
-def test_whatever_it_is_asked_the_api_answers_as_described(
+def test_generated_requests_get_the_described_responses(
     api: BaseSchema, route: Route, mode: GenerationMode
 ) -> None:
     @given(api[route.path][route.method].as_strategy(generation_mode=mode))
@@ -115,7 +115,7 @@ def test_whatever_it_is_asked_the_api_answers_as_described(
         ("POST", "/sign-out", {}, {303}),
     ],
 )
-def test_what_is_there_is_answered_as_described(
+def test_existing_resources_get_the_described_responses(
     api: BaseSchema, method: str, path: str, parts: dict[str, str], status: set[int], accept: str
 ) -> None:
     case = api[path][method].Case(path_parameters=parts)
@@ -125,7 +125,7 @@ def test_what_is_there_is_answered_as_described(
     assert response.status_code in status
 
 
-def test_a_job_is_announced_and_read_as_described(api: BaseSchema) -> None:
+def test_a_job_is_created_and_read_as_described(api: BaseSchema) -> None:
     uploads: list[Any] = [{"name": f"{n}.png", "size": 1, "type": "image/png"} for n in range(101)]
     new = api["/jobs"]["POST"].Case(
         body={"uploads": uploads}, media_type="application/json", headers={"Idempotency-Key": "key"}

@@ -30,7 +30,7 @@ def status(live_profile: LiveProfile, local_aws: str) -> Status:
     )
 
 
-def test_what_is_pushed_is_in_force_byte_for_byte(status: Status, local_aws: str) -> None:
+def test_a_pushed_profile_is_active_byte_for_byte(status: Status, local_aws: str) -> None:
     document = b'{\n  "built_in": "fast" }\n'
 
     version = push(status, document, Console(quiet=True))
@@ -48,7 +48,7 @@ def test_what_is_pushed_is_in_force_byte_for_byte(status: Status, local_aws: str
     assert profiles.current() == built_in("fast")
 
 
-def test_the_profile_in_force_is_shown_with_its_hash_version_and_date(status: Status) -> None:
+def test_the_active_profile_is_shown_with_hash_version_and_date(status: Status) -> None:
     push(status, b'{"built_in": "fast"}', Console(quiet=True))
 
     head, _, document = show(status).partition("\n\n")
@@ -59,7 +59,7 @@ def test_the_profile_in_force_is_shown_with_its_hash_version_and_date(status: St
     assert json.loads(document) == {"built_in": "fast"}
 
 
-def test_a_deployment_that_was_taken_back_is_not_shown(status: Status, live_profile: LiveProfile) -> None:
+def test_a_rolled_back_deployment_is_not_shown(status: Status, live_profile: LiveProfile) -> None:
     push(status, b'{"built_in": "fast"}', Console(quiet=True))
     live_profile.client.stop_deployment(
         ApplicationId=live_profile.application,
@@ -71,7 +71,7 @@ def test_a_deployment_that_was_taken_back_is_not_shown(status: Status, live_prof
     assert active_profile(status).version == 1
 
 
-def test_a_bad_document_in_force_is_shown_as_such_with_its_lines(
+def test_an_invalid_active_document_is_shown_with_its_lines(
     status: Status, live_profile: LiveProfile
 ) -> None:
     live_profile.deploy(b'{\n"built_in": "nonesuch"}')
@@ -80,7 +80,7 @@ def test_a_bad_document_in_force_is_shown_as_such_with_its_lines(
         show(status)
 
 
-def test_a_bad_file_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+def test_an_invalid_file_is_refused_before_any_request(tmp_path: Path) -> None:
     file = tmp_path / "bad.json"
     file.write_text('{"built_in": "nonesuch"}')
 

@@ -162,7 +162,7 @@ def printed_by(invoke: Invoke, capfd: pytest.CaptureFixture[str], function: str)
 
 
 @pytest.mark.parametrize("function", EVENTS)
-def test_no_function_writes_what_it_was_asked(
+def test_no_function_logs_its_event(
     invoke: Invoke, s3: S3Client, capfd: pytest.CaptureFixture[str], function: str
 ) -> None:
     s3.put_object(Bucket=UPLOADS, Key=KEY, Body=b"no picture")
@@ -173,7 +173,7 @@ def test_no_function_writes_what_it_was_asked(
 
 
 @pytest.mark.parametrize("function", EVENTS)
-def test_no_function_writes_the_words_of_a_fault_that_let_anybody_in(
+def test_no_function_logs_credentials_of_an_exception(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     break_aws(monkeypatch, HARMFUL)
@@ -188,7 +188,7 @@ def test_no_function_writes_the_words_of_a_fault_that_let_anybody_in(
 
 @pytest.mark.parametrize("picture", [a_photograph_with_secrets(), a_png_with_secrets()], ids=["exif", "png"])
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "torn"])
-def test_nothing_of_what_a_picture_says_of_its_owner_is_written(
+def test_no_metadata_of_a_picture_is_logged(
     invoke: Invoke, s3: S3Client, capfd: pytest.CaptureFixture[str], picture: bytes, whole: bool
 ) -> None:
     assert PLANTED.encode() in picture
@@ -201,7 +201,7 @@ def test_nothing_of_what_a_picture_says_of_its_owner_is_written(
     assert [line["message"] for line in lines if "key" in line] == ["rendered" if whole else "rejected"]
 
 
-def test_a_profile_that_can_not_be_asked_for_is_told_without_its_token(
+def test_a_profile_fault_is_logged_without_its_token(
     invoke: Invoke,
     s3: S3Client,
     live_profile: LiveProfile,
@@ -220,9 +220,7 @@ def test_a_profile_that_can_not_be_asked_for_is_told_without_its_token(
     assert len([line for line in lines if line.get("message") == "profile_fault"]) == 2
 
 
-def test_a_client_that_is_let_in_leaves_no_ticket_behind(
-    invoke: Invoke, capfd: pytest.CaptureFixture[str], dynamodb: Any
-) -> None:
+def test_no_ticket_is_logged(invoke: Invoke, capfd: pytest.CaptureFixture[str], dynamodb: Any) -> None:
     hello = an_event("live-hello")
     body = json.loads(hello["body"])
     DynamoChannels("channels", dynamodb).issue(body["ticket"], Ticket(body["job"], 1 << 40))
@@ -237,7 +235,7 @@ def test_a_client_that_is_let_in_leaves_no_ticket_behind(
 
 
 @pytest.mark.parametrize("working", [True, False], ids=["working", "broken"])
-def test_who_signs_in_leaves_neither_token_nor_cookie_behind(
+def test_no_token_or_cookie_is_logged_at_sign_in(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, working: bool
 ) -> None:
     token, name = new_token(), "/darkroom/test/tokens"

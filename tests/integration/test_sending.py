@@ -124,7 +124,7 @@ def key(number: int) -> str:
     return f"{number:032x}/{number}.png"
 
 
-def test_each_picture_goes_whole_under_its_own_key(pictures: list[Picture]) -> None:
+def test_every_picture_is_uploaded_under_its_key(pictures: list[Picture]) -> None:
     bucket = Bucket(3)
 
     progress = send(bucket, pictures)
@@ -137,7 +137,7 @@ def test_each_picture_goes_whole_under_its_own_key(pictures: list[Picture]) -> N
     assert progress.sent_bytes == progress.size_bytes
 
 
-def test_forms_come_page_by_page_and_no_more_than_a_few_are_sent_at_once(tmp_path: Path) -> None:
+def test_forms_are_fetched_by_page_and_concurrency_is_limited(tmp_path: Path) -> None:
     bucket = Bucket(PAGE_SIZE + 1)
 
     progress = send(bucket, some_pictures(tmp_path, PAGE_SIZE + 1))
@@ -147,7 +147,7 @@ def test_forms_come_page_by_page_and_no_more_than_a_few_are_sent_at_once(tmp_pat
     assert bucket.most_open <= CONCURRENT_UPLOADS
 
 
-def test_a_form_that_has_expired_is_signed_anew(pictures: list[Picture]) -> None:
+def test_an_expired_form_is_fetched_again(pictures: list[Picture]) -> None:
     bucket = Bucket(3, {key(1): ["expired"]})
 
     progress = send(bucket, pictures)
@@ -156,7 +156,7 @@ def test_a_form_that_has_expired_is_signed_anew(pictures: list[Picture]) -> None
     assert bucket.pages[""] == 2
 
 
-def test_a_send_that_fails_is_tried_again_and_its_bytes_count_once(pictures: list[Picture]) -> None:
+def test_a_failed_upload_is_retried_and_its_bytes_count_once(pictures: list[Picture]) -> None:
     bucket = Bucket(3, {key(0): ["busy", "busy"]})
 
     progress = send(bucket, pictures)
@@ -165,7 +165,7 @@ def test_a_send_that_fails_is_tried_again_and_its_bytes_count_once(pictures: lis
     assert progress.sent_bytes == progress.size_bytes
 
 
-def test_a_send_whose_answer_was_lost_is_not_sent_twice(pictures: list[Picture]) -> None:
+def test_an_upload_with_a_lost_response_is_not_repeated(pictures: list[Picture]) -> None:
     bucket = Bucket(3, {key(2): ["response lost"]})
 
     progress = send(bucket, pictures)
@@ -174,7 +174,7 @@ def test_a_send_whose_answer_was_lost_is_not_sent_twice(pictures: list[Picture])
     assert len(bucket.objects[key(2)]) == 1
 
 
-def test_what_fails_each_time_is_given_up_and_stops_no_other(pictures: list[Picture]) -> None:
+def test_a_picture_failing_every_attempt_does_not_stop_the_others(pictures: list[Picture]) -> None:
     bucket = Bucket(3, {key(0): ["busy"] * ATTEMPTS})
 
     progress = send(bucket, pictures)
@@ -183,7 +183,7 @@ def test_what_fails_each_time_is_given_up_and_stops_no_other(pictures: list[Pict
     assert progress.faults == {0: f"not sent: S3 answered 503 ({ATTEMPTS} attempts)"}
 
 
-def test_what_s3_refuses_is_told_in_its_words_and_not_tried_again(pictures: list[Picture]) -> None:
+def test_a_refusal_by_s3_is_not_retried_and_shows_its_message(pictures: list[Picture]) -> None:
     bucket = Bucket(3, {key(0): ["refused"]})
 
     progress = send(bucket, pictures)
@@ -191,7 +191,7 @@ def test_what_s3_refuses_is_told_in_its_words_and_not_tried_again(pictures: list
     assert progress.faults == {0: "not sent: S3 answered 400 (EntityTooLarge: It is too large.)"}
 
 
-def test_what_has_changed_since_it_was_announced_is_not_sent(pictures: list[Picture]) -> None:
+def test_files_changed_after_the_announcement_are_not_sent(pictures: list[Picture]) -> None:
     pictures[1].path.write_bytes(b"other")
     pictures[2].path.unlink()
     bucket = Bucket(3)
@@ -203,7 +203,7 @@ def test_what_has_changed_since_it_was_announced_is_not_sent(pictures: list[Pict
     assert "No such file" in progress.faults[2]
 
 
-def test_what_has_arrived_is_not_sent_again_by_a_job_that_goes_on(pictures: list[Picture]) -> None:
+def test_a_resumed_job_skips_arrived_pictures(pictures: list[Picture]) -> None:
     """Row 0 has arrived according to the rows, row 1 only according to the bucket."""
     bucket = Bucket(3, arrived=frozenset({0}), objects={key(1): [b"there"]})
 

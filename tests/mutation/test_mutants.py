@@ -12,18 +12,18 @@ from tests.mutation.mutants import Outcome, modules, run_mutants
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
-def test_each_change_is_to_a_text_that_stands_there_once(change: Change) -> None:
+def test_the_old_text_of_each_change_occurs_once(change: Change) -> None:
     assert change.applied((PROJECT / change.file).read_text())
 
 
 @pytest.mark.parametrize("excuse", EXCUSED)
-def test_each_excuse_is_of_an_assertion_that_stands_there(excuse: str) -> None:
+def test_each_excused_assertion_exists(excuse: str) -> None:
     lines = [line.strip() for module in modules() for line in module.path.read_text().splitlines()]
 
     assert any(line.startswith(excuse) for line in lines)
 
 
-def test_nothing_fails_on_the_template_as_it_is() -> None:
+def test_no_assertion_fails_on_the_unchanged_template() -> None:
     outcome = Outcome()
 
     for module in modules():
@@ -34,7 +34,7 @@ def test_nothing_fails_on_the_template_as_it_is() -> None:
 
 
 @pytest.mark.full
-def test_each_assertion_about_the_template_fails_on_one_that_is_wrong() -> None:
+def test_each_assertion_fails_on_some_mutant() -> None:
     outcome = run_mutants()
 
     never = [str(assertion) for module in modules() for assertion in sorted(outcome.missing(module))]

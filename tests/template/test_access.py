@@ -45,7 +45,7 @@ def statements_in_the_cloud(policy: Node) -> list[Node]:
 
 
 @pytest.mark.parametrize("name", [*BUCKETS, *QUEUES])
-def test_whoever_asks_without_tls_is_denied_everything(name: str) -> None:
+def test_policies_deny_requests_without_tls(name: str) -> None:
     arn = {"Fn::GetAtt": [name, "Arn"]}
     resource = [arn, {"Fn::Sub": f"${{{name}.Arn}}/*"}] if name in BUCKETS else arn
 
@@ -61,7 +61,7 @@ def test_whoever_asks_without_tls_is_denied_everything(name: str) -> None:
     } in statements_in_the_cloud(policy)
 
 
-def test_no_policy_denies_anything_else_so_that_its_owner_is_never_locked_out() -> None:
+def test_policies_deny_nothing_but_missing_tls() -> None:
     denied = [
         statement["Condition"]
         for name in (*BUCKETS, *QUEUES)
@@ -73,7 +73,7 @@ def test_no_policy_denies_anything_else_so_that_its_owner_is_never_locked_out() 
     assert denied == [{"Bool": {"aws:SecureTransport": "false"}}] * len(BUCKETS | QUEUES)
 
 
-def test_only_the_local_stack_speaks_without_tls() -> None:
+def test_only_the_local_stack_uses_plain_http() -> None:
     """Only `darkroom up` sets an endpoint, and it must be on loopback."""
     assert TEMPLATE["Conditions"]["HasTls"] == {"Fn::Not": [{"Condition": "IsLocal"}]}
     assert TEMPLATE["Conditions"]["IsLocal"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "LocalEndpoint"}, ""]}]}
@@ -86,7 +86,7 @@ def test_only_the_local_stack_speaks_without_tls() -> None:
 
 
 @pytest.mark.parametrize("name", of_type(TEMPLATE, "AWS::Lambda::Permission"))
-def test_an_api_may_call_its_own_function_alone(name: str) -> None:
+def test_only_the_apis_of_the_stack_may_invoke_functions(name: str) -> None:
     """The ARN of an API contains the account, so SourceAccount is not needed."""
     source = RESOURCES[name]["Properties"]["SourceArn"]["Fn::Sub"]
 
@@ -122,7 +122,7 @@ def test_each_route_is_throttled(name: str) -> None:
 @pytest.mark.parametrize(
     "name", [name for name, route in ROUTES.items() if route["RouteKey"].startswith("POST")]
 )
-def test_what_writes_or_signs_in_is_throttled_by_itself_and_tighter(name: str) -> None:
+def test_post_routes_have_their_own_lower_limits(name: str) -> None:
     stage = RESOURCES["ApiStage"]["Properties"]
 
     assert ROUTES[name]["RouteKey"] in stage["RouteSettings"]
@@ -132,7 +132,7 @@ def test_what_writes_or_signs_in_is_throttled_by_itself_and_tighter(name: str) -
     )
 
 
-def test_the_limits_of_each_route_are_told() -> None:
+def test_the_docs_list_the_limits_of_each_route() -> None:
     rows = re.findall(r"^\| (.+) \| (\d+) \| (\d+) \|$", (PROJECT / "docs/api.md").read_text(), re.MULTILINE)
     api, live = (RESOURCES[name]["Properties"] for name in ("ApiStage", "LiveStage"))
     limits = {f"`{key}`": setting for key, setting in api["RouteSettings"].items()}
@@ -145,7 +145,7 @@ def test_the_limits_of_each_route_are_told() -> None:
     }
 
 
-def test_a_stage_waits_for_the_routes_that_it_throttles() -> None:
+def test_the_stage_depends_on_its_throttled_routes() -> None:
     """API Gateway refuses settings of a missing route."""
     stage = RESOURCES["ApiStage"]
     throttled = {
@@ -156,7 +156,7 @@ def test_a_stage_waits_for_the_routes_that_it_throttles() -> None:
     assert set(stage["DependsOn"]) == throttled
 
 
-def test_the_apis_log_says_who_was_let_in_and_nothing_that_was_asked() -> None:
+def test_the_access_log_has_the_route_but_no_path_or_query() -> None:
     log = RESOURCES["ApiStage"]["Properties"]["AccessLogSettings"]
 
     assert log["DestinationArn"] == {"Fn::GetAtt": ["ApiLogs", "Arn"]}
@@ -173,21 +173,21 @@ def test_the_apis_log_says_who_was_let_in_and_nothing_that_was_asked() -> None:
 
 
 @pytest.mark.parametrize("name", of_type(TEMPLATE, "AWS::Logs::LogGroup"))
-def test_no_log_is_kept_for_ever(name: str) -> None:
+def test_every_log_group_has_a_retention_period(name: str) -> None:
     assert RESOURCES[name]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
 # Permissions of the functions
 
 
-def test_the_page_of_roles_is_what_the_template_says() -> None:
+def test_the_page_of_permissions_matches_the_template() -> None:
     print(roles.table(TEMPLATE))  # noqa: T201 - visible with `pytest -s`
 
     assert roles.PAGE.read_text() == roles.page(TEMPLATE), "run: python -m tests.roles"
 
 
 @pytest.mark.parametrize("function", ROLES)
-def test_each_function_has_a_role_of_its_own_that_lambda_alone_takes_on(function: str) -> None:
+def test_each_function_has_its_own_role_for_lambda_only(function: str) -> None:
     role = RESOURCES[ROLES[function]]["Properties"]
 
     assert list(ROLES.values()).count(ROLES[function]) == 1
@@ -201,13 +201,13 @@ def test_each_function_has_a_role_of_its_own_that_lambda_alone_takes_on(function
 
 
 @pytest.mark.parametrize("grant", GRANTS, ids=lambda grant: f"{grant.role}-{grant.action}-{grant.resource}")
-def test_each_action_is_whole_and_so_is_its_resource_but_for_known_reasons(grant: Grant) -> None:
+def test_permissions_have_no_wildcards_without_a_reason(grant: Grant) -> None:
     assert re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", grant.action)
     assert "*" not in grant.resource or why(grant.resource) or grant.action in NAMELESS
 
 
 @pytest.mark.parametrize("function", ROLES)
-def test_a_function_writes_its_own_log_and_is_traced_only_where_tracing_is_on(function: str) -> None:
+def test_a_function_writes_its_own_logs_and_traces_only(function: str) -> None:
     allowed = {(grant.action, grant.resource) for grant in GRANTS if grant.role == ROLES[function]}
     group = RESOURCES[function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
     traced = TEMPLATE["Globals"]["Function"].get("Tracing") == "Active"
@@ -224,19 +224,19 @@ def writers(bucket: str) -> set[str]:
     return {grant.role for grant in GRANTS if grant.action in written and grant.resource == f"{bucket}/*"}
 
 
-def test_nothing_can_write_both_to_uploads_and_to_renditions() -> None:
+def test_no_role_can_write_to_both_uploads_and_renditions() -> None:
     assert writers("UploadsBucket") == {"WebRole"}
     assert writers("RenditionsBucket") == {"RenderRole", "SweepRole"}
     assert writers("ReportsBucket") == {"WebRole"}
 
 
-def test_nothing_deletes_an_original() -> None:
+def test_no_role_can_delete_originals() -> None:
     destroyed = {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutLifecycleConfiguration"}
 
     assert not [grant for grant in GRANTS if grant.action in destroyed and "UploadsBucket" in grant.resource]
 
 
-def test_originals_are_read_by_render_alone() -> None:
+def test_only_render_can_read_originals() -> None:
     read = {"s3:GetObject", "s3:GetObjectVersion"}
 
     assert {grant.role for grant in GRANTS if grant.action in read and "UploadsBucket" in grant.resource} == {
@@ -296,11 +296,11 @@ def reached(start: str, edges: dict[str, set[str]]) -> set[str]:
 
 
 @pytest.mark.parametrize("role", ROLES.values())
-def test_no_function_can_bring_about_an_event_of_its_own(role: str) -> None:
+def test_no_function_can_trigger_itself(role: str) -> None:
     assert role not in reached(role, leads_to())
 
 
-def test_what_is_uploaded_leads_to_render_and_project_so_that_loops_would_be_seen() -> None:
+def test_the_event_graph_reaches_render_and_project() -> None:
     assert {"RenderRole", "ParkRole", "ProjectRole"} <= reached("UploadsBucket", leads_to())
     assert {"RenderRole", "ProjectRole"} <= reached("WebRole", leads_to())
     assert not reached("RenditionsBucket", leads_to())

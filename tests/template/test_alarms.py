@@ -50,13 +50,13 @@ def goes_off_at_once(alarm: Node) -> bool:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_each_alarm_tells_the_topic_and_takes_silence_for_good(name: str) -> None:
+def test_alarms_notify_the_topic_and_ignore_missing_data(name: str) -> None:
     assert ALARMS[name]["AlarmActions"] == [{"Ref": "Alarms"}]
     assert ALARMS[name]["TreatMissingData"] == "notBreaching"
     assert RESOURCES["Alarms"]["Type"] == "AWS::SNS::Topic"
 
 
-def test_an_address_is_told_where_one_is_given() -> None:
+def test_alarms_are_sent_to_the_configured_email_address() -> None:
     subscription = RESOURCES["AlarmsByEmail"]
 
     assert subscription["Condition"] == "HasAlarmEmail"
@@ -73,18 +73,18 @@ def test_an_address_is_told_where_one_is_given() -> None:
 @pytest.mark.parametrize(
     ("address", "taken"), [("", True), ("ops@example.com", True), ("ops", False), ("a b@example.com", False)]
 )
-def test_an_address_is_one_or_nothing(address: str, taken: bool) -> None:
+def test_the_alarm_email_is_one_address_or_empty(address: str, taken: bool) -> None:
     assert bool(re.fullmatch(TEMPLATE["Parameters"]["AlarmEmail"]["AllowedPattern"], address)) is taken
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_the_docs_say_of_each_alarm_what_to_do(name: str) -> None:
+def test_every_alarm_is_documented(name: str) -> None:
     headings = re.findall(r"^### (.*)$", OPERATIONS, re.MULTILINE)
 
     assert [heading for heading in headings if f"`{name}`" in heading], name
 
 
-def test_the_docs_say_it_of_no_other() -> None:
+def test_the_docs_list_no_unknown_alarms() -> None:
     headings = re.findall(r"^### (.*)$", OPERATIONS, re.MULTILINE)
     documented_alarms = {name for heading in headings for name in re.findall(r"`(\w+Alarm)`", heading)}
 
@@ -96,11 +96,11 @@ def test_the_docs_say_it_of_no_other() -> None:
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_each_functions_errors_and_throttles_raise_an_alarm(function: str, metric: str) -> None:
+def test_errors_and_throttles_of_each_function_raise_an_alarm(function: str, metric: str) -> None:
     assert goes_off_at_once(the_alarm("AWS/Lambda", metric, "FunctionName", {"Ref": function}))
 
 
-def test_what_is_slow_is_noticed_though_it_runs_once_in_a_quarter_of_an_hour() -> None:
+def test_one_slow_run_of_the_sweep_raises_an_alarm() -> None:
     alarm = the_alarm("AWS/Lambda", "Duration", "FunctionName", {"Ref": "SweepFunction"})
     schedule = FUNCTIONS["SweepFunction"]["Events"]["Schedule"]["Properties"]
 
@@ -109,7 +109,7 @@ def test_what_is_slow_is_noticed_though_it_runs_once_in_a_quarter_of_an_hour() -
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_whose_slowest_take_80_percent_of_its_timeout_raises_an_alarm(function: str) -> None:
+def test_p99_durations_above_80_percent_of_the_timeout_raise_an_alarm(function: str) -> None:
     alarm = the_alarm("AWS/Lambda", "Duration", "FunctionName", {"Ref": function})
     timeout = FUNCTIONS[function].get("Timeout", TEMPLATE["Globals"]["Function"]["Timeout"])
 
@@ -123,7 +123,7 @@ def test_a_function_whose_slowest_take_80_percent_of_its_timeout_raises_an_alarm
         assert alarm["Threshold"] == 0.8 * timeout * 1000
 
 
-def test_slow_is_80_percent_of_each_timeout_that_can_be_chosen() -> None:
+def test_the_slow_threshold_is_80_percent_of_each_allowed_timeout() -> None:
     slow = TEMPLATE["Mappings"]["SlowMilliseconds"]["RenderTimeout"]
 
     assert slow == {
@@ -141,7 +141,7 @@ def test_each_function_is_traced(function: str) -> None:
 
 
 @pytest.mark.parametrize("queue", ["DeadLetters", "ProjectFailures"])
-def test_what_lies_where_nothing_should_lie_raises_an_alarm(queue: str) -> None:
+def test_messages_in_failure_queues_raise_an_alarm(queue: str) -> None:
     alarm = the_alarm(
         "AWS/SQS",
         "ApproximateNumberOfMessagesVisible",
@@ -153,7 +153,7 @@ def test_what_lies_where_nothing_should_lie_raises_an_alarm(queue: str) -> None:
     assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
 
 
-def test_each_queue_is_watched() -> None:
+def test_every_queue_has_an_alarm() -> None:
     watched_queues = {
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
         for alarm in ALARMS.values()
@@ -163,7 +163,7 @@ def test_each_queue_is_watched() -> None:
     assert watched_queues == set(QUEUES)
 
 
-def test_a_picture_that_waits_long_raises_an_alarm_before_it_is_given_up() -> None:
+def test_a_long_wait_in_the_queue_raises_an_alarm_before_the_message_expires() -> None:
     alarm = the_alarm(
         "AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", {"Fn::GetAtt": ["RenderQueue", "QueueName"]}
     )
@@ -172,7 +172,7 @@ def test_a_picture_that_waits_long_raises_an_alarm_before_it_is_given_up() -> No
     assert 60 <= alarm["Threshold"] <= 3600 < QUEUES["RenderQueue"]["MessageRetentionPeriod"]
 
 
-def test_views_that_fall_behind_raise_an_alarm() -> None:
+def test_outdated_views_raise_an_alarm() -> None:
     alarm = the_alarm("AWS/Lambda", "IteratorAge", "FunctionName", {"Ref": "ProjectFunction"})
 
     assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Maximum", "GreaterThanThreshold")
@@ -189,14 +189,14 @@ def test_views_that_fall_behind_raise_an_alarm() -> None:
         ("TokenFault", "web"),
     ],
 )
-def test_one_of_what_should_never_happen_raises_an_alarm(metric: str, service: str) -> None:
+def test_a_single_fault_raises_an_alarm(metric: str, service: str) -> None:
     variables = FUNCTIONS[f"{service.capitalize()}Function"]["Environment"]["Variables"]
 
     assert goes_off_at_once(the_alarm(NAMESPACE, metric, "service", service))
     assert variables["POWERTOOLS_SERVICE_NAME"] == service
 
 
-def test_pictures_that_come_out_no_smaller_raise_an_alarm() -> None:
+def test_an_hour_without_saved_bytes_raises_an_alarm() -> None:
     alarm = the_alarm(NAMESPACE, "BytesSaved", "service", "render")
 
     assert (alarm["Statistic"], alarm["ComparisonOperator"]) == ("Sum", "LessThanOrEqualToThreshold")
@@ -233,13 +233,13 @@ def own_metrics() -> set[tuple[str, str, str]]:
     }
 
 
-def test_every_metric_that_is_shown_or_watched_is_one_that_is_measured_so() -> None:
+def test_dashboard_and_alarms_use_documented_metrics() -> None:
     measured = {(name, function, by) for name, _, function, by in documented()}
 
     assert own_metrics() - measured == set()
 
 
-def test_metrics_of_other_services_name_what_the_stack_has() -> None:
+def test_aws_metrics_refer_to_resources_of_the_stack() -> None:
     parts = {value for _, _, _, value, *_ in (row for row in dashboard_metrics() if len(row) > 3)}
     named = {re.sub(r"\$\{(\w+)(\.\w+)?\}", r"\1", value) for value in parts if "$" in value}
 
@@ -247,7 +247,7 @@ def test_metrics_of_other_services_name_what_the_stack_has() -> None:
     assert named >= set(FUNCTIONS) | set(QUEUES)
 
 
-def test_no_two_widgets_lie_over_each_other() -> None:
+def test_dashboard_widgets_do_not_overlap() -> None:
     text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     places = [(w["x"], w["y"]) for w in json.loads(text)["widgets"]]
 
@@ -256,7 +256,7 @@ def test_no_two_widgets_lie_over_each_other() -> None:
     assert all(x % 8 == 0 and x < 24 and y % 6 == 0 for x, y in places)
 
 
-def test_two_stacks_measure_apart() -> None:
+def test_each_stack_has_its_own_metrics_namespace() -> None:
     assert (
         TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
         == NAMESPACE

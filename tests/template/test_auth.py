@@ -51,17 +51,17 @@ def auth_mode(**parameters: str) -> str:
     return str(value(WEB["Environment"]["Variables"]["AUTH"], parameters))
 
 
-def test_tokens_are_asked_for_by_default_and_by_the_function() -> None:
+def test_by_default_the_function_requires_tokens() -> None:
     assert set(authorization("Api").values()) == {"NONE"}
     assert auth_mode() == AuthMode.TOKEN
 
 
-def test_with_iam_the_gateway_asks_for_a_signature_on_every_route() -> None:
+def test_with_iam_api_gateway_requires_a_signature_on_every_route() -> None:
     assert set(authorization("Api", Auth="iam").values()) == {"AWS_IAM"}
     assert auth_mode(Auth="iam") == AuthMode.IAM
 
 
-def test_public_pages_opens_the_two_routes_that_read_and_no_other() -> None:
+def test_public_pages_opens_two_read_routes_only() -> None:
     with_iam = authorization("Api", Auth="iam", PublicPages="true")
 
     assert {key for key, kind in with_iam.items() if kind == "NONE"} == READING
@@ -69,25 +69,25 @@ def test_public_pages_opens_the_two_routes_that_read_and_no_other() -> None:
     assert WEB["Environment"]["Variables"]["PUBLIC_PAGES"] == {"Ref": "PublicPages"}
 
 
-def test_an_open_stack_asks_nobody_whatever_else_is_set() -> None:
+def test_an_open_stack_requires_no_authentication() -> None:
     for auth in ("token", "iam"):
         assert set(authorization("Api", Open="true", Auth=auth).values()) == {"NONE"}
         assert auth_mode(Open="true", Auth=auth) == AuthMode.OPEN
 
 
 @pytest.mark.parametrize("auth", ["token", "iam"])
-def test_the_socket_asks_for_the_signature_that_a_job_brings_in_every_cloud(auth: str) -> None:
+def test_the_websocket_requires_a_signature_in_the_cloud(auth: str) -> None:
     # A WebSocket API supports authorization on $connect only.
     assert authorization("LiveApi", Auth=auth, PublicPages="true")["$connect"] == "AWS_IAM"
 
 
-def test_the_stack_says_what_it_asks_for() -> None:
+def test_the_auth_output_matches_the_parameters() -> None:
     output = TEMPLATE["Outputs"]["Auth"]["Value"]
 
     assert [value(output, chosen) for chosen in ({}, {"Auth": "iam"}, {"Open": "true"})] == list(AuthMode)
 
 
-def test_every_kind_that_may_be_asked_for_is_one_that_the_function_knows() -> None:
+def test_every_auth_mode_is_supported_by_the_function() -> None:
     assert {*TEMPLATE["Parameters"]["Auth"]["AllowedValues"], "open"} == set(AuthMode)
 
 
@@ -98,7 +98,7 @@ def test_only_the_local_configuration_is_open() -> None:
     assert TEMPLATE["Parameters"]["Open"]["Default"] == "false"
 
 
-def test_web_reads_who_may_come_in_and_nothing_else_in_parameter_store() -> None:
+def test_web_can_read_only_the_tokens_parameter() -> None:
     [policy] = RESOURCES["WebRole"]["Properties"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
     [statement] = [
@@ -113,7 +113,7 @@ def test_web_reads_who_may_come_in_and_nothing_else_in_parameter_store() -> None
     assert WEB["Environment"]["Variables"]["TOKENS_PARAMETER"] == {"Fn::Sub": name}
 
 
-def test_the_function_knows_whose_pages_may_write() -> None:
+def test_the_function_receives_the_allowed_origins() -> None:
     origins = WEB["Environment"]["Variables"]["ALLOWED_ORIGINS"]
 
     assert origins == {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}

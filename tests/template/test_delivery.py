@@ -57,7 +57,7 @@ def callers(function: str) -> list[str]:
 
 
 @pytest.mark.parametrize("function", ALIASES)
-def test_each_release_of_an_http_function_is_a_version(function: str) -> None:
+def test_the_alias_points_to_the_published_version(function: str) -> None:
     own, alias = properties(function), properties(ALIASES[function])
 
     assert own["AutoPublishAlias"] != alias["Name"]
@@ -66,7 +66,7 @@ def test_each_release_of_an_http_function_is_a_version(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", ALIASES)
-def test_whatever_changes_makes_a_new_version(function: str) -> None:
+def test_every_change_publishes_a_new_version(function: str) -> None:
     """Every change publishes a version; otherwise the alias would keep the old one.
 
     SAM detects changes of the function and, with PublishLambdaVersion, of its layers. It does not detect a
@@ -84,7 +84,7 @@ def test_whatever_changes_makes_a_new_version(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", ALIASES)
-def test_an_api_calls_the_version_that_answers_and_may_call_no_other(function: str) -> None:
+def test_an_api_can_invoke_the_alias_only(function: str) -> None:
     reached = callers(function)
 
     assert sorted(RESOURCES[name]["Type"] for name in reached) == [
@@ -98,7 +98,7 @@ def test_an_api_calls_the_version_that_answers_and_may_call_no_other(function: s
 
 
 @pytest.mark.parametrize("function", ALIASES)
-def test_a_release_answers_a_tenth_first_and_is_taken_back_when_it_fails(function: str) -> None:
+def test_a_release_is_a_canary_with_automatic_rollback(function: str) -> None:
     alias, alarm = ALIASES[function], ALARMS[function]
     releases = properties(RELEASES[alias])
 
@@ -120,7 +120,7 @@ def test_a_release_answers_a_tenth_first_and_is_taken_back_when_it_fails(functio
 
 
 @pytest.mark.parametrize("function", ALIASES)
-def test_a_release_is_judged_by_its_own_errors(function: str) -> None:
+def test_the_release_alarm_counts_errors_of_the_new_version_only(function: str) -> None:
     """An alarm on all versions would stay on while the old version fails, and block its fix."""
     alarm, alias = properties(ALARMS[function]), properties(ALIASES[function])
     dimensions = {dimension["Name"]: dimension["Value"] for dimension in alarm["Dimensions"]}
@@ -136,7 +136,7 @@ def test_a_release_is_judged_by_its_own_errors(function: str) -> None:
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_a_release_of_web_is_judged_also_by_what_it_answers_with_500() -> None:
+def test_the_release_alarm_of_web_also_counts_500_responses() -> None:
     """Lambda does not count a 500 response as an error. The alarm is for the new version only."""
     alarm, errors = properties(FAULTS), properties(ALARMS["WebFunction"])
     service = properties("WebFunction")["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
@@ -151,7 +151,7 @@ def test_a_release_of_web_is_judged_also_by_what_it_answers_with_500() -> None:
     assert {name: alarm[name] for name in same} == {name: errors[name] for name in same}
 
 
-def test_what_takes_releases_back_may_move_these_aliases_and_nothing_else() -> None:
+def test_codedeploy_can_update_the_two_aliases_only() -> None:
     role = properties("ReleasesRole")
     [policy] = role["Policies"]
     update, read = policy["PolicyDocument"]["Statement"]
@@ -167,7 +167,7 @@ def test_what_takes_releases_back_may_move_these_aliases_and_nothing_else() -> N
     assert read["Action"] == ["cloudwatch:DescribeAlarms"]
 
 
-def test_the_local_stack_alone_goes_without_a_canary() -> None:
+def test_only_the_local_stack_has_no_canary() -> None:
     config = tomllib.loads((PROJECT / "samconfig.toml").read_text())
     without = [
         name for name, section in config.items() if name != "version" and "Canary=false" in overrides(section)

@@ -7,7 +7,7 @@ from tests.cloudformation import load_template, of_type
 TEMPLATE = load_template()
 
 
-def test_a_public_rendition_is_served_with_security_headers_and_may_be_shown_anywhere() -> None:
+def test_public_renditions_have_security_headers_and_can_be_embedded() -> None:
     policy = TEMPLATE["Resources"]["RenditionsHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
     headers: dict[str, dict[str, Any]] = policy["SecurityHeadersConfig"]
     [own] = policy["CustomHeadersConfig"]["Items"]
@@ -21,7 +21,7 @@ def test_a_public_rendition_is_served_with_security_headers_and_may_be_shown_any
     assert (own["Header"], own["Value"]) == ("Cross-Origin-Resource-Policy", "cross-origin")
 
 
-def test_every_distribution_serves_with_them() -> None:
+def test_every_distribution_uses_the_security_headers() -> None:
     distributions = of_type(TEMPLATE, "AWS::CloudFront::Distribution").values()
 
     assert distributions

@@ -41,9 +41,7 @@ def seconds(value: Any) -> Iterator[int]:
 
 
 @pytest.mark.parametrize(("function", "queue"), FED)
-def test_a_message_stays_hidden_for_six_times_the_timeout_of_whoever_reads_it(
-    function: str, queue: str
-) -> None:
+def test_visibility_timeouts_are_six_times_the_function_timeout(function: str, queue: str) -> None:
     timeouts = seconds(FUNCTIONS[function].get("Timeout", GLOBALS["Timeout"]))
     hidden = seconds(QUEUES[queue]["VisibilityTimeout"])
 
@@ -51,9 +49,7 @@ def test_a_message_stays_hidden_for_six_times_the_timeout_of_whoever_reads_it(
 
 
 @pytest.mark.parametrize(("function", "queue"), FED)
-def test_a_queue_is_read_by_one_function_alone_that_says_which_messages_failed(
-    function: str, queue: str
-) -> None:
+def test_each_queue_has_one_consumer_with_partial_batch_responses(function: str, queue: str) -> None:
     [source] = sources(function, "SQS")
 
     assert [reader for reader, source_queue in FED if source_queue == queue] == [function]
@@ -75,17 +71,17 @@ def dead_letters() -> set[str]:
     return found.union(ends)
 
 
-def test_whatever_is_given_up_ends_in_a_queue() -> None:
+def test_every_source_has_a_dead_letter_queue() -> None:
     """Every queue is the render queue or a dead-letter queue."""
     assert set(QUEUES) == {"RenderQueue", *dead_letters()}
 
 
 @pytest.mark.parametrize("queue", QUEUES)
-def test_what_waits_is_kept_as_long_as_can_be(queue: str) -> None:
+def test_queues_have_the_maximum_retention_period(queue: str) -> None:
     assert QUEUES[queue]["MessageRetentionPeriod"] == RETENTION_SECONDS
 
 
-def test_work_is_bounded_at_its_source_and_not_by_throttling_what_has_been_sent() -> None:
+def test_concurrency_is_limited_at_the_event_source() -> None:
     """With reserved concurrency, throttled messages would lose attempts."""
     assert PARAMETERS["MaximumConcurrency"]["MinValue"] == 2
     assert PARAMETERS["MaximumConcurrency"]["Default"] < 10  # concurrent executions of a new account
@@ -93,7 +89,7 @@ def test_work_is_bounded_at_its_source_and_not_by_throttling_what_has_been_sent(
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_no_function_runs_longer_than_its_caller_waits(function: str) -> None:
+def test_function_timeouts_fit_their_callers(function: str) -> None:
     """Sweep: its interval. Render: the longest RenderTimeoutSeconds. Others: the 30 s of API Gateway."""
     longest = {"SweepFunction": 900, "RenderFunction": 120}.get(function, 30)
 
@@ -101,20 +97,20 @@ def test_no_function_runs_longer_than_its_caller_waits(function: str) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_what_has_an_end_is_removed_by_dynamodb_itself(table: str) -> None:
+def test_every_table_has_a_time_to_live(table: str) -> None:
     assert TABLES[table]["TimeToLiveSpecification"] == {
         "AttributeName": "expires",
         "Enabled": True,
     }
 
 
-def test_the_ledger_can_be_brought_back_to_any_second_of_the_last_month() -> None:
+def test_the_ledger_has_point_in_time_recovery() -> None:
     backups = RESOURCES["Ledger"]["Properties"]["PointInTimeRecoverySpecification"]
 
     assert backups == {"PointInTimeRecoveryEnabled": True}
 
 
-def test_a_report_is_gone_after_a_day_and_no_upload_ever_is() -> None:
+def test_reports_expire_after_a_day_and_uploads_never() -> None:
     [report] = RESOURCES["ReportsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     uploads = RESOURCES["UploadsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
 
@@ -133,13 +129,13 @@ def stateful() -> list[str]:
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_what_can_not_be_made_again_outlives_the_stack(name: str) -> None:
+def test_irreplaceable_resources_are_retained(name: str) -> None:
     """RetainExceptOnCreate: a failed first deployment leaves no resource behind."""
     assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("name", sorted(set(stateful()) - set(KEPT)))
-def test_what_can_be_made_again_goes_with_the_stack_and_says_so(name: str) -> None:
+def test_replaceable_resources_are_deleted_with_the_stack(name: str) -> None:
     assert RESOURCES[name]["DeletionPolicy"] == "Delete"
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Delete"

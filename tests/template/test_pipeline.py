@@ -30,7 +30,7 @@ def steps(job: Node) -> str:
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_an_action_is_pinned_by_its_commit_and_keeps_no_credentials(name: str) -> None:
+def test_actions_are_pinned_to_commits_and_persist_no_credentials(name: str) -> None:
     used = re.findall(r"uses: (\S+)(.*)", WORKFLOWS[name].read_text())
     foreign = [(action, comment) for action, comment in used if not action.startswith("./")]
 
@@ -45,7 +45,7 @@ def test_an_action_is_pinned_by_its_commit_and_keeps_no_credentials(name: str) -
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_job_may_what_it_names_and_has_no_secret(name: str) -> None:
+def test_jobs_have_minimal_permissions_and_no_secrets(name: str) -> None:
     loaded = workflow(name)
     granted = {right for job in loaded["jobs"].values() for right in job.get("permissions", {}).items()}
 
@@ -55,7 +55,7 @@ def test_a_job_may_what_it_names_and_has_no_secret(name: str) -> None:
     assert "AWS_SECRET_ACCESS_KEY" not in WORKFLOWS[name].read_text()
 
 
-def test_what_is_not_from_this_workflow_can_not_ask_for_a_role() -> None:
+def test_only_deployments_of_main_can_assume_a_role() -> None:
     """The code of a pull request runs in ci with read permission only."""
     with_token = [
         (name, job_name)
@@ -69,7 +69,7 @@ def test_what_is_not_from_this_workflow_can_not_ask_for_a_role() -> None:
     assert workflow("deploy")["on"]["push"] == {"branches": ["main"]}
 
 
-def test_production_gets_what_was_checked_and_what_staging_was_asked() -> None:
+def test_production_follows_checks_and_staging_tests() -> None:
     jobs = workflow("deploy")["jobs"]
 
     assert jobs["staging"]["needs"] == "check"
@@ -159,7 +159,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_whatever_the_template_is_made_of_can_be_made() -> None:
+def test_the_change_role_has_actions_of_every_service() -> None:
     """The role has actions of every service in template.yaml."""
     iam_prefixes = {"apigatewayv2": "apigateway", "serverless": "lambda"}
     services = {resource["Type"].split("::")[1].lower() for resource in load_template()["Resources"].values()}
@@ -171,7 +171,7 @@ def test_whatever_the_template_is_made_of_can_be_made() -> None:
     assert {iam_prefixes.get(service, service) for service in services} <= allowed
 
 
-def test_one_environment_of_one_repository_deploys_one_stack_by_a_role_that_it_can_not_be() -> None:
+def test_the_roles_are_limited_to_one_environment_and_one_stack() -> None:
     check_pipeline(PIPELINE.read_text())
 
 
@@ -203,7 +203,7 @@ WIDER = {
 
 
 @pytest.mark.parametrize("what", WIDER)
-def test_a_wider_role_is_noticed(what: str) -> None:
+def test_wider_permissions_fail_the_check(what: str) -> None:
     text, (old, new) = PIPELINE.read_text(), WIDER[what]
     assert text.count(old) == 1
 

@@ -21,16 +21,16 @@ def skipped_everywhere() -> set[str]:
 
 
 @pytest.mark.parametrize(("name", "skip"), SKIPPED, ids=[f"{name}-{skip['id']}" for name, skip in SKIPPED])
-def test_what_one_resource_is_excused_from_has_a_reason(name: str, skip: Node) -> None:
+def test_checks_skipped_for_one_resource_have_a_reason(name: str, skip: Node) -> None:
     assert re.fullmatch(r"CKV2?_AWS_\d+", skip["id"])
     assert len(skip["comment"].split()) >= 5
 
 
-def test_what_every_resource_of_a_kind_is_excused_from_has_a_reason() -> None:
+def test_checks_skipped_for_all_resources_have_a_reason() -> None:
     text = CONFIGURATION.read_text()
 
     assert [check for check in skipped_everywhere() if not re.search(rf"- {check} # .{{30,}}", text)] == []
 
 
-def test_what_holds_for_one_resource_excuses_no_other() -> None:
+def test_no_check_is_skipped_both_for_one_and_for_all() -> None:
     assert not {skip["id"] for _, skip in SKIPPED} & skipped_everywhere()

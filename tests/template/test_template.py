@@ -66,7 +66,7 @@ def texts(node: Any) -> Iterator[str]:
 # Event flow
 
 
-def test_the_uploads_bucket_tells_the_render_queue_and_nothing_else() -> None:
+def test_the_uploads_bucket_notifies_the_render_queue_only() -> None:
     notifications = RESOURCES["UploadsBucket"]["Properties"]["NotificationConfiguration"]
     queues = {
         configuration["Event"]: configuration["Queue"]
@@ -78,12 +78,12 @@ def test_the_uploads_bucket_tells_the_render_queue_and_nothing_else() -> None:
     assert all(queue == {"Fn::GetAtt": ["RenderQueue", "Arn"]} for queue in queues.values())
 
 
-def test_no_rendition_can_become_an_upload() -> None:
+def test_renditions_cannot_become_uploads() -> None:
     assert "NotificationConfiguration" not in RESOURCES["RenditionsBucket"]["Properties"]
     assert actions_on("RenderFunction", "UploadsBucket").isdisjoint({"s3:PutObject", "s3:DeleteObject"})
 
 
-def test_only_the_uploads_bucket_of_this_account_may_send_to_the_queue() -> None:
+def test_only_the_uploads_bucket_of_this_account_can_send_to_the_queue() -> None:
     statement = RESOURCES["RenderQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
 
     assert statement["Principal"] == {"Service": "s3.amazonaws.com"}
@@ -92,21 +92,21 @@ def test_only_the_uploads_bucket_of_this_account_may_send_to_the_queue() -> None
     assert statement["Condition"]["ArnEquals"]["aws:SourceArn"]["Fn::Sub"].endswith(":::" + bucket_name)
 
 
-def test_what_is_given_up_goes_to_the_dead_letters() -> None:
+def test_failed_messages_go_to_the_dead_letter_queue() -> None:
     redrive = RESOURCES["RenderQueue"]["Properties"]["RedrivePolicy"]
 
     assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert redrive["maxReceiveCount"] >= 5
 
 
-def test_park_reads_the_dead_letters_which_die_no_second_time() -> None:
+def test_park_reads_the_dead_letter_queue_without_a_redrive_policy() -> None:
     source = FUNCTIONS["ParkFunction"]["Events"]["DeadLetterReceived"]["Properties"]
 
     assert source["Queue"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert "RedrivePolicy" not in RESOURCES["DeadLetters"]["Properties"]
 
 
-def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_at_once() -> None:
+def test_one_picture_per_invocation_and_concurrency_by_parameter() -> None:
     source = FUNCTIONS["RenderFunction"]["Events"]["OriginalArrived"]["Properties"]
 
     assert source["BatchSize"] == 1
@@ -119,7 +119,7 @@ def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_
     assert TEMPLATE["Parameters"]["RenderPollers"]["Default"] == 0
 
 
-def test_the_stream_is_bisected_retried_within_bounds_and_ends_in_a_queue() -> None:
+def test_failed_stream_batches_are_bisected_retried_and_sent_to_a_queue() -> None:
     source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerChanged"]["Properties"]
 
     assert source["BisectBatchOnFunctionError"] is True
@@ -131,7 +131,7 @@ def test_the_stream_is_bisected_retried_within_bounds_and_ends_in_a_queue() -> N
     assert "sqs:SendMessage" in actions_on("ProjectFunction", "ProjectFailures")
 
 
-def test_the_views_are_keyed_like_the_ledger() -> None:
+def test_the_views_have_the_keys_of_the_ledger() -> None:
     assert RESOURCES["Views"]["Properties"]["KeySchema"] == RESOURCES["Ledger"]["Properties"]["KeySchema"]
 
 
@@ -169,7 +169,7 @@ _PROFILE_RESOURCES = {
 
 
 @pytest.mark.parametrize("name", _PROFILE_RESOURCES)
-def test_a_release_never_deploys_the_first_profile_again_over_one_that_was_pushed(name: str) -> None:
+def test_a_release_does_not_deploy_the_first_profile_again(name: str) -> None:
     """A change of these resources would deploy the first profile again. Only the validators may change."""
     properties = {**RESOURCES[name]["Properties"]}
     properties.pop("Validators", None)
@@ -177,11 +177,11 @@ def test_a_release_never_deploys_the_first_profile_again_over_one_that_was_pushe
     assert properties == _PROFILE_RESOURCES[name]
 
 
-def test_the_first_profile_is_a_good_one() -> None:
+def test_the_first_profile_is_valid() -> None:
     assert parse_profile(RESOURCES["FirstProfile"]["Properties"]["Content"]) == built_in("default")
 
 
-def test_appconfig_holds_a_profile_to_the_rules_that_the_functions_hold_it_to() -> None:
+def test_appconfig_validates_profiles_with_the_schema() -> None:
     [validator] = RESOURCES["LiveProfile"]["Properties"]["Validators"]
 
     assert validator == {
@@ -190,7 +190,7 @@ def test_appconfig_holds_a_profile_to_the_rules_that_the_functions_hold_it_to() 
     }
 
 
-def test_render_reads_the_live_profile_and_nothing_else_in_appconfig() -> None:
+def test_render_can_read_only_the_live_profile() -> None:
     [statement] = [statement for statement in statements("RenderFunction") if "appconfig" in str(statement)]
 
     assert statement["Action"] == ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"]
@@ -209,7 +209,7 @@ def endpoint_of(function: str, setting: str, *, local: bool) -> str:
     return str(chosen["Fn::Sub"] if isinstance(chosen, dict) else chosen)
 
 
-def test_a_socket_api_hears_hello_and_both_ends_of_a_connection() -> None:
+def test_the_websocket_api_has_connect_hello_and_disconnect_routes() -> None:
     routes = [
         route
         for route in of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
@@ -222,7 +222,7 @@ def test_a_socket_api_hears_hello_and_both_ends_of_a_connection() -> None:
 
 
 @pytest.mark.parametrize("function", ["LiveFunction", "ProjectFunction"])
-def test_messages_go_to_the_stage_that_is_deployed(function: str) -> None:
+def test_websocket_messages_use_the_deployed_stage(function: str) -> None:
     assert RESOURCES["LiveStage"]["Properties"]["StageName"] == "live"
     assert endpoint_of(function, "LIVE_ENDPOINT", local=True).endswith("/_aws/execute-api/${LiveApi}/live")
     assert endpoint_of(function, "LIVE_ENDPOINT", local=False) == (
@@ -230,7 +230,7 @@ def test_messages_go_to_the_stage_that_is_deployed(function: str) -> None:
     )
 
 
-def test_the_local_socket_is_at_the_front_door_and_any_other_at_the_api() -> None:
+def test_the_websocket_url_is_the_front_door_locally_and_the_api_in_the_cloud() -> None:
     assert endpoint_of("WebFunction", "LIVE_URL", local=True) == front_door.LIVE_PATH
     assert endpoint_of("WebFunction", "LIVE_URL", local=False) == (
         "wss://${LiveApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}/live"
@@ -238,7 +238,7 @@ def test_the_local_socket_is_at_the_front_door_and_any_other_at_the_api() -> Non
     assert TEMPLATE["Parameters"]["LocalEndpoint"]["Default"] == ""
 
 
-def test_only_those_who_tell_may_and_only_on_the_live_api() -> None:
+def test_websocket_permissions_are_limited_to_the_live_api() -> None:
     allowed = {
         (function, re.sub(r".*\$\{LiveApi\}", "", text))
         for function in FUNCTIONS
@@ -255,7 +255,7 @@ def test_only_those_who_tell_may_and_only_on_the_live_api() -> None:
     }
 
 
-def test_tickets_are_given_by_web_and_taken_by_live_alone() -> None:
+def test_web_writes_tickets_and_live_redeems_them() -> None:
     assert actions_on("WebFunction", "Channels") == {"dynamodb:PutItem"}
     assert actions_on("ProjectFunction", "Channels") == {"dynamodb:Query", "dynamodb:DeleteItem"}
     redeeming = {"dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem"}
@@ -267,7 +267,7 @@ def test_tickets_are_given_by_web_and_taken_by_live_alone() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_each_setting_is_wired_and_nothing_else_is(function: str) -> None:
+def test_environment_variables_match_the_settings(function: str) -> None:
     own = FUNCTIONS[function]["Environment"]["Variables"]
     kind = SETTINGS[function]
     needed = {field.name.upper() for field in fields(kind) if field.default is MISSING}
@@ -277,7 +277,7 @@ def test_each_setting_is_wired_and_nothing_else_is(function: str) -> None:
     assert own.keys() <= known
 
 
-def test_every_kind_of_settings_belongs_to_a_function() -> None:
+def test_every_settings_class_belongs_to_a_function() -> None:
     kinds = {
         kind
         for _, kind in inspect.getmembers(settings, inspect.isclass)
@@ -296,7 +296,7 @@ def test_each_function_is_an_entry_point_with_a_handler(function: str) -> None:
     assert "handler" in defined
 
 
-def test_a_schedule_has_no_name_that_another_stack_has_too() -> None:
+def test_schedule_names_are_unique_per_stack() -> None:
     scheduled = [
         event["Properties"]
         for function in FUNCTIONS.values()
@@ -313,7 +313,7 @@ def test_every_entry_point_is_deployed() -> None:
     assert deployed == {path.parent.name for path in (PROJECT / "functions").glob("*/app.py")}
 
 
-def test_native_wheels_are_attached_to_render_alone() -> None:
+def test_only_render_has_the_imaging_layer() -> None:
     with_imaging = [
         name for name, function in FUNCTIONS.items() if {"Ref": "ImagingLayer"} in function.get("Layers", [])
     ]
@@ -322,7 +322,7 @@ def test_native_wheels_are_attached_to_render_alone() -> None:
     assert GLOBALS["Layers"] == [{"Ref": "DarkroomLayer"}]
 
 
-def test_functions_and_layers_are_of_one_architecture_and_python() -> None:
+def test_functions_and_layers_have_one_architecture_and_python() -> None:
     assert GLOBALS["Runtime"] == "python3.13"
     assert GLOBALS["Architectures"] == [{"Ref": "Architecture"}]
     for name, layer in of_type(TEMPLATE, "AWS::Serverless::LayerVersion").items():
@@ -333,11 +333,11 @@ def test_functions_and_layers_are_of_one_architecture_and_python() -> None:
         }
 
 
-def test_the_cloud_is_arm64_unless_told_otherwise() -> None:
+def test_the_default_architecture_is_arm64() -> None:
     assert TEMPLATE["Parameters"]["Architecture"]["Default"] == "arm64"
 
 
-def test_the_command_line_renders_within_the_functions_own_limits() -> None:
+def test_darkroom_render_has_the_limits_of_the_render_function() -> None:
     assert FUNCTIONS["RenderFunction"]["MemorySize"] == {"Ref": "RenderMemoryMB"}
     assert TEMPLATE["Parameters"]["RenderMemoryMB"]["Default"] == render.MEMORY_MB
     assert TEMPLATE["Parameters"]["RenderTimeoutSeconds"]["Default"] == str(render.TIMEOUT_SECONDS)
@@ -346,14 +346,14 @@ def test_the_command_line_renders_within_the_functions_own_limits() -> None:
 # Permissions and public access
 
 
-def test_the_api_lets_in_what_the_table_of_routes_has_and_nothing_else() -> None:
+def test_the_api_has_exactly_the_routes_of_the_table() -> None:
     routes = of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
     route_keys = [route["RouteKey"] for route in routes if route["ApiId"] == {"Ref": "Api"}]
 
     assert sorted(route_keys) == sorted(route.key for route in ROUTES)
 
 
-def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
+def test_web_cannot_read_originals_and_render_cannot_write_them() -> None:
     assert actions_on("WebFunction", "UploadsBucket") == {"s3:PutObject"}
     assert actions_on("WebFunction", "RenditionsBucket") == {"s3:GetObject"}
     assert actions_on("RenderFunction", "RenditionsBucket") == {"s3:PutObject", "s3:DeleteObject"}
@@ -366,26 +366,26 @@ def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_statement_allows_what_it_names(function: str) -> None:
+def test_role_statements_are_plain_allow_statements(function: str) -> None:
     for statement in statements(function):
         assert statement.keys() == {"Sid", "Effect", "Action", "Resource"}
         assert statement["Effect"] == "Allow"
 
 
-def test_uploads_and_jobs_are_announced_on_a_bus_of_the_stacks_own() -> None:
+def test_events_go_to_the_event_bus_of_the_stack() -> None:
     [name] = of_type(TEMPLATE, "AWS::Events::EventBus")
 
     assert FUNCTIONS["ProjectFunction"]["Environment"]["Variables"]["EVENT_BUS"] == {"Ref": name}
     assert actions_on("ProjectFunction", name) == {"events:PutEvents"}
 
 
-def test_what_a_batch_tells_of_one_job_is_one_transaction() -> None:
+def test_a_stream_batch_fits_one_transaction() -> None:
     source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerChanged"]["Properties"]
 
     assert source["BatchSize"] == projecting.BATCH
 
 
-def test_web_reads_views_and_writes_no_view() -> None:
+def test_web_can_only_read_views() -> None:
     read = {"dynamodb:BatchGetItem", "dynamodb:Query"}
     assert actions_on("WebFunction", "Views") == read
 
@@ -412,7 +412,7 @@ ORIGINS = {
 }
 
 
-def test_the_buckets_answer_pages_of_this_site_and_of_the_allowed_origins_alone() -> None:
+def test_bucket_cors_allows_the_api_and_the_allowed_origins_only() -> None:
     rules = {
         name: bucket["CorsConfiguration"]["CorsRules"]
         for name, bucket in of_type(TEMPLATE, "AWS::S3::Bucket").items()
@@ -426,7 +426,7 @@ def test_the_buckets_answer_pages_of_this_site_and_of_the_allowed_origins_alone(
     assert all(rule["AllowedOrigins"] == ORIGINS for own in rules.values() for rule in own)
 
 
-def test_the_api_answers_pages_of_other_origins_only_where_some_are_allowed() -> None:
+def test_api_cors_is_off_without_allowed_origins() -> None:
     condition, cors, otherwise = RESOURCES["Api"]["Properties"]["CorsConfiguration"]["Fn::If"]
 
     assert (condition, otherwise) == ("HasOrigins", {"Ref": "AWS::NoValue"})
@@ -447,13 +447,13 @@ def test_the_api_answers_pages_of_other_origins_only_where_some_are_allowed() ->
         ("www.example.com", False),
     ],
 )
-def test_an_allowed_origin_is_a_whole_one(origin: str, allowed: bool) -> None:
+def test_allowed_origins_are_complete(origin: str, allowed: bool) -> None:
     pattern = TEMPLATE["Parameters"]["AllowedOrigins"]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, origin)) is allowed
 
 
-def test_renditions_are_public_only_by_a_distribution_that_is_off_by_default() -> None:
+def test_the_distribution_is_off_by_default() -> None:
     by_cloudfront = [name for name, resource in RESOURCES.items() if "CloudFront" in resource["Type"]]
 
     assert len(by_cloudfront) == 3
@@ -462,7 +462,7 @@ def test_renditions_are_public_only_by_a_distribution_that_is_off_by_default() -
     assert TEMPLATE["Conditions"]["HasCloudFront"] == {"Fn::Equals": [{"Ref": "CloudFront"}, "true"]}
 
 
-def test_the_renditions_bucket_lets_in_this_one_distribution() -> None:
+def test_the_renditions_bucket_allows_its_distribution_only() -> None:
     policy = RESOURCES["RenditionsBucketPolicy"]["Properties"]
     [condition, statement, otherwise] = policy["PolicyDocument"]["Statement"][1]["Fn::If"]
 
@@ -474,7 +474,7 @@ def test_the_renditions_bucket_lets_in_this_one_distribution() -> None:
     assert source.endswith(":distribution/${RenditionsDistribution}")
 
 
-def test_the_distribution_signs_what_it_asks_and_takes_no_writes() -> None:
+def test_the_distribution_signs_its_requests_and_allows_reads_only() -> None:
     config = RESOURCES["RenditionsDistribution"]["Properties"]["DistributionConfig"]
     access = RESOURCES["RenditionsAccess"]["Properties"]["OriginAccessControlConfig"]
     [origin] = config["Origins"]
@@ -486,7 +486,7 @@ def test_the_distribution_signs_what_it_asks_and_takes_no_writes() -> None:
     assert behaviour["ViewerProtocolPolicy"] == "redirect-to-https"
 
 
-def test_web_is_told_where_renditions_are_public() -> None:
+def test_web_receives_the_public_base_url_of_renditions() -> None:
     distribution = {"Fn::Sub": "https://${RenditionsDistribution.DomainName}"}
     base_url = FUNCTIONS["WebFunction"]["Environment"]["Variables"]["RENDITIONS_BASE_URL"]
 
@@ -503,7 +503,7 @@ def test_web_is_told_where_renditions_are_public() -> None:
 
 
 @pytest.mark.parametrize("bucket", of_type(TEMPLATE, "AWS::S3::Bucket"))
-def test_no_bucket_is_public_and_each_is_encrypted(bucket: str) -> None:
+def test_buckets_are_private_and_encrypted(bucket: str) -> None:
     properties = RESOURCES[bucket]["Properties"]
 
     assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
@@ -516,11 +516,11 @@ def test_originals_are_versioned() -> None:
 
 
 @pytest.mark.parametrize("queue", of_type(TEMPLATE, "AWS::SQS::Queue"))
-def test_each_queue_is_encrypted(queue: str) -> None:
+def test_queues_are_encrypted(queue: str) -> None:
     assert RESOURCES[queue]["Properties"]["SqsManagedSseEnabled"] is True
 
 
-def test_no_index_of_the_views_holds_receipts() -> None:
+def test_view_indexes_contain_no_receipts() -> None:
     # An index with receipts would cost one write unit per KB, on the few partitions of recent uploads.
     indexes = RESOURCES["Views"]["Properties"]["GlobalSecondaryIndexes"]
 

@@ -61,7 +61,7 @@ def started(request: pytest.FixtureRequest) -> tuple[str, Any]:
     return request.param, json.loads(completed.stdout)
 
 
-def test_a_function_imports_what_it_uses_and_nothing_besides(started: tuple[str, Any]) -> None:
+def test_a_function_imports_only_its_dependencies(started: tuple[str, Any]) -> None:
     function, start = started
 
     packages = {name.partition(".")[0] for name in start["modules"]}
@@ -69,7 +69,7 @@ def test_a_function_imports_what_it_uses_and_nothing_besides(started: tuple[str,
     assert packages - sys.stdlib_module_names - bundled == AWS | POWERTOOLS | ADDITIONAL.get(function, set())
 
 
-def test_a_function_leaves_alone_what_is_heavy_and_another_s(started: tuple[str, Any]) -> None:
+def test_a_function_imports_no_heavy_module_of_another_one(started: tuple[str, Any]) -> None:
     function, start = started
 
     assert {module for module in HEAVY if module in start["modules"]} == {
@@ -77,7 +77,7 @@ def test_a_function_leaves_alone_what_is_heavy_and_another_s(started: tuple[str,
     }
 
 
-def test_a_function_makes_each_client_once_in_one_session(started: tuple[str, Any]) -> None:
+def test_a_function_creates_each_client_once_in_one_session(started: tuple[str, Any]) -> None:
     _, start = started
 
     assert start["sessions"] == 1
@@ -85,17 +85,17 @@ def test_a_function_makes_each_client_once_in_one_session(started: tuple[str, An
     assert len(start["clients"]) == len(set(start["clients"]))
 
 
-def test_no_start_waits_for_the_queues_client_which_few_invocations_use(started: tuple[str, Any]) -> None:
+def test_a_cold_start_creates_no_sqs_client(started: tuple[str, Any]) -> None:
     _, start = started
 
     assert "sqs" not in start["clients"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_start_stays_within_its_budget(function: str) -> None:
+def test_a_cold_start_stays_within_its_budget(function: str) -> None:
     assert work(function) < BUDGET[function]
 
 
-def test_a_heavy_import_would_be_over_the_budget() -> None:
+def test_a_heavy_import_exceeds_the_budget() -> None:
     heavy = "import aws_lambda_powertools.event_handler.openapi.models"
     assert work("web", then=heavy) > BUDGET["web"]

@@ -40,12 +40,12 @@ def for_each(*names: str) -> pytest.MarkDecorator:
 
 
 @for_each(*(field.name.upper() for settings_type in SETTINGS for field in fields(settings_type)))
-def test_each_setting_is_in_the_reference(name: str) -> None:
+def test_reference_lists_every_setting(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 
 
 @pytest.mark.parametrize("settings_type", SETTINGS)
-def test_each_default_is_as_the_reference_says(settings_type: type) -> None:
+def test_reference_lists_the_default_of_every_setting(settings_type: type) -> None:
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", REFERENCE, re.MULTILINE))
     for field in fields(settings_type):
         if field.default is not MISSING and field.name.upper() in rows:
@@ -64,12 +64,12 @@ def as_variable(value: object) -> str:
 
 
 @for_each(*LOCAL_VARIABLES)
-def test_each_variable_of_the_local_stack_is_in_the_reference(name: str) -> None:
+def test_reference_lists_every_local_stack_variable(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 
 
 @for_each(*TEMPLATE["Parameters"])
-def test_each_parameter_is_in_the_reference_with_its_default(name: str) -> None:
+def test_reference_lists_every_template_parameter_with_its_default(name: str) -> None:
     default = TEMPLATE["Parameters"][name]["Default"]
     cell = '""' if default == "" else default
     assert f"| `{name}` | `{cell}` |" in REFERENCE
@@ -82,7 +82,7 @@ def test_each_parameter_is_in_the_reference_with_its_default(name: str) -> None:
         if "Route" in resource["Type"]
     )
 )
-def test_each_route_is_in_the_reference(name: str) -> None:
+def test_reference_lists_every_route(name: str) -> None:
     assert f"`{name.replace('{proxy+}', '{anything}.jpg')}`" in REFERENCE
 
 
@@ -96,36 +96,36 @@ def commands(group: Typer) -> Iterator[str]:
 
 
 @for_each(*commands(app))
-def test_each_command_is_in_the_reference(name: str) -> None:
+def test_reference_lists_every_command(name: str) -> None:
     assert f"`darkroom {name}" in REFERENCE
 
 
 @for_each(*re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE))
-def test_each_make_target_is_in_the_reference(name: str) -> None:
+def test_reference_lists_every_make_target(name: str) -> None:
     assert f"`make {name}`" in REFERENCE
 
 
 @for_each(*RejectedPicture.REASONS)
-def test_each_reason_is_in_the_reference(name: str) -> None:
+def test_reference_lists_every_rejection_reason(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem.name)
-def test_each_kind_of_problem_is_in_the_reference(problem: Problem) -> None:
+def test_reference_lists_every_problem_with_status_and_meaning(problem: Problem) -> None:
     assert f"| `{problem.name}` | {problem.status} | {problem.meaning} |" in REFERENCE
 
 
 @for_each(*(field.name for part in (Profile, Ladder, Limits, Crop) for field in fields(part)))
-def test_each_field_of_a_profile_is_in_the_reference(name: str) -> None:
+def test_reference_lists_every_profile_field(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
 
 
 @for_each(*State)
-def test_each_state_is_in_the_reference(name: str) -> None:
+def test_reference_lists_every_upload_state(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 
 
-def test_each_dependency_is_in_the_readme() -> None:
+def test_readme_lists_every_dependency() -> None:
     groups = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]
     required = {re.split(r"[\[>=]", requirement)[0] for group in groups.values() for requirement in group}
 
@@ -135,20 +135,20 @@ def test_each_dependency_is_in_the_readme() -> None:
 
 
 @pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
-def test_each_defence_is_named_with_the_test_that_misses_it(defence: Defence) -> None:
+def test_reliability_lists_every_defence_with_its_test(defence: Defence) -> None:
     reliability = (PROJECT / "docs" / "reliability.md").read_text()
 
     assert f"| {defence.name} | `{defence.test.rpartition('::')[2]}` |" in reliability
 
 
-def test_the_readme_quotes_the_throughput_that_was_measured() -> None:
+def test_readme_quotes_the_measured_throughput() -> None:
     measured = (PROJECT / "docs" / "throughput.md").read_text()
     [figure] = re.findall(r"^\| pictures a second \| ([\d.]+) \|$", measured, re.MULTILINE)
 
     assert f"takes {figure} pictures a second" in README
 
 
-def test_the_readme_quotes_the_cost_that_was_worked_out() -> None:
+def test_readme_quotes_the_computed_cost() -> None:
     scale = (PROJECT / "docs" / "scale.md").read_text()
     [dollars] = re.findall(r"^\| for 1,000 pictures \| ([\d.]+) \|", scale, re.MULTILINE)
 
@@ -156,20 +156,20 @@ def test_the_readme_quotes_the_cost_that_was_worked_out() -> None:
 
 
 @pytest.mark.parametrize("page", sorted((PROJECT / "docs").rglob("*.md")), ids=lambda page: page.name)
-def test_the_links_of_the_docs_lead_somewhere(page: Path) -> None:
+def test_links_in_docs_point_to_existing_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
 
     assert [link for link in links if "://" not in link and not (page.parent / link).exists()] == []
 
 
-def test_the_readme_links_lead_somewhere() -> None:
+def test_links_in_readme_point_to_existing_files() -> None:
     links = re.findall(r"\]\(([^)#]+)\)", README)
 
     assert links
     assert [link for link in links if "://" not in link and not (PROJECT / link).exists()] == []
 
 
-def test_the_readme_has_at_most_180_lines() -> None:
+def test_readme_has_at_most_180_lines() -> None:
     assert len(README.splitlines()) <= 180
 
 
@@ -185,13 +185,13 @@ PATTERNS = (PROJECT / "docs" / "patterns.md").read_text()
 
 
 @for_each(*re.findall(r"`(tests/[\w/]+\.py::\w+)`", PATTERNS))
-def test_each_proof_of_a_pattern_is_a_test(name: str) -> None:
+def test_every_proof_of_a_pattern_is_a_test(name: str) -> None:
     file, _, test = name.partition("::")
 
     assert f"def {test}(" in (PROJECT / file).read_text()
 
 
-def test_each_of_the_six_patterns_has_its_file_and_its_proof() -> None:
+def test_every_pattern_has_a_section_a_file_and_a_proof() -> None:
     rows = re.findall(r"^\| ([a-z -]+) \| \[.+\) \| `tests/.+` \|$", PATTERNS, re.MULTILINE)
 
     assert len(rows) == 6
@@ -203,7 +203,7 @@ THREATS = re.findall(r"^\| (?!threat )([^|]+) \| [^|]+ \| ([^|]+) \|$", SECURITY
 
 
 @pytest.mark.parametrize(("threat", "tests"), THREATS, ids=[threat for threat, _ in THREATS])
-def test_each_threat_is_tried_by_a_test(threat: str, tests: str) -> None:
+def test_every_threat_names_an_existing_test(threat: str, tests: str) -> None:
     proofs = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
 
     assert proofs
@@ -211,7 +211,7 @@ def test_each_threat_is_tried_by_a_test(threat: str, tests: str) -> None:
         assert f"def {test}(" in (PROJECT / file).read_text()
 
 
-def test_no_line_of_a_table_of_threats_is_passed_over() -> None:
+def test_every_row_of_the_threat_tables_is_checked() -> None:
     tables = SECURITY.partition("## Threats")[2].partition("## Remaining risks")[0]
     lines = [line for line in tables.splitlines() if line.startswith("| ")]
 

@@ -14,7 +14,7 @@ WEB = {
 }
 
 
-def test_settings_come_from_the_environment_typed() -> None:
+def test_settings_are_parsed_from_the_environment() -> None:
     environment = {
         "POST_LIMIT_BYTES": "10",
         "POST_WAIT_SECONDS": "0.5",
@@ -33,18 +33,18 @@ def test_settings_come_from_the_environment_typed() -> None:
     assert settings.allowed_origins == {"https://a.test", "https://b.test"}
 
 
-def test_what_is_not_set_has_the_default_in_code() -> None:
+def test_a_missing_variable_has_the_default_value() -> None:
     assert read_settings(WebSettings, WEB).post_limit_bytes == 4_000_000
 
 
-def test_a_function_that_is_told_nothing_of_it_asks_for_tokens() -> None:
+def test_authentication_by_token_is_the_default() -> None:
     settings = read_settings(WebSettings, WEB)
 
     assert (settings.auth, settings.public_pages) == (AuthMode.TOKEN, False)
     assert settings.allowed_origins == frozenset()
 
 
-def test_every_fault_is_reported_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     with pytest.raises(BadSettings) as caught:
         read_settings(
             WebSettings,

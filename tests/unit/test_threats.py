@@ -24,13 +24,13 @@ def importing(*libraries: str) -> set[str]:
     }
 
 
-def test_nothing_that_is_deployed_fetches_an_address_that_somebody_gave() -> None:
+def test_deployed_code_imports_no_http_client() -> None:
     fetching = ("urllib.request", "http", "requests", "aiohttp", "httpx", "urllib3", "socket", "ftplib")
 
     assert importing(*fetching) == set()
 
 
-def test_what_lets_somebody_in_is_drawn_by_secrets_alone() -> None:
+def test_credentials_are_generated_by_the_secrets_module() -> None:
     sources = "".join((PACKAGE / module).read_text() for module in MODULES)
 
     assert importing("secrets") >= {
@@ -44,7 +44,7 @@ def test_what_lets_somebody_in_is_drawn_by_secrets_alone() -> None:
     assert not re.search(r"\buuid[135]\(|from random import", sources)
 
 
-def test_nothing_that_is_deployed_starts_a_program_or_reads_python_objects_from_outside() -> None:
+def test_deployed_code_starts_no_program_and_unpickles_no_foreign_data() -> None:
     assert importing("subprocess", "shelve", "marshal", "yaml") == set()
     assert importing("pickle") == {"imaging/child.py"}  # from its own child process
 
@@ -59,7 +59,7 @@ class Stored(str):
         raise AssertionError("not compared in constant time")
 
 
-def test_what_is_kept_of_a_token_is_compared_in_constant_time() -> None:
+def test_tokens_and_cookies_are_compared_in_constant_time() -> None:
     made, key = "2026-01-02T03:04:05.678Z", "k" * 43
     [plain] = TokenSet(key).with_token("right", made).tokens
     tokens = TokenSet(Stored(key), (Token(Stored(plain.digest), made),))
@@ -88,7 +88,7 @@ def test_each_package_is_locked_by_its_hash() -> None:
 
 
 @pytest.mark.parametrize("layer", ["darkroom", "imaging"])
-def test_each_package_of_a_layer_is_pinned_to_the_version_that_is_locked(layer: str) -> None:
+def test_each_package_of_a_layer_is_pinned_to_its_locked_version(layer: str) -> None:
     lines = (PROJECT / "layers" / layer / "requirements.txt").read_text().splitlines()
     locked = {(package["name"], package["version"]) for package in LOCK}
 

@@ -16,7 +16,7 @@ def imports(path: Path) -> set[str]:
     return plain | {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
 
 
-def test_functions_hold_entry_points_and_nothing_else() -> None:
+def test_functions_contain_only_entry_points() -> None:
     files = {
         path
         for path in (PROJECT / "functions").rglob("*")
@@ -31,5 +31,5 @@ def test_an_entry_point_imports_neither_boto3_nor_pillow(path: Path) -> None:
     assert {name.split(".")[0] for name in imports(path)}.isdisjoint({"boto3", "botocore", "PIL", "jinja2"})
 
 
-def test_render_alone_imports_the_engine() -> None:
+def test_only_render_imports_the_imaging_package() -> None:
     assert [path.parent.name for path in ENTRY_POINTS if "darkroom.imaging" in imports(path)] == ["render"]

@@ -30,7 +30,7 @@ def handled(queue: FakeQueue, receive_count: int) -> Any:
 
 
 @pytest.mark.parametrize(("receive_count", "least", "most"), [(1, 2, 4), (2, 8, 16), (4, 128, 256)])
-def test_a_failed_message_is_put_off_by_how_often_it_was_received(
+def test_a_failed_message_is_hidden_for_longer_after_each_attempt(
     receive_count: int, least: int, most: int
 ) -> None:
     queue = FakeQueue()
@@ -42,15 +42,15 @@ def test_a_failed_message_is_put_off_by_how_often_it_was_received(
     assert least <= seconds <= most
 
 
-def test_a_message_that_can_not_be_put_off_is_handed_back_all_the_same() -> None:
+def test_a_message_is_reported_as_failed_even_if_hiding_it_fails() -> None:
     message = an_event("render-s3-put")["Records"][0]["messageId"]
 
     assert handled(UnavailableQueue(), 1) == {"batchItemFailures": [{"itemIdentifier": message}]}
 
 
-def test_a_message_says_which_revision_it_is_over() -> None:
+def test_the_expected_revision_is_parsed_from_a_message() -> None:
     record = an_event("render-s3-put")["Records"][0]
     assert expected_revision_of(SQSRecord(record)) is None
 
-    record["messageAttributes"] = {"over": {"dataType": "Number", "stringValue": "7"}}
+    record["messageAttributes"] = {"expected_revision": {"dataType": "Number", "stringValue": "7"}}
     assert expected_revision_of(SQSRecord(record)) == 7

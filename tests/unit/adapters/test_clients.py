@@ -3,7 +3,7 @@
 from darkroom.adapters.clients import lazy
 
 
-def test_a_lazy_client_is_created_once_and_at_its_first_use() -> None:
+def test_a_lazy_client_is_created_once_at_its_first_use() -> None:
     created: list[str] = []
 
     def create() -> str:

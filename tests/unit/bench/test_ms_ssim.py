@@ -10,11 +10,11 @@ from bench.ms_ssim import MsSsim
 GREY = Image.new("RGB", (200, 180), (128, 128, 128))
 
 
-def test_the_same_pixels_have_the_highest_score() -> None:
+def test_identical_pictures_have_the_highest_score() -> None:
     assert MsSsim(GREY).score(GREY) == 1000
 
 
-def test_flat_pictures_differ_by_their_lightness_in_the_coarsest_scale_alone() -> None:
+def test_flat_pictures_are_scored_by_luminance_at_the_coarsest_scale() -> None:
     other = Image.new("RGB", GREY.size, (64, 64, 64))
     x, y = 128 / 255, 64 / 255
 
@@ -22,6 +22,6 @@ def test_flat_pictures_differ_by_their_lightness_in_the_coarsest_scale_alone() -
     assert MsSsim(GREY).score(other) == pytest.approx(-100 * log10(1 - luminance**0.1333), abs=0.1)
 
 
-def test_a_picture_too_small_for_all_scales_is_refused() -> None:
+def test_a_picture_too_small_for_all_scales_raises_an_error() -> None:
     with pytest.raises(ValueError, match="can't be compared"):
         MsSsim(GREY.resize((100, 100))).score(GREY.resize((100, 100)))

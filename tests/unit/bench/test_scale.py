@@ -40,15 +40,15 @@ def a_load(pictures_a_minute: float) -> Load:
     return Load(pictures_a_minute, service_seconds=2.0, memory_gb=3.0, per_picture=USAGE)
 
 
-def test_as_many_are_rendered_at_once_as_come_while_one_is() -> None:
+def test_concurrent_renderings_follow_littles_law() -> None:
     assert a_load(600).rendering == pytest.approx(20)  # ten a second, for two seconds
 
 
-def test_an_index_counts_as_its_table() -> None:
+def test_an_index_counts_for_its_table() -> None:
     assert a_load(60).writes("views") == pytest.approx(21)
 
 
-def test_what_binds_first_stands_first() -> None:
+def test_the_nearest_limit_is_listed_first() -> None:
     shares = [limit.share for limit in limits(a_load(1_000))]
 
     assert shares == sorted(shares, reverse=True)
@@ -56,7 +56,7 @@ def test_what_binds_first_stands_first() -> None:
     assert first_of_aws(a_load(100_000)).what == "concurrent executions"
 
 
-def test_twice_as_much_costs_twice_as_much() -> None:
+def test_cost_is_proportional_to_the_load() -> None:
     once, twice = (cost(a_load(rate), "arm64", 1e6, 4e6) for rate in (1_000, 2_000))
 
     # The price of alarms and metrics does not depend on traffic.
@@ -65,13 +65,13 @@ def test_twice_as_much_costs_twice_as_much() -> None:
     assert 1 < twice[WATCHING] / once[WATCHING] < 2
 
 
-def test_a_stack_is_watched_at_a_price_even_where_nothing_comes() -> None:
+def test_monitoring_costs_the_same_without_traffic() -> None:
     alarms = len(of_type(load_template(), "AWS::CloudWatch::Alarm"))
 
     assert cost(a_load(0), "arm64", 1e6, 4e6)[WATCHING] == pytest.approx(0.10 * alarms + 3 + 0.30 * METRICS)
 
 
-def test_as_many_metrics_are_paid_for_as_functions_tell() -> None:
+def test_the_number_of_billed_metrics_matches_the_documented_ones() -> None:
     text = (PROJECT / "docs" / "operations.md").read_text()
     [steps] = re.findall(r"^\| `StepSeconds` .* wall time of (.*)$", text, re.MULTILINE)
     values = {"": 1, "version": 1, "reason": len(RejectedPicture.REASONS), "step": steps.count("`") // 2}
@@ -79,12 +79,12 @@ def test_as_many_metrics_are_paid_for_as_functions_tell() -> None:
     assert sum(values[by] for *_, by in documented()) == METRICS
 
 
-def test_of_each_function_one_call_a_second_is_traced_and_a_twentieth_of_the_others() -> None:
+def test_one_call_a_second_and_5_percent_of_the_others_are_traced() -> None:
     assert [traced(calls) for calls in (0, 0.5, 1, 21)] == pytest.approx([0, 0.5, 1, 2])
 
 
 @pytest.mark.parametrize("as_job", [False, True])
-def test_what_a_picture_asks_for_is_counted_call_by_call(as_job: bool) -> None:
+def test_calls_per_picture_are_counted(as_job: bool) -> None:
     rendered, profile = a_rendering(), built_in("default")
 
     usage = measure(rendered, profile, 4, as_job=as_job, batch=48)
@@ -97,19 +97,19 @@ def test_what_a_picture_asks_for_is_counted_call_by_call(as_job: bool) -> None:
     assert usage.messages > 0 if as_job else usage.messages == 0
 
 
-def test_no_more_is_asked_for_a_picture_among_many() -> None:
+def test_calls_per_picture_do_not_depend_on_the_number_of_pictures() -> None:
     few, many = (measure(a_rendering(), built_in("default"), n, as_job=False, batch=2) for n in (2, 12))
 
     assert {**many.writes, **many.reads} == pytest.approx({**few.writes, **few.reads})
 
 
-def test_a_walk_takes_a_week_until_its_time_is_up() -> None:
+def test_a_scan_takes_a_week_up_to_its_time_limit() -> None:
     assert scan_days(1_000_000, least_pages=10) < 2
     assert scan_days(100_000_000, least_pages=10) == pytest.approx(7, rel=0.01)
     assert scan_days(30 * SCANNED_A_DAY, least_pages=10) == pytest.approx(30)
 
 
-def test_the_page_says_what_the_committed_measurement_gives() -> None:
+def test_the_page_matches_the_committed_measurement() -> None:
     known = read((PROJECT / "docs" / "scale.json").read_text())
     page = (PROJECT / "docs" / "scale.md").read_text()
 
@@ -120,14 +120,14 @@ def test_the_page_says_what_the_committed_measurement_gives() -> None:
     assert f"| {len(known.renditions)}, " in page
 
 
-def test_the_page_says_what_its_prose_does() -> None:
+def test_the_page_contains_the_templates_prose() -> None:
     page = (PROJECT / "docs" / "scale.md").read_text()
     prose = (PROJECT / "bench" / "scale" / "page.md").read_text().split("\n\n")
 
     assert [part for part in prose if "{{" not in part and part.strip() not in page] == []
 
 
-def test_every_template_parameter_that_the_page_names_is_one() -> None:
+def test_every_parameter_on_the_page_exists_in_the_template() -> None:
     page = (PROJECT / "docs" / "scale.md").read_text()
     parameters = (PROJECT / "template.yaml").read_text()
 

@@ -38,7 +38,7 @@ def with_fewer_levels(picture: Image.Image, step: int) -> Image.Image:
         ((61, 200), "blocks", 2, 14.46),
     ],
 )
-def test_a_score_is_what_the_reference_tool_prints(
+def test_scores_match_the_reference_tool(
     size: tuple[int, int], change: str, amount: int, printed: float
 ) -> None:
     picture = a_picture(*size)
@@ -47,12 +47,12 @@ def test_a_score_is_what_the_reference_tool_prints(
     assert Reference(picture).score(changed) == pytest.approx(printed, abs=0.3)
 
 
-def test_the_same_picture_scores_100() -> None:
+def test_an_identical_picture_scores_100() -> None:
     picture = a_picture(100, 67)
 
     assert Reference(picture).score(picture) == pytest.approx(100, abs=0.1)
 
 
-def test_pictures_of_two_sizes_are_not_compared() -> None:
+def test_pictures_of_different_sizes_raise_an_error() -> None:
     with pytest.raises(ValueError, match="compared"):
         Reference(a_picture(64, 64)).score(a_picture(64, 63))

@@ -21,12 +21,12 @@ LONGEST_REGION = "ap-southeast-1"
 
 
 @pytest.mark.parametrize("name", ["Darkroom", "my_pictures", "1st", "-a", "a-", "a", "a" * 25, "a b", ""])
-def test_a_name_that_no_bucket_can_have_is_refused_before_anything_is_built(name: str) -> None:
+def test_invalid_stack_names_are_refused(name: str) -> None:
     with pytest.raises(Fault, match="use 2 to 24 lowercase letters"):
         Place(name, "eu-central-1")
 
 
-def test_the_longest_name_leaves_room_in_every_buckets_name() -> None:
+def test_longest_stack_name_fits_every_bucket_name() -> None:
     place = Place("a" * 24, LONGEST_REGION)
     names = [
         bucket["BucketName"]["Fn::Sub"] for bucket in of_type(load_template(), "AWS::S3::Bucket").values()
@@ -44,17 +44,17 @@ def test_the_longest_name_leaves_room_in_every_buckets_name() -> None:
 
 
 @pytest.mark.parametrize("region", ["Frankfurt", "eu-central", "eu-central-1a", "", "eu_central_1"])
-def test_what_is_no_region_is_refused(region: str) -> None:
+def test_invalid_regions_are_refused(region: str) -> None:
     with pytest.raises(Fault, match="regions look like eu-central-1"):
         Place("darkroom", region)
 
 
 @pytest.mark.parametrize("region", ["eu-central-1", LONGEST_REGION, "us-gov-east-1"])
-def test_every_kind_of_region_is_taken(region: str) -> None:
+def test_regions_of_every_partition_are_accepted(region: str) -> None:
     assert Place("darkroom", region).region == region
 
 
-def test_the_answers_stand_in_samconfig_and_nothing_else_has_changed() -> None:
+def test_samconfig_changes_only_in_name_and_region() -> None:
     before = (PROJECT / "samconfig.toml").read_text()
     place = Place("pictures", "eu-west-1")
 
@@ -70,7 +70,7 @@ def test_the_answers_stand_in_samconfig_and_nothing_else_has_changed() -> None:
     assert with_place(after, place) == after
 
 
-def test_an_answer_that_can_not_be_is_asked_for_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_replies_are_prompted_for_again(capsys: pytest.CaptureFixture[str]) -> None:
     replies = iter(["My Pictures", "eu-west-1", "pictures", " eu-west-1 "])
 
     assert prompt_place(lambda _question, _default: next(replies), "darkroom", None) == Place(
@@ -92,7 +92,7 @@ def test_an_answer_that_can_not_be_is_asked_for_again(capsys: pytest.CaptureFixt
         ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "wait"),
     ],
 )
-def test_a_state_in_the_way_is_a_sentence_that_says_what_helps(state: str, remedy: str) -> None:
+def test_blocking_states_have_a_remedy(state: str, remedy: str) -> None:
     sentence = blocking_state(PLACE, state)
 
     assert sentence
@@ -104,7 +104,7 @@ def test_a_state_in_the_way_is_a_sentence_that_says_what_helps(state: str, remed
     "state",
     [None, "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"],
 )
-def test_any_other_state_takes_a_deployment(state: str | None) -> None:
+def test_other_states_allow_a_deployment(state: str | None) -> None:
     assert blocking_state(PLACE, state) is None
 
 
@@ -117,7 +117,7 @@ def an_event(name: str, status: str, reason: str = "", kind: str = "AWS::Lambda:
     }
 
 
-def test_of_all_failures_the_one_is_told_that_the_others_follow_from() -> None:
+def test_first_failure_of_the_newest_deployment_is_found() -> None:
     stack = "AWS::CloudFormation::Stack"
     newest_first = [
         an_event("darkroom", "ROLLBACK_COMPLETE", kind=stack),
@@ -141,7 +141,7 @@ ORIGINS = "AllowedOrigins=" + ",".join(["https://www.example.com"] * 8)  # 191 c
 ROOM = 219 - 191
 
 
-def test_what_lambda_has_no_room_for_is_refused_before_anything_is_built() -> None:
+def test_parameters_too_long_for_the_version_description_are_refused() -> None:
     longest = [ORIGINS, "RenditionsBaseUrl=" + "x" * ROOM, "Canary=false"]
     longer = [ORIGINS, "RenditionsBaseUrl=" + "x" * (ROOM + 1)]
 
@@ -149,14 +149,14 @@ def test_what_lambda_has_no_room_for_is_refused_before_anything_is_built() -> No
     assert "AllowedOrigins and RenditionsBaseUrl have 220 characters" in str(too_long({}, longer))
 
 
-def test_what_a_stack_keeps_counts_unless_it_is_set_anew() -> None:
+def test_current_parameters_count_unless_overridden() -> None:
     current = {"RenditionsBaseUrl": "x" * (ROOM + 1)}
 
     assert too_long(current, [ORIGINS])
     assert too_long(current, [ORIGINS, "RenditionsBaseUrl="]) is None
 
 
-def test_the_room_is_what_a_versions_description_leaves() -> None:
+def test_limit_matches_the_version_description_in_the_template() -> None:
     template = load_template()
     text, variables = template["Resources"]["WebFunction"]["Properties"]["VersionDescription"]["Fn::Sub"]
     assert variables == {"Origins": {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}}
@@ -177,7 +177,7 @@ def test_the_room_is_what_a_versions_description_leaves() -> None:
         ("", []),
     ],
 )
-def test_the_parameters_that_samconfig_sets_are_known(line: str, overrides: list[str]) -> None:
+def test_overrides_in_samconfig_are_read(line: str, overrides: list[str]) -> None:
     section = "[default.global.parameters]\n"
     samconfig = (PROJECT / "samconfig.toml").read_text().replace(section, f"{section}{line}\n")
 

@@ -31,32 +31,32 @@ def a_rejected_row(number: int = 0) -> dict[str, Any]:
     return a_row("rejected", number, reason="corrupt_image", sentence="It is damaged.")
 
 
-def test_a_file_goes_by_its_name(tmp_path: Path) -> None:
+def test_a_file_is_named_by_its_file_name(tmp_path: Path) -> None:
     beach = a_file(tmp_path / "holiday" / "beach 1.jpg")
 
     assert names_for([beach]) == {"beach 1.jpg": beach}
 
 
-def test_a_folder_goes_by_its_name_with_all_that_is_in_it(tmp_path: Path) -> None:
+def test_files_in_a_folder_are_named_with_the_folder(tmp_path: Path) -> None:
     beach, reef = a_file(tmp_path / "holiday/beach.jpg"), a_file(tmp_path / "holiday/dive/reef.png")
 
     assert names_for([tmp_path / "holiday"]) == {"holiday/beach.jpg": beach, "holiday/dive/reef.png": reef}
 
 
-def test_hidden_files_and_folders_stay_behind(tmp_path: Path) -> None:
+def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
     a_file(tmp_path / "holiday/.DS_Store")
     a_file(tmp_path / "holiday/.trash/old.jpg")
 
     assert names_for([tmp_path / "holiday"]) == {}
 
 
-def test_a_folder_below_a_hidden_one_may_be_named_itself(tmp_path: Path) -> None:
+def test_a_folder_inside_a_hidden_folder_can_be_given_explicitly(tmp_path: Path) -> None:
     old = a_file(tmp_path / ".trash/old/beach.jpg")
 
     assert names_for([old.parent]) == {"old/beach.jpg": old}
 
 
-def test_pictures_that_meet_in_one_name_are_all_kept(tmp_path: Path) -> None:
+def test_duplicate_names_get_numbers(tmp_path: Path) -> None:
     first, second, third = (a_file(tmp_path / year / "beach.jpg") for year in ("2023", "2024", "2025"))
 
     assert names_for([first, second, third]) == {
@@ -66,26 +66,26 @@ def test_pictures_that_meet_in_one_name_are_all_kept(tmp_path: Path) -> None:
     }
 
 
-def test_a_picture_named_twice_goes_once(tmp_path: Path) -> None:
+def test_a_path_given_twice_is_sent_once(tmp_path: Path) -> None:
     beach = a_file(tmp_path / "beach.jpg")
 
     assert names_for([beach, beach]) == {"beach.jpg": beach}
 
 
-def test_a_path_that_leads_nowhere_is_a_fault(tmp_path: Path) -> None:
+def test_a_missing_path_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(Fault, match="does not exist") as fault:
         names_for([tmp_path / "nowhere"])
 
     assert fault.value.exit_code == 2
 
 
-def test_a_rejected_picture_says_why() -> None:
+def test_a_rejected_picture_has_its_reason() -> None:
     outcome = Outcome("a.jpg", row=a_rejected_row())
 
     assert outcome.problem == "rejected (corrupt_image): It is damaged."
 
 
-def test_failed_and_missing_pictures_are_trouble_and_rendered_ones_are_not() -> None:
+def test_only_rendered_pictures_have_no_problem() -> None:
     assert Outcome("a.jpg", row=a_row("failed")).problem
     assert Outcome("a.jpg", row=a_row("rendering"), fault="not ready").problem == "not ready"
     assert not Outcome("a.jpg", row=a_row("rendered")).problem
@@ -98,7 +98,7 @@ def printed(*outcomes: Outcome, width: int = 100) -> tuple[str, bool]:
         return console.export_text(), all_rendered
 
 
-def test_the_report_has_a_line_for_each_then_the_troubles_the_totals_and_the_job() -> None:
+def test_report_lists_pictures_problems_totals_and_job() -> None:
     renditions = [
         {"format": "jpeg", "width": 800, "size_bytes": 400, "ladder": "main"},
         {"format": "avif", "width": 800, "size_bytes": 250, "ladder": "main"},
@@ -121,7 +121,7 @@ def test_the_report_has_a_line_for_each_then_the_troubles_the_totals_and_the_job
     assert not all_rendered
 
 
-def test_one_picture_is_reported_with_its_own_page() -> None:
+def test_report_of_one_picture_has_its_page() -> None:
     text, all_rendered = printed(Outcome("a.jpg", "http://here/pictures/p", a_row("rendered")))
 
     assert "http://here/pictures/p" in text
@@ -129,7 +129,7 @@ def test_one_picture_is_reported_with_its_own_page() -> None:
     assert all_rendered
 
 
-def test_of_thousands_the_first_are_listed_and_all_are_counted() -> None:
+def test_long_reports_list_the_first_pictures_and_count_all() -> None:
     text, _ = printed(*(Outcome(f"{number}.jpg", row=a_row("rendered")) for number in range(3000)))
 
     assert text.count(".jpg") == MOST_LISTED
@@ -137,13 +137,13 @@ def test_of_thousands_the_first_are_listed_and_all_are_counted() -> None:
     assert "3000 pictures: 3000 rendered." in text
 
 
-def test_pictures_that_grew_are_not_called_saved() -> None:
+def test_larger_results_are_reported_as_larger() -> None:
     text, _ = printed(*(Outcome(f"{n}.png", row=a_row("rendered", bytes_after=2500)) for n in range(2)))
 
     assert "2 KB became 5 KB: 150.0% larger." in text
 
 
-def test_a_name_can_not_steer_the_terminal() -> None:
+def test_control_characters_in_names_are_escaped() -> None:
     text, _ = printed(Outcome("\x1b[2J.jpg", row=a_rejected_row()))
 
     assert "\x1b" not in text
@@ -154,7 +154,7 @@ def progress_of(tmp_path: Path, count: int = 2) -> DropProgress:
     return DropProgress([Picture.of(file.name, file) for file in files])
 
 
-def test_a_drop_is_over_when_each_has_come_to_an_end_or_was_not_sent(tmp_path: Path) -> None:
+def test_drop_is_complete_when_all_pictures_ended_or_were_not_sent(tmp_path: Path) -> None:
     progress = progress_of(tmp_path)
     progress.update(Change({}, (a_row("rendering", 0),)))
     progress.add_fault(1, "S3 answered 400")
@@ -166,7 +166,7 @@ def test_a_drop_is_over_when_each_has_come_to_an_end_or_was_not_sent(tmp_path: P
     assert progress.states == "1 not sent, 1 rejected"
 
 
-def test_what_was_given_up_as_never_arrived_is_waited_for_when_it_is_sent_after_all(tmp_path: Path) -> None:
+def test_a_picture_timed_out_before_arrival_is_still_awaited(tmp_path: Path) -> None:
     progress = progress_of(tmp_path, 1)
     progress.update(Change({}, (a_row("failed", 0, version="", reason="never_arrived"),)))
     assert not progress.complete
@@ -183,7 +183,7 @@ def resume_file(tmp_path: Path, *paths: Path, stack: str = "darkroom") -> Resume
     )
 
 
-def test_the_same_command_on_the_same_stack_remembers_its_job(tmp_path: Path) -> None:
+def test_same_command_and_stack_find_the_started_job(tmp_path: Path) -> None:
     folder = tmp_path / "album"
     pictures = [Picture.of("a.jpg", a_file(folder / "a.jpg"))]
     file = resume_file(tmp_path, folder)
@@ -199,7 +199,7 @@ def test_the_same_command_on_the_same_stack_remembers_its_job(tmp_path: Path) ->
     assert resume_file(tmp_path, tmp_path).read() is None
 
 
-def test_what_is_forgotten_or_damaged_is_begun_anew(tmp_path: Path) -> None:
+def test_a_deleted_or_damaged_resume_file_starts_a_new_job(tmp_path: Path) -> None:
     file = resume_file(tmp_path, tmp_path)
     first = file.start([])
     file.path.write_text("{")
@@ -211,7 +211,7 @@ def test_what_is_forgotten_or_damaged_is_begun_anew(tmp_path: Path) -> None:
     assert file.read() is None
 
 
-def test_a_local_stack_keeps_what_is_remembered_in_its_own_folder(tmp_path: Path) -> None:
+def test_resume_files_of_a_local_stack_are_in_its_folder(tmp_path: Path) -> None:
     local_stack = LocalStack(tmp_path, 8000, 4566)
 
     file = ResumeFile.of(local_stack, a_status(aws_endpoint=local_stack.aws_endpoint), [tmp_path], {})
@@ -219,7 +219,7 @@ def test_a_local_stack_keeps_what_is_remembered_in_its_own_folder(tmp_path: Path
     assert file.path.is_relative_to(local_stack.folder)
 
 
-def test_files_that_change_are_another_job(tmp_path: Path) -> None:
+def test_changed_files_make_a_new_job(tmp_path: Path) -> None:
     file = a_file(tmp_path / "a.jpg")
     before = Picture.of("a.jpg", file)
     os.utime(file, ns=(0, before.changed_ns + 1))
@@ -232,7 +232,7 @@ def headers_for(status: Status, **environment: str) -> dict[str, str]:
     return dict(authentication(status, environment)("GET", "https://a.example/", {"Accept": "x"}, b""))
 
 
-def test_a_stack_that_asks_for_a_token_is_shown_the_one_that_is_set() -> None:
+def test_token_from_the_environment_is_sent() -> None:
     status = a_status(auth="token")
 
     headers = headers_for(status, DARKROOM_TOKEN=" secret\n")
@@ -240,16 +240,16 @@ def test_a_stack_that_asks_for_a_token_is_shown_the_one_that_is_set() -> None:
     assert headers == {"Accept": "x", "Authorization": "Bearer secret"}
 
 
-def test_without_one_it_is_said_where_it_comes_from() -> None:
+def test_a_missing_token_is_a_fault_with_the_remedy() -> None:
     with pytest.raises(Fault, match="create one with `darkroom token new --stack NAME`"):
         headers_for(a_status(auth="token"))
 
 
-def test_an_open_stack_is_shown_nothing() -> None:
+def test_an_open_stack_receives_no_authentication() -> None:
     assert headers_for(a_status(auth="open")) == {"Accept": "x"}
 
 
-def test_a_stack_that_asks_for_signatures_is_shown_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_with_iam_are_signed_without_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
 
@@ -258,7 +258,7 @@ def test_a_stack_that_asks_for_signatures_is_shown_no_token(monkeypatch: pytest.
     assert headers["Authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
 
 
-def test_a_request_to_the_cloud_is_signed_for_its_api(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signatures_cover_the_api_and_the_headers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")

@@ -23,7 +23,7 @@ def powertools(**more: object) -> str:
     )
 
 
-def test_a_structured_line_keeps_level_message_and_what_it_adds() -> None:
+def test_structured_lines_show_level_message_and_extra_keys() -> None:
     line = readable("render", AT_MS, powertools(key="a b.png", saved_percent=81.5))
 
     assert line is not None
@@ -34,21 +34,21 @@ def test_a_structured_line_keeps_level_message_and_what_it_adds() -> None:
     )
 
 
-def test_a_structured_line_has_the_time_at_which_it_was_written() -> None:
+def test_structured_lines_use_their_own_timestamp() -> None:
     line = readable("render", AT_MS, powertools())
 
     assert line is not None
     assert line.at.isoformat() == "2026-01-01T11:59:58.250000+00:00"
 
 
-def test_an_exception_is_shown_below_its_message() -> None:
+def test_exceptions_are_shown_below_the_message() -> None:
     line = readable("render", AT_MS, powertools(level="ERROR", exception="Traceback\n  File x\nKeyError: 1"))
 
     assert line is not None
     assert line.message == "rendered\n    Traceback\n      File x\n    KeyError: 1"
 
 
-def test_a_message_may_be_an_object() -> None:
+def test_object_messages_are_shown_as_json() -> None:
     line = readable("web", AT_MS, powertools(message={"status": 200}))
 
     assert line is not None
@@ -66,19 +66,19 @@ def test_a_message_may_be_an_object() -> None:
         "  \n",
     ],
 )
-def test_what_the_platform_and_the_metrics_say_is_left_out(text: str) -> None:
+def test_platform_lines_and_metrics_are_left_out(text: str) -> None:
     assert readable("render", AT_MS, text) is None
 
 
 @pytest.mark.parametrize("text", ["a plain line", '{"torn":', "[1, 2]"])
-def test_any_other_line_is_shown_as_it_is(text: str) -> None:
+def test_other_lines_are_shown_unchanged(text: str) -> None:
     line = readable("web", AT_MS, text + "\n")
 
     assert line is not None
     assert (line.level, line.message) == ("", text)
 
 
-def test_an_error_of_the_runtime_reads_as_one() -> None:
+def test_runtime_errors_have_level_error() -> None:
     line = readable("web", AT_MS, "[ERROR] KeyError: 'a'")
 
     assert line is not None
@@ -96,7 +96,7 @@ def test_an_error_of_the_runtime_reads_as_one() -> None:
         json.dumps({"errorMessage": "\x1b[2J", "stackTrace": ["\x1b[2J"]}),
     ],
 )
-def test_no_line_steers_a_terminal(text: str) -> None:
+def test_control_characters_in_logs_are_escaped(text: str) -> None:
     line = readable("web", AT_MS, text)
 
     assert line is not None

@@ -6,7 +6,7 @@ from darkroom_cli.local.loopback import is_allowed, is_local_origin, is_loopback
 @pytest.mark.parametrize(
     "host", ["localhost", "localhost:8000", "LOCALHOST:8000", "127.0.0.1:8000", "[::1]:8000", "api.localhost"]
 )
-def test_this_machine_is_answered(host: str) -> None:
+def test_hosts_of_this_machine_are_loopback(host: str) -> None:
     assert is_loopback(host)
 
 
@@ -14,19 +14,19 @@ def test_this_machine_is_answered(host: str) -> None:
     "host",
     ["", "evil.example", "localhost.evil.example:8000", "127.0.0.1.evil.example", "10.0.0.1", "a:b:c", "::1"],
 )
-def test_a_strangers_name_for_this_machine_is_not(host: str) -> None:
+def test_other_hosts_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
 @pytest.mark.parametrize("origin", [None, "http://localhost:8000", "http://127.0.0.1:1", "https://[::1]"])
-def test_a_page_of_this_machine_or_no_page_is_from_here(origin: str | None) -> None:
+def test_local_and_missing_origins_are_local(origin: str | None) -> None:
     assert is_local_origin(origin)
 
 
 @pytest.mark.parametrize(
     "origin", ["", "null", "https://evil.example", "http://localhost.evil.example", "file://", "http://a:b:c"]
 )
-def test_another_page_is_not(origin: str) -> None:
+def test_other_origins_are_not_local(origin: str) -> None:
     assert not is_local_origin(origin)
 
 
@@ -59,7 +59,7 @@ def scope(
         scope(path="/_aws/execute-api/api/live", kind="websocket"),
     ],
 )
-def test_what_is_from_here_is_admitted(request_scope: dict[str, object]) -> None:
+def test_local_requests_are_allowed(request_scope: dict[str, object]) -> None:
     assert is_allowed(request_scope)
 
 
@@ -77,5 +77,5 @@ def test_what_is_from_here_is_admitted(request_scope: dict[str, object]) -> None
         scope(path="/_aws/execute-api/api/live", kind="websocket", origin="https://evil.test"),
     ],
 )
-def test_what_a_page_of_another_site_asks_is_not(request_scope: dict[str, object]) -> None:
+def test_requests_from_other_sites_are_not_allowed(request_scope: dict[str, object]) -> None:
     assert not is_allowed(request_scope)

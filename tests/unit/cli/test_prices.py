@@ -11,7 +11,7 @@ EVERY = {name: value for name, value in vars(prices).items() if isinstance(value
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_each_price_says_what_it_is_for_and_where_it_is_from(name: str) -> None:
+def test_every_price_has_a_unit_and_a_source(name: str) -> None:
     price = EVERY[name]
 
     assert price.usd > 0
@@ -20,7 +20,7 @@ def test_each_price_says_what_it_is_for_and_where_it_is_from(name: str) -> None:
     assert price.source.startswith("https://aws.amazon.com/")
 
 
-def test_no_price_is_there_for_nothing() -> None:
+def test_every_price_is_used() -> None:
     table = {name for name in vars(prices) if name.isupper() and not name.startswith("_")}
     folders = PROJECT / "cli", PROJECT / "bench"
     parsed = (ast.parse(path.read_text()) for folder in folders for path in folder.rglob("*.py"))
@@ -31,15 +31,15 @@ def test_no_price_is_there_for_nothing() -> None:
     assert table - used == set()
 
 
-def test_the_table_says_when_it_was_looked_up() -> None:
+def test_price_list_has_a_month() -> None:
     assert re.fullmatch(r"20\d\d-(0[1-9]|1[0-2])", prices.AS_OF)
 
 
-def test_a_quantity_costs_its_share() -> None:
+def test_cost_is_proportional_to_quantity() -> None:
     assert S3_PUT.of(16_000) == pytest.approx(0.08)
 
 
-def test_arm_is_a_fifth_cheaper() -> None:
+def test_arm64_costs_a_fifth_less() -> None:
     assert LAMBDA_GB_SECOND["arm64"].of(1000) == pytest.approx(
         0.8 * LAMBDA_GB_SECOND["x86_64"].of(1000), 1e-4
     )

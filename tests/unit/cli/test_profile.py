@@ -27,7 +27,7 @@ BROKEN = """{
 }"""
 
 
-def test_every_flaw_is_told_with_its_line_from_top_to_bottom() -> None:
+def test_errors_are_listed_by_line() -> None:
     errors = [error.partition(": must")[0] for error in errors_in(BROKEN.encode())]
 
     assert errors == [
@@ -54,19 +54,19 @@ def test_every_flaw_is_told_with_its_line_from_top_to_bottom() -> None:
         (b"1" * 10_000, "1: cannot be parsed as JSON: "),
     ],
 )
-def test_what_can_not_be_read_is_told_with_the_first_slip(document: bytes, error: str) -> None:
+def test_unparsable_documents_have_one_error(document: bytes, error: str) -> None:
     [found] = errors_in(document)
 
     assert found.startswith(error)
 
 
-def test_a_name_that_stands_twice_is_told_with_both_lines() -> None:
+def test_duplicate_names_are_reported_with_both_lines() -> None:
     document = b'{"built_in": "nonesuch",\n "built_in":\n "fast"}'
 
     assert errors_in(document) == ["2: built_in: duplicate of line 1"]
 
 
-def test_what_stands_twice_is_told_once_whatever_is_in_it() -> None:
+def test_members_of_a_duplicate_are_not_reported_again() -> None:
     document = b'{"limits": {"max_pixels": [1]},\n "limits": {"max_pixels": [1]}}'
 
     assert [error for error in errors_in(document) if "duplicate" in error] == [
@@ -80,7 +80,7 @@ def test_what_stands_twice_is_told_once_whatever_is_in_it() -> None:
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     )
 )
-def test_every_place_in_a_document_is_found_in_order(value: object) -> None:
+def test_places_finds_every_path_in_order(value: object) -> None:
     def expected(value: object) -> list[Place]:
         members = value.items() if isinstance(value, dict) else []
         items = enumerate(value) if isinstance(value, list) else []
@@ -98,14 +98,14 @@ def test_every_place_in_a_document_is_found_in_order(value: object) -> None:
         assert text.split("\n")[line - 1].startswith(name)
 
 
-def test_a_file_that_holds_a_good_profile_is_read_as_it_is(tmp_path: Path) -> None:
+def test_a_valid_profile_is_returned_byte_for_byte(tmp_path: Path) -> None:
     file = tmp_path / "fast.json"
     file.write_bytes(b'\n{"built_in":\t"fast"}')
 
     assert check(file) == (b'\n{"built_in":\t"fast"}', built_in("fast"))
 
 
-def test_a_file_that_holds_a_bad_one_is_named_with_each_line(tmp_path: Path) -> None:
+def test_errors_name_the_file_and_the_line(tmp_path: Path) -> None:
     file = tmp_path / "bad.json"
     file.write_text('{\n"built_in": "nonesuch"\n}')
 
@@ -116,14 +116,14 @@ def test_a_file_that_holds_a_bad_one_is_named_with_each_line(tmp_path: Path) -> 
     assert fault.value.exit_code == 78
 
 
-def test_a_missing_file_is_a_fault_of_its_own(tmp_path: Path) -> None:
+def test_a_missing_profile_exits_with_no_input(tmp_path: Path) -> None:
     with pytest.raises(Fault, match="Cannot read") as fault:
         check(tmp_path / "none.json")
 
     assert fault.value.exit_code == 66
 
 
-def test_checking_a_file_loads_neither_aws_nor_the_local_stack() -> None:
+def test_profile_check_imports_neither_boto3_nor_aiohttp_nor_rich() -> None:
     loaded = "import sys, darkroom_cli.app, darkroom_cli.profile\n"
     loaded += "print(*{'boto3', 'aiohttp', 'rich'} & sys.modules.keys())"
 

@@ -16,7 +16,7 @@ def picture(tmp_path: Path) -> Path:
     return tmp_path / "a b.png"
 
 
-def test_the_receipt_names_every_file_that_was_written(picture: Path, tmp_path: Path) -> None:
+def test_receipt_lists_every_written_file(picture: Path, tmp_path: Path) -> None:
     line, exit_code = render(picture, tmp_path / "out", None)
 
     receipt = json.loads(line)
@@ -28,7 +28,7 @@ def test_the_receipt_names_every_file_that_was_written(picture: Path, tmp_path: 
     assert "\n" not in line
 
 
-def test_a_file_that_is_no_picture_is_rejected_with_its_reason(tmp_path: Path) -> None:
+def test_files_other_than_pictures_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "notes.jpg").write_text("not a picture")
 
     line, exit_code = render(tmp_path / "notes.jpg", tmp_path / "out", None)
@@ -39,7 +39,7 @@ def test_a_file_that_is_no_picture_is_rejected_with_its_reason(tmp_path: Path) -
     assert rejection.keys() == {"status", "reason", "sentence", "limit", "actual"}
 
 
-def test_a_file_over_the_profiles_limit_is_rejected_before_it_is_read(picture: Path, tmp_path: Path) -> None:
+def test_files_over_the_size_limit_are_rejected(picture: Path, tmp_path: Path) -> None:
     profile = tmp_path / "small.json"
     main = {"widths": [100], "formats": {"jpeg": {"quality": 75}}}
     profile.write_text(json.dumps({"name": "small", "ladders": {"main": main}, "limits": {"max_bytes": 10}}))
@@ -50,14 +50,14 @@ def test_a_file_over_the_profiles_limit_is_rejected_before_it_is_read(picture: P
     assert json.loads(line)["reason"] == "too_large"
 
 
-def test_a_missing_picture_is_a_fault_of_its_own(tmp_path: Path) -> None:
+def test_a_missing_picture_exits_with_no_input(tmp_path: Path) -> None:
     with pytest.raises(Fault, match="Cannot read") as fault:
         render(tmp_path / "none.jpg", tmp_path / "out", None)
 
     assert fault.value.exit_code == 66
 
 
-def test_every_fault_of_a_profile_is_listed(picture: Path, tmp_path: Path) -> None:
+def test_all_errors_of_a_profile_are_listed(picture: Path, tmp_path: Path) -> None:
     profile = tmp_path / "bad.json"
     profile.write_text('{"name": "bad", "ladders": {"main": {"widths": [0], "formats": {"gif": 1}}}}')
 
@@ -67,7 +67,7 @@ def test_every_fault_of_a_profile_is_listed(picture: Path, tmp_path: Path) -> No
     assert fault.value.exit_code == 78
 
 
-def test_rendering_one_file_loads_neither_aws_nor_the_local_stack() -> None:
+def test_render_imports_neither_boto3_nor_aiohttp_nor_typer() -> None:
     slow = {"boto3", "aiohttp", "rich", "typer", "pydantic"}
     loaded = f"import sys, darkroom_cli.entry, darkroom_cli.render; print(*{slow} & sys.modules.keys())"
 
@@ -76,9 +76,7 @@ def test_rendering_one_file_loads_neither_aws_nor_the_local_stack() -> None:
     assert found.stdout.strip() == ""
 
 
-def test_the_command_prints_the_receipt_or_one_sentence_and_ends_with_the_code(
-    picture: Path, tmp_path: Path
-) -> None:
+def test_command_prints_a_receipt_or_an_error_with_an_exit_code(picture: Path, tmp_path: Path) -> None:
     def command(source: Path) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-c", "from darkroom_cli.entry import main; main()", "render", str(source)]
         profile = ["--profile", "squoosh"]

@@ -41,7 +41,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_ports_come_from_the_environment_and_have_defaults(tmp_path: Path) -> None:
+def test_ports_are_read_from_the_environment_or_default(tmp_path: Path) -> None:
     moved = LocalStack.of(
         {"DARKROOM_PORT": "8001", "DARKROOM_AWS_PORT": "4567", "DARKROOM_AWS_LIMITS": "1"}, tmp_path
     )
@@ -51,21 +51,21 @@ def test_ports_come_from_the_environment_and_have_defaults(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("port", ["x", "0", "65536", "-1", "²"])
-def test_a_port_that_is_none_is_a_fault_that_names_its_variable(port: str) -> None:
+def test_invalid_ports_are_a_fault_with_the_variable(port: str) -> None:
     with pytest.raises(Fault, match="DARKROOM_PORT"):
         LocalStack.of({"DARKROOM_PORT": port})
 
 
-def test_stacks_on_different_ports_share_no_folder(tmp_path: Path) -> None:
+def test_stacks_on_different_ports_have_different_folders(tmp_path: Path) -> None:
     assert LocalStack(tmp_path, 8000, 4566).folder != LocalStack(tmp_path, 8001, 4567).folder
 
 
-def test_nothing_is_up_before_it_is_started(local_stack: LocalStack) -> None:
+def test_status_without_a_running_stack_is_a_fault(local_stack: LocalStack) -> None:
     with pytest.raises(Fault, match="No local stack is running on port 4566"):
         local_stack.status()
 
 
-def test_a_stack_is_up_as_long_as_its_process_holds_on(local_stack: LocalStack) -> None:
+def test_a_stack_is_running_while_its_lock_is_held(local_stack: LocalStack) -> None:
     status = status_from(OUTPUTS, "darkroom", "us-east-1", local_stack)
     descriptor = local_stack.supervisor.acquire()
     assert descriptor is not None
@@ -80,7 +80,7 @@ def test_a_stack_is_up_as_long_as_its_process_holds_on(local_stack: LocalStack) 
         local_stack.status()
 
 
-def test_what_one_holds_no_other_takes(tmp_path: Path) -> None:
+def test_a_held_lock_cannot_be_acquired(tmp_path: Path) -> None:
     lock = LockFile(tmp_path / "up.pid")
     descriptor = lock.acquire()
     assert descriptor is not None
@@ -92,13 +92,13 @@ def test_what_one_holds_no_other_takes(tmp_path: Path) -> None:
     assert lock.holder() is None
 
 
-def test_a_local_stack_has_the_addresses_of_its_ports(local_stack: LocalStack) -> None:
+def test_local_addresses_follow_from_the_ports(local_stack: LocalStack) -> None:
     status = status_from(OUTPUTS, "darkroom", "us-east-1", local_stack)
 
     assert (status.web, status.aws_endpoint) == ("http://localhost:8000", "http://127.0.0.1:4566")
 
 
-def test_a_stack_in_the_cloud_has_the_address_that_it_states() -> None:
+def test_addresses_of_a_stack_in_aws_come_from_its_outputs() -> None:
     status = status_from(OUTPUTS, "darkroom", "eu-central-1", None)
 
     assert status == Status(
@@ -124,12 +124,12 @@ def test_a_stack_in_the_cloud_has_the_address_that_it_states() -> None:
     )
 
 
-def test_a_stack_without_our_outputs_is_a_fault() -> None:
+def test_missing_outputs_are_a_fault() -> None:
     with pytest.raises(Fault, match="WebUrl"):
         status_from({}, "another", "eu-central-1", None)
 
 
-def test_nothing_of_the_users_aws_reaches_the_local_stack(local_stack: LocalStack) -> None:
+def test_local_environment_has_none_of_the_users_aws_settings(local_stack: LocalStack) -> None:
     users = {"AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "secret", "PATH": "/bin", "NO_PROXY": "intranet"}
 
     local = local_environment(users, local_stack)
@@ -140,7 +140,7 @@ def test_nothing_of_the_users_aws_reaches_the_local_stack(local_stack: LocalStac
     assert (local["PATH"], local["NO_PROXY"]) == ("/bin", "intranet,127.0.0.1")
 
 
-def test_the_fingerprint_stays_while_nothing_changes(project: Path) -> None:
+def test_fingerprint_ignores_files_that_are_not_deployed(project: Path) -> None:
     before = fingerprint(project, "arm64")
 
     (project / "functions/__pycache__").mkdir()
@@ -151,7 +151,7 @@ def test_the_fingerprint_stays_while_nothing_changes(project: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["edit", "move", "add", "remove", "processor"])
-def test_the_fingerprint_changes_with_anything_that_is_deployed(project: Path, change: str) -> None:
+def test_fingerprint_changes_with_every_deployed_source(project: Path, change: str) -> None:
     source, before = project / "functions/web/app.py", fingerprint(project, "arm64")
 
     match change:
@@ -171,7 +171,7 @@ def test_the_fingerprint_changes_with_anything_that_is_deployed(project: Path, c
 @pytest.mark.parametrize(
     "configured", ['"Open=true MaximumConcurrency=2"', '["Open=true", "MaximumConcurrency=2"]']
 )
-def test_what_is_known_here_alone_joins_the_parameters_of_samconfig(configured: str) -> None:
+def test_local_parameters_are_added_to_samconfigs(configured: str) -> None:
     samconfig = f"""
         [local.global.parameters]
         stack_name = "darkroom"
@@ -191,7 +191,7 @@ def test_what_is_known_here_alone_joins_the_parameters_of_samconfig(configured: 
     )
 
 
-def test_processors_have_awss_names() -> None:
+def test_architectures_have_lambda_names() -> None:
     assert [architecture(name) for name in ("arm64", "aarch64", "x86_64", "AMD64")] == [
         "arm64",
         "arm64",

@@ -26,14 +26,14 @@ IN_JSON = json.dumps(
 
 
 @pytest.mark.parametrize("line", [REPORT, IN_JSON])
-def test_an_invocation_is_read_as_it_is_billed_in_either_form(line: str) -> None:
+def test_report_lines_are_read_in_text_and_json(line: str) -> None:
     assert invocation_in(line) == Invocation(0.921, 3008)
 
 
 @pytest.mark.parametrize(
     "line", ["", "START RequestId: 85e064b2", "{", '"REPORT"', '{"message": "rendered"}', "[1]", "{}"]
 )
-def test_any_other_line_is_no_invocation_and_measures_nothing(line: str) -> None:
+def test_other_lines_contain_no_invocation_and_no_metrics(line: str) -> None:
     assert invocation_in(line) is None
     assert metrics_in(line) == {}
 
@@ -44,7 +44,7 @@ def measured(dimensions: list[list[str]], **values: float) -> str:
     return json.dumps({"_aws": {"CloudWatchMetrics": [directive]}, "service": "render"} | metrics)
 
 
-def test_what_a_function_measured_is_counted_once() -> None:
+def test_metrics_are_counted_once() -> None:
     whole = measured([["service"]], Messages=1, Rendered=1, BytesIn=1000, StepSeconds=1)
     by_reason = measured([["reason", "service"]], Rejected=1)
 
@@ -60,7 +60,7 @@ def a_period(rendered: float = 80, rejected: float = 20, saved: float = 8e6) -> 
     return Period(24, "arm64", False, {"render": usage}, metrics | {"BytesSaved": saved})
 
 
-def test_a_thousand_pictures_cost_their_gigabyte_seconds_and_requests() -> None:
+def test_cost_per_thousand_includes_lambda_and_s3_requests() -> None:
     period = a_period()
     lambdas = LAMBDA_GB_SECOND["arm64"].of(300) + LAMBDA_REQUEST.of(2)
     requests = S3_PUT.of(100 + 900) + S3_GET.of(100)
@@ -69,14 +69,14 @@ def test_a_thousand_pictures_cost_their_gigabyte_seconds_and_requests() -> None:
     assert period.dollars_per_thousand == pytest.approx(10 * (lambdas + requests))
 
 
-def test_what_is_saved_pays_after_so_many_views() -> None:
+def test_views_until_paid_compare_cost_and_saved_transfer() -> None:
     period = a_period()
 
     assert period.views_until_paid == pytest.approx(sum(period.dollars.values()) / TRANSFER_OUT.of(0.008))
     assert a_period(saved=-1).views_until_paid is None
 
 
-def test_where_nothing_came_nothing_is_divided_by_it() -> None:
+def test_cost_per_thousand_is_none_without_pictures() -> None:
     assert a_period(rendered=0, rejected=0).dollars_per_thousand is None
 
 
@@ -87,7 +87,7 @@ def printed(stats: Stats) -> str:
     return console.file.getvalue()
 
 
-def test_people_are_told_what_was_saved_and_what_it_costs() -> None:
+def test_text_output_shows_savings_and_costs() -> None:
     text = printed(Stats(Tally(rendered=1234, bytes_before=10_000_000, bytes_after=2_500_000), 3, a_period()))
 
     assert "1,234 pictures rendered" in text
@@ -98,14 +98,14 @@ def test_people_are_told_what_was_saved_and_what_it_costs() -> None:
     assert "as billed by Lambda" in text
 
 
-def test_an_empty_stack_has_figures_too() -> None:
+def test_text_output_of_an_empty_stack() -> None:
     text = printed(Stats(Tally(), 0, a_period(rendered=0, rejected=0)))
 
     assert "0 pictures rendered" in text
     assert "no pictures" in text
 
 
-def test_a_program_is_told_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_has_the_same_figures(capsys: pytest.CaptureFixture[str]) -> None:
     show(Stats(Tally(rendered=1), 0, a_period()), True, Console())
 
     figures = json.loads(capsys.readouterr().out)

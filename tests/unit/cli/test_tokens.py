@@ -39,7 +39,7 @@ def ids(tokens: Tokens, capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line.split()[0] for line in capsys.readouterr().out.splitlines()]
 
 
-def test_a_token_is_printed_once_and_only_its_hash_is_kept(
+def test_a_token_is_printed_once_and_stored_as_a_hash(
     tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tokens.new()
@@ -55,7 +55,7 @@ def test_a_token_is_printed_once_and_only_its_hash_is_kept(
     assert listed.out.endswith("created 2027-01-15T08:00:00Z\n")
 
 
-def test_a_new_token_leaves_the_one_before_valid_and_ends_an_older_one(
+def test_a_new_token_ends_all_but_the_newest_earlier_token(
     tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = create(tokens, capsys), create(tokens, capsys)
@@ -73,7 +73,7 @@ def test_a_new_token_leaves_the_one_before_valid_and_ends_an_older_one(
     ]
 
 
-def test_a_stacks_first_token_is_made_once(
+def test_first_token_is_created_once(
     tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert tokens.first()
@@ -85,7 +85,7 @@ def test_a_stacks_first_token_is_made_once(
     assert is_valid(document, secret)
 
 
-def test_who_has_ended_every_token_is_not_given_one_by_the_next_deployment(
+def test_no_first_token_is_created_after_all_were_revoked(
     tokens: Tokens, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tokens.first()
@@ -96,7 +96,7 @@ def test_who_has_ended_every_token_is_not_given_one_by_the_next_deployment(
     assert ids(tokens, capsys) == []
 
 
-def test_a_revoked_token_lets_nobody_in_and_the_other_does(
+def test_revoking_a_token_leaves_the_other_valid(
     tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     first, second = create(tokens, capsys), create(tokens, capsys)
@@ -106,7 +106,7 @@ def test_a_revoked_token_lets_nobody_in_and_the_other_does(
     assert [is_valid(document, secret) for secret in (first, second)] == [False, True]
 
 
-def test_the_last_token_is_ended_only_if_that_is_meant(
+def test_revoking_the_last_token_needs_confirmation(
     tokens: Tokens, document: FakeTokenDocument, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret = create(tokens, capsys)
@@ -118,9 +118,7 @@ def test_the_last_token_is_ended_only_if_that_is_meant(
     assert is_valid(document, secret)
 
 
-def test_a_token_that_is_not_there_can_not_be_revoked(
-    tokens: Tokens, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_revoking_an_unknown_token_is_a_fault(tokens: Tokens, capsys: pytest.CaptureFixture[str]) -> None:
     tokens.new()
     [only] = ids(tokens, capsys)
 
@@ -128,7 +126,7 @@ def test_a_token_that_is_not_there_can_not_be_revoked(
         tokens.revoke("00000000", confirm=lambda _: True)
 
 
-def test_what_somebody_else_has_written_meanwhile_is_no_success(
+def test_a_concurrent_change_of_the_tokens_is_a_fault(
     tokens: Tokens, document: FakeTokenDocument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tokens.new()
@@ -140,7 +138,7 @@ def test_what_somebody_else_has_written_meanwhile_is_no_success(
         tokens.new()
 
 
-def test_what_aws_refuses_and_what_nobody_here_has_written_is_said(
+def test_failed_requests_and_invalid_documents_are_faults(
     tokens: Tokens, document: FakeTokenDocument
 ) -> None:
     document.write("{}", expected_version=0)
@@ -152,7 +150,7 @@ def test_what_aws_refuses_and_what_nobody_here_has_written_is_said(
         tokens.new()
 
 
-def test_a_stack_that_asks_for_signatures_has_no_tokens() -> None:
+def test_a_stack_with_iam_has_no_tokens() -> None:
     status = a_status(auth="iam")
 
     assert not ensure_first_token(status)

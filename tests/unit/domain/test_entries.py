@@ -32,26 +32,26 @@ from tests.builders import a_receipt, a_rejected_receipt, a_rendition, an_encode
         ("line\nbreak.png", "line_break.jpg"),
     ],
 )
-def test_the_alias_is_the_last_segments_stem_with_jpg(key: str, alias: str) -> None:
+def test_an_alias_is_the_stem_of_the_last_segment_plus_jpg(key: str, alias: str) -> None:
     assert alias_of(key) == alias
 
 
-def test_a_requested_alias_finds_the_names_alias_though_the_gateway_keeps_or_decodes_its_percent() -> None:
+def test_an_alias_matches_with_an_escaped_or_a_decoded_percent_sign() -> None:
     assert alias_of("100%.jpg".replace("%25", "%")) == alias_of("100%.png")
 
 
 @given(st.text(min_size=1))
-def test_an_alias_is_its_own_alias(key: str) -> None:
+def test_the_alias_of_an_alias_is_itself(key: str) -> None:
     assert alias_of(alias_of(key)) == alias_of(key)
 
 
-def test_a_picture_is_named_by_bucket_and_key_and_no_two_meet() -> None:
+def test_a_picture_id_is_unique_to_bucket_and_key() -> None:
     assert picture_id_of("a", "b/c") != picture_id_of("a/b", "c")
     assert picture_id_of("a", "b") == picture_id_of("a", "b")
     assert len(picture_id_of("a", "b")) == 32
 
 
-def test_rendition_keys_change_with_version_profile_and_engine_and_with_nothing_else() -> None:
+def test_rendition_keys_depend_on_version_profile_and_engine_only() -> None:
     upload = an_upload()
 
     prefixes = {
@@ -66,7 +66,7 @@ def test_rendition_keys_change_with_version_profile_and_engine_and_with_nothing_
     assert rendition_prefix(an_upload(arrived="later", sequencer="9"), "profile", "engine") in prefixes
 
 
-def test_the_saving_is_of_the_smallest_file_at_the_full_width() -> None:
+def test_savings_are_those_of_the_smallest_file_at_full_width() -> None:
     receipt = a_receipt(
         a_rendition(Format.JPEG, 100, size_bytes=10),
         a_rendition(Format.JPEG, 640, size_bytes=300),
@@ -78,7 +78,7 @@ def test_the_saving_is_of_the_smallest_file_at_the_full_width() -> None:
     assert receipt.saved_percent == 85.0
 
 
-def test_a_larger_rendition_is_an_honest_loss() -> None:
+def test_a_larger_rendition_is_a_negative_saving() -> None:
     assert a_receipt(a_rendition(size_bytes=1500), size_bytes=1000).saved_percent == -50.0
 
 
@@ -87,11 +87,11 @@ def test_a_rejected_picture_saves_nothing() -> None:
 
 
 @pytest.mark.parametrize("receipt", [a_receipt(), a_rejected_receipt()])
-def test_a_receipt_survives_its_document(receipt) -> None:  # type: ignore[no-untyped-def]
+def test_a_receipt_is_unchanged_by_serializing_and_parsing(receipt) -> None:  # type: ignore[no-untyped-def]
     assert parse_receipt(serialize_receipt(receipt)) == receipt
 
 
-def test_the_reference_and_other_ladders_stand_in_the_receipt_and_count_for_nothing() -> None:
+def test_reference_and_extra_ladders_are_in_the_receipt_but_not_counted() -> None:
     main = a_rendition(width=640, size_bytes=400)
     reference = a_rendition(width=640, size_bytes=900, ladder="reference")
     square = a_rendition(width=800, size_bytes=100, ladder="square")
@@ -101,7 +101,7 @@ def test_the_reference_and_other_ladders_stand_in_the_receipt_and_count_for_noth
     assert (receipt.saved_bytes, receipt.of_format(Format.JPEG)) == (600, (main,))
 
 
-def test_an_animation_is_what_is_shown_and_saved_though_a_still_is_smaller() -> None:
+def test_an_animation_is_shown_and_counted_even_if_a_still_is_smaller() -> None:
     moving = a_rendition(Format.WEBP, size_bytes=500, frames=10)
     stills = a_rendition(Format.JPEG, size_bytes=50), a_rendition(Format.AVIF, size_bytes=20)
     receipt = a_receipt(*stills, moving, size_bytes=1000)
@@ -110,13 +110,13 @@ def test_an_animation_is_what_is_shown_and_saved_though_a_still_is_smaller() -> 
     assert receipt.saved_bytes == 500
 
 
-def test_each_rendition_of_a_picture_has_a_name_of_its_own() -> None:
+def test_each_rendition_of_a_picture_has_a_unique_name() -> None:
     ordinary = an_encoded(width=640)
 
     assert [ordinary.name, replace(ordinary, ladder="square").name] == ["640.jpg", "square-640.jpg"]
 
 
-def test_the_newest_upload_of_a_key_is_shown_and_sequencers_of_unequal_length_compare_by_value() -> None:
+def test_the_newest_upload_is_shown_and_sequencers_of_unequal_length_are_padded() -> None:
     older = an_entry(version="a", sequencer="0055AED6DCD90281E5")
     newer = an_entry(version="b", sequencer="0055AED6DCD90281E6")
     longer = an_entry(version="c", sequencer="0055AED6DCD90281E6FF")
@@ -127,7 +127,7 @@ def test_the_newest_upload_of_a_key_is_shown_and_sequencers_of_unequal_length_co
     assert shown([longer, newest, older, newer]) == newest
 
 
-def test_what_is_expected_is_shown_only_until_something_came() -> None:
+def test_an_announcement_is_shown_until_an_upload_arrives() -> None:
     expected = an_entry(state=State.EXPECTED, version="expected", sequencer="", revision=1)
     arrived = an_entry(state=State.RENDERING, revision=1)
 
@@ -140,11 +140,11 @@ def test_a_superseded_upload_is_never_shown() -> None:
     assert shown([an_entry(state=State.SUPERSEDED)]) is None
 
 
-def test_only_what_is_on_its_way_is_not_terminal() -> None:
+def test_only_expected_and_rendering_are_not_terminal() -> None:
     assert {state for state in State if not state.terminal} == {State.EXPECTED, State.RENDERING}
 
 
-def test_a_log_line_takes_no_control_characters_from_a_key() -> None:
+def test_control_characters_of_a_key_are_escaped_in_log_lines() -> None:
     fields = an_entry(key='a\n{"level": "forged"}\x1b[31m.png').summary
 
     assert "\n" not in str(fields["key"])

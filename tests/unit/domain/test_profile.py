@@ -28,7 +28,7 @@ def faults_of(document: object) -> list[str]:
     return [str(flaw) for flaw in caught.value.flaws]
 
 
-def test_a_ladder_names_widths_and_for_each_format_a_quality_or_a_target() -> None:
+def test_a_ladder_has_widths_and_a_quality_or_target_per_format() -> None:
     [main] = parse().ladders
 
     assert (main.name, main.widths) == ("main", (100, 640))
@@ -38,7 +38,7 @@ def test_a_ladder_names_widths_and_for_each_format_a_quality_or_a_target() -> No
     ]
 
 
-def test_what_a_profile_leaves_out_has_an_ordinary_value() -> None:
+def test_omitted_settings_have_defaults() -> None:
     profile = parse()
 
     assert profile.limits == Limits(100_000_000, 50_000_000, 512, 100_000_000, 20.0)
@@ -47,13 +47,13 @@ def test_what_a_profile_leaves_out_has_an_ordinary_value() -> None:
     assert (main.background, main.animation, main.crop) == ("#ffffff", True, None)
 
 
-def test_the_main_ladder_comes_first_wherever_it_stands() -> None:
+def test_the_main_ladder_comes_first() -> None:
     profile = parse(ladders={"small": LADDER, "main": LADDER})
 
     assert [ladder.name for ladder in profile.ladders] == ["main", "small"]
 
 
-def test_a_crop_has_a_fit_a_ratio_and_a_focus_that_is_the_middle_if_none_is_named() -> None:
+def test_a_crop_has_a_fit_a_ratio_and_a_focus_centred_by_default() -> None:
     [main] = parse_main(crop={"fit": "cover", "ratio": [16, 9]}).ladders
     [other] = parse_main(crop={"fit": "contain", "ratio": [1, 1], "focus": [0, 0.3]}).ladders
 
@@ -62,11 +62,11 @@ def test_a_crop_has_a_fit_a_ratio_and_a_focus_that_is_the_middle_if_none_is_name
 
 
 @pytest.mark.parametrize("name", ["default", "fast", "thumbnails", "squoosh"])
-def test_the_built_in_profiles_are_sound(name: str) -> None:
+def test_the_built_in_profiles_are_valid(name: str) -> None:
     assert built_in(name).name == name
 
 
-def test_the_profile_named_squoosh_is_the_seeds_own() -> None:
+def test_the_squoosh_profile_matches_the_original_squoosh_service() -> None:
     [main] = built_in("squoosh").ladders
 
     assert main.widths == (100,)
@@ -74,19 +74,19 @@ def test_the_profile_named_squoosh_is_the_seeds_own() -> None:
 
 
 @pytest.mark.parametrize("name", ["nonesuch", "../default", ""])
-def test_no_other_name_is_built_in(name: str) -> None:
+def test_other_names_are_not_built_in(name: str) -> None:
     with pytest.raises(BadProfile, match="no built-in profile"):
         built_in(name)
 
 
 @pytest.mark.parametrize("name", ["default", "fast", "thumbnails", "squoosh"])
-def test_a_document_may_name_a_built_in_profile_and_stands_for_it_wholly(name: str) -> None:
+def test_a_document_naming_a_built_in_profile_equals_that_profile(name: str) -> None:
     named = parse_profile(json.dumps({"built_in": name}))
 
     assert (named, named.hash) == (built_in(name), built_in(name).hash)
 
 
-def test_a_document_may_name_any_built_in_profile_and_no_other() -> None:
+def test_every_built_in_profile_can_be_named_and_no_other() -> None:
     names = profile_schema()["definitions"]["named"]["properties"]["built_in"]["enum"]
 
     assert names == sorted(path.stem for path in (PACKAGE / "profiles").glob("*.json"))
@@ -103,7 +103,7 @@ def test_a_document_may_name_any_built_in_profile_and_no_other() -> None:
         ({"built_in": "fast"} | GOOD, ["name: no such setting", "ladders: no such setting"]),
     ],
 )
-def test_a_document_that_names_a_profile_says_nothing_else(
+def test_a_document_naming_a_profile_has_no_other_settings(
     document: dict[str, object], flaws: list[str]
 ) -> None:
     found = faults_of(document)
@@ -111,7 +111,7 @@ def test_a_document_that_names_a_profile_says_nothing_else(
     assert [text[: len(flaw)] for text, flaw in zip(found, flaws, strict=True)] == flaws
 
 
-def test_any_change_gives_another_hash() -> None:
+def test_any_change_changes_the_hash() -> None:
     assert len({parse().hash, parse_main(widths=[100]).hash, parse_main(background="#000000").hash}) == 3
     assert parse().hash == parse().hash
 
@@ -156,7 +156,7 @@ def test_any_change_gives_another_hash() -> None:
         ({"heights": [1]}, "ladders.main.heights: no such setting"),
     ],
 )
-def test_a_fault_in_a_ladder_is_named_by_its_path(ladder: dict[str, object], fault: str) -> None:
+def test_a_flaw_in_a_ladder_has_its_path(ladder: dict[str, object], fault: str) -> None:
     [found] = faults_of({"name": "mine", "ladders": {"main": LADDER | ladder}})
     assert found.startswith(fault)
 
@@ -180,7 +180,7 @@ def test_a_fault_in_a_ladder_is_named_by_its_path(ladder: dict[str, object], fau
         ({"repack": "yes"}, 'repack: must be true or false, not "yes"'),
     ],
 )
-def test_a_fault_elsewhere_is_named_by_its_path(changes: dict[str, object], fault: str) -> None:
+def test_a_flaw_outside_ladders_has_its_path(changes: dict[str, object], fault: str) -> None:
     [found] = faults_of(GOOD | changes)
     assert found.startswith(fault)
 
@@ -203,12 +203,12 @@ def test_every_fault_is_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize("document", ["", "{", "[]", "7", "null", "[" * 100_000, b"\xff", b"{}\0"])
-def test_what_is_no_profile_at_all_says_so(document: str | bytes) -> None:
+def test_a_document_that_is_no_profile_is_refused(document: str | bytes) -> None:
     with pytest.raises(BadProfile):
         parse_profile(document)
 
 
-def test_a_long_wrong_value_is_not_repeated_in_full() -> None:
+def test_a_long_invalid_value_is_shortened() -> None:
     [fault] = faults_of(GOOD | {"name": ["x" * 1000]})
 
     assert len(fault) < 120
@@ -242,7 +242,7 @@ def rules(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [schema, *(nested for child in below for nested in rules(child))]
 
 
-def test_the_published_schema_says_nothing_that_is_not_checked_here() -> None:
+def test_the_schema_uses_only_implemented_keywords() -> None:
     schema = profile_schema()
     assert schema.keys() == {"$schema", "title", "oneOf", "definitions"}
     assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"

@@ -28,7 +28,7 @@ def receipt() -> Receipt:
         ({Format.JPEG}, 1, (Format.JPEG, 100)),
     ],
 )
-def test_a_client_gets_the_smallest_file_that_it_can_show_and_that_is_wide_enough(
+def test_the_best_rendition_is_the_smallest_supported_file_wide_enough(
     receipt: Receipt, formats: set[Format], width: int | None, format_and_width: tuple[Format, int]
 ) -> None:
     best = best_rendition(receipt.shown, formats, width)
@@ -37,7 +37,7 @@ def test_a_client_gets_the_smallest_file_that_it_can_show_and_that_is_wide_enoug
     assert (best.format, best.width) == format_and_width
 
 
-def test_a_width_that_avif_lacks_comes_as_another_format() -> None:
+def test_a_width_missing_in_avif_is_served_in_another_format() -> None:
     receipt = a_receipt(
         a_rendition(Format.AVIF, 640), a_rendition(Format.JPEG, 640), a_rendition(Format.JPEG, 1280)
     )
@@ -48,7 +48,7 @@ def test_a_width_that_avif_lacks_comes_as_another_format() -> None:
     assert best.format is Format.JPEG
 
 
-def test_a_client_that_can_show_the_animation_gets_it_though_a_still_is_smaller() -> None:
+def test_an_animation_is_preferred_to_a_smaller_still() -> None:
     moving = a_rendition(Format.WEBP, 640, size_bytes=500, frames=10)
     still = a_rendition(Format.JPEG, 640, size_bytes=50)
     receipt = a_receipt(still, moving, a_rendition(Format.AVIF, 640, size_bytes=20))
@@ -58,7 +58,7 @@ def test_a_client_that_can_show_the_animation_gets_it_though_a_still_is_smaller(
     assert best_rendition(receipt.shown, {Format.JPEG}) == still
 
 
-def test_neither_the_reference_nor_another_ladder_is_ever_picked() -> None:
+def test_reference_and_extra_ladders_are_never_chosen() -> None:
     main = a_rendition(width=640)
     others = a_rendition(width=1280, ladder="reference"), a_rendition(width=200, ladder="square")
 

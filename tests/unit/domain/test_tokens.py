@@ -22,7 +22,7 @@ OLD, NEW = new_token(), new_token()
 TOKENS = TokenSet.nobody().with_token(OLD, MADE).with_token(NEW, MADE)
 
 
-def test_a_token_has_256_random_bits_as_an_address_may_hold_them() -> None:
+def test_a_token_has_256_random_bits_in_url_safe_characters() -> None:
     assert len({new_token() for _ in range(100)}) == 100
     assert len(new_token()) == 43  # 6 bits each
 
@@ -32,7 +32,7 @@ def test_nobody_gets_in_where_no_token_was_made() -> None:
     assert TokenSet.nobody().bearer(OLD) is None
 
 
-def test_two_tokens_are_valid_at_once_and_a_third_ends_the_oldest() -> None:
+def test_two_tokens_are_valid_and_a_third_drops_the_oldest() -> None:
     newest = new_token()
 
     after = TOKENS.with_token(newest, MADE)
@@ -43,11 +43,11 @@ def test_two_tokens_are_valid_at_once_and_a_third_ends_the_oldest() -> None:
 
 
 @given(st.text())
-def test_no_other_text_is_a_token(text: str) -> None:
+def test_any_other_text_is_not_a_token(text: str) -> None:
     assert TOKENS.bearer(text) is None
 
 
-def test_a_token_itself_is_never_written_down() -> None:
+def test_a_token_is_never_stored_in_plain_text() -> None:
     document = serialize_tokens(TOKENS)
 
     assert OLD not in document
@@ -55,7 +55,7 @@ def test_a_token_itself_is_never_written_down() -> None:
     assert parse_tokens(document) == TOKENS
 
 
-def test_a_document_that_names_its_tokens_ids_as_well_is_read_still() -> None:
+def test_a_document_with_token_ids_is_accepted() -> None:
     document = json.loads(serialize_tokens(TOKENS))
     tokens = [
         {"id": token.id, **stored} for token, stored in zip(TOKENS.tokens, document["tokens"], strict=True)
@@ -64,7 +64,7 @@ def test_a_document_that_names_its_tokens_ids_as_well_is_read_still() -> None:
     assert parse_tokens(json.dumps(document | {"tokens": tokens})) == TOKENS
 
 
-def test_an_id_is_the_beginning_of_a_hash_and_lets_nobody_in() -> None:
+def test_a_token_id_is_a_hash_prefix_and_no_secret() -> None:
     token = TOKENS.bearer(NEW)
     assert token
 
@@ -89,12 +89,12 @@ def test_an_id_is_the_beginning_of_a_hash_and_lets_nobody_in() -> None:
         "[" * 100_000,
     ],
 )
-def test_what_was_not_written_here_lets_nobody_in(document: str) -> None:
+def test_an_invalid_token_document_is_refused(document: str) -> None:
     with pytest.raises(InvalidTokens):
         parse_tokens(document)
 
 
-def test_a_cookie_stands_for_its_token_for_a_week() -> None:
+def test_a_cookie_is_valid_for_a_week() -> None:
     token = TOKENS.tokens[1]
     cookie = TOKENS.cookie(token, NOW)
 
@@ -103,20 +103,20 @@ def test_a_cookie_stands_for_its_token_for_a_week() -> None:
     assert TOKENS.signed_in(cookie, NOW + SIGNED_IN_SECONDS) is None
 
 
-def test_a_cookie_ends_with_its_token_and_no_earlier() -> None:
+def test_a_cookie_is_invalid_once_its_token_is_removed() -> None:
     cookie = TOKENS.cookie(TOKENS.tokens[1], NOW)
 
     assert TOKENS.without(TOKENS.tokens[0].id).signed_in(cookie, NOW)
     assert TOKENS.without(TOKENS.tokens[1].id).signed_in(cookie, NOW) is None
 
 
-def test_a_cookie_of_another_key_is_none() -> None:
+def test_a_cookie_signed_with_another_key_is_refused() -> None:
     cookie = replace(TOKENS, cookie_key=TokenSet.nobody().cookie_key).cookie(TOKENS.tokens[0], NOW)
 
     assert TOKENS.signed_in(cookie, NOW) is None
 
 
-def test_neither_the_end_nor_the_token_of_a_cookie_can_be_changed() -> None:
+def test_a_changed_expiry_or_token_invalidates_a_cookie() -> None:
     token, expires, signature = TOKENS.cookie(TOKENS.tokens[0], NOW).split(".")
 
     assert TOKENS.signed_in(f"{token}.{int(expires) + 1}.{signature}", NOW) is None
@@ -125,10 +125,10 @@ def test_neither_the_end_nor_the_token_of_a_cookie_can_be_changed() -> None:
 
 
 @given(st.text())
-def test_no_other_text_is_a_cookie(text: str) -> None:
+def test_any_other_text_is_not_a_cookie(text: str) -> None:
     assert TOKENS.signed_in(text, NOW) is None
 
 
-def test_a_token_is_not_shown_by_what_is_kept_of_it() -> None:
+def test_the_stored_form_does_not_reveal_the_token() -> None:
     assert NEW not in repr(TOKENS)
     assert Token("0" * 64, MADE).id == "0" * 8

@@ -64,7 +64,7 @@ def frames_of(rendition: Encoded) -> tuple[list[Image.Image], list[int], int]:
 
 
 @pytest.mark.parametrize("plugin", ["GIF", "WEBP", "PNG"])
-def test_every_frame_is_there_as_it_was_drawn(plugin: str) -> None:
+def test_every_frame_is_kept_as_drawn(plugin: str) -> None:
     rendition = animation(moving(plugin))
     frames, durations, _ = frames_of(rendition)
 
@@ -92,11 +92,11 @@ def test_every_frame_is_there_as_it_was_drawn(plugin: str) -> None:
         ("PNG", {"loop": 100_000}, 65_535),  # the maximum of WebP
     ],
 )
-def test_it_is_played_as_often_as_the_original(plugin: str, options: dict[str, int], played: int) -> None:
+def test_the_loop_count_is_kept(plugin: str, options: dict[str, int], played: int) -> None:
     assert frames_of(animation(moving(plugin, **options)))[2] == played
 
 
-def test_a_frame_that_stands_for_hours_stands_as_long_as_a_webp_can_say() -> None:
+def test_frame_durations_are_limited_to_the_maximum_of_webp() -> None:
     hours = moving("PNG", frames=2, duration=[20_000_000, 100])
     assert frames_of(animation(hours))[1] == [0xFFFFFF, 100]
 
@@ -108,7 +108,7 @@ def test_a_frame_that_stands_for_hours_stands_as_long_as_a_webp_can_say() -> Non
 
 
 @pytest.mark.parametrize("disposal", [0, 1, 2, 3])
-def test_what_a_gif_leaves_standing_is_left_standing(disposal: int) -> None:
+def test_the_disposal_of_gif_frames_is_applied(disposal: int) -> None:
     content = moving("GIF", frames=2, disposal=disposal)
 
     _, second = frames_of(animation(content))[0]
@@ -127,14 +127,14 @@ def test_what_a_gif_leaves_standing_is_left_standing(disposal: int) -> None:
         (PngImagePlugin.Disposal.OP_PREVIOUS, False),
     ],
 )
-def test_what_a_png_leaves_standing_is_left_standing(dispose: PngImagePlugin.Disposal, visible: bool) -> None:
+def test_the_disposal_of_png_frames_is_applied(dispose: PngImagePlugin.Disposal, visible: bool) -> None:
     content = moving("PNG", frames=2, disposal=dispose, blend=PngImagePlugin.Blend.OP_OVER)
 
     _, second = frames_of(animation(content))[0]
     assert (second.getchannel("A").getpixel((8, 20)) == 255) == visible
 
 
-def test_the_still_of_a_png_that_is_no_part_of_its_animation_is_not_in_it() -> None:
+def test_the_default_image_of_a_png_is_not_part_of_its_animation() -> None:
     still = plain((60, 40), (90, 90, 90)).convert("RGBA")
     frames = [drawn(0), drawn(1)]
     content = encoded(still, "PNG", save_all=True, append_images=frames, default_image=True, duration=70)
@@ -144,7 +144,7 @@ def test_the_still_of_a_png_that_is_no_part_of_its_animation_is_not_in_it() -> N
     assert distance(middle_of(opened(only(rendered))), (90, 90, 90)) < 8
 
 
-def test_jpeg_and_avif_show_the_first_frame_and_the_receipt_says_so() -> None:
+def test_jpeg_and_avif_show_the_first_frame_with_a_decision() -> None:
     rendered = render(moving("GIF"), a_profile(60, formats=EVERY_FORMAT))
 
     assert {rendition.format: rendition.frames for rendition in rendered.renditions} == {
@@ -158,7 +158,7 @@ def test_jpeg_and_avif_show_the_first_frame_and_the_receipt_says_so() -> None:
     assert codes(rendered) == ["animated"]
 
 
-def test_an_animation_whose_colours_webp_can_not_reach_moves_all_the_same() -> None:
+def test_an_animation_is_kept_below_its_target() -> None:
     stripes = Image.new("RGB", (40, 30), (255, 0, 0))
     for left in range(0, 40, 2):
         stripes.paste((0, 0, 255), (left, 0, left + 1, 30))
@@ -171,7 +171,7 @@ def test_an_animation_whose_colours_webp_can_not_reach_moves_all_the_same() -> N
     assert (only(moves, Format.WEBP).frames, codes(moves)[0]) == (2, "animated")
 
 
-def test_every_width_of_the_ladder_moves() -> None:
+def test_every_width_of_the_ladder_is_animated() -> None:
     rendered = render(moving("GIF"), a_profile(30, 60, formats=(Format.WEBP,)))
 
     assert [(rendition.width, rendition.height, rendition.frames) for rendition in rendered.renditions] == [
@@ -182,14 +182,14 @@ def test_every_width_of_the_ladder_moves() -> None:
 
 
 @pytest.mark.parametrize("formats", [(Format.JPEG,), (Format.JPEG, Format.AVIF)])
-def test_without_webp_the_first_frame_is_all(formats: tuple[Format, ...]) -> None:
+def test_without_webp_only_the_first_frame_is_rendered(formats: tuple[Format, ...]) -> None:
     rendered = render(moving("GIF"), a_profile(60, formats=formats))
 
     assert {rendition.frames for rendition in rendered.renditions} == {1}
     assert "first_frame" in codes(rendered)
 
 
-def test_a_ladder_can_stand_still() -> None:
+def test_a_ladder_can_disable_animation() -> None:
     rendered = render(moving("GIF"), a_profile(60, formats=EVERY_FORMAT, animation=False))
 
     assert {rendition.frames for rendition in rendered.renditions} == {1}
@@ -197,7 +197,7 @@ def test_a_ladder_can_stand_still() -> None:
 
 
 @pytest.mark.parametrize("plugin", ["AVIF", "TIFF"])
-def test_of_other_files_of_several_pictures_the_first_is_rendered(plugin: str) -> None:
+def test_the_first_picture_of_other_multi_picture_files_is_rendered(plugin: str) -> None:
     colours = [plain((40, 30), colour) for colour in COLOURS]
     content = encoded(colours[0], plugin, save_all=True, append_images=colours[1:])
 
@@ -206,7 +206,7 @@ def test_of_other_files_of_several_pictures_the_first_is_rendered(plugin: str) -
     assert codes(rendered)[0] == "first_frame"
 
 
-def test_frames_are_cropped_turned_and_converted_like_a_still() -> None:
+def test_frames_are_cropped_oriented_and_converted_like_a_still() -> None:
     colours = [plain((60, 40), colour) for colour in ((200, 100, 50), (60, 120, 180))]
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -237,7 +237,7 @@ def test_more_frames_than_the_limit_are_rejected() -> None:
     assert rejected.sentence == "The animation has 4 frames; the limit is 3."
 
 
-def test_more_pixels_in_all_frames_together_than_the_limit_are_rejected() -> None:
+def test_more_pixels_in_all_frames_than_the_limit_are_rejected() -> None:
     with pytest.raises(RejectedPicture) as caught:
         render(moving("GIF"), a_profile(60, formats=EVERY_FORMAT, max_animation_pixels=9000))
 
@@ -245,13 +245,13 @@ def test_more_pixels_in_all_frames_together_than_the_limit_are_rejected() -> Non
     assert (rejected.reason, rejected.limit, rejected.actual) == ("too_many_pixels", 9000, 9600)
 
 
-def test_neither_limit_holds_where_nothing_moves() -> None:
+def test_animation_limits_do_not_apply_without_animation() -> None:
     profile = a_profile(60, max_frames=3, max_animation_pixels=9000)
 
     assert only(render(moving("GIF"), profile)).width == 60
 
 
-def test_no_more_than_one_frame_is_in_memory_at_once() -> None:
+def test_only_one_frame_is_in_memory_at_a_time() -> None:
     frames = [plain((700, 700), COLOURS[number % 4]).quantize(4) for number in range(60)]
     content = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=40)
 
@@ -276,7 +276,7 @@ def test_a_truncated_animation_is_rejected(plugin: str) -> None:
     assert caught.value.reason == "corrupt_image"
 
 
-def test_a_png_whose_animation_breaks_its_rules_is_a_still() -> None:
+def test_a_png_with_an_invalid_animation_is_a_still() -> None:
     content = bytearray(moving("PNG"))
     at = content.index(b"acTL") + 4
     content[at : at + 4] = (9).to_bytes(4)  # a wrong count, and therefore a wrong checksum

@@ -55,7 +55,7 @@ def shown(content: bytes) -> Image.Image:
 
 @pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES.keys())
-def test_a_wider_space_is_converted_and_not_just_relabelled(space: Space, plugin: str) -> None:
+def test_a_wider_colour_space_is_converted(space: Space, plugin: str) -> None:
     for colour in MILD:
         content = encoded(plain((40, 40), colour), plugin, icc_profile=space.profile, **EXACT.get(plugin, {}))
 
@@ -76,27 +76,27 @@ def named_by_number(primaries: int, transfer: int, plugin: str, colour: Colour) 
 @pytest.mark.parametrize(
     ("primaries", "space"), [(1, SRGB), (12, DISPLAY_P3), (9, BT_2020)], ids=["srgb", "p3", "2020"]
 )
-def test_a_space_that_is_named_by_its_number_is_converted(primaries: int, space: Space, plugin: str) -> None:
+def test_a_colour_space_named_by_number_is_converted(primaries: int, space: Space, plugin: str) -> None:
     for colour in MILD:
         found = middle_of(shown(named_by_number(primaries, 13, plugin, colour)))
         assert distance(found, space.in_srgb(colour)) <= 4
 
 
 @pytest.mark.parametrize("plugin", ["PNG", "AVIF"])
-def test_a_space_of_a_number_that_is_not_known_counts_as_srgb_and_the_receipt_says_so(plugin: str) -> None:
+def test_an_unknown_colour_space_number_counts_as_srgb_with_a_decision(plugin: str) -> None:
     rendered = render(named_by_number(11, 13, plugin, (200, 120, 90)), a_profile(40))
 
     assert "profile_ignored" in codes(rendered)
     assert distance(middle_of(opened(only(rendered))), (200, 120, 90)) <= 6
 
 
-def test_a_colour_beyond_srgb_becomes_the_nearest_that_it_has() -> None:
+def test_a_colour_outside_srgb_becomes_the_nearest_inside() -> None:
     content = encoded(plain((40, 40), (0, 255, 0)), "PNG", icc_profile=display_p3())
 
     assert distance(middle_of(shown(content)), (0, 255, 0)) <= 3
 
 
-def test_colours_follow_the_profile() -> None:
+def test_colours_are_converted_by_the_profile() -> None:
     content = encoded(plain((40, 40), (255, 0, 0)), "PNG", icc_profile=red_and_green_swapped())
 
     assert distance(middle_of(shown(content)), (0, 255, 0)) <= 4
@@ -110,7 +110,7 @@ def test_every_format_shows_the_same_colour() -> None:
         assert distance(middle_of(opened(rendition)), ADOBE_RGB.in_srgb((200, 120, 90))) <= 5
 
 
-def test_alpha_survives_the_conversion_of_colours() -> None:
+def test_colour_conversion_keeps_alpha() -> None:
     image = Image.new("RGBA", (40, 40), (255, 0, 0, 128))
     content = encoded(image, "PNG", icc_profile=red_and_green_swapped())
 
@@ -119,7 +119,7 @@ def test_alpha_survives_the_conversion_of_colours() -> None:
     assert kept.getchannel("A").getpixel((20, 20)) == pytest.approx(128, abs=2)
 
 
-def test_a_grey_profile_is_followed_and_the_picture_stays_grey() -> None:
+def test_a_grey_profile_is_converted_and_the_picture_stays_grey() -> None:
     content = encoded(plain((40, 40), (128, 128, 128), "L"), "JPEG", icc_profile=grey_gamma(1.0))
 
     rendition = shown(content)
@@ -129,7 +129,7 @@ def test_a_grey_profile_is_followed_and_the_picture_stays_grey() -> None:
 
 
 @pytest.mark.parametrize("profile", [b"not a profile", srgb()[:200], b"\xff" * 3000])
-def test_a_broken_profile_counts_as_srgb_and_the_receipt_says_so(profile: bytes) -> None:
+def test_a_broken_profile_counts_as_srgb_with_a_decision(profile: bytes) -> None:
     content = encoded(plain((40, 40), (200, 100, 50)), "JPEG", icc_profile=profile)
 
     rendered = render(content, a_profile(40))
@@ -148,7 +148,7 @@ INKS: dict[tuple[int, ...], tuple[int, int, int]] = {
 
 @pytest.mark.parametrize("plugin", ["JPEG", "TIFF"])
 @pytest.mark.parametrize("inks", INKS)
-def test_cmyk_with_a_profile_is_what_the_press_would_print(inks: tuple[int, ...], plugin: str) -> None:
+def test_cmyk_is_converted_by_its_profile(inks: tuple[int, ...], plugin: str) -> None:
     image = Image.new("CMYK", (40, 40), tuple(255 * ink for ink in inks))
     options = {"quality": 100} if plugin == "JPEG" else {}
     content = encoded(image, plugin, icc_profile=cmyk_press(INKS), **options)
@@ -159,7 +159,7 @@ def test_cmyk_with_a_profile_is_what_the_press_would_print(inks: tuple[int, ...]
 
 
 @pytest.mark.parametrize("colour", [(200, 100, 50), (255, 255, 255), (0, 0, 0), (0, 160, 230)])
-def test_cmyk_without_a_profile_becomes_rgb_whether_adobe_inverted_it_or_not(colour: Colour) -> None:
+def test_cmyk_without_a_profile_becomes_rgb_inverted_or_not(colour: Colour) -> None:
     inks = plain((40, 40), colour, "CMYK")
     by_adobe = encoded(inks, "JPEG", quality=100)
     mark = by_adobe.index(b"\xff\xee")
@@ -180,7 +180,7 @@ def test_an_rgb_profile_on_cmyk_pixels_is_ignored() -> None:
     assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 8
 
 
-def test_sixteen_bits_of_grey_become_eight() -> None:
+def test_16_bit_grey_becomes_8_bit() -> None:
     image = Image.new("I;16", (40, 40), 0x8000)
 
     assert middle_of(shown(encoded(image, "PNG"))) == (128, 128, 128)
@@ -190,7 +190,7 @@ def test_sixteen_bits_of_grey_become_eight() -> None:
 @pytest.mark.parametrize(
     ("order", "white_is", "stored"), [("<", "most", 20_000), (">", "most", 20_000), ("<", "zero", 45_535)]
 )
-def test_sixteen_bits_of_grey_in_a_tiff_become_eight_in_either_order_and_sense(
+def test_16_bit_grey_tiff_becomes_8_bit_for_any_byte_order_and_polarity(
     order: str, white_is: str, stored: int
 ) -> None:
     tags = {
@@ -211,7 +211,7 @@ def test_sixteen_bits_of_grey_in_a_tiff_become_eight_in_either_order_and_sense(
     assert distance(middle_of(shown(content)), (78, 78, 78)) <= 2
 
 
-def test_sixteen_bits_of_colour_become_eight_and_keep_their_profile() -> None:
+def test_16_bit_colour_becomes_8_bit_and_its_profile_is_applied() -> None:
     assert distance(middle_of(shown(rgb16_png((0xC800, 0x6400, 0x3200)))), (200, 100, 50)) <= 4
 
     tagged = rgb16_png((0xC800, 0x7800, 0x5A00), icc=PROPHOTO.profile)
@@ -230,7 +230,7 @@ def test_sixteen_bits_of_colour_become_eight_and_keep_their_profile() -> None:
         (16, 2, 0x8000, 0x0102, 1),
     ],
 )
-def test_one_colour_of_a_png_can_be_transparent_in_any_depth(
+def test_a_transparent_png_colour_works_at_any_bit_depth(
     bits: int, colour_type: int, key: int, other: int, shown: int
 ) -> None:
     channels = 1 if colour_type == 0 else 3
@@ -258,7 +258,7 @@ def png_for_a_screen(colour: Colour, *, points: tuple[int, ...] = (), gamma: int
 
 
 @pytest.mark.parametrize("gamma", [None, 45455])
-def test_the_primaries_that_a_png_describes_are_converted(gamma: int | None) -> None:
+def test_png_primaries_are_converted(gamma: int | None) -> None:
     for colour in MILD:
         content = png_for_a_screen(colour, points=P3_POINTS, gamma=gamma)
 
@@ -267,7 +267,7 @@ def test_the_primaries_that_a_png_describes_are_converted(gamma: int | None) -> 
 
 @pytest.mark.parametrize("gamma", [100_000, 55_556, 35_000])
 @pytest.mark.parametrize("points", [(), SRGB_POINTS])
-def test_the_gamma_that_a_png_describes_is_converted(points: tuple[int, ...], gamma: int) -> None:
+def test_png_gamma_is_converted(points: tuple[int, ...], gamma: int) -> None:
     space = Space(SRGB.primaries, 100_000 / gamma)
 
     for level in (60, 128, 200):
@@ -288,9 +288,7 @@ def test_the_gamma_that_a_png_describes_is_converted(points: tuple[int, ...], ga
         (SRGB_POINTS[:-1], None),
     ],
 )
-def test_a_screen_like_srgbs_or_none_that_can_be_changes_nothing(
-    points: tuple[int, ...], gamma: int | None
-) -> None:
+def test_srgb_like_or_impossible_screens_are_ignored(points: tuple[int, ...], gamma: int | None) -> None:
     content = encoded(plain((40, 40), (200, 120, 90)), "PNG")
     chunks = png_chunk(b"cHRM", struct.pack(f">{len(points)}I", *points))
     chunks += b"" if gamma is None else png_chunk(b"gAMA", struct.pack(">I", gamma))
@@ -300,7 +298,7 @@ def test_a_screen_like_srgbs_or_none_that_can_be_changes_nothing(
     assert "profile_ignored" not in codes(rendered)
 
 
-def test_primaries_that_span_no_space_count_as_srgb_and_the_receipt_says_so() -> None:
+def test_degenerate_primaries_count_as_srgb_with_a_decision() -> None:
     content = png_for_a_screen((200, 120, 90), points=(31270, 32900) + 3 * (30000, 30000))
     rendered = render(content, a_profile(40, quality=100))
 
@@ -308,7 +306,7 @@ def test_primaries_that_span_no_space_count_as_srgb_and_the_receipt_says_so() ->
     assert "profile_ignored" in codes(rendered)
 
 
-def test_srgb_and_a_profile_come_before_the_screen_that_a_png_describes() -> None:
+def test_srgb_and_iccp_chunks_take_priority_over_chrm_and_gama() -> None:
     content = png_for_a_screen((200, 120, 90), points=P3_POINTS, gamma=100_000)
     with_srgb = content[:33] + png_chunk(b"sRGB", b"\0") + content[33:]
     with_profile = content[:33] + png_chunk(b"iCCP", b"x\0\0" + zlib.compress(srgb())) + content[33:]

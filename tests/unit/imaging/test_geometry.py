@@ -58,9 +58,7 @@ def rendered_with(
     ("focus", "seen"),
     [((0.0, 0.5), RED), ((0.5, 0.5), GREEN), ((1.0, 0.5), BLUE), ((0.1, 0.0), RED), ((0.9, 1.0), BLUE)],
 )
-def test_cover_fills_the_box_and_keeps_what_is_about_the_focus(
-    focus: tuple[float, float], seen: Colour
-) -> None:
+def test_cover_fills_the_box_around_the_focus(focus: tuple[float, float], seen: Colour) -> None:
     rendition = only(rendered_with(encoded(thirds(), "PNG"), 50, fit=Fit.COVER, ratio=(1, 2), focus=focus))
 
     assert (rendition.width, rendition.height) == (50, 100)
@@ -68,14 +66,14 @@ def test_cover_fills_the_box_and_keeps_what_is_about_the_focus(
         assert distance(found, seen) < 20
 
 
-def test_the_focus_is_a_place_in_the_picture_as_shown() -> None:
+def test_the_focus_refers_to_the_upright_picture() -> None:
     content = oriented(6, thirds(), "JPEG")
 
     rendition = only(rendered_with(content, 50, fit=Fit.COVER, ratio=(1, 2), focus=(1.0, 0.5)))
     assert distance(middle_of(opened(rendition)), BLUE) < 20
 
 
-def test_cover_cuts_as_little_as_it_can() -> None:
+def test_cover_crops_as_little_as_possible() -> None:
     wide = rendered_with(encoded(thirds(), "PNG"), 400, fit=Fit.COVER, ratio=(3, 1))
     high = rendered_with(encoded(thirds(), "PNG"), 400, fit=Fit.COVER, ratio=(1, 1))
 
@@ -85,7 +83,7 @@ def test_cover_cuts_as_little_as_it_can() -> None:
     ]
 
 
-def test_contain_shows_the_whole_picture_within_the_box() -> None:
+def test_contain_fits_the_whole_picture_into_the_box() -> None:
     for picture, sizes in (
         (cornered(600, 300), [(120, 60), (60, 30)]),
         (cornered(300, 600), [(60, 120), (30, 60)]),
@@ -94,7 +92,7 @@ def test_contain_shows_the_whole_picture_within_the_box() -> None:
         assert [(rendition.width, rendition.height) for rendition in rendered.renditions] == sizes
 
 
-def test_contain_loses_no_corner() -> None:
+def test_contain_keeps_all_corners() -> None:
     rendition = only(rendered_with(encoded(cornered(300, 600), "PNG"), 100, fit=Fit.CONTAIN, ratio=(1, 1)))
 
     for found, wanted in zip(corners_of(opened(rendition)), CORNERS, strict=True):
@@ -108,7 +106,7 @@ def test_a_crop_never_enlarges(fit: Fit) -> None:
     assert (rendition.width, rendition.height) == ((30, 20) if fit is Fit.CONTAIN else (20, 20))
 
 
-def test_each_ladder_is_made_from_one_decoding_with_its_own_crop_formats_and_background() -> None:
+def test_each_ladder_has_its_own_crop_formats_and_background() -> None:
     main = Ladder("main", (60, 120), (FormatChoice(Format.JPEG, 90),))
     square = Ladder(
         "square",
@@ -131,7 +129,7 @@ def test_each_ladder_is_made_from_one_decoding_with_its_own_crop_formats_and_bac
         assert distance(middle_of(opened(rendition)), background) < 8
 
 
-def test_a_crop_that_needs_more_of_the_picture_than_the_main_ladder_is_as_sharp_as_it_can_be() -> None:
+def test_a_crop_wider_than_the_main_ladder_is_made_from_enough_pixels() -> None:
     stripes = Image.new("L", (1000, 400))
     for left in range(0, 1000, 4):
         stripes.paste(255, (left, 0, left + 2, 400))
@@ -146,7 +144,7 @@ def test_a_crop_that_needs_more_of_the_picture_than_the_main_ladder_is_as_sharp_
 
 @pytest.mark.parametrize("plugin", ["JPEG", "PNG"])
 @pytest.mark.parametrize(("linear_light", "grey"), [(False, 128), (True, 188)])
-def test_black_and_white_in_turn_become_a_grey_of_half_the_light_if_the_profile_says_so(
+def test_linear_light_averages_light_instead_of_stored_values(
     linear_light: bool, grey: int, plugin: str
 ) -> None:
     board = Image.new("L", (256, 256))
@@ -158,7 +156,7 @@ def test_black_and_white_in_turn_become_a_grey_of_half_the_light_if_the_profile_
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
-def test_linear_light_changes_no_even_colour(mode: str) -> None:
+def test_linear_light_keeps_uniform_colours(mode: str) -> None:
     image = Image.new("RGB", (200, 200), (200, 100, 50)).convert(mode.removesuffix("A"))
     if mode.endswith("A"):
         image.putalpha(Image.linear_gradient("L").resize((200, 200)))
@@ -170,7 +168,7 @@ def test_linear_light_changes_no_even_colour(mode: str) -> None:
         assert distance(middle_of(rendition), middle_of(image)) <= 6
 
 
-def test_linear_light_leaves_no_fringe_either() -> None:
+def test_linear_light_leaves_no_fringe() -> None:
     image = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
     ImageDraw.Draw(image).ellipse((50, 50, 350, 350), (255, 255, 255, 255))
 
@@ -180,7 +178,7 @@ def test_linear_light_leaves_no_fringe_either() -> None:
 
 @pytest.mark.parametrize("wanted", [Format.WEBP, Format.AVIF])
 @pytest.mark.parametrize("linear_light", [False, True])
-def test_no_dark_fringe_over_any_background(wanted: Format, linear_light: bool) -> None:
+def test_transparent_edges_have_no_dark_fringe(wanted: Format, linear_light: bool) -> None:
     image = Image.new("RGBA", (401, 401), (0, 0, 0, 0))
     ImageDraw.Draw(image).ellipse((50, 50, 350, 350), (250, 220, 60, 255))
 
@@ -193,7 +191,7 @@ def test_no_dark_fringe_over_any_background(wanted: Format, linear_light: bool) 
     assert max(high for _, high in differences.getextrema()) < 16  # type: ignore[misc]
 
 
-def test_a_fully_transparent_picture_is_a_picture() -> None:
+def test_a_fully_transparent_picture_is_rendered() -> None:
     image = Image.new("RGBA", (60, 40), (0, 0, 0, 0))
 
     rendered = render(encoded(image, "PNG"), a_profile(30, formats=EVERY_FORMAT, background="#336699"))
@@ -203,7 +201,7 @@ def test_a_fully_transparent_picture_is_a_picture() -> None:
 
 @pytest.mark.parametrize("plugin", ["JPEG", "PNG", "TIFF", "BMP"])
 @pytest.mark.parametrize("size", [(65500, 1), (1, 65500)])
-def test_a_line_is_a_picture(size: tuple[int, int], plugin: str) -> None:
+def test_a_picture_one_pixel_high_or_wide_is_rendered(size: tuple[int, int], plugin: str) -> None:
     rendered = render(encoded(plain(size), plugin), a_profile(64, 1280, formats=EVERY_FORMAT))
 
     assert all(rendition.width >= 1 and rendition.height >= 1 for rendition in rendered.renditions)
@@ -221,14 +219,14 @@ def test_a_crop_of_a_line_has_no_side_of_zero(size: tuple[int, int], fit: Fit) -
     assert len({rendition.name for rendition in rendered.renditions}) == len(rendered.renditions)
 
 
-def test_a_grey_picture_with_a_profile_can_be_resized_in_linear_light() -> None:
+def test_a_grey_picture_with_a_profile_is_resized_in_linear_light() -> None:
     content = encoded(plain((400, 400), (128, 128, 128), "L"), "PNG", icc_profile=grey_gamma(1.0))
 
     found = middle_of(opened(only(render(content, a_profile(40, linear_light=True)))))
     assert distance(found, (188, 188, 188)) <= 3
 
 
-def test_what_a_picture_is_made_of_can_be_told_by_its_placeholder_and_colour() -> None:
+def test_placeholder_and_colour_show_the_picture() -> None:
     mostly_green = plain((300, 200), (20, 160, 60))
     ImageDraw.Draw(mostly_green).rectangle((0, 0, 99, 199), (200, 30, 30))
 
@@ -240,7 +238,7 @@ def test_what_a_picture_is_made_of_can_be_told_by_its_placeholder_and_colour() -
     assert distance(small.convert("RGB").getpixel((13, 5)), (20, 160, 60)) < 60  # type: ignore[arg-type]
 
 
-def test_what_is_transparent_counts_for_no_colour_and_stays_so_in_the_placeholder() -> None:
+def test_transparent_pixels_do_not_count_for_the_colour_and_stay_in_the_placeholder() -> None:
     image = Image.new("RGBA", (300, 300), (0, 0, 0, 0))
     ImageDraw.Draw(image).rectangle((0, 0, 99, 299), (200, 30, 30, 255))
 
@@ -260,7 +258,7 @@ def inlined(address: str) -> Image.Image:
     return opened(b64decode(encoded_bytes))
 
 
-def test_the_reference_is_the_widest_size_without_visible_loss_and_is_none_of_the_ladder() -> None:
+def test_the_reference_is_the_widest_size_and_not_part_of_the_ladder() -> None:
     content = encoded(cornered(300, 200), "PNG")
 
     *ladder, reference = render(content, a_profile(100, 200, reference=True, quality=50)).renditions
@@ -270,14 +268,14 @@ def test_the_reference_is_the_widest_size_without_visible_loss_and_is_none_of_th
         assert distance(found, wanted) <= 4
 
 
-def test_no_reference_is_made_unless_the_profile_asks_for_one() -> None:
+def test_there_is_no_reference_by_default() -> None:
     rendered = render(encoded(cornered(), "PNG"), a_profile(50))
 
     assert ([rendition.ladder for rendition in rendered.renditions], codes(rendered)) == (["main"], [])
 
 
 @pytest.mark.parametrize("size", [(600, 800), (400, 500), (70, 300)])
-def test_a_large_cut_out_picture_is_resized_in_bands_without_a_seam(size: tuple[int, int]) -> None:
+def test_resizing_in_bands_leaves_no_seams(size: tuple[int, int]) -> None:
     image = photograph(1200, 1600).convert("RGBA")
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     box = 0.5, 3.25, 1199.0, 1597.5

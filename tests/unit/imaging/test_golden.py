@@ -87,7 +87,7 @@ def flattened(rendition: Encoded | Path) -> Image.Image:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_picture_comes_out_as_the_one_that_was_looked_at(case: str, tmp_path: Path) -> None:
+def test_renditions_match_the_golden_pictures(case: str, tmp_path: Path) -> None:
     content, profile = CASES[case]
     golden = flattened(GOLDEN / f"{case}.png")
 

@@ -44,7 +44,7 @@ def killing(number: signal.Signals) -> int:
     return 0
 
 
-def test_a_picture_rendered_in_a_child_is_the_one_rendered_here() -> None:
+def test_rendering_in_a_child_gives_the_same_result() -> None:
     content = encoded(cornered(300, 200), "JPEG")
     profile = a_profile(100, 300, formats=(Format.JPEG, Format.WEBP, Format.AVIF))
 
@@ -53,7 +53,7 @@ def test_a_picture_rendered_in_a_child_is_the_one_rendered_here() -> None:
     assert replace(apart, milliseconds={}, peak_mb={}) == replace(here, milliseconds={}, peak_mb={})
 
 
-def test_a_rejection_crosses_from_the_child_with_its_evidence() -> None:
+def test_a_rejection_in_the_child_keeps_its_evidence() -> None:
     with pytest.raises(RejectedPicture) as caught:
         isolated(rejecting, memory_bytes=ENOUGH_BYTES, seconds=30)
 
@@ -73,7 +73,7 @@ def test_a_rejection_crosses_from_the_child_with_its_evidence() -> None:
     ],
     ids=["exit 0", "exit 1", "segmentation fault", "abort", "killed for its memory", "memory"],
 )
-def test_the_death_of_the_child_is_a_rejection(work: object, reason: str) -> None:
+def test_the_death_of_the_child_rejects_the_picture(work: object, reason: str) -> None:
     with pytest.raises(RejectedPicture) as caught:
         isolated(work, memory_bytes=ENOUGH_BYTES, seconds=30)  # type: ignore[arg-type]
 
@@ -87,7 +87,7 @@ def test_an_endless_loop_is_ended_at_the_deadline() -> None:
     assert (caught.value.reason, caught.value.limit) == ("timed_out", 0.3)
 
 
-def test_what_the_child_forked_ends_with_it() -> None:
+def test_processes_forked_by_the_child_end_with_it() -> None:
     held, inherited = os.pipe()
 
     def forks() -> int:
@@ -104,7 +104,7 @@ def test_what_the_child_forked_ends_with_it() -> None:
     os.close(held)
 
 
-def test_a_crash_is_noticed_at_once_though_what_the_child_forked_lives_on() -> None:
+def test_a_crash_is_noticed_while_a_grandchild_is_alive() -> None:
     def forks_and_crashes() -> int:
         if os.fork() == 0:
             endless()
@@ -116,12 +116,12 @@ def test_a_crash_is_noticed_at_once_though_what_the_child_forked_lives_on() -> N
     assert caught.value.reason == "crashed"  # it would be timed_out if the parent had waited for the deadline
 
 
-def test_an_error_of_ours_is_not_blamed_on_the_picture() -> None:
+def test_an_unexpected_error_is_no_rejection() -> None:
     with pytest.raises(ChildFailed, match="ZeroDivisionError"):
         isolated(lambda: 1 // 0, memory_bytes=ENOUGH_BYTES, seconds=30)
 
 
-def test_answers_that_came_before_the_deadline_are_kept() -> None:
+def test_results_before_the_deadline_are_kept() -> None:
     def interrupted() -> Iterator[int]:
         yield 1
         yield 2
@@ -135,7 +135,7 @@ def test_answers_that_came_before_the_deadline_are_kept() -> None:
     assert child.end() == -signal.SIGALRM
 
 
-def test_a_child_ends_at_its_deadline_though_nobody_waits_for_it() -> None:
+def test_a_child_ends_itself_at_its_deadline() -> None:
     child = Child(lambda: iter([endless()]), seconds=0.1)
 
     # The child ends by itself: this waits for the process, not for a result.
@@ -146,7 +146,7 @@ def test_a_child_ends_at_its_deadline_though_nobody_waits_for_it() -> None:
     child.end()
 
 
-def test_a_lower_limit_that_the_process_was_born_with_is_no_fault_of_the_picture() -> None:
+def test_a_lower_inherited_memory_limit_is_kept() -> None:
     def within_a_lower_limit() -> int:
         resource.setrlimit(resource.RLIMIT_AS, (ENOUGH_BYTES // 2, ENOUGH_BYTES // 2))
         return isolated(lambda: 7, memory_bytes=ENOUGH_BYTES, seconds=30)
@@ -154,13 +154,13 @@ def test_a_lower_limit_that_the_process_was_born_with_is_no_fault_of_the_picture
     assert isolated(within_a_lower_limit, memory_bytes=ENOUGH_BYTES, seconds=30) == 7
 
 
-def test_an_answer_larger_than_a_pipe_arrives_whole() -> None:
+def test_a_result_larger_than_a_pipe_arrives_complete() -> None:
     large = os.urandom(5_000_000)
 
     assert isolated(lambda: large, memory_bytes=ENOUGH_BYTES, seconds=30) == large
 
 
-def test_nothing_that_the_child_prints_reaches_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+def test_output_of_the_child_is_discarded(capfd: pytest.CaptureFixture[str]) -> None:
     def prints() -> int:
         return os.write(1, b"forged\n") + os.write(2, b"forged\n")
 

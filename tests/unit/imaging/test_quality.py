@@ -37,7 +37,7 @@ def a_scene(width: int = 640, height: int = 427) -> Image.Image:
 @pytest.mark.parametrize("target", [70, 80])
 @pytest.mark.parametrize("wanted", Format)
 @pytest.mark.parametrize("width", [100, 640])
-def test_a_target_is_reached_within_two_points_and_a_half(width: int, wanted: Format, target: float) -> None:
+def test_a_target_is_reached_within_2_5_points(width: int, wanted: Format, target: float) -> None:
     scene = a_scene().resize((width, width * 2 // 3))
 
     (found,) = chosen(FormatChoice(wanted, None, target), [scene])
@@ -49,7 +49,7 @@ def test_a_target_is_reached_within_two_points_and_a_half(width: int, wanted: Fo
     assert found.score == pytest.approx(score, abs=2.5)
 
 
-def test_a_small_picture_is_scored_to_the_point() -> None:
+def test_a_small_picture_is_scored_exactly() -> None:
     scene = a_scene(100, 67)
     with Image.open(BytesIO(encode.jpeg(scene, 60))) as made:
         other = made.convert("RGB")
@@ -60,7 +60,7 @@ def test_a_small_picture_is_scored_to_the_point() -> None:
 
 
 @pytest.mark.parametrize("wanted", Format)
-def test_a_sample_shows_as_much_detail_as_the_picture(wanted: Format) -> None:
+def test_a_sample_has_as_much_detail_as_the_picture(wanted: Format) -> None:
     """A sixth of the picture is noise; evenly placed tiles would have a quarter or a third."""
     wide = Image.new("RGB", (1920, 1280), (120, 130, 140))
     noise = Image.effect_noise((320, 1280), 60).convert("RGB")
@@ -73,7 +73,7 @@ def test_a_sample_shows_as_much_detail_as_the_picture(wanted: Format) -> None:
     assert sampled == pytest.approx(whole, rel=0.2)
 
 
-def test_a_score_leads_back_to_its_error() -> None:
+def test_error_at_is_the_inverse_of_score_of() -> None:
     assert score_of(error_at(70)) == pytest.approx(70, abs=0.1)
 
 
@@ -88,13 +88,13 @@ def confetti(width: int, height: int) -> Image.Image:
 
 
 @pytest.mark.parametrize("choice", [FormatChoice(Format.JPEG, None, 80), FormatChoice(Format.JPEG, 85)])
-def test_colour_keeps_its_resolution_where_half_of_it_would_show(choice: FormatChoice) -> None:
+def test_colourful_pictures_are_not_subsampled(choice: FormatChoice) -> None:
     soft, coloured = a_scene().convert("L").convert("RGB"), confetti(640, 426)
 
     assert [chosen(choice, [scene])[0].subsampling for scene in (soft, coloured)] == ["4:2:0", "4:4:4"]
 
 
-def test_a_wider_picture_of_a_ladder_keeps_no_more_colour_than_a_narrower() -> None:
+def test_wider_pictures_are_subsampled_at_least_as_much() -> None:
     wide = a_scene(1280, 854)
 
     found = chosen(FormatChoice(Format.JPEG, None, 75), [wide, wide.reduce(2), wide.reduce(12)])
@@ -102,11 +102,11 @@ def test_a_wider_picture_of_a_ladder_keeps_no_more_colour_than_a_narrower() -> N
     assert [settings.subsampling for settings in found] == ["4:2:0", "4:2:0", "4:4:4"]
 
 
-def test_a_fixed_quality_is_kept_and_no_score_is_claimed() -> None:
+def test_a_fixed_quality_has_no_score() -> None:
     assert chosen(FormatChoice(Format.JPEG, 63), [a_scene()]) == [Chosen(63, None)]
 
 
-def test_a_target_beyond_reach_takes_the_highest_quality() -> None:
+def test_an_unreachable_target_gets_the_highest_quality() -> None:
     (found,) = chosen(FormatChoice(Format.JPEG, None, 100), [a_scene()])
 
     assert found.quality == 100
@@ -114,7 +114,7 @@ def test_a_target_beyond_reach_takes_the_highest_quality() -> None:
     assert found.score < 100
 
 
-def test_the_receipt_says_target_quality_and_a_score_that_is_predicted() -> None:
+def test_the_receipt_has_target_quality_and_predicted_score() -> None:
     ladder = Ladder("main", (320,), (FormatChoice(Format.JPEG, None, 75), FormatChoice(Format.WEBP, 60)))
     original = BytesIO()
     a_scene().save(original, "PNG")
@@ -126,7 +126,7 @@ def test_the_receipt_says_target_quality_and_a_score_that_is_predicted() -> None
     assert (fixed.quality, fixed.target, fixed.score, fixed.score_kind) == (60, None, None, "")
 
 
-def test_a_receipt_from_before_there_were_targets_is_still_read() -> None:
+def test_a_receipt_without_targets_is_parsed() -> None:
     rendition = {"format": "jpeg", "width": 9, "height": 9, "quality": 75, "size_bytes": 9, "key": "k"}
     empty = asdict(Receipt(profile="p", profile_hash="h", engine="e", at="t", size_bytes=1))
 
@@ -137,7 +137,7 @@ def test_a_receipt_from_before_there_were_targets_is_still_read() -> None:
 
 
 @pytest.mark.parametrize("quality", [1, 30, 75, 90, 100])
-def test_the_first_step_of_luma_keeps_white_and_black(quality: int) -> None:
+def test_the_first_luma_step_keeps_white_and_black(quality: int) -> None:
     page = Image.new("L", (64, 64), 255)
     page.paste(0, (0, 0, 32, 64))
 
@@ -157,7 +157,7 @@ def test_a_higher_quality_never_has_a_coarser_step() -> None:
         )
 
 
-def test_a_format_that_can_not_reach_the_target_is_left_out_and_the_receipt_says_so() -> None:
+def test_a_format_below_its_target_is_dropped_with_a_decision() -> None:
     chance = random.Random(1)  # noqa: S311 - a drawing
     confetti = Image.frombytes("RGB", (100, 75), chance.randbytes(100 * 75 * 3))
     file = BytesIO()

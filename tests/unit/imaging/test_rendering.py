@@ -41,7 +41,7 @@ EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
 
 @pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_comes_out_upright_however_it_was_held(orientation: int, plugin: str) -> None:
+def test_renditions_are_upright_for_every_orientation(orientation: int, plugin: str) -> None:
     rendered = render(oriented(orientation, cornered(96, 64), plugin), a_profile(48))
 
     upright = opened(only(rendered))
@@ -51,7 +51,7 @@ def test_a_picture_comes_out_upright_however_it_was_held(orientation: int, plugi
         assert distance(found, wanted) < 12
 
 
-def test_a_png_that_says_its_orientation_in_xmp_comes_out_upright() -> None:
+def test_a_png_is_oriented_by_xmp() -> None:
     stored = encoded(cornered().transpose(Image.Transpose.ROTATE_90), "PNG")
     xmp = b'XML:com.adobe.xmp\0\0\0\0\0<rdf:Description tiff:Orientation="6"/>'
     content = stored[:33] + png_chunk(b"iTXt", xmp) + stored[33:]
@@ -60,7 +60,7 @@ def test_a_png_that_says_its_orientation_in_xmp_comes_out_upright() -> None:
 
 
 @pytest.mark.parametrize("filled", [b"\0", b"\xff"])
-def test_an_exif_block_is_known_by_its_name_whatever_fills_it_up(filled: bytes) -> None:
+def test_exif_is_read_for_any_padding_byte(filled: bytes) -> None:
     stored = cornered(96, 64).transpose(Image.Transpose.ROTATE_90)
     jpeg, png = encoded(stored, "JPEG"), encoded(stored, "PNG")
     exif = b"MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"
@@ -75,7 +75,7 @@ def test_an_exif_block_is_known_by_its_name_whatever_fills_it_up(filled: bytes) 
             assert distance(found, wanted) < 12
 
 
-def test_a_damaged_exif_block_does_not_sink_the_picture() -> None:
+def test_damaged_exif_is_ignored() -> None:
     content = encoded(plain((40, 40)), "JPEG")
     segment = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(range(200))
     content = content[:2] + b"\xff\xe1" + (len(segment) + 2).to_bytes(2) + segment + content[2:]
@@ -83,7 +83,7 @@ def test_a_damaged_exif_block_does_not_sink_the_picture() -> None:
     assert only(render(content, a_profile(40))).width == 40
 
 
-def test_a_transparent_palette_colour_shows_the_background_in_jpeg_and_stays_transparent_in_webp() -> None:
+def test_a_transparent_palette_colour_is_background_in_jpeg_and_alpha_in_webp() -> None:
     image = plain((60, 60), (255, 0, 0)).quantize(4)
     content = encoded(image, "PNG", transparency=image.getpixel((0, 0)))
 
@@ -93,7 +93,7 @@ def test_a_transparent_palette_colour_shows_the_background_in_jpeg_and_stays_tra
 
 
 @pytest.mark.parametrize("wanted", [Format.WEBP, Format.AVIF])
-def test_alpha_is_kept_where_the_format_has_it(wanted: Format) -> None:
+def test_webp_and_avif_keep_alpha(wanted: Format) -> None:
     image = Image.new("RGBA", (60, 60), (10, 200, 30, 0))
     ImageDraw.Draw(image).rectangle((0, 0, 29, 59), (10, 200, 30, 255))
 
@@ -102,7 +102,7 @@ def test_alpha_is_kept_where_the_format_has_it(wanted: Format) -> None:
     assert (alpha.getpixel((10, 30)), alpha.getpixel((50, 30))) == (255, 0)
 
 
-def test_a_resized_edge_has_no_fringe_of_the_colour_under_the_transparent_pixels() -> None:
+def test_a_resized_edge_has_no_fringe() -> None:
     image = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
     ImageDraw.Draw(image).ellipse((50, 50, 350, 350), (255, 255, 255, 255))
 
@@ -111,7 +111,7 @@ def test_a_resized_edge_has_no_fringe_of_the_colour_under_the_transparent_pixels
     assert sum(shades[:241]) == 0
 
 
-def test_an_alpha_channel_that_hides_nothing_is_dropped() -> None:
+def test_an_opaque_alpha_channel_is_dropped() -> None:
     image = plain((60, 60)).convert("RGBA")
 
     assert opened(
@@ -119,7 +119,7 @@ def test_an_alpha_channel_that_hides_nothing_is_dropped() -> None:
     ).mode == ("RGB")
 
 
-def test_no_rendition_carries_metadata() -> None:
+def test_renditions_have_no_metadata() -> None:
     exif = Image.Exif()
     exif[0x010E] = CANARY.decode()
     exif[0x013B] = CANARY.decode()
@@ -134,7 +134,7 @@ def test_no_rendition_carries_metadata() -> None:
 
 
 @pytest.mark.parametrize("plugin", ["PNG", "WEBP", "GIF", "AVIF", "TIFF"])
-def test_comments_of_other_formats_do_not_survive_either(plugin: str) -> None:
+def test_comments_of_other_formats_are_removed(plugin: str) -> None:
     exif = Image.Exif()
     exif[0x010E] = CANARY.decode()
     options: dict[str, object] = {"comment": CANARY} if plugin == "GIF" else {"exif": exif}
@@ -147,14 +147,14 @@ def test_comments_of_other_formats_do_not_survive_either(plugin: str) -> None:
 
 @pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
 @pytest.mark.parametrize("more", [b"\0" * 50, CANARY * 50])
-def test_what_follows_a_picture_harms_it_in_no_format(more: bytes, plugin: str) -> None:
+def test_trailing_bytes_are_ignored_in_every_format(more: bytes, plugin: str) -> None:
     rendered = render(encoded(plain((40, 30)), plugin) + more, a_profile(40, formats=EVERY_FORMAT))
 
     assert distance(middle_of(opened(only(rendered))), (120, 80, 200)) < 12
     assert not any(CANARY in rendition.data for rendition in rendered.renditions)
 
 
-def test_what_follows_the_end_of_a_jpeg_is_not_read() -> None:
+def test_bytes_after_the_end_of_a_jpeg_are_ignored() -> None:
     content = encoded(plain((40, 40)), "JPEG") + CANARY + encoded(cornered(), "JPEG")
 
     rendition = only(render(content, a_profile(40)))
@@ -162,28 +162,28 @@ def test_what_follows_the_end_of_a_jpeg_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_progressive_jpeg_is_read_like_any_other(progressive: bool) -> None:
+def test_a_progressive_jpeg_is_rendered(progressive: bool) -> None:
     content = encoded(cornered(300, 200), "JPEG", progressive=progressive)
 
     for found, wanted in zip(corners_of(opened(only(render(content, a_profile(100))))), CORNERS, strict=True):
         assert distance(found, wanted) < 12
 
 
-def test_an_arithmetic_coded_jpeg_is_read() -> None:
+def test_an_arithmetic_coded_jpeg_is_rendered() -> None:
     image = opened(only(render(ARITHMETIC_JPEG, a_profile(32))))
 
     assert distance(image.getpixel((6, 8)), (200, 100, 50)) < 8  # type: ignore[arg-type]
     assert distance(image.getpixel((26, 8)), (40, 100, 180)) < 8  # type: ignore[arg-type]
 
 
-def test_of_a_multi_picture_jpeg_the_first_is_rendered() -> None:
+def test_the_first_picture_of_a_multi_picture_jpeg_is_rendered() -> None:
     rendered = render(multi_picture_jpeg(cornered(90, 60), plain((30, 20))), a_profile(90))
 
     assert (rendered.original.format, rendered.original.width) == ("jpeg", 90)
     assert corners_of(opened(only(rendered)))[0] == pytest.approx(RED, abs=12)
 
 
-def test_of_a_jpeg_with_a_gain_map_the_picture_for_all_screens_is_rendered_and_no_map_survives() -> None:
+def test_the_base_picture_of_a_jpeg_with_a_gain_map_is_rendered() -> None:
     content = jpeg_with_a_gain_map(cornered(90, 60), plain((45, 30), (255, 255, 255), "L"))
 
     rendered = render(content, a_profile(90, formats=EVERY_FORMAT))
@@ -203,7 +203,7 @@ def test_each_width_of_the_profile_gives_one_rendition_per_format() -> None:
     assert {(width, height) for wanted, width, height in found if wanted is Format.JPEG} == set(sizes)
 
 
-def test_a_rendition_is_what_its_record_says() -> None:
+def test_a_rendition_matches_its_record() -> None:
     content = encoded(cornered(300, 200), "PNG")
 
     for rendition in render(content, a_profile(100, 250, formats=EVERY_FORMAT)).renditions:
@@ -223,14 +223,14 @@ def test_a_picture_is_never_enlarged() -> None:
     ]
 
 
-def test_widths_are_of_the_picture_as_shown() -> None:
+def test_widths_refer_to_the_upright_picture() -> None:
     rendered = render(oriented(6, cornered(60, 90), "JPEG"), a_profile(100))
 
     assert (only(rendered).width, only(rendered).height) == (60, 90)
 
 
 @pytest.mark.parametrize("plugin", ["JPEG", "PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
-def test_a_single_pixel_is_a_picture(plugin: str) -> None:
+def test_a_single_pixel_is_rendered(plugin: str) -> None:
     rendered = render(encoded(plain((1, 1)), plugin), a_profile(100, 640, formats=EVERY_FORMAT))
 
     assert {(rendition.width, rendition.height) for rendition in rendered.renditions} == {(1, 1)}
@@ -243,34 +243,34 @@ def test_no_side_becomes_zero(size: tuple[int, int], shown: tuple[int, int]) -> 
     assert (only(rendered).width, only(rendered).height) == shown
 
 
-def test_what_is_too_high_for_a_jpeg_is_made_as_high_as_one_can_be() -> None:
+def test_sides_are_limited_to_the_maximum_of_jpeg() -> None:
     rendered = render(encoded(plain((2, 70000)), "PNG"), a_profile(64))
 
     assert (only(rendered).height, codes(rendered)) == (65500, ["side_limited"])
 
 
-def test_what_is_too_high_for_webp_and_avif_is_skipped_there_and_the_receipt_says_so() -> None:
+def test_sizes_over_the_limit_of_webp_and_avif_are_skipped_with_a_decision() -> None:
     rendered = render(encoded(plain((1, 40000)), "PNG"), a_profile(64, formats=EVERY_FORMAT))
 
     assert [rendition.format for rendition in rendered.renditions] == [Format.JPEG]
     assert {"webp_skipped", "avif_skipped"} <= set(codes(rendered))
 
 
-def test_a_noisy_picture_that_outgrows_the_encoders_buffer_is_rendered() -> None:
+def test_a_noisy_picture_larger_than_the_encoders_buffer_is_rendered() -> None:
     noise = Image.merge("RGB", [Image.effect_noise((600, 600), 250) for _ in range(3)])
 
     assert only(render(encoded(noise, "PNG"), a_profile(600, quality=100))).width == 600
 
 
 @pytest.mark.parametrize("plugin", ["GIF", "WEBP", "PNG", "AVIF", "TIFF"])
-def test_of_an_animation_the_first_frame_is_rendered_and_the_receipt_says_so(plugin: str) -> None:
+def test_the_first_frame_of_an_animation_is_rendered_with_a_decision(plugin: str) -> None:
     rendered = render(animated(plugin), a_profile(40))
 
     assert distance(middle_of(opened(only(rendered))), (255, 0, 0)) < 12
     assert "first_frame" in codes(rendered)
 
 
-def test_avif_over_its_time_budget_is_skipped_and_the_receipt_says_so() -> None:
+def test_avif_over_its_time_budget_is_skipped_with_a_decision() -> None:
     noise = Image.effect_noise((1500, 1500), 90)
 
     rendered = render(encoded(noise, "PNG"), a_profile(1500, formats=EVERY_FORMAT, avif_seconds=0.01))
@@ -278,14 +278,14 @@ def test_avif_over_its_time_budget_is_skipped_and_the_receipt_says_so() -> None:
     assert "avif_skipped" in codes(rendered)
 
 
-def test_a_time_budget_of_zero_means_no_avif() -> None:
+def test_a_time_budget_of_zero_disables_avif() -> None:
     rendered = render(encoded(plain((40, 40)), "PNG"), a_profile(40, formats=EVERY_FORMAT, avif_seconds=0))
 
     assert Format.AVIF not in {rendition.format for rendition in rendered.renditions}
     assert "avif_skipped" in codes(rendered)
 
 
-def test_the_receipt_says_when_the_original_was_the_smallest() -> None:
+def test_a_smaller_original_is_recorded_as_a_decision() -> None:
     noise = Image.effect_noise((300, 300), 90)
 
     rendered = render(encoded(noise, "JPEG", quality=20), a_profile(300, quality=95))
@@ -293,7 +293,7 @@ def test_the_receipt_says_when_the_original_was_the_smallest() -> None:
     assert codes(rendered) == ["original_smaller"]
 
 
-def test_a_format_that_comes_out_larger_than_a_more_widely_readable_one_is_dropped() -> None:
+def test_a_format_no_smaller_than_a_more_widely_supported_one_is_dropped() -> None:
     content = encoded(plain((200, 200)), "PNG")
 
     by_width: dict[int, list[tuple[Format, int]]] = {}
@@ -313,13 +313,13 @@ def samplings(rendered: Rendered) -> dict[int, tuple[int, int]]:
     }
 
 
-def test_small_pictures_keep_all_their_chroma_and_large_ones_half() -> None:
+def test_small_pictures_keep_full_chroma_and_large_ones_are_subsampled() -> None:
     content = encoded(Image.radial_gradient("L").convert("RGB").resize((800, 600)), "PNG")
 
     assert samplings(render(content, a_profile(100, 700))) == {100: (1, 1), 700: (2, 2)}
 
 
-def test_saturated_text_on_a_screenshot_keeps_all_its_chroma() -> None:
+def test_saturated_text_keeps_full_chroma() -> None:
     screen = plain((800, 600), WHITE)
     draw = ImageDraw.Draw(screen)
     for line, colour in enumerate((RED, BLUE, (0, 140, 0)) * 8):
@@ -328,7 +328,7 @@ def test_saturated_text_on_a_screenshot_keeps_all_its_chroma() -> None:
     assert samplings(render(encoded(screen, "PNG"), a_profile(800))) == {800: (1, 1)}
 
 
-def test_the_original_is_described_as_shown() -> None:
+def test_the_receipt_describes_the_upright_original() -> None:
     content = oriented(8, cornered(90, 60), "JPEG")
 
     original = render(content, a_profile(40)).original
@@ -340,7 +340,7 @@ def test_the_original_is_described_as_shown() -> None:
     )
 
 
-def test_every_step_is_timed_and_its_memory_is_measured() -> None:
+def test_time_and_memory_of_every_step_are_measured() -> None:
     rendered = render(encoded(plain((40, 40)), "PNG"), a_profile(40, formats=EVERY_FORMAT))
 
     milliseconds, peaks = rendered.milliseconds, list(rendered.peak_mb.values())
@@ -370,7 +370,7 @@ def test_the_engine_names_its_native_libraries_and_its_revision() -> None:
     ("mode", "options"),
     [("RGB", {}), ("RGB", {"lossless": True}), ("RGBA", {}), ("RGBA", {"lossless": True}), ("LA", {})],
 )
-def test_a_still_webp_is_decoded_as_pillow_decodes_it(mode: str, options: dict[str, object]) -> None:
+def test_a_still_webp_has_the_same_pixels_as_decoded_by_pillow(mode: str, options: dict[str, object]) -> None:
     image = photograph(160, 120).convert(mode)
     if mode.endswith("A"):
         image.putalpha(Image.linear_gradient("L").resize(image.size))
@@ -385,7 +385,7 @@ def test_a_still_webp_is_decoded_as_pillow_decodes_it(mode: str, options: dict[s
     )
 
 
-def test_a_webp_that_moves_or_is_cut_off_is_no_still() -> None:
+def test_an_animated_or_truncated_webp_is_no_still() -> None:
     whole = encoded(photograph(64, 64), "WEBP")
 
     assert webp.still(animated("WEBP"), (40, 30)) is None

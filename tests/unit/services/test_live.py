@@ -47,7 +47,7 @@ def a_row(number: int, **changes: Any) -> dict[str, Any]:
     return {"number": number, "state": "rendered", "revision": 2, "name": f"{number}.png"} | changes
 
 
-def test_a_ticket_is_random_and_good_for_one_job_and_a_minute() -> None:
+def test_a_ticket_is_random_and_valid_for_one_job_and_one_minute() -> None:
     setup = Setup()
 
     first, second = (setup.tickets("/live").issue(JOB, "http://localhost:8000") for _ in range(2))
@@ -60,14 +60,14 @@ def test_a_ticket_is_random_and_good_for_one_job_and_a_minute() -> None:
     assert first["expires"] == "1970-01-12T13:47:40.000Z"
 
 
-def test_a_socket_of_the_same_host_has_its_address() -> None:
+def test_a_websocket_path_is_resolved_against_the_request_origin() -> None:
     live = Setup().tickets("/live").issue(JOB, "https://darkroom.test:8443")
 
     assert live
     assert live["url"] == "wss://darkroom.test:8443/live"
 
 
-def test_a_socket_elsewhere_has_an_address_that_is_signed() -> None:
+def test_an_absolute_websocket_url_is_signed() -> None:
     live = Setup().tickets("wss://api.test/live").issue(JOB, "https://darkroom.test")
 
     assert live
@@ -75,14 +75,14 @@ def test_a_socket_elsewhere_has_an_address_that_is_signed() -> None:
 
 
 @pytest.mark.parametrize(("url", "origin"), [("", "http://localhost:8000"), ("/live", "")])
-def test_where_there_is_no_socket_there_is_no_ticket(url: str, origin: str) -> None:
+def test_without_a_websocket_api_no_ticket_is_issued(url: str, origin: str) -> None:
     setup = Setup()
 
     assert setup.tickets(url).issue(JOB, origin) is None
     assert setup.channels.tickets == {}
 
 
-def test_a_client_with_a_ticket_is_told_the_state_and_follows_the_job() -> None:
+def test_a_client_with_a_ticket_receives_the_state_and_follows_the_job() -> None:
     setup = Setup()
     setup.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
@@ -92,7 +92,7 @@ def test_a_client_with_a_ticket_is_told_the_state_and_follows_the_job() -> None:
     assert setup.channels.joined == {(JOB, "me"): NOW + CONNECTION_SECONDS}
 
 
-def test_it_follows_the_job_before_the_state_is_read() -> None:
+def test_a_client_joins_before_the_state_is_read() -> None:
     setup = Setup()
     setup.channels.issue(CODE, Ticket(JOB, NOW + 1))
     seen = []
@@ -106,7 +106,7 @@ def test_it_follows_the_job_before_the_state_is_read() -> None:
     assert seen == [["me"]]
 
 
-def test_a_job_that_has_no_view_yet_is_followed_all_the_same() -> None:
+def test_a_job_without_a_view_can_be_followed() -> None:
     setup = Setup(job=None)
     setup.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
@@ -143,7 +143,7 @@ def test_a_job_that_has_no_view_yet_is_followed_all_the_same() -> None:
         "empty",
     ],
 )
-def test_all_that_is_no_good_ticket_is_refused_alike_and_the_connection_ended(
+def test_every_invalid_hello_gets_the_same_refusal_and_is_disconnected(
     ticket: Ticket | None, body: str
 ) -> None:
     setup, texts = Setup(), list[str]()
@@ -158,7 +158,7 @@ def test_all_that_is_no_good_ticket_is_refused_alike_and_the_connection_ended(
     assert setup.channels.joined == {}
 
 
-def test_a_ticket_lets_one_connection_in() -> None:
+def test_a_ticket_admits_one_connection() -> None:
     setup = Setup(sockets=FakeSockets({"me": [], "thief": []}))
     setup.channels.issue(CODE, Ticket(JOB, NOW + 60))
 
@@ -168,7 +168,7 @@ def test_a_ticket_lets_one_connection_in() -> None:
     assert setup.channels.followers(JOB) == ["me"]
 
 
-def test_a_ticket_that_was_shown_for_another_job_is_good_for_none_any_more() -> None:
+def test_a_ticket_used_for_another_job_is_invalid_afterwards() -> None:
     setup = Setup()
     setup.channels.issue(CODE, Ticket(OTHER, NOW + 60))
 
@@ -177,7 +177,7 @@ def test_a_ticket_that_was_shown_for_another_job_is_good_for_none_any_more() -> 
     assert setup.channels.tickets == {}
 
 
-def test_a_client_that_left_before_its_answer_follows_nothing() -> None:
+def test_a_client_that_disconnects_before_the_state_follows_no_job() -> None:
     setup = Setup(sockets=FakeSockets())
     setup.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
@@ -186,7 +186,7 @@ def test_a_client_that_left_before_its_answer_follows_nothing() -> None:
     assert setup.channels.joined == {}
 
 
-def test_a_connection_that_has_ended_follows_nothing() -> None:
+def test_a_disconnected_client_follows_no_job() -> None:
     setup = Setup()
     setup.channels.join(JOB, "me", NOW)
     setup.channels.join(OTHER, "me", NOW)
@@ -197,7 +197,7 @@ def test_a_connection_that_has_ended_follows_nothing() -> None:
     assert setup.channels.joined == {(JOB, "you"): NOW}
 
 
-def test_everybody_who_follows_the_job_is_told_and_nobody_else() -> None:
+def test_every_follower_of_the_job_receives_a_push_and_no_one_else() -> None:
     setup = Setup(sockets=FakeSockets({"me": [], "you": [], "stranger": []}))
     for job, connection in ((JOB, "me"), (JOB, "you"), (OTHER, "stranger")):
         setup.channels.join(job, connection, NOW)
@@ -209,7 +209,7 @@ def test_everybody_who_follows_the_job_is_told_and_nobody_else() -> None:
     assert setup.received("stranger") == []
 
 
-def test_signed_addresses_are_not_pushed() -> None:
+def test_presigned_urls_are_not_pushed() -> None:
     setup = Setup()
     setup.channels.join(JOB, "me", NOW)
 
@@ -218,7 +218,7 @@ def test_signed_addresses_are_not_pushed() -> None:
     assert "signed" not in setup.sockets.sent["me"][0]
 
 
-def test_a_job_that_is_complete_says_so_in_its_last_message_alone() -> None:
+def test_only_the_last_message_reports_completion() -> None:
     complete = STATE | {"state": "complete"}
 
     kinds = [
@@ -229,7 +229,7 @@ def test_a_job_that_is_complete_says_so_in_its_last_message_alone() -> None:
     assert kinds == ["job.progress"] * (len(kinds) - 1) + ["job.completed"]
 
 
-def test_messages_stay_below_one_frame_and_lose_no_row() -> None:
+def test_messages_fit_one_frame_and_contain_every_row() -> None:
     rows = [a_row(number, name="ü" * (number % 170), key="x" * (number % 1000)) for number in range(1000)]
 
     texts = messages(STATE, rows)
@@ -240,13 +240,13 @@ def test_messages_stay_below_one_frame_and_lose_no_row() -> None:
     assert len(texts) < 50
 
 
-def test_a_change_without_rows_is_one_message() -> None:
+def test_a_change_without_rows_is_sent_as_one_message() -> None:
     [text] = messages(STATE, [])
 
     assert json.loads(text) == {"type": "job.progress", "job": STATE, "uploads": []}
 
 
-def test_gone_connections_are_removed_and_broken_ones_hinder_nobody() -> None:
+def test_gone_connections_are_removed_and_broken_ones_do_not_block_others() -> None:
     setup = Setup(sockets=FakeSockets({"me": []}, broken={"broken"}))
     for connection in ("broken", "gone", "me"):
         setup.channels.join(JOB, connection, NOW)
@@ -258,7 +258,7 @@ def test_gone_connections_are_removed_and_broken_ones_hinder_nobody() -> None:
     assert [str(fault) for fault in setup.faults] == ["broken"]
 
 
-def test_where_there_is_time_for_one_alone_each_is_told_sooner_or_later() -> None:
+def test_every_follower_is_reached_eventually_if_time_allows_one_per_push() -> None:
     class Hurried(FakeSockets):
         def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
             return super().send_each([*connections][:1], texts)
@@ -273,7 +273,7 @@ def test_where_there_is_time_for_one_alone_each_is_told_sooner_or_later() -> Non
     assert all(setup.received(connection) for connection in "abc")
 
 
-def test_a_push_that_fails_altogether_is_reported_and_raises_nothing() -> None:
+def test_a_failed_push_is_reported_and_does_not_raise() -> None:
     setup = Setup()
 
     class Unreachable(FakeChannels):

@@ -40,20 +40,20 @@ def test_a_key_is_decoded_exactly_once(key: str) -> None:
         ("s3:LifecycleExpiration:Delete", False),
     ],
 )
-def test_a_removal_says_whether_it_hides_or_destroys(event: str, marker: bool) -> None:
+def test_delete_markers_and_permanent_deletions_are_told_apart(event: str, marker: bool) -> None:
     [removal] = parse_queue_message(a_notification("a b.png", event=event, version="v2"), UPLOADS).changes
 
     assert removal == Removal(UPLOADS, "a b.png", "v2", "0055AED6DCD90281E5", marker, REQUEST)
 
 
 @given(st.text(min_size=1, max_size=200).filter(lambda key: key.isprintable()))
-def test_any_key_arrives_as_it_was_put(key: str) -> None:
+def test_any_key_is_parsed_as_it_was_stored(key: str) -> None:
     [upload] = parse_queue_message(a_notification(key), UPLOADS).changes
 
     assert upload.key == key
 
 
-def test_an_upload_carries_what_the_event_says() -> None:
+def test_an_upload_has_the_fields_of_its_event() -> None:
     [upload] = parse_queue_message(
         a_notification(version="v7", size_bytes=42, sequencer="00AB"), UPLOADS
     ).changes
@@ -71,7 +71,7 @@ def test_an_upload_carries_what_the_event_says() -> None:
         ('"2026-01-02T03:04:05"', "2026-01-02T03:04:05.000Z"),
     ],
 )
-def test_an_upload_arrived_when_the_event_says_in_whatever_zone(event_time: str, arrived: str) -> None:
+def test_arrival_is_the_event_time_in_utc(event_time: str, arrived: str) -> None:
     body = a_notification().replace('"2026-01-02T03:04:05.678Z"', event_time)
 
     [upload] = parse_queue_message(body, UPLOADS).changes
@@ -80,7 +80,7 @@ def test_an_upload_arrived_when_the_event_says_in_whatever_zone(event_time: str,
 
 
 @pytest.mark.parametrize("event_time", ['"yesterday"', "null", "7", '"0001-01-01T00:00:00+23:00"', "[]"])
-def test_a_moment_that_is_none_becomes_the_present(event_time: str) -> None:
+def test_an_invalid_event_time_becomes_the_present(event_time: str) -> None:
     before = now()
 
     [upload] = parse_queue_message(
@@ -91,13 +91,13 @@ def test_a_moment_that_is_none_becomes_the_present(event_time: str) -> None:
 
 
 @pytest.mark.parametrize("sequencer", ["null", "7.5", "{}", '"zzz"', '"\\ud800"', f'"{"9" * 300_000}"'])
-def test_a_sequencer_that_s3_would_not_write_orders_nothing(sequencer: str) -> None:
+def test_an_invalid_sequencer_is_dropped(sequencer: str) -> None:
     body = a_notification(sequencer="SEQUENCER").replace('"SEQUENCER"', sequencer)
 
     assert [change.sequencer for change in parse_queue_message(body, UPLOADS).changes] == [""]
 
 
-def test_an_upload_whose_size_is_not_told_is_taken_without() -> None:
+def test_an_upload_without_a_size_is_accepted() -> None:
     [upload] = parse_queue_message(a_notification().replace('"size": 1000', '"size": null'), UPLOADS).changes
 
     assert isinstance(upload, Upload)
@@ -134,14 +134,14 @@ def test_an_upload_whose_size_is_not_told_is_taken_without() -> None:
         (a_notification("holiday/", size_bytes=0), "a folder"),
     ],
 )
-def test_strangers_are_ignored_with_a_reason(body: str, reason: str) -> None:
+def test_foreign_messages_are_ignored_with_a_reason(body: str, reason: str) -> None:
     message = parse_queue_message(body, UPLOADS)
 
     assert message.changes == ()
     assert reason in message.ignored[0]
 
 
-def test_a_stranger_does_not_harm_its_neighbour() -> None:
+def test_a_foreign_record_does_not_affect_other_records() -> None:
     records = json.loads(a_notification("good.png"))["Records"]
     body = json.dumps({"Records": [{"eventName": "Nonsense"}, *records]})
 
@@ -152,7 +152,7 @@ def test_a_stranger_does_not_harm_its_neighbour() -> None:
 
 
 @pytest.mark.parametrize("event", ["ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated"])
-def test_a_change_is_called_after_the_request_that_made_it(event: str) -> None:
+def test_the_correlation_id_is_the_id_of_the_s3_request(event: str) -> None:
     message = parse_queue_message(
         a_notification("image.png", event=event, request="REQ-7"), UPLOADS, "message 1"
     )
@@ -161,7 +161,7 @@ def test_a_change_is_called_after_the_request_that_made_it(event: str) -> None:
     assert message.correlation("message 1") == "REQ-7"
 
 
-def test_where_darkroom_gave_the_key_it_is_called_after_the_id_in_it() -> None:
+def test_the_correlation_id_is_the_id_in_an_assigned_key() -> None:
     [upload] = parse_queue_message(
         a_notification(f"{'a1b2' * 8}/image.png", request="REQ-7"), UPLOADS
     ).changes
@@ -170,17 +170,17 @@ def test_where_darkroom_gave_the_key_it_is_called_after_the_id_in_it() -> None:
 
 
 @pytest.mark.parametrize("request_id", ["", "a b", "x" * 65, 'a","level":"ERROR', "a\n"])
-def test_what_is_no_requests_id_is_replaced_by_the_messages_own(request_id: str) -> None:
+def test_an_invalid_request_id_is_replaced_by_the_message_id(request_id: str) -> None:
     [upload] = parse_queue_message(a_notification(request=request_id), UPLOADS, "059f36b4-87a3").changes
 
     assert upload.correlation == "059f36b4-87a3"
 
 
-def test_a_stranger_is_called_after_its_message() -> None:
+def test_the_correlation_id_of_a_foreign_message_is_its_message_id() -> None:
     assert parse_queue_message("{}", UPLOADS, "059f36b4-87a3").correlation("059f36b4-87a3") == "059f36b4-87a3"
 
 
-def test_what_is_said_again_of_an_upload_calls_it_as_before_and_always_the_same() -> None:
+def test_a_repeated_notification_keeps_or_derives_a_stable_correlation_id() -> None:
     [known] = parse_queue_message(notification_of(an_upload(request="REQ-7")), UPLOADS).changes
     nameless = [
         parse_queue_message(notification_of(an_upload(request="")), UPLOADS).changes[0] for _ in range(2)

@@ -117,7 +117,7 @@ def test_a_newer_version_supersedes_an_older(setup: Setup) -> None:
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-def test_an_older_version_that_comes_late_is_superseded_and_never_shown(setup: Setup) -> None:
+def test_a_late_event_of_an_older_version_is_superseded_and_never_shown(setup: Setup) -> None:
     setup.bucket.put()
     setup.bucket.put()
 
@@ -141,7 +141,7 @@ def test_an_older_version_that_finishes_late_is_not_published(setup: Setup) -> N
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-def test_a_delete_marker_hides_the_picture_and_takes_its_renditions_along(setup: Setup) -> None:
+def test_a_delete_marker_removes_the_picture_and_its_renditions(setup: Setup) -> None:
     setup.bucket.put()
     setup.bucket.delete()
 
@@ -151,7 +151,7 @@ def test_a_delete_marker_hides_the_picture_and_takes_its_renditions_along(setup:
     assert not setup.renditions.objects
 
 
-def test_a_picture_that_is_put_again_after_its_deletion_is_shown(setup: Setup) -> None:
+def test_a_picture_stored_again_after_deletion_is_shown(setup: Setup) -> None:
     setup.bucket.put()
     setup.bucket.delete()
     setup.bucket.put()
@@ -162,7 +162,7 @@ def test_a_picture_that_is_put_again_after_its_deletion_is_shown(setup: Setup) -
     assert (setup.shown.upload.version, setup.shown.state) == ("v3", State.RENDERED)
 
 
-def test_a_delete_that_is_heard_before_its_put_leaves_nothing_shown(setup: Setup) -> None:
+def test_a_deletion_applied_before_its_put_leaves_nothing_shown(setup: Setup) -> None:
     setup.bucket.put()
     setup.bucket.delete()
 
@@ -172,7 +172,7 @@ def test_a_delete_that_is_heard_before_its_put_leaves_nothing_shown(setup: Setup
     assert not setup.renditions.objects
 
 
-def test_when_the_latest_version_is_destroyed_the_one_before_is_back(setup: Setup) -> None:
+def test_deleting_the_latest_version_restores_the_previous_one(setup: Setup) -> None:
     setup.bucket.put()
     second = setup.bucket.put()
     setup.apply(*setup.bucket.events)
@@ -183,7 +183,7 @@ def test_when_the_latest_version_is_destroyed_the_one_before_is_back(setup: Setu
     assert setup.states == {"v1": State.RENDERED, "v2": State.DELETED}
 
 
-def test_when_an_old_version_is_destroyed_the_latest_stays(setup: Setup) -> None:
+def test_deleting_an_old_version_keeps_the_latest(setup: Setup) -> None:
     first = setup.bucket.put()
     setup.bucket.put()
     setup.apply(*setup.bucket.events)
@@ -194,7 +194,7 @@ def test_when_an_old_version_is_destroyed_the_latest_stays(setup: Setup) -> None
     assert setup.states == {"v1": State.DELETED, "v2": State.RENDERED}
 
 
-def test_when_the_delete_marker_is_destroyed_the_picture_is_back(setup: Setup) -> None:
+def test_deleting_the_delete_marker_restores_the_picture(setup: Setup) -> None:
     setup.restore()
     setup.apply(setup.bucket.events[-1])
 
@@ -202,7 +202,7 @@ def test_when_the_delete_marker_is_destroyed_the_picture_is_back(setup: Setup) -
     assert setup.renditions.objects
 
 
-def test_a_picture_that_is_back_shows_nothing_until_its_renditions_are(setup: Setup) -> None:
+def test_a_restored_picture_has_no_result_until_it_is_rendered(setup: Setup) -> None:
     setup.restore()
 
     with pytest.raises(OSError, match="disk"):
@@ -212,7 +212,7 @@ def test_a_picture_that_is_back_shows_nothing_until_its_renditions_are(setup: Se
     assert not setup.shown.settled
 
 
-def test_a_delete_while_a_picture_is_rendered_wins(setup: Setup) -> None:
+def test_a_deletion_during_a_rendering_wins(setup: Setup) -> None:
     setup.bucket.put()
     setup.bucket.delete()
     put, delete = setup.bucket.events
@@ -245,7 +245,7 @@ class Meanwhile:
 
 
 @pytest.mark.parametrize(("port", "method"), [("ledger", "of_picture"), ("renditions", "remove")])
-def test_a_picture_that_comes_back_while_it_is_deleted_is_shown(setup: Setup, port: str, method: str) -> None:
+def test_a_picture_restored_during_its_deletion_is_shown(setup: Setup, port: str, method: str) -> None:
     setup.bucket.put()
     marker = setup.bucket.delete()
     put, delete = setup.bucket.events
@@ -261,7 +261,7 @@ def test_a_picture_that_comes_back_while_it_is_deleted_is_shown(setup: Setup, po
     assert_agrees_with_s3(setup)
 
 
-def test_a_picture_that_is_rendered_anew_while_its_files_are_deleted_has_them_in_the_end(
+def test_a_picture_rendered_again_during_its_deletion_ends_with_its_files(
     setup: Setup,
 ) -> None:
     setup.bucket.put()
@@ -301,7 +301,7 @@ OPERATIONS = st.lists(st.sampled_from(["put", "delete", "destroy newest", "destr
 
 
 @given(OPERATIONS, st.randoms(use_true_random=False))
-def test_events_in_any_order_and_number_end_as_s3_says(operations: list[str], dice) -> None:  # type: ignore[no-untyped-def]
+def test_events_in_any_order_and_number_end_in_agreement_with_s3(operations: list[str], dice) -> None:  # type: ignore[no-untyped-def]
     setup = Setup()
     for operation in ["put", *operations]:
         if operation == "put":
@@ -318,7 +318,7 @@ def test_events_in_any_order_and_number_end_as_s3_says(operations: list[str], di
     assert_agrees_with_s3(setup)
 
 
-def test_a_removal_whose_picture_could_not_be_rendered_is_taken_up_by_its_redelivery(setup: Setup) -> None:
+def test_a_redelivered_removal_renders_a_restored_picture_that_failed_before(setup: Setup) -> None:
     setup.restore()
 
     with pytest.raises(OSError, match="disk"):
@@ -328,7 +328,7 @@ def test_a_removal_whose_picture_could_not_be_rendered_is_taken_up_by_its_redeli
     assert setup.states == {"v1": State.RENDERED}
 
 
-def test_a_picture_that_is_back_is_rendered_anew_like_any_other(setup: Setup) -> None:
+def test_a_restored_picture_can_be_rendered_again(setup: Setup) -> None:
     setup.bucket.put()
     second = setup.bucket.put()
     setup.bucket.destroy(second)
@@ -341,7 +341,7 @@ def test_a_picture_that_is_back_is_rendered_anew_like_any_other(setup: Setup) ->
     assert setup.states == {"v1": State.RENDERED, "v2": State.DELETED}
 
 
-def test_an_older_version_that_is_retried_does_not_win_over_a_newer_that_was_swept(
+def test_a_retried_older_version_does_not_replace_a_swept_newer_one(
     setup: Setup,
 ) -> None:
     setup.bucket.put()
@@ -358,7 +358,7 @@ def test_an_older_version_that_is_retried_does_not_win_over_a_newer_that_was_swe
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-def test_the_late_event_of_what_was_swept_does_not_win_over_a_newer_that_is_being_rendered(
+def test_a_late_event_of_a_swept_version_does_not_replace_a_newer_one_in_progress(
     setup: Setup,
 ) -> None:
     setup.bucket.put()
@@ -378,7 +378,7 @@ def test_the_late_event_of_what_was_swept_does_not_win_over_a_newer_that_is_bein
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-def test_a_delete_marker_that_says_no_sequencer_is_heard(setup: Setup) -> None:
+def test_a_delete_marker_without_a_sequencer_is_applied(setup: Setup) -> None:
     setup.bucket.put()
     setup.bucket.delete()
     put, marker = setup.bucket.events
@@ -389,7 +389,7 @@ def test_a_delete_marker_that_says_no_sequencer_is_heard(setup: Setup) -> None:
     assert setup.states == {"v1": State.DELETED}
 
 
-def test_a_key_of_many_versions_is_deleted_like_any_other(setup: Setup) -> None:
+def test_a_key_with_many_versions_is_deleted(setup: Setup) -> None:
     for _ in range(120):
         setup.bucket.put()
     setup.apply(*setup.bucket.events)
@@ -401,7 +401,7 @@ def test_a_key_of_many_versions_is_deleted_like_any_other(setup: Setup) -> None:
     assert setup.shown.state is State.DELETED
 
 
-def test_what_a_newer_version_takes_the_place_of_is_found_without_reading_all_that_the_key_ever_had(
+def test_superseded_versions_are_found_without_reading_every_version_of_the_key(
     setup: Setup,
 ) -> None:
     for _ in range(50):
@@ -416,7 +416,7 @@ def test_what_a_newer_version_takes_the_place_of_is_found_without_reading_all_th
     assert list(setup.states.values()).count(State.RENDERED) == 1
 
 
-def test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one(setup: Setup) -> None:
+def test_a_version_that_failed_before_its_first_attempt_is_superseded_by_a_newer_one(setup: Setup) -> None:
     setup.bucket.put()
     setup.bucket.put()
     first, second = setup.bucket.events
@@ -428,9 +428,7 @@ def test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one(setup: 
 
 
 @pytest.mark.parametrize("later", ["put", "delete"])
-def test_an_older_version_that_nobody_could_begin_with_does_not_win_over_what_is_parked_beside_it(
-    setup: Setup, later: str
-) -> None:
+def test_a_retried_older_failure_does_not_replace_a_newer_failure(setup: Setup, later: str) -> None:
     setup.bucket.put()
     getattr(setup.bucket, later)()
     older, newer = setup.bucket.events
@@ -444,7 +442,7 @@ def test_an_older_version_that_nobody_could_begin_with_does_not_win_over_what_is
     assert setup.states == {"v1": State.SUPERSEDED, newer_version: State.FAILED}
 
 
-def test_what_was_swept_while_a_delete_marker_hid_it_is_back_when_the_marker_is_destroyed(
+def test_a_version_swept_while_deleted_is_restored_with_its_delete_marker(
     setup: Setup,
 ) -> None:
     setup.bucket.put()
@@ -462,9 +460,7 @@ def test_what_was_swept_while_a_delete_marker_hid_it_is_back_when_the_marker_is_
 
 
 @pytest.mark.parametrize("later", ["put", "delete"])
-def test_an_older_version_that_is_rendered_anew_does_not_clear_away_what_is_parked_beside_it(
-    setup: Setup, later: str
-) -> None:
+def test_rendering_an_older_version_again_keeps_a_newer_failure(setup: Setup, later: str) -> None:
     setup.bucket.put()
     setup.apply(*setup.bucket.events)
     getattr(setup.bucket, later)()
@@ -478,7 +474,7 @@ def test_an_older_version_that_is_rendered_anew_does_not_clear_away_what_is_park
     assert setup.states == {"v1": State.RENDERED, newer_version: State.FAILED}
 
 
-def test_a_key_that_is_overwritten_faster_than_it_is_rendered_remembers_no_more_than_it_must(
+def test_the_current_versions_of_a_constantly_overwritten_key_are_bounded(
     setup: Setup,
 ) -> None:
     def superseded(content: bytes, profile: Profile) -> Rendered:
@@ -585,7 +581,7 @@ def operations_of(chaos: Chaos) -> dict[str, Callable[[], object]]:
 
 @settings(max_examples=400)
 @given(st.integers(0, 2**32))
-def test_whatever_happens_meanwhile_all_ends_as_s3_says(seed: int) -> None:
+def test_any_history_ends_in_agreement_with_s3(seed: int) -> None:
     chaos = Chaos(random.Random(seed))  # noqa: S311 - not a secret
     setup, operations = chaos.setup, operations_of(chaos)
     names = ["put", *chaos.dice.choices([*operations], [6, 4, 2, 2, 1, 1, 1], k=chaos.dice.randrange(24))]

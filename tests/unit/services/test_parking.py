@@ -98,7 +98,9 @@ def setup() -> Setup:
         (killed, "killed", "The worker was killed before it finished."),
     ],
 )
-def test_the_last_attempt_tells_why(setup: Setup, engine: Engine, reason: str, sentence: str) -> None:
+def test_a_failure_has_the_reason_of_the_last_attempt(
+    setup: Setup, engine: Engine, reason: str, sentence: str
+) -> None:
     setup.attempt(failing, failing, engine)
 
     setup.park()
@@ -107,14 +109,14 @@ def test_the_last_attempt_tells_why(setup: Setup, engine: Engine, reason: str, s
     assert len(setup.entry.attempts) == 3
 
 
-def test_what_no_worker_could_begin_with_says_so(setup: Setup) -> None:
+def test_a_failure_without_an_attempt_is_not_begun(setup: Setup) -> None:
     setup.park()
 
     assert setup.entry.failure
     assert setup.entry.failure.reason == "not_begun"
 
 
-def test_an_attempt_is_noted_before_it_starts(setup: Setup) -> None:
+def test_an_attempt_is_recorded_before_it_starts(setup: Setup) -> None:
     seen: list[Entry] = []
 
     def observe(content: bytes, profile: Profile) -> Rendered:
@@ -127,19 +129,19 @@ def test_an_attempt_is_noted_before_it_starts(setup: Setup) -> None:
     assert setup.entry.attempts[-1].outcome is Outcome.CONCLUDED
 
 
-def test_no_entry_grows_without_end(setup: Setup) -> None:
+def test_an_entry_keeps_at_most_twenty_attempts(setup: Setup) -> None:
     setup.attempt(*[failing] * 100)
 
     assert len(setup.entry.attempts) == 20
 
 
-def test_a_picture_that_kills_its_child_has_a_second_chance(setup: Setup) -> None:
+def test_a_picture_that_crashes_its_decoder_is_retried_once(setup: Setup) -> None:
     setup.attempt(deadly, working)
 
     assert setup.entry.state is State.RENDERED
 
 
-def test_a_picture_that_kills_its_child_twice_is_rejected(setup: Setup) -> None:
+def test_a_picture_that_crashes_its_decoder_twice_is_rejected(setup: Setup) -> None:
     setup.attempt(deadly, failing, deadly)
 
     assert setup.entry.state is State.REJECTED
@@ -157,14 +159,14 @@ def test_a_picture_whose_worker_was_killed_is_never_rejected(setup: Setup) -> No
 @pytest.mark.parametrize(
     "state", [State.RENDERED, State.REJECTED, State.SKIPPED, State.SUPERSEDED, State.DELETED, State.FAILED]
 )
-def test_an_upload_that_has_ended_stays_as_it_is(setup: Setup, state: State) -> None:
+def test_a_terminal_upload_is_not_recorded_as_failed(setup: Setup, state: State) -> None:
     setup.ledger.advance(replace(an_entry(state=state), revision=1))
 
     assert setup.park() is None
     assert setup.entry.state is state
 
 
-def test_an_upload_that_a_newer_one_has_overtaken_is_superseded(setup: Setup) -> None:
+def test_an_upload_with_a_newer_version_is_superseded_not_failed(setup: Setup) -> None:
     setup.attempt(failing)
     setup.originals.store("image.png", b"newer", "image/png")
     setup.attempt(working, change=an_upload(version="v2", sequencer="1055AED6DCD90281E5"))
@@ -174,14 +176,14 @@ def test_an_upload_that_a_newer_one_has_overtaken_is_superseded(setup: Setup) ->
     assert setup.entry.state is State.SUPERSEDED
 
 
-def test_while_another_worker_has_it_an_upload_is_not_parked(setup: Setup) -> None:
+def test_a_leased_upload_is_not_recorded_as_failed(setup: Setup) -> None:
     setup.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
 
     with pytest.raises(LeaseHeld):
         setup.park()
 
 
-def test_while_another_worker_has_it_an_upload_is_not_rendered_a_second_time(setup: Setup) -> None:
+def test_a_leased_upload_is_not_rendered_by_another_worker(setup: Setup) -> None:
     setup.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
     reconciler = a_reconciler(setup.originals, FakeRenditions(), setup.ledger)
 
@@ -189,7 +191,7 @@ def test_while_another_worker_has_it_an_upload_is_not_rendered_a_second_time(set
         reconciler.apply(an_upload(), Worker(working))
 
 
-def test_a_retry_says_the_original_message_and_the_upload_is_rendered(setup: Setup) -> None:
+def test_a_retry_sends_the_original_message_and_renders_the_upload(setup: Setup) -> None:
     setup.attempt(failing)
     setup.park()
 
@@ -202,7 +204,7 @@ def test_a_retry_says_the_original_message_and_the_upload_is_rendered(setup: Set
     assert list(setup.failures.list_all()) == []
 
 
-def test_a_retry_that_comes_twice_renders_once(setup: Setup) -> None:
+def test_a_retry_delivered_twice_renders_once(setup: Setup) -> None:
     setup.attempt(failing)
     setup.park()
     revision = setup.entry.revision
@@ -214,7 +216,7 @@ def test_a_retry_that_comes_twice_renders_once(setup: Setup) -> None:
     assert setup.entry == rendered
 
 
-def test_a_message_of_before_does_not_revive_what_was_parked(setup: Setup) -> None:
+def test_an_old_message_does_not_render_a_failed_upload(setup: Setup) -> None:
     setup.attempt(failing)
     setup.park()
 
@@ -223,7 +225,7 @@ def test_a_message_of_before_does_not_revive_what_was_parked(setup: Setup) -> No
     assert setup.entry.state is State.FAILED
 
 
-def test_what_was_never_begun_and_is_gone_from_s3_ends_as_deleted_when_it_is_retried(setup: Setup) -> None:
+def test_retrying_a_failure_whose_original_is_gone_ends_as_deleted(setup: Setup) -> None:
     setup.park()
     setup.originals.objects.clear()
 
@@ -232,7 +234,7 @@ def test_what_was_never_begun_and_is_gone_from_s3_ends_as_deleted_when_it_is_ret
     assert setup.entry.state is State.DELETED
 
 
-def test_what_fails_again_is_parked_again_as_one_failure(setup: Setup) -> None:
+def test_a_retry_that_fails_again_is_listed_as_one_failure(setup: Setup) -> None:
     setup.attempt(failing)
     setup.park()
     setup.attempt(killed, expected_revision=setup.entry.revision)
@@ -245,7 +247,7 @@ def test_what_fails_again_is_parked_again_as_one_failure(setup: Setup) -> None:
     assert failed_entry.message == MESSAGE
 
 
-def test_what_is_skipped_is_no_failure_any_more(setup: Setup) -> None:
+def test_a_skipped_upload_is_no_longer_a_failure(setup: Setup) -> None:
     setup.attempt(failing)
     failed_entry = setup.park()
     assert failed_entry
@@ -258,7 +260,7 @@ def test_what_is_skipped_is_no_failure_any_more(setup: Setup) -> None:
     assert setup.entry.state is State.SKIPPED
 
 
-def test_all_failures_are_listed_however_many_there_are(setup: Setup) -> None:
+def test_all_pages_of_failures_are_listed(setup: Setup) -> None:
     for number in range(7):
         setup.park(an_upload(f"{number}.png"))
 
@@ -267,7 +269,7 @@ def test_all_failures_are_listed_however_many_there_are(setup: Setup) -> None:
     }
 
 
-def test_a_failure_is_found_by_its_id_for_as_long_as_it_is_one(setup: Setup) -> None:
+def test_a_failure_is_found_by_its_id_until_it_is_resolved(setup: Setup) -> None:
     failed_entry = setup.park()
     assert failed_entry
 
@@ -280,7 +282,7 @@ def test_a_failure_is_found_by_its_id_for_as_long_as_it_is_one(setup: Setup) -> 
 REMOVAL = Removal(UPLOADS, "image.png", "v2", sequencer="1055AED6DCD90281E5", marker=True)
 
 
-def test_a_removal_that_was_given_up_is_a_failure_of_its_own_and_is_never_shown(setup: Setup) -> None:
+def test_a_failed_removal_is_a_separate_failure_and_never_shown(setup: Setup) -> None:
     setup.attempt(working)
 
     setup.park(REMOVAL)
@@ -291,7 +293,7 @@ def test_a_removal_that_was_given_up_is_a_failure_of_its_own_and_is_never_shown(
     assert shown(setup.ledger.of_picture(failed_entry.picture_id)) == setup.entry
 
 
-def test_a_removal_that_is_retried_closes_its_failure(setup: Setup) -> None:
+def test_a_retried_removal_closes_its_failure(setup: Setup) -> None:
     setup.attempt(working)
     failed_entry = setup.park(REMOVAL)
     assert failed_entry
@@ -303,7 +305,7 @@ def test_a_removal_that_is_retried_closes_its_failure(setup: Setup) -> None:
     assert list(setup.failures.list_all()) == []
 
 
-def test_a_message_that_names_no_version_is_about_s3s_latest_and_closes_its_failure(setup: Setup) -> None:
+def test_a_message_without_a_version_renders_the_current_one_and_closes_its_failure(setup: Setup) -> None:
     unnamed = an_upload(version=NO_VERSION)
     failed_entry = setup.park(unnamed)
     assert failed_entry
@@ -314,7 +316,7 @@ def test_a_message_that_names_no_version_is_about_s3s_latest_and_closes_its_fail
     assert list(setup.failures.list_all()) == []
 
 
-def test_a_child_that_died_before_the_last_conclusion_is_not_held_against_a_picture(setup: Setup) -> None:
+def test_a_crash_before_the_last_concluded_attempt_does_not_count(setup: Setup) -> None:
     setup.attempt(deadly, working)
 
     setup.attempt(deadly, working, expected_revision=setup.entry.revision)
@@ -322,7 +324,7 @@ def test_a_child_that_died_before_the_last_conclusion_is_not_held_against_a_pict
     assert setup.entry.state is State.RENDERED
 
 
-def test_a_removal_that_failed_on_what_it_brought_back_says_why(setup: Setup) -> None:
+def test_a_removal_that_failed_on_the_restored_version_has_its_reason(setup: Setup) -> None:
     setup.originals.store("image.png", b"newer", "image/png")
     destroyed = Removal(UPLOADS, "image.png", "v2", "1055AED6DCD90281E5", marker=False)
     del setup.originals.objects["image.png", "v2"]
@@ -334,7 +336,7 @@ def test_a_removal_that_failed_on_what_it_brought_back_says_why(setup: Setup) ->
     assert failed_entry.failure == Failure("exception", "OSError: the disk is gone")
 
 
-def test_a_member_that_nobody_could_begin_with_fails_in_its_job(setup: Setup) -> None:
+def test_a_member_that_failed_before_its_first_attempt_belongs_to_its_job(setup: Setup) -> None:
     member = a_member(2)
     setup.ledger.expect([member])
 
@@ -344,7 +346,7 @@ def test_a_member_that_nobody_could_begin_with_fails_in_its_job(setup: Setup) ->
     assert (failed_entry.state, failed_entry.job_id, failed_entry.number) == (State.FAILED, member.job_id, 2)
 
 
-def test_what_never_arrived_is_no_failure_that_can_be_retried(setup: Setup) -> None:
+def test_an_upload_that_never_arrived_cannot_be_retried(setup: Setup) -> None:
     never = a_member(2).moved(State.FAILED)
     setup.ledger.expect([a_member(2)])
     setup.ledger.advance(never)

@@ -68,7 +68,7 @@ def rendered(number: int, **changes: Any) -> Entry:
     return a_member(number, State.RENDERED, **changes)
 
 
-def test_a_member_that_has_ended_counts_once_however_often_it_is_told(setup: Setup) -> None:
+def test_a_terminal_member_counts_once_in_repeated_records(setup: Setup) -> None:
     for _ in range(3):
         setup.process(a_member(0), rendered(0), rendered(0))
 
@@ -76,14 +76,14 @@ def test_a_member_that_has_ended_counts_once_however_often_it_is_told(setup: Set
     assert setup.views.totals() == setup.tally
 
 
-def test_a_batch_is_one_write_of_its_jobs_totals(setup: Setup) -> None:
+def test_a_batch_writes_the_totals_of_its_job_once(setup: Setup) -> None:
     setup.process(*(rendered(number) for number in range(40)))
 
     assert setup.tally.rendered == 40
     assert setup.views.job_writes[JOB] == 1
 
 
-def test_what_is_only_announced_or_rendering_writes_no_totals(setup: Setup) -> None:
+def test_announced_and_rendering_members_write_no_totals(setup: Setup) -> None:
     setup.process(a_member(0), a_member(1), a_member(1, State.RENDERING, revision=1))
 
     assert not setup.views.job_writes
@@ -101,14 +101,14 @@ def test_a_picture_without_a_job_has_a_view_and_no_row(setup: Setup) -> None:
     assert not projected.progress
 
 
-def test_jobs_in_one_batch_are_counted_each_for_itself(setup: Setup) -> None:
+def test_jobs_in_one_batch_are_counted_separately(setup: Setup) -> None:
     setup.process(rendered(0), rendered(0, job_id="b" * 32), an_entry())
 
     assert setup.tally.rendered == 1
     assert setup.views.jobs["b" * 32].tally.rendered == 1
 
 
-def test_a_chunk_is_no_more_than_a_transaction_takes() -> None:
+def test_a_chunk_fits_one_transaction() -> None:
     members = [rendered(number) for number in range(130)]
     versions = [rendered(500, version=f"v{number}") for number in range(120)]
     plain = [an_entry(f"{number}.png") for number in range(200)]
@@ -119,7 +119,7 @@ def test_a_chunk_is_no_more_than_a_transaction_takes() -> None:
     assert sum(len(chunk.entries) for chunk in chunks([*members, *versions, *plain])) == 450
 
 
-def test_a_version_that_is_told_before_its_announcement_keeps_what_was_announced(setup: Setup) -> None:
+def test_a_late_announcement_adds_the_announced_size(setup: Setup) -> None:
     setup.process(rendered(0))
     setup.process(a_member(0))
 
@@ -130,7 +130,7 @@ def test_a_version_that_is_told_before_its_announcement_keeps_what_was_announced
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]])
-def test_a_jobs_record_may_come_first_or_last(setup: Setup, order: list[int]) -> None:
+def test_the_record_of_a_job_may_arrive_first_or_last(setup: Setup, order: list[int]) -> None:
     changes: list[Change] = [sealed(2), rendered(0), rendered(1)]
 
     for turn in order:
@@ -143,13 +143,13 @@ def test_a_jobs_record_may_come_first_or_last(setup: Setup, order: list[int]) ->
     assert len(setup.completions) == 1
 
 
-def test_an_open_job_is_not_complete_though_all_that_is_known_has_ended(setup: Setup) -> None:
+def test_an_open_job_is_not_complete_even_if_all_known_members_are_terminal(setup: Setup) -> None:
     setup.process(a_job(size=1), rendered(0))
 
     assert not setup.completions
 
 
-def test_an_older_revision_that_comes_late_changes_nothing(setup: Setup) -> None:
+def test_a_late_older_revision_changes_nothing(setup: Setup) -> None:
     setup.process(rendered(0, revision=4))
     before = (setup.tally, setup.views.rows([a_member(0).picture_id]))
 
@@ -158,7 +158,7 @@ def test_an_older_revision_that_comes_late_changes_nothing(setup: Setup) -> None
     assert (setup.tally, setup.views.rows([a_member(0).picture_id])) == before
 
 
-def test_what_has_failed_and_is_retried_moves_from_one_count_to_the_other(setup: Setup) -> None:
+def test_a_retried_failure_moves_between_counts(setup: Setup) -> None:
     setup.process(sealed(1), a_member(0, State.FAILED, revision=3))
     assert setup.tally == Tally(failed=1)
 
@@ -170,7 +170,7 @@ def test_what_has_failed_and_is_retried_moves_from_one_count_to_the_other(setup:
     assert len(setup.completions) == len(set(setup.completions)) == 2
 
 
-def test_a_member_that_is_put_again_counts_as_its_newest_version(setup: Setup) -> None:
+def test_a_member_stored_again_counts_as_its_newest_version(setup: Setup) -> None:
     first, second = rendered(0, version="v1", sequencer="01"), rendered(0, version="v2", sequencer="02")
     setup.process(sealed(1), first)
 
@@ -183,7 +183,7 @@ def test_a_member_that_is_put_again_counts_as_its_newest_version(setup: Setup) -
     assert setup.views.totals().rendered == 2  # both versions were rendered
 
 
-def test_a_version_that_is_told_alone_leaves_the_others_in_the_row(setup: Setup) -> None:
+def test_a_record_of_one_version_keeps_the_others_in_the_row(setup: Setup) -> None:
     first, second = rendered(0, version="v1", sequencer="01"), rendered(0, version="v2", sequencer="02")
     setup.process(first)
     setup.process(second)
@@ -195,7 +195,7 @@ def test_a_version_that_is_told_alone_leaves_the_others_in_the_row(setup: Setup)
     assert (row.version, row.revision, setup.tally.rendered) == ("v2", 5, 1)
 
 
-def test_while_it_is_not_known_what_took_its_place_a_superseded_member_is_waited_for(setup: Setup) -> None:
+def test_a_superseded_member_is_expected_until_its_newer_version_is_known(setup: Setup) -> None:
     superseded = a_member(0, State.SUPERSEDED, version="v1", sequencer="01", revision=1)
 
     setup.process(sealed(1), a_member(0), superseded)
@@ -204,7 +204,7 @@ def test_while_it_is_not_known_what_took_its_place_a_superseded_member_is_waited
     assert not setup.completions
 
 
-def test_a_deleted_member_counts_as_deleted_and_what_was_saved_stays_counted(setup: Setup) -> None:
+def test_a_deleted_member_counts_as_deleted_and_stays_in_the_totals_of_all_time(setup: Setup) -> None:
     setup.process(sealed(1), rendered(0))
 
     setup.process(replace(rendered(0), state=State.DELETED, revision=3))
@@ -213,7 +213,7 @@ def test_a_deleted_member_counts_as_deleted_and_what_was_saved_stays_counted(set
     assert setup.views.totals() == Tally(rendered=1, bytes_before=1000, bytes_after=640)
 
 
-def test_what_is_put_again_after_its_deletion_counts_as_rendered(setup: Setup) -> None:
+def test_a_member_stored_again_after_deletion_counts_as_rendered(setup: Setup) -> None:
     first = rendered(0, version="v1", sequencer="01")
     setup.process(first, replace(first, state=State.DELETED, revision=3))
 
@@ -222,7 +222,7 @@ def test_what_is_put_again_after_its_deletion_counts_as_rendered(setup: Setup) -
     assert setup.tally == Tally(rendered=1, bytes_before=1000, bytes_after=640)
 
 
-def test_what_never_arrived_counts_as_failed_until_it_arrives_after_all(setup: Setup) -> None:
+def test_a_member_that_never_arrived_counts_as_failed_until_it_arrives(setup: Setup) -> None:
     never = a_member(0).moved(State.FAILED)
     setup.process(sealed(1), never)
 
@@ -236,7 +236,7 @@ def test_what_never_arrived_counts_as_failed_until_it_arrives_after_all(setup: S
     assert setup.tally.rendered == 1
 
 
-def test_a_record_that_can_not_be_written_is_reported_alone() -> None:
+def test_a_record_that_cannot_be_written_fails_alone() -> None:
     class Picky(FakeViews):
         def commit(self, commit: Commit) -> bool:
             if any(replaced.new.number == 3 for replaced in commit.entries):
@@ -252,14 +252,14 @@ def test_a_record_that_can_not_be_written_is_reported_alone() -> None:
     assert len(setup.event_bus.ids("upload.rendered")) == 5
 
 
-def test_a_record_that_can_not_be_read_is_reported_alone(setup: Setup) -> None:
+def test_a_record_that_cannot_be_parsed_fails_alone(setup: Setup) -> None:
     projected = setup.broadcast.process([Record("1", rendered(0)), Record("2", fault=KeyError("receipt"))])
 
     assert list(projected.faults) == ["2"]
     assert setup.tally.rendered == 1
 
 
-def test_a_batch_whose_items_are_changed_by_others_again_and_again_is_handed_back() -> None:
+def test_a_batch_with_endless_conflicts_is_returned_for_retry() -> None:
     class Contested(FakeViews):
         def commit(self, commit: Commit) -> bool:
             return False
@@ -269,7 +269,7 @@ def test_a_batch_whose_items_are_changed_by_others_again_and_again_is_handed_bac
     assert isinstance(projected.faults["0"], RevisionConflict)
 
 
-def test_each_end_is_announced_under_one_id_however_often_its_record_comes(setup: Setup) -> None:
+def test_an_event_keeps_its_id_in_repeated_records(setup: Setup) -> None:
     failed = a_member(0, State.FAILED, attempts=(an_attempt(None),))
     for _ in range(3):
         setup.process(a_member(0), failed)
@@ -283,7 +283,7 @@ def test_each_end_is_announced_under_one_id_however_often_its_record_comes(setup
     assert f"'correlation_id': '{failed.upload.correlation}'" in detail
 
 
-def test_a_completion_is_announced_at_each_redelivery_under_one_id(setup: Setup) -> None:
+def test_a_completion_event_keeps_its_id_at_each_redelivery(setup: Setup) -> None:
     batch = (sealed(2), rendered(0), rendered(1))
 
     for _ in range(3):
@@ -294,14 +294,14 @@ def test_a_completion_is_announced_at_each_redelivery_under_one_id(setup: Setup)
     assert len(set(setup.completions)) == 1
 
 
-def test_totals_that_were_corrected_complete_a_job_under_another_id(setup: Setup) -> None:
+def test_corrected_totals_change_the_id_of_the_completion(setup: Setup) -> None:
     setup.process(sealed(1), a_member(0, State.FAILED))
     setup.process(rendered(0, revision=3))
 
     assert len(set(setup.completions)) == 2
 
 
-def test_an_event_that_is_not_taken_fails_its_record_and_no_other(setup: Setup) -> None:
+def test_a_refused_event_fails_only_its_record(setup: Setup) -> None:
     setup.event_bus.refused = {"upload.rejected"}
 
     projected = setup.process(rendered(0), a_member(1, State.REJECTED), rendered(2))
@@ -311,7 +311,7 @@ def test_an_event_that_is_not_taken_fails_its_record_and_no_other(setup: Setup) 
     assert setup.tally.ended == 3  # the views are written nonetheless
 
 
-def test_a_completion_that_is_not_taken_fails_the_records_of_its_job(setup: Setup) -> None:
+def test_a_refused_completion_fails_the_records_of_its_job(setup: Setup) -> None:
     setup.event_bus.refused = {"job.completed"}
 
     projected = setup.process(an_entry(), rendered(0), sealed(1))
@@ -319,7 +319,7 @@ def test_a_completion_that_is_not_taken_fails_the_records_of_its_job(setup: Setu
     assert list(projected.faults) == ["1", "2"]
 
 
-def test_when_nobody_brings_events_what_has_ended_comes_again() -> None:
+def test_records_of_terminal_uploads_fail_while_the_event_bus_is_down() -> None:
     class Down(FakeEventBus):
         def send(self, events: object) -> list[object]:  # type: ignore[override]
             raise OSError("the bus is down")
@@ -329,13 +329,13 @@ def test_when_nobody_brings_events_what_has_ended_comes_again() -> None:
     assert list(projected.faults) == ["1"]
 
 
-def test_a_removal_that_was_given_up_is_no_upload(setup: Setup) -> None:
+def test_a_failed_removal_sends_no_event(setup: Setup) -> None:
     setup.process(an_entry(state=State.FAILED, version="removal:v2"))
 
     assert not setup.event_bus.sent
 
 
-def test_a_batch_tells_what_has_changed_of_each_job(setup: Setup) -> None:
+def test_a_batch_returns_the_changed_rows_of_each_job(setup: Setup) -> None:
     setup.process(rendered(0))
 
     projected = setup.process(sealed(2), rendered(0), rendered(1), an_entry())
@@ -347,14 +347,14 @@ def test_a_batch_tells_what_has_changed_of_each_job(setup: Setup) -> None:
     assert (job["waiting"], [row["state"] for row in rows]) == (0, ["rendered"])
 
 
-def test_changes_of_a_job_are_told_ten_times_a_second_at_most(setup: Setup) -> None:
+def test_changes_of_a_job_are_pushed_at_most_ten_times_a_second(setup: Setup) -> None:
     setup.process(sealed(3), a_member(0))
     setup.process(rendered(0), rendered(1))
 
     assert setup.pauses == [pytest.approx(0.1)] * 2
 
 
-def test_nobody_waits_for_pictures_without_a_job(setup: Setup) -> None:
+def test_batches_without_a_job_do_not_pause(setup: Setup) -> None:
     setup.process(an_entry())
 
     assert setup.pauses == []
@@ -458,7 +458,7 @@ def assert_views_agree_with_ledger(views: FakeViews, histories: Sequence[Sequenc
 
 
 @given(st.integers(0, 2**32))
-def test_whatever_the_history_totals_are_those_of_the_ledger_and_rebuild_gives_the_same(seed: int) -> None:
+def test_totals_of_any_history_equal_those_of_the_ledger_and_of_a_rebuild(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - not a secret
     setup, job = Setup(), a_job(size=chance.randrange(1, 8))
     histories = list(history(chance, job))
@@ -483,7 +483,7 @@ def test_whatever_the_history_totals_are_those_of_the_ledger_and_rebuild_gives_t
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_batches_that_run_beside_one_another_give_the_same(seed: int) -> None:
+def test_parallel_batches_give_the_same_views(seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - not a secret
     setup, job = Setup(), a_job(size=60)
     histories = list(history(chance, job))
@@ -512,7 +512,7 @@ def test_batches_that_run_beside_one_another_give_the_same(seed: int) -> None:
     assert_views_agree_with_ledger(setup.views, histories, job)
 
 
-def test_rebuilding_over_views_that_stand_writes_nothing(setup: Setup) -> None:
+def test_rebuilding_current_views_writes_nothing(setup: Setup) -> None:
     changes: list[Change] = [sealed(2), a_member(0), rendered(0), rendered(1)]
     setup.process(*changes)
     before = setup.views.job(JOB)

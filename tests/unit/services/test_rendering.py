@@ -68,7 +68,7 @@ def test_an_upload_becomes_renditions_and_a_receipt(setup: Setup) -> None:
     assert setup.ledger.entries[entry.picture_id, "v1"] == entry
 
 
-def test_a_picture_that_can_not_be_used_is_rejected_with_its_reason_and_nothing_is_written(
+def test_a_rejected_picture_has_a_reason_and_no_renditions(
     setup: Setup,
 ) -> None:
     entry = setup.render(rejecting)
@@ -79,7 +79,7 @@ def test_a_picture_that_can_not_be_used_is_rejected_with_its_reason_and_nothing_
     assert not setup.renditions.objects
 
 
-def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(setup: Setup) -> None:
+def test_a_picture_over_the_size_limit_is_rejected_before_it_is_read(setup: Setup) -> None:
     entry = setup.render(never, size_bytes=200_000_000)
 
     assert entry.rejection
@@ -87,25 +87,27 @@ def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(setup: Setup)
     assert (entry.rejection.limit, entry.rejection.actual) == (100_000_000, 200_000_000)
 
 
-def test_a_picture_without_bytes_is_rejected_before_it_is_read(setup: Setup) -> None:
+def test_an_empty_file_is_rejected_before_it_is_read(setup: Setup) -> None:
     entry = setup.render(never, key="gone.png", size_bytes=0)
 
     assert entry.rejection
     assert entry.rejection.reason == "empty_file"
 
 
-def test_a_version_that_is_gone_ends_as_deleted(setup: Setup) -> None:
+def test_an_upload_whose_original_is_gone_ends_as_deleted(setup: Setup) -> None:
     assert setup.render(never, key="gone.png").state is State.DELETED
 
 
 @pytest.mark.parametrize("first", [working, rejecting])
-def test_a_redelivery_of_what_is_done_changes_nothing(setup: Setup, first: Callable[..., Rendered]) -> None:
+def test_a_redelivery_of_a_concluded_upload_changes_nothing(
+    setup: Setup, first: Callable[..., Rendered]
+) -> None:
     done = setup.render(first)
 
     assert setup.render(never) == done
 
 
-def test_any_other_fault_escapes_and_the_next_attempt_finishes(setup: Setup) -> None:
+def test_any_other_fault_is_raised_and_the_next_attempt_succeeds(setup: Setup) -> None:
     with pytest.raises(OSError, match="disk"):
         setup.render(failing)
 
@@ -114,7 +116,7 @@ def test_any_other_fault_escapes_and_the_next_attempt_finishes(setup: Setup) -> 
     assert (entry.state, len(entry.attempts), entry.revision) == (State.RENDERED, 2, 4)
 
 
-def test_a_worker_that_was_overtaken_gives_way(setup: Setup) -> None:
+def test_a_worker_raises_a_conflict_if_another_has_published(setup: Setup) -> None:
     def superseded(content: bytes, profile: Profile) -> Rendered:
         setup.render(working)
         return working(content, profile)
@@ -126,7 +128,7 @@ def test_a_worker_that_was_overtaken_gives_way(setup: Setup) -> None:
     assert entry.state is State.RENDERED
 
 
-def test_each_rendering_is_of_the_profile_in_force_when_it_begins(setup: Setup) -> None:
+def test_a_rendering_uses_the_profile_active_at_its_start(setup: Setup) -> None:
     setup.originals.store("image.png", b"pixels", "image/png")
     profiles = []
 
@@ -145,7 +147,7 @@ def test_each_rendering_is_of_the_profile_in_force_when_it_begins(setup: Setup) 
         assert all(rendition.key.startswith(f"{prefix}/") for rendition in entry.receipt.renditions)
 
 
-def test_without_a_profile_nothing_is_rendered_by_another_and_the_next_attempt_finishes(setup: Setup) -> None:
+def test_without_a_profile_the_attempt_fails_and_the_next_one_succeeds(setup: Setup) -> None:
     setup.profiles.profile = None
     with pytest.raises(ProfileUnavailable):
         setup.render(never)
@@ -169,19 +171,19 @@ def test_rendering_again_writes_the_same_keys(setup: Setup) -> None:
     assert len(setup.renditions.objects) == 2
 
 
-def test_the_childs_limits_stand_below_the_functions_own() -> None:
+def test_the_limits_of_the_decoder_process_are_below_those_of_the_function() -> None:
     limits = budget(memory_mb=1769, remaining_milliseconds=60_000)
 
     assert limits.memory_bytes == 1769 * 1024 * 1024 - 300_000_000
     assert limits.seconds == 56
 
 
-def test_a_picture_is_not_blamed_for_the_time_that_others_took() -> None:
+def test_too_little_remaining_time_is_not_a_rejection() -> None:
     with pytest.raises(DeadlineExceeded):
         budget(memory_mb=1769, remaining_milliseconds=7_000)
 
 
-def test_one_upload_that_fails_does_not_starve_its_neighbours(setup: Setup) -> None:
+def test_one_failing_upload_does_not_block_the_others(setup: Setup) -> None:
     setup.originals.store("other.png", b"pixels", "image/png")
     done: list[str] = []
 
@@ -200,7 +202,7 @@ def test_one_upload_that_fails_does_not_starve_its_neighbours(setup: Setup) -> N
     assert [str(fault) for fault in caught.value.exceptions] == ["the disk is gone"]
 
 
-def test_what_a_job_announced_is_its_member_when_it_arrives(setup: Setup) -> None:
+def test_an_announced_upload_becomes_a_member_when_it_arrives(setup: Setup) -> None:
     member = a_member(2)
     setup.ledger.expect([member])
     setup.originals.objects[member.upload.key, "v1"] = b"pixels"
@@ -210,7 +212,7 @@ def test_what_a_job_announced_is_its_member_when_it_arrives(setup: Setup) -> Non
     assert (entry.state, entry.job_id, entry.number) == (State.RENDERED, member.job_id, 2)
 
 
-def test_a_key_that_only_looks_announced_is_no_member(setup: Setup) -> None:
+def test_a_key_in_the_form_of_an_announced_one_is_no_member(setup: Setup) -> None:
     key = "0" * 32 + "/beach.png"
     setup.originals.objects[key, "v1"] = b"pixels"
 
@@ -219,7 +221,7 @@ def test_a_key_that_only_looks_announced_is_no_member(setup: Setup) -> None:
     assert entry.job_id == ""
 
 
-def test_an_upload_keeps_the_name_that_it_had_first_whoever_tells_of_it_again(setup: Setup) -> None:
+def test_an_upload_keeps_its_first_correlation_id(setup: Setup) -> None:
     with pytest.raises(OSError, match="disk"):
         setup.render(failing, request="first")
 
@@ -229,14 +231,14 @@ def test_an_upload_keeps_the_name_that_it_had_first_whoever_tells_of_it_again(se
     assert setup.render(never, request="third", sequencer="0055AED6DCD90281E7").upload.request == "first"
 
 
-def test_one_from_before_names_were_given_gets_one_when_it_is_told_of_again(setup: Setup) -> None:
+def test_an_upload_without_a_correlation_id_gets_the_one_of_the_next_event(setup: Setup) -> None:
     with pytest.raises(OSError, match="disk"):
         setup.render(failing, request="")
 
     assert setup.render(working, request="second", sequencer="").upload.request == "second"
 
 
-def test_what_stands_in_s3_is_called_after_the_change_that_led_to_it(setup: Setup) -> None:
+def test_a_version_read_from_s3_has_the_correlation_id_of_the_change(setup: Setup) -> None:
     removal = Removal("uploads", "image.png", "v9", "0066", marker=True, request="removal")
     unversioned = an_upload(version=NO_VERSION, request="unversioned")
 

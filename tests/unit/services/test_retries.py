@@ -28,14 +28,14 @@ def test_no_wait_is_longer_than_five_minutes() -> None:
     assert MESSAGES.seconds(6, jitter=1) == MESSAGES.seconds(1_000_000, jitter=1) == 300
 
 
-def test_there_is_one_wait_fewer_than_attempts() -> None:
+def test_there_is_one_wait_less_than_attempts() -> None:
     backoff = Backoff(first_seconds=1, longest_seconds=1)
 
     assert len(list(backoff.delays(4))) == 3
     assert len(list(islice(backoff.delays(), 50))) == 50
 
 
-def test_what_another_worker_has_waits_until_that_has_ended() -> None:
+def test_a_leased_upload_waits_until_the_lease_expires() -> None:
     leased = LeaseHeld("image.png", timestamp(MOMENT + timedelta(seconds=50)))
 
     nested = ExceptionGroup("two", [FAULT, ExceptionGroup("one", [leased])])
@@ -45,16 +45,16 @@ def test_what_another_worker_has_waits_until_that_has_ended() -> None:
     assert retry_delay(LeaseHeld("image.png", timestamp(MOMENT)), 5, 0, MOMENT) == 0
 
 
-def test_any_other_fault_waits_by_the_number_of_attempts_alone() -> None:
+def test_any_other_fault_waits_by_the_receive_count() -> None:
     assert retry_delay(FAULT, 2, 1, MOMENT) == MESSAGES.seconds(2, 1)
 
 
-def test_a_call_that_hangs_is_interrupted_before_the_invocation_ends() -> None:
+def test_a_hanging_call_is_interrupted_before_the_invocation_ends() -> None:
     with pytest.raises(DeadlineExceeded), deadline(1010):
         select.select([], [], [])  # without a timeout
 
 
-def test_what_is_done_in_time_is_left_alone() -> None:
+def test_work_within_the_deadline_is_not_interrupted() -> None:
     with deadline(60_000):
         pass
 

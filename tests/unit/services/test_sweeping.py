@@ -101,7 +101,7 @@ def setup() -> Setup:
     return Setup()
 
 
-def test_an_upload_that_nobody_began_with_is_enqueued_as_s3_would_have_told_it(setup: Setup) -> None:
+def test_a_lost_upload_is_enqueued_as_an_s3_notification(setup: Setup) -> None:
     setup.store("holiday/ü +%.png")
 
     assert setup.find_lost() == ["holiday/ü +%.png"]
@@ -116,14 +116,14 @@ def test_an_upload_that_nobody_began_with_is_enqueued_as_s3_would_have_told_it(s
     assert change.request
 
 
-def test_what_was_swept_lately_is_not_swept_again(setup: Setup) -> None:
+def test_a_recently_swept_upload_is_not_swept_again(setup: Setup) -> None:
     setup.store("image.png")
     setup.find_lost()
 
     assert setup.find_lost() == []
 
 
-def test_what_was_swept_long_ago_and_still_not_begun_with_is_swept_again(setup: Setup) -> None:
+def test_an_upload_swept_long_ago_without_an_attempt_is_swept_again(setup: Setup) -> None:
     setup.store("image.png")
     setup.find_lost()
     [(key, entry)] = setup.ledger.entries.items()
@@ -132,7 +132,7 @@ def test_what_was_swept_long_ago_and_still_not_begun_with_is_swept_again(setup: 
     assert setup.find_lost() == ["image.png"]
 
 
-def test_a_young_upload_is_not_lost(setup: Setup) -> None:
+def test_a_recent_upload_is_not_lost(setup: Setup) -> None:
     setup.originals.arrived = timestamp(datetime.now(UTC))
     setup.store("image.png")
 
@@ -140,14 +140,14 @@ def test_a_young_upload_is_not_lost(setup: Setup) -> None:
 
 
 @pytest.mark.parametrize("state", [state for state in State if state.terminal])
-def test_what_has_ended_is_not_lost(setup: Setup, state: State) -> None:
+def test_a_terminal_upload_is_not_lost(setup: Setup, state: State) -> None:
     setup.store("image.png")
     setup.record(state)
 
     assert setup.find_lost() == []
 
 
-def test_what_was_begun_with_and_then_left_is_lost(setup: Setup) -> None:
+def test_an_abandoned_upload_is_lost(setup: Setup) -> None:
     setup.store("image.png")
     begun = setup.record(State.RENDERING)
 
@@ -159,7 +159,7 @@ def test_what_was_begun_with_and_then_left_is_lost(setup: Setup) -> None:
     assert (swept.state, swept.revision) == (State.RENDERING, begun.revision + 1)
 
 
-def test_what_a_worker_has_is_not_lost(setup: Setup) -> None:
+def test_a_leased_upload_is_not_lost(setup: Setup) -> None:
     setup.store("image.png")
     begun = setup.record(State.RENDERING).begun("9999-01-01T00:00:00.000Z")
     setup.ledger.advance(replace(begun, since=LONG_AGO))
@@ -167,7 +167,7 @@ def test_what_a_worker_has_is_not_lost(setup: Setup) -> None:
     assert setup.find_lost() == []
 
 
-def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(setup: Setup) -> None:
+def test_a_run_scans_some_pages_and_the_next_continues(setup: Setup) -> None:
     setup.originals.page_size = 2
     setup.store(*"abcdefg")
 
@@ -177,7 +177,7 @@ def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(setup: Set
 
 
 @pytest.mark.parametrize(("objects", "pages"), [(100, 10), (6_720, 10), (67_200, 100)])
-def test_a_larger_bucket_is_seen_within_a_week_of_runs(objects: int, pages: int) -> None:
+def test_a_large_bucket_is_scanned_within_a_week(objects: int, pages: int) -> None:
     cursor = ScanCursor(whole=objects)
 
     assert cursor.due(10) == pages
@@ -185,11 +185,11 @@ def test_a_larger_bucket_is_seen_within_a_week_of_runs(objects: int, pages: int)
 
 
 @pytest.mark.parametrize("written", ["", "prefix/1.jpg", '{"KeyMarker": "a", "VersionIdMarker": "b"}'])
-def test_a_walk_that_was_noted_in_another_way_begins_anew(written: str) -> None:
+def test_a_cursor_in_another_form_starts_a_new_scan(written: str) -> None:
     assert ScanCursor.read(written) == ScanCursor()
 
 
-def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(setup: Setup) -> None:
+def test_a_finished_scan_records_its_number_of_pages(setup: Setup) -> None:
     setup.originals.page_size = 2
     setup.store(*"abcde")
 
@@ -198,7 +198,7 @@ def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(setup: Setup) -> N
     assert ScanCursor.read(setup.ledger.cursor("uploads")) == ScanCursor("", 0, 3)
 
 
-def test_a_walk_can_be_begun_anew(setup: Setup) -> None:
+def test_a_scan_can_be_restarted(setup: Setup) -> None:
     setup.store(*"abcdef")
     setup.ledger.save_cursor("uploads", ScanCursor("d", 2).written)
 
@@ -211,7 +211,7 @@ def engine(content: bytes, profile: Profile) -> object:
     return a_rendering()
 
 
-def test_a_swept_upload_is_rendered_and_its_late_event_changes_nothing(setup: Setup) -> None:
+def test_a_late_event_of_a_swept_upload_changes_nothing(setup: Setup) -> None:
     setup.store("image.png")
     setup.find_lost()
     reconciler = setup.reconciler
@@ -224,7 +224,7 @@ def test_a_swept_upload_is_rendered_and_its_late_event_changes_nothing(setup: Se
     assert (after.state, after.receipt) == (State.RENDERED, entry.receipt)
 
 
-def test_a_swept_upload_that_is_not_latest_any_more_is_superseded(setup: Setup) -> None:
+def test_a_swept_upload_that_is_no_longer_current_is_superseded(setup: Setup) -> None:
     setup.store("image.png")
     setup.find_lost()
     setup.store("image.png")
@@ -236,14 +236,14 @@ def test_a_swept_upload_that_is_not_latest_any_more_is_superseded(setup: Setup) 
     assert entry.state is State.SUPERSEDED
 
 
-def test_what_a_receipt_names_is_kept(setup: Setup) -> None:
+def test_renditions_named_by_a_receipt_are_kept(setup: Setup) -> None:
     setup.make_renditions("a", "b")
     setup.record(State.RENDERED, "a", "b")
 
     assert setup.remove() == set()
 
 
-def test_what_no_receipt_names_is_removed(setup: Setup) -> None:
+def test_renditions_named_by_no_receipt_are_removed(setup: Setup) -> None:
     setup.make_renditions("a", "orphan")
     setup.record(State.RENDERED, "a")
 
@@ -251,21 +251,21 @@ def test_what_no_receipt_names_is_removed(setup: Setup) -> None:
     assert list(setup.renditions.objects) == [f"{PICTURE}/a"]
 
 
-def test_what_no_receipt_names_yet_is_kept_while_a_rendering_is_under_way(setup: Setup) -> None:
+def test_unnamed_renditions_are_kept_during_a_rendering(setup: Setup) -> None:
     setup.make_renditions("a")
     setup.record(State.RENDERING)
 
     assert setup.remove() == set()
 
 
-def test_a_young_file_is_kept(setup: Setup) -> None:
+def test_a_recent_file_is_kept(setup: Setup) -> None:
     setup.renditions.since = timestamp(datetime.now(UTC))
     setup.make_renditions("a")
 
     assert setup.remove() == set()
 
 
-def test_superseded_renditions_stay_for_pages_that_are_open_and_then_go(setup: Setup) -> None:
+def test_superseded_renditions_are_kept_for_a_while_and_then_removed(setup: Setup) -> None:
     setup.make_renditions("old", "older", "new")
     setup.record(State.RENDERED, "new", version="v3", since=timestamp(datetime.now(UTC)))
     setup.record(State.SUPERSEDED, "old", version="v2", since=timestamp(datetime.now(UTC)))
@@ -274,7 +274,7 @@ def test_superseded_renditions_stay_for_pages_that_are_open_and_then_go(setup: S
     assert setup.remove() == {f"{PICTURE}/older"}
 
 
-def test_what_was_discarded_is_removed_without_a_look_at_the_bucket(setup: Setup) -> None:
+def test_superseded_renditions_are_removed_without_listing_the_bucket(setup: Setup) -> None:
     setup.make_renditions("old", "new", "orphan")
     setup.record(State.RENDERED, "new", version="v2")
     setup.record(State.SUPERSEDED, "old", version="v1")
@@ -286,7 +286,7 @@ def test_what_was_discarded_is_removed_without_a_look_at_the_bucket(setup: Setup
     assert not setup.ledger.superseded
 
 
-def test_what_was_discarded_and_is_shown_again_is_kept(setup: Setup) -> None:
+def test_superseded_renditions_that_are_current_again_are_kept(setup: Setup) -> None:
     setup.make_renditions("old", "back")
     setup.record(State.SUPERSEDED, "old", "back", version="v1")
     setup.ledger.entries.clear()
@@ -295,7 +295,7 @@ def test_what_was_discarded_and_is_shown_again_is_kept(setup: Setup) -> None:
     assert setup.remove() == {f"{PICTURE}/old"}
 
 
-def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(setup: Setup) -> None:
+def test_only_current_renditions_of_a_frequently_stored_key_are_kept(setup: Setup) -> None:
     reconciler = setup.reconciler
     for number in range(5):
         setup.store("image.png")
@@ -308,7 +308,7 @@ def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(setup: Se
     assert setup.renditions.objects.keys() == {*current[0].rendition_keys}
 
 
-def test_what_another_profile_made_is_discarded_when_it_is_made_anew(setup: Setup) -> None:
+def test_renditions_of_a_previous_engine_are_superseded_by_new_ones(setup: Setup) -> None:
     setup.store("image.png")
     reconciler = setup.reconciler
     [before] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
@@ -321,21 +321,21 @@ def test_what_another_profile_made_is_discarded_when_it_is_made_anew(setup: Setu
     assert not {*superseded_renditions.keys} & {*after.rendition_keys}
 
 
-def test_what_another_receipt_took_the_place_of_stays_for_pages_that_are_open(setup: Setup) -> None:
+def test_renditions_of_a_replaced_receipt_are_kept_for_a_while(setup: Setup) -> None:
     setup.make_renditions("by the old profile", "new")
     setup.record(State.RENDERED, "new", since=timestamp(datetime.now(UTC)))
 
     assert setup.remove() == set()
 
 
-def test_what_a_deletion_left_behind_goes_at_once(setup: Setup) -> None:
+def test_renditions_left_by_a_deletion_are_removed_at_once(setup: Setup) -> None:
     setup.make_renditions("a")
     setup.record(State.DELETED, "a", since=timestamp(datetime.now(UTC)))
 
     assert setup.remove() == {f"{PICTURE}/a"}
 
 
-def test_a_rendering_that_took_a_removed_file_for_written_writes_it_again(setup: Setup) -> None:
+def test_a_rendering_that_relied_on_a_removed_file_is_repeated(setup: Setup) -> None:
     setup.store("image.png")
     setup.ledger.advance(Latest(PICTURE, "", "", 1))
     reconciler = setup.reconciler
@@ -372,7 +372,7 @@ def test_a_result_of_another_profile_or_engine_is_stale() -> None:
     assert list(stale(iter([fresh, older, other, gone]), "now", "engine 2")) == [older, other]
 
 
-def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(setup: Setup) -> None:
+def test_a_stale_result_is_rendered_again_once_and_shown_until_then(setup: Setup) -> None:
     setup.store("image.png")
     reconciler = setup.reconciler
     [before] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
@@ -423,7 +423,7 @@ class OldJob(Setup):
         self.ledger.advance(Latest(self.members[number].picture_id, "01", version, 1))
 
 
-def test_what_a_job_waited_for_long_enough_has_failed() -> None:
+def test_uploads_that_never_arrived_fail_after_the_job_timeout() -> None:
     setup = OldJob()
     setup.arrive(1)
 
@@ -442,7 +442,7 @@ def test_a_job_is_settled_once() -> None:
     assert not setup.ledger.unsettled
 
 
-def test_all_old_jobs_are_settled_however_many_they_are() -> None:
+def test_all_old_jobs_are_settled() -> None:
     setup = OldJob()
     for number in range(25):
         setup.ledger.unsettled[f"{number}"] = Job(f"{number}", 0, LONG_AGO)
@@ -452,7 +452,7 @@ def test_all_old_jobs_are_settled_however_many_they_are() -> None:
     assert not setup.ledger.unsettled
 
 
-def test_a_young_job_is_waited_for() -> None:
+def test_a_recent_job_is_not_settled() -> None:
     setup = OldJob(created=now())
 
     assert setup.settle() == 0
@@ -460,7 +460,7 @@ def test_a_young_job_is_waited_for() -> None:
     assert setup.states == ["expected"] * 3
 
 
-def test_a_member_that_was_deleted_before_it_was_heard_of_is_deleted() -> None:
+def test_a_member_deleted_before_its_event_ends_as_deleted() -> None:
     setup = OldJob()
     setup.arrive(0, version="")
 
@@ -478,7 +478,7 @@ def test_a_job_whose_settling_crashed_falls_due_again() -> None:
     assert setup.settle() == 150
 
 
-def test_what_another_sweep_moves_meanwhile_keeps_nobody_else_from_being_moved() -> None:
+def test_members_ended_by_another_sweep_do_not_block_the_others() -> None:
     setup = OldJob()
     moved = setup.members[1].moved(State.FAILED)
 
@@ -494,7 +494,7 @@ def test_what_another_sweep_moves_meanwhile_keeps_nobody_else_from_being_moved()
     assert setup.states == ["failed"] * 3
 
 
-def test_a_lost_upload_that_is_found_again_is_its_jobs() -> None:
+def test_a_swept_upload_belongs_to_its_job() -> None:
     setup = OldJob()
     member = setup.members[0]
     setup.originals.store(member.upload.key, b"pixels", "image/png")

@@ -92,7 +92,7 @@ def _named(headers: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
-def test_no_route_but_those_to_sign_in_by_answers_a_stranger(route: Route) -> None:
+def test_only_sign_in_routes_are_open_without_a_token(route: Route) -> None:
     handlers: dict[str, Handler] = {route.operation: lambda *_: Responder().page(200, "")}
     request = Request("/x", ORIGIN, JSON, headers={"origin": ORIGIN}, method=route.method)
 
@@ -101,7 +101,7 @@ def test_no_route_but_those_to_sign_in_by_answers_a_stranger(route: Route) -> No
     assert status == (200 if route.path in ("/sign-in", "/sign-out") else 401)
 
 
-def test_a_valid_token_lets_in() -> None:
+def test_a_valid_token_is_accepted() -> None:
     api = Api()
 
     assert api.get().status == 401
@@ -112,7 +112,7 @@ def test_a_valid_token_lets_in() -> None:
     "authorization",
     ["Bearer", "Bearer ", "Bearer x", "Basic {}", "{}", "bearer{}", "Bearer {}x", "AWS4-HMAC-SHA256 x"],
 )
-def test_anything_but_the_token_as_a_bearer_is_refused(authorization: str) -> None:
+def test_any_other_authorization_header_is_refused(authorization: str) -> None:
     api = Api()
 
     response = api.get(authorization=authorization.format(api.secret))
@@ -120,20 +120,20 @@ def test_anything_but_the_token_as_a_bearer_is_refused(authorization: str) -> No
     assert (response.status, response.headers["WWW-Authenticate"]) == (401, 'Bearer realm="darkroom"')
 
 
-def test_the_schemes_name_is_read_in_any_case() -> None:
+def test_the_bearer_scheme_is_case_insensitive() -> None:
     api = Api()
 
     assert api.get(authorization=f"bearer  {api.secret} ").status == 200
 
 
-def test_a_wrong_token_is_not_made_good_by_a_cookie() -> None:
+def test_a_wrong_token_is_refused_despite_a_valid_cookie() -> None:
     api = Api()
 
     assert api.get(cookie=api.cookie).status == 200
     assert api.get(cookie=api.cookie, authorization="Bearer x").status == 401
 
 
-def test_nobody_gets_in_where_no_token_was_ever_made() -> None:
+def test_every_token_is_refused_without_a_stored_document() -> None:
     api = Api(document=FakeTokenDocument())
     api.document.written = None
 
@@ -141,7 +141,7 @@ def test_nobody_gets_in_where_no_token_was_ever_made() -> None:
     assert api.get(authorization="Bearer ").status == 401
 
 
-def test_a_json_client_is_told_what_is_missing_and_a_person_gets_the_form() -> None:
+def test_a_json_client_gets_a_problem_and_a_browser_the_sign_in_form() -> None:
     problem, page = Api().get(), Api().get("/failures", HTML)
 
     assert problem.media_type == "application/problem+json"
@@ -152,25 +152,25 @@ def test_a_json_client_is_told_what_is_missing_and_a_person_gets_the_form() -> N
     assert page.headers["Cache-Control"] == problem.headers["Cache-Control"] == "no-store"
 
 
-def test_an_image_of_a_stranger_is_refused_without_a_page() -> None:
+def test_an_unauthorized_image_request_gets_a_problem() -> None:
     assert Api().get(accept="image/avif,image/*").media_type == "application/problem+json"
 
 
-def test_an_open_stack_asks_nobody_and_reads_nothing() -> None:
+def test_an_open_stack_needs_no_token_and_reads_none() -> None:
     api = Api(AuthMode.OPEN)
 
     assert api.get().status == api.post().status == 200
     assert api.document.read_count == 0
 
 
-def test_with_iam_the_gateways_word_counts_and_no_token_does() -> None:
+def test_with_iam_api_gateway_authorizes_and_tokens_are_not_read() -> None:
     api = Api(AuthMode.IAM)
 
     assert api.get(authorization="AWS4-HMAC-SHA256 Credential=x").status == 200
     assert api.document.read_count == 0
 
 
-def test_with_iam_a_request_that_came_by_another_route_is_not_answered() -> None:
+def test_with_iam_a_request_authorized_for_another_route_is_not_found() -> None:
     """`GET /{proxy+}` may be public, and it matches the paths of private routes too."""
     failures = next(route for route in ROUTES if route.operation == "failures")
     handlers: dict[str, Handler] = {"failures": lambda _: pytest.fail("the handler was called")}
@@ -183,7 +183,7 @@ def test_with_iam_a_request_that_came_by_another_route_is_not_answered() -> None
         )
 
 
-def test_public_pages_opens_the_two_reading_routes_and_no_other() -> None:
+def test_public_pages_opens_only_the_two_picture_routes() -> None:
     authorizer = an_authorizer(AuthMode.TOKEN, public_pages=True)
     handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, lambda *_: Responder().page(200, ""))
     opened = [
@@ -196,7 +196,7 @@ def test_public_pages_opens_the_two_reading_routes_and_no_other() -> None:
     assert opened == ["GET /pictures/{id}", "GET /{proxy+}"]
 
 
-def test_a_stranger_who_shows_nothing_costs_no_call() -> None:
+def test_a_request_without_credentials_does_not_read_the_tokens() -> None:
     api = Api()
 
     api.get()
@@ -204,7 +204,7 @@ def test_a_stranger_who_shows_nothing_costs_no_call() -> None:
     assert api.document.read_count == 0
 
 
-def test_what_is_known_is_asked_for_anew_after_30_s() -> None:
+def test_the_tokens_are_reloaded_after_30_s() -> None:
     api = Api()
     for _ in range(3):
         api.get(authorization=api.bearer)
@@ -216,7 +216,7 @@ def test_what_is_known_is_asked_for_anew_after_30_s() -> None:
     assert api.document.read_count == 2
 
 
-def test_a_revoked_token_lets_nobody_in_30_s_later_nor_does_its_cookie() -> None:
+def test_a_revoked_token_and_its_cookie_are_refused_after_30_s() -> None:
     api = Api()
     cookie = api.cookie
     api.write(TokenSet.nobody().with_token(new_token(), "now"))
@@ -227,7 +227,7 @@ def test_a_revoked_token_lets_nobody_in_30_s_later_nor_does_its_cookie() -> None
     assert api.get(cookie=cookie).status == 401
 
 
-def test_a_new_token_is_known_after_5_s_and_the_old_one_still() -> None:
+def test_a_new_token_is_accepted_after_5_s_and_the_old_one_too() -> None:
     api = Api()
     api.get(authorization=api.bearer)
     new = new_token()
@@ -240,7 +240,7 @@ def test_a_new_token_is_known_after_5_s_and_the_old_one_still() -> None:
     assert api.get(authorization=api.bearer).status == 200
 
 
-def test_wrong_tokens_cost_a_call_each_5_s_at_most() -> None:
+def test_wrong_tokens_reload_the_tokens_every_5_s_at_most() -> None:
     api = Api()
 
     for _ in range(50):
@@ -250,7 +250,7 @@ def test_wrong_tokens_cost_a_call_each_5_s_at_most() -> None:
     assert api.document.read_count == 5
 
 
-def test_a_fault_leaves_what_was_known_for_ten_minutes_and_no_longer() -> None:
+def test_known_tokens_stay_valid_for_ten_minutes_of_failed_reloads() -> None:
     api = Api()
     api.get(authorization=api.bearer)
     api.document.broken = True
@@ -265,7 +265,7 @@ def test_a_fault_leaves_what_was_known_for_ten_minutes_and_no_longer() -> None:
     assert api.faults
 
 
-def test_nobody_gets_in_before_anything_is_known_and_it_is_asked_again_soon() -> None:
+def test_without_loaded_tokens_requests_are_refused_and_loading_is_retried() -> None:
     api = Api()
     api.document.broken = True
     assert api.get(authorization=api.bearer).status == 503
@@ -276,7 +276,7 @@ def test_nobody_gets_in_before_anything_is_known_and_it_is_asked_again_soon() ->
     assert api.get(authorization=api.bearer).status == 200
 
 
-def test_a_document_that_nobody_here_has_written_lets_nobody_in() -> None:
+def test_an_invalid_token_document_refuses_every_token() -> None:
     api = Api()
     api.document.write("{}", expected_version=1)
 
@@ -302,7 +302,7 @@ def test_a_document_that_nobody_here_has_written_lets_nobody_in() -> None:
         ({"origin": "https://evil.example", "sec_fetch_site": "same-origin"}, 403),
     ],
 )
-def test_another_sites_page_changes_nothing_even_where_everybody_may(
+def test_cross_site_writes_are_refused_even_on_an_open_stack(
     auth: AuthMode, headers: dict[str, str], status: int
 ) -> None:
     api = Api(auth, allowed_origins=frozenset({"https://admin.example"}))
@@ -313,17 +313,17 @@ def test_another_sites_page_changes_nothing_even_where_everybody_may(
     assert status == 200 or '"/docs/problems#foreign-origin"' in response.text
 
 
-def test_reading_is_not_asked_where_it_is_from() -> None:
+def test_reads_are_allowed_from_any_origin() -> None:
     assert Api(AuthMode.OPEN).get(origin="https://evil.example").status == 200
 
 
-def test_an_origin_is_none_of_a_site_that_does_not_say_its_name() -> None:
+def test_an_empty_origin_never_matches_a_site_without_a_host() -> None:
     request = Request("/", "", JSON, headers={"origin": ""}, method="POST")
 
     assert Api(AuthMode.OPEN).send(request).status == 403
 
 
-def test_a_token_writes_without_an_origin_and_a_cookie_does_not() -> None:
+def test_a_write_needs_an_origin_with_a_cookie_but_not_with_a_token() -> None:
     api = Api()
 
     assert api.post(authorization=api.bearer).status == 200
@@ -334,7 +334,7 @@ def test_a_token_writes_without_an_origin_and_a_cookie_does_not() -> None:
     assert api.post(authorization=api.bearer, origin="https://evil.example").status == 403
 
 
-def test_who_signs_in_gets_a_cookie_for_a_week_and_goes_on_to_where_he_was() -> None:
+def test_signing_in_sets_a_cookie_for_a_week_and_redirects() -> None:
     api = Api()
 
     response = api.sign_in(f" {api.secret}\n", "pictures/0?w=640")
@@ -347,7 +347,7 @@ def test_who_signs_in_gets_a_cookie_for_a_week_and_goes_on_to_where_he_was() -> 
     assert api.get(cookie=f"a=b; {COOKIE}={cookie.value}; c").status == 200
 
 
-def test_a_wrong_token_is_said_so_and_the_way_is_not_forgotten() -> None:
+def test_a_wrong_token_shows_an_error_and_keeps_the_target_path() -> None:
     response = Api().sign_in("x", "failures")
 
     assert (response.status, response.cookies) == (401, ())
@@ -370,13 +370,13 @@ def test_a_wrong_token_is_said_so_and_the_way_is_not_forgotten() -> None:
         ("ü", "./"),
     ],
 )
-def test_the_way_on_never_leads_to_another_site(to: str, location: str) -> None:
+def test_the_sign_in_redirect_never_leads_to_another_site(to: str, location: str) -> None:
     api = Api()
 
     assert api.sign_in(api.secret, to).headers["Location"] == location
 
 
-def test_the_way_back_is_escaped_and_keeps_what_was_asked() -> None:
+def test_the_sign_in_form_keeps_the_escaped_path_and_query() -> None:
     request = Request('/a "b"/ü 100%25.jpg', ORIGIN, HTML, query={"w": "640", "x": "<&>"})
 
     page = dispatch(ROUTES[-1], {}, an_authorizer(AuthMode.TOKEN), request, {}).text
@@ -384,7 +384,7 @@ def test_the_way_back_is_escaped_and_keeps_what_was_asked() -> None:
     assert 'value="a%20%22b%22/%C3%BC%20100%25.jpg?w=640&amp;x=%3C%26%3E"' in page
 
 
-def test_a_link_on_another_site_is_followed_once_more_by_the_page_itself() -> None:
+def test_the_sign_in_page_reloads_itself_after_a_cross_site_link() -> None:
     """The cookie is SameSite=Strict: browsers leave it out when a link on another site is followed."""
     cross_site = Api().get("/failures", HTML, sec_fetch_site="cross-site")
     same_site = Api().get("/failures", HTML, sec_fetch_site="same-origin")
@@ -394,13 +394,13 @@ def test_a_link_on_another_site_is_followed_once_more_by_the_page_itself() -> No
 
 
 @pytest.mark.parametrize("body", [b"token=%ff", b"token", b"&" * 9_000, b"a=1&" * 20 + b"token=x", b"\xff"])
-def test_a_form_that_can_not_be_read_is_a_wrong_token(body: bytes) -> None:
+def test_an_unreadable_sign_in_form_is_unauthorized(body: bytes) -> None:
     request = Request("/sign-in", ORIGIN, HTML, {}, FORM, body, {"origin": ORIGIN}, method="POST")
 
     assert Api().send(request).status == 401
 
 
-def test_a_form_of_another_kind_is_none() -> None:
+def test_a_sign_in_form_of_another_media_type_is_unauthorized() -> None:
     api = Api()
     body = f"token={api.secret}".encode()
     request = Request("/sign-in", ORIGIN, HTML, {}, "text/plain", body, {"origin": ORIGIN}, method="POST")
@@ -408,7 +408,7 @@ def test_a_form_of_another_kind_is_none() -> None:
     assert api.send(request).status == 401
 
 
-def test_another_sites_page_signs_nobody_in() -> None:
+def test_a_cross_site_sign_in_is_refused() -> None:
     api = Api()
     body = f"token={api.secret}".encode()
 
@@ -417,7 +417,7 @@ def test_another_sites_page_signs_nobody_in() -> None:
         assert api.send(request).status == 403
 
 
-def test_who_is_in_already_is_led_on() -> None:
+def test_the_sign_in_page_redirects_a_signed_in_client() -> None:
     api = Api()
     request = Request("/sign-in", ORIGIN, HTML, {"to": "jobs/1"}, headers={"cookie": api.cookie})
 
@@ -427,14 +427,14 @@ def test_who_is_in_already_is_led_on() -> None:
     assert Api(AuthMode.OPEN).sign_in("x").headers["Location"] == "./"
 
 
-def test_signing_in_while_nothing_is_known_is_not_called_wrong() -> None:
+def test_signing_in_without_loaded_tokens_is_unavailable() -> None:
     api = Api()
     api.document.broken = True
 
     assert api.sign_in(api.secret).status == 503
 
 
-def test_who_signs_out_is_forgotten() -> None:
+def test_signing_out_deletes_the_cookie() -> None:
     response = Api().post("/sign-out", HTML, origin=ORIGIN)
 
     [cookie] = response.cookies
@@ -442,7 +442,7 @@ def test_who_signs_out_is_forgotten() -> None:
     assert response.headers["Location"] == "./sign-in"
 
 
-def test_only_who_has_signed_in_by_cookie_is_shown_the_way_out() -> None:
+def test_only_a_signed_in_browser_gets_the_sign_out_form() -> None:
     api = Api()
 
     page = api.get(cookie=api.cookie).text
@@ -454,7 +454,7 @@ def test_only_who_has_signed_in_by_cookie_is_shown_the_way_out() -> None:
     assert "curl -F upload=@image.png" in anonymous
 
 
-def test_a_page_differs_by_its_etag_for_who_has_signed_in() -> None:
+def test_the_etag_differs_for_a_signed_in_browser() -> None:
     api = Api()
 
     signed_in, by_token = api.get(cookie=api.cookie), api.get(authorization=api.bearer)

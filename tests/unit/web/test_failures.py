@@ -44,7 +44,7 @@ def a_failed_entry(key: str = "beach.png") -> Entry:
     return an_entry(key, State.FAILED, revision=1, attempts=(attempt,), message="{}")
 
 
-def test_what_was_given_up_is_listed_with_its_reason(api: Api) -> None:
+def test_failures_are_listed_with_their_reasons(api: Api) -> None:
     api.add(a_failed_entry())
 
     page = api.routes.listing(Request("/failures"))
@@ -57,7 +57,7 @@ def test_what_was_given_up_is_listed_with_its_reason(api: Api) -> None:
     assert (failure["id"], failure["reason"]) == (a_failed_entry().id, "exception")
 
 
-def test_when_nothing_was_given_up_the_page_says_so(api: Api) -> None:
+def test_an_empty_list_of_failures_has_a_message(api: Api) -> None:
     assert "No failures" in api.routes.listing(Request("/failures")).text
 
 
@@ -93,7 +93,7 @@ def test_failures_are_skipped_one_or_all(api: Api, failure_id: str | None) -> No
 
 
 @pytest.mark.parametrize(("action", "failure_id"), [("retry", "nonsense"), ("explode", a_failed_entry().id)])
-def test_what_is_no_failure_or_no_action_is_404(api: Api, action: str, failure_id: str) -> None:
+def test_an_unknown_failure_or_action_is_404(api: Api, action: str, failure_id: str) -> None:
     api.ledger.advance(a_failed_entry())
 
     assert act(api, Request("/failures/x/y"), action, failure_id).status == 404

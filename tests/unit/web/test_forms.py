@@ -22,7 +22,7 @@ def test_the_file_is_found_under_any_field_name(field: str) -> None:
     assert posted == PostedFile("image.png", "image/png", b"\x89PNG\r\n\x00")
 
 
-def test_plain_fields_beside_the_file_are_passed_over() -> None:
+def test_fields_without_a_file_are_ignored() -> None:
     posted = posted_file(*form(('name="note"', b"hello"), ('name="f"; filename="a.png"', b"1")))
 
     assert posted.name == "a.png"
@@ -44,25 +44,25 @@ def test_plain_fields_beside_the_file_are_passed_over() -> None:
         ("", "picture"),
     ],
 )
-def test_the_name_is_the_files_own_and_never_a_path(sent: str, name: str) -> None:
+def test_the_file_name_never_contains_a_path(sent: str, name: str) -> None:
     assert posted_file(*form((f'name="upload"; filename="{sent}"', b"1"))).name == name
 
 
-def test_a_name_that_comes_encoded_alone_is_decoded() -> None:
+def test_an_encoded_file_name_is_decoded() -> None:
     posted = posted_file(*form(("name=\"upload\"; filename*=utf-8''%C3%BC%20x.png", b"1")))
 
     assert posted.name == "ü x.png"
 
 
 @pytest.mark.parametrize("encoded", ["unicode_escape''%5Cud800.png", "utf-7''%2B2AA-.png"])
-def test_what_is_no_text_in_a_name_is_left_out(encoded: str) -> None:
+def test_invalid_characters_in_a_file_name_are_removed(encoded: str) -> None:
     posted = posted_file(*form((f'name="upload"; filename*={encoded}', b"1")))
 
     assert posted.name == ".png"
 
 
 @pytest.mark.parametrize("charset", ["idna", "undefined", "a%00", "a\0"])
-def test_a_name_in_a_code_that_holds_no_text_is_refused(charset: str) -> None:
+def test_a_file_name_in_an_unknown_encoding_is_refused(charset: str) -> None:
     with pytest.raises(BadRequest, match="can't be read"):
         posted_file(*form((f"name=\"upload\"; filename*={charset}''x%ff.png", b"1")))
 
@@ -70,7 +70,7 @@ def test_a_name_in_a_code_that_holds_no_text_is_refused(charset: str) -> None:
 @pytest.mark.parametrize(
     "media_type", ["image", "image/ü", "image/図", "image/png\x01", f"image/{'x' * 200}", " "]
 )
-def test_a_media_type_that_is_none_is_not_handed_on(media_type: str) -> None:
+def test_an_invalid_media_type_becomes_octet_stream(media_type: str) -> None:
     content_type, body = form(('name="f"; filename="a.png"', b"1"))
 
     posted = posted_file(content_type, body.replace(b"image/png", media_type.encode()))
@@ -92,14 +92,14 @@ def test_a_media_type_that_is_none_is_not_handed_on(media_type: str) -> None:
         (*form((f'name="a"; filename="{"x" * 901}"', b"1")), "longer than 900"),
     ],
 )
-def test_what_holds_no_single_file_is_refused_in_one_sentence(
+def test_a_form_without_exactly_one_file_is_refused_with_a_sentence(
     content_type: str, body: bytes, sentence: str
 ) -> None:
     with pytest.raises(BadRequest, match=sentence):
         posted_file(content_type, body)
 
 
-def test_a_form_that_ends_early_is_refused() -> None:
+def test_a_truncated_form_is_refused() -> None:
     content_type, body = form(('name="f"; filename="a.png"', b"1" * 1000))
 
     with pytest.raises(BadRequest):

@@ -9,20 +9,20 @@ def policy(responder: Responder) -> str:
     return responder.page(200, "").headers["Content-Security-Policy"]
 
 
-def test_a_page_may_use_the_origins_of_the_buckets_and_of_the_socket_and_no_others() -> None:
+def test_the_page_policy_allows_only_the_buckets_and_the_websocket() -> None:
     responder = responder_for(FakeOriginals(), FakeRenditions(), "wss://live.test/live")
 
     assert "; img-src data: https://renditions.test;" in policy(responder)
     assert "; connect-src 'self' https://uploads.test wss://live.test;" in policy(responder)
 
 
-def test_a_page_without_a_socket_of_its_own_asks_its_own_origin_and_the_uploads_bucket() -> None:
+def test_the_page_policy_without_a_live_url_allows_only_the_uploads_bucket() -> None:
     responder = responder_for(FakeOriginals(), FakeRenditions())
 
     assert "; connect-src 'self' https://uploads.test;" in policy(responder)
 
 
-def test_a_problem_is_a_page_or_a_document() -> None:
+def test_a_problem_is_a_page_or_json() -> None:
     def problem(accept: str) -> Response:
         request = Request("/", accept=accept)
         return Responder().problem(request, TOO_LARGE, "It is 9 MB.", {"id": 1}, advice="Go elsewhere.")

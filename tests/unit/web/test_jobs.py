@@ -97,7 +97,7 @@ def parse(response: Response) -> dict[str, Any]:
     return document
 
 
-def test_a_job_answers_with_a_form_for_each_of_its_uploads(api: Api) -> None:
+def test_a_new_job_has_a_form_for_each_upload(api: Api) -> None:
     response = api.post({"uploads": [an_upload("a.png"), an_upload("holiday/b c.jpg", type="image/jpeg")]})
 
     job = parse(response)
@@ -119,7 +119,7 @@ def test_a_job_answers_with_a_form_for_each_of_its_uploads(api: Api) -> None:
     assert first["key"][:32] != second["key"][:32]
 
 
-def test_a_ticket_lets_the_client_follow_its_job(api: Api) -> None:
+def test_a_new_job_has_a_ticket_for_its_live_channel(api: Api) -> None:
     job = api.create_job("a.png")
 
     assert job["live"]["url"] == "ws://localhost:8000/live"
@@ -128,7 +128,7 @@ def test_a_ticket_lets_the_client_follow_its_job(api: Api) -> None:
     assert ticket.job_id == job["id"]
 
 
-def test_a_job_that_is_complete_needs_no_ticket(api: Api) -> None:
+def test_a_complete_job_has_no_ticket(api: Api) -> None:
     job = api.create_job("a.png")
     api.finish(job["rows"][0])
     api.project()
@@ -141,7 +141,7 @@ def test_a_job_that_is_complete_needs_no_ticket(api: Api) -> None:
     assert not api.channels.tickets
 
 
-def test_without_a_socket_no_job_speaks_of_one(api: Api) -> None:
+def test_without_a_live_url_a_job_has_no_live_channel(api: Api) -> None:
     api.live_url = ""
 
     assert "live" not in api.create_job("a.png")
@@ -173,7 +173,7 @@ def test_without_a_socket_no_job_speaks_of_one(api: Api) -> None:
         (b'{"uploads": ' + b"[" * 100_000, None),
     ],
 )
-def test_what_can_not_be_announced_is_refused_and_the_upload_named(
+def test_an_invalid_job_is_refused_with_the_number_of_the_upload(
     api: Api, document: object, upload: int | None
 ) -> None:
     response = api.post(document)
@@ -183,20 +183,20 @@ def test_what_can_not_be_announced_is_refused_and_the_upload_named(
     assert not api.ledger.entries
 
 
-def test_a_name_is_no_path_and_no_placeholder_of_s3s(api: Api) -> None:
+def test_upload_names_lose_paths_and_s3_form_variables(api: Api) -> None:
     [first, second] = api.create_job("../../etc/${filename}.png", "..")["rows"]
 
     assert first["key"].partition("/")[2] == "$_{filename}.png"
     assert second["key"].count("/") == 1
 
 
-def test_a_type_that_the_browser_does_not_know_is_sent_as_bytes(api: Api) -> None:
+def test_an_empty_media_type_becomes_octet_stream(api: Api) -> None:
     [row] = parse(api.post({"uploads": [an_upload(type="")]}))["rows"]
 
     assert row["post"]["fields"]["Content-Type"] == "application/octet-stream"
 
 
-def test_the_same_key_gives_the_same_job(api: Api) -> None:
+def test_the_same_idempotency_key_returns_the_same_job(api: Api) -> None:
     first = api.create_job("a.png", idempotency_key="one")
     again = api.create_job("a.png", idempotency_key="one")
     other = api.create_job("a.png", idempotency_key="two")
@@ -208,7 +208,7 @@ def test_the_same_key_gives_the_same_job(api: Api) -> None:
     assert api.create_job("a.png")["id"] != api.create_job("a.png")["id"]
 
 
-def test_the_same_key_with_other_uploads_is_refused(api: Api) -> None:
+def test_the_same_idempotency_key_with_other_uploads_is_refused(api: Api) -> None:
     api.create_job("a.png", idempotency_key="one")
 
     response = api.post({"uploads": [an_upload("b.png")]}, idempotency_key="one")
@@ -256,7 +256,7 @@ class CrashingLedger(FakeLedger):
 
 
 @pytest.mark.parametrize("writes", range(10))
-def test_a_crash_at_any_step_is_made_good_by_the_same_key(writes: int) -> None:
+def test_a_retry_with_the_same_key_completes_a_job_after_a_crash(writes: int) -> None:
     ledger = CrashingLedger(writes_left=writes)
     api = Api(ledger=ledger)
     with pytest.raises(Crash):
@@ -272,7 +272,7 @@ def test_a_crash_at_any_step_is_made_good_by_the_same_key(writes: int) -> None:
     assert expected == {row["picture"] for row in job["rows"]}
 
 
-def test_before_its_stream_is_read_a_job_is_told_by_the_ledger(api: Api) -> None:
+def test_a_job_is_read_from_the_ledger_before_its_projection(api: Api) -> None:
     job = api.create_job("a.png")
 
     document = parse(api.routes.job(a_request(f"/jobs/{job['id']}"), job["id"]))
@@ -281,7 +281,7 @@ def test_before_its_stream_is_read_a_job_is_told_by_the_ledger(api: Api) -> None
     assert document["uploads"] == f"../jobs/{job['id']}/uploads"
 
 
-def test_a_job_is_told_as_its_uploads_come_to_their_ends(api: Api) -> None:
+def test_a_job_counts_its_uploads_as_they_finish(api: Api) -> None:
     job = api.create_job("a.png", "b.png")
     api.finish(job["rows"][0])
     api.project()
@@ -296,7 +296,7 @@ def test_a_job_is_told_as_its_uploads_come_to_their_ends(api: Api) -> None:
     assert (document["state"], document["counts"]["rejected"]) == ("complete", 1)
 
 
-def test_a_browser_gets_the_jobs_page_from_a_cursor_on(api: Api) -> None:
+def test_the_job_page_starts_at_the_cursor(api: Api) -> None:
     job = api.create_job(*(f"<b>{number}.png" for number in range(150)))
 
     response = api.routes.job(
@@ -311,7 +311,7 @@ def test_a_browser_gets_the_jobs_page_from_a_cursor_on(api: Api) -> None:
 
 
 @pytest.mark.parametrize("job_id", ["0" * 32, "x", ""])
-def test_a_job_that_nobody_made_is_not_found(api: Api, job_id: str) -> None:
+def test_an_unknown_job_is_not_found(api: Api, job_id: str) -> None:
     routes = api.routes
     for route in (routes.job, routes.uploads, routes.table, routes.receipts, routes.script):
         response = route(a_request(f"/jobs/{job_id}"), job_id)
@@ -322,7 +322,7 @@ def job_page(api: Api, job_id: str, **query: str) -> Response:
     return api.routes.job(replace(a_request(f"/jobs/{job_id}", **query), accept="text/html"), job_id)
 
 
-def test_a_browser_sees_a_jobs_page(api: Api) -> None:
+def test_a_browser_gets_the_job_page(api: Api) -> None:
     job = api.create_job("a.png", "<b>.png")
     api.finish(job["rows"][0])
     api.project()
@@ -336,7 +336,7 @@ def test_a_browser_sees_a_jobs_page(api: Api) -> None:
     assert 'data-job="' + job["id"] in response.text
 
 
-def test_a_large_jobs_page_can_be_turned_without_script(api: Api) -> None:
+def test_a_large_job_page_links_to_the_next_page(api: Api) -> None:
     job = api.create_job(*(f"{number}.png" for number in range(101)))
 
     first, last = job_page(api, job["id"]), job_page(api, job["id"], cursor="1")
@@ -347,11 +347,11 @@ def test_a_large_jobs_page_can_be_turned_without_script(api: Api) -> None:
     assert job_page(api, job["id"], cursor="7").status == 400
 
 
-def test_a_job_that_nobody_made_has_no_page(api: Api) -> None:
+def test_an_unknown_job_has_no_page(api: Api) -> None:
     assert job_page(api, "ab" * 16).status == 404
 
 
-def test_uploads_are_told_page_by_page_and_what_has_not_come_has_a_form(api: Api) -> None:
+def test_uploads_are_listed_in_pages_with_forms_for_expected_ones(api: Api) -> None:
     job = api.create_job(*(f"{number}.png" for number in range(205)))
     assert (len(job["rows"]), job["cursor"]) == (100, "1")
     api.finish(job["rows"][1])
@@ -377,7 +377,7 @@ def test_uploads_are_told_page_by_page_and_what_has_not_come_has_a_form(api: Api
     assert rows[0]["page"] == f"../../pictures/{rows[0]['picture']}"
 
 
-def test_what_never_arrived_may_be_sent_still(api: Api) -> None:
+def test_an_upload_that_never_arrived_still_has_a_form(api: Api) -> None:
     job = api.create_job("a.png")
     [entry] = list(api.ledger.entries.values())
     api.ledger.advance(entry.moved(State.FAILED))
@@ -390,7 +390,7 @@ def test_what_never_arrived_may_be_sent_still(api: Api) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "0", "3", "01", "99999", "1 "])
-def test_a_cursor_that_was_never_given_is_refused(api: Api, cursor: str) -> None:
+def test_an_invalid_job_cursor_is_refused(api: Api, cursor: str) -> None:
     job = api.create_job(*(f"{number}.png" for number in range(205)))
 
     for route in (api.routes.job, api.routes.uploads, api.routes.script):
@@ -409,7 +409,7 @@ def mixed(api: Api) -> str:
     return str(job["id"])
 
 
-def test_the_table_has_a_line_for_each_upload_and_no_formula(api: Api, mixed: str) -> None:
+def test_the_csv_has_a_line_per_upload_and_no_formula(api: Api, mixed: str) -> None:
     response = api.routes.table(a_request("/jobs/x/receipts.csv"), mixed)
 
     lines = list(csv.DictReader(StringIO(response.text)))
@@ -423,7 +423,7 @@ def test_the_table_has_a_line_for_each_upload_and_no_formula(api: Api, mixed: st
 @pytest.mark.parametrize(
     "begin", ["=", "+", "-", "@", " =", "\u3000=", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
 )
-def test_no_name_is_a_formula_to_a_spreadsheet(api: Api, begin: str) -> None:
+def test_the_csv_escapes_names_that_look_like_formulas(api: Api, begin: str) -> None:
     job = api.create_job(f"{begin}cmd|' -c calc'!A1")
     api.project()
 
@@ -432,7 +432,7 @@ def test_no_name_is_a_formula_to_a_spreadsheet(api: Api, begin: str) -> None:
     assert line["name"].startswith(f"'{begin}")
 
 
-def test_the_receipts_are_whole(api: Api, mixed: str) -> None:
+def test_the_json_report_has_complete_receipts(api: Api, mixed: str) -> None:
     documents = json.loads(api.routes.receipts(a_request("/jobs/x/receipts.json"), mixed).text)
 
     assert [document["state"] for document in documents] == ["rendered", "rejected", "expected"]
@@ -445,7 +445,7 @@ def test_the_receipts_are_whole(api: Api, mixed: str) -> None:
     ("route", "extension", "holds", "media_type"),
     [("table", "csv", b"rejected", "text/csv"), ("script", "sh", b"#!/bin/sh", "text/x-shellscript")],
 )
-def test_what_an_answer_can_not_carry_is_stored_and_led_to(
+def test_a_report_too_large_for_a_response_redirects_to_s3(
     api: Api, mixed: str, route: str, extension: str, holds: bytes, media_type: str
 ) -> None:
     api.response_limit_bytes = 100
@@ -458,7 +458,7 @@ def test_what_an_answer_can_not_carry_is_stored_and_led_to(
     assert (holds in content, stored_as) == (True, f"{media_type}; charset=utf-8")
 
 
-def test_the_script_fetches_each_rendition_into_a_folder_of_its_upload(
+def test_the_script_fetches_renditions_into_one_folder_per_upload(
     api: Api, mixed: str, tmp_path: Path
 ) -> None:
     script = api.routes.script(a_request("/jobs/x/fetch.sh"), mixed).text
@@ -486,7 +486,7 @@ def test_the_script_fetches_each_rendition_into_a_folder_of_its_upload(
     assert files.popitem()[1].read_text().startswith("https://renditions.test/prefix/")
 
 
-def test_of_what_was_deleted_nothing_can_be_taken_along(api: Api) -> None:
+def test_reports_omit_renditions_of_deleted_pictures(api: Api) -> None:
     job = api.create_job("gone.png")
     api.finish(job["rows"][0], State.DELETED, receipt=a_receipt())
     api.project()
@@ -498,7 +498,7 @@ def test_of_what_was_deleted_nothing_can_be_taken_along(api: Api) -> None:
     assert (receipt["state"], receipt["receipt"]) == ("deleted", None)
 
 
-def test_the_script_of_many_uploads_runs_that_of_the_next(api: Api) -> None:
+def test_the_script_runs_the_script_of_the_next_page(api: Api) -> None:
     job = api.create_job(*(f"{number}.png" for number in range(150)))
 
     def script(**query: str) -> str:
@@ -512,7 +512,7 @@ def test_the_script_of_many_uploads_runs_that_of_the_next(api: Api) -> None:
 @pytest.mark.parametrize(
     ("token", "sent"), [({}, "[]"), ({"DARKROOM_TOKEN": "a token"}, "[-H][Authorization: Bearer a token]")]
 )
-def test_the_script_shows_a_token_to_the_site_and_to_nobody_else(
+def test_the_script_sends_the_token_only_to_the_site(
     api: Api, tmp_path: Path, token: dict[str, str], sent: str
 ) -> None:
     job = api.create_job(*(f"{number}.png" for number in range(150)))
@@ -535,9 +535,7 @@ def test_the_script_shows_a_token_to_the_site_and_to_nobody_else(
     assert (tmp_path / "arguments").read_text() == sent.removeprefix("[]") + url
 
 
-def test_a_file_that_can_not_be_fetched_is_named_and_the_script_fails(
-    api: Api, mixed: str, tmp_path: Path
-) -> None:
+def test_the_script_names_files_it_could_not_fetch_and_fails(api: Api, mixed: str, tmp_path: Path) -> None:
     script = api.routes.script(a_request("/jobs/x/fetch.sh"), mixed).text
 
     result = subprocess.run(

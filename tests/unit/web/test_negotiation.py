@@ -23,7 +23,7 @@ CHROMIUM_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avi
         ("text/plain", Wanted.PAGE),
     ],
 )
-def test_who_asks_for_what_gets_it(accept: str, expected: Wanted) -> None:
+def test_the_accept_header_selects_page_receipt_or_image(accept: str, expected: Wanted) -> None:
     assert wanted(accept) is expected
 
 
@@ -37,7 +37,5 @@ def test_who_asks_for_what_gets_it(accept: str, expected: Wanted) -> None:
         ("image/avif;q=0,image/webp", {Format.JPEG, Format.WEBP}),
     ],
 )
-def test_jpeg_serves_every_client_and_other_formats_those_that_list_them(
-    accept: str, formats: set[Format]
-) -> None:
+def test_webp_and_avif_are_accepted_only_if_listed(accept: str, formats: set[Format]) -> None:
     assert accepted_formats(accept) == formats

@@ -234,7 +234,7 @@ SCRIPTED = [kind for kind in KINDS if not kind.startswith("stored")]
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("kind", NAMED)
-def test_a_hostile_name_is_shown_as_text_and_adds_no_markup(kind: str, name: str) -> None:
+def test_hostile_names_are_shown_as_text(kind: str, name: str) -> None:
     page, harmless = Parsed(every_page(name)[kind]), Parsed(every_page("harmless.png")[kind])
 
     assert name.rsplit("/", 1)[-1] in page.text
@@ -245,7 +245,7 @@ def test_a_hostile_name_is_shown_as_text_and_adds_no_markup(kind: str, name: str
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_in_an_address_stays_one_segment_of_its_path(name: str) -> None:
+def test_hostile_names_are_one_segment_of_a_url_path(name: str) -> None:
     alias = a_rendered_entry(f"a/{name}").alias
     page = Parsed(every_page(name)["rendered"])
 
@@ -254,12 +254,12 @@ def test_a_hostile_name_in_an_address_stays_one_segment_of_its_path(name: str) -
     assert re.fullmatch(r"[\w.~%-]+", path_segment(alias), re.ASCII)
 
 
-def test_a_decision_is_escaped_like_everything_else() -> None:
+def test_decisions_are_escaped() -> None:
     assert "over its &lt;time&gt; budget" in picture_page(a_rendered_entry())
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_page_holds_exactly_the_style_and_script_that_the_policy_allows(kind: str) -> None:
+def test_every_page_has_exactly_the_style_and_script_of_the_policy(kind: str) -> None:
     page = Parsed(every_page()[kind])
     policy = pages.content_security_policy([], [])
 
@@ -274,14 +274,14 @@ def test_every_page_holds_exactly_the_style_and_script_that_the_policy_allows(ki
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nothing_is_inlined_in_attributes(kind: str) -> None:
+def test_no_attribute_contains_style_or_script(kind: str) -> None:
     for tag, attributes in Parsed(every_page()[kind]).elements:
         assert "style" not in attributes, tag
         assert not [name for name in attributes if name.startswith("on")], tag
         assert not [value for value in attributes.values() if value.lower().startswith("javascript:")], tag
 
 
-def test_the_policy_allows_the_given_origins_and_nothing_else() -> None:
+def test_policy_allows_only_its_origins() -> None:
     policy = pages.content_security_policy(["https://pictures.example"], ["wss://live.example"]).split("; ")
 
     assert [part for part in policy if "-src 'sha256-" not in part] == [
@@ -296,7 +296,7 @@ def test_the_policy_allows_the_given_origins_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("root", ["./", "../", "../../"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_links_inside_the_site_are_relative_to_its_root(kind: str, root: str) -> None:
+def test_site_links_are_relative_to_the_root(kind: str, root: str) -> None:
     page = Parsed(every_page(root=root)[kind])
 
     inside = [attributes["href"] for attributes in page.all("a") if "href" in attributes] + [
@@ -316,7 +316,7 @@ def test_every_page_has_one_main_one_heading_and_a_language(kind: str) -> None:
     assert all("alt" in image for image in page.all("img"))
 
 
-def test_the_picture_page_says_what_was_gained() -> None:
+def test_picture_page_shows_the_saving() -> None:
     page = Parsed(picture_page(a_rendered_entry()))
 
     assert page.texts["h1"] == ["1.9\u00a0MB became 144\u00a0KB: 92.6% smaller"]
@@ -324,7 +324,7 @@ def test_the_picture_page_says_what_was_gained() -> None:
     assert "1920 × 1280; the original is PNG, 6000 × 4000." in page.text  # noqa: RUF001
 
 
-def test_the_picture_page_embeds_the_optimised_picture_when_it_is_given() -> None:
+def test_picture_page_shows_the_embedded_rendition_or_the_fallback() -> None:
     shown = Parsed(picture_page(a_rendered_entry(), embedded=EMBEDDED))
     left_out = Parsed(picture_page(a_rendered_entry(), embedded=None))
 
@@ -335,7 +335,7 @@ def test_the_picture_page_embeds_the_optimised_picture_when_it_is_given() -> Non
     assert image["src"] == links_of(a_rendered_entry())[1].url  # the widest JPEG
 
 
-def test_before_and_after_stand_in_frames_of_the_same_size() -> None:
+def test_before_and_after_have_the_same_size() -> None:
     reference = Link("https://renditions.example/reference.jpg", REFERENCE)
     narrow = Link("data:image/jpeg;base64,AAAA", RENDITIONS[0])
     page = Parsed(picture_page(a_rendered_entry(), embedded=narrow, reference=reference))
@@ -347,7 +347,7 @@ def test_before_and_after_stand_in_frames_of_the_same_size() -> None:
     assert "Originals are never served" in page.text
 
 
-def test_without_script_the_page_has_no_dead_controls() -> None:
+def test_controls_are_hidden_without_script() -> None:
     page = Parsed(every_page()["rendered"])
 
     assert page.all("input")
@@ -367,7 +367,7 @@ def candidates(source: dict[str, str]) -> list[str]:
     return [" ".join(candidate.split()) for candidate in source["srcset"].split(",")]
 
 
-def test_the_markup_offers_every_format_and_width() -> None:
+def test_markup_has_every_format_and_width() -> None:
     receipt = replace(a_receipt(), placeholder="data:image/webp;base64,AAAA", colour="#336699")
     sources, image = parse_markup(
         pages.picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}")
@@ -382,7 +382,7 @@ def test_the_markup_offers_every_format_and_width() -> None:
     assert "background: #336699 url(data:image/webp;base64,AAAA)" in image["style"]
 
 
-def test_a_redirect_chooses_the_format_itself() -> None:
+def test_redirect_markup_has_one_url_per_width() -> None:
     sources, image = parse_markup(pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
 
     assert not sources
@@ -390,14 +390,14 @@ def test_a_redirect_chooses_the_format_itself() -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_name_is_harmless_in_the_markup_too(name: str) -> None:
+def test_hostile_names_are_escaped_in_markup(name: str) -> None:
     _, image = parse_markup(pages.redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
 
     assert image["alt"] == name
     assert not [attribute for attribute in image if attribute.startswith("on")]
 
 
-def test_the_picture_page_shows_the_markup_as_text() -> None:
+def test_picture_page_shows_the_markup_as_text() -> None:
     markup = pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}")
     page = Parsed(picture_page(a_rendered_entry(), markup=markup))
 
@@ -405,14 +405,14 @@ def test_the_picture_page_shows_the_markup_as_text() -> None:
     assert not page.all("picture")
 
 
-def test_where_nothing_is_public_the_page_says_so_in_place_of_markup() -> None:
+def test_picture_page_explains_why_private_renditions_have_no_markup() -> None:
     page = Parsed(picture_page(a_rendered_entry()))
 
     assert "renditions are private here" in page.text
     assert "RenditionsBaseUrl" in page.text
 
 
-def test_a_format_that_stops_short_of_the_full_width_is_offered_for_download_only() -> None:
+def test_formats_without_full_width_are_for_download_only() -> None:
     receipt = a_receipt(*(it for it in RENDITIONS if (it.format, it.width) != (Format.AVIF, 1920)))
     sources, _ = parse_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt)))
@@ -421,7 +421,7 @@ def test_a_format_that_stops_short_of_the_full_width_is_offered_for_download_onl
     assert any("640.avif" in link["href"] for link in page.all("a"))
 
 
-def test_a_profile_of_one_format_without_jpeg_still_shows_a_picture() -> None:
+def test_picture_page_works_without_jpeg() -> None:
     receipt = a_receipt(RENDITIONS[2], RENDITIONS[3])
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt), embedded=None))
 
@@ -429,7 +429,7 @@ def test_a_profile_of_one_format_without_jpeg_still_shows_a_picture() -> None:
     assert "1920.webp" in page.all("img")[0]["src"]
 
 
-def test_every_rendition_has_a_row_with_its_size_saving_and_download() -> None:
+def test_every_rendition_has_a_row_with_size_saving_and_download() -> None:
     entry = a_rendered_entry()
     page = Parsed(picture_page(entry))
 
@@ -438,14 +438,14 @@ def test_every_rendition_has_a_row_with_its_size_saving_and_download() -> None:
     assert "JPEG 640 × 426 96 KB 95.1% no score Download JPEG, 640 × 426" in page.text  # noqa: RUF001
 
 
-def test_a_score_is_told_with_how_it_is_known() -> None:
+def test_scores_are_shown_with_their_kind() -> None:
     judged = replace(RENDITIONS[1], target=75.0, score=75.24, score_kind="measured")
     page = Parsed(picture_page(a_rendered_entry(receipt=a_receipt(judged))))
 
     assert "75.2 measured" in page.text
 
 
-def test_a_rendition_that_is_larger_than_the_original_says_so() -> None:
+def test_renditions_larger_than_the_original_are_shown_as_larger() -> None:
     receipt = a_receipt(a_rendition(Format.JPEG, 1920, 2_172_800))
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt)))
 
@@ -453,7 +453,7 @@ def test_a_rendition_that_is_larger_than_the_original_says_so() -> None:
     assert "2.2 MB 12% larger no score Download" in page.text
 
 
-def test_the_original_is_described_and_never_linked() -> None:
+def test_originals_are_described_but_never_linked() -> None:
     page = Parsed(picture_page(a_rendered_entry("secret/Beach 1.PNG")))
 
     assert "1,940,000 bytes" in page.text
@@ -461,7 +461,7 @@ def test_the_original_is_described_and_never_linked() -> None:
     assert not [link for link in page.all("a") if "secret" in link["href"] or "uploads" in link["href"]]
 
 
-def test_the_receipt_tells_decisions_steps_profile_and_engine() -> None:
+def test_receipt_shows_decisions_steps_profile_and_engine() -> None:
     page = Parsed(picture_page(a_rendered_entry()))
 
     for text in (
@@ -476,7 +476,7 @@ def test_the_receipt_tells_decisions_steps_profile_and_engine() -> None:
     assert "7.2 ms" in page.text
 
 
-def test_a_rejected_picture_shows_the_reason_and_what_to_do() -> None:
+def test_rejected_pictures_show_reason_and_advice() -> None:
     page = Parsed(picture_page(a_rejected_entry(), embedded=None))
 
     assert page.texts["h1"] == ["This is not a picture: it starts like a text."]
@@ -486,12 +486,12 @@ def test_a_rejected_picture_shows_the_reason_and_what_to_do() -> None:
 
 
 @pytest.mark.parametrize("reason", sorted(RejectedPicture.REASONS))
-def test_there_is_advice_for_every_reason_that_a_picture_is_rejected_for(reason: str) -> None:
+def test_every_rejection_reason_has_advice(reason: str) -> None:
     assert 'class="lead"' in picture_page(a_rejected_entry(reason=reason), embedded=None)
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.RENDERED, State.REJECTED}))
-def test_every_other_state_has_a_page_without_a_receipt(state: State) -> None:
+def test_other_states_have_a_page_without_a_receipt(state: State) -> None:
     page = Parsed(pages.picture("../", Entry(an_upload(), state, 2), ()))
 
     assert page.texts["h1"][0]
@@ -499,14 +499,14 @@ def test_every_other_state_has_a_page_without_a_receipt(state: State) -> None:
 
 
 @pytest.mark.parametrize("before", [a_rendered_entry(), a_rejected_entry()])
-def test_a_deleted_picture_no_longer_says_what_was_gained_or_wrong(before: Entry) -> None:
+def test_deleted_pictures_show_no_saving_and_no_rejection(before: Entry) -> None:
     deleted = replace(before, state=State.DELETED)
     page = Parsed(pages.picture("../", deleted, ()))
 
     assert page.texts["h1"] == ["This picture was deleted."]
 
 
-def test_the_waiting_page_refreshes_itself_without_script() -> None:
+def test_waiting_page_refreshes_without_script() -> None:
     page = pages.waiting("./", "Beach 1.PNG", "ab12", State.RENDERING)
 
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
@@ -515,14 +515,14 @@ def test_the_waiting_page_refreshes_itself_without_script() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "waiting"])
-def test_no_other_page_refreshes_itself(kind: str) -> None:
+def test_only_the_waiting_page_refreshes(kind: str) -> None:
     page = Parsed(every_page()[kind])
 
     assert not [meta for meta in page.all("meta") if "http-equiv" in meta]
     assert "data-poll" not in page.all("main")[0]
 
 
-def test_the_answer_to_a_post_ends_with_the_outcome_and_where_to_see_it() -> None:
+def test_post_response_ends_with_outcome_and_link() -> None:
     page = pages.stored("./", a_rendered_entry("image.png"), "./image.jpg", "http://localhost:8000/image.jpg")
 
     assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB: 92.6% smaller"]
@@ -531,14 +531,14 @@ def test_the_answer_to_a_post_ends_with_the_outcome_and_where_to_see_it() -> Non
     assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in tail
 
 
-def test_the_answer_to_a_post_that_was_rejected_says_why() -> None:
+def test_post_response_for_a_rejected_picture_shows_the_reason() -> None:
     page = Parsed(pages.stored("./", a_rejected_entry("note.png"), "./note.jpg", "./note.jpg"))
 
     assert page.texts["title"] == ["note.png: This is not a picture: it starts like a text."]
     assert "Save it as JPEG or PNG" in page.text
 
 
-def test_home_works_without_script() -> None:
+def test_home_page_works_without_script() -> None:
     page = Parsed(pages.home("./", [], 4_000_000, 100_000_000, Tally()))
 
     (form,) = page.all("form")
@@ -552,14 +552,14 @@ def test_home_works_without_script() -> None:
     assert "Up to 4 MB" in page.text
 
 
-def test_an_empty_home_says_how_to_begin() -> None:
+def test_empty_home_page_shows_the_first_commands() -> None:
     text = re.sub(r"<[^>]+>", "", pages.home("./", [], 4_000_000, 100_000_000, Tally()))
 
     assert "curl -F upload=@image.png http://localhost:8000/\n" in text
     assert "open http://localhost:8000/image.jpg\n" in text
 
 
-def test_home_shows_each_recent_upload_with_its_outcome() -> None:
+def test_home_page_shows_recent_uploads_with_their_outcomes() -> None:
     page = Parsed(every_page()["home"])
 
     assert "Beach 1.PNG 92.6% smaller rejected Beach 1.PNG" in page.text
@@ -567,7 +567,7 @@ def test_home_shows_each_recent_upload_with_its_outcome() -> None:
     assert (thumbnail["width"], thumbnail["height"], thumbnail["alt"]) == ("320", "213", "")
 
 
-def test_home_shows_a_placeholder_beneath_each_thumbnail() -> None:
+def test_home_page_shows_a_placeholder_behind_each_thumbnail() -> None:
     soft = "data:image/webp;base64,AAAA"
     tile = Tile("a.png", "ab", State.RENDERED, "https://renditions.example/t.jpg", 92.6, 320, 213, soft)
     placeholder, thumbnail = Parsed(pages.home("./", [tile], 1, 1, Tally())).all("img")
@@ -576,7 +576,7 @@ def test_home_shows_a_placeholder_beneath_each_thumbnail() -> None:
     assert thumbnail["src"] == "https://renditions.example/t.jpg"
 
 
-def test_home_says_what_was_saved_over_all_time_once_there_is_something() -> None:
+def test_home_page_shows_total_savings_after_the_first_rendering() -> None:
     used = Parsed(
         pages.home(
             "./", [], 1, 1, Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
@@ -600,7 +600,7 @@ def job_page(*rows: dict[str, Any], cursor: str = "", **changes: Any) -> Parsed:
     return Parsed(pages.job("../", a_job(*rows, **changes), list(rows), cursor, "http://localhost:8000"))
 
 
-def test_a_job_under_way_says_how_much_of_it_is_done() -> None:
+def test_running_job_shows_its_progress() -> None:
     page = job_page(a_row(), a_row(1, State.EXPECTED), a_row(2, State.FAILED))
 
     assert page.texts["h1"] == ["3 pictures, 2 done"]
@@ -608,17 +608,17 @@ def test_a_job_under_way_says_how_much_of_it_is_done() -> None:
     assert (page.all("progress")[0]["value"], page.all("progress")[0]["max"]) == ("2", "3")
 
 
-def test_a_complete_job_says_what_was_gained() -> None:
+def test_complete_job_shows_its_saving() -> None:
     page = job_page(a_row(), a_row(1))
 
     assert page.texts["h1"] == ["2 pictures: 3.9\u00a0MB became 288\u00a0KB"]
 
 
-def test_a_complete_job_in_which_nothing_was_rendered_claims_no_gain() -> None:
+def test_complete_job_without_renditions_shows_no_saving() -> None:
     assert job_page(a_row(0, State.REJECTED)).texts["h1"] == ["1 picture, all done"]
 
 
-def test_each_picture_of_a_job_has_a_line_with_its_state_and_reason() -> None:
+def test_each_picture_of_a_job_has_a_line_with_state_and_reason() -> None:
     page = job_page(
         a_row(),
         a_row(1, State.REJECTED, sentence="This is not a picture."),
@@ -643,7 +643,7 @@ def test_every_state_has_a_line(state: State) -> None:
     assert job_page(a_row(0, state)).all("li")[0]["class"] == f"job-row {state}"
 
 
-def test_the_chart_draws_bytes_before_and_after_to_one_scale() -> None:
+def test_chart_draws_sizes_before_and_after_to_one_scale() -> None:
     page = job_page(a_row(), a_row(1, bytes_before=970_000))
 
     columns = page.all("rect")
@@ -651,20 +651,20 @@ def test_the_chart_draws_bytes_before_and_after_to_one_scale() -> None:
     assert "the highest column is 1.9 MB" in page.text
 
 
-def test_the_chart_leaves_out_what_ended_without_a_rendition() -> None:
+def test_chart_omits_terminal_uploads_without_renditions() -> None:
     page = job_page(a_row(0, State.REJECTED), a_row(1, State.EXPECTED))
 
     assert [column["height"] for column in page.all("rect")[:4]] == ["0.0", "0.0", "100.0", "0.0"]
 
 
-def test_the_chart_of_many_pictures_adds_neighbours_up() -> None:
+def test_chart_of_many_pictures_sums_neighbours() -> None:
     page = job_page(*(a_row(number) for number in range(250)))
 
     assert len(page.all("rect")) == 2 * 100
     assert "the highest column is 5.8 MB" in page.text
 
 
-def test_a_job_leads_to_its_receipts_its_script_and_its_other_pages() -> None:
+def test_job_page_links_to_receipts_script_and_next_page() -> None:
     page = job_page(a_row(), cursor="a b")
 
     job = f"../jobs/{'5f' * 16}"
@@ -678,7 +678,7 @@ def test_a_job_leads_to_its_receipts_its_script_and_its_other_pages() -> None:
 # The failures page
 
 
-def test_each_failure_says_why_and_can_be_retried_or_skipped_alone_or_with_all() -> None:
+def test_each_failure_shows_its_reason_and_can_be_retried_or_skipped() -> None:
     page = Parsed(pages.failures("../", [a_failure()], ""))
 
     assert page.texts["h1"] == ["1 picture failed"]
@@ -691,7 +691,7 @@ def test_each_failure_says_why_and_can_be_retried_or_skipped_alone_or_with_all()
     ]
 
 
-def test_a_long_list_of_failures_is_turned_page_by_page() -> None:
+def test_long_list_of_failures_has_pages() -> None:
     first = Parsed(pages.failures("../", [a_failure()], "a b"))
     last = Parsed(pages.failures("../", [a_failure()], "", later=True))
 
@@ -720,7 +720,7 @@ def test_a_long_list_of_failures_is_turned_page_by_page() -> None:
         (3_000_000_000_000, "3000 GB"),
     ],
 )
-def test_sizes_are_said_in_thousands_with_two_digits_or_more(size_bytes: int, text: str) -> None:
+def test_sizes_have_decimal_units_and_at_least_two_digits(size_bytes: int, text: str) -> None:
     assert filesize(size_bytes) == text
 
 
@@ -736,5 +736,5 @@ def test_sizes_are_said_in_thousands_with_two_digits_or_more(size_bytes: int, te
         (99.98, "99.9% smaller"),
     ],
 )
-def test_savings_are_said_honestly(percent: float, text: str) -> None:
+def test_savings_are_rounded_down_to_less_than_all(percent: float, text: str) -> None:
     assert savings(percent) == text

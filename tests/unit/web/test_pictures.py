@@ -105,7 +105,7 @@ def test_the_alias_shows_a_page_with_the_picture_embedded(api: Api) -> None:
     assert "data:image/jpeg;base64,/9gganBlZw==" in response.text
 
 
-def test_the_widest_jpeg_that_is_small_enough_is_embedded(api: Api) -> None:
+def test_the_widest_jpeg_within_the_limit_is_embedded(api: Api) -> None:
     small, large = a_rendition(width=100, size_bytes=900), a_rendition(width=640, size_bytes=1001)
     api.add(an_entry("image.png", receipt=a_receipt(small, large)))
     api.renditions.objects[small.key] = (b"small", "image/jpeg")
@@ -113,7 +113,7 @@ def test_the_widest_jpeg_that_is_small_enough_is_embedded(api: Api) -> None:
     assert "base64,c21hbGw=" in api.routes.alias(get("/image.jpg")).text
 
 
-def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(api: Api) -> None:
+def test_a_shared_alias_shows_the_newest_picture_and_each_keeps_its_page(api: Api) -> None:
     older = an_entry("one/image.png", arrived="2026-01-01T00:00:00.000Z")
     newer = an_entry("two/image.gif", arrived="2026-01-02T00:00:00.000Z")
     api.add(newer, older)
@@ -124,7 +124,7 @@ def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(api: Api
         assert parse(page)["key"] == entry.upload.key
 
 
-def test_a_longer_path_names_the_key_that_ends_in_it(api: Api) -> None:
+def test_folders_in_an_alias_match_the_end_of_the_key(api: Api) -> None:
     api.add(
         an_entry("one/image.png", arrived="2026-01-01T00:00:00.000Z"),
         an_entry("two/image.png", arrived="2026-01-02T00:00:00.000Z"),
@@ -135,7 +135,7 @@ def test_a_longer_path_names_the_key_that_ends_in_it(api: Api) -> None:
 
 
 @pytest.mark.parametrize("key", ["docs", "jobs/x.png", "pictures/y.png", "odd//", "a/b.png/"])
-def test_a_key_that_spells_a_route_has_its_alias_too(api: Api, key: str) -> None:
+def test_a_key_that_looks_like_a_route_has_an_alias(api: Api, key: str) -> None:
     api.add(an_entry(key))
     name = an_entry(key).alias
 
@@ -163,14 +163,14 @@ def test_a_picture_in_a_folder_named_pictures_is_found_by_its_path(api: Api) -> 
         ("<b>.png", "/<b>.jpg"),
     ],
 )
-def test_every_name_is_found_under_its_alias(api: Api, key: str, path: str) -> None:
+def test_every_name_is_found_by_its_alias(api: Api, key: str, path: str) -> None:
     api.add(an_entry(key))
 
     assert api.routes.alias(get(path)).status == 200
 
 
 @pytest.mark.parametrize("path", ["/unknown.jpg", "/favicon.ico", "/image.png", "/a/b/c", "/.jpg"])
-def test_what_is_not_known_is_404(api: Api, path: str) -> None:
+def test_an_unknown_alias_is_404(api: Api, path: str) -> None:
     api.add(an_entry("image.png"))
 
     response = api.routes.alias(get(path))
@@ -179,7 +179,7 @@ def test_what_is_not_known_is_404(api: Api, path: str) -> None:
     assert api.waited == 0
 
 
-def test_a_name_on_its_way_is_waited_for(api: Api) -> None:
+def test_the_alias_waits_for_a_picture_being_rendered(api: Api) -> None:
     api.add(an_entry("image.png", State.EXPECTED, revision=1, version="expected", sequencer=""))
 
     def render() -> None:
@@ -194,7 +194,7 @@ def test_a_name_on_its_way_is_waited_for(api: Api) -> None:
     assert 2 < api.waited < 5
 
 
-def test_a_name_that_stays_away_is_a_202_page_after_five_seconds(api: Api) -> None:
+def test_the_alias_returns_202_after_five_seconds(api: Api) -> None:
     api.add(an_entry("image.png", State.RENDERING, revision=1))
 
     response = api.routes.alias(get("/image.jpg"))
@@ -204,7 +204,7 @@ def test_a_name_that_stays_away_is_a_202_page_after_five_seconds(api: Api) -> No
     assert api.waited == pytest.approx(5, abs=0.2)
 
 
-def test_a_rejected_picture_says_why(api: Api) -> None:
+def test_a_rejected_picture_shows_the_reason(api: Api) -> None:
     api.add(an_entry("image.png", State.REJECTED))
 
     assert "It is damaged." in api.routes.alias(get("/image.jpg")).text
@@ -216,7 +216,7 @@ def test_a_rejected_picture_says_why(api: Api) -> None:
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", IMG])
-def test_a_deleted_picture_is_gone_for_whoever_asks(api: Api, accept: str) -> None:
+def test_a_deleted_picture_is_410_for_every_format(api: Api, accept: str) -> None:
     entry = an_entry("image.png", State.DELETED, receipt=a_receipt())
     api.add(entry)
 
@@ -224,7 +224,7 @@ def test_a_deleted_picture_is_gone_for_whoever_asks(api: Api, accept: str) -> No
     assert api.routes.alias(get("/image.jpg", accept)).status == 410
 
 
-def test_of_a_deleted_picture_the_home_page_tells_its_name_alone(api: Api) -> None:
+def test_the_home_page_shows_only_the_name_of_a_deleted_picture(api: Api) -> None:
     preview = "data:image/webp;base64,AAAA"
     api.add(an_entry("gone.png", State.DELETED, receipt=a_receipt(placeholder=preview)))
 
@@ -237,7 +237,7 @@ def test_of_a_deleted_picture_the_home_page_tells_its_name_alone(api: Api) -> No
     assert (recent["status"], "renditions" in recent, "placeholder" in recent) == ("deleted", False, False)
 
 
-def test_a_page_whose_files_were_deleted_a_moment_ago_is_shown_without_them(api: Api) -> None:
+def test_a_page_without_stored_renditions_embeds_none(api: Api) -> None:
     api.add(an_entry("image.png"))
     api.renditions.objects.clear()
 
@@ -247,7 +247,7 @@ def test_a_page_whose_files_were_deleted_a_moment_ago_is_shown_without_them(api:
     assert "base64" not in response.text
 
 
-def test_an_image_request_is_sent_to_the_best_rendition(api: Api) -> None:
+def test_an_image_request_redirects_to_the_best_rendition(api: Api) -> None:
     api.add(an_entry("image.png"))
 
     response = api.routes.alias(get("/image.jpg", IMG, w="90"))
@@ -257,20 +257,20 @@ def test_an_image_request_is_sent_to_the_best_rendition(api: Api) -> None:
     assert response.headers["Vary"] == "Accept, Origin"
 
 
-def test_a_redirect_is_remembered_for_less_long_than_its_address_lives(api: Api) -> None:
+def test_a_redirect_is_cached_for_less_time_than_its_url_is_valid(api: Api) -> None:
     api.add(an_entry("image.png"))
 
     assert api.routes.alias(get("/image.jpg", IMG)).headers["Cache-Control"] == "private, max-age=1800"
 
 
 @pytest.mark.parametrize("width", ["0", "-1", "wide", "1e3", "²", "9" * 30, "9" * 5000])
-def test_a_width_that_is_none_is_refused(api: Api, width: str) -> None:
+def test_an_invalid_width_is_refused(api: Api, width: str) -> None:
     api.add(an_entry("image.png"))
 
     assert api.routes.alias(get("/image.jpg", IMG, w=width)).status == 400
 
 
-def test_a_posted_picture_is_answered_when_it_is_rendered(api: Api) -> None:
+def test_a_post_returns_201_when_the_picture_is_rendered(api: Api) -> None:
     api.render_on_pause()
 
     response = api.post("image.png", accept="application/json")
@@ -285,7 +285,7 @@ def test_a_posted_picture_is_answered_when_it_is_rendered(api: Api) -> None:
     assert (action, entry.upload.correlation) == ("stored", receipt["correlation_id"])
 
 
-def test_curl_gets_a_page_with_the_saving_and_the_link(api: Api) -> None:
+def test_curl_gets_a_page_with_the_savings_and_the_link(api: Api) -> None:
     api.render_on_pause()
 
     response = api.post("image.png")
@@ -295,7 +295,7 @@ def test_curl_gets_a_page_with_the_saving_and_the_link(api: Api) -> None:
     assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in response.text
 
 
-def test_a_post_notes_the_upload_as_expected_before_it_stores_it(api: Api) -> None:
+def test_a_post_records_the_expected_upload_before_storing_it(api: Api) -> None:
     class FullDisk(FakeOriginals):
         def store(self, key: str, content: bytes, media_type: str) -> str:
             raise OSError(key)
@@ -310,7 +310,7 @@ def test_a_post_notes_the_upload_as_expected_before_it_stores_it(api: Api) -> No
     assert entry.picture_id == picture_id_of(UPLOADS, str(caught.value))
 
 
-def test_a_post_that_is_not_ready_in_ten_seconds_is_202_with_the_link(api: Api) -> None:
+def test_a_post_returns_202_with_the_link_after_ten_seconds(api: Api) -> None:
     response = api.post("image.png", accept="application/json")
 
     assert response.status == 202
@@ -318,7 +318,7 @@ def test_a_post_that_is_not_ready_in_ten_seconds_is_202_with_the_link(api: Api) 
     assert parse(response)["page"].startswith("./pictures/")
 
 
-def test_a_posted_picture_that_can_not_be_used_is_422_with_the_reason(api: Api) -> None:
+def test_a_post_of_a_rejected_picture_is_422_with_the_reason(api: Api) -> None:
     api.render_on_pause(State.REJECTED)
 
     response = api.post(accept="application/json")
@@ -328,7 +328,7 @@ def test_a_posted_picture_that_can_not_be_used_is_422_with_the_reason(api: Api) 
     assert "It is damaged." in api.post().text
 
 
-def test_pictures_of_one_name_are_all_kept(api: Api) -> None:
+def test_pictures_with_the_same_name_are_all_kept(api: Api) -> None:
     api.post("image.png", b"one")
     api.post("image.png", b"two")
 
@@ -336,7 +336,7 @@ def test_pictures_of_one_name_are_all_kept(api: Api) -> None:
     assert len({key for key, _ in api.originals.objects}) == 2
 
 
-def test_over_four_megabytes_the_answer_names_the_way_straight_to_the_bucket(api: Api) -> None:
+def test_a_post_over_four_megabytes_gets_a_presigned_form(api: Api) -> None:
     response = api.post("it's.png", b"x" * 4_000_001, accept="application/json")
 
     assert response.status == 413
@@ -347,7 +347,7 @@ def test_over_four_megabytes_the_answer_names_the_way_straight_to_the_bucket(api
 
 
 @pytest.mark.parametrize("name", ["it's.png", "a;type=b,c.png", "<b> & $HOME `id`.png", "${filename}.png"])
-def test_over_four_megabytes_curl_gets_a_command_to_paste(api: Api, name: str) -> None:
+def test_a_post_over_four_megabytes_by_curl_gets_a_command_to_paste(api: Api, name: str) -> None:
     response = api.post(name, b"x" * 4_000_001)
 
     [command] = re.findall(r"curl .*uploads\.test/", unescape(response.text))
@@ -358,7 +358,7 @@ def test_over_four_megabytes_curl_gets_a_command_to_paste(api: Api, name: str) -
     assert key.endswith("/" + name.replace("${", "$_{"))
 
 
-def test_of_a_plain_name_the_command_can_be_pasted_as_curl_prints_it(api: Api) -> None:
+def test_the_command_for_a_plain_name_needs_no_unescaping(api: Api) -> None:
     response = api.post("IMG_0001.jpg", b"x" * 4_000_001)
 
     [command] = re.findall(r"curl .*uploads\.test/", response.text)
@@ -373,7 +373,7 @@ def test_a_post_without_a_file_is_400(api: Api) -> None:
     assert "curl -F upload=@image.png" in response.text
 
 
-def test_the_home_page_shows_what_came_lately(api: Api) -> None:
+def test_the_home_page_shows_recent_pictures(api: Api) -> None:
     api.add(an_entry("one.png"), an_entry("two.png", State.REJECTED))
 
     response = api.routes.home(get("/"))
@@ -406,7 +406,7 @@ def test_the_home_page_as_json(api: Api) -> None:
     assert home["cursor"] == ""
 
 
-def test_what_came_before_is_told_page_by_page(api: Api) -> None:
+def test_recent_pictures_are_listed_in_pages(api: Api) -> None:
     api.add(*(an_entry(f"{number}.png") for number in range(60)))
 
     first = parse(api.routes.home(get("/", "application/json")))
@@ -417,11 +417,11 @@ def test_what_came_before_is_told_page_by_page(api: Api) -> None:
     assert rest["cursor"] == ""
 
 
-def test_a_cursor_that_is_none_is_400(api: Api) -> None:
+def test_an_invalid_cursor_is_400(api: Api) -> None:
     assert api.routes.home(get("/", cursor="nonsense")).status == 400
 
 
-def test_what_is_posted_stands_under_a_key_that_nobody_guesses() -> None:
+def test_posted_pictures_get_unguessable_keys() -> None:
     api = Api()
 
     for _ in range(3):
@@ -432,7 +432,7 @@ def test_what_is_posted_stands_under_a_key_that_nobody_guesses() -> None:
     assert all(re.fullmatch("[0-9a-f]{32}", folder) for folder in folders)
 
 
-def test_markup_in_a_name_stays_text(api: Api) -> None:
+def test_markup_in_a_name_is_escaped(api: Api) -> None:
     name = "<img src=x onerror=alert(1)>.png"
     entry = an_entry(name)
     api.add(entry)
@@ -449,11 +449,11 @@ def test_markup_in_a_name_stays_text(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "root"), [("/", "./"), ("/a.jpg", "./"), ("/pictures/1", "../"), ("/a/b/c.jpg", "../../")]
 )
-def test_links_are_relative_to_where_the_page_stands(path: str, root: str) -> None:
+def test_the_root_is_relative_to_the_path(path: str, root: str) -> None:
     assert Request(path).root == root
 
 
-def test_every_page_allows_pictures_from_the_renditions_bucket_alone(api: Api) -> None:
+def test_the_page_policy_allows_images_only_from_the_renditions_bucket(api: Api) -> None:
     policy = api.routes.home(get("/")).headers["Content-Security-Policy"]
 
     assert "img-src data: https://renditions.test;" in policy
@@ -461,7 +461,7 @@ def test_every_page_allows_pictures_from_the_renditions_bucket_alone(api: Api) -
     assert "unsafe" not in policy
 
 
-def test_a_picture_page_names_its_alias_only_while_the_alias_shows_it(api: Api) -> None:
+def test_a_picture_page_shows_its_alias_only_while_it_is_the_newest(api: Api) -> None:
     older = an_entry("one/image.png", arrived="2026-01-01T00:00:00.000Z")
     api.add(older)
     request = get(f"/pictures/{older.picture_id}")
@@ -480,7 +480,7 @@ def picture_page(api: Api, *renditions: Rendition) -> str:
     return unescape(api.routes.picture(request, entry.picture_id).text)
 
 
-def test_markup_to_copy_leads_to_where_renditions_are_public() -> None:
+def test_markup_uses_the_public_url_of_the_renditions() -> None:
     page = picture_page(Api(public={"renditions_base_url": "https://images.test", "auth": AuthMode.OPEN}))
 
     assert '<img src="https://renditions.test/prefix/640.jpg' in page  # as of FakeRenditions.url
@@ -488,21 +488,21 @@ def test_markup_to_copy_leads_to_where_renditions_are_public() -> None:
 
 
 @pytest.mark.parametrize("public", [{"auth": AuthMode.OPEN}, {"public_pages": True}])
-def test_else_it_leads_to_the_pictures_own_redirect_where_that_is_open(public: dict[str, str]) -> None:
+def test_markup_uses_the_picture_redirect_where_pages_are_public(public: dict[str, str]) -> None:
     page = picture_page(Api(public=public))
 
     picture = picture_id_of(UPLOADS, "image.png")
     assert f'<img src="https://site.test/pictures/{picture}?w=640"' in page
 
 
-def test_where_nothing_is_public_there_is_no_markup_to_copy(api: Api) -> None:
+def test_there_is_no_markup_if_renditions_are_private(api: Api) -> None:
     page = picture_page(api)
 
     assert "<picture>" not in page
     assert "renditions are private here" in page
 
 
-def test_the_picture_page_compares_with_the_reference(api: Api) -> None:
+def test_the_picture_page_shows_the_reference_for_comparison(api: Api) -> None:
     reference = a_rendition(width=640, key="prefix/reference-640.jpg", ladder=REFERENCE)
     page = picture_page(api, a_rendition(width=640), reference)
 
@@ -518,7 +518,7 @@ def test_a_recent_picture_shows_its_placeholder_first(api: Api) -> None:
     )
 
 
-def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(api: Api) -> None:
+def test_a_picture_keeps_its_old_renditions_while_rendered_again(api: Api) -> None:
     api.add(an_entry("beach.png", State.RENDERING, revision=5, receipt=a_receipt()))
 
     page = api.routes.alias(get("/beach.jpg"))
@@ -527,7 +527,7 @@ def test_a_picture_that_is_rendered_anew_is_shown_as_it_was_meanwhile(api: Api) 
     assert "smaller" in page.text
 
 
-def test_what_was_ever_saved_is_told_on_the_home_page(api: Api) -> None:
+def test_the_home_page_shows_the_total_savings(api: Api) -> None:
     api.views.total = Tally(rendered=3, bytes_before=1_000_000, bytes_after=250_000)
 
     home = parse(api.routes.home(get("/", "application/json")))

@@ -26,7 +26,7 @@ HANDLERS: dict[str, Handler] = {
 }
 
 
-def test_a_use_case_gets_what_stands_in_the_path_in_its_order() -> None:
+def test_a_handler_gets_the_path_values_in_order() -> None:
     response = dispatch(
         route_of("act_on_one"), HANDLERS, AUTHORIZER, Request("/"), {"id": "x.1", "action": "retry"}
     )
@@ -34,7 +34,7 @@ def test_a_use_case_gets_what_stands_in_the_path_in_its_order() -> None:
     assert json.loads(response.text) == {"x.1": "retry"}
 
 
-def test_a_path_that_only_looks_like_a_route_is_a_pictures_name() -> None:
+def test_a_path_that_only_looks_like_a_route_is_an_alias() -> None:
     picture = route_of("picture")
 
     here = dispatch(picture, HANDLERS, AUTHORIZER, Request("/pictures/0"), {"id": "0" * 32})
@@ -44,29 +44,29 @@ def test_a_path_that_only_looks_like_a_route_is_a_pictures_name() -> None:
     assert json.loads(there.text) == {"alias": "/pictures/y.jpg"}
 
 
-def test_every_operation_has_a_name_and_a_place_of_its_own() -> None:
+def test_every_operation_and_route_key_is_unique() -> None:
     assert len({route.operation for route in ROUTES}) == len(ROUTES)
     assert len({route.key for route in ROUTES}) == len(ROUTES)
 
 
-def test_the_route_that_takes_any_path_comes_last() -> None:
+def test_the_catch_all_route_comes_last() -> None:
     assert ROUTES[-1].rule == "/((?s:.+))"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
-def test_every_place_in_a_path_is_described_in_its_order(route: Route) -> None:
+def test_every_path_parameter_is_described_in_order(route: Route) -> None:
     described = [parameter.name for parameter in route.parameters if parameter.location == "path"]
 
     assert described == re.findall(r"\{(\w+)\}", route.path)
 
 
-def test_every_schema_is_used_and_every_schema_used_is_there() -> None:
+def test_schemas_and_references_match() -> None:
     used = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(openapi(ROUTES))))
 
     assert used == set(SCHEMAS)
 
 
-def test_every_kind_of_problem_is_an_answer_to_something() -> None:
+def test_every_problem_belongs_to_a_route() -> None:
     possible = {kind for route in ROUTES for kind in (*route.problems, *route.refusals)}
     assert possible | set(COMMON_PROBLEMS) == set(PROBLEMS)
 
@@ -83,7 +83,7 @@ def a_get(if_none_match: str = "", accept: str = "application/json") -> Response
     return dispatch(route_of("picture"), HANDLERS, AUTHORIZER, request, {"id": "0" * 32})
 
 
-def test_what_is_there_has_a_strong_etag_of_its_content() -> None:
+def test_a_response_has_a_strong_etag_of_its_content() -> None:
     first, again = a_get(), a_get()
     other = dispatch(route_of("picture"), HANDLERS, AUTHORIZER, Request("/"), {"id": "1" * 32})
 
@@ -92,7 +92,7 @@ def test_what_is_there_has_a_strong_etag_of_its_content() -> None:
 
 
 @pytest.mark.parametrize("form", ["{}", "W/{}", '"x", {}', "*"])
-def test_what_the_client_has_is_not_sent_again(form: str) -> None:
+def test_a_matching_etag_gets_304(form: str) -> None:
     etag = a_get().headers["ETag"]
 
     unchanged = a_get(form.format(etag))
@@ -103,11 +103,11 @@ def test_what_the_client_has_is_not_sent_again(form: str) -> None:
     assert unchanged.headers["Cache-Control"] == "private, no-cache"
 
 
-def test_what_the_client_has_of_another_state_is_sent() -> None:
+def test_another_etag_gets_the_full_response() -> None:
     assert a_get('"another"').status == 200
 
 
-def test_what_is_not_there_has_no_etag_and_is_not_kept() -> None:
+def test_a_404_has_no_etag_and_is_not_stored() -> None:
     missing: Handler = lambda request, picture_id: Responder().not_found(request)  # noqa: E731
 
     response = dispatch(route_of("picture"), {"picture": missing}, AUTHORIZER, Request("/"), {"id": "0" * 32})
@@ -119,11 +119,11 @@ def test_what_is_not_there_has_no_etag_and_is_not_kept() -> None:
 DOCS = DocsRoutes(Responder())
 
 
-def test_the_description_is_the_tables() -> None:
+def test_the_openapi_route_describes_the_table() -> None:
     assert json.loads(DOCS.openapi(Request("/openapi.json")).text) == openapi()
 
 
-def test_the_docs_page_uses_nothing_but_files_of_this_site() -> None:
+def test_the_docs_page_uses_only_files_of_this_site() -> None:
     page = DOCS.docs(Request("/docs"))
     files = re.findall(r'(?:href|src)="\./docs/([^"]+)"', page.text)
 
@@ -134,11 +134,11 @@ def test_the_docs_page_uses_nothing_but_files_of_this_site() -> None:
     assert not re.findall(r"<script>|<style>|https?://", page.text)
 
 
-def test_another_file_of_the_docs_is_not_there() -> None:
+def test_an_unknown_docs_file_is_404() -> None:
     assert DOCS.file(Request("/docs/other.js"), "other.js").status == 404
 
 
-def test_the_type_of_every_problem_leads_to_its_place_on_a_page() -> None:
+def test_the_type_of_every_problem_links_to_its_description() -> None:
     page = DOCS.problems(Request("/docs/problems"))
 
     for kind in PROBLEMS:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
     from types_boto3_sqs import SQSClient
 
-_REVISION = "over"
+_REVISION = "expected_revision"
 
 
 def expected_revision_of(record: "SQSRecord") -> int | None:
