@@ -45,7 +45,5 @@ def results(request: pytest.FixtureRequest) -> dict[str, Result]:
 
 
 @pytest.mark.parametrize("name", [name for group in GROUPS for name in group])
-def test_nothing_is_lost_double_stale_orphaned_stuck_or_without_reason(
-    results: dict[str, Result], name: str
-) -> None:
+def test_a_run_ends_without_errors(results: dict[str, Result], name: str) -> None:
     assert results[name].verdict.findings == ()

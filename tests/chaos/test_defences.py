@@ -12,7 +12,7 @@ from tests.cloudformation import PROJECT
 
 
 @pytest.mark.full
-def test_no_defence_goes_unnoticed(tmp_path: Path) -> None:
+def test_every_test_fails_without_its_defence(tmp_path: Path) -> None:
     """Runs on every core: each has its own copy and its share of the defences."""
     copies = [tmp_path / str(number) for number in range(os.cpu_count() or 1)]
 
@@ -28,7 +28,7 @@ def test_no_defence_goes_unnoticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
-def test_each_defence_has_a_quick_test(defence: Defence) -> None:
+def test_every_defence_has_a_quick_test(defence: Defence) -> None:
     """Every defence is tested by `make test` too, not only by `make test-full`."""
     file, *_ = defence.test.split("::")
 

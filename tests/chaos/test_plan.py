@@ -39,12 +39,12 @@ def changes(plan: Plan) -> dict[str, tuple[type[Action], ...]]:
     return found
 
 
-def test_the_same_seed_gives_the_same_plan_and_another_seed_another() -> None:
+def test_a_plan_depends_only_on_its_seed() -> None:
     assert uploads(7, 60, "run") == uploads(7, 60, "run")
     assert uploads(7, 60, "run").actions != uploads(8, 60, "run").actions
 
 
-def test_the_shares_are_as_stated() -> None:
+def test_a_plan_has_the_stated_shares() -> None:
     assert len(PLAN.puts) == 1000
     assert len({key.rpartition("/")[0] for key in PLAN.puts}) == PREFIXES
     assert sum(done == (Put, Put) for done in changes(PLAN).values()) == 30
@@ -54,7 +54,7 @@ def test_the_shares_are_as_stated() -> None:
     assert len(DELETED) == 100
 
 
-def test_deletions_are_of_every_kind_each_at_once_and_when_the_picture_has_ended() -> None:
+def test_every_kind_of_deletion_occurs_both_at_once_and_later() -> None:
     later = {action.key for action in PLAN.later}
     ways = Counter((done, key in later) for key, done in changes(PLAN).items() if key in DELETED)
 
@@ -64,13 +64,13 @@ def test_deletions_are_of_every_kind_each_at_once_and_when_the_picture_has_ended
     assert later < DELETED
 
 
-def test_what_comes_later_begins_with_a_deletion() -> None:
+def test_later_changes_begin_with_a_deletion() -> None:
     first = {action.key: action for action in reversed(PLAN.later)}
 
     assert {type(action) for action in first.values()} == {Delete, DeleteVersion}
 
 
-def test_every_change_is_told_of_and_none_before_it_was_made() -> None:
+def test_every_change_has_an_event_after_it() -> None:
     made: Counter[str] = Counter()
     for action in PLAN.actions:
         if isinstance(action, SendEvent):
@@ -81,7 +81,7 @@ def test_every_change_is_told_of_and_none_before_it_was_made() -> None:
     assert set(events(PLAN)) == {SendEvent(key, n) for key, times in made.items() for n in range(times)}
 
 
-def test_what_is_deleted_was_there() -> None:
+def test_only_existing_versions_are_deleted() -> None:
     for plan in (PLAN, races(7, 200, "run")):
         stacks: dict[str, list[bool]] = {}  # True for a delete marker
         for action in plan.actions:
@@ -111,17 +111,17 @@ A, B = Put("a", Picture(1)), Put("a", Picture(2))
         ((A, B, Delete("a"), DeleteVersion("a")), [History(hidden=True), History(hidden=True, returns=1)]),
     ],
 )
-def test_what_befalls_each_version_is_known(actions: tuple[Action, ...], histories: list[History]) -> None:
+def test_the_history_of_every_version_is_known(actions: tuple[Action, ...], histories: list[History]) -> None:
     assert Plan(actions).histories == {"a": histories}
 
 
-def test_the_order_is_shuffled() -> None:
+def test_the_order_of_events_is_shuffled() -> None:
     first = [action.key for action in PLAN.actions if isinstance(action, SendEvent)]
     assert first != sorted(first)
     assert [action.key for action in PLAN.actions if isinstance(action, Put)] != list(dict.fromkeys(first))
 
 
-def test_some_duplicates_come_at_once_and_some_later() -> None:
+def test_some_duplicates_are_sent_at_once_and_some_later() -> None:
     gaps = {
         later - sooner
         for event, times in events(PLAN).items()
@@ -132,14 +132,14 @@ def test_some_duplicates_come_at_once_and_some_later() -> None:
     assert max(gaps) > 20
 
 
-def test_no_two_pictures_are_the_same() -> None:
+def test_all_pictures_are_different() -> None:
     pictures = [picture for puts in PLAN.puts.values() for picture in puts]
 
     assert len(set(pictures)) == len(pictures) > 1030
     assert len({content_of(Picture(seed, poison)) for seed in range(9) for poison in (None, *Poison)}) == 36
 
 
-def test_of_races_half_are_told_of_newest_first() -> None:
+def test_half_of_the_races_send_the_newest_event_first() -> None:
     plan = races(7, 200, "run")
     first = {
         action.key: action.change
@@ -151,7 +151,7 @@ def test_of_races_half_are_told_of_newest_first() -> None:
     assert sum(first.values()) == 100
 
 
-def test_of_races_every_fifth_is_deleted_and_told_of_before_between_and_after_its_puts() -> None:
+def test_every_fifth_race_sends_its_deletion_before_between_or_after_the_puts() -> None:
     plan = races(7, 200, "run")
     order: dict[str, list[int]] = {}
     for action in plan.actions:
@@ -163,14 +163,14 @@ def test_of_races_every_fifth_is_deleted_and_told_of_before_between_and_after_it
     assert {done[-1] for done in changes(plan).values()} == {Put, Delete, DeleteVersion}
 
 
-def test_each_step_kills_as_many_uploads_and_each_once() -> None:
+def test_every_step_kills_the_same_number_of_uploads_once() -> None:
     kill_steps = kill_once(PLAN, 7, 10)
 
     assert Counter(kill_steps.values()) == {(step,): 10 for step in Step}
     assert kill_steps.keys() <= set(PLAN.ordinary)
 
 
-def test_what_is_killed_at_every_attempt_never_gets_to_its_end() -> None:
+def test_uploads_killed_at_every_attempt_are_killed_before_the_commit() -> None:
     kill_steps = kill_every_attempt(PLAN, 7, 10, attempts=5)
 
     assert set(map(len, kill_steps.values())) == {5}

@@ -72,7 +72,7 @@ def call_service(proxy: FaultProxy, service: str) -> None:
         ("sqs", "RequestThrottled", "InternalServerError"),
     ],
 )
-def test_each_service_refuses_in_its_own_words(
+def test_every_service_has_its_own_error_codes(
     proxy: FaultProxy, rng: FixedFault, service: str, throttled: str, failed: str
 ) -> None:
     for fault, code in ((Fault.THROTTLED, throttled), (Fault.FAILED, failed)):
@@ -83,14 +83,14 @@ def test_each_service_refuses_in_its_own_words(
         assert error.value.response["Error"]["Code"] == code
 
 
-def test_a_call_that_is_lost_has_no_answer(proxy: FaultProxy, rng: FixedFault) -> None:
+def test_a_lost_call_closes_the_connection(proxy: FaultProxy, rng: FixedFault) -> None:
     rng.fault = Fault.NOT_SENT
 
     with pytest.raises(ConnectionClosedError):
         call_service(proxy, "dynamodb")
 
 
-def test_faults_are_drawn_as_often_as_stated() -> None:
+def test_faults_have_the_stated_shares() -> None:
     rng = random.Random(1)
     counts = Counter(draw_fault(rng) for _ in range(10_000))
 
@@ -115,5 +115,5 @@ def a_transaction(state: str) -> Call:
         (Call("s3", "HEAD", "/uploads_bucket/a b.png", b""), []),
     ],
 )
-def test_a_step_is_known_by_its_call(call: Call, steps: list[str]) -> None:
+def test_steps_are_recognised_by_their_calls(call: Call, steps: list[str]) -> None:
     assert list(steps_after(call, STATUS)) == steps

@@ -134,22 +134,22 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_each_word_is_said_of_what_is_broken_that_way(name: str) -> None:
+def test_every_broken_snapshot_is_reported(name: str) -> None:
     error, broken = BROKEN[name]
 
     assert error in {found for found, _ in verify(broken, EXPECTED).findings}
 
 
 @pytest.mark.parametrize("snapshot", [CORRECT, returned(1)])
-def test_nothing_is_said_of_what_is_sound(snapshot: Snapshot) -> None:
+def test_a_correct_snapshot_has_no_findings(snapshot: Snapshot) -> None:
     assert verify(snapshot, EXPECTED).findings == ()
 
 
-def test_every_word_can_be_said() -> None:
+def test_every_kind_of_error_is_tested() -> None:
     assert {error for error, _ in BROKEN.values()} == set(ERRORS)
 
 
-def test_a_verdict_is_one_line_of_all_words() -> None:
+def test_a_verdict_is_one_line_with_all_counts() -> None:
     verdict = Verdict((("lost", "this"), ("lost", "that"), ("stuck", "one")))
 
     assert str(verdict) == "lost 2 duplicate 0 stale 0 orphan 0 stuck 1 unexplained 0"

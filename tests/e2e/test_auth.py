@@ -63,14 +63,14 @@ def sign_in(stack: Stack, secret: str, origin: str = "") -> Response:
     return fetch(f"{web}/sign-in", "text/html", "POST", form, Content_Type=kind, Origin=origin or web)
 
 
-def test_no_route_answers_without_a_token(closed_stack: Stack) -> None:
+def test_every_route_needs_a_token(closed_stack: Stack) -> None:
     for route in (route for route in ROUTES if route.public is not Public.ALWAYS):
         path = re.sub(r"\{\w+\}", "0" * 32, route.path)
         response = request(closed_stack, path, route.method, Origin=closed_stack.status["web"])
         assert (response.status, response.json["type"]) == (401, "/docs/problems#unauthorized"), route.key
 
 
-def test_nobody_gets_in_where_no_token_was_made_and_the_first_is_made_once(
+def test_requests_are_refused_until_the_first_token_is_created_once(
     closed_stack: Stack, parameter: str
 ) -> None:
     ssm = closed_stack.client("ssm")
@@ -84,7 +84,7 @@ def test_nobody_gets_in_where_no_token_was_made_and_the_first_is_made_once(
     assert ssm.get_parameter(Name=parameter)["Parameter"]["Type"] == "SecureString"
 
 
-def test_a_picture_goes_all_the_way_with_a_token(closed_stack: Stack, token: str, tmp_path: Path) -> None:
+def test_a_picture_is_dropped_and_read_with_a_token(closed_stack: Stack, token: str, tmp_path: Path) -> None:
     picture = tmp_path / "mine.png"
     picture.write_bytes(a_small_png())
     with_token = Stack(closed_stack.environment | {"DARKROOM_TOKEN": token})
@@ -115,9 +115,7 @@ def test_a_browser_signs_in_writes_and_signs_out(closed_stack: Stack, token: str
     assert "Max-Age=0" in signed_out.headers["set-cookie"]
 
 
-def test_tokens_change_over_without_a_moment_in_which_neither_is_valid(
-    closed_stack: Stack, token: str
-) -> None:
+def test_tokens_are_rotated_without_downtime(closed_stack: Stack, token: str) -> None:
     cookie = sign_in(closed_stack, token).headers["set-cookie"].partition(";")[0]
     new = closed_stack.a_token()
 
@@ -137,7 +135,7 @@ def test_tokens_change_over_without_a_moment_in_which_neither_is_valid(
     assert new not in closed_stack.darkroom("token", "list").stdout
 
 
-def test_public_pages_shows_pictures_and_nothing_else(closed_stack: Stack) -> None:
+def test_public_pages_opens_only_pictures(closed_stack: Stack) -> None:
     closed_stack.deploy("Open=false", "PublicPages=true")
     try:
         picture = wait_for(
@@ -154,7 +152,7 @@ def test_public_pages_shows_pictures_and_nothing_else(closed_stack: Stack) -> No
         closed_stack.deploy("Open=false")
 
 
-def test_with_iam_every_route_asks_for_a_signature_but_public_pages(
+def test_with_iam_every_route_but_public_pages_needs_a_signature(
     closed_stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -50,7 +50,7 @@ def messages_of(stack: Stack, correlation_id: str, *functions: str) -> dict[str,
     return wait_for(messages, f"log messages of {' and '.join(functions)}")
 
 
-def test_a_posted_picture_has_one_name_in_the_log_of_each_function(stack: Stack) -> None:
+def test_a_posted_picture_has_one_correlation_id_in_all_logs(stack: Stack) -> None:
     correlation_id = stack.post(a_small_png(71), "named.png", "application/json").json["correlation_id"]
     stack.settled("named.jpg")
 
@@ -59,7 +59,7 @@ def test_a_posted_picture_has_one_name_in_the_log_of_each_function(stack: Stack)
     assert messages == {"web": {"stored"}, "render": {"rendered"}, "project": {"projected"}}
 
 
-def test_a_jobs_upload_has_one_name_from_its_form_to_the_push(stack: Stack) -> None:
+def test_a_job_upload_has_one_correlation_id_from_form_to_push(stack: Stack) -> None:
     files = pictures("followed.png")
 
     async def follow() -> tuple[str, set[str]]:
@@ -83,7 +83,7 @@ def test_a_jobs_upload_has_one_name_from_its_form_to_the_push(stack: Stack) -> N
     }
 
 
-def test_what_was_put_straight_into_the_bucket_is_called_alike_by_all(stack: Stack) -> None:
+def test_a_direct_upload_has_one_correlation_id_in_all_logs(stack: Stack) -> None:
     correlation_id = stack.rendered("direct/upload.png", a_small_png(72))["correlation_id"]
 
     assert correlation_id

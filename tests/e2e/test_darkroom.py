@@ -30,7 +30,7 @@ def embedded(page: str) -> Image.Image:
     return picture
 
 
-def test_the_seeds_two_commands_one_right_after_the_other(stack: Stack, tmp_path: Path) -> None:
+def test_upload_with_curl_and_open_the_page(stack: Stack, tmp_path: Path) -> None:
     picture = tmp_path / "image.png"
     picture.write_bytes(a_photograph(kind="PNG"))
 
@@ -51,7 +51,7 @@ def test_the_seeds_two_commands_one_right_after_the_other(stack: Stack, tmp_path
     assert embedded(shown.text).size == (1200, 800)
 
 
-def test_a_photograph_of_twelve_megapixels_by_post(stack: Stack) -> None:
+def test_a_twelve_megapixel_photograph_is_posted(stack: Stack) -> None:
     photograph = a_photograph(4000, 3000, quality=85)
     assert len(photograph) < 4_000_000
 
@@ -65,7 +65,7 @@ def test_a_photograph_of_twelve_megapixels_by_post(stack: Stack) -> None:
     }
 
 
-def test_a_png_with_alpha_stands_on_the_profiles_background_as_jpeg_and_keeps_it_as_webp(
+def test_alpha_is_flattened_in_jpeg_and_kept_in_other_formats(
     stack: Stack,
 ) -> None:
     stack.post(a_png_with_alpha(), "alpha.png")
@@ -80,9 +80,7 @@ def test_a_png_with_alpha_stands_on_the_profiles_background_as_jpeg_and_keeps_it
 @pytest.mark.parametrize(
     "name", ['it\'s "my" image.png', "a+b %41 100%.png", "ünï 😀.png", "<b>&amp;.png", "what?.png"]
 )
-def test_an_odd_name_works_everywhere_and_is_escaped_everywhere(
-    stack: Stack, tmp_path: Path, name: str
-) -> None:
+def test_special_characters_in_a_name_are_kept_and_escaped(stack: Stack, tmp_path: Path, name: str) -> None:
     picture = tmp_path / name
     picture.write_bytes(a_small_png())
 
@@ -98,7 +96,7 @@ def test_an_odd_name_works_everywhere_and_is_escaped_everywhere(
     assert stack.settled(name.removesuffix(".png") + ".jpg")["name"] == name
 
 
-def test_what_was_given_up_is_seen_and_a_retry_takes_it_up_again(stack: Stack) -> None:
+def test_a_failure_is_listed_and_can_be_retried(stack: Stack) -> None:
     notification = json.loads(an_event("render-s3-put")["Records"][0]["body"])
     event = notification["Records"][0]["s3"]
     event["bucket"]["name"] = stack.status["uploads_bucket"]
@@ -124,7 +122,7 @@ def test_what_was_given_up_is_seen_and_a_retry_takes_it_up_again(stack: Stack) -
     assert stack.darkroom("retry", failed["id"]).returncode == 1
 
 
-def test_a_picture_put_into_the_bucket_is_rendered_in_every_format_and_width(stack: Stack) -> None:
+def test_a_picture_is_rendered_in_every_format_and_width(stack: Stack) -> None:
     receipt = stack.rendered("holiday/beach one.jpg", a_photograph(1500, 1000))
 
     made = {
@@ -145,7 +143,7 @@ def test_a_picture_put_into_the_bucket_is_rendered_in_every_format_and_width(sta
         assert Image.open(BytesIO(response.body)).size == (rendition["width"], rendition["height"])
 
 
-def test_a_corrupt_picture_is_rejected_with_a_reason_that_the_user_sees(stack: Stack) -> None:
+def test_a_corrupt_picture_is_rejected_with_a_visible_reason(stack: Stack) -> None:
     receipt = stack.rendered("broken.jpg", a_photograph()[:5000])
 
     assert receipt["status"] == "rejected"
@@ -154,7 +152,7 @@ def test_a_corrupt_picture_is_rejected_with_a_reason_that_the_user_sees(stack: S
 
 
 @pytest.mark.parametrize("key", ["docs", "jobs/x.png", "pictures/y.png", "a/../b.png", "//double.png"])
-def test_a_key_that_spells_a_route_or_a_path_is_a_picture_like_any_other(stack: Stack, key: str) -> None:
+def test_keys_that_look_like_routes_or_paths_work(stack: Stack, key: str) -> None:
     receipt = stack.rendered(key, a_small_png(len(key)))
 
     assert receipt["key"] == key
@@ -162,7 +160,7 @@ def test_a_key_that_spells_a_route_or_a_path_is_a_picture_like_any_other(stack: 
     assert stack.get("/" + key.lstrip("/").removesuffix(".png") + ".jpg").status == 200
 
 
-def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(stack: Stack) -> None:
+def test_a_shared_alias_shows_the_newest_picture_and_each_keeps_its_page(stack: Stack) -> None:
     first = stack.rendered("first/meet.png", a_small_png(1))
 
     second = stack.rendered("second/meet.gif", a_small_png(2))
@@ -173,7 +171,7 @@ def test_of_names_that_meet_the_newest_is_shown_and_each_keeps_its_page(stack: S
         assert page.json["key"] == receipt["key"]
 
 
-def test_a_picture_that_is_put_again_shows_the_new_version(stack: Stack) -> None:
+def test_a_new_version_replaces_the_old_one(stack: Stack) -> None:
     first = stack.rendered("again.png", a_small_png(1))
 
     second = stack.rendered("again.png", a_png_with_alpha())
@@ -182,7 +180,7 @@ def test_a_picture_that_is_put_again_shows_the_new_version(stack: Stack) -> None
     assert second["original"]["width"] == 640
 
 
-def test_a_picture_that_is_deleted_is_gone_and_its_renditions_with_it(stack: Stack) -> None:
+def test_a_deleted_picture_and_its_renditions_are_removed_and_restored(stack: Stack) -> None:
     s3, uploads = stack.client("s3"), stack.status["uploads_bucket"]
     receipt = stack.rendered("delete me.png", a_small_png())
 
@@ -198,7 +196,7 @@ def test_a_picture_that_is_deleted_is_gone_and_its_renditions_with_it(stack: Sta
     assert back["version"] == receipt["version"]
 
 
-def test_when_the_latest_version_is_destroyed_the_one_before_is_shown_again(stack: Stack) -> None:
+def test_deleting_the_latest_version_restores_the_previous_one(stack: Stack) -> None:
     first = stack.rendered("two.png", a_small_png(1))
     second = stack.rendered("two.png", a_small_png(2))
 
@@ -209,7 +207,7 @@ def test_when_the_latest_version_is_destroyed_the_one_before_is_shown_again(stac
     assert stack.settled("two.jpg", first["version"])
 
 
-def test_the_picture_page_offers_all_that_is_shown_by_presigned_address_and_none_in_its_markup(
+def test_the_picture_page_has_presigned_links_but_none_in_its_markup(
     stack: Stack,
 ) -> None:
     receipt = stack.rendered("offer.png", a_photograph(700, 500, "PNG"))
@@ -224,7 +222,7 @@ def test_the_picture_page_offers_all_that_is_shown_by_presigned_address_and_none
     assert "X-Amz" not in markup
 
 
-def test_an_image_request_leads_to_the_format_and_width_for_that_client(stack: Stack) -> None:
+def test_an_image_request_redirects_to_the_best_format_and_width(stack: Stack) -> None:
     stack.rendered("redirect.png", a_photograph(1400, 900, "PNG"))
 
     modern, old = stack.get("/redirect.jpg", IMG, w="600"), stack.get("/redirect.jpg", "image/jpeg")
@@ -235,19 +233,19 @@ def test_an_image_request_leads_to_the_format_and_width_for_that_client(stack: S
     assert Image.open(BytesIO(fetch(old.headers["location"]).body)).size == (1400, 900)
 
 
-def test_the_home_page_shows_what_came(stack: Stack) -> None:
+def test_the_home_page_lists_new_pictures(stack: Stack) -> None:
     stack.rendered("home page.png", a_small_png())
 
     assert "home page.png" in stack.get("/", "text/html").text
 
 
-def test_what_nobody_sent_is_404(stack: Stack) -> None:
+def test_an_unknown_picture_is_404(stack: Stack) -> None:
     assert stack.get("/nobody.jpg").status == 404
     assert stack.get("/pictures/0123456789abcdef").status == 404
     assert stack.get("/nobody.jpg", "application/json").json["status"] == 404
 
 
-def test_markup_in_a_name_changes_nothing(stack: Stack) -> None:
+def test_markup_in_a_name_is_escaped(stack: Stack) -> None:
     receipt = stack.rendered("<img src=x onerror=alert(1)>.png", a_small_png())
 
     for path in ("/", f"/pictures/{receipt['id']}", "/<img src=x onerror=alert(1)>.jpg"):
@@ -256,7 +254,7 @@ def test_markup_in_a_name_changes_nothing(stack: Stack) -> None:
         assert "default-src 'none'" in response.headers["content-security-policy"]
 
 
-def test_an_address_whose_signature_was_changed_shows_nothing(stack: Stack) -> None:
+def test_a_presigned_url_with_a_changed_signature_is_refused(stack: Stack) -> None:
     rendition = stack.rendered("signed.png", a_small_png())["renditions"][0]
     other = re.sub("X-Amz-Signature=.", "X-Amz-Signature=z", rendition["url"])
 
@@ -265,7 +263,7 @@ def test_an_address_whose_signature_was_changed_shows_nothing(stack: Stack) -> N
     assert fetch(rendition["url"].split("?")[0]).status == 403
 
 
-def test_over_four_megabytes_the_post_names_a_form_that_works(stack: Stack) -> None:
+def test_a_post_over_four_megabytes_returns_a_working_form(stack: Stack) -> None:
     photograph = a_photograph(2000, 1500, "BMP")[:4_200_000]
 
     response = stack.post(photograph, "large.bmp", "application/json")
@@ -276,7 +274,7 @@ def test_over_four_megabytes_the_post_names_a_form_that_works(stack: Stack) -> N
     assert stack.settled("large.jpg")["status"] == "rendered"
 
 
-def test_the_command_that_the_413_page_shows_can_be_pasted_into_a_shell(stack: Stack, tmp_path: Path) -> None:
+def test_the_command_on_the_413_page_works_in_a_shell(stack: Stack, tmp_path: Path) -> None:
     name = 'it\'s a;b, "c" & $HOME.bmp'
     large = a_photograph(1300, 1050, "BMP")
     (tmp_path / name).write_bytes(large)
@@ -289,7 +287,7 @@ def test_the_command_that_the_413_page_shows_can_be_pasted_into_a_shell(stack: S
     assert stack.settled(name.removesuffix(".bmp") + ".jpg")["status"] == "rendered"
 
 
-def test_a_picture_that_comes_in_parts_is_a_picture_like_any_other(stack: Stack, tmp_path: Path) -> None:
+def test_a_multipart_upload_is_rendered(stack: Stack, tmp_path: Path) -> None:
     (tmp_path / "parts.bmp").write_bytes(a_photograph(1800, 1200, "BMP"))
     in_parts = TransferConfig(multipart_threshold=5_242_880, multipart_chunksize=5_242_880)
 
@@ -301,13 +299,13 @@ def test_a_picture_that_comes_in_parts_is_a_picture_like_any_other(stack: Stack,
 
 
 @pytest.mark.local("the test is for the limit of the local front door")
-def test_what_the_gateway_would_not_carry_it_does_not_carry_here(stack: Stack) -> None:
+def test_the_front_door_enforces_the_gateway_size_limit(stack: Stack) -> None:
     response = stack.post(b"x" * 5_000_000)
 
     assert (response.status, response.json) == (413, {"message": "Request Entity Too Large"})
 
 
-def test_of_many_pictures_put_at_once_none_is_lost_and_none_is_given_up(stack: Stack) -> None:
+def test_forty_pictures_put_at_once_are_all_rendered(stack: Stack) -> None:
     names = [f"many-{number:02}" for number in range(40)]
     for number, name in enumerate(names):
         stack.put(f"many/{name}.png", a_small_png(number))
@@ -321,7 +319,7 @@ def test_of_many_pictures_put_at_once_none_is_lost_and_none_is_given_up(stack: S
     assert waiting["Attributes"]["ApproximateNumberOfMessages"] == "0"
 
 
-def test_drop_sends_a_folder_waits_and_names_what_was_rejected(stack: Stack, tmp_path: Path) -> None:
+def test_drop_uploads_a_folder_and_lists_rejected_files(stack: Stack, tmp_path: Path) -> None:
     folder = tmp_path / "album"
     folder.mkdir()
     (folder / "good.jpg").write_bytes(a_photograph(800, 600))
@@ -334,7 +332,7 @@ def test_drop_sends_a_folder_waits_and_names_what_was_rejected(stack: Stack, tmp
     assert "album/broken.png: rejected (unsupported_format)" in done.stdout
 
 
-def test_drop_of_good_pictures_exits_0_and_names_their_pages(stack: Stack, tmp_path: Path) -> None:
+def test_drop_of_good_pictures_exits_0_and_prints_their_pages(stack: Stack, tmp_path: Path) -> None:
     picture = tmp_path / "drop me.jpg"
     picture.write_bytes(a_photograph(800, 600))
 
@@ -345,7 +343,7 @@ def test_drop_of_good_pictures_exits_0_and_names_their_pages(stack: Stack, tmp_p
     assert fetch(page, "text/html").status == 200
 
 
-def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp_path: Path) -> None:
+def test_the_render_command_and_the_function_produce_the_same_bytes(stack: Stack, tmp_path: Path) -> None:
     photograph = a_photograph(900, 700)
     (tmp_path / "same.jpg").write_bytes(photograph)
     receipt = stack.rendered("same.jpg", photograph)
@@ -361,7 +359,7 @@ def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp
 
 
 @pytest.mark.local("a stack with pictures would process the events as its own")
-def test_the_functions_take_the_events_by_sam_remote_invoke(stack: Stack) -> None:
+def test_the_functions_accept_events_by_sam_remote_invoke(stack: Stack) -> None:
     for function, event, expected in (
         ("WebFunction", "web-get-home", '"statusCode": 200'),
         ("RenderFunction", "render-foreign-message", '"batchItemFailures": []'),

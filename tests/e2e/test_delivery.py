@@ -77,7 +77,7 @@ def test_a_stack_is_deployed_used_and_destroyed(cloud: Stack) -> None:
     assert not [bucket for bucket in s3.list_buckets()["Buckets"] if bucket["Name"].startswith("trial-")]
 
 
-def test_without_credentials_nothing_is_built_and_the_way_in_is_named(cloud: Stack) -> None:
+def test_deploy_without_credentials_explains_how_to_sign_in(cloud: Stack) -> None:
     without_key = {
         name: value for name, value in cloud.environment.items() if not name.startswith("AWS_ACCESS_KEY")
     }

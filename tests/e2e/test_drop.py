@@ -57,7 +57,7 @@ def interrupted(stack: Stack, folder: Path) -> tuple[str, Counter[str]] | None:
     return output, arrived
 
 
-def test_an_interrupted_drop_is_resumed_and_sends_nothing_twice(stack: Stack, tmp_path: Path) -> None:
+def test_an_interrupted_drop_is_resumed_without_uploading_twice(stack: Stack, tmp_path: Path) -> None:
     folders = (album(tmp_path / str(number) / "album") for number in count())
 
     def partial_drop() -> tuple[Path, str, Counter[str]] | None:
@@ -85,7 +85,7 @@ def test_an_interrupted_drop_is_resumed_and_sends_nothing_twice(stack: Stack, tm
     assert document["counts"]["rendered"] == PICTURES - 1
 
 
-def test_what_is_complete_is_dropped_anew(stack: Stack, tmp_path: Path) -> None:
+def test_dropping_a_complete_folder_again_starts_a_new_job(stack: Stack, tmp_path: Path) -> None:
     picture = tmp_path / "once more.png"
     picture.write_bytes(a_small_png(5))
 

@@ -71,7 +71,7 @@ def events_of(stack: Stack) -> Iterator[list[dict[str, Any]]]:
     wait_for(completed, "the job.completed event")
 
 
-def test_a_job_is_announced_sent_completed_and_taken_along(second_stack: Stack, tmp_path: Path) -> None:
+def test_a_job_is_announced_uploaded_completed_and_downloaded(second_stack: Stack, tmp_path: Path) -> None:
     stack = second_stack
     with events_of(stack) as events:
         announced, again = (announce(stack, SIZE, "download") for _ in range(2))
@@ -111,7 +111,7 @@ def test_a_job_is_announced_sent_completed_and_taken_along(second_stack: Stack, 
     assert all(path.stat().st_size for folder in folders for path in folder.iterdir())
 
 
-def test_a_jobs_views_that_are_built_anew_are_the_same(second_stack: Stack) -> None:
+def test_rebuilt_job_views_are_the_same(second_stack: Stack) -> None:
     stack = second_stack
     dynamodb, table = stack.client("dynamodb"), stack.status["views_table"]
     views = DynamoViews(table, dynamodb)

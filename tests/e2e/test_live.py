@@ -52,7 +52,7 @@ async def receive(socket: ClientWebSocketResponse) -> Any:
     return json.loads(await socket.receive_str(timeout=SECONDS))
 
 
-def test_a_job_is_told_live_until_it_is_complete(stack: Stack) -> None:
+def test_a_job_is_pushed_live_until_it_is_complete(stack: Stack) -> None:
     files = pictures("a.png", "b.png", "c.png")
 
     async def follow_job() -> None:
@@ -82,7 +82,7 @@ def test_a_job_is_told_live_until_it_is_complete(stack: Stack) -> None:
     asyncio.run(follow_job())
 
 
-def test_whoever_has_no_good_ticket_is_refused_alike(stack: Stack, channels: DynamoChannels) -> None:
+def test_every_invalid_ticket_is_refused_the_same_way(stack: Stack, channels: DynamoChannels) -> None:
     expired, unknown = "e" * 32, "f" * 32
 
     async def try_tickets() -> None:
@@ -135,9 +135,7 @@ def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, chann
 
 
 @pytest.mark.local("only the local gateway reports an unknown connection id as gone")
-def test_a_connection_that_is_gone_is_removed_by_the_next_push(
-    stack: Stack, channels: DynamoChannels
-) -> None:
+def test_the_next_push_removes_a_closed_connection(stack: Stack, channels: DynamoChannels) -> None:
     files = pictures("ghost.png")
 
     job = stack.announce(files)
@@ -149,9 +147,7 @@ def test_a_connection_that_is_gone_is_removed_by_the_next_push(
 
 
 @pytest.mark.local("the test creates a user and an API")
-def test_a_signed_address_is_taken_where_connecting_asks_for_it(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signed_url_connects_where_iam_is_required(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the cloud, web signs with its role; here a user has only that role's statement."""
     apis, users, name = stack.client("apigatewayv2"), stack.client("iam"), f"reader-{uuid.uuid4().hex}"
     api = apis.create_api(Name=name, ProtocolType="WEBSOCKET")["ApiId"]

@@ -13,7 +13,7 @@ from tests.e2e.conftest import Stack, wait_for
 from tests.pictures import a_small_png
 
 
-def test_a_lost_upload_is_found_and_rendered_and_an_orphan_is_removed(second_stack: Stack) -> None:
+def test_sweep_renders_a_lost_upload_and_removes_an_orphan(second_stack: Stack) -> None:
     """The bucket's notifications are off during the upload, so no event is sent."""
     stack, bucket = second_stack, second_stack.status["uploads_bucket"]
     s3 = stack.client("s3")
@@ -45,7 +45,7 @@ def listed(s3: Any, bucket: str) -> set[str]:
 
 
 @pytest.mark.full  # waits until every warm function has reloaded its profile
-def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
+def test_stale_results_are_rendered_again_after_confirmation(
     second_stack: Stack, push: Callable[[Mapping[str, Any]], None]
 ) -> None:
     stack = second_stack
@@ -70,7 +70,7 @@ def test_results_of_another_profile_are_rendered_again_when_that_is_agreed_to(
     )
 
 
-def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: Stack) -> None:
+def test_a_deleted_views_table_is_rebuilt_from_the_ledger(second_stack: Stack) -> None:
     stack = second_stack
     stack.rendered("kept.png", a_small_png())
     dynamodb, table = stack.client("dynamodb"), stack.status["views_table"]
@@ -87,7 +87,7 @@ def test_a_views_table_that_is_gone_is_restored_from_the_ledger(second_stack: St
     assert any(entry.state is State.RENDERED for entry in ledger.values())
 
 
-def test_stats_say_what_was_saved_and_what_it_cost(stack: Stack) -> None:
+def test_stats_print_savings_and_cost(stack: Stack) -> None:
     def figures() -> Any:
         stack.rendered("figures.png", a_small_png(81))
         stats = json.loads(stack.darkroom("stats", "--json").stdout)

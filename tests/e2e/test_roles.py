@@ -276,14 +276,14 @@ def allowed(role: str) -> set[tuple[str, str]]:
     return {(grant.action, grant.resource) for grant in GRANTS if grant.role == role}
 
 
-def test_whatever_a_role_may_do_is_tried_or_said_not_to_be() -> None:
+def test_every_grant_is_tried_or_listed_as_untried() -> None:
     tried = {*ATTEMPTS}
 
     assert {(grant.action, grant.resource) for grant in GRANTS if grant.action not in UNTRIED} <= tried
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_may_do_what_it_names(actor: Actor, role: str) -> None:
+def test_a_role_allows_its_grants(actor: Actor, role: str) -> None:
     tried = ATTEMPTS.keys() & allowed(role)
 
     assert tried
@@ -291,7 +291,7 @@ def test_a_role_may_do_what_it_names(actor: Actor, role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_a_role_is_denied_whatever_it_does_not_name(actor: Actor, role: str) -> None:
+def test_a_role_denies_everything_else(actor: Actor, role: str) -> None:
     tried = {key for key in ATTEMPTS.keys() - allowed(role) if key[0] not in NOT_ENFORCED}
 
     assert sorted(key for key in tried if not actor.is_denied(ATTEMPTS[key])) == []

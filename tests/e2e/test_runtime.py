@@ -141,14 +141,14 @@ def is_open(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_web_answers_with_a_page(start: Start) -> None:
+def test_web_returns_a_page(start: Start) -> None:
     response = start("WebFunction")(an_event("web-get-home"))
 
     assert response["statusCode"] == 200
     assert "<title>" in response["body"]
 
 
-def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, stack: Stack) -> None:
+def test_render_decodes_in_a_child_process_under_the_lambda_runtime(start: Start, stack: Stack) -> None:
     stack.rendered("runtime.png", a_photograph(900, 600, "PNG"))
     ledger = DynamoLedger(stack.status["ledger_table"], stack.client("dynamodb"))
     [before] = ledger.of_picture(picture_id_of(stack.status["uploads_bucket"], "runtime.png"))
@@ -167,18 +167,18 @@ def test_render_works_on_pixels_in_a_child_of_the_true_runtime(start: Start, sta
     assert "avif_skipped" not in {decision.code for decision in entry.receipt.decisions}
 
 
-def test_project_takes_a_stream_record(start: Start) -> None:
+def test_project_accepts_a_stream_record(start: Start) -> None:
     assert start("ProjectFunction")(an_event("project-stream-record")) == {"batchItemFailures": []}
 
 
-def test_a_setting_that_is_missing_is_an_error_that_names_it(start: Start) -> None:
+def test_a_missing_setting_is_named_in_the_error(start: Start) -> None:
     response = start("WebFunction", VIEWS_TABLE="")(an_event("web-get-home"))
 
     assert response["errorType"] == "BadSettings"
     assert "VIEWS_TABLE is not set" in response["errorMessage"]
 
 
-def test_a_call_that_never_answers_ends_at_the_functions_own_timeout(start: Start) -> None:
+def test_a_hanging_call_ends_at_the_function_timeout(start: Start) -> None:
     with socket.socket() as silent:  # accepts connections and never responds
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -17,7 +17,7 @@ from tests.pictures import a_photograph, a_small_png
 pytestmark = pytest.mark.local("the test is for the local stack")
 
 
-def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(second_stack: Stack) -> None:
+def test_a_restarted_stack_keeps_its_pictures_and_renders_new_ones(second_stack: Stack) -> None:
     before = second_stack.rendered("before.png", a_small_png(1))
 
     assert second_stack.darkroom("down").returncode == 0
@@ -29,7 +29,7 @@ def test_a_stack_that_was_stopped_still_has_its_pictures_and_takes_new_ones(seco
 
 
 @pytest.mark.parametrize(("bucket", "method"), [("uploads", "POST"), ("renditions", "GET")])
-def test_a_bucket_answers_the_pages_of_its_own_stack_alone(stack: Stack, bucket: str, method: str) -> None:
+def test_a_bucket_allows_cors_only_from_its_own_stack(stack: Stack, bucket: str, method: str) -> None:
     url = f"{stack.status['aws_endpoint']}/{stack.status[f'{bucket}_bucket']}/x"
 
     def preflight(origin: str) -> Response:
@@ -49,7 +49,7 @@ def test_two_stacks_do_not_disturb_each_other(stack: Stack, second_stack: Stack)
 
 
 @pytest.mark.parametrize("variable", ["DARKROOM_PORT", "DARKROOM_AWS_PORT"])
-def test_a_port_in_use_is_one_sentence_that_names_the_way_out(variable: str) -> None:
+def test_a_port_in_use_is_reported_with_a_way_to_change_it(variable: str) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -66,7 +66,7 @@ def test_a_port_in_use_is_one_sentence_that_names_the_way_out(variable: str) -> 
     assert done.stderr.count("\n") == 1
 
 
-def test_a_second_up_on_the_same_ports_says_what_to_do(stack: Stack) -> None:
+def test_a_second_up_on_the_same_ports_suggests_down(stack: Stack) -> None:
     done = stack.darkroom("up")
 
     assert done.returncode == 1
@@ -74,7 +74,7 @@ def test_a_second_up_on_the_same_ports_says_what_to_do(stack: Stack) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_where_no_stack_is_up_status_says_how_to_start_one() -> None:
+def test_status_without_a_stack_suggests_up() -> None:
     done = Stack.on({"DARKROOM_PORT": free_port(), "DARKROOM_AWS_PORT": free_port()}).darkroom(
         "status", "--json"
     )
@@ -84,7 +84,7 @@ def test_where_no_stack_is_up_status_says_how_to_start_one() -> None:
 
 
 @pytest.mark.full  # waits until every warm function has reloaded its profile
-def test_a_pushed_profile_comes_into_force_and_outlives_bad_ones_and_redeployments(
+def test_a_pushed_profile_takes_effect_and_survives_redeployment(
     second_stack: Stack, push: Callable[[Mapping[str, Any]], None]
 ) -> None:
     status, numbers = second_stack.status, count(1)

@@ -53,7 +53,7 @@ CHANGED: dict[str, Callable[[Fields], Fields]] = {
 
 
 @pytest.mark.parametrize("change", CHANGED)
-def test_a_form_takes_nothing_that_it_was_not_signed_for(stack: Stack, change: str) -> None:
+def test_a_changed_form_is_refused(stack: Stack, change: str) -> None:
     [row] = announce(stack)["rows"]
     fields = CHANGED[change](row["post"]["fields"])
 
@@ -65,7 +65,7 @@ def test_a_form_takes_nothing_that_it_was_not_signed_for(stack: Stack, change: s
 
 
 @pytest.mark.parametrize("size", [0, len(PICTURE) + 1, 2 * len(PICTURE)])
-def test_a_form_takes_no_other_size(stack: Stack, size: int) -> None:
+def test_a_form_refuses_any_other_size(stack: Stack, size: int) -> None:
     [row] = announce(stack)["rows"]
 
     refused = send(row["post"], (2 * PICTURE)[:size])
@@ -74,7 +74,7 @@ def test_a_form_takes_no_other_size(stack: Stack, size: int) -> None:
     assert keys_of(stack, row["key"]) == []
 
 
-def test_a_form_is_good_for_five_minutes_and_not_a_moment_longer(stack: Stack) -> None:
+def test_a_form_expires_after_five_minutes(stack: Stack) -> None:
     [row] = announce(stack)["rows"]
     signed = {
         seconds: stack.client("s3").generate_presigned_post(
@@ -90,7 +90,7 @@ def test_a_form_is_good_for_five_minutes_and_not_a_moment_longer(stack: Stack) -
     assert keys_of(stack, "expired/") == ["expired/60.png"]
 
 
-def test_a_form_that_is_sent_twice_makes_versions_of_one_picture_and_counts_once(stack: Stack) -> None:
+def test_a_form_sent_twice_adds_versions_but_counts_once(stack: Stack) -> None:
     job = announce(stack)
     [row] = job["rows"]
 
@@ -106,7 +106,7 @@ def test_a_form_that_is_sent_twice_makes_versions_of_one_picture_and_counts_once
     assert keys_of(stack, row["key"].partition("/")[0]) == [row["key"]] * 3
 
 
-def test_nothing_that_a_picture_tells_leads_to_its_job(stack: Stack) -> None:
+def test_a_picture_does_not_reveal_its_job(stack: Stack) -> None:
     job = announce(stack)
     [row] = job["rows"]
     assert send(row["post"], PICTURE).status == 204
@@ -121,7 +121,7 @@ def test_nothing_that_a_picture_tells_leads_to_its_job(stack: Stack) -> None:
             assert fetch(f"{stack.status['web']}/jobs/{guess}{rest}", "application/json").status == 404
 
 
-def test_a_job_tells_of_its_own_uploads_alone(stack: Stack) -> None:
+def test_a_job_contains_only_its_own_uploads(stack: Stack) -> None:
     own, other = announce(stack, "mine.png"), announce(stack, "theirs.png")
 
     for rest in ("/uploads", "/receipts.csv", "/receipts.json", "/fetch.sh"):
@@ -132,7 +132,7 @@ def test_a_job_tells_of_its_own_uploads_alone(stack: Stack) -> None:
         assert other["rows"][0]["picture"] not in response.text
 
 
-def test_a_ticket_that_was_used_lets_nobody_else_in(stack: Stack) -> None:
+def test_a_ticket_works_only_once(stack: Stack) -> None:
     job = announce(stack)
     hello = {"action": "hello", "job": job["id"], "ticket": job["live"]["ticket"]}
 
@@ -158,9 +158,7 @@ HTML = b"<!doctype html><script>alert(1)</script>"
 @pytest.mark.parametrize(
     ("name", "content"), [("a.svg", SVG), ("b.png", SVG), ("c.jpg", HTML), ("d.html", HTML)]
 )
-def test_what_a_browser_would_run_is_rejected_and_never_served(
-    stack: Stack, name: str, content: bytes
-) -> None:
+def test_svg_and_html_are_rejected_and_never_served(stack: Stack, name: str, content: bytes) -> None:
     def rejected() -> Any:
         """Returns the receipt, or None if the response came before it."""
         response = stack.post(content, name, "application/json")
@@ -178,7 +176,7 @@ def test_what_a_browser_would_run_is_rejected_and_never_served(
     assert fetch(f"{stack.status['aws_endpoint']}/{bucket}/{key}").status == 403
 
 
-def test_an_address_dies_with_its_time(stack: Stack) -> None:
+def test_a_presigned_url_expires(stack: Stack) -> None:
     [rendition, *_] = stack.rendered("expiring.png", PICTURE)["renditions"]
     bucket, key = stack.status["renditions_bucket"], rendition["key"]
 
@@ -188,7 +186,7 @@ def test_an_address_dies_with_its_time(stack: Stack) -> None:
     assert fetch(f"{stack.status['aws_endpoint']}/{bucket}/{key}").status == 403  # nor without a signature
 
 
-def test_a_rendition_that_is_uploaded_is_a_picture_like_any_other_and_ends(stack: Stack) -> None:
+def test_an_uploaded_rendition_is_rendered_once_without_a_loop(stack: Stack) -> None:
     s3, renditions = stack.client("s3"), stack.status["renditions_bucket"]
     first = stack.rendered("loop.png", PICTURE)
     [*_, rendition] = s3.list_objects_v2(Bucket=renditions, Prefix=f"{first['id']}/")["Contents"]

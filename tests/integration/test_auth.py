@@ -48,7 +48,7 @@ def test_a_valid_token_is_required(web: Web) -> None:
     assert web(a_request(authorization=f"Bearer {TOKEN}"))["statusCode"] == 200
 
 
-def test_nobody_gets_in_where_no_token_was_made(web: Web) -> None:
+def test_every_token_is_refused_without_stored_tokens(web: Web) -> None:
     assert web(a_request(authorization=f"Bearer {TOKEN}"))["statusCode"] == 401
 
 

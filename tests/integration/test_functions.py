@@ -285,7 +285,7 @@ class TestWeb:
         _, handlers = bootstrap(lambda *_: None, lambda _: None)
         assert handlers.keys() == {route.operation for route in ROUTES} | {"not_found", "broken"}
 
-    def test_what_the_client_has_is_not_sent_again(self, invoke: Invoke) -> None:
+    def test_a_matching_etag_gets_304(self, invoke: Invoke) -> None:
         etag = invoke("web", a_request("/openapi.json"))["headers"]["ETag"]
 
         response = invoke("web", a_request("/openapi.json", if_none_match=etag))
@@ -297,7 +297,7 @@ class TestWeb:
     @pytest.mark.parametrize(
         "path", ["/a b\"'<>?.jpg", "/ü😀\u0301.jpg", "/a/b/c.jpg", "/docs/x.jpg", "/%25.jpg", "/\n.jpg"]
     )
-    def test_no_path_breaks_the_routes(self, invoke: Invoke, path: str) -> None:
+    def test_unusual_paths_are_404(self, invoke: Invoke, path: str) -> None:
         response = invoke("web", a_request(path))
 
         assert response["statusCode"] == 404

@@ -102,7 +102,7 @@ def test_a_gone_follower_is_removed(gateway: Gateway, channels: DynamoChannels) 
     assert channels.followers(JOB) == []
 
 
-def test_a_push_that_fails_is_logged_and_fails_no_record(
+def test_a_failed_push_is_logged_and_fails_no_record(
     gateway: Gateway, channels: DynamoChannels, capsys: pytest.CaptureFixture[str]
 ) -> None:
     channels.join(JOB, "broken", 1 << 40)

@@ -157,7 +157,7 @@ def test_a_redelivery_counts_as_repeated(functions: Functions) -> None:
     assert len(functions.values("BytesIn")) == 1
 
 
-def test_a_rejection_is_counted_by_its_reason(functions: Functions) -> None:
+def test_a_rejection_is_counted_by_reason(functions: Functions) -> None:
     functions.render("a.png", functions.put("a.png", b"no picture"))
 
     assert functions.values("Rejected", reason="unsupported_format") == [1]
