@@ -118,7 +118,7 @@ def trusts(parameters: Node, deploy: Node, change: Node) -> None:
         assert re.fullmatch(pattern, one)
         assert not re.fullmatch(pattern, many)
     assert service["Principal"] == {"Service": "cloudformation.amazonaws.com"}
-    assert service["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith(":stack/${Stack}/*")
+    assert service["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def starts_and_no_more(deploy: Node) -> None:
@@ -171,9 +171,8 @@ def test_one_environment_of_one_repository_deploys_one_stack_by_a_role_that_it_c
     held(PIPELINE.read_text())
 
 
-OF_STACK = "cloudformation:${AWS::Region}:${AWS::AccountId}:stack/"
 ITS_ROLES = (
-    "- iam:UpdateAssumeRolePolicy\n"
+    "- iam:UpdateRoleDescription\n"
     '                Resource: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/'
 )
 WIDER = {
@@ -185,10 +184,7 @@ WIDER = {
     "any repository": ("^[A-Za-z0-9._@-]+/[A-Za-z0-9._@-]+$", "^.*$"),
     "any environment": ("^[A-Za-z0-9._-]+$", "^.*$"),
     "another service": ("Service: cloudformation.amazonaws.com }", "Service: lambda.amazonaws.com }"),
-    "any stack's changes": (
-        f'aws:SourceArn: !Sub "arn:${{AWS::Partition}}:{OF_STACK}${{Stack}}/*',
-        f'aws:SourceArn: !Sub "arn:${{AWS::Partition}}:{OF_STACK}*',
-    ),
+    "any account's changes": ("aws:SourceAccount: !Ref AWS::AccountId", 'aws:SourceAccount: "*"'),
     "any role": ("Resource: !GetAtt ChangeRole.Arn", 'Resource: "*"'),
     "any service to pass it to": ("iam:PassedToService: cloudformation", "iam:PassedToService: lambda"),
     "any action": ("[ssm:GetParameter, ssm:PutParameter]", "[ssm:*]"),
