@@ -71,8 +71,8 @@ def _line(result: Result, undisturbed: Result) -> str:
 
 
 def _shares() -> str:
-    shares = {"poisoned": POISONED, "put again": RENEWED, "deleted": DELETED, "told of twice": DUPLICATED}
-    return ", ".join(f"{share:.0%} {what}".replace("%", " %") for what, share in shares.items())
+    shares = {"poisoned": POISONED, "put again": RENEWED, "deleted": DELETED, "duplicated": DUPLICATED}
+    return ", ".join(f"{share:.0%} {what}" for what, share in shares.items())
 
 
 def page(results: list[Result]) -> str:

@@ -1,9 +1,9 @@
-"""Every setting, route, command and error is in the docs, and so is every dependency."""
+"""Checks the docs against the code: settings, routes, commands, errors, dependencies, figures and links."""
 
 import re
 import tomllib
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ REFERENCE = (PROJECT / "docs" / "reference.md").read_text()
 README = (PROJECT / "README.md").read_text()
 TEMPLATE = load_template()
 RESOURCES = TEMPLATE["Resources"]
-KINDS = (
+SETTINGS = (
     settings.RenderSettings,
     settings.ParkSettings,
     settings.SweepSettings,
@@ -30,40 +30,57 @@ KINDS = (
     settings.LiveSettings,
     settings.WebSettings,
 )
-LOCAL = set(re.findall(r"DARKROOM_[A-Z_]+", (PROJECT / "cli" / "darkroom_cli" / "stack.py").read_text()))
+LOCAL_VARIABLES = set(
+    re.findall(r"DARKROOM_[A-Z_]+", (PROJECT / "cli" / "darkroom_cli" / "stack.py").read_text())
+)
 
 
-def named(*names: str) -> pytest.MarkDecorator:
+def for_each(*names: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("name", sorted(set(names)))
 
 
-@named(*(each.name.upper() for kind in KINDS for each in fields(kind)))
+@for_each(*(field.name.upper() for settings_type in SETTINGS for field in fields(settings_type)))
 def test_each_setting_is_in_the_reference(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_default_is_as_the_reference_says(kind: type) -> None:
+@pytest.mark.parametrize("settings_type", SETTINGS)
+def test_each_default_is_as_the_reference_says(settings_type: type) -> None:
     rows = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", REFERENCE, re.MULTILINE))
-    for each in fields(kind):
-        if isinstance(each.default, str | int | float) and each.name.upper() in rows:
-            assert rows[each.name.upper()].strip('"') == str(each.default).removesuffix(".0")
+    for field in fields(settings_type):
+        if field.default is not MISSING and field.name.upper() in rows:
+            assert rows[field.name.upper()].strip('"') == as_variable(field.default)
 
 
-@named(*LOCAL)
+def as_variable(value: object) -> str:
+    """Returns the text of an environment variable with that value."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case frozenset():
+            return ",".join(sorted(value))
+        case _:
+            return str(value).removesuffix(".0")
+
+
+@for_each(*LOCAL_VARIABLES)
 def test_each_variable_of_the_local_stack_is_in_the_reference(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 
 
-@named(*TEMPLATE["Parameters"])
+@for_each(*TEMPLATE["Parameters"])
 def test_each_parameter_is_in_the_reference_with_its_default(name: str) -> None:
     default = TEMPLATE["Parameters"][name]["Default"]
-    shown = '""' if default == "" else default
-    assert f"| `{name}` | `{shown}` |" in REFERENCE
+    cell = '""' if default == "" else default
+    assert f"| `{name}` | `{cell}` |" in REFERENCE
 
 
-@named(
-    *(each["Properties"]["RouteKey"] for each in TEMPLATE["Resources"].values() if "Route" in each["Type"])
+@for_each(
+    *(
+        resource["Properties"]["RouteKey"]
+        for resource in TEMPLATE["Resources"].values()
+        if "Route" in resource["Type"]
+    )
 )
 def test_each_route_is_in_the_reference(name: str) -> None:
     assert f"`{name.replace('{proxy+}', '{anything}.jpg')}`" in REFERENCE
@@ -73,22 +90,22 @@ def commands(group: Typer) -> Iterator[str]:
     for command in group.registered_commands:
         assert command.callback
         yield command.name or command.callback.__name__.replace("_", "-")
-    for inner in group.registered_groups:
-        assert inner.typer_instance
-        yield from (f"{inner.name} {name}" for name in commands(inner.typer_instance))
+    for subgroup in group.registered_groups:
+        assert subgroup.typer_instance
+        yield from (f"{subgroup.name} {name}" for name in commands(subgroup.typer_instance))
 
 
-@named(*commands(app))
+@for_each(*commands(app))
 def test_each_command_is_in_the_reference(name: str) -> None:
     assert f"`darkroom {name}" in REFERENCE
 
 
-@named(*re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE))
+@for_each(*re.findall(r"^([a-z-]+):.*##", (PROJECT / "Makefile").read_text(), re.MULTILINE))
 def test_each_make_target_is_in_the_reference(name: str) -> None:
     assert f"`make {name}`" in REFERENCE
 
 
-@named(*RejectedPicture.REASONS)
+@for_each(*RejectedPicture.REASONS)
 def test_each_reason_is_in_the_reference(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
 
@@ -98,23 +115,23 @@ def test_each_kind_of_problem_is_in_the_reference(problem: Problem) -> None:
     assert f"| `{problem.name}` | {problem.status} | {problem.meaning} |" in REFERENCE
 
 
-@named(*(each.name for kind in (Profile, Ladder, Limits, Crop) for each in fields(kind)))
+@for_each(*(field.name for part in (Profile, Ladder, Limits, Crop) for field in fields(part)))
 def test_each_field_of_a_profile_is_in_the_reference(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
 
 
-@named(*State)
+@for_each(*State)
 def test_each_state_is_in_the_reference(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 
 
 def test_each_dependency_is_in_the_readme() -> None:
     groups = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]
-    wanted = {re.split(r"[\[>=]", each)[0] for group in groups.values() for each in group}
+    required = {re.split(r"[\[>=]", requirement)[0] for group in groups.values() for requirement in group}
 
     rows = re.findall(r"^\| ([\w, -]+) \| ", README, re.MULTILINE)
-    named = {name.strip().lower() for row in rows for name in row.split(",")}
-    assert wanted - named == set()
+    documented = {name.strip().lower() for row in rows for name in row.split(",")}
+    assert required - documented == set()
 
 
 @pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
@@ -138,7 +155,7 @@ def test_the_readme_quotes_the_cost_that_was_worked_out() -> None:
     assert f"US$ {float(dollars):.2f} for 1,000 pictures at 10 a minute" in README
 
 
-@pytest.mark.parametrize("page", sorted((PROJECT / "docs").glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", sorted((PROJECT / "docs").rglob("*.md")), ids=lambda page: page.name)
 def test_the_links_of_the_docs_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)", page.read_text())
 
@@ -152,10 +169,22 @@ def test_the_readme_links_lead_somewhere() -> None:
     assert [link for link in links if "://" not in link and not (PROJECT / link).exists()] == []
 
 
+def test_the_readme_has_at_most_180_lines() -> None:
+    assert len(README.splitlines()) <= 180
+
+
+PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_percent_sign_follows_a_space(page: Path) -> None:
+    assert re.findall(r".*\s%.*", page.read_text()) == []
+
+
 PATTERNS = (PROJECT / "docs" / "patterns.md").read_text()
 
 
-@named(*re.findall(r"`(tests/[\w/]+\.py::\w+)`", PATTERNS))
+@for_each(*re.findall(r"`(tests/[\w/]+\.py::\w+)`", PATTERNS))
 def test_each_proof_of_a_pattern_is_a_test(name: str) -> None:
     file, _, test = name.partition("::")
 
@@ -175,10 +204,10 @@ THREATS = re.findall(r"^\| (?!threat )([^|]+) \| [^|]+ \| ([^|]+) \|$", SECURITY
 
 @pytest.mark.parametrize(("threat", "tests"), THREATS, ids=[threat for threat, _ in THREATS])
 def test_each_threat_is_tried_by_a_test(threat: str, tests: str) -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+    proofs = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
 
-    assert named
-    for file, test in named:
+    assert proofs
+    for file, test in proofs:
         assert f"def {test}(" in (PROJECT / file).read_text()
 
 
