@@ -275,7 +275,9 @@ class DynamoViews:
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None
-        shards = [self._shard_page("recent", "recent_shard", shard, limit + 1, after) for shard in INDEX_SHARDS]
+        shards = [
+            self._shard_page("recent", "recent_shard", shard, limit + 1, after) for shard in INDEX_SHARDS
+        ]
         return self._page(heapq.nlargest(limit + 1, chain(*shards)), limit)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:

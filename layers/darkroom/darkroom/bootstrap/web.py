@@ -38,7 +38,7 @@ def bootstrap(
     renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, sqs_client))
-    responder = responder_for(originals, renditions)
+    responder = responder_for(originals, renditions, settings.live_url)
     token_cache = TokenCache(SsmTokenDocument(settings.tokens_parameter, ssm_client), report_token_fault)
     authorizer = Authorizer(
         AuthMode(settings.auth),

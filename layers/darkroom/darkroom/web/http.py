@@ -169,7 +169,7 @@ def responder_for(originals: Originals, renditions: Renditions, live_url: str = 
     Without `live_url` there is no socket, or it stands under the site's own origin.
     """
     sent_to = originals.post_form("x", "image/png", 1, 60).url
-    listened_at = [live_url] if live_url else []
+    listened_at = [live_url] if "://" in live_url else []
     return Responder(
         image_origins=(_origin(renditions.url("x", 60)),),
         connect_origins=tuple(_origin(each) for each in (sent_to, *listened_at)),
