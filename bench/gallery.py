@@ -86,9 +86,9 @@ class Gallery:
             "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.site}/image.jpg"),
             "sign-in": lambda: pages.sign_in("./", "failures"),
             "wrong-token": lambda: pages.sign_in("./", "failures", wrong=True),
-            "signed-in": lambda: pages.for_who_signed_in(pages.failures("./", _failures(), "more"), "./"),
+            "signed-in": lambda: pages.failures("./", _failures(), "more", signed_in=True),
             "problem": lambda: pages.problem(
-                "./", "Nothing here", "No picture stands under this address.", "Look among the recent ones."
+                "./", "Not found", "There is no picture at this address.", "Look in the recent pictures."
             ),
         }
         return made[name]()

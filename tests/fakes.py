@@ -285,7 +285,7 @@ class FakeViews:
 
 def _page(entries: list[Entry], limit: int, cursor: str) -> tuple[list[Entry], str]:
     if cursor and not cursor.isdigit():
-        raise BadRequest("The cursor is none that this list has given.")
+        raise BadRequest("Invalid cursor.")
     begin = int(cursor or 0)
     end = begin + limit
     return entries[begin:end], str(end) if end < len(entries) else ""

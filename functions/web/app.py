@@ -1,4 +1,4 @@
-"""The HTTP API -> pages, receipts, redirects."""
+"""HTTP API request -> page, receipt or redirect."""
 
 from base64 import b64decode
 from collections.abc import Callable
@@ -16,22 +16,22 @@ from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.adapters.metrics import tell_fault
 from darkroom.bootstrap.web import bootstrap
 from darkroom.domain.entries import Entry
-from darkroom.web.http import Request, Response, safe
-from darkroom.web.routes import ROUTES, Route, answer
+from darkroom.web.http import Request, Response, with_security_headers
+from darkroom.web.routes import ROUTES, Route, dispatch
 
 logger = redacting_logger()
 metrics = Metrics()
-app = APIGatewayHttpResolver(debug=False)  # whatever the environment says: it would tell a client of faults
+app = APIGatewayHttpResolver(debug=False)  # overrides POWERTOOLS_DEV: never show tracebacks to clients
 
 
-def report(what: str, entry: Entry) -> None:
-    logger.info(what, extra=entry.summary)
-    count(what.capitalize())
+def report(action: str, entry: Entry) -> None:
+    logger.info(action, extra=entry.summary)
+    count(action.capitalize())
 
 
 def count(name: str) -> None:
     metrics.add_metric(name, MetricUnit.Count, 1)
-    metrics.flush_metrics()  # here, since most requests have none and a flush of nothing is warned of
+    metrics.flush_metrics()  # not in the handler: Powertools warns when it flushes no metrics
 
 
 def report_token_fault(fault: Exception) -> None:
@@ -42,38 +42,38 @@ def report_token_fault(fault: Exception) -> None:
 authorizer, handlers = bootstrap(report, report_token_fault)
 
 
-def serving(route: Route) -> Callable[..., GatewayResponse[str]]:
-    return lambda **values: respond(answer(route, handlers, authorizer, request(), values))
+def endpoint(route: Route) -> Callable[..., GatewayResponse[str]]:
+    return lambda **values: respond(dispatch(route, handlers, authorizer, request(), values))
 
 
 @app.not_found
-def nothing(_: NotFoundError) -> GatewayResponse[str]:
-    return respond(handlers["nothing"](request()))
+def not_found(_: NotFoundError) -> GatewayResponse[str]:
+    return respond(handlers["not_found"](request()))
 
 
 def broken(_: Exception) -> GatewayResponse[str]:
     logger.exception("failed")
     count("Faults")
-    tell_fault(app.lambda_context.function_version)  # a fault of a release that is let in by and by
+    tell_fault(app.lambda_context.function_version)  # counts against a release during its canary
     return respond(handlers["broken"](request(), app.lambda_context.aws_request_id))
 
 
-def respond(given: Response) -> GatewayResponse[str]:
-    told = safe(request(), given)
+def respond(response: Response) -> GatewayResponse[str]:
+    response = with_security_headers(request(), response)
     cookies = [
         Cookie(
-            each.name,
-            each.value,
+            cookie.name,
+            cookie.value,
             path="/",
             secure=True,
             http_only=True,
-            max_age=each.seconds,
+            max_age=cookie.max_age_seconds,
             same_site=SameSite.STRICT_MODE,
         )
-        for each in told.cookies
+        for cookie in response.cookies
     ]
     return GatewayResponse(
-        told.status, told.media_type or None, told.text, dict(told.headers), cookies=cookies
+        response.status, response.media_type or None, response.text, dict(response.headers), cookies=cookies
     )
 
 
@@ -81,7 +81,7 @@ def request() -> Request:
     event = app.current_event
     body = event.body or ""
     scheme, host = event.headers.get("x-forwarded-proto", "http"), event.headers.get("host", "")
-    # API Gateway hands them over beside the headers, the local stack among them.
+    # API Gateway passes cookies apart from the headers; the local stack leaves them in the headers.
     cookies = {"cookie": "; ".join(event.cookies)} if event.cookies else {}
     return Request(
         path=event.path,
@@ -97,8 +97,8 @@ def request() -> Request:
 
 
 app.exception_handler(Exception)(broken)
-for each in ROUTES:
-    app.route(each.rule, method=each.method)(serving(each))
+for route in ROUTES:
+    app.route(route.rule, method=route.method)(endpoint(route))
 
 
 @entry_point(logger)

@@ -41,7 +41,7 @@ ENVIRONMENT = {
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "3538",
 }
 
-GIVEN_UP = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
+FAILED_UPLOAD = replace(an_entry("late.png", State.FAILED, bucket=UPLOADS), message="{}")
 CONNECTION = "L0SM9cOFvHcCIhw="  # as in events/
 
 type Invoke = Callable[[str, dict[str, Any]], Any]
@@ -72,8 +72,8 @@ def started(function: str) -> Callable[[dict[str, Any]], Any]:
 
 
 @contextmanager
-def a_site(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[dict[str, Any]], Any]]:
-    """The handler of `web` in an account of its own: over image.png, GIVEN_UP, and more that is rendered."""
+def a_web_handler(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[dict[str, Any]], Any]]:
+    """Handler of `web` in its own AWS account, with image.png, FAILED_UPLOAD and the entries `more`."""
     with pytest.MonkeyPatch.context() as patch, mock_aws():
         placed = ENVIRONMENT | ACCOUNT | settings | {"POWERTOOLS_SERVICE_NAME": service}
         for name, value in placed.items():
@@ -83,7 +83,7 @@ def a_site(service: str, *more: Entry, **settings: str) -> Iterator[Callable[[di
         rendered = an_entry("image.png", bucket=UPLOADS)
         for key in rendered.rendition_keys:
             s3.put_object(Bucket="renditions", Key=key, Body=b"jpeg")
-        for entry in (rendered, *more, GIVEN_UP):
+        for entry in (rendered, *more, FAILED_UPLOAD):
             Projection(DynamoViews("views", dynamodb)).apply([entry])
             DynamoLedger("ledger", dynamodb).advance(replace(entry, revision=1))
         yield started("web")

@@ -306,7 +306,7 @@ class TestWeb:
         invoke("web", an_event("web-get-home"))
 
         _, handlers = bootstrap(lambda *_: None, lambda _: None)
-        assert handlers.keys() == {route.operation for route in ROUTES} | {"nothing", "broken"}
+        assert handlers.keys() == {route.operation for route in ROUTES} | {"not_found", "broken"}
 
     def test_what_the_client_has_is_not_sent_again(self, invoke: Invoke) -> None:
         etag = invoke("web", a_request("/openapi.json"))["headers"]["ETag"]
@@ -324,7 +324,7 @@ class TestWeb:
         answer = invoke("web", a_request(path))
 
         assert answer["statusCode"] == 404
-        assert "No picture stands under this address" in answer["body"]
+        assert "There is no picture at this address" in answer["body"]
 
 
 def test_a_posted_picture_is_stored_byte_for_byte(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:

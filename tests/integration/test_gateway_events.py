@@ -15,7 +15,7 @@ from PIL import Image
 
 from darkroom.domain.keys import picture_id_of
 from tests.builders import an_entry
-from tests.integration.conftest import CONNECTION, UPLOADS, Invoke, a_site
+from tests.integration.conftest import CONNECTION, UPLOADS, Invoke, a_web_handler
 
 SOCKET = "wss://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/live"
 JSON = {"accept": "application/json"}
@@ -69,7 +69,7 @@ def request(
 
 @pytest.fixture
 def ask() -> Iterator[Ask]:
-    with a_site("gateway", an_entry(NAMED, bucket=UPLOADS), LIVE_URL=SOCKET) as handler:
+    with a_web_handler("gateway", an_entry(NAMED, bucket=UPLOADS), LIVE_URL=SOCKET) as handler:
         yield lambda *arguments, **members: handler(request(*arguments, **members))
 
 

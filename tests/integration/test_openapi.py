@@ -1,4 +1,4 @@
-"""The API answers as it is described, whatever it is asked: schemathesis, on the function in this process."""
+"""Tests the web function against its OpenAPI description with schemathesis, in this process."""
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from darkroom.domain.keys import picture_id_of
 from darkroom.web.routes import ROUTES, Route
-from tests.integration.conftest import GIVEN_UP, UPLOADS, a_site
+from tests.integration.conftest import FAILED_UPLOAD, UPLOADS, a_web_handler
 
 CHECKS: list[CheckFunction] = [
     not_a_server_error,
@@ -30,12 +30,12 @@ CHECKS: list[CheckFunction] = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-# What decides on the kind of answer: a page, a document, an image.
+# A page, JSON and an image.
 ACCEPTS = ("text/html", "application/json", "image/avif,image/*")
 
 
 def gateway(handler: Callable[[dict[str, Any]], Any]) -> Callable[..., Iterable[bytes]]:
-    """The function behind its HTTP API, as a WSGI application."""
+    """Wraps the function as a WSGI application."""
 
     def application(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
         path = environ["PATH_INFO"].encode("latin-1").decode(errors="replace")
@@ -52,7 +52,7 @@ def gateway(handler: Callable[[dict[str, Any]], Any]) -> Callable[..., Iterable[
         http = {"method": environ["REQUEST_METHOD"], "path": path}
         event = {
             "version": "2.0",
-            "routeKey": "",  # which only a stack of Auth=iam asks for
+            "routeKey": "",  # only checked with Auth=iam
             "rawPath": path,
             "headers": headers,
             "queryStringParameters": {name: ",".join(values) for name, values in query.items()},
@@ -63,19 +63,19 @@ def gateway(handler: Callable[[dict[str, Any]], Any]) -> Callable[..., Iterable[
             "body": b64encode(body).decode(),
             "isBase64Encoded": True,
         }
-        answer = handler(event)
-        status = HTTPStatus(answer["statusCode"])
-        start_response(f"{status.value} {status.phrase}", list(answer["headers"].items()))
-        said = answer["body"]
-        return [b64decode(said) if answer.get("isBase64Encoded") else said.encode()]
+        response = handler(event)
+        status = HTTPStatus(response["statusCode"])
+        start_response(f"{status.value} {status.phrase}", list(response["headers"].items()))
+        content = response["body"]
+        return [b64decode(content) if response.get("isBase64Encoded") else content.encode()]
 
     return application
 
 
 @pytest.fixture(scope="module")
 def api() -> Iterator[BaseSchema]:
-    """The API over one picture that is rendered and one that was given up, as it describes itself."""
-    with a_site("openapi", LIVE_URL="/live") as handler:
+    """The described API, with one rendered picture and one failed upload."""
+    with a_web_handler("openapi", LIVE_URL="/live") as handler:
         yield schemathesis.openapi.from_wsgi("/openapi.json", gateway(handler))
 
 
@@ -85,7 +85,7 @@ def api() -> Iterator[BaseSchema]:
         pytest.param(route, mode, id=f"{route.operation}-{mode.value}")
         for route in ROUTES
         for mode in GenerationMode
-        if mode is GenerationMode.POSITIVE or route.parameters or route.takes
+        if mode is GenerationMode.POSITIVE or route.parameters or route.request_body
     ],
 )
 def test_whatever_it_is_asked_the_api_answers_as_described(
@@ -93,12 +93,12 @@ def test_whatever_it_is_asked_the_api_answers_as_described(
 ) -> None:
     @given(api[route.path][route.method].as_strategy(generation_mode=mode))
     @settings(max_examples=12, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    def ask(case: Case[Any]) -> None:
+    def send(case: Case[Any]) -> None:
         for accept in ACCEPTS:
-            answer = case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
-            assert "Origin" in answer.headers["vary"][0]
+            response = case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
+            assert "Origin" in response.headers["vary"][0]
 
-    ask()
+    send()
 
 
 @pytest.mark.parametrize("accept", ACCEPTS)
@@ -109,7 +109,7 @@ def test_whatever_it_is_asked_the_api_answers_as_described(
         ("GET", "/pictures/{id}", {"id": picture_id_of(UPLOADS, "image.png")}, {200, 302}),
         ("GET", "/{name}.jpg", {"name": "image"}, {200, 302}),
         ("GET", "/failures", {}, {200}),
-        ("POST", "/failures/{id}/{action}", {"id": GIVEN_UP.id, "action": "retry"}, {202, 303}),
+        ("POST", "/failures/{id}/{action}", {"id": FAILED_UPLOAD.id, "action": "retry"}, {202, 303}),
         ("POST", "/failures/{action}", {"action": "retry"}, {202, 303}),
         ("GET", "/docs/{file}", {"file": "swagger-ui.css"}, {200}),
         ("POST", "/sign-out", {}, {303}),
@@ -120,9 +120,9 @@ def test_what_is_there_is_answered_as_described(
 ) -> None:
     case = api[path][method].Case(path_parameters=parts)
 
-    answer = case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
+    response = case.call_and_validate(checks=CHECKS, headers={"Accept": accept})
 
-    assert answer.status_code in status
+    assert response.status_code in status
 
 
 def test_a_job_is_announced_and_read_as_described(api: BaseSchema) -> None:
@@ -136,7 +136,7 @@ def test_a_job_is_announced_and_read_as_described(api: BaseSchema) -> None:
 
     assert (again["id"], len(job["rows"]), bool(job["cursor"])) == (job["id"], 100, True)
     assert job["live"]["url"] == "ws://localhost/live"
-    for route in (each for each in ROUTES if each.path.startswith("/jobs/")):
-        asked = api[route.path]["GET"].Case(path_parameters={"id": job["id"]})
+    for route in (route for route in ROUTES if route.path.startswith("/jobs/")):
+        case = api[route.path]["GET"].Case(path_parameters={"id": job["id"]})
         for accept in ACCEPTS:
-            assert asked.call_and_validate(checks=CHECKS, headers={"Accept": accept}).status_code == 200
+            assert case.call_and_validate(checks=CHECKS, headers={"Accept": accept}).status_code == 200

@@ -1,25 +1,29 @@
-"""The gate: who may come in, whose pages may write, and how one signs in."""
+"""Authentication, origin checks and signing in."""
 
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlencode
 
 import pytest
 
+from darkroom.domain.rows import Tally
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_token, parse_tokens, serialize_tokens
-from darkroom.web.auth import COOKIE, AuthMode, Authorizer, Public, SignInRoutes, TokenCache
+from darkroom.web import pages
+from darkroom.web.auth import COOKIE, AuthMode, Authorizer, Public, TokenCache
 from darkroom.web.http import Request, Responder, Response
-from darkroom.web.routes import ROUTES, Handler, Route, answer
+from darkroom.web.routes import ROUTES, Handler, Route, dispatch
+from darkroom.web.sign_in import SignInRoutes
 from tests.builders import an_authorizer
 from tests.fakes import FakeTokenDocument
 
 HTML = "text/html"
 JSON = "application/json"
-SITE = "https://pictures.example"
+FORM = "application/x-www-form-urlencoded"
+ORIGIN = "https://pictures.example"
 
 
 @dataclass
-class Door:
-    """A gate with one valid token before routes that say what they are asked for."""
+class Api:
+    """The routes with one valid token; all but the sign-in routes return the start page."""
 
     auth: AuthMode = AuthMode.TOKEN
     public_pages: bool = False
@@ -32,7 +36,7 @@ class Door:
     def __post_init__(self) -> None:
         self.write(TokenSet.nobody().with_token(self.secret, "then"))
         self.token_cache = TokenCache(self.document, self.faults.append, clock=lambda: self.now)
-        self.sign_in_site = SignInRoutes(self.authorizer, self.token_cache, Responder())
+        self.sign_in_routes = SignInRoutes(self.authorizer, self.token_cache, Responder())
 
     @property
     def authorizer(self) -> Authorizer:
@@ -40,28 +44,29 @@ class Door:
             self.auth, self.token_cache, public_pages=self.public_pages, allowed_origins=self.allowed_origins
         )
 
-    def write(self, access: TokenSet) -> None:
+    def write(self, tokens: TokenSet) -> None:
         before = self.document.written
-        self.document.write(serialize_tokens(access), expected_version=before.version if before else 0)
+        self.document.write(serialize_tokens(tokens), expected_version=before.version if before else 0)
 
-    def ask(self, request: Request) -> Response:
-        """What the route of that path says, by way of the gate."""
-        [route] = [each for each in ROUTES if (each.method, each.path) == (request.method, request.path)]
-        site = self.sign_in_site
-        handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, lambda _: Responder().page(200, _A_PAGE))
-        handlers |= {"sign_in_page": site.page, "sign_in": site.sign_in, "sign_out": site.sign_out}
-        return answer(route, handlers, self.authorizer, replace(request, route_key=route.key), {})
+    def send(self, request: Request) -> Response:
+        """Dispatches a request to the route of its path."""
+        [route] = [route for route in ROUTES if (route.method, route.path) == (request.method, request.path)]
+        sign_in = self.sign_in_routes
+        handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, _home)
+        handlers |= {"sign_in_page": sign_in.page, "sign_in": sign_in.sign_in, "sign_out": sign_in.sign_out}
+        return dispatch(route, handlers, self.authorizer, replace(request, route_key=route.key), {})
 
     def get(self, path: str = "/", accept: str = JSON, **headers: str) -> Response:
-        return self.ask(Request(path, SITE, accept, headers=_named(headers)))
+        return self.send(Request(path, ORIGIN, accept, headers=_named(headers)))
 
     def post(self, path: str = "/", accept: str = JSON, **headers: str) -> Response:
-        return self.ask(Request(path, SITE, accept, headers=_named(headers), method="POST"))
+        return self.send(Request(path, ORIGIN, accept, headers=_named(headers), method="POST"))
 
     def sign_in(self, secret: str, to: str = "", accept: str = HTML) -> Response:
         form = urlencode({"token": secret, "to": to}).encode()
-        kind = "application/x-www-form-urlencoded"
-        return self.ask(Request("/sign-in", SITE, accept, {}, kind, form, {"origin": SITE}, method="POST"))
+        return self.send(
+            Request("/sign-in", ORIGIN, accept, {}, FORM, form, {"origin": ORIGIN}, method="POST")
+        )
 
     @property
     def bearer(self) -> str:
@@ -73,32 +78,33 @@ class Door:
         return f"{cookie.name}={cookie.value}"
 
 
-_OPERATIONS = [each.operation for each in ROUTES]
-_A_PAGE = "<nav><!-- sign out --></nav><code>curl <!-- token -->-F x</code>"
+_OPERATIONS = [route.operation for route in ROUTES]
+
+
+def _home(request: Request) -> Response:
+    page = pages.home(request.root, [], 1, 1, Tally(), signed_in=request.signed_in)
+    return Responder().page(200, page)
 
 
 def _named(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-# Who may come in
-
-
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
 def test_no_route_but_those_to_sign_in_by_answers_a_stranger(route: Route) -> None:
     handlers: dict[str, Handler] = {route.operation: lambda *_: Responder().page(200, "")}
-    request = Request("/x", SITE, JSON, headers={"origin": SITE}, method=route.method)
+    request = Request("/x", ORIGIN, JSON, headers={"origin": ORIGIN}, method=route.method)
 
-    status = answer(route, handlers, an_authorizer(AuthMode.TOKEN), request, {}).status
+    status = dispatch(route, handlers, an_authorizer(AuthMode.TOKEN), request, {}).status
 
     assert status == (200 if route.path in ("/sign-in", "/sign-out") else 401)
 
 
 def test_a_valid_token_lets_in() -> None:
-    door = Door()
+    api = Api()
 
-    assert door.get().status == 401
-    assert door.get(authorization=door.bearer).status == 200
+    assert api.get().status == 401
+    assert api.get(authorization=api.bearer).status == 200
 
 
 @pytest.mark.parametrize(
@@ -106,75 +112,72 @@ def test_a_valid_token_lets_in() -> None:
     ["Bearer", "Bearer ", "Bearer x", "Basic {}", "{}", "bearer{}", "Bearer {}x", "AWS4-HMAC-SHA256 x"],
 )
 def test_anything_but_the_token_as_a_bearer_is_refused(authorization: str) -> None:
-    door = Door()
+    api = Api()
 
-    given = door.get(authorization=authorization.format(door.secret))
+    response = api.get(authorization=authorization.format(api.secret))
 
-    assert (given.status, given.headers["WWW-Authenticate"]) == (401, 'Bearer realm="darkroom"')
+    assert (response.status, response.headers["WWW-Authenticate"]) == (401, 'Bearer realm="darkroom"')
 
 
 def test_the_schemes_name_is_read_in_any_case() -> None:
-    door = Door()
+    api = Api()
 
-    assert door.get(authorization=f"bearer  {door.secret} ").status == 200
+    assert api.get(authorization=f"bearer  {api.secret} ").status == 200
 
 
 def test_a_wrong_token_is_not_made_good_by_a_cookie() -> None:
-    door = Door()
+    api = Api()
 
-    assert door.get(cookie=door.cookie).status == 200
-    assert door.get(cookie=door.cookie, authorization="Bearer x").status == 401
+    assert api.get(cookie=api.cookie).status == 200
+    assert api.get(cookie=api.cookie, authorization="Bearer x").status == 401
 
 
 def test_nobody_gets_in_where_no_token_was_ever_made() -> None:
-    door = Door(document=FakeTokenDocument())
-    door.document.written = None
+    api = Api(document=FakeTokenDocument())
+    api.document.written = None
 
-    assert door.get(authorization=door.bearer).status == 401
-    assert door.get(authorization="Bearer ").status == 401
+    assert api.get(authorization=api.bearer).status == 401
+    assert api.get(authorization="Bearer ").status == 401
 
 
 def test_a_json_client_is_told_what_is_missing_and_a_person_gets_the_form() -> None:
-    told, page = Door().get(), Door().get("/failures", HTML)
+    problem, page = Api().get(), Api().get("/failures", HTML)
 
-    assert told.media_type == "application/problem+json"
-    assert '"/docs/problems#unauthorized"' in told.text
+    assert problem.media_type == "application/problem+json"
+    assert '"/docs/problems#unauthorized"' in problem.text
     assert page.status == 401
     assert '<form class="sign-in" method="post" action="./sign-in">' in page.text
     assert 'name="to" value="failures"' in page.text
-    assert page.headers["Cache-Control"] == told.headers["Cache-Control"] == "no-store"
+    assert page.headers["Cache-Control"] == problem.headers["Cache-Control"] == "no-store"
 
 
 def test_an_image_of_a_stranger_is_refused_without_a_page() -> None:
-    assert Door().get(accept="image/avif,image/*").media_type == "application/problem+json"
-
-
-# Modes
+    assert Api().get(accept="image/avif,image/*").media_type == "application/problem+json"
 
 
 def test_an_open_stack_asks_nobody_and_reads_nothing() -> None:
-    door = Door(AuthMode.OPEN)
+    api = Api(AuthMode.OPEN)
 
-    assert door.get().status == door.post().status == 200
-    assert door.document.read_count == 0
+    assert api.get().status == api.post().status == 200
+    assert api.document.read_count == 0
 
 
 def test_with_iam_the_gateways_word_counts_and_no_token_does() -> None:
-    door = Door(AuthMode.IAM)
+    api = Api(AuthMode.IAM)
 
-    assert door.get(authorization="AWS4-HMAC-SHA256 Credential=x").status == 200
-    assert door.document.read_count == 0
+    assert api.get(authorization="AWS4-HMAC-SHA256 Credential=x").status == 200
+    assert api.document.read_count == 0
 
 
 def test_with_iam_a_request_that_came_by_another_route_is_not_answered() -> None:
-    """`GET /{proxy+}` may be public; a path that only the function takes for another route's must not be."""
-    failures = next(each for each in ROUTES if each.operation == "failures")
-    handlers: dict[str, Handler] = {"failures": lambda _: pytest.fail("the use case was asked")}
+    """`GET /{proxy+}` may be public, and it matches the paths of private routes too."""
+    failures = next(route for route in ROUTES if route.operation == "failures")
+    handlers: dict[str, Handler] = {"failures": lambda _: pytest.fail("the handler was called")}
 
-    for came_by in ("GET /{proxy+}", ""):
-        request = Request("/failures", SITE, JSON, route_key=came_by)
+    for route_key in ("GET /{proxy+}", ""):
+        request = Request("/failures", ORIGIN, JSON, route_key=route_key)
         assert (
-            answer(failures, handlers, an_authorizer(AuthMode.IAM, public_pages=True), request, {}).status
+            dispatch(failures, handlers, an_authorizer(AuthMode.IAM, public_pages=True), request, {}).status
             == 404
         )
 
@@ -185,105 +188,99 @@ def test_public_pages_opens_the_two_reading_routes_and_no_other() -> None:
     opened = [
         route.key
         for route in ROUTES
-        if answer(route, handlers, authorizer, Request("/x", method=route.method), {}).status != 401
+        if dispatch(route, handlers, authorizer, Request("/x", method=route.method), {}).status != 401
         and route.public is not Public.ALWAYS
     ]
 
     assert opened == ["GET /pictures/{id}", "GET /{proxy+}"]
 
 
-# What is known of who may come in
-
-
 def test_a_stranger_who_shows_nothing_costs_no_call() -> None:
-    door = Door()
+    api = Api()
 
-    door.get()
+    api.get()
 
-    assert door.document.read_count == 0
+    assert api.document.read_count == 0
 
 
 def test_what_is_known_is_asked_for_anew_after_30_s() -> None:
-    door = Door()
+    api = Api()
     for _ in range(3):
-        door.get(authorization=door.bearer)
-    assert door.document.read_count == 1
+        api.get(authorization=api.bearer)
+    assert api.document.read_count == 1
 
-    door.now += 30
-    door.get(authorization=door.bearer)
+    api.now += 30
+    api.get(authorization=api.bearer)
 
-    assert door.document.read_count == 2
+    assert api.document.read_count == 2
 
 
 def test_a_revoked_token_lets_nobody_in_30_s_later_nor_does_its_cookie() -> None:
-    door = Door()
-    cookie = door.cookie
-    door.write(TokenSet.nobody().with_token(new_token(), "now"))
+    api = Api()
+    cookie = api.cookie
+    api.write(TokenSet.nobody().with_token(new_token(), "now"))
 
-    door.now += 30
+    api.now += 30
 
-    assert door.get(authorization=door.bearer).status == 401
-    assert door.get(cookie=cookie).status == 401
+    assert api.get(authorization=api.bearer).status == 401
+    assert api.get(cookie=cookie).status == 401
 
 
 def test_a_new_token_is_known_after_5_s_and_the_old_one_still() -> None:
-    door = Door()
-    door.get(authorization=door.bearer)
+    api = Api()
+    api.get(authorization=api.bearer)
     new = new_token()
-    assert door.document.written
-    door.write(parse_tokens(door.document.written.document).with_token(new, "now"))
+    assert api.document.written
+    api.write(parse_tokens(api.document.written.document).with_token(new, "now"))
 
-    door.now += 5
+    api.now += 5
 
-    assert door.get(authorization=f"Bearer {new}").status == 200
-    assert door.get(authorization=door.bearer).status == 200
+    assert api.get(authorization=f"Bearer {new}").status == 200
+    assert api.get(authorization=api.bearer).status == 200
 
 
 def test_wrong_tokens_cost_a_call_each_5_s_at_most() -> None:
-    door = Door()
+    api = Api()
 
     for _ in range(50):
-        door.get(authorization="Bearer x")
-        door.now += 0.5
+        api.get(authorization="Bearer x")
+        api.now += 0.5
 
-    assert door.document.read_count == 5
+    assert api.document.read_count == 5
 
 
 def test_a_fault_leaves_what_was_known_for_ten_minutes_and_no_longer() -> None:
-    door = Door()
-    door.get(authorization=door.bearer)
-    door.document.broken = True
+    api = Api()
+    api.get(authorization=api.bearer)
+    api.document.broken = True
 
-    door.now += 599
-    held = door.get(authorization=door.bearer)
-    door.now += 1
-    ended = door.get(authorization=door.bearer)
+    api.now += 599
+    held = api.get(authorization=api.bearer)
+    api.now += 1
+    ended = api.get(authorization=api.bearer)
 
     assert held.status == 200
     assert (ended.status, ended.headers["Retry-After"]) == (503, "5")
-    assert door.faults
+    assert api.faults
 
 
 def test_nobody_gets_in_before_anything_is_known_and_it_is_asked_again_soon() -> None:
-    door = Door()
-    door.document.broken = True
-    assert door.get(authorization=door.bearer).status == 503
+    api = Api()
+    api.document.broken = True
+    assert api.get(authorization=api.bearer).status == 503
 
-    door.document.broken = False
-    door.now += 5
+    api.document.broken = False
+    api.now += 5
 
-    assert door.get(authorization=door.bearer).status == 200
+    assert api.get(authorization=api.bearer).status == 200
 
 
 def test_a_document_that_nobody_here_has_written_lets_nobody_in() -> None:
-    door = Door()
-    door.document.write("{}", expected_version=1)
+    api = Api()
+    api.document.write("{}", expected_version=1)
 
-    assert door.get(authorization=door.bearer).status == 503
-    assert len(door.faults) == 1
-
-
-# Whose pages may write
+    assert api.get(authorization=api.bearer).status == 503
+    assert len(api.faults) == 1
 
 
 @pytest.mark.parametrize("auth", [AuthMode.OPEN, AuthMode.IAM])
@@ -291,7 +288,7 @@ def test_a_document_that_nobody_here_has_written_lets_nobody_in() -> None:
     ("headers", "status"),
     [
         ({}, 200),  # curl, a script
-        ({"origin": SITE}, 200),
+        ({"origin": ORIGIN}, 200),
         ({"origin": "https://admin.example"}, 200),
         ({"origin": "https://evil.example"}, 403),
         ({"origin": "http://pictures.example"}, 403),
@@ -307,59 +304,56 @@ def test_a_document_that_nobody_here_has_written_lets_nobody_in() -> None:
 def test_another_sites_page_changes_nothing_even_where_everybody_may(
     auth: AuthMode, headers: dict[str, str], status: int
 ) -> None:
-    door = Door(auth, allowed_origins=frozenset({"https://admin.example"}))
+    api = Api(auth, allowed_origins=frozenset({"https://admin.example"}))
 
-    given = door.post(**headers)
+    response = api.post(**headers)
 
-    assert given.status == status
-    assert status == 200 or '"/docs/problems#foreign-origin"' in given.text
+    assert response.status == status
+    assert status == 200 or '"/docs/problems#foreign-origin"' in response.text
 
 
 def test_reading_is_not_asked_where_it_is_from() -> None:
-    assert Door(AuthMode.OPEN).get(origin="https://evil.example").status == 200
+    assert Api(AuthMode.OPEN).get(origin="https://evil.example").status == 200
 
 
 def test_an_origin_is_none_of_a_site_that_does_not_say_its_name() -> None:
     request = Request("/", "", JSON, headers={"origin": ""}, method="POST")
 
-    assert Door(AuthMode.OPEN).ask(request).status == 403
+    assert Api(AuthMode.OPEN).send(request).status == 403
 
 
 def test_a_token_writes_without_an_origin_and_a_cookie_does_not() -> None:
-    door = Door()
+    api = Api()
 
-    assert door.post(authorization=door.bearer).status == 200
-    assert door.post(cookie=door.cookie).status == 403
-    assert door.post(cookie=door.cookie, origin=SITE).status == 200
-    assert door.post(cookie=door.cookie, sec_fetch_site="same-origin").status == 200
-    assert door.post(cookie=door.cookie, origin="https://evil.example").status == 403
-    assert door.post(authorization=door.bearer, origin="https://evil.example").status == 403
-
-
-# Signing in
+    assert api.post(authorization=api.bearer).status == 200
+    assert api.post(cookie=api.cookie).status == 403
+    assert api.post(cookie=api.cookie, origin=ORIGIN).status == 200
+    assert api.post(cookie=api.cookie, sec_fetch_site="same-origin").status == 200
+    assert api.post(cookie=api.cookie, origin="https://evil.example").status == 403
+    assert api.post(authorization=api.bearer, origin="https://evil.example").status == 403
 
 
 def test_who_signs_in_gets_a_cookie_for_a_week_and_goes_on_to_where_he_was() -> None:
-    door = Door()
+    api = Api()
 
-    given = door.sign_in(f" {door.secret}\n", "pictures/0?w=640")
+    response = api.sign_in(f" {api.secret}\n", "pictures/0?w=640")
 
-    [cookie] = given.cookies
-    assert (cookie.name, cookie.seconds) == ("__Host-darkroom", SIGNED_IN_SECONDS)
-    assert (given.status, given.headers["Location"]) == (303, "./pictures/0?w=640")
-    assert given.headers["Cache-Control"] == "no-store"
-    assert door.secret not in cookie.value
-    assert door.get(cookie=f"a=b; {COOKIE}={cookie.value}; c").status == 200
+    [cookie] = response.cookies
+    assert (cookie.name, cookie.max_age_seconds) == ("__Host-darkroom", SIGNED_IN_SECONDS)
+    assert (response.status, response.headers["Location"]) == (303, "./pictures/0?w=640")
+    assert response.headers["Cache-Control"] == "no-store"
+    assert api.secret not in cookie.value
+    assert api.get(cookie=f"a=b; {COOKIE}={cookie.value}; c").status == 200
 
 
 def test_a_wrong_token_is_said_so_and_the_way_is_not_forgotten() -> None:
-    given = Door().sign_in("x", "failures")
+    response = Api().sign_in("x", "failures")
 
-    assert (given.status, given.cookies) == (401, ())
-    assert 'role="alert">That token is not valid.' in given.text
-    assert 'aria-invalid="true"' in given.text
-    assert 'name="to" value="failures"' in given.text
-    assert Door().sign_in("x", accept=JSON).media_type == "application/problem+json"
+    assert (response.status, response.cookies) == (401, ())
+    assert 'role="alert">That token is not valid.' in response.text
+    assert 'aria-invalid="true"' in response.text
+    assert 'name="to" value="failures"' in response.text
+    assert Api().sign_in("x", accept=JSON).media_type == "application/problem+json"
 
 
 @pytest.mark.parametrize(
@@ -376,92 +370,92 @@ def test_a_wrong_token_is_said_so_and_the_way_is_not_forgotten() -> None:
     ],
 )
 def test_the_way_on_never_leads_to_another_site(to: str, location: str) -> None:
-    door = Door()
+    api = Api()
 
-    assert door.sign_in(door.secret, to).headers["Location"] == location
+    assert api.sign_in(api.secret, to).headers["Location"] == location
 
 
 def test_the_way_back_is_escaped_and_keeps_what_was_asked() -> None:
-    request = Request('/a "b"/ü 100%25.jpg', SITE, HTML, query={"w": "640", "x": "<&>"})
+    request = Request('/a "b"/ü 100%25.jpg', ORIGIN, HTML, query={"w": "640", "x": "<&>"})
 
-    page = answer(ROUTES[-1], {}, an_authorizer(AuthMode.TOKEN), request, {}).text
+    page = dispatch(ROUTES[-1], {}, an_authorizer(AuthMode.TOKEN), request, {}).text
 
     assert 'value="a%20%22b%22/%C3%BC%20100%25.jpg?w=640&amp;x=%3C%26%3E"' in page
 
 
 def test_a_link_on_another_site_is_followed_once_more_by_the_page_itself() -> None:
-    """The cookie is SameSite=Strict: a browser leaves it out where another site's link leads here."""
-    from_afar = Door().get("/failures", HTML, sec_fetch_site="cross-site")
-    from_here = Door().get("/failures", HTML, sec_fetch_site="same-origin")
+    """The cookie is SameSite=Strict: browsers leave it out when a link on another site is followed."""
+    cross_site = Api().get("/failures", HTML, sec_fetch_site="cross-site")
+    same_site = Api().get("/failures", HTML, sec_fetch_site="same-origin")
 
-    assert '<meta http-equiv="refresh" content="0">' in from_afar.text
-    assert "http-equiv" not in from_here.text
+    assert '<meta http-equiv="refresh" content="0">' in cross_site.text
+    assert "http-equiv" not in same_site.text
 
 
 @pytest.mark.parametrize("body", [b"token=%ff", b"token", b"&" * 9_000, b"a=1&" * 20 + b"token=x", b"\xff"])
 def test_a_form_that_can_not_be_read_is_a_wrong_token(body: bytes) -> None:
-    kind = "application/x-www-form-urlencoded"
-    request = Request("/sign-in", SITE, HTML, {}, kind, body, {"origin": SITE}, method="POST")
+    request = Request("/sign-in", ORIGIN, HTML, {}, FORM, body, {"origin": ORIGIN}, method="POST")
 
-    assert Door().ask(request).status == 401
+    assert Api().send(request).status == 401
 
 
 def test_a_form_of_another_kind_is_none() -> None:
-    door = Door()
-    body = f"token={door.secret}".encode()
-    request = Request("/sign-in", SITE, HTML, {}, "text/plain", body, {"origin": SITE}, method="POST")
+    api = Api()
+    body = f"token={api.secret}".encode()
+    request = Request("/sign-in", ORIGIN, HTML, {}, "text/plain", body, {"origin": ORIGIN}, method="POST")
 
-    assert door.ask(request).status == 401
+    assert api.send(request).status == 401
 
 
 def test_another_sites_page_signs_nobody_in() -> None:
-    door = Door()
-    body = f"token={door.secret}".encode()
-    kind = "application/x-www-form-urlencoded"
+    api = Api()
+    body = f"token={api.secret}".encode()
 
     for headers in ({"origin": "https://evil.example"}, {}):
-        request = Request("/sign-in", SITE, HTML, {}, kind, body, headers, method="POST")
-        assert door.ask(request).status == 403
+        request = Request("/sign-in", ORIGIN, HTML, {}, FORM, body, headers, method="POST")
+        assert api.send(request).status == 403
 
 
 def test_who_is_in_already_is_led_on() -> None:
-    door = Door()
-    request = Request("/sign-in", SITE, HTML, {"to": "jobs/1"}, headers={"cookie": door.cookie})
+    api = Api()
+    request = Request("/sign-in", ORIGIN, HTML, {"to": "jobs/1"}, headers={"cookie": api.cookie})
 
-    assert door.ask(request).headers["Location"] == "./jobs/1"
-    assert door.ask(replace(request, headers={})).status == 200
-    assert Door(AuthMode.OPEN).get("/sign-in", HTML).headers["Location"] == "./"
-    assert Door(AuthMode.OPEN).sign_in("x").headers["Location"] == "./"
+    assert api.send(request).headers["Location"] == "./jobs/1"
+    assert api.send(replace(request, headers={})).status == 200
+    assert Api(AuthMode.OPEN).get("/sign-in", HTML).headers["Location"] == "./"
+    assert Api(AuthMode.OPEN).sign_in("x").headers["Location"] == "./"
 
 
 def test_signing_in_while_nothing_is_known_is_not_called_wrong() -> None:
-    door = Door()
-    door.document.broken = True
+    api = Api()
+    api.document.broken = True
 
-    assert door.sign_in(door.secret).status == 503
+    assert api.sign_in(api.secret).status == 503
 
 
 def test_who_signs_out_is_forgotten() -> None:
-    given = Door().post("/sign-out", HTML, origin=SITE)
+    response = Api().post("/sign-out", HTML, origin=ORIGIN)
 
-    [cookie] = given.cookies
-    assert (cookie.name, cookie.value, cookie.seconds) == (COOKIE, "", 0)
-    assert given.headers["Location"] == "./sign-in"
+    [cookie] = response.cookies
+    assert (cookie.name, cookie.value, cookie.max_age_seconds) == (COOKIE, "", 0)
+    assert response.headers["Location"] == "./sign-in"
 
 
 def test_only_who_has_signed_in_by_cookie_is_shown_the_way_out() -> None:
-    door = Door()
+    api = Api()
 
-    page = door.get(cookie=door.cookie).text
+    page = api.get(cookie=api.cookie).text
     assert 'action="./sign-out"' in page
-    assert "curl -H &#34;Authorization: Bearer $DARKROOM_TOKEN&#34; -F x" in page
-    assert "sign-out" not in door.get(authorization=door.bearer).text
-    assert Door(AuthMode.OPEN).get().text == _A_PAGE
+    assert "curl -H &#34;Authorization: Bearer $DARKROOM_TOKEN&#34; -F upload=@image.png" in page
+    assert "sign-out" not in api.get(authorization=api.bearer).text
+    anonymous = Api(AuthMode.OPEN).get().text
+    assert "sign-out" not in anonymous
+    assert "curl -F upload=@image.png" in anonymous
 
 
 def test_a_page_differs_by_its_etag_for_who_has_signed_in() -> None:
-    door = Door()
+    api = Api()
 
-    signed_in, by_token = door.get(cookie=door.cookie), door.get(authorization=door.bearer)
+    signed_in, by_token = api.get(cookie=api.cookie), api.get(authorization=api.bearer)
 
     assert signed_in.headers["ETag"] != by_token.headers["ETag"]

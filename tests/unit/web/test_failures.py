@@ -12,8 +12,8 @@ from tests.fakes import FakeLedger, FakeQueue, FakeViews
 
 
 @dataclass
-class House:
-    """The failures' routes on fakes."""
+class Api:
+    """The routes of failures on fakes."""
 
     ledger: FakeLedger = field(default_factory=FakeLedger)
     views: FakeViews = field(default_factory=FakeViews)
@@ -21,79 +21,79 @@ class House:
     reported: list[tuple[str, str]] = field(default_factory=list)
 
     @property
-    def site(self) -> FailureRoutes:
+    def routes(self) -> FailureRoutes:
         failures = Failures(self.ledger, self.views, self.queue)
         return FailureRoutes(
             self.views,
             failures,
             Responder(),
-            lambda what, entry: self.reported.append((what, entry.upload.key)),
+            lambda action, entry: self.reported.append((action, entry.upload.key)),
         )
 
-    def holds(self, entry: Entry) -> None:
+    def add(self, entry: Entry) -> None:
         self.views.apply(entry)
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def api() -> Api:
+    return Api()
 
 
-def a_failed(key: str = "beach.png") -> Entry:
+def a_failed_entry(key: str = "beach.png") -> Entry:
     attempt = an_attempt(Outcome.EXCEPTION, "OSError: the <disk> is gone")
     return an_entry(key, State.FAILED, revision=1, attempts=(attempt,), message="{}")
 
 
-def test_what_was_given_up_is_listed_with_its_reason(house: House) -> None:
-    house.holds(a_failed())
+def test_what_was_given_up_is_listed_with_its_reason(api: Api) -> None:
+    api.add(a_failed_entry())
 
-    page = house.site.listing(Request("/failures"))
-    document = json.loads(house.site.listing(Request("/failures", accept="application/json")).text)
+    page = api.routes.listing(Request("/failures"))
+    document = json.loads(api.routes.listing(Request("/failures", accept="application/json")).text)
 
     assert page.status == 200
     assert "beach.png" in page.text
     assert "OSError: the &lt;disk&gt; is gone" in page.text
     [failure] = document["failures"]
-    assert (failure["id"], failure["reason"]) == (a_failed().id, "exception")
+    assert (failure["id"], failure["reason"]) == (a_failed_entry().id, "exception")
 
 
-def test_when_nothing_was_given_up_the_page_says_so(house: House) -> None:
-    assert "Nothing was given up" in house.site.listing(Request("/failures")).text
+def test_when_nothing_was_given_up_the_page_says_so(api: Api) -> None:
+    assert "Nothing was given up" in api.routes.listing(Request("/failures")).text
 
 
-def act(house: House, request: Request, action: str, failure: str | None) -> Response:
-    if failure is None:
-        return house.site.act_on_all(request, action)
-    return house.site.act_on_one(request, failure, action)
+def act(api: Api, request: Request, action: str, failure_id: str | None) -> Response:
+    if failure_id is None:
+        return api.routes.act_on_all(request, action)
+    return api.routes.act_on_one(request, failure_id, action)
 
 
-@pytest.mark.parametrize("failure", [a_failed().id, None])
-def test_failures_are_retried_one_or_all(house: House, failure: str | None) -> None:
-    house.holds(a_failed())
-    house.ledger.advance(a_failed())
+@pytest.mark.parametrize("failure_id", [a_failed_entry().id, None])
+def test_failures_are_retried_one_or_all(api: Api, failure_id: str | None) -> None:
+    api.add(a_failed_entry())
+    api.ledger.advance(a_failed_entry())
 
-    answer = act(house, Request("/failures/retry", accept="application/json"), "retry", failure)
+    response = act(api, Request("/failures/retry", accept="application/json"), "retry", failure_id)
 
-    assert (answer.status, json.loads(answer.text)) == (202, {"action": "retry", "uploads": 1})
-    assert house.queue.sent == [("{}", 1)]
-    assert house.reported == [("retried", "beach.png")]
+    assert (response.status, json.loads(response.text)) == (202, {"action": "retry", "uploads": 1})
+    assert api.queue.sent == [("{}", 1)]
+    assert api.reported == [("retried", "beach.png")]
 
 
-@pytest.mark.parametrize("failure", [a_failed().id, None])
-def test_failures_are_skipped_one_or_all(house: House, failure: str | None) -> None:
-    house.holds(a_failed())
-    house.ledger.advance(a_failed())
+@pytest.mark.parametrize("failure_id", [a_failed_entry().id, None])
+def test_failures_are_skipped_one_or_all(api: Api, failure_id: str | None) -> None:
+    api.add(a_failed_entry())
+    api.ledger.advance(a_failed_entry())
 
-    answer = act(house, Request("/failures/x/skip", accept="text/html"), "skip", failure)
+    response = act(api, Request("/failures/x/skip", accept="text/html"), "skip", failure_id)
 
-    assert (answer.status, answer.headers["Location"]) == (303, "../../failures")
-    [entry] = house.ledger.entries.values()
+    assert (response.status, response.headers["Location"]) == (303, "../../failures")
+    [entry] = api.ledger.entries.values()
     assert entry.state is State.SKIPPED
-    assert house.reported == [("skipped", "beach.png")]
+    assert api.reported == [("skipped", "beach.png")]
 
 
-@pytest.mark.parametrize(("action", "failure"), [("retry", "nonsense"), ("explode", a_failed().id)])
-def test_what_is_no_failure_or_no_action_is_404(house: House, action: str, failure: str) -> None:
-    house.ledger.advance(a_failed())
+@pytest.mark.parametrize(("action", "failure_id"), [("retry", "nonsense"), ("explode", a_failed_entry().id)])
+def test_what_is_no_failure_or_no_action_is_404(api: Api, action: str, failure_id: str) -> None:
+    api.ledger.advance(a_failed_entry())
 
-    assert act(house, Request("/failures/x/y"), action, failure).status == 404
+    assert act(api, Request("/failures/x/y"), action, failure_id).status == 404

@@ -5,7 +5,7 @@ from darkroom.web.forms import PostedFile, posted_file
 
 
 def form(*parts: tuple[str, bytes]) -> tuple[str, bytes]:
-    """A multipart body as curl writes it; each part is its Content-Disposition parameters and content."""
+    """Builds a multipart body as curl does, from Content-Disposition parameters and contents."""
     body = b"".join(
         f"--XX\r\nContent-Disposition: form-data; {parameters}\r\nContent-Type: image/png\r\n\r\n".encode()
         + content
@@ -32,8 +32,8 @@ def test_plain_fields_beside_the_file_are_passed_over() -> None:
     ("sent", "name"),
     [
         ("my image.png", "my image.png"),
-        ("it's %22quoted%22.png", 'it\'s "quoted".png'),  # as browsers and curl write a quote
-        ('it\'s \\"quoted\\".png', 'it\'s "quoted".png'),  # as older ones do
+        ("it's %22quoted%22.png", 'it\'s "quoted".png'),  # browsers and curl
+        ('it\'s \\"quoted\\".png', 'it\'s "quoted".png'),  # older browsers
         ("100%25.png", "100%25.png"),
         ("ü 😀.png", "ü 😀.png"),
         ("../../etc/passwd.png", "passwd.png"),
@@ -67,11 +67,13 @@ def test_a_name_in_a_code_that_holds_no_text_is_refused(charset: str) -> None:
         posted_file(*form((f"name=\"upload\"; filename*={charset}''x%ff.png", b"1")))
 
 
-@pytest.mark.parametrize("told", ["image", "image/ü", "image/図", "image/png\x01", f"image/{'x' * 200}", " "])
-def test_a_media_type_that_is_none_is_not_handed_on(told: str) -> None:
+@pytest.mark.parametrize(
+    "media_type", ["image", "image/ü", "image/図", "image/png\x01", f"image/{'x' * 200}", " "]
+)
+def test_a_media_type_that_is_none_is_not_handed_on(media_type: str) -> None:
     content_type, body = form(('name="f"; filename="a.png"', b"1"))
 
-    posted = posted_file(content_type, body.replace(b"image/png", told.encode()))
+    posted = posted_file(content_type, body.replace(b"image/png", media_type.encode()))
     assert posted.media_type == "application/octet-stream"
 
 
@@ -85,7 +87,7 @@ def test_a_media_type_that_is_none_is_not_handed_on(told: str) -> None:
         (*form(('name="note"', b"hello")), "no file"),
         (
             *form(('name="a"; filename="a.png"', b"1"), ('name="b"; filename="b.png"', b"2")),
-            "one goes at a time",
+            "send one at a time",
         ),
         (*form((f'name="a"; filename="{"x" * 901}"', b"1")), "longer than 900"),
     ],

@@ -34,7 +34,7 @@ def test_a_problem_is_a_page_or_a_document() -> None:
     assert document.media_type == "application/problem+json"
     assert json.loads(document.text) == {
         "type": "/docs/problems#too-large",
-        "title": "Too large to post here",
+        "title": "Too large for this form",
         "status": 413,
         "detail": "It is 9 MB.",
         "id": 1,

@@ -1,4 +1,4 @@
-"""Jobs over HTTP, and what can be taken along of them."""
+"""The routes of jobs and their reports."""
 
 import csv
 import json
@@ -26,8 +26,8 @@ JSON = "application/json"
 
 
 @dataclass
-class House:
-    """The jobs' routes on fakes."""
+class Api:
+    """The routes of jobs on fakes."""
 
     ledger: FakeLedger = field(default_factory=FakeLedger)
     views: FakeViews = field(default_factory=FakeViews)
@@ -35,14 +35,14 @@ class House:
     reports: FakeReports = field(default_factory=FakeReports)
     channels: FakeChannels = field(default_factory=FakeChannels)
     live_url: str = "/live"
-    answer_limit_bytes: int = 4_000_000
+    response_limit_bytes: int = 4_000_000
 
     @property
     def jobs(self) -> Jobs:
         return Jobs(UPLOADS, self.ledger, self.views)
 
     @property
-    def site(self) -> JobRoutes:
+    def routes(self) -> JobRoutes:
         return JobRoutes(
             self.jobs,
             self.views,
@@ -52,26 +52,26 @@ class House:
             Tickets(self.channels, self.live_url, 60, lambda url: url),
             Responder(),
             3600,
-            self.answer_limit_bytes,
+            self.response_limit_bytes,
         )
 
-    def posts(self, document: object, **headers: str) -> Response:
+    def post(self, document: object, **headers: str) -> Response:
         body = document if isinstance(document, bytes) else json.dumps(document).encode()
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.site.create(
-            Request("/jobs", "http://localhost:8000", JSON, body=body, headers=sent, content_type=JSON)
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.routes.create(
+            Request("/jobs", "http://localhost:8000", JSON, body=body, headers=named, content_type=JSON)
         )
 
-    def announces(self, *names: str, **headers: str) -> dict[str, Any]:
-        answer = self.posts({"uploads": [an_upload(name) for name in names]}, **headers)
-        assert answer.status == 201
-        return told(answer)
+    def create_job(self, *names: str, **headers: str) -> dict[str, Any]:
+        response = self.post({"uploads": [an_upload(name) for name in names]}, **headers)
+        assert response.status == 201
+        return parse(response)
 
-    def hears(self) -> None:
-        """The stream tells all that the ledger holds."""
+    def project(self) -> None:
+        """Projects all records of the ledger."""
         assert not Projection(self.views).apply(self.ledger.records()).faults
 
-    def ends(self, row: dict[str, Any], state: State = State.RENDERED, **changes: Any) -> Entry:
+    def finish(self, row: dict[str, Any], state: State = State.RENDERED, **changes: Any) -> Entry:
         entry = an_entry(row["key"], state, revision=2, **changes)
         entry = entry.of_job(self.ledger.entries[row["picture"], "expected"].job_id, row["number"])
         self.ledger.entries[entry.picture_id, entry.upload.version] = entry
@@ -79,33 +79,30 @@ class House:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def api() -> Api:
+    return Api()
 
 
 def an_upload(name: object = "beach.png", **changes: Any) -> dict[str, Any]:
     return {"name": name, "size": 1000, "type": "image/png"} | changes
 
 
-def asked(path: str, **query: str) -> Request:
+def a_request(path: str, **query: str) -> Request:
     return Request(path, "http://localhost:8000", JSON, query=query)
 
 
-def told(answer: Response) -> dict[str, Any]:
-    document = json.loads(answer.text)
+def parse(response: Response) -> dict[str, Any]:
+    document = json.loads(response.text)
     assert isinstance(document, dict)
     return document
 
 
-# Announcing
+def test_a_job_answers_with_a_form_for_each_of_its_uploads(api: Api) -> None:
+    response = api.post({"uploads": [an_upload("a.png"), an_upload("holiday/b c.jpg", type="image/jpeg")]})
 
-
-def test_a_job_answers_with_a_form_for_each_of_its_uploads(house: House) -> None:
-    answer = house.posts({"uploads": [an_upload("a.png"), an_upload("holiday/b c.jpg", type="image/jpeg")]})
-
-    job = told(answer)
-    assert answer.status == 201
-    assert answer.headers["Location"] == f"./jobs/{job['id']}"
+    job = parse(response)
+    assert response.status == 201
+    assert response.headers["Location"] == f"./jobs/{job['id']}"
     assert re.fullmatch("[0-9a-f]{32}", job["id"])
     assert (job["state"], job["sealed"], job["size"], job["waiting"], job["cursor"]) == (
         "running",
@@ -122,32 +119,32 @@ def test_a_job_answers_with_a_form_for_each_of_its_uploads(house: House) -> None
     assert first["key"][:32] != second["key"][:32]
 
 
-def test_a_ticket_lets_the_client_follow_its_job(house: House) -> None:
-    job = house.announces("a.png")
+def test_a_ticket_lets_the_client_follow_its_job(api: Api) -> None:
+    job = api.create_job("a.png")
 
     assert job["live"]["url"] == "ws://localhost:8000/live"
-    ticket = house.channels.redeem(job["live"]["ticket"])
+    ticket = api.channels.redeem(job["live"]["ticket"])
     assert ticket
     assert ticket.job_id == job["id"]
 
 
-def test_a_job_that_is_complete_needs_no_ticket(house: House) -> None:
-    job = house.announces("a.png")
-    house.ends(job["rows"][0])
-    house.hears()
-    house.channels.tickets.clear()
+def test_a_job_that_is_complete_needs_no_ticket(api: Api) -> None:
+    job = api.create_job("a.png")
+    api.finish(job["rows"][0])
+    api.project()
+    api.channels.tickets.clear()
 
-    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+    document = parse(api.routes.job(a_request(f"/jobs/{job['id']}"), job["id"]))
 
     assert document["state"] == "complete"
     assert "live" not in document
-    assert not house.channels.tickets
+    assert not api.channels.tickets
 
 
-def test_without_a_socket_no_job_speaks_of_one(house: House) -> None:
-    house.live_url = ""
+def test_without_a_socket_no_job_speaks_of_one(api: Api) -> None:
+    api.live_url = ""
 
-    assert "live" not in house.announces("a.png")
+    assert "live" not in api.create_job("a.png")
 
 
 @pytest.mark.parametrize(
@@ -177,47 +174,47 @@ def test_without_a_socket_no_job_speaks_of_one(house: House) -> None:
     ],
 )
 def test_what_can_not_be_announced_is_refused_and_the_upload_named(
-    house: House, document: object, upload: int | None
+    api: Api, document: object, upload: int | None
 ) -> None:
-    answer = house.posts(document)
+    response = api.post(document)
 
-    assert (answer.status, answer.media_type) == (422, "application/problem+json")
-    assert told(answer).get("upload") == upload
-    assert not house.ledger.entries
+    assert (response.status, response.media_type) == (422, "application/problem+json")
+    assert parse(response).get("upload") == upload
+    assert not api.ledger.entries
 
 
-def test_a_name_is_no_path_and_no_placeholder_of_s3s(house: House) -> None:
-    [first, second] = house.announces("../../etc/${filename}.png", "..")["rows"]
+def test_a_name_is_no_path_and_no_placeholder_of_s3s(api: Api) -> None:
+    [first, second] = api.create_job("../../etc/${filename}.png", "..")["rows"]
 
     assert first["key"].partition("/")[2] == "$_{filename}.png"
     assert second["key"].count("/") == 1
 
 
-def test_a_type_that_the_browser_does_not_know_is_sent_as_bytes(house: House) -> None:
-    [row] = told(house.posts({"uploads": [an_upload(type="")]}))["rows"]
+def test_a_type_that_the_browser_does_not_know_is_sent_as_bytes(api: Api) -> None:
+    [row] = parse(api.post({"uploads": [an_upload(type="")]}))["rows"]
 
     assert row["post"]["fields"]["Content-Type"] == "application/octet-stream"
 
 
-def test_the_same_key_gives_the_same_job(house: House) -> None:
-    first = house.announces("a.png", idempotency_key="one")
-    again = house.announces("a.png", idempotency_key="one")
-    other = house.announces("a.png", idempotency_key="two")
+def test_the_same_key_gives_the_same_job(api: Api) -> None:
+    first = api.create_job("a.png", idempotency_key="one")
+    again = api.create_job("a.png", idempotency_key="one")
+    other = api.create_job("a.png", idempotency_key="two")
 
     assert {name: first[name] for name in ("id", "created", "rows")} == {
         name: again[name] for name in ("id", "created", "rows")
     }
     assert other["id"] != first["id"]
-    assert house.announces("a.png")["id"] != house.announces("a.png")["id"]
+    assert api.create_job("a.png")["id"] != api.create_job("a.png")["id"]
 
 
-def test_the_same_key_with_other_uploads_is_refused(house: House) -> None:
-    house.announces("a.png", idempotency_key="one")
+def test_the_same_key_with_other_uploads_is_refused(api: Api) -> None:
+    api.create_job("a.png", idempotency_key="one")
 
-    answer = house.posts({"uploads": [an_upload("b.png")]}, idempotency_key="one")
+    response = api.post({"uploads": [an_upload("b.png")]}, idempotency_key="one")
 
-    assert answer.status == 422
-    assert told(answer)["type"].endswith("#key-reused")
+    assert response.status == 422
+    assert parse(response)["type"].endswith("#key-reused")
 
 
 class Crash(Exception):
@@ -226,7 +223,7 @@ class Crash(Exception):
 
 @dataclass
 class CrashingLedger(FakeLedger):
-    """Ends the process in one of its writes: before it, or when it is half done."""
+    """Crashes before or after one of its writes."""
 
     writes_left: int = 100
 
@@ -235,9 +232,9 @@ class CrashingLedger(FakeLedger):
         if self.writes_left < 0:
             raise Crash
 
-    def remember_request(self, asked: Any) -> Any:
+    def remember_request(self, request: Any) -> Any:
         self._write()
-        stored = super().remember_request(asked)
+        stored = super().remember_request(request)
         self._write()
         return stored
 
@@ -261,112 +258,109 @@ class CrashingLedger(FakeLedger):
 @pytest.mark.parametrize("writes", range(10))
 def test_a_crash_at_any_step_is_made_good_by_the_same_key(writes: int) -> None:
     ledger = CrashingLedger(writes_left=writes)
-    house = House(ledger=ledger)
+    api = Api(ledger=ledger)
     with pytest.raises(Crash):
-        house.announces(*"abcd", idempotency_key="one")
-    assert not any(job.sealed for job in house.ledger.jobs.values()) or writes == 9
+        api.create_job(*"abcd", idempotency_key="one")
+    assert not any(job.sealed for job in api.ledger.jobs.values()) or writes == 9
     ledger.writes_left = 100
 
-    job = house.announces(*"abcd", idempotency_key="one")
+    job = api.create_job(*"abcd", idempotency_key="one")
 
-    assert list(house.ledger.jobs) == [job["id"]]
-    assert house.ledger.jobs[job["id"]].sealed
-    expected = {picture for picture, _ in house.ledger.entries}
+    assert list(api.ledger.jobs) == [job["id"]]
+    assert api.ledger.jobs[job["id"]].sealed
+    expected = {picture for picture, _ in api.ledger.entries}
     assert expected == {row["picture"] for row in job["rows"]}
 
 
-# Reading
+def test_before_its_stream_is_read_a_job_is_told_by_the_ledger(api: Api) -> None:
+    job = api.create_job("a.png")
 
-
-def test_before_its_stream_is_read_a_job_is_told_by_the_ledger(house: House) -> None:
-    job = house.announces("a.png")
-
-    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+    document = parse(api.routes.job(a_request(f"/jobs/{job['id']}"), job["id"]))
 
     assert (document["size"], document["sealed"], document["revision"]) == (1, True, 0)
     assert document["uploads"] == f"../jobs/{job['id']}/uploads"
 
 
-def test_a_job_is_told_as_its_uploads_come_to_their_ends(house: House) -> None:
-    job = house.announces("a.png", "b.png")
-    house.ends(job["rows"][0])
-    house.hears()
+def test_a_job_is_told_as_its_uploads_come_to_their_ends(api: Api) -> None:
+    job = api.create_job("a.png", "b.png")
+    api.finish(job["rows"][0])
+    api.project()
 
-    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+    document = parse(api.routes.job(a_request(f"/jobs/{job['id']}"), job["id"]))
     assert (document["state"], document["waiting"], document["counts"]["rendered"]) == ("running", 1, 1)
     assert (document["bytes_before"], document["bytes_after"], document["saved_percent"]) == (1000, 640, 36.0)
 
-    house.ends(job["rows"][1], State.REJECTED)
-    house.hears()
-    document = told(house.site.job(asked(f"/jobs/{job['id']}"), job["id"]))
+    api.finish(job["rows"][1], State.REJECTED)
+    api.project()
+    document = parse(api.routes.job(a_request(f"/jobs/{job['id']}"), job["id"]))
     assert (document["state"], document["counts"]["rejected"]) == ("complete", 1)
 
 
-def test_a_browser_gets_the_jobs_page_from_a_cursor_on(house: House) -> None:
-    job = house.announces(*(f"<b>{number}.png" for number in range(150)))
+def test_a_browser_gets_the_jobs_page_from_a_cursor_on(api: Api) -> None:
+    job = api.create_job(*(f"<b>{number}.png" for number in range(150)))
 
-    answer = house.site.job(
+    response = api.routes.job(
         Request(f"/jobs/{job['id']}", accept="text/html", query={"cursor": "1"}), job["id"]
     )
 
-    assert (answer.status, answer.media_type) == (200, "text/html; charset=utf-8")
-    assert "&lt;b&gt;149.png" in answer.text
-    assert "&lt;b&gt;99.png" not in answer.text
-    assert "<b>" not in answer.text
-    assert len(house.channels.tickets) == 1  # a page gets its own when it follows
+    assert (response.status, response.media_type) == (200, "text/html; charset=utf-8")
+    assert "&lt;b&gt;149.png" in response.text
+    assert "&lt;b&gt;99.png" not in response.text
+    assert "<b>" not in response.text
+    assert len(api.channels.tickets) == 1  # the page gets its ticket later, from JSON
 
 
 @pytest.mark.parametrize("job_id", ["0" * 32, "x", ""])
-def test_a_job_that_nobody_made_is_not_found(house: House, job_id: str) -> None:
-    site = house.site
-    for route in (site.job, site.uploads, site.table, site.receipts, site.script):
-        answer = route(asked(f"/jobs/{job_id}"), job_id)
-        assert (answer.status, told(answer)["type"]) == (404, "/docs/problems#no-job")
+def test_a_job_that_nobody_made_is_not_found(api: Api, job_id: str) -> None:
+    routes = api.routes
+    for route in (routes.job, routes.uploads, routes.table, routes.receipts, routes.script):
+        response = route(a_request(f"/jobs/{job_id}"), job_id)
+        assert (response.status, parse(response)["type"]) == (404, "/docs/problems#no-job")
 
 
-def the_page(house: House, job_id: str, **query: str) -> Response:
-    return house.site.job(replace(asked(f"/jobs/{job_id}", **query), accept="text/html"), job_id)
+def job_page(api: Api, job_id: str, **query: str) -> Response:
+    return api.routes.job(replace(a_request(f"/jobs/{job_id}", **query), accept="text/html"), job_id)
 
 
-def test_a_browser_sees_a_jobs_page(house: House) -> None:
-    job = house.announces("a.png", "<b>.png")
-    house.ends(job["rows"][0])
-    house.hears()
+def test_a_browser_sees_a_jobs_page(api: Api) -> None:
+    job = api.create_job("a.png", "<b>.png")
+    api.finish(job["rows"][0])
+    api.project()
 
-    answer = the_page(house, job["id"])
+    response = job_page(api, job["id"])
 
-    assert (answer.status, answer.media_type) == (200, "text/html; charset=utf-8")
-    assert "2 pictures, 1 done" in answer.text
-    assert f'href="../pictures/{job["rows"][0]["picture"]}"' in answer.text
-    assert "&lt;b&gt;.png" in answer.text
-    assert 'data-job="' + job["id"] in answer.text
+    assert (response.status, response.media_type) == (200, "text/html; charset=utf-8")
+    assert "2 pictures, 1 done" in response.text
+    assert f'href="../pictures/{job["rows"][0]["picture"]}"' in response.text
+    assert "&lt;b&gt;.png" in response.text
+    assert 'data-job="' + job["id"] in response.text
 
 
-def test_a_large_jobs_page_can_be_turned_without_script(house: House) -> None:
-    job = house.announces(*(f"{number}.png" for number in range(101)))
+def test_a_large_jobs_page_can_be_turned_without_script(api: Api) -> None:
+    job = api.create_job(*(f"{number}.png" for number in range(101)))
 
-    first, last = the_page(house, job["id"]), the_page(house, job["id"], cursor="1")
+    first, last = job_page(api, job["id"]), job_page(api, job["id"], cursor="1")
 
     assert f'href="../jobs/{job["id"]}?cursor=1"' in first.text
     assert "100.png" not in first.text
     assert "100.png" in last.text
-    assert the_page(house, job["id"], cursor="7").status == 400
+    assert job_page(api, job["id"], cursor="7").status == 400
 
 
-def test_a_job_that_nobody_made_has_no_page(house: House) -> None:
-    assert the_page(house, "ab" * 16).status == 404
+def test_a_job_that_nobody_made_has_no_page(api: Api) -> None:
+    assert job_page(api, "ab" * 16).status == 404
 
 
-def test_uploads_are_told_page_by_page_and_what_has_not_come_has_a_form(house: House) -> None:
-    job = house.announces(*(f"{number}.png" for number in range(205)))
+def test_uploads_are_told_page_by_page_and_what_has_not_come_has_a_form(api: Api) -> None:
+    job = api.create_job(*(f"{number}.png" for number in range(205)))
     assert (len(job["rows"]), job["cursor"]) == (100, "1")
-    house.ends(job["rows"][1])
-    house.ends(job["rows"][2], State.REJECTED)
-    house.hears()
+    api.finish(job["rows"][1])
+    api.finish(job["rows"][2], State.REJECTED)
+    api.project()
 
     rows, cursor = [], ""
     while True:
-        page = told(house.site.uploads(asked("/jobs/x/uploads", cursor=cursor), job["id"]))
+        page = parse(api.routes.uploads(a_request("/jobs/x/uploads", cursor=cursor), job["id"]))
         rows += page["uploads"]
         cursor = page["cursor"]
         if not cursor:
@@ -383,46 +377,43 @@ def test_uploads_are_told_page_by_page_and_what_has_not_come_has_a_form(house: H
     assert rows[0]["page"] == f"../../pictures/{rows[0]['picture']}"
 
 
-def test_what_never_arrived_may_be_sent_still(house: House) -> None:
-    job = house.announces("a.png")
-    [entry] = list(house.ledger.entries.values())
-    house.ledger.advance(entry.moved(State.FAILED))
-    house.hears()
+def test_what_never_arrived_may_be_sent_still(api: Api) -> None:
+    job = api.create_job("a.png")
+    [entry] = list(api.ledger.entries.values())
+    api.ledger.advance(entry.moved(State.FAILED))
+    api.project()
 
-    [row] = told(house.site.uploads(asked("/jobs/x/uploads"), job["id"]))["uploads"]
+    [row] = parse(api.routes.uploads(a_request("/jobs/x/uploads"), job["id"]))["uploads"]
 
     assert (row["state"], row["reason"]) == ("failed", "never_arrived")
     assert row["post"]
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "0", "3", "01", "99999", "1 "])
-def test_a_cursor_that_was_never_given_is_refused(house: House, cursor: str) -> None:
-    job = house.announces(*(f"{number}.png" for number in range(205)))
+def test_a_cursor_that_was_never_given_is_refused(api: Api, cursor: str) -> None:
+    job = api.create_job(*(f"{number}.png" for number in range(205)))
 
-    for route in (house.site.job, house.site.uploads, house.site.script):
-        assert route(asked("/jobs/x/uploads", cursor=cursor), job["id"]).status == 400
-
-
-# Taking along
+    for route in (api.routes.job, api.routes.uploads, api.routes.script):
+        assert route(a_request("/jobs/x/uploads", cursor=cursor), job["id"]).status == 400
 
 
 @pytest.fixture
-def mixed(house: House) -> str:
-    """A job of three: one rendered, one rejected, one that has not come. Its id."""
-    job = house.announces('=1+1,"x".png', "it's; $(rm -rf) `x`.png", "late.png")
+def mixed(api: Api) -> str:
+    """Id of a job with three uploads: rendered, rejected and expected."""
+    job = api.create_job('=1+1,"x".png', "it's; $(rm -rf) `x`.png", "late.png")
     first, second, _ = job["rows"]
     receipt = a_receipt(a_rendition(key="prefix/100.jpg", width=100), a_rendition(key="prefix/640.jpg"))
-    house.ends(first, receipt=receipt)
-    house.ends(second, State.REJECTED)
-    house.hears()
+    api.finish(first, receipt=receipt)
+    api.finish(second, State.REJECTED)
+    api.project()
     return str(job["id"])
 
 
-def test_the_table_has_a_line_for_each_upload_and_no_formula(house: House, mixed: str) -> None:
-    answer = house.site.table(asked("/jobs/x/receipts.csv"), mixed)
+def test_the_table_has_a_line_for_each_upload_and_no_formula(api: Api, mixed: str) -> None:
+    response = api.routes.table(a_request("/jobs/x/receipts.csv"), mixed)
 
-    lines = list(csv.DictReader(StringIO(answer.text)))
-    assert answer.media_type == "text/csv; charset=utf-8"
+    lines = list(csv.DictReader(StringIO(response.text)))
+    assert response.media_type == "text/csv; charset=utf-8"
     assert [line["state"] for line in lines] == ["rendered", "rejected", "expected"]
     assert lines[0]["name"] == '\'=1+1,"x".png'
     assert (lines[0]["saved_bytes"], lines[0]["saved_percent"]) == ("360", "36.0")
@@ -432,20 +423,20 @@ def test_the_table_has_a_line_for_each_upload_and_no_formula(house: House, mixed
 @pytest.mark.parametrize(
     "begin", ["=", "+", "-", "@", " =", "\u3000=", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
 )
-def test_no_name_is_a_formula_to_a_spreadsheet(house: House, begin: str) -> None:
-    job = house.announces(f"{begin}cmd|' -c calc'!A1")
-    house.hears()
+def test_no_name_is_a_formula_to_a_spreadsheet(api: Api, begin: str) -> None:
+    job = api.create_job(f"{begin}cmd|' -c calc'!A1")
+    api.project()
 
-    [line] = csv.DictReader(StringIO(house.site.table(asked("/jobs/x/receipts.csv"), job["id"]).text))
+    [line] = csv.DictReader(StringIO(api.routes.table(a_request("/jobs/x/receipts.csv"), job["id"]).text))
 
     assert line["name"].startswith(f"'{begin}")
 
 
-def test_the_receipts_are_whole(house: House, mixed: str) -> None:
-    documents = json.loads(house.site.receipts(asked("/jobs/x/receipts.json"), mixed).text)
+def test_the_receipts_are_whole(api: Api, mixed: str) -> None:
+    documents = json.loads(api.routes.receipts(a_request("/jobs/x/receipts.json"), mixed).text)
 
-    assert [each["state"] for each in documents] == ["rendered", "rejected", "expected"]
-    assert [each["width"] for each in documents[0]["receipt"]["renditions"]] == [100, 640]
+    assert [document["state"] for document in documents] == ["rendered", "rejected", "expected"]
+    assert [rendition["width"] for rendition in documents[0]["receipt"]["renditions"]] == [100, 640]
     assert documents[1]["receipt"]["rejection"]["reason"] == "corrupt_image"
     assert documents[2]["receipt"] is None
 
@@ -455,27 +446,27 @@ def test_the_receipts_are_whole(house: House, mixed: str) -> None:
     [("table", "csv", b"rejected", "text/csv"), ("script", "sh", b"#!/bin/sh", "text/x-shellscript")],
 )
 def test_what_an_answer_can_not_carry_is_stored_and_led_to(
-    house: House, mixed: str, route: str, extension: str, holds: bytes, media_type: str
+    api: Api, mixed: str, route: str, extension: str, holds: bytes, media_type: str
 ) -> None:
-    house.answer_limit_bytes = 100
+    api.response_limit_bytes = 100
 
-    answer = getattr(house.site, route)(asked("/jobs/x/report"), mixed)
+    response = getattr(api.routes, route)(a_request("/jobs/x/report"), mixed)
 
-    [(key, (content, stored_as))] = house.reports.objects.items()
+    [(key, (content, stored_as))] = api.reports.objects.items()
     assert re.fullmatch(rf"{mixed}/[0-9a-f]{{32}}\.{extension}", key)
-    assert (answer.status, answer.headers["Location"]) == (303, house.reports.url(key, 3600))
+    assert (response.status, response.headers["Location"]) == (303, api.reports.url(key, 3600))
     assert (holds in content, stored_as) == (True, f"{media_type}; charset=utf-8")
 
 
 def test_the_script_fetches_each_rendition_into_a_folder_of_its_upload(
-    house: House, mixed: str, tmp_path: Path
+    api: Api, mixed: str, tmp_path: Path
 ) -> None:
-    script = house.site.script(asked("/jobs/x/fetch.sh"), mixed).text
+    script = api.routes.script(a_request("/jobs/x/fetch.sh"), mixed).text
     fetch = tmp_path / "fetch"
-    fetch.write_text('#!/bin/sh\nprintf "%s" "$3" > "$2"\n')  # -o file address
+    fetch.write_text('#!/bin/sh\nprintf "%s" "$3" > "$2"\n')  # -o FILE URL
     fetch.chmod(0o755)
 
-    ended = subprocess.run(
+    result = subprocess.run(
         [shutil.which("sh") or "sh"],
         input=script,
         text=True,
@@ -486,48 +477,48 @@ def test_the_script_fetches_each_rendition_into_a_folder_of_its_upload(
         check=False,
     )
 
-    assert (ended.returncode, ended.stderr) == (0, "")
-    made = {path.relative_to(tmp_path): path for path in (tmp_path / f"job-{mixed[:8]}").rglob("*.jpg")}
-    assert [str(name).split("/", 1)[1] for name in sorted(made)] == [
+    assert (result.returncode, result.stderr) == (0, "")
+    files = {path.relative_to(tmp_path): path for path in (tmp_path / f"job-{mixed[:8]}").rglob("*.jpg")}
+    assert [str(name).split("/", 1)[1] for name in sorted(files)] == [
         "00000-_1_1_x_/100.jpg",
         "00000-_1_1_x_/640.jpg",
     ]
-    assert made.popitem()[1].read_text().startswith("https://renditions.test/prefix/")
+    assert files.popitem()[1].read_text().startswith("https://renditions.test/prefix/")
 
 
-def test_of_what_was_deleted_nothing_can_be_taken_along(house: House) -> None:
-    job = house.announces("gone.png")
-    house.ends(job["rows"][0], State.DELETED, receipt=a_receipt())
-    house.hears()
+def test_of_what_was_deleted_nothing_can_be_taken_along(api: Api) -> None:
+    job = api.create_job("gone.png")
+    api.finish(job["rows"][0], State.DELETED, receipt=a_receipt())
+    api.project()
 
-    script = house.site.script(asked("/jobs/x/fetch.sh"), job["id"]).text
-    [told] = json.loads(house.site.receipts(asked("/jobs/x/receipts.json"), job["id"]).text)
+    script = api.routes.script(a_request("/jobs/x/fetch.sh"), job["id"]).text
+    [receipt] = json.loads(api.routes.receipts(a_request("/jobs/x/receipts.json"), job["id"]).text)
 
     assert "renditions.test" not in script
-    assert (told["state"], told["receipt"]) == ("deleted", None)
+    assert (receipt["state"], receipt["receipt"]) == ("deleted", None)
 
 
-def test_the_script_of_many_uploads_runs_that_of_the_next(house: House) -> None:
-    job = house.announces(*(f"{number}.png" for number in range(150)))
+def test_the_script_of_many_uploads_runs_that_of_the_next(api: Api) -> None:
+    job = api.create_job(*(f"{number}.png" for number in range(150)))
 
     def script(**query: str) -> str:
         path = f"/jobs/{job['id']}/fetch.sh"
-        return house.site.script(asked(path, **query), job["id"]).text
+        return api.routes.script(a_request(path, **query), job["id"]).text
 
     assert f"'http://localhost:8000/jobs/{job['id']}/fetch.sh?cursor=1'" in script()
     assert "cursor=" not in script(cursor="1")
 
 
 @pytest.mark.parametrize(
-    ("token", "shown"), [({}, "[]"), ({"DARKROOM_TOKEN": "a token"}, "[-H][Authorization: Bearer a token]")]
+    ("token", "sent"), [({}, "[]"), ({"DARKROOM_TOKEN": "a token"}, "[-H][Authorization: Bearer a token]")]
 )
 def test_the_script_shows_a_token_to_the_site_and_to_nobody_else(
-    house: House, tmp_path: Path, token: dict[str, str], shown: str
+    api: Api, tmp_path: Path, token: dict[str, str], sent: str
 ) -> None:
-    job = house.announces(*(f"{number}.png" for number in range(150)))
-    script = house.site.script(asked(f"/jobs/{job['id']}/fetch.sh"), job["id"]).text
+    job = api.create_job(*(f"{number}.png" for number in range(150)))
+    script = api.routes.script(a_request(f"/jobs/{job['id']}/fetch.sh"), job["id"]).text
     fetch = tmp_path / "fetch"
-    fetch.write_text(f'#!/bin/sh\nfor each; do printf "[%s]" "$each"; done > {tmp_path}/asked\n')
+    fetch.write_text(f'#!/bin/sh\nfor each; do printf "[%s]" "$each"; done > {tmp_path}/arguments\n')
     fetch.chmod(0o755)
 
     subprocess.run(
@@ -540,16 +531,16 @@ def test_the_script_shows_a_token_to_the_site_and_to_nobody_else(
         check=True,
     )
 
-    address = f"[http://localhost:8000/jobs/{job['id']}/fetch.sh?cursor=1]"
-    assert (tmp_path / "asked").read_text() == shown.removeprefix("[]") + address
+    url = f"[http://localhost:8000/jobs/{job['id']}/fetch.sh?cursor=1]"
+    assert (tmp_path / "arguments").read_text() == sent.removeprefix("[]") + url
 
 
 def test_a_file_that_can_not_be_fetched_is_named_and_the_script_fails(
-    house: House, mixed: str, tmp_path: Path
+    api: Api, mixed: str, tmp_path: Path
 ) -> None:
-    script = house.site.script(asked("/jobs/x/fetch.sh"), mixed).text
+    script = api.routes.script(a_request("/jobs/x/fetch.sh"), mixed).text
 
-    ended = subprocess.run(
+    result = subprocess.run(
         [shutil.which("sh") or "sh"],
         input=script,
         text=True,
@@ -560,5 +551,5 @@ def test_a_file_that_can_not_be_fetched_is_named_and_the_script_fails(
         check=False,
     )
 
-    assert ended.returncode == 1
-    assert ended.stderr.count("not fetched") == 2
+    assert result.returncode == 1
+    assert result.stderr.count("not fetched") == 2

@@ -8,7 +8,7 @@ CHROMIUM_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avi
 
 
 @pytest.mark.parametrize(
-    ("accept", "answer"),
+    ("accept", "expected"),
     [
         ("*/*", Wanted.PAGE),  # curl
         ("", Wanted.PAGE),
@@ -23,8 +23,8 @@ CHROMIUM_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avi
         ("text/plain", Wanted.PAGE),
     ],
 )
-def test_who_asks_for_what_gets_it(accept: str, answer: Wanted) -> None:
-    assert wanted(accept) is answer
+def test_who_asks_for_what_gets_it(accept: str, expected: Wanted) -> None:
+    assert wanted(accept) is expected
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from darkroom.web.problems import PROBLEMS, Problem
 
 
 def test_every_kind_of_problem_is_listed_once_under_a_name_of_its_own() -> None:
-    kinds = [each for each in vars(problems).values() if isinstance(each, Problem)]
+    kinds = [kind for kind in vars(problems).values() if isinstance(kind, Problem)]
 
     assert sorted(kinds, key=lambda kind: kind.name) == sorted(PROBLEMS, key=lambda kind: kind.name)
     assert len({kind.type for kind in PROBLEMS}) == len(PROBLEMS)

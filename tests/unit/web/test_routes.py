@@ -6,36 +6,39 @@ import pytest
 from darkroom.web.auth import AuthMode
 from darkroom.web.docs import DocsRoutes
 from darkroom.web.http import Request, Responder, Response
+from darkroom.web.openapi import openapi
 from darkroom.web.problems import PROBLEMS
-from darkroom.web.routes import ANYWHERE, ROUTES, Handler, Route, answer, openapi
+from darkroom.web.routes import COMMON_PROBLEMS, ROUTES, Handler, Route, dispatch
 from darkroom.web.schemas import SCHEMAS
 from tests.builders import an_authorizer
 
 
 def route_of(operation: str) -> Route:
-    [route] = [each for each in ROUTES if each.operation == operation]
+    [route] = [route for route in ROUTES if route.operation == operation]
     return route
 
 
-GATE = an_authorizer(AuthMode.OPEN)
+AUTHORIZER = an_authorizer(AuthMode.OPEN)
 HANDLERS: dict[str, Handler] = {
-    "picture": lambda request, picture: Responder().json(200, {"picture": picture}),
+    "picture": lambda request, picture_id: Responder().json(200, {"picture": picture_id}),
     "alias": lambda request: Responder().json(200, {"alias": request.path}),
-    "act_on_one": lambda request, failure, action: Responder().json(200, {failure: action}),
+    "act_on_one": lambda request, failure_id, action: Responder().json(200, {failure_id: action}),
 }
 
 
 def test_a_use_case_gets_what_stands_in_the_path_in_its_order() -> None:
-    given = answer(route_of("act_on_one"), HANDLERS, GATE, Request("/"), {"id": "x.1", "action": "retry"})
+    response = dispatch(
+        route_of("act_on_one"), HANDLERS, AUTHORIZER, Request("/"), {"id": "x.1", "action": "retry"}
+    )
 
-    assert json.loads(given.text) == {"x.1": "retry"}
+    assert json.loads(response.text) == {"x.1": "retry"}
 
 
 def test_a_path_that_only_looks_like_a_route_is_a_pictures_name() -> None:
     picture = route_of("picture")
 
-    here = answer(picture, HANDLERS, GATE, Request("/pictures/0"), {"id": "0" * 32})
-    there = answer(picture, HANDLERS, GATE, Request("/pictures/y.jpg"), {"id": "y.jpg"})
+    here = dispatch(picture, HANDLERS, AUTHORIZER, Request("/pictures/0"), {"id": "0" * 32})
+    there = dispatch(picture, HANDLERS, AUTHORIZER, Request("/pictures/y.jpg"), {"id": "y.jpg"})
 
     assert json.loads(here.text) == {"picture": "0" * 32}
     assert json.loads(there.text) == {"alias": "/pictures/y.jpg"}
@@ -52,7 +55,7 @@ def test_the_route_that_takes_any_path_comes_last() -> None:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation)
 def test_every_place_in_a_path_is_described_in_its_order(route: Route) -> None:
-    described = [each.name for each in route.parameters if each.place == "path"]
+    described = [parameter.name for parameter in route.parameters if parameter.location == "path"]
 
     assert described == re.findall(r"\{(\w+)\}", route.path)
 
@@ -64,28 +67,25 @@ def test_every_schema_is_used_and_every_schema_used_is_there() -> None:
 
 
 def test_every_kind_of_problem_is_an_answer_to_something() -> None:
-    told = {kind for route in ROUTES for kind in (*route.problems, *route.refusals)}
-    assert told | set(ANYWHERE) == set(PROBLEMS)
+    possible = {kind for route in ROUTES for kind in (*route.problems, *route.refusals)}
+    assert possible | set(COMMON_PROBLEMS) == set(PROBLEMS)
 
 
 def test_a_problem_is_described_with_its_type() -> None:
     [gone] = [openapi()["paths"]["/pictures/{id}"]["get"]["responses"]["410"]]
-    _, told = gone["content"]["application/problem+json"]["schema"]["allOf"]
+    _, schema = gone["content"]["application/problem+json"]["schema"]["allOf"]
 
-    assert told["properties"]["type"]["enum"] == ["/docs/problems#deleted"]
-
-
-# ETag
+    assert schema["properties"]["type"]["enum"] == ["/docs/problems#deleted"]
 
 
 def a_get(if_none_match: str = "", accept: str = "application/json") -> Response:
     request = Request("/pictures/0", accept=accept, headers={"if-none-match": if_none_match})
-    return answer(route_of("picture"), HANDLERS, GATE, request, {"id": "0" * 32})
+    return dispatch(route_of("picture"), HANDLERS, AUTHORIZER, request, {"id": "0" * 32})
 
 
 def test_what_is_there_has_a_strong_etag_of_its_content() -> None:
     first, again = a_get(), a_get()
-    other = answer(route_of("picture"), HANDLERS, GATE, Request("/"), {"id": "1" * 32})
+    other = dispatch(route_of("picture"), HANDLERS, AUTHORIZER, Request("/"), {"id": "1" * 32})
 
     assert re.fullmatch(r'"[0-9a-f]{32}"', first.headers["ETag"])
     assert first.headers["ETag"] == again.headers["ETag"] != other.headers["ETag"]
@@ -108,15 +108,13 @@ def test_what_the_client_has_of_another_state_is_sent() -> None:
 
 
 def test_what_is_not_there_has_no_etag_and_is_not_kept() -> None:
-    missing: Handler = lambda request, picture: Responder().unknown(request)  # noqa: E731
+    missing: Handler = lambda request, picture_id: Responder().not_found(request)  # noqa: E731
 
-    given = answer(route_of("picture"), {"picture": missing}, GATE, Request("/"), {"id": "0" * 32})
+    response = dispatch(route_of("picture"), {"picture": missing}, AUTHORIZER, Request("/"), {"id": "0" * 32})
 
-    assert "ETag" not in given.headers
-    assert given.headers["Cache-Control"] == "no-store"
+    assert "ETag" not in response.headers
+    assert response.headers["Cache-Control"] == "no-store"
 
-
-# The docs
 
 DOCS = DocsRoutes(Responder())
 

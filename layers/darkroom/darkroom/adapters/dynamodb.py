@@ -186,7 +186,7 @@ def _read_cursor(cursor: str) -> Place:
     except ValueError:
         place = None
     if not isinstance(place, list) or len(place) != 3 or not all(map(_can_be_a_key, place)):
-        raise BadRequest("The cursor is none that this list has given.")
+        raise BadRequest("Invalid cursor.")
     return place[0], place[1], place[2]
 
 

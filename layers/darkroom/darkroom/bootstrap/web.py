@@ -1,4 +1,4 @@
-"""What web works with."""
+"""Builds the authorizer and the handlers of the web function."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -15,22 +15,23 @@ from darkroom.services.jobs import Jobs
 from darkroom.services.live import Tickets
 from darkroom.services.parking import Failures
 from darkroom.settings import WebSettings, read_settings
-from darkroom.web.auth import AuthMode, Authorizer, SignInRoutes, TokenCache
+from darkroom.web.auth import AuthMode, Authorizer, TokenCache
 from darkroom.web.docs import DocsRoutes
 from darkroom.web.failures import FailureRoutes
 from darkroom.web.http import responder_for
 from darkroom.web.jobs import JobRoutes
 from darkroom.web.pictures import PictureRoutes
 from darkroom.web.routes import Handler
+from darkroom.web.sign_in import SignInRoutes
 
 
 def bootstrap(
     report: Callable[[str, Entry], None], report_token_fault: Callable[[Exception], None]
 ) -> tuple[Authorizer, Mapping[str, Handler]]:
-    """The gate, and who answers behind it, by the operations of api.ROUTES.
+    """Returns the authorizer, and the handlers by `operation` of `routes.ROUTES`.
 
-    And `nothing` where none of them fits, `broken` where one fails. `report` is told what was done about an
-    upload.
+    Handler `not_found` is for requests without a route, `broken` for exceptions. `report` is called with each
+    action on an upload.
     """
     settings = read_settings(WebSettings, os.environ)
     s3, dynamodb = s3_client(), dynamodb_client()
@@ -47,10 +48,10 @@ def bootstrap(
         token_cache,
         responder,
     )
-    sign_in = SignInRoutes(authorizer, token_cache, responder)
-    site = PictureRoutes(originals, renditions, ledger, views, responder, settings, report)
-    failure_site, docs_site = FailureRoutes(views, failures, responder, report), DocsRoutes(responder)
-    job_site = JobRoutes(
+    sign_in_routes = SignInRoutes(authorizer, token_cache, responder)
+    picture_routes = PictureRoutes(originals, renditions, ledger, views, responder, settings, report)
+    failure_routes, docs_routes = FailureRoutes(views, failures, responder, report), DocsRoutes(responder)
+    job_routes = JobRoutes(
         Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views),
         views,
         originals,
@@ -66,26 +67,26 @@ def bootstrap(
         settings.url_seconds,
     )
     return authorizer, {
-        "home": site.home,
-        "post": site.post,
-        "picture": site.picture,
-        "alias": site.alias,
-        "failures": failure_site.listing,
-        "act_on_all": failure_site.act_on_all,
-        "act_on_one": failure_site.act_on_one,
-        "new_job": job_site.create,
-        "job": job_site.job,
-        "job_uploads": job_site.uploads,
-        "job_receipts_csv": job_site.table,
-        "job_receipts_json": job_site.receipts,
-        "job_script": job_site.script,
-        "openapi": docs_site.openapi,
-        "docs": docs_site.docs,
-        "docs_file": docs_site.file,
-        "problems": docs_site.problems,
-        "sign_in_page": sign_in.page,
-        "sign_in": sign_in.sign_in,
-        "sign_out": sign_in.sign_out,
-        "nothing": responder.unknown,
+        "home": picture_routes.home,
+        "post": picture_routes.post,
+        "picture": picture_routes.picture,
+        "alias": picture_routes.alias,
+        "failures": failure_routes.listing,
+        "act_on_all": failure_routes.act_on_all,
+        "act_on_one": failure_routes.act_on_one,
+        "new_job": job_routes.create,
+        "job": job_routes.job,
+        "job_uploads": job_routes.uploads,
+        "job_receipts_csv": job_routes.table,
+        "job_receipts_json": job_routes.receipts,
+        "job_script": job_routes.script,
+        "openapi": docs_routes.openapi,
+        "docs": docs_routes.docs,
+        "docs_file": docs_routes.file,
+        "problems": docs_routes.problems,
+        "sign_in_page": sign_in_routes.page,
+        "sign_in": sign_in_routes.sign_in,
+        "sign_out": sign_in_routes.sign_out,
+        "not_found": responder.not_found,
         "broken": responder.broken,
     }

@@ -1,41 +1,36 @@
-"""What every request passes before a use case hears of it, and the pages to sign in and out by.
+"""Authentication and origin checks before every handler.
 
-Two questions, in this order: may whoever asks come in, and, where something is to be changed, does a page of
-this site ask for it? Whatever can't be told is answered with no.
+A request that can't be checked is refused.
 """
 
-import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
-from urllib.parse import parse_qs, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from darkroom.domain.errors import InvalidTokens, TokensUnavailable
-from darkroom.domain.tokens import SIGNED_IN_SECONDS, Token, TokenSet, parse_tokens
+from darkroom.domain.tokens import Token, TokenSet, parse_tokens
 from darkroom.ports import TokenDocument
 from darkroom.web import pages, problems
-from darkroom.web.http import Cookie, Request, Responder, Response
+from darkroom.web.http import Request, Responder, Response, Visitor
 from darkroom.web.negotiation import Wanted
 
-# Of that prefix, browsers take a cookie only if it is Secure, of this very host and for all of its paths.
+# With this prefix, browsers accept a cookie only if it is Secure, host-only and valid for all paths.
 COOKIE = "__Host-darkroom"
 
-# What is known of who may come in is asked for anew when it is so old; sooner, for a token that is not in it.
+# The tokens are reloaded at this age; earlier if a request has an unknown token.
 _MAX_AGE_SECONDS = 30
 _MISSED_SECONDS = 5
-# While it can't be asked for, what was known last holds for so long.
+# If reloading fails, the last known tokens stay valid this long.
 _HELD_SECONDS = 600
 
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
-_FORM_LIMIT_BYTES = 8_000
-_FORM_LIMIT_FIELDS = 8
-_ASCII = re.compile(r"[!-\[\]-~]*")  # what an address may be made of, and no backslash
 _CHALLENGE = 'Bearer realm="darkroom"'
 
 
 class AuthMode(StrEnum):
-    """How a stack knows who may come in: by its tokens, by API Gateway's word, or not at all."""
+    """Authentication of a stack: by token, by API Gateway (IAM), or none."""
 
     TOKEN = "token"  # noqa: S105
     IAM = "iam"
@@ -43,28 +38,18 @@ class AuthMode(StrEnum):
 
 
 class Public(Enum):
-    """When a route needs no token."""
+    """Access to a route without authentication."""
 
     NEVER = "never"
     AS_A_PAGE = "where pages are public"
     ALWAYS = "always"
 
 
-class Visitor(Enum):
-    """Who asks."""
-
-    TRUSTED = "let in before, or everybody is"
-    TOKEN = "shows a valid token"  # noqa: S105
-    SIGNED_IN = "shows a valid cookie"
-    STRANGER = "shows neither"
-    UNKNOWN = "shows one that can't be checked just now"
-
-
 @dataclass(slots=True)
 class TokenCache:
-    """Who may come in, kept in memory between requests. `report` is told when that can't be asked for.
+    """Valid tokens, kept in memory between requests. `report` is called if they can't be loaded.
 
-    Nobody may as long as nothing is written of it.
+    Without a stored document every token is invalid.
     """
 
     document: TokenDocument
@@ -76,15 +61,15 @@ class TokenCache:
     _asked_at: float = field(default=0.0, init=False)
 
     def bearer(self, secret: str) -> Token | None:
-        """The valid token that a secret is. Raises TokensUnavailable."""
+        """Returns the token of a secret if it is valid. Raises TokensUnavailable."""
         return self._found(lambda access: access.bearer(secret))
 
     def signed_in(self, cookie: str) -> Token | None:
-        """The valid token that a cookie stands for. Raises TokensUnavailable."""
+        """Returns the token of a session cookie if it is valid. Raises TokensUnavailable."""
         return self._found(lambda access: access.signed_in(cookie, self.clock()))
 
     def cookie(self, token: Token) -> str:
-        """What stands for a token in a browser from now on. Raises TokensUnavailable."""
+        """Creates the session cookie of a token. Raises TokensUnavailable."""
         return self._known(_MAX_AGE_SECONDS).cookie(token, self.clock())
 
     def _found(self, find: Callable[[TokenSet], Token | None]) -> Token | None:
@@ -109,7 +94,7 @@ class TokenCache:
 
 @dataclass(frozen=True, slots=True)
 class Authorizer:
-    """Lets requests pass, or answers in place of their use case."""
+    """Decides on each request before its handler is called."""
 
     auth: AuthMode
     public_pages: bool
@@ -118,7 +103,7 @@ class Authorizer:
     responder: Responder
 
     def visitor(self, request: Request) -> Visitor:
-        """Who asks. A request that shows both a token and a cookie is judged by its token."""
+        """Authenticates a request. If it has both a token and a cookie, only the token counts."""
         if self.auth is not AuthMode.TOKEN:
             return Visitor.TRUSTED
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
@@ -131,132 +116,73 @@ class Authorizer:
         except TokensUnavailable:
             return Visitor.UNKNOWN
 
-    def refusal(self, request: Request, visitor: Visitor, public: Public, route_key: str) -> Response | None:
-        """What to answer instead; None for a request that may pass.
+    def refusal(self, request: Request, public: Public, route_key: str) -> Response | None:
+        """Returns the response to a refused request, or None if the request is allowed.
 
-        `route_key` is the route whose use case would answer, as API Gateway has it.
+        `route_key` is API Gateway's key of the matched route.
         """
         if self.auth is AuthMode.IAM and request.route_key != route_key:
-            # The gateway let it in by another route, whose permission says nothing of this one.
-            return self.responder.unknown(request)
-        if visitor in (Visitor.STRANGER, Visitor.UNKNOWN) and not self._is_public(public):
-            return self._turned_away(request, visitor)
-        if request.method not in _SAFE_METHODS and not self._from_here(request, visitor):
+            # API Gateway authorized another route; that permission does not cover this one.
+            return self.responder.not_found(request)
+        if request.visitor in (Visitor.STRANGER, Visitor.UNKNOWN) and not self._is_public(public):
+            return self._refuse(request)
+        if request.method not in _SAFE_METHODS and not self._is_same_site(request):
             return self.responder.problem(
-                request, problems.FOREIGN_ORIGIN, "Another site asked for this, or nobody says which."
+                request, problems.FOREIGN_ORIGIN, "Cross-site requests can't change anything here."
             )
         return None
-
-    def shown_to(self, request: Request, visitor: Visitor, given: Response) -> Response:
-        """An answer as that visitor gets it: whoever has signed in can sign out on every page."""
-        if visitor is not Visitor.SIGNED_IN or not given.media_type.startswith("text/html"):
-            return given
-        return replace(given, text=pages.for_who_signed_in(given.text, request.root))
 
     def _is_public(self, public: Public) -> bool:
         return public is Public.ALWAYS or (public is Public.AS_A_PAGE and self.public_pages)
 
-    def _from_here(self, request: Request, visitor: Visitor) -> bool:
-        """Whether a page of this site or of an allowed one asks; or no page, but somebody who is known."""
-        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
+    def _is_same_site(self, request: Request) -> bool:
+        """Checks for a page of this site or an allowed one, or an authenticated client without a page."""
+        origin, fetch_site = request.headers.get("origin"), request.headers.get("sec-fetch-site")
         if origin is not None:
             return origin != "" and (origin == request.origin or origin in self.allowed_origins)
-        if site is not None:
-            return site == "same-origin"
-        return visitor in (Visitor.TRUSTED, Visitor.TOKEN)  # a browser says at least one of both
+        if fetch_site is not None:
+            return fetch_site == "same-origin"
+        # Browsers send at least one of the two headers.
+        return request.visitor in (Visitor.TRUSTED, Visitor.TOKEN)
 
-    def _turned_away(self, request: Request, visitor: Visitor) -> Response:
-        if visitor is Visitor.UNKNOWN:
-            return _unchecked(self.responder, request)
+    def _refuse(self, request: Request) -> Response:
+        if request.visitor is Visitor.UNKNOWN:
+            return tokens_unavailable(self.responder, request)
         if request.wants is not Wanted.PAGE or request.method not in _SAFE_METHODS:
-            return _unauthorized(self.responder, request)
-        # A link on another site leads here without the cookie, which is SameSite=Strict. Asked for once more,
-        # by the page itself, it comes with it.
-        foreign = request.headers.get("sec-fetch-site") == "cross-site"
-        return _unauthorized(self.responder, request, _address(request), again=foreign)
+            return unauthorized(self.responder, request)
+        # The cookie is SameSite=Strict: browsers leave it out when a link on another site is followed.
+        # The sign-in page reloads itself once; that request has the cookie.
+        cross_site = request.headers.get("sec-fetch-site") == "cross-site"
+        return unauthorized(self.responder, request, _relative_url(request), again=cross_site)
 
 
-@dataclass(frozen=True, slots=True)
-class SignInRoutes:
-    """The routes to sign in and out by."""
-
-    authorizer: Authorizer
-    token_cache: TokenCache
-    responder: Responder
-
-    def page(self, request: Request) -> Response:
-        """`GET /sign-in`: a form for the token; whoever is in already is led on."""
-        to = request.query.get("to", "")
-        if self.authorizer.visitor(request) in (Visitor.STRANGER, Visitor.UNKNOWN):
-            return self.responder.page(200, pages.sign_in(request.root, to))
-        return self.responder.redirect(303, _within(request.root, to))
-
-    def sign_in(self, request: Request) -> Response:
-        """`POST /sign-in`: a cookie for a token, and back to where it was asked for."""
-        if self.authorizer.auth is not AuthMode.TOKEN:
-            return self.responder.redirect(303, request.root)
-        form = _form(request)
-        try:
-            token = self.token_cache.bearer(form.get("token", "").strip())
-            cookie = self.token_cache.cookie(token) if token else ""
-        except TokensUnavailable:
-            return _unchecked(self.responder, request)
-        to = form.get("to", "")
-        if not cookie:
-            return _unauthorized(self.responder, request, to, wrong=True)
-        answer = self.responder.redirect(303, _within(request.root, to))
-        return replace(answer, cookies=(Cookie(COOKIE, cookie, SIGNED_IN_SECONDS),))
-
-    def sign_out(self, request: Request) -> Response:
-        """`POST /sign-out`: the browser forgets its cookie."""
-        answer = self.responder.redirect(303, f"{request.root}sign-in")
-        return replace(answer, cookies=(Cookie(COOKIE, "", 0),))
-
-
-def _unauthorized(
+def unauthorized(
     responder: Responder, request: Request, to: str = "", *, wrong: bool = False, again: bool = False
 ) -> Response:
-    """The form to sign in by, which leads on to a path; or how to send a token."""
+    """Returns 401: the sign-in form for a browser, otherwise a problem.
+
+    The form redirects to the path `to`.
+    """
     challenge = {"WWW-Authenticate": _CHALLENGE}
     if request.wants is Wanted.PAGE:
         return responder.page(401, pages.sign_in(request.root, to, wrong=wrong, again=again), challenge)
     sentence = "Send a valid token, as in: Authorization: Bearer TOKEN. In a browser, sign in."
-    return _with(responder.problem(request, problems.UNAUTHORIZED, sentence), challenge)
+    return _with_headers(responder.problem(request, problems.UNAUTHORIZED, sentence), challenge)
 
 
-def _unchecked(responder: Responder, request: Request) -> Response:
-    sentence = "Whether you may come in can't be checked just now. Try again shortly."
-    answer = responder.problem(request, problems.UNCHECKED, sentence)
-    return _with(answer, {"Retry-After": str(_MISSED_SECONDS)})
+def tokens_unavailable(responder: Responder, request: Request) -> Response:
+    """Returns 503: the tokens could not be loaded."""
+    sentence = "Your token could not be checked. Try again shortly."
+    response = responder.problem(request, problems.UNCHECKED, sentence)
+    return _with_headers(response, {"Retry-After": str(_MISSED_SECONDS)})
 
 
-def _with(answer: Response, headers: Mapping[str, str]) -> Response:
-    return replace(answer, headers={**answer.headers, **headers})
+def _with_headers(response: Response, headers: Mapping[str, str]) -> Response:
+    return replace(response, headers={**response.headers, **headers})
 
 
-def _address(request: Request) -> str:
-    """What was asked for, below the site's root, as an address has it."""
-    # An HTTP API decodes every escape but this one.
+def _relative_url(request: Request) -> str:
+    """Path and query of a request, percent-encoded and relative to the site's root."""
+    # HTTP APIs decode every escape in a path except %25.
     path = quote(request.path.lstrip("/").replace("%25", "%"), errors="replace")
     return f"{path}?{urlencode(request.query)}" if request.query else path
-
-
-def _within(root: str, to: str) -> str:
-    """Where a path below the site's root is found from here; the root itself for what is no such path.
-
-    It begins with the root, so that it never leads to another site.
-    """
-    path = to.lstrip("/")
-    return root + path if _ASCII.fullmatch(path) else root
-
-
-def _form(request: Request) -> Mapping[str, str]:
-    """The fields of a small form, each once."""
-    kind = request.content_type.partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded" or len(request.body) > _FORM_LIMIT_BYTES:
-        return {}
-    try:
-        fields = parse_qs(request.body.decode(), max_num_fields=_FORM_LIMIT_FIELDS)
-    except ValueError:  # too many, or no UTF-8
-        return {}
-    return {name: values[0] for name, values in fields.items()}

@@ -1,4 +1,4 @@
-"""The API's description: as a document, as a page to try it on, and what its problems mean."""
+"""The routes of the API documentation."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,10 +7,10 @@ from pathlib import Path
 
 from darkroom.web import pages
 from darkroom.web.http import Request, Responder, Response
+from darkroom.web.openapi import openapi
 from darkroom.web.problems import PROBLEMS
-from darkroom.web.routes import openapi
 
-# Swagger UI as Powertools carries it, and the lines that start it.
+# Swagger UI from the Powertools package, and the script to start it.
 _FILES = {
     "swagger-ui.css": ("swagger-ui.min.css", "text/css; charset=utf-8"),
     "swagger-ui.js": ("swagger-ui-bundle.min.js", "text/javascript; charset=utf-8"),
@@ -19,7 +19,7 @@ _START = """const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 document.documentElement.classList.toggle("dark-mode", dark);
 SwaggerUIBundle({url: document.body.dataset.url, dom_id: "#docs", validatorUrl: null});
 """
-# Nothing but these files. Its styles are files too: what its script sets on elements is no inline style.
+# Only these files. Styles set by a script on elements need no 'unsafe-inline'.
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -32,7 +32,7 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_OF_A_RELEASE = {"Vary": "Origin", "Cache-Control": "private, max-age=3600"}
+_CACHE_HEADERS = {"Vary": "Origin", "Cache-Control": "private, max-age=3600"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +42,30 @@ class DocsRoutes:
     responder: Responder
 
     def openapi(self, _request: Request) -> Response:
-        """`GET /openapi.json`."""
+        """`GET /openapi.json`: returns the OpenAPI description."""
         return self.responder.json(200, openapi(), {"Vary": "Origin"})
 
     def docs(self, request: Request) -> Response:
-        """`GET /docs`: Swagger UI."""
+        """`GET /docs`: returns Swagger UI."""
         return self.responder.page(200, pages.docs(request.root), {"Content-Security-Policy": _POLICY})
 
     def problems(self, request: Request) -> Response:
-        """`GET /docs/problems`: where the types of problems lead."""
-        return self.responder.page(200, pages.problems(request.root, PROBLEMS))
+        """`GET /docs/problems`: describes the problem types."""
+        return self.responder.page(200, pages.problems(request.root, PROBLEMS, signed_in=request.signed_in))
 
     def file(self, request: Request, name: str) -> Response:
-        """`GET /docs/{file}`: what Swagger UI is made of."""
+        """`GET /docs/{file}`: returns a file of Swagger UI."""
         if name == "start.js":
-            return self.responder.text(200, _START, "text/javascript; charset=utf-8", _OF_A_RELEASE)
+            return self.responder.text(200, _START, "text/javascript; charset=utf-8", _CACHE_HEADERS)
         if name not in _FILES:
-            return self.responder.unknown(request)
-        carried, media_type = _FILES[name]
-        return self.responder.text(200, _carried(carried), media_type, _OF_A_RELEASE)
+            return self.responder.not_found(request)
+        packaged_name, media_type = _FILES[name]
+        return self.responder.text(200, _swagger_file(packaged_name), media_type, _CACHE_HEADERS)
 
 
 @cache
-def _carried(name: str) -> str:
-    """A file of Powertools' Swagger UI. Its package is not imported, since that takes pydantic."""
+def _swagger_file(name: str) -> str:
+    """Reads a file of Powertools' Swagger UI. Importing its package would need pydantic."""
     spec = find_spec("aws_lambda_powertools")
-    assert spec and spec.origin  # noqa: S101, PT018 - no function starts without it
+    assert spec and spec.origin  # noqa: S101, PT018 - every function needs Powertools
     return (Path(spec.origin).parent / "event_handler/openapi/swagger_ui" / name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What was given up, for whoever looks after it: the list, and what can be done."""
+"""The routes of failed uploads: list, retry and skip."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +13,14 @@ from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
 
 _ACTIONS = {"retry": "retried", "skip": "skipped"}
-_ACTION_SECONDS = 20  # of the 30 that an HTTP API waits
+_ACTION_SECONDS = 20  # below the 30 s timeout of an HTTP API
 
 
 @dataclass(frozen=True, slots=True)
 class FailureRoutes:
     """The routes under `/failures`.
 
-    `report` is told what was done about an upload, `clock` tells monotonic seconds.
+    `report` is called with each action on an upload; `clock` returns monotonic seconds.
     """
 
     views: Views
@@ -30,7 +30,7 @@ class FailureRoutes:
     clock: Callable[[], float] = time.monotonic
 
     def listing(self, request: Request) -> Response:
-        """`GET /failures`: the uploads that were given up, with their reasons."""
+        """`GET /failures`: lists failed uploads with their reasons."""
         try:
             entries, cursor = self.views.failed(request.query.get("cursor", ""))
         except BadRequest as fault:
@@ -42,27 +42,28 @@ class FailureRoutes:
         if request.wants is Wanted.RECEIPT:
             return self.responder.json(200, {"failures": failures, "cursor": cursor})
         later = bool(request.query.get("cursor"))
-        return self.responder.page(200, pages.failures(request.root, failures, cursor, later=later))
+        page = pages.failures(request.root, failures, cursor, later=later, signed_in=request.signed_in)
+        return self.responder.page(200, page)
 
-    def act_on_one(self, request: Request, failure: str, action: str) -> Response:
-        """`POST /failures/{id}/retry` or `/skip`."""
-        entry = self.failures.find(failure)
+    def act_on_one(self, request: Request, failure_id: str, action: str) -> Response:
+        """`POST /failures/{id}/retry` or `/skip`: acts on one failed upload."""
+        entry = self.failures.find(failure_id)
         if entry is None:
             return self.responder.problem(
-                request, problems.NO_FAILURE, "No upload of that id is given up any more."
+                request, problems.NO_FAILURE, "There is no failed upload with this id."
             )
         return self._act(request, iter([entry]), action)
 
     def act_on_all(self, request: Request, action: str) -> Response:
-        """`POST /failures/retry` or `/skip`: all of them, or as many as there is time for."""
+        """`POST /failures/retry` or `/skip`: acts on all failed uploads until time runs out."""
         return self._act(request, self.failures.each(), action)
 
-    def _act(self, request: Request, chosen: Iterator[Entry], action: str) -> Response:
+    def _act(self, request: Request, entries: Iterator[Entry], action: str) -> Response:
         if action not in _ACTIONS:
-            return self.responder.unknown(request)
-        until, done = self.clock() + _ACTION_SECONDS, 0
-        for entry in chosen:
-            if self.clock() >= until:
+            return self.responder.not_found(request)
+        deadline, done = self.clock() + _ACTION_SECONDS, 0
+        for entry in entries:
+            if self.clock() >= deadline:
                 break
             acted = self.failures.retry(entry) if action == "retry" else self.failures.skip(entry)
             if acted:

@@ -1,8 +1,9 @@
-"""How requests are asked and answered: pages, JSON, problems and redirects, whatever carries them."""
+"""HTTP requests and responses, and the security headers."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from hashlib import sha256
 from urllib.parse import urlsplit
 
@@ -13,13 +14,22 @@ from darkroom.web.negotiation import Wanted, wanted
 from darkroom.web.problems import Problem
 
 
+class Visitor(Enum):
+    """How a request was authenticated."""
+
+    TRUSTED = "by API Gateway, or not at all where the stack is open"
+    TOKEN = "by a valid token"  # noqa: S105
+    SIGNED_IN = "by a valid cookie"
+    STRANGER = "without a valid token or cookie"
+    UNKNOWN = "the tokens could not be loaded"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request. `path` is decoded already, has no stage in it and begins with a slash.
+    """HTTP request. `path` is decoded, begins with a slash and has no stage.
 
-    `origin` is how the client knows this site, like `http://localhost:8000`: it is shown, and compared with
-    where a page says that it is from. `headers` are all that were sent, by names in lower case. `route_key`
-    is the route by which API Gateway let it in.
+    `origin` is this site's own, like `http://localhost:8000`, or empty. Names in `headers` are lower case.
+    `route_key` is the API Gateway route of the request. `visitor` is set by `routes.dispatch`.
     """
 
     path: str
@@ -31,16 +41,21 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "GET"
     route_key: str = ""
+    visitor: Visitor = Visitor.STRANGER
+
+    @property
+    def signed_in(self) -> bool:
+        return self.visitor is Visitor.SIGNED_IN
 
     @property
     def cookies(self) -> Mapping[str, str]:
-        """What the browser was told to keep, by name."""
-        pairs = (each.partition("=") for each in self.headers.get("cookie", "").split(";"))
+        """Values of the request's cookies by name."""
+        pairs = (pair.partition("=") for pair in self.headers.get("cookie", "").split(";"))
         return {name.strip(): value.strip() for name, _, value in pairs}
 
     @property
     def root(self) -> str:
-        """The relative way from this path to the site's root."""
+        """Relative path to the site's root."""
         return "../" * (self.path.count("/") - 1) or "./"
 
     @property
@@ -50,18 +65,16 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Cookie:
-    """What a browser keeps for some seconds and sends with each request to this site, and to no script or
-    other site; for 0 seconds: what it forgets.
-    """
+    """Cookie of this site, not readable by scripts. A `max_age_seconds` of 0 deletes it."""
 
     name: str
     value: str
-    seconds: int
+    max_age_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP answer; `text` is the body, empty for a redirect, and then without a `media_type`."""
+    """HTTP response. A redirect has neither body (`text`) nor `media_type`."""
 
     status: int
     text: str = ""
@@ -70,8 +83,7 @@ class Response:
     cookies: tuple[Cookie, ...] = ()
 
 
-# What every answer says, whatever it is: take it for what it is called, run nothing in it, show it in no
-# frame, and tell other sites nothing of its address.
+# Sent with every response: no content sniffing, no scripts, no frames, no referrer to other sites.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "; ".join(
         ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'")
@@ -84,34 +96,34 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-# Of this host alone: what else stands under its domain is not ours to bind.
-_ONLY_HTTPS = {"Strict-Transport-Security": "max-age=31536000"}
+# Without includeSubDomains: subdomains are not ours.
+_HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
-def safe(request: Request, answer: Response) -> Response:
-    """The answer with the security headers that it does not say otherwise.
-
-    Whoever has come by HTTPS is bound to it.
-    """
-    bound = _ONLY_HTTPS if request.origin.startswith("https:") else {}
-    return replace(answer, headers={**SECURITY_HEADERS, **bound, **answer.headers})
+def with_security_headers(request: Request, response: Response) -> Response:
+    """Adds security headers; headers of the response take precedence."""
+    hsts = _HSTS if request.origin.startswith("https:") else {}
+    return replace(response, headers={**SECURITY_HEADERS, **hsts, **response.headers})
 
 
-def conditional(request: Request, answer: Response) -> Response:
-    """The answer to a GET with a strong ETag, of what it says; 304 if that is what the client has."""
-    if answer.status != 200:
-        return answer
-    digest = sha256(f"{answer.media_type}\0{answer.text}".encode()).hexdigest()
-    headers = {**answer.headers, "ETag": f'"{digest[:32]}"'}
-    known = {each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")}
+def conditional(request: Request, response: Response) -> Response:
+    """Adds a strong ETag to a 200; returns 304 if the client already has it."""
+    if response.status != 200:
+        return response
+    digest = sha256(f"{response.media_type}\0{response.text}".encode()).hexdigest()
+    headers = {**response.headers, "ETag": f'"{digest[:32]}"'}
+    known = {etag.strip().removeprefix("W/") for etag in request.headers.get("if-none-match", "").split(",")}
     if not known & {headers["ETag"], "*"}:
-        return replace(answer, headers=headers)
+        return replace(response, headers=headers)
     return Response(304, headers=headers)
 
 
 @dataclass(frozen=True, slots=True)
 class Responder:
-    """Makes answers. The origins, like `https://host:port`, are those that a page may use besides its own."""
+    """Builds responses.
+
+    Pages may load images from `image_origins` and connect to `connect_origins`, like `https://host:port`.
+    """
 
     image_origins: tuple[str, ...] = ()
     connect_origins: tuple[str, ...] = ()
@@ -135,53 +147,52 @@ class Responder:
     def text(
         self, status: int, text: str, media_type: str, headers: Mapping[str, str] | None = None
     ) -> Response:
-        return Response(status, text, media_type, {**_kept(status), **(headers or {})})
+        return Response(status, text, media_type, {**_cache_headers(status), **(headers or {})})
 
     def problem(
         self,
         request: Request,
         kind: Problem,
         sentence: str,
-        more: JsonObject | None = None,
+        extra: JsonObject | None = None,
         advice: str | None = None,
     ) -> Response:
-        """What went wrong: a page, with what to do about it; or a document, with `more` in it."""
+        """Returns a page with the `advice`, or JSON with the `extra` members."""
         if request.wants is Wanted.PAGE:
-            return self.page(kind.status, pages.problem(request.root, kind.title, sentence, advice))
+            page = pages.problem(request.root, kind.title, sentence, advice, signed_in=request.signed_in)
+            return self.page(kind.status, page)
         document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
-        return self.json(kind.status, document | (more or {}), media_type="application/problem+json")
+        return self.json(kind.status, document | (extra or {}), media_type="application/problem+json")
 
-    def unknown(self, request: Request) -> Response:
-        return self.problem(request, problems.NOT_FOUND, "No picture stands under this address.")
+    def not_found(self, request: Request) -> Response:
+        return self.problem(request, problems.NOT_FOUND, "There is no picture at this address.")
 
-    def broken(self, request: Request, invocation: str) -> Response:
-        """A fault of ours, of which the sender learns no more than where the log tells it."""
-        sentence = f"The fault is ours, and noted under {invocation}. Try again in a while."
-        return self.problem(request, problems.BROKEN, sentence, {"request": invocation})
+    def broken(self, request: Request, request_id: str) -> Response:
+        """Returns 500 with the request id, without details of the error."""
+        sentence = f"Something went wrong on our side. It is logged as {request_id}. Try again later."
+        return self.problem(request, problems.BROKEN, sentence, {"request": request_id})
 
     def redirect(self, status: int, location: str, headers: Mapping[str, str] | None = None) -> Response:
-        return Response(status, headers={**_kept(status), "Location": location, **(headers or {})})
+        return Response(status, headers={**_cache_headers(status), "Location": location, **(headers or {})})
 
 
 def responder_for(originals: Originals, renditions: Renditions, live_url: str = "") -> Responder:
-    """Responder whose pages show renditions, send to the uploads bucket and listen at the live socket.
+    """Creates a Responder with the origins of both buckets and of the WebSocket.
 
-    Without `live_url` there is no socket, or it stands under the site's own origin.
+    `live_url` is a path, or empty, if the WebSocket has the site's own origin.
     """
-    sent_to = originals.post_form("x", "image/png", 1, 60).url
-    listened_at = [live_url] if "://" in live_url else []
+    connect_urls = [originals.post_form("x", "image/png", 1, 60).url]
+    if "://" in live_url:
+        connect_urls.append(live_url)
     return Responder(
         image_origins=(_origin(renditions.url("x", 60)),),
-        connect_origins=tuple(_origin(each) for each in (sent_to, *listened_at)),
+        connect_origins=tuple(_origin(url) for url in connect_urls),
     )
 
 
-def _kept(status: int) -> Mapping[str, str]:
-    """How long a client may keep an answer, and for which requests.
-
-    What is there is asked for anew each time, by its ETag; whatever else is said holds for this once.
-    """
-    # The gateway names a page's origin where it lets others in, so answers differ by that as well.
+def _cache_headers(status: int) -> Mapping[str, str]:
+    """Cache headers: clients revalidate a 200 by its ETag and store nothing else."""
+    # Responses vary by Origin because API Gateway adds CORS headers.
     return {"Vary": "Accept, Origin", "Cache-Control": "private, no-cache" if status == 200 else "no-store"}
 
 

@@ -1,4 +1,4 @@
-"""What a client wants to get: a page, a receipt or the picture itself; and which rendition serves it best."""
+"""Content negotiation: a page, a receipt or an image, and the image formats."""
 
 from enum import StrEnum
 
@@ -12,7 +12,7 @@ class Wanted(StrEnum):
 
 
 def accepted_types(accept: str) -> frozenset[str]:
-    """The media types that an Accept header lists, less those that it refuses (q=0)."""
+    """Media types in an Accept header, without those of q=0."""
     listed = set()
     for part in accept.lower().split(","):
         media_type, *parameters = (piece.strip() for piece in part.split(";"))
@@ -23,18 +23,22 @@ def accepted_types(accept: str) -> frozenset[str]:
 
 
 def wanted(accept: str) -> Wanted:
-    """HTML where it is listed, or where nothing is preferred (curl, an address bar); JSON; else an image."""
+    """HTML if listed, else JSON, else an image; HTML for any other header (curl, address bar)."""
     types = accepted_types(accept)
     if "text/html" in types:
         return Wanted.PAGE
     if "application/json" in types:
         return Wanted.RECEIPT
-    if any(each.startswith("image/") for each in types):
+    if any(media_type.startswith("image/") for media_type in types):
         return Wanted.IMAGE
     return Wanted.PAGE
 
 
 def accepted_formats(accept: str) -> frozenset[Format]:
-    """The formats that a client can show: JPEG always, WebP and AVIF only where it lists them by name."""
+    """Image formats of the client: JPEG always, WebP and AVIF only if listed by name."""
     types = accepted_types(accept)
-    return frozenset(each for each in Format if each is Format.JPEG or each.media_type in types)
+    return frozenset(
+        image_format
+        for image_format in Format
+        if image_format is Format.JPEG or image_format.media_type in types
+    )

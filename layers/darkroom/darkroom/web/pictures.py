@@ -1,6 +1,6 @@
-"""Pictures and the start page: requests in, answers out.
+"""The routes of pictures and of the start page.
 
-Reads views alone; writes only what a POST stores. Names, keys and paths are hostile here.
+Reads only the views; only `POST /` writes. Names, keys and paths are untrusted input.
 """
 
 import re
@@ -29,13 +29,13 @@ from darkroom.web.negotiation import Wanted, accepted_formats
 _PLAIN_NAME = re.compile(r"[\w.-]+", re.ASCII)
 _WIDTH = re.compile(r"[1-9][0-9]{0,5}")
 _POLL_SECONDS = 0.15
-_RECENT = 24
-_NAMESAKES = 500  # a path that agrees with none of so many is not looked for further
-# A redirect is remembered for less long than the presigned address that it leads to lives.
+_RECENT_PICTURES = 24
+_MAX_NAMESAKES = 500  # pictures of one name to compare with a path
+# Redirects expire from caches before the presigned URL that they lead to.
 _REDIRECT_SHARE = 0.5
 _NO_IMAGE = {
-    False: "It is not rendered yet; ask again shortly.",
-    True: "It has no rendition that this client can show.",
+    False: "The picture is not rendered yet. Try again shortly.",
+    True: "The picture has no rendition in a format that this client accepts.",
 }
 
 
@@ -43,8 +43,7 @@ _NO_IMAGE = {
 class PictureRoutes:
     """The routes of pictures and of the start page.
 
-    `report` is told what was done about an upload, `pause` waits for some seconds, `clock` tells monotonic
-    seconds.
+    `report` is called with each stored upload. `pause` sleeps for seconds; `clock` returns monotonic seconds.
     """
 
     originals: Originals
@@ -57,108 +56,107 @@ class PictureRoutes:
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
-    # ------------------------------------------------------------------ routes
-
     def home(self, request: Request) -> Response:
-        """`GET /`: drop pictures here, and what came lately."""
+        """`GET /`: returns the start page, or recent uploads."""
         try:
             recent, cursor = self._recent(request.query.get("cursor", ""))
         except BadRequest as fault:
             return self.responder.problem(request, problems.BAD_CURSOR, str(fault))
         if request.wants is Wanted.RECEIPT:
-            documents = [self._document(request, entry) for entry in recent]
+            documents = [self._serialize(request, entry) for entry in recent]
             totals = serialize_totals(self.views.totals())
             return self.responder.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
-        tiles = [self._tile(entry) for entry in recent[:_RECENT]]
+        tiles = [self._tile(entry) for entry in recent[:_RECENT_PICTURES]]
         page = pages.home(
-            request.root, tiles, self.settings.post_limit_bytes, MAX_UPLOAD_BYTES, self.views.totals()
+            request.root,
+            tiles,
+            self.settings.post_limit_bytes,
+            MAX_UPLOAD_BYTES,
+            self.views.totals(),
+            signed_in=request.signed_in,
         )
         return self.responder.page(200, page)
 
     def post(self, request: Request) -> Response:
-        """`POST /`: stores one picture, and waits a while for what becomes of it."""
-        until = self.clock() + self.settings.post_wait_seconds
+        """`POST /`: stores one picture and waits for its outcome."""
+        deadline = self.clock() + self.settings.post_wait_seconds
         try:
             posted = posted_file(request.content_type, request.body)
             key = f"{secrets.token_hex(16)}/{posted.name}"
             if len(posted.content) > self.settings.post_limit_bytes:
                 return self._too_large(request, posted, key)
-            entry = self._store(posted, key, until)
+            entry = self._store(posted, key, deadline)
         except BadRequest as fault:
             return self.responder.problem(request, problems.NOT_ONE_FILE, str(fault))
         status = 422 if entry.rejection else 201 if entry.settled else 202
         headers = {"Location": f"{request.root}pictures/{entry.picture_id}"}
         if request.wants is Wanted.RECEIPT:
-            return self.responder.json(status, self._document(request, entry), headers)
+            return self.responder.json(status, self._serialize(request, entry), headers)
         alias_url = self._alias_url(request, entry)
         shown_url = f"{request.origin}/{pages.path_segment(entry.alias)}" if request.origin else alias_url
         return self.responder.page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
 
     def picture(self, request: Request, picture_id: str) -> Response:
-        """`GET /pictures/{id}`: one picture's own page, receipt or image."""
+        """`GET /pictures/{id}`: returns a picture's page or receipt, or redirects to a rendition."""
         entry = shown(self.views.of_picture(picture_id))
-        return self._shown(request, entry) if entry else self.responder.unknown(request)
+        return self._respond(request, entry) if entry else self.responder.not_found(request)
 
     def alias(self, request: Request) -> Response:
-        """`GET /{anything}.jpg`: the newest picture whose name gives that name; waits for one on its way."""
-        picture = self._named(request.path)
-        entry = picture and self._await(picture, self.clock() + self.settings.alias_wait_seconds)
-        return self._shown(request, entry) if entry else self.responder.unknown(request)
+        """`GET /{anything}.jpg`: returns the newest picture with this alias; waits while it is rendered."""
+        picture_id = self._find_by_alias(request.path)
+        entry = picture_id and self._wait_until_settled(
+            picture_id, self.clock() + self.settings.alias_wait_seconds
+        )
+        return self._respond(request, entry) if entry else self.responder.not_found(request)
 
-    # ------------------------------------------------------------------ finding and storing
-
-    def _named(self, path: str) -> str | None:
-        """The newest picture that a path names, if any. A longer path must agree with the end of the key."""
-        # An HTTP API decodes every escape but this one (see model.alias_of for its twin).
+    def _find_by_alias(self, path: str) -> str | None:
+        """Id of the newest picture with this alias. Folders in the path must match the end of the key."""
+        # HTTP APIs decode every escape in a path except %25.
         wanted_path = path.lstrip("/").replace("%25", "%")
         if not wanted_path.lower().endswith(".jpg"):
             return None
         folders, _ = split_key(wanted_path)
-        for named in islice(self.views.named(alias_of(wanted_path)), _NAMESAKES):
-            if ("/" + split_key(named.key)[0]).endswith("/" + folders):
-                return named.picture_id
+        for candidate in islice(self.views.named(alias_of(wanted_path)), _MAX_NAMESAKES):
+            if ("/" + split_key(candidate.key)[0]).endswith("/" + folders):
+                return candidate.picture_id
         return None
 
     def _recent(self, cursor: str) -> tuple[list[Entry], str]:
-        """The newest uploads, each picture once: as it stands now, not also as it was expected.
-
-        And a cursor to older ones. Raises BadRequest.
-        """
+        """Newest uploads, one entry per picture, and a cursor to older ones. Raises BadRequest."""
         pictures: dict[str, list[Entry]] = {}
-        entries, cursor = self.views.recent(2 * _RECENT, cursor)  # what a POST expected and what came are two
+        # A POST creates two entries: one when it is expected, one when it arrives.
+        entries, cursor = self.views.recent(2 * _RECENT_PICTURES, cursor)
         for entry in entries:
             pictures.setdefault(entry.picture_id, []).append(entry)
-        return [now for entries in pictures.values() if (now := shown(entries))], cursor
+        return [latest for entries in pictures.values() if (latest := shown(entries))], cursor
 
-    def _alias_is(self, entry: Entry) -> bool:
-        """Whether the alias shows this picture, not a newer one whose name meets it."""
+    def _owns_alias(self, entry: Entry) -> bool:
+        """Returns True if the alias shows this picture, not a newer one."""
         newest = next(self.views.named(entry.alias), None)
         return newest is not None and newest.picture_id == entry.picture_id
 
-    def _store(self, posted: PostedFile, key: str, until: float) -> Entry:
-        """Notes the upload as expected, stores it, and waits for its outcome."""
+    def _store(self, posted: PostedFile, key: str, deadline: float) -> Entry:
+        """Records the upload as expected, stores it and waits for its outcome."""
         upload = Upload(self.originals.bucket, key, EXPECTED_VERSION, size_bytes=len(posted.content))
         expected = Entry(upload, State.EXPECTED, revision=0).moved(State.EXPECTED)
         self.ledger.advance(expected)
         self.originals.store(key, posted.content, posted.media_type)
         self.report("stored", expected)
-        return self._await(expected.picture_id, until) or expected
+        return self._wait_until_settled(expected.picture_id, deadline) or expected
 
-    def _await(self, picture_id: str, until: float) -> Entry | None:
-        """What is shown of a picture once that is final, or when the clock is at `until`."""
+    def _wait_until_settled(self, picture_id: str, deadline: float) -> Entry | None:
+        """Polls the views until the picture is settled or the deadline has passed."""
         while True:
             entry = shown(self.views.of_picture(picture_id))
-            if (entry and entry.settled) or self.clock() >= until:
+            if (entry and entry.settled) or self.clock() >= deadline:
                 return entry
             self.pause(_POLL_SECONDS)
 
-    # ------------------------------------------------------------------ answering
-
-    def _shown(self, request: Request, entry: Entry) -> Response:
+    def _respond(self, request: Request, entry: Entry) -> Response:
         if entry.state is State.DELETED:
             return self.responder.problem(request, problems.DELETED, "This picture was deleted.")
         if request.wants is Wanted.RECEIPT:
-            return self.responder.json(200 if entry.settled else 202, self._document(request, entry))
+            return self.responder.json(200 if entry.settled else 202, self._serialize(request, entry))
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
         if not entry.settled:
@@ -167,20 +165,21 @@ class PictureRoutes:
         page = pages.picture(
             request.root,
             entry,
-            tuple(self._link(each) for each in self._renditions(entry)),
+            tuple(self._link(rendition) for rendition in self._renditions(entry)),
             reference=self._link(reference) if reference else None,
             embedded=self._embedded(entry),
-            alias_url=self._alias_url(request, entry) if self._alias_is(entry) else None,
+            alias_url=self._alias_url(request, entry) if self._owns_alias(entry) else None,
             markup=self._markup(request, entry),
+            signed_in=request.signed_in,
         )
         return self.responder.page(200, page)
 
     def _image(self, request: Request, entry: Entry) -> Response:
-        """A redirect to the best rendition for this client."""
+        """Redirects to the best rendition for this client."""
         width = request.query.get("w", "")
         if width and not _WIDTH.fullmatch(width):
             return self.responder.problem(
-                request, problems.BAD_WIDTH, "w must be a whole number of pixels, as in ?w=640"
+                request, problems.BAD_WIDTH, "w must be a whole number of pixels, as in ?w=640."
             )
         formats = accepted_formats(request.accept)
         best = best_rendition(self._renditions(entry), formats, int(width) if width else None)
@@ -190,16 +189,18 @@ class PictureRoutes:
         max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
         headers = {
             "Cache-Control": f"private, max-age={max_age}",
-            "Cross-Origin-Resource-Policy": "cross-origin",  # else no page of another site could show it
+            "Cross-Origin-Resource-Policy": "cross-origin",  # pages of other sites may show it
         }
         return self.responder.redirect(302, self._url(best), headers)
 
     def _waiting(self, request: Request, entry: Entry) -> Response:
-        text = pages.waiting(request.root, entry.upload.name, entry.picture_id, entry.state)
+        text = pages.waiting(
+            request.root, entry.upload.name, entry.picture_id, entry.state, signed_in=request.signed_in
+        )
         return self.responder.page(202, text, {"Retry-After": "2"})
 
     def _too_large(self, request: Request, posted: PostedFile, key: str) -> Response:
-        """The way past the gateway's limit: a presigned form, straight to the bucket."""
+        """Returns 413 with a presigned form for a direct upload to S3."""
         actual, limit = len(posted.content), self.settings.post_limit_bytes
         key = without_form_variables(key)
         form = self.originals.post_form(key, posted.media_type, MAX_UPLOAD_BYTES, FORM_SECONDS)
@@ -207,16 +208,14 @@ class PictureRoutes:
         return self.responder.problem(
             request,
             problems.TOO_LARGE,
-            f"The picture has {actual / 1e6:.1f} MB, and a post carries {limit / 1e6:g} MB. "
-            "Send it straight to the bucket, within five minutes:",
+            f"The picture is {actual / 1e6:.1f} MB; this form takes up to {limit / 1e6:g} MB. "
+            "Upload it directly to S3 within five minutes:",
             {"presigned": {"url": form.url, "fields": form.fields, "page": page}},
             advice=_curl(form, posted.name),
         )
 
-    # ------------------------------------------------------------------ parts of an answer
-
-    def _document(self, request: Request, entry: Entry) -> JsonObject:
-        """One upload as JSON: where it stands, its receipt, and a presigned address for each rendition."""
+    def _serialize(self, request: Request, entry: Entry) -> JsonObject:
+        """One upload with its state, its receipt and the URLs of its renditions."""
         document: JsonObject = {
             "id": entry.picture_id,
             "name": entry.upload.name,
@@ -231,8 +230,8 @@ class PictureRoutes:
         if receipt := entry.to_show:
             document |= serialize_receipt(receipt)
             document["renditions"] = [
-                each | {"url": self._url(rendition)}
-                for each, rendition in zip(document["renditions"], receipt.renditions, strict=True)
+                serialized | {"url": self._url(rendition)}
+                for serialized, rendition in zip(document["renditions"], receipt.renditions, strict=True)
             ]
         return document
 
@@ -251,9 +250,9 @@ class PictureRoutes:
         )
 
     def _markup(self, request: Request, entry: Entry) -> str | None:
-        """Markup for any page, by addresses that are public and never change; None where there are none.
+        """Markup for other sites, with permanent public URLs; None if renditions are private.
 
-        Not by the alias: the next picture of that name takes it over.
+        Never with the alias, which moves to the next picture of that name.
         """
         receipt = entry.receipt
         if not receipt or not receipt.shown:
@@ -262,15 +261,15 @@ class PictureRoutes:
             return pages.picture_markup(entry.upload.name, receipt, self._url)
         if self.settings.auth != "open" and self.settings.public_pages != "true":
             return None
-        own = f"{request.origin}/pictures/{entry.picture_id}"
-        return pages.redirect_markup(entry.upload.name, receipt, lambda width: f"{own}?w={width}")
+        picture_url = f"{request.origin}/pictures/{entry.picture_id}"
+        return pages.redirect_markup(entry.upload.name, receipt, lambda width: f"{picture_url}?w={width}")
 
     def _embedded(self, entry: Entry) -> pages.Link | None:
-        """The widest JPEG that is small enough to stand in the page itself, as a `data:` address."""
+        """The widest JPEG within the embed limit, as a `data:` URL."""
         if not entry.receipt:
             return None
         limit = self.settings.embed_limit_bytes
-        fitting = [each for each in entry.receipt.of_format(Format.JPEG) if each.size_bytes <= limit]
+        fitting = [jpeg for jpeg in entry.receipt.of_format(Format.JPEG) if jpeg.size_bytes <= limit]
         if not fitting:
             return None
         content = self.renditions.read(fitting[-1].key)
@@ -292,12 +291,12 @@ class PictureRoutes:
 
 
 def _curl(form: PostForm, name: str) -> str:
-    """The form as a command to paste into a shell, quoted for it and for curl.
+    """Formats a presigned form as a curl command, quoted for the shell and for curl.
 
-    A plain name is not: the quotes would be escaped in the page, which curl prints as it stands.
+    Plain names stay unquoted: curl prints the page's source, in which quotes are escaped.
     """
     quoted = name
     if not _PLAIN_NAME.fullmatch(name):
         quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    fields = [argument for each in form.fields.items() for argument in ("--form-string", "=".join(each))]
+    fields = [argument for field in form.fields.items() for argument in ("--form-string", "=".join(field))]
     return shlex.join(["curl", *fields, "-F", f"file=@{quoted}", form.url])

@@ -1,6 +1,6 @@
-"""What can be wrong with a request: one kind of problem for each, as RFC 9457 has them.
+"""The problem types of the API (RFC 9457).
 
-A kind's `type` is a stable name that clients may depend on, and leads to its place in the docs.
+Clients may depend on a problem's `type`. It is also a link to the problem's description.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One kind. `title` is the same whenever it comes; what is special this time goes in a detail."""
+    """Problem type. `title` and `meaning` are constant; a response adds a `detail`."""
 
     name: str
     status: int
@@ -23,65 +23,63 @@ class Problem:
 NOT_ONE_FILE = Problem(
     "not-one-file",
     400,
-    "That was no picture",
-    "The body is no multipart form with exactly one file in it, or the file's name is too long.",
+    "Exactly one file expected",
+    "The body is not a multipart form with exactly one file, or the file name is too long.",
 )
-BAD_WIDTH = Problem("bad-width", 400, "No such width", "`w` is no whole number of pixels, like `?w=640`.")
-BAD_CURSOR = Problem(
-    "bad-cursor", 400, "No such place in the list", "`cursor` is none that this list has given."
+BAD_WIDTH = Problem(
+    "bad-width", 400, "Invalid width", "`w` must be a whole number of pixels, as in `?w=640`."
 )
+BAD_CURSOR = Problem("bad-cursor", 400, "Invalid cursor", "`cursor` is not a cursor of this list.")
 UNAUTHORIZED = Problem(
     "unauthorized",
     401,
-    "Sign in first",
-    "No valid token came with it: neither as `Authorization: Bearer` nor by the cookie of who has signed in.",
+    "Sign-in required",
+    "The request has no valid token: neither `Authorization: Bearer` nor the cookie of a signed-in browser.",
 )
 FOREIGN_ORIGIN = Problem(
     "foreign-origin",
     403,
-    "Not from another site",
-    "A page of another site wants to change something, or a browser that does not say of which; "
-    "`AllowedOrigins` names the sites that may.",
+    "Cross-site request refused",
+    "The request changes data and comes from another site, or its origin is unknown. "
+    "`AllowedOrigins` lists the allowed sites.",
 )
-NOT_FOUND = Problem(
-    "not-found", 404, "Nothing here", "No picture stands under this address, nor anything else."
-)
+NOT_FOUND = Problem("not-found", 404, "Not found", "There is no picture or page at this address.")
 NO_IMAGE = Problem(
     "no-image",
     404,
-    "No picture to show",
-    "There is no rendition to lead to: not yet, or because the picture was rejected.",
+    "No image available",
+    "The picture has no rendition: it is not ready yet, or it was rejected.",
 )
-NO_FAILURE = Problem("no-failure", 404, "No failure", "No upload of that id is given up any more.")
-NO_JOB = Problem("no-job", 404, "No such job", "There is no job of that id.")
+NO_FAILURE = Problem("no-failure", 404, "No such failure", "There is no failed upload with this id.")
+NO_JOB = Problem("no-job", 404, "No such job", "There is no job with this id.")
 DELETED = Problem("deleted", 410, "Deleted", "The picture was deleted.")
 TOO_LARGE = Problem(
     "too-large",
     413,
-    "Too large to post here",
-    "The picture is larger than a post may be; `presigned` is a form that takes it straight to the bucket.",
+    "Too large for this form",
+    "The picture is too large for this form. `presigned` is a form to upload it directly to S3.",
 )
 BAD_JOB = Problem(
     "bad-job",
     422,
-    "No such job can be made",
-    "The body is no list of 1 to 10,000 uploads with a name, a size and a type each; "
-    "`upload` is the number of the one that is wrong, if it is one.",
+    "Invalid job",
+    "The body must list 1 to 10,000 uploads, each with a name, a size and a type. "
+    "If one upload is invalid, `upload` is its number.",
 )
 KEY_REUSED = Problem(
     "key-reused",
     422,
-    "That key belongs to another request",
-    "The same `Idempotency-Key` came with another body within a day.",
+    "Idempotency key reused",
+    "The same `Idempotency-Key` was sent with a different body within a day.",
 )
 BROKEN = Problem(
     "broken",
     500,
-    "This went wrong here",
-    "A fault of the site's own; `request` is what the log of `web` has it under.",
+    "Internal error",
+    "Darkroom failed to process the request. `request` is the request id in the log of `web`.",
 )
 UNCHECKED = Problem(
-    "unchecked", 503, "Not just now", "Whether that token is valid can't be checked just now; try again."
+    "unchecked", 503, "Temporarily unavailable", "The token could not be checked. Try again shortly."
 )
 
 PROBLEMS = (

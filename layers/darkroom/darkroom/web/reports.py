@@ -1,4 +1,4 @@
-"""What can be taken along of a job: its receipts, as a table or whole, and a script that fetches files."""
+"""Reports of a job: receipts as CSV or JSON, and a script to fetch its renditions."""
 
 import csv
 import json
@@ -28,33 +28,33 @@ _COLUMNS = (
     "saved_bytes",
     "saved_percent",
 )
-# A spreadsheet takes what begins so for a formula; where characters of full width are written, those as well.
+# Spreadsheets read a cell with this prefix as a formula; the last four are the full-width forms.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NOT_IN_FOLDERS = re.compile(r"[^A-Za-z0-9._-]+")
 _FOLDER_CHARACTERS = 60
 
 
-def table_of(members: Iterable[Member]) -> str:
-    """One line for each member, as CSV (RFC 4180). What looks like a formula is led by a quote mark."""
-    told = StringIO()
-    table = csv.DictWriter(told, _COLUMNS, extrasaction="ignore")
+def csv_report(members: Iterable[Member]) -> str:
+    """Writes one CSV line per member (RFC 4180). Formulas are escaped with a leading `'`."""
+    output = StringIO()
+    table = csv.DictWriter(output, _COLUMNS, extrasaction="ignore")
     table.writeheader()
     for member in members:
         row = serialize_row(member.row)
         table.writerow(
             row
             | {"saved_bytes": row["bytes_before"] - row["bytes_after"]}
-            | {name: _harmless(text) for name, text in row.items() if isinstance(text, str)}
+            | {name: _escape_formula(text) for name, text in row.items() if isinstance(text, str)}
         )
-    return told.getvalue()
+    return output.getvalue()
 
 
-def _harmless(text: str) -> str:
+def _escape_formula(text: str) -> str:
     return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
 
 
-def receipts_of(members: Iterable[tuple[Member, Entry | None]]) -> str:
-    """One object for each member, with its receipt if it has one, as a JSON list: a line each."""
+def json_report(members: Iterable[tuple[Member, Entry | None]]) -> str:
+    """Writes a JSON list with one line per member, with its receipt if there is one."""
     lines = (json.dumps(_with_receipt(member, entry), separators=(",", ":")) for member, entry in members)
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
@@ -68,11 +68,11 @@ def _with_receipt(member: Member, entry: Entry | None) -> JsonObject:
 
 _SCRIPT = """\
 #!/bin/sh
-# Fetches the renditions of job {job}; what is there already is not fetched again.
-#   DARKROOM_FOLDER   where to (default: {folder})
-#   DARKROOM_CURL     how (default: curl -fsSL --retry 3)
-#   DARKROOM_TOKEN    what to show the site where it asks for a token
-# The addresses in it are good for a while only: fetch the script anew then.
+# Fetches the renditions of job {job}. Files that exist are skipped.
+#   DARKROOM_FOLDER   target folder (default: {folder})
+#   DARKROOM_CURL     curl command (default: curl -fsSL --retry 3)
+#   DARKROOM_TOKEN    token, if the site needs one
+# The URLs expire. Download the script again to get new ones.
 folder="${{DARKROOM_FOLDER:-{folder}}}"
 curl="${{DARKROOM_CURL:-curl -fsSL --retry 3}}"
 failed=0
@@ -86,23 +86,23 @@ get() {{
 }}
 """
 _NEXT = """\
-# The next hundred uploads have a script of their own.
+# Runs the script of the next 100 uploads.
 {{
-    next=$($curl ${{DARKROOM_TOKEN:+-H "Authorization: Bearer $DARKROOM_TOKEN"}} {address}) &&
+    next=$($curl ${{DARKROOM_TOKEN:+-H "Authorization: Bearer $DARKROOM_TOKEN"}} {url}) &&
         printf '%s\\n' "$next" | sh
 }} || failed=1
 """
 
 
-def script_of(
+def fetch_script(
     job_id: str,
     members: Iterable[tuple[Member, Entry | None]],
     url: Callable[[Rendition], str],
-    next_address: str,
+    next_url: str,
 ) -> str:
-    """A POSIX shell script that fetches every rendition of some members, then runs the one at `next_address`.
+    """Writes a POSIX shell script to fetch all renditions of members and run the script at `next_url`.
 
-    File names are made of what is harmless in a name; addresses are quoted.
+    Unsafe characters in file names are replaced; URLs are quoted.
     """
     parts = [_SCRIPT.format(job=job_id, folder=f"job-{job_id[:8]}")]
     for member, entry in members:
@@ -110,11 +110,11 @@ def script_of(
         renditions = receipt.renditions if receipt else ()
         folder = _folder_of(member)
         parts += (
-            f"get {shlex.quote(folder + '/' + split_key(each.key)[1])} {shlex.quote(url(each))}\n"
-            for each in renditions
+            f"get {shlex.quote(folder + '/' + split_key(rendition.key)[1])} {shlex.quote(url(rendition))}\n"
+            for rendition in renditions
         )
-    if next_address:
-        parts.append(_NEXT.format(address=shlex.quote(next_address)))
+    if next_url:
+        parts.append(_NEXT.format(url=shlex.quote(next_url)))
     return "".join([*parts, 'exit "$failed"\n'])
 
 

@@ -1,4 +1,4 @@
-"""The documents of the HTTP API as JSON Schema (2020-12), by name; OpenAPI's components."""
+"""JSON Schemas (2020-12) of the HTTP API, used as OpenAPI components."""
 
 from typing import Any, get_type_hints
 
@@ -33,7 +33,7 @@ def _list(schema: JsonObject, **more: Any) -> JsonObject:
 
 
 def _object(description: str, properties: JsonObject, optional: JsonObject | None = None) -> JsonObject:
-    """`optional` may be missing, all of `properties` are there. More may come in later versions."""
+    """Object schema; `properties` are required. Later versions may add properties."""
     return {
         "type": "object",
         "description": description,
@@ -47,95 +47,105 @@ def ref(name: str) -> JsonObject:
 
 
 def _of(kind: type, description: str) -> JsonObject:
-    """A flat dataclass of ours as it is written out."""
-    kinds = {str: _TEXT, int: _WHOLE}
-    return _object(description, {name: kinds[each] for name, each in get_type_hints(kind).items()})
+    """Derives the schema of a flat dataclass of strings and integers."""
+    schemas = {str: _TEXT, int: _WHOLE}
+    return _object(description, {name: schemas[hint] for name, hint in get_type_hints(kind).items()})
 
 
-_STATE = {"enum": [each.value for each in State], "description": "Where the upload stands."}
-_CURSOR = _text("Leads to the next page, as `?cursor=`; empty at the end.")
-_PAGE = _text("The page for people; relative to the address that was asked.")
-_CORRELATION = _text("What the upload is called in every log line, push and event.")
+_STATE = {"enum": [state.value for state in State], "description": "The state of the upload."}
+_CURSOR = _text("Pass as `?cursor=` to get the next page; empty on the last page.")
+_PAGE = _text("The HTML page, relative to the URL of the request.")
+_CORRELATION = _text("Identifies the upload in logs, WebSocket messages and events.")
 _FORM = _object(
-    "A presigned POST: every field goes into a multipart form before the file.",
-    {"url": _text("Where to.", format="uri"), "fields": {"type": "object", "additionalProperties": _TEXT}},
+    "A presigned POST: send every field in a multipart form, before the file.",
+    {
+        "url": _text("The URL to post to.", format="uri"),
+        "fields": {"type": "object", "additionalProperties": _TEXT},
+    },
 )
 
 _RECEIPT: JsonObject = {
     "profile": _text("The profile's name."),
     "profile_hash": _TEXT,
-    "engine": _text("What it was rendered by."),
-    "at": _text("When."),
-    "size_bytes": _whole("The original's."),
+    "engine": _text("The version of the rendering engine."),
+    "at": _text("The time of the rendering."),
+    "size_bytes": _whole("The size of the original."),
     "original": _or_null(ref("Original")),
     "renditions": _list(ref("Rendition")),
     "rejection": _or_null(ref("Rejection")),
     "decisions": _list(ref("Decision")),
     "milliseconds": {"type": "object", "additionalProperties": _NUMBER},
-    "placeholder": _text("A very small picture of it, as a `data:` address; may be empty."),
-    "colour": _text("Its mean colour, like `#aabbcc`; may be empty."),
-    "saved_bytes": {"type": "integer", "description": "Against the smallest file at full width."},
+    "placeholder": _text("A tiny preview as a `data:` URL; may be empty."),
+    "colour": _text("The mean colour, like `#aabbcc`; may be empty."),
+    "saved_bytes": {"type": "integer", "description": "Saved by the smallest file at full width."},
     "saved_percent": _NUMBER,
 }
 
 _UPLOAD: JsonObject = {
-    "id": _text("The picture's: a hash of bucket and key.", pattern=_ID),
+    "id": _text("The picture's id: a hash of bucket and key.", pattern=_ID),
     "name": _TEXT,
-    "key": _text("In the uploads bucket."),
-    "version": _text("S3's, or `expected` before it has come."),
+    "key": _text("The key in the uploads bucket."),
+    "version": _text("The S3 version id, or `expected` until the upload arrives."),
     "correlation_id": _CORRELATION,
     "status": _STATE,
     "arrived": _TEXT,
     "page": _PAGE,
-    "image": _text("The newest picture of that name."),
+    "image": _text("URL of the newest picture of this name, relative to the URL of the request."),
 }
 
 _JOB: JsonObject = {
     "id": _text("Grants access to the job.", pattern=_ID),
     "state": {"enum": ["open", "running", "complete"]},
-    "size": _whole("Uploads in it."),
-    "sealed": {"type": "boolean", "description": "Whether all of them are noted: it completes no earlier."},
+    "size": _whole("The number of uploads."),
+    "sealed": {
+        "type": "boolean",
+        "description": "True when all uploads are recorded. The job can't complete earlier.",
+    },
     "created": _TEXT,
-    "revision": _whole("Grows with each change: of two documents the one with more is the newer."),
+    "revision": _whole("Increases with each change: the higher revision is newer."),
     "counts": _object(
-        "Uploads that have come to an end, by how.",
-        {each.value: _WHOLE for each in State if each.terminal},
+        "The number of uploads in each terminal state.",
+        {state.value: _WHOLE for state in State if state.terminal},
     ),
-    "waiting": _whole("Uploads that have not."),
-    "bytes_before": _whole("Of the originals that were rendered."),
-    "bytes_after": _whole("Of their smallest files at full width."),
+    "waiting": _whole("The number of uploads not in a terminal state."),
+    "bytes_before": _whole("The size of all rendered originals."),
+    "bytes_after": _whole("The size of their smallest files at full width."),
     "saved_bytes": {"type": "integer"},
     "saved_percent": _NUMBER,
     "page": _PAGE,
-    "uploads": _text("The list of its uploads; relative to the address that was asked."),
+    "uploads": _text("URL of the list of uploads, relative to the URL of the request."),
 }
 
 _LIVE = _object(
-    "How to hear of each change: connect, then say hello with the ticket.",
-    {"url": _text("Of the WebSocket."), "ticket": _text("For this job, until it expires."), "expires": _TEXT},
+    "The job's live channel: connect, then send a `hello` message with the ticket.",
+    {
+        "url": _text("The URL of the WebSocket."),
+        "ticket": _text("Grants access to this job's channel until it expires."),
+        "expires": _TEXT,
+    },
 )
 
 SCHEMAS: JsonObject = {
-    "Original": _of(Original, "What the header of an upload says."),
+    "Original": _of(Original, "The original, from its file header."),
     "Rendition": _object(
-        "One file that was made, and where it can be fetched.",
+        "One rendered file.",
         {
-            "format": {"enum": [each.value for each in Format]},
+            "format": {"enum": [image_format.value for image_format in Format]},
             "width": _WHOLE,
             "height": _WHOLE,
-            "quality": _whole("The encoder's own."),
+            "quality": _whole("The quality setting of the encoder."),
             "size_bytes": _WHOLE,
-            "key": _text("In the renditions bucket."),
-            "ladder": _text("The set of widths that it belongs to."),
+            "key": _text("The key in the renditions bucket."),
+            "ladder": _text("The set of widths in the profile."),
             "frames": _WHOLE,
-            "target": _or_null(_NUMBER | {"description": "The SSIMULACRA2 score that was asked for."}),
-            "score": _or_null(_NUMBER | {"description": "The one that was reached."}),
-            "score_kind": _text("Whether that was predicted or measured."),
-            "url": _text("Presigned, unless renditions are public.", format="uri"),
+            "target": _or_null(_NUMBER | {"description": "The target SSIMULACRA2 score."}),
+            "score": _or_null(_NUMBER | {"description": "The SSIMULACRA2 score of this file."}),
+            "score_kind": _text("`predicted` or `measured`; empty without a score."),
+            "url": _text("The URL of the file; presigned unless renditions are public.", format="uri"),
         },
     ),
     "Rejection": _object(
-        "Why a picture can't be used.",
+        "The reason for a rejection.",
         {
             "reason": {"enum": sorted(RejectedPicture.REASONS)},
             "sentence": _TEXT,
@@ -143,19 +153,19 @@ SCHEMAS: JsonObject = {
             "actual": _or_null(_NUMBER),
         },
     ),
-    "Decision": _of(Decision, "One choice that was taken while rendering."),
-    "Upload": _object("One upload: where it stands and, once there is one, its receipt.", _UPLOAD, _RECEIPT),
+    "Decision": _of(Decision, "A decision made during rendering."),
+    "Upload": _object("An upload with its state and, if it has one, its receipt.", _UPLOAD, _RECEIPT),
     "Recent": _object(
-        "What came lately, newest first. A picture that was sent again may stand on two pages.",
+        "Recent uploads, newest first. A picture that was uploaded again may appear on two pages.",
         {
             "recent": _list(ref("Upload")),
             "cursor": _CURSOR,
             "totals": _object(
-                "What was ever rendered, also what is gone since.",
+                "Totals of all renderings, including deleted pictures.",
                 {
                     "rendered": _WHOLE,
-                    "bytes_before": _whole("Of the originals."),
-                    "bytes_after": _whole("Of their smallest files at full width."),
+                    "bytes_before": _whole("The size of the originals."),
+                    "bytes_after": _whole("The size of their smallest files at full width."),
                     "saved_bytes": {"type": "integer"},
                     "saved_percent": _NUMBER,
                 },
@@ -163,13 +173,13 @@ SCHEMAS: JsonObject = {
         },
     ),
     "Failure": _object(
-        "An upload that was given up.",
+        "A failed upload.",
         {
             "id": _TEXT,
             "key": _TEXT,
             "version": _TEXT,
-            "removal": {"type": "boolean", "description": "Whether it is a removal that failed."},
-            "reason": _text("A stable code."),
+            "removal": {"type": "boolean", "description": "True if the removal of the upload failed."},
+            "reason": _text("A stable error code."),
             "detail": _TEXT,
             "attempts": _WHOLE,
             "since": _TEXT,
@@ -177,19 +187,19 @@ SCHEMAS: JsonObject = {
         },
     ),
     "Failures": _object(
-        "What was given up, longest ago first.", {"failures": _list(ref("Failure")), "cursor": _CURSOR}
+        "Failed uploads, oldest first.", {"failures": _list(ref("Failure")), "cursor": _CURSOR}
     ),
-    "Acted": _object(
-        "What was done to failures.",
-        {"action": {"enum": ["retry", "skip"]}, "uploads": _whole("How many.")},
+    "ActionResult": _object(
+        "The result of an action on failed uploads.",
+        {"action": {"enum": ["retry", "skip"]}, "uploads": _whole("The number of uploads.")},
     ),
     "Problem": _object(
-        "What is wrong with a request, by RFC 9457.",
+        "A problem (RFC 9457).",
         {
-            "type": _text("A stable name; leads to its place in the docs.", format="uri-reference"),
+            "type": _text("Stable problem type; a link to its description.", format="uri-reference"),
             "title": _TEXT,
             "status": _WHOLE,
-            "detail": _text("One sentence for a person."),
+            "detail": _text("One sentence for people."),
         },
     ),
     "PresignedForm": _FORM,
@@ -197,27 +207,31 @@ SCHEMAS: JsonObject = {
         "allOf": [
             ref("Problem"),
             _object(
-                "The way straight to the bucket.",
+                "A form to upload directly to S3.",
                 {"presigned": {"allOf": [ref("PresignedForm"), _object("", {"page": _PAGE})]}},
             ),
         ]
     },
-    "Posted": _object(
-        "A form with one file in it.",
+    "UploadForm": _object(
+        "A form with one file.",
         {"upload": {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}},
     )
     | {"maxProperties": 1},
-    "SignIn": _object("A token, and a path on this site to go on to.", {"token": _TEXT}, {"to": _TEXT}),
+    "SignIn": _object(
+        "A token, and a path on this site to open after signing in.", {"token": _TEXT}, {"to": _TEXT}
+    ),
     "NewJob": _object(
-        "The uploads that are to come.",
+        "The uploads of a new job.",
         {
             "uploads": _list(
                 _object(
-                    "One of them.",
+                    "One upload.",
                     {
-                        "name": _text("Without a path.", minLength=1),
-                        "size": {"type": "integer", "minimum": 1, "description": "In bytes."},
-                        "type": _text("Its media type; the form takes that type alone.", minLength=1),
+                        "name": _text("The file name without a path.", minLength=1),
+                        "size": {"type": "integer", "minimum": 1, "description": "The size in bytes."},
+                        "type": _text(
+                            "The media type. The presigned form accepts only this type.", minLength=1
+                        ),
                     },
                 ),
                 minItems=1,
@@ -225,36 +239,36 @@ SCHEMAS: JsonObject = {
             )
         },
     ),
-    "Job": _object("A job, and how to hear of its changes.", _JOB, {"live": _LIVE}),
+    "Job": _object("A job, with its live channel unless it is complete.", _JOB, {"live": _LIVE}),
     "Row": _object(
-        "What a job knows of one of its uploads.",
+        "One upload of a job.",
         {
-            "number": _whole("Its place in the job, from 0."),
-            "picture": _text("Its picture's id.", pattern=_ID),
+            "number": _whole("The number of the upload in the job, from 0."),
+            "picture": _text("The picture's id.", pattern=_ID),
             "name": _TEXT,
             "key": _TEXT,
             "correlation_id": _CORRELATION,
             "state": _STATE,
-            "reason": _text("Why it was rejected or has failed: a stable code, else empty."),
+            "reason": _text("A stable code if it was rejected or failed, else empty."),
             "version": _TEXT,
             "announced_bytes": _WHOLE,
             "bytes_before": _WHOLE,
             "bytes_after": _WHOLE,
             "saved_percent": _NUMBER,
-            "revision": _whole("Grows with each change of this row."),
+            "revision": _whole("Increases with each change of this row."),
             "page": _PAGE,
             "thumbnail": _or_null(_TEXT),
         },
         {"sentence": _text("The reason in words."), "post": ref("PresignedForm")},
     ),
-    "NewJobAnswer": {
+    "NewJobResponse": {
         "allOf": [
             ref("Job"),
-            _object("Its first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR}),
+            _object("The first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR}),
         ]
     },
     "JobUploads": _object(
-        "Some of a job's uploads. What has not come carries a form, signed anew.",
+        "One page of a job's uploads. Uploads still expected have a newly presigned form.",
         {"uploads": _list(ref("Row")), "cursor": _CURSOR},
     ),
     "Receipts": _list({"type": "object"}),

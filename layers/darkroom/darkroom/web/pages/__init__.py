@@ -2,7 +2,8 @@
 
 Everything that a page needs stands in it: one stylesheet, one small script, no request besides the
 pictures. `root` is always the relative way to the site's root ("./", "../", ...), so that the links work
-behind a stage, a domain and the local front door. Names and keys are hostile: the templates escape
+behind a stage, a domain and the local front door. `signed_in` adds a sign-out form to the links of a page,
+and a token to its curl commands. Names and keys are hostile: the templates escape
 whatever they show, and `path_segment` whatever becomes part of an address.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.receipts import Receipt
@@ -32,11 +33,6 @@ _SCRIPT = "".join((_FOLDER / name).read_text(encoding="utf-8") for name in ("liv
 
 # A browser takes the first format that it knows, so the smallest kind comes first.
 _PREFERENCE = (Format.AVIF, Format.WEBP, Format.JPEG)
-
-# Where pages have room for it. Escaped text never holds it, so that no name or key can.
-_SIGN_OUT_PLACE = "<!-- sign out -->"
-_TOKEN_PLACE = "<!-- token -->"  # noqa: S105
-_SHOW_TOKEN = '-H "Authorization: Bearer $DARKROOM_TOKEN" '  # noqa: S105
 
 _STATES = {
     State.EXPECTED: "On its way: the picture has not arrived yet.",
@@ -134,6 +130,8 @@ def home(
     upload_limit_bytes: int,
     job_limit_bytes: int,
     totals: Tally,
+    *,
+    signed_in: bool = False,
 ) -> str:
     """The start page: where to drop pictures, what was saved so far, and what came lately.
 
@@ -146,6 +144,7 @@ def home(
         upload_limit_bytes=upload_limit_bytes,
         job_limit_bytes=job_limit_bytes,
         totals=totals,
+        signed_in=signed_in,
         words=json.dumps(_WORDS),
     )
 
@@ -159,6 +158,7 @@ def picture(
     embedded: Link | None = None,
     alias_url: str | None = None,
     markup: str | None = None,
+    signed_in: bool = False,
 ) -> str:
     """One picture's page, in any terminal state.
 
@@ -180,6 +180,7 @@ def picture(
         first=embedded or _first(links),
         alias_url=alias_url,
         markup=markup,
+        signed_in=signed_in,
     )
 
 
@@ -210,7 +211,15 @@ def _markup(name: str, receipt: Receipt, sources: Sequence[_Source], fallback: _
     return text.strip()
 
 
-def job(root: str, job: JsonObject, rows: list[JsonObject], cursor: str, origin: str) -> str:
+def job(
+    root: str,
+    job: JsonObject,
+    rows: list[JsonObject],
+    cursor: str,
+    origin: str,
+    *,
+    signed_in: bool = False,
+) -> str:
     """One job's page, which keeps itself up to date. `job` and `rows` are what its JSON says.
 
     `cursor` leads to the rows after these; `origin` is how the client knows this site.
@@ -230,6 +239,7 @@ def job(root: str, job: JsonObject, rows: list[JsonObject], cursor: str, origin:
         columns=columns,
         highest=highest,
         address=f"{origin}/" if origin else root,
+        signed_in=signed_in,
         words=json.dumps(_WORDS),
     )
 
@@ -262,21 +272,25 @@ def _columns(rows: list[JsonObject]) -> tuple[list[tuple[float, float]], int]:
     return [(round(100 * b / most, 2), round(100 * a / most, 2)) for b, a in pairs], most
 
 
-def failures(root: str, failures: list[JsonObject], cursor: str, *, later: bool = False) -> str:
+def failures(
+    root: str, failures: list[JsonObject], cursor: str, *, later: bool = False, signed_in: bool = False
+) -> str:
     """What was given up, with its reasons and what can be done.
 
     `cursor` leads to more of it; `later` says that these are not the first.
     """
-    return _page("failures.html", root, failures=failures, cursor=cursor, later=later)
+    return _page("failures.html", root, failures=failures, cursor=cursor, later=later, signed_in=signed_in)
 
 
-def waiting(root: str, name: str, picture_id: str, state: State) -> str:
+def waiting(root: str, name: str, picture_id: str, state: State, *, signed_in: bool = False) -> str:
     """The page that stands in for a picture that is not ready; `picture` is its id.
 
     Its script asks its own address for JSON until the answer is no longer 202, then reloads; without
     script it refreshes every 2 seconds.
     """
-    return _page("waiting.html", root, name=name, picture=picture_id, sentence=_STATES[state])
+    return _page(
+        "waiting.html", root, name=name, picture=picture_id, sentence=_STATES[state], signed_in=signed_in
+    )
 
 
 def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
@@ -297,9 +311,11 @@ def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
     )
 
 
-def problem(root: str, title: str, sentence: str, advice: str | None = None) -> str:
+def problem(
+    root: str, title: str, sentence: str, advice: str | None = None, *, signed_in: bool = False
+) -> str:
     """What went wrong, in one sentence, and what to do about it."""
-    return _page("problem.html", root, title=title, sentence=sentence, advice=advice)
+    return _page("problem.html", root, title=title, sentence=sentence, advice=advice, signed_in=signed_in)
 
 
 def sign_in(root: str, to: str, *, wrong: bool = False, again: bool = False) -> str:
@@ -310,20 +326,14 @@ def sign_in(root: str, to: str, *, wrong: bool = False, again: bool = False) -> 
     return _page("sign-in.html", root, to=to, wrong=wrong, again=again)
 
 
-def for_who_signed_in(page: str, root: str) -> str:
-    """A page with a way to sign out among its links, and commands that show a token, if it has any."""
-    page = page.replace(_SIGN_OUT_PLACE, _page("sign-out.html", root).strip(), 1)
-    return page.replace(_TOKEN_PLACE, escape(_SHOW_TOKEN))
-
-
 def docs(root: str) -> str:
     """The API's description, to read and to try; it needs a policy of its own."""
     return _page("docs.html", root)
 
 
-def problems(root: str, kinds: tuple[Problem, ...]) -> str:
+def problems(root: str, kinds: tuple[Problem, ...], *, signed_in: bool = False) -> str:
     """What can be wrong with a request: each kind under its name."""
-    return _page("problems.html", root, problems=kinds)
+    return _page("problems.html", root, problems=kinds, signed_in=signed_in)
 
 
 def content_security_policy(image_origins: list[str], connect_origins: list[str]) -> str:
@@ -493,12 +503,7 @@ def _environment() -> Environment:
         "duration": _duration,
     }
     # All ours; style and script must reach the page unescaped to match their hashes.
-    own = {
-        "style": _STYLE,
-        "script": _SCRIPT,
-        "sign_out_place": _SIGN_OUT_PLACE,
-        "token_place": _TOKEN_PLACE,
-    }
+    own = {"style": _STYLE, "script": _SCRIPT}
     environment.globals |= {name: Markup(text) for name, text in own.items()}  # noqa: S704
     return environment
 

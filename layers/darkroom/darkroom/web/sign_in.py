@@ -1,0 +1,74 @@
+"""The routes to sign in and out."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs
+
+from darkroom.domain.errors import TokensUnavailable
+from darkroom.domain.tokens import SIGNED_IN_SECONDS
+from darkroom.web import pages
+from darkroom.web.auth import COOKIE, AuthMode, Authorizer, TokenCache, tokens_unavailable, unauthorized
+from darkroom.web.http import Cookie, Request, Responder, Response, Visitor
+
+_FORM_LIMIT_BYTES = 8_000
+_FORM_LIMIT_FIELDS = 8
+_URL_CHARACTERS = re.compile(r"[!-\[\]-~]*")  # printable ASCII without space and backslash
+
+
+@dataclass(frozen=True, slots=True)
+class SignInRoutes:
+    """The routes `/sign-in` and `/sign-out`."""
+
+    authorizer: Authorizer
+    token_cache: TokenCache
+    responder: Responder
+
+    def page(self, request: Request) -> Response:
+        """`GET /sign-in`: returns the form, or redirects if the client is already signed in."""
+        to = request.query.get("to", "")
+        if request.visitor in (Visitor.STRANGER, Visitor.UNKNOWN):
+            return self.responder.page(200, pages.sign_in(request.root, to))
+        return self.responder.redirect(303, _local_url(request.root, to))
+
+    def sign_in(self, request: Request) -> Response:
+        """`POST /sign-in`: exchanges a token for a session cookie and redirects."""
+        if self.authorizer.auth is not AuthMode.TOKEN:
+            return self.responder.redirect(303, request.root)
+        form = _parse_form(request)
+        try:
+            token = self.token_cache.bearer(form.get("token", "").strip())
+            cookie = self.token_cache.cookie(token) if token else ""
+        except TokensUnavailable:
+            return tokens_unavailable(self.responder, request)
+        to = form.get("to", "")
+        if not cookie:
+            return unauthorized(self.responder, request, to, wrong=True)
+        response = self.responder.redirect(303, _local_url(request.root, to))
+        return replace(response, cookies=(Cookie(COOKIE, cookie, SIGNED_IN_SECONDS),))
+
+    def sign_out(self, request: Request) -> Response:
+        """`POST /sign-out`: deletes the session cookie."""
+        response = self.responder.redirect(303, f"{request.root}sign-in")
+        return replace(response, cookies=(Cookie(COOKIE, "", 0),))
+
+
+def _local_url(root: str, to: str) -> str:
+    """Resolves a path against the site's root; returns the root for an invalid path.
+
+    The result begins with the root, so it never leads to another site.
+    """
+    path = to.lstrip("/")
+    return root + path if _URL_CHARACTERS.fullmatch(path) else root
+
+
+def _parse_form(request: Request) -> Mapping[str, str]:
+    """Parses a small URL-encoded form; the first value of each field."""
+    media_type = request.content_type.partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded" or len(request.body) > _FORM_LIMIT_BYTES:
+        return {}
+    try:
+        fields = parse_qs(request.body.decode(), max_num_fields=_FORM_LIMIT_FIELDS)
+    except ValueError:  # too many fields, or not UTF-8
+        return {}
+    return {name: values[0] for name, values in fields.items()}
