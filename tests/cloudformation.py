@@ -1,4 +1,4 @@
-"""template.yaml for the tests, which read it from here: those of tests/mutation put another in its place."""
+"""Loads template.yaml for the tests; tests/mutation replaces `load_template` with a mutant's."""
 
 from bench.template import Node, load_template, of_type, parse_template
 from darkroom_cli.stack import PROJECT

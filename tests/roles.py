@@ -1,4 +1,4 @@
-"""Who may do what, read from template.yaml: `python -m tests.roles` writes it into docs/security-roles.md."""
+"""The permissions in template.yaml: `python -m tests.roles` writes docs/security-roles.md."""
 
 import re
 from dataclasses import dataclass
@@ -8,38 +8,37 @@ from tests.cloudformation import PROJECT, Node, load_template, of_type
 
 PAGE = PROJECT / "docs" / "security-roles.md"
 
-# Where a resource ends in a star, and why it can't be named whole.
+# Resources with a wildcard, and the reason for it.
 STARS = {
-    r"Bucket/\*": "any object: keys are chosen by who uploads, or are hashes",
-    r"Logs": "any stream of that one group: Lambda names them",
-    r"Views/index/\*": "any index of that one table",
-    r"@connections/\*": "any connection: API Gateway names them when they connect",
+    r"Bucket/\*": "any object, because keys are chosen by clients or are hashes",
+    r"Logs": "any stream of this log group, because Lambda chooses their names",
+    r"Views/index/\*": "any index of this table",
+    r"@connections/\*": "any connection, because API Gateway creates their ids",
 }
-# What AWS lets nobody name a resource for.
+# Actions without resource-level permissions.
 NAMELESS = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
 
 _HEAD = """\
-# Who may do what
+# Permissions of the functions
 
-Every function has a role of its own, and AWS's managed policies are in none: those allow what they allow on
-`*`, so that a function that reads one queue could empty each queue of the account. This is all that the roles
-allow, as template.yaml says it; `python -m tests.roles` writes this page, and `tests/template/test_access.py`
-fails when it is not what the template says.
+Each function has its own role. No role has an AWS managed policy, because those allow their actions on `*`:
+a function that reads one queue could empty every queue of the account. The table lists all permissions.
+`python -m tests.roles` generates this page from template.yaml, and `tests/template/test_access.py` fails if
+it is out of date.
 
-- `web` can put originals and never read or delete one.
-- `render` can read originals and never put or delete one.
-- Nothing can write both to the uploads bucket and to the renditions bucket.
-- No function can bring about an event of its own. (The one that `live` hears when it closes a connection is
-  that connection's last.)
-- What a role does not name is denied: `tests/e2e/test_roles.py` takes on each role in turn, on a local stack
-  that enforces roles, and tries both what this page allows and what it does not.
+- `web` can write originals, but can't read or delete them.
+- `render` can read originals, but can't write or delete them.
+- No role can write to both the uploads bucket and the renditions bucket.
+- No function can trigger itself. (When `live` closes a connection, it receives one last event for it.)
+- Everything else is denied. `tests/e2e/test_roles.py` assumes each role on a local stack that enforces IAM,
+  and tries allowed and forbidden actions.
 
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One action that a role allows on one resource; resources read like `UploadsBucket/*`."""
+    """One allowed action on one resource, like `UploadsBucket/*`."""
 
     role: str
     statement: str
@@ -48,7 +47,7 @@ class Grant:
 
 
 def grants(template: Node) -> list[Grant]:
-    """All that the functions' roles allow, in the template's order."""
+    """All permissions of the functions' roles, in the order of the template."""
     resources = template["Resources"]
     return [
         Grant(role, statement["Sid"], action, resource)
@@ -63,11 +62,11 @@ def grants(template: Node) -> list[Grant]:
 def roles(template: Node) -> dict[str, str]:
     """The role of each function, by the function."""
     functions = of_type(template, "AWS::Serverless::Function")
-    return {name: str(each["Role"]["Fn::GetAtt"][0]) for name, each in functions.items()}
+    return {name: str(function["Role"]["Fn::GetAtt"][0]) for name, function in functions.items()}
 
 
-def _resources(stated: Any) -> list[str]:
-    return [_short(each) for each in (stated if isinstance(stated, list) else [stated])]
+def _resources(resource: Any) -> list[str]:
+    return [_short(item) for item in (resource if isinstance(resource, list) else [resource])]
 
 
 def _short(resource: Any) -> str:
@@ -85,7 +84,7 @@ def _short(resource: Any) -> str:
 
 
 def table(template: Node) -> str:
-    """All that the roles allow, a line for each statement and resource, as Markdown."""
+    """The permissions as a Markdown table, with a row for each statement and resource."""
     rows: dict[tuple[str, str, str], list[str]] = {}
     for grant in grants(template):
         rows.setdefault((grant.role, grant.statement, grant.resource), []).append(grant.action)
@@ -93,20 +92,18 @@ def table(template: Node) -> str:
         f"| {role} | {statement} | {', '.join(f'`{action}`' for action in actions)} | `{resource}` |"
         for (role, statement, resource), actions in rows.items()
     ]
-    return "\n".join(["| role | to | may | on |", "|---|---|---|---|", *lines]) + "\n"
+    return "\n".join(["| role | statement | actions | resource |", "|---|---|---|---|", *lines]) + "\n"
 
 
 def why(resource: str) -> str | None:
-    """Why a resource is not named whole, if it is known."""
+    """The reason for a wildcard in a resource, if there is one."""
     return next((reason for pattern, reason in STARS.items() if re.search(pattern + "$", resource)), None)
 
 
 def page(template: Node) -> str:
-    found = {each.resource: why(each.resource) for each in grants(template)}
+    found = {grant.resource: why(grant.resource) for grant in grants(template)}
     reasons = dict.fromkeys(f"- `{resource}`: {reason}" for resource, reason in found.items() if reason)
-    stars = (
-        "\nWhere a name ends in a star, or stands for more than one thing:\n\n" + "\n".join(reasons) + "\n"
-    )
+    stars = "\nResources with a wildcard, or with several parts:\n\n" + "\n".join(reasons) + "\n"
     return _HEAD + table(template) + stars
 
 

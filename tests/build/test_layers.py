@@ -1,4 +1,4 @@
-"""`sam build` for both architectures: what the layers hold is what the processor can run."""
+"""`sam build` for both architectures: the native libraries in the layers match the processor."""
 
 import os
 import subprocess
@@ -15,14 +15,14 @@ MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
 
 @pytest.fixture(scope="module", params=MACHINES)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """An architecture, and the folder of what was built for it."""
+    """An architecture and its build folder."""
     folder = tmp_path_factory.mktemp(request.param)
     command = [
         str(SAM), "build", "--build-dir", str(folder), "--base-dir", str(PROJECT),
         "--cached", "--cache-dir", str(PROJECT / ".aws-sam" / f"cache-{request.param}"),
         "--parameter-overrides", f"Architecture={request.param}",
     ]  # fmt: skip
-    # SAM builds with the first python3.13 on PATH that has pip: its own.
+    # SAM builds with the first python3.13 on PATH that has pip; SAM's own environment has one.
     environment = os.environ | {"PATH": f"{SAM.parent}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

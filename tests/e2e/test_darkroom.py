@@ -381,7 +381,7 @@ def test_the_local_engine_and_the_function_make_the_same_bytes(stack: Stack, tmp
 def test_the_functions_take_the_events_by_sam_remote_invoke(stack: Stack) -> None:
     for function, event, expected in (
         ("WebFunction", "web-get-home", '"statusCode": 200'),
-        ("RenderFunction", "render-stranger", '"batchItemFailures": []'),
+        ("RenderFunction", "render-foreign-message", '"batchItemFailures": []'),
         ("ProjectFunction", "project-stream-record", '"batchItemFailures": []'),
     ):
         told = stack.sam(

@@ -115,7 +115,7 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
     assert entry.receipt.profile == "fast"
 
 
-@pytest.mark.parametrize("event", ["render-s3-test-event", "render-stranger"])
+@pytest.mark.parametrize("event", ["render-s3-test-event", "render-foreign-message"])
 def test_a_stranger_is_acknowledged_and_leaves_no_trace(
     invoke: Invoke, dynamodb: DynamoDBClient, event: str
 ) -> None:
@@ -180,7 +180,7 @@ def test_what_can_not_be_parked_stays_among_the_dead_letters(
 def test_a_stranger_among_the_dead_letters_is_logged_and_dropped(
     invoke: Invoke, dynamodb: DynamoDBClient, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert invoke("park", an_event("render-stranger")) == {"batchItemFailures": []}
+    assert invoke("park", an_event("render-foreign-message")) == {"batchItemFailures": []}
 
     assert dynamodb.scan(TableName="ledger")["Count"] == 0
     assert "given up, and no upload" in capsys.readouterr().out

@@ -98,7 +98,7 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     removed = "ObjectRemoved:Delete"
     house._s3.delete_object(Bucket=UPLOADS, Key="a.png", VersionId=second)
     house.render("a.png", second, event=removed, sequencer="03")
-    house.call("render", an_event("render-stranger"))
+    house.call("render", an_event("render-foreign-message"))
     # Faults of ours: a profile that is none, and what can't be parked, projected or answered.
     good = live_profile.deploy
     good(b'{"built_in": "nonesuch"}')
@@ -106,7 +106,7 @@ def test_the_functions_measure_what_the_docs_list_in_the_units_that_they_name(
     good(b'{"built_in": "default"}')
     dead = an_event("park-dead-letter")
     house.call("park", dead)
-    house.call("park", an_event("render-stranger"))
+    house.call("park", an_event("render-foreign-message"))
     [parked] = [e for e in ledger.of_picture(picture_id_of(UPLOADS, "image.png")) if e.state is State.FAILED]
     for action in ("retry", "skip"):
         house.call("web", a_request(f"/failures/{parked.id}/{action}", "POST"))

@@ -1,4 +1,4 @@
-"""Changes that no simple mutant comes to. A test whose assertions all fail on simple ones needs none here."""
+"""Changes for the assertions that no generated mutant fails."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ TEMPLATE = "template.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A text in a file, once, and what stands there instead."""
+    """A text of a file, and its replacement."""
 
     name: str
     old: str
@@ -15,23 +15,23 @@ class Change:
     file: str = TEMPLATE
 
     def applied(self, text: str) -> str:
-        """Raises ValueError unless the text is there, once."""
+        """Returns the changed text. Raises ValueError unless the old text occurs once."""
         if text.count(self.old) != 1:
-            raise ValueError(f"{self.name}: {self.old!r} is {text.count(self.old)} times in {self.file}")
+            raise ValueError(f"{self.name}: {self.old!r} occurs {text.count(self.old)} times in {self.file}")
         return text.replace(self.old, self.new)
 
 
 def under(line: str, addition: str) -> tuple[str, str]:
-    """A line of the template, and the same with more under it."""
+    """A line of the template, and the same line followed by an addition."""
     return f"{line}\n", f"{line}\n{addition}\n"
 
 
 _QUEUE = "sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility, sqs:GetQueueAttributes"
 
 CHANGES = [
-    # Loops, and what no one may do
+    # Event loops and forbidden permissions
     Change(
-        "render may send to the queue that it reads",
+        "render may send to its own queue",
         f"Action: [{_QUEUE}]\n                Resource: !GetAtt RenderQueue.Arn",
         f"Action: [{_QUEUE}, sqs:SendMessage]\n                Resource: !GetAtt RenderQueue.Arn",
     ),
@@ -44,21 +44,21 @@ CHANGES = [
         "render may put originals", "Action: [s3:GetObject, s3:GetObjectVersion]", "Action: [s3:PutObject]"
     ),
     Change(
-        "renditions tell the queue",
+        "the renditions bucket notifies the queue",
         '      BucketName: !Sub "${AWS::StackName}-renditions-${AWS::AccountId}-${AWS::Region}"\n',
         "      NotificationConfiguration:\n"
         "        QueueConfigurations: [{ Event: s3:ObjectCreated:*, Queue: !GetAtt RenderQueue.Arn }]\n",
     ),
     Change(
-        "uploads tell a bus as well",
+        "the uploads bucket also notifies EventBridge",
         *under("      NotificationConfiguration:", "        EventBridgeConfiguration: {}"),
     ),
     Change("two functions share a role", "Role: !GetAtt ParkRole.Arn", "Role: !GetAtt RenderRole.Arn"),
-    # From where
+    # Endpoints and logs
     Change(
-        "an endpoint anywhere turns TLS off", r"^(http://127\.0\.0\.1:[0-9]+)?$", "^(http://[0-9.]+:[0-9]+)?$"
+        "a remote endpoint turns TLS off", r"^(http://127\.0\.0\.1:[0-9]+)?$", "^(http://[0-9.]+:[0-9]+)?$"
     ),
-    Change("the log has the path", '"route":"$context.routeKey"', '"path":"$context.path"'),
+    Change("the access log contains the path", '"route":"$context.routeKey"', '"path":"$context.path"'),
     # Queues
     Change(
         "two functions read one queue",
@@ -66,21 +66,21 @@ CHANGES = [
         "Queue: !GetAtt RenderQueue.Arn\n            BatchSize: 10",
     ),
     Change(
-        "dead letters die again",
+        "the dead-letter queue has a dead-letter queue",
         *under(
             "  DeadLetters:\n    Type: AWS::SQS::Queue\n    Properties:",
             "      RedrivePolicy: { deadLetterTargetArn: !GetAtt ProjectFailures.Arn, maxReceiveCount: 5 }",
         ),
     ),
     Change(
-        "a concurrency is reserved",
+        "concurrency is reserved",
         *under("      CodeUri: functions/render/", "      ReservedConcurrentExecutions: 5"),
     ),
-    # Functions and what they are told
+    # Functions and their settings
     Change("an entry point without a handler", "def handler(", "def other(", "functions/web/app.py"),
     Change(
-        "a setting that nobody reads",
-        *under("          POWERTOOLS_SERVICE_NAME: web", "          NOBODY_READS: this"),
+        "an unknown setting",
+        *under("          POWERTOOLS_SERVICE_NAME: web", "          UNKNOWN_SETTING: this"),
     ),
     Change(
         "another first profile",
@@ -90,7 +90,9 @@ CHANGES = [
     # Releases
     Change("a function's own layers", *under("      CodeUri: functions/web/", "      Layers: []")),
     Change(
-        "an API calls the newest", "IntegrationUri: !Ref WebAlias", "IntegrationUri: !GetAtt WebFunction.Arn"
+        "an API calls the newest version",
+        "IntegrationUri: !Ref WebAlias",
+        "IntegrationUri: !GetAtt WebFunction.Arn",
     ),
     Change(
         "an API may call any version",
@@ -98,33 +100,33 @@ CHANGES = [
         'FunctionName: !Join [":", [!Ref WebFunction, !Ref WebAlias]]',
     ),
     Change(
-        "what SAM publishes answers at once",
+        "a published version gets all requests at once",
         "      LoggingConfig:\n        LogGroup: !Ref WebLogs\n",
-        "      AutoPublishAlias: answering\n      LoggingConfig:\n        LogGroup: !Ref WebLogs\n",
+        "      AutoPublishAlias: current\n      LoggingConfig:\n        LogGroup: !Ref WebLogs\n",
     ),
     Change(
-        "a release that local stacks would have",
+        "CodeDeploy on the local stack",
         "  Releases:\n",
         "  MoreReleases: { Type: AWS::CodeDeploy::Application, Properties: {} }\n  Releases:\n",
     ),
-    # What is shown
-    Change("a widget over another", '"x": 8, "y": 0', '"x": 0, "y": 0'),
+    # Dashboard and alarms
+    Change("overlapping widgets", '"x": 8, "y": 0', '"x": 0, "y": 0'),
     Change("a widget of another size", '"x": 8, "y": 0, "width": 8', '"x": 8, "y": 0, "width": 4'),
-    Change("a widget beside its column", '"x": 16, "y": 0', '"x": 17, "y": 0'),
-    Change("a dashboard that leaves a function out", "${SweepFunction}", "${WebFunction}"),
+    Change("a widget outside its column", '"x": 16, "y": 0', '"x": 17, "y": 0'),
+    Change("a dashboard without one function", "${SweepFunction}", "${WebFunction}"),
     Change(
-        "an alarm that no page tells of",
+        "an undocumented alarm",
         "  FailedAlarm:\n",
         "  SilentAlarm:\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      Namespace: none\n"
         "      MetricName: none\n      Dimensions: []\n      Threshold: 0\n  FailedAlarm:\n",
     ),
-    # Who gets in
+    # Authentication
     Change(
-        "the function asks for tokens, whatever it is told",
+        "the function always requires tokens",
         "AUTH: !If [IsOpen, open, !Ref Auth]",
         "AUTH: token",
     ),
-    # The configuration
+    # Configuration files
     Change(
         "the cloud is open",
         "confirm_changeset = true",
@@ -132,20 +134,20 @@ CHANGES = [
         "samconfig.toml",
     ),
     Change(
-        "a check passed over without a reason",
+        "a check skipped without a reason",
         "  - CKV_AWS_115 #",
         "  - CKV_AWS_115\n  #",
         "tests/template/checkov.yaml",
     ),
     Change(
-        "one bucket's excuse is everyone's",
+        "a check of one bucket skipped for all",
         "skip-check:\n",
-        "skip-check:\n  - CKV_AWS_21 # a long enough reason, and yet it holds for two alone\n",
+        "skip-check:\n  - CKV_AWS_21 # a long enough reason, but it applies to two buckets only\n",
         "tests/template/checkov.yaml",
     ),
 ]
 
-# Assertions, by how they begin, that no change of one text makes fail.
+# Beginnings of assertions that no single change fails.
 EXCUSED = {
-    "assert kinds == set(SETTINGS.values())": "holds the settings' classes to the test's own table",
+    "assert kinds == set(SETTINGS.values())": "compares the settings classes with a table of the test itself",
 }

@@ -1,7 +1,7 @@
-"""Templates that are wrong on purpose, and the tests of tests/template/ run on them, in this process.
+"""Runs the tests of tests/template/ on wrong templates, in this process.
 
-Simple mutants make themselves: each part of template.yaml left out, each value changed. changes.py has what
-they do not come to. `python -m tests.mutation.mutants` says of each assertion which mutant makes it fail.
+Simple mutants are generated: each part of template.yaml is removed, each value is changed. changes.py has the
+others. `python -m tests.mutation.mutants` lists a failing mutant for each assertion.
 """
 
 import ast
@@ -27,7 +27,7 @@ type Run = Callable[[], None]
 
 @dataclass(frozen=True)
 class Module:
-    """One file of tests, which is run anew for each mutant."""
+    """One test file, executed again for each mutant."""
 
     path: Path
 
@@ -41,9 +41,9 @@ class Module:
 
     @cached_property
     def assertions(self) -> set["Assertion"]:
-        """Those of its tests, but for the excused."""
+        """The assertions of its tests, except the excused ones."""
         tests = [
-            each for each in self.tree.body if isinstance(each, ast.FunctionDef) and each.name[:5] == "test_"
+            node for node in self.tree.body if isinstance(node, ast.FunctionDef) and node.name[:5] == "test_"
         ]
         lines = self.path.read_text().splitlines()
         return {
@@ -56,7 +56,7 @@ class Module:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Assertion:
-    """An `assert` of a test, by its lines."""
+    """An `assert` of a test and its lines."""
 
     file: str
     test: str
@@ -72,31 +72,31 @@ def modules() -> list[Module]:
 
 
 @dataclass
-class Shown:
-    """Which assertions have failed, each with the first mutant that made it fail; and what did not run."""
+class Outcome:
+    """Failed assertions, each with the first mutant to fail it, and tests with other errors."""
 
-    by: dict[Assertion, str] = field(default_factory=dict)
+    failed_by: dict[Assertion, str] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
     def missing(self, module: Module) -> set[Assertion]:
-        return module.assertions - self.by.keys()
+        return module.assertions - self.failed_by.keys()
 
-    def fail(self, mutant: str, module: Module, tests: set[str]) -> None:
-        """Runs some tests of a module, in the world as it is now, and notes what fails."""
+    def run(self, mutant: str, module: Module, tests: set[str]) -> None:
+        """Runs some tests of a module and records their failures."""
         namespace: dict[str, Any] = {"__name__": module.path.stem, "__file__": str(module.path)}
         with redirect_stdout(StringIO()):
             try:
-                exec(module.code, namespace)  # noqa: S102 - our own tests
-            except Exception as fault:  # noqa: BLE001 - where not even the tests can be read, nothing is shown
+                exec(module.code, namespace)  # noqa: S102 - the project's own tests
+            except Exception as fault:  # noqa: BLE001 - recorded: the module did not load
                 self.broken.add(f"{module.path.name}: {fault!r}")
                 return
             for test in tests:
                 for run in _runs(namespace[test]):
                     if failed := self._failed(run, test, module):
-                        self.by.setdefault(failed, mutant)
+                        self.failed_by.setdefault(failed, mutant)
 
     def _failed(self, run: Run, test: str, module: Module) -> Assertion | None:
-        """The assertion of the test itself that fails; None if all hold, or if something else goes wrong."""
+        """The failed assertion of the test itself; None if all pass or if another error occurs."""
         try:
             run()
         except AssertionError as fault:
@@ -104,17 +104,21 @@ class Shown:
             while trace and trace.tb_next:
                 trace = trace.tb_next
             if trace and trace.tb_frame.f_code.co_name == test:
-                lines = (each for each in module.assertions if each.first <= trace.tb_lineno <= each.last)
-                return next(lines, None)  # None for an excused one
-        except Exception as fault:  # noqa: BLE001 - as above
+                matching = (
+                    assertion
+                    for assertion in module.assertions
+                    if assertion.first <= trace.tb_lineno <= assertion.last
+                )
+                return next(matching, None)  # None for an excused assertion
+        except Exception as fault:  # noqa: BLE001 - recorded: the test did not run
             self.broken.add(f"{module.path.name} {test}: {fault!r}")
         return None
 
 
 def _runs(test: FunctionType) -> Iterator[Run]:
     """A test with each combination of its parameters."""
-    marks = [each for each in getattr(test, "pytestmark", []) if each.name == "parametrize"]
-    for chosen in product(*(list(each.args[1]) for each in marks)):
+    marks = [mark for mark in getattr(test, "pytestmark", []) if mark.name == "parametrize"]
+    for chosen in product(*(list(mark.args[1]) for mark in marks)):
         arguments: dict[str, Any] = {}
         for mark, values in zip(marks, chosen, strict=True):
             names = (
@@ -125,10 +129,10 @@ def _runs(test: FunctionType) -> Iterator[Run]:
 
 
 def simple(template: Node) -> Iterator[tuple[str, Callable[[Node], None]]]:
-    """Each part left out and each value changed; then each changed once more, which few assertions need."""
+    """Removes each part, then changes each value, then changes each value in a second way."""
     places = list(_places(template))
     for place in places:
-        yield f"{'.'.join(map(str, place))} left out", partial(_leave_out, place=place)
+        yield f"{'.'.join(map(str, place))} removed", partial(_remove, place=place)
     for another in range(2):
         for place in places:
             for other in _others(_at(template, place))[another : another + 1]:
@@ -162,7 +166,7 @@ def _at(node: Any, place: Place) -> Any:
     return node
 
 
-def _leave_out(template: Node, place: Place) -> None:
+def _remove(template: Node, place: Place) -> None:
     del _at(template, place[:-1])[place[-1]]
 
 
@@ -170,31 +174,31 @@ def _change(template: Node, place: Place, other: Any) -> None:
     _at(template, place[:-1])[place[-1]] = other
 
 
-def show() -> Shown:
-    """Runs what is needed until each assertion has failed, or there is no mutant left."""
-    shown, every = Shown(), modules()
+def run_mutants() -> Outcome:
+    """Runs mutants until each assertion has failed, or no mutant is left."""
+    outcome, every = Outcome(), modules()
     for change in CHANGES:
         with changed(change):
             mutant = load_template()
             with patch.object(cloudformation, "load_template", lambda mutant=mutant: mutant):
-                _try(shown, every, change.name)
+                _run(outcome, every, change.name)
     template = load_template()
     whole = pickle.dumps(template)
     for name, mutate in simple(template):
-        mutant = pickle.loads(whole)  # noqa: S301 - a copy of what was just read
+        mutant = pickle.loads(whole)  # noqa: S301 - a copy of the template loaded above
         mutate(mutant)
         with patch.object(cloudformation, "load_template", lambda mutant=mutant: mutant):
-            if not _try(shown, every, name):
+            if not _run(outcome, every, name):
                 break
-    return shown
+    return outcome
 
 
 def changed(change: Change) -> ExitStack:
-    """The world with another text in a file."""
-    true_read = Path.read_text
+    """Replaces a text of a file for all readers."""
+    read_text = Path.read_text
 
     def read(path: Path, *arguments: Any, **named: Any) -> str:
-        text = true_read(path, *arguments, **named)
+        text = read_text(path, *arguments, **named)
         return change.applied(text) if path == PROJECT / change.file else text
 
     stack = ExitStack()
@@ -202,15 +206,15 @@ def changed(change: Change) -> ExitStack:
     return stack
 
 
-def _try(shown: Shown, every: list[Module], mutant: str) -> bool:
-    """Runs the tests that have assertions left; False when there are none."""
-    left = {module.path: shown.missing(module) for module in every}
+def _run(outcome: Outcome, every: list[Module], mutant: str) -> bool:
+    """Runs the tests with assertions that never failed; False if there are none."""
+    left = {module.path: outcome.missing(module) for module in every}
     for module in every:
         if left[module.path]:
-            shown.fail(mutant, module, {each.test for each in left[module.path]})
+            outcome.run(mutant, module, {assertion.test for assertion in left[module.path]})
     return any(left.values())
 
 
 if __name__ == "__main__":
-    for assertion, mutant in sorted(show().by.items()):
+    for assertion, mutant in sorted(run_mutants().failed_by.items()):
         sys.stdout.write(f"{assertion}\n    {mutant}\n")

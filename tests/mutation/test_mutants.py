@@ -1,18 +1,17 @@
 """Each assertion about the template can fail.
 
-A new test in tests/template/ needs nothing here if some part of the template left out, or some value changed,
-makes each of its assertions fail. Where none does, `test_each_assertion...` names it: add a line to CHANGES
-in changes.py that does.
+Most new tests in tests/template/ need no entry here, because a generated mutant fails each of their
+assertions. If none does, the slow test below lists the assertion: add a change to CHANGES in changes.py.
 """
 
 import pytest
 
 from tests.cloudformation import PROJECT
 from tests.mutation.changes import CHANGES, EXCUSED, Change
-from tests.mutation.mutants import Shown, modules, show
+from tests.mutation.mutants import Outcome, modules, run_mutants
 
 
-@pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.name)
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.name)
 def test_each_change_is_to_a_text_that_stands_there_once(change: Change) -> None:
     assert change.applied((PROJECT / change.file).read_text())
 
@@ -25,19 +24,19 @@ def test_each_excuse_is_of_an_assertion_that_stands_there(excuse: str) -> None:
 
 
 def test_nothing_fails_on_the_template_as_it_is() -> None:
-    shown = Shown()
+    outcome = Outcome()
 
     for module in modules():
-        shown.fail("none", module, {each.test for each in module.assertions})
+        outcome.run("none", module, {assertion.test for assertion in module.assertions})
 
-    assert shown.by == {}
-    assert shown.broken == set()  # what did not run has not held either
+    assert outcome.failed_by == {}
+    assert outcome.broken == set()  # a test that did not run proves nothing
 
 
 @pytest.mark.full
 def test_each_assertion_about_the_template_fails_on_one_that_is_wrong() -> None:
-    shown = show()
+    outcome = run_mutants()
 
-    never = [str(each) for module in modules() for each in sorted(shown.missing(module))]
+    never = [str(assertion) for module in modules() for assertion in sorted(outcome.missing(module))]
     assert never == []
-    assert {each.name for each in CHANGES} <= set(shown.by.values())  # none is there for nothing
+    assert {change.name for change in CHANGES} <= set(outcome.failed_by.values())  # every change is needed

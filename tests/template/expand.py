@@ -1,6 +1,6 @@
-"""template.yaml as CloudFormation gets it, with the SAM transform applied, as JSON on standard output.
+"""Prints template.yaml as JSON after the SAM transform, for checkov.
 
-Run by .tools/checkov/bin/python, which has the transform: `make check`.
+`make check` runs it with .tools/checkov/bin/python, because that environment has the transform.
 """
 
 import json
@@ -17,17 +17,15 @@ _CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion"
 
 
 def expanded(text: str) -> dict[str, Any]:
-    """The transform stands where `sam deploy` would have put the code in a bucket: some bucket does."""
-    os.environ.setdefault(
-        "AWS_DEFAULT_REGION", "us-east-1"
-    )  # it asks for the name of one, and never calls it
+    """Applies the transform, with a placeholder bucket for the code."""
+    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")  # the transform needs a name, but makes no calls
     template = yaml_parse(text)
     for resource in template["Resources"].values():
         if resource["Type"] in _CODE:
             resource["Properties"][_CODE[resource["Type"]]] = "s3://bucket/key"
     result: dict[str, Any] = Translator({}, Parser()).translate(template, {})
     for resource in result["Resources"].values():
-        resource.pop("Condition", None)  # checkov passes over what the parameters' defaults leave out
+        resource.pop("Condition", None)  # checkov would skip resources that are off by default
     return result
 
 

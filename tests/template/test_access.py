@@ -1,4 +1,4 @@
-"""Who gets in, how often, and what each function may do, as template.yaml says."""
+"""TLS, throttling and permissions in template.yaml."""
 
 import json
 import re
@@ -21,33 +21,33 @@ BUCKETS, QUEUES = of_type(TEMPLATE, "AWS::S3::Bucket"), of_type(TEMPLATE, "AWS::
 ROUTES = of_type(TEMPLATE, "AWS::ApiGatewayV2::Route")
 
 
-# By TLS alone
+# TLS
 
 
 def policies_on(name: str) -> list[Node]:
     """The policy resources of a bucket or queue."""
     return [
-        each
-        for each in RESOURCES.values()
-        if each["Type"] in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
-        and {"Ref": name} in (each["Properties"].get("Bucket"), *each["Properties"].get("Queues", []))
+        resource
+        for resource in RESOURCES.values()
+        if resource["Type"] in ("AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy")
+        and {"Ref": name} in (resource["Properties"].get("Bucket"), *resource["Properties"].get("Queues", []))
     ]
 
 
 def statements_in_the_cloud(policy: Node) -> list[Node]:
-    """What a policy says where there is TLS: everywhere but on the local stack."""
+    """The statements of a policy in the cloud; the local stack has no TLS."""
     assert policy.get("Condition", "HasTls") == "HasTls"
     found = []
-    for each in policy["Properties"]["PolicyDocument"]["Statement"]:
-        condition, there, _ = each.get("Fn::If", ("HasTls", each, None))
-        found += [there] if condition == "HasTls" else []
+    for statement in policy["Properties"]["PolicyDocument"]["Statement"]:
+        condition, with_tls, _ = statement.get("Fn::If", ("HasTls", statement, None))
+        found += [with_tls] if condition == "HasTls" else []
     return found
 
 
 @pytest.mark.parametrize("name", [*BUCKETS, *QUEUES])
 def test_whoever_asks_without_tls_is_denied_everything(name: str) -> None:
     arn = {"Fn::GetAtt": [name, "Arn"]}
-    whole = [arn, {"Fn::Sub": f"${{{name}.Arn}}/*"}] if name in BUCKETS else arn
+    resource = [arn, {"Fn::Sub": f"${{{name}.Arn}}/*"}] if name in BUCKETS else arn
 
     [policy] = policies_on(name)
 
@@ -56,7 +56,7 @@ def test_whoever_asks_without_tls_is_denied_everything(name: str) -> None:
         "Effect": "Deny",
         "Principal": "*",
         "Action": "s3:*" if name in BUCKETS else "sqs:*",
-        "Resource": whole,
+        "Resource": resource,
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
     } in statements_in_the_cloud(policy)
 
@@ -74,7 +74,7 @@ def test_no_policy_denies_anything_else_so_that_its_owner_is_never_locked_out() 
 
 
 def test_only_the_local_stack_speaks_without_tls() -> None:
-    """Nothing but `darkroom up` states an endpoint, and none is taken that is not on loopback."""
+    """Only `darkroom up` sets an endpoint, and it must be on loopback."""
     assert TEMPLATE["Conditions"]["HasTls"] == {"Fn::Not": [{"Condition": "IsLocal"}]}
     assert TEMPLATE["Conditions"]["IsLocal"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "LocalEndpoint"}, ""]}]}
     assert TEMPLATE["Parameters"]["LocalEndpoint"]["Default"] == ""
@@ -82,12 +82,12 @@ def test_only_the_local_stack_speaks_without_tls() -> None:
     assert not re.fullmatch(TEMPLATE["Parameters"]["LocalEndpoint"]["AllowedPattern"], "http://10.0.0.1:4566")
 
 
-# From where
+# Invocation permissions
 
 
 @pytest.mark.parametrize("name", of_type(TEMPLATE, "AWS::Lambda::Permission"))
 def test_an_api_may_call_its_own_function_alone(name: str) -> None:
-    """An API's ARN names the account, so no SourceAccount has to; a bucket's does not."""
+    """The ARN of an API contains the account, so SourceAccount is not needed."""
     source = RESOURCES[name]["Properties"]["SourceArn"]["Fn::Sub"]
 
     assert re.fullmatch(
@@ -96,15 +96,15 @@ def test_an_api_may_call_its_own_function_alone(name: str) -> None:
     )
 
 
-# How often
+# Throttling
 
 
 def throttle(route: Node) -> Node:
-    """The limits of a route: its own, or its stage's."""
+    """The limits of a route: its own, or the default of its stage."""
     [stage] = [
-        each
-        for each in of_type(TEMPLATE, "AWS::ApiGatewayV2::Stage").values()
-        if each["ApiId"] == route["ApiId"]
+        stage
+        for stage in of_type(TEMPLATE, "AWS::ApiGatewayV2::Stage").values()
+        if stage["ApiId"] == route["ApiId"]
     ]
     found = stage.get("RouteSettings", {}).get(route["RouteKey"], stage["DefaultRouteSettings"])
     assert isinstance(found, dict)
@@ -120,7 +120,7 @@ def test_each_route_is_throttled(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, each in ROUTES.items() if each["RouteKey"].startswith("POST")]
+    "name", [name for name, route in ROUTES.items() if route["RouteKey"].startswith("POST")]
 )
 def test_what_writes_or_signs_in_is_throttled_by_itself_and_tighter(name: str) -> None:
     stage = RESOURCES["ApiStage"]["Properties"]
@@ -133,26 +133,27 @@ def test_what_writes_or_signs_in_is_throttled_by_itself_and_tighter(name: str) -
 
 
 def test_the_limits_of_each_route_are_told() -> None:
-    told = re.findall(r"^\| (.+) \| (\d+) \| (\d+) \|$", (PROJECT / "docs/api.md").read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| (.+) \| (\d+) \| (\d+) \|$", (PROJECT / "docs/api.md").read_text(), re.MULTILINE)
     api, live = (RESOURCES[name]["Properties"] for name in ("ApiStage", "LiveStage"))
-    limits = {f"`{key}`": each for key, each in api["RouteSettings"].items()}
+    limits = {f"`{key}`": setting for key, setting in api["RouteSettings"].items()}
     limits |= {"any other": api["DefaultRouteSettings"]}
     limits |= {"the WebSocket: connecting, and each message": live["DefaultRouteSettings"]}
 
-    assert {what: (int(rate), int(burst)) for what, rate, burst in told} == {
-        what: (each["ThrottlingRateLimit"], each["ThrottlingBurstLimit"]) for what, each in limits.items()
+    assert {route: (int(rate), int(burst)) for route, rate, burst in rows} == {
+        route: (limit["ThrottlingRateLimit"], limit["ThrottlingBurstLimit"])
+        for route, limit in limits.items()
     }
 
 
 def test_a_stage_waits_for_the_routes_that_it_throttles() -> None:
-    """API Gateway refuses a setting of a route that is not there."""
+    """API Gateway refuses settings of a missing route."""
     stage = RESOURCES["ApiStage"]
-    named = {
-        name for name, each in ROUTES.items() if each["RouteKey"] in stage["Properties"]["RouteSettings"]
+    throttled = {
+        name for name, route in ROUTES.items() if route["RouteKey"] in stage["Properties"]["RouteSettings"]
     }
 
-    assert {ROUTES[name]["RouteKey"] for name in named} == stage["Properties"]["RouteSettings"].keys()
-    assert set(stage["DependsOn"]) == named
+    assert {ROUTES[name]["RouteKey"] for name in throttled} == stage["Properties"]["RouteSettings"].keys()
+    assert set(stage["DependsOn"]) == throttled
 
 
 def test_the_apis_log_says_who_was_let_in_and_nothing_that_was_asked() -> None:
@@ -176,11 +177,11 @@ def test_no_log_is_kept_for_ever(name: str) -> None:
     assert RESOURCES[name]["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
-# May do
+# Permissions of the functions
 
 
 def test_the_page_of_roles_is_what_the_template_says() -> None:
-    print(roles.table(TEMPLATE))  # noqa: T201 - `pytest -s` shows it
+    print(roles.table(TEMPLATE))  # noqa: T201 - visible with `pytest -s`
 
     assert roles.PAGE.read_text() == roles.page(TEMPLATE), "run: python -m tests.roles"
 
@@ -193,13 +194,13 @@ def test_each_function_has_a_role_of_its_own_that_lambda_alone_takes_on(function
     assert role.keys() == {
         "AssumeRolePolicyDocument",
         "Policies",
-    }  # none of AWS's, which allow on any resource
+    }  # no managed policies: they allow any resource
     assert role["AssumeRolePolicyDocument"]["Statement"] == [
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ]
 
 
-@pytest.mark.parametrize("grant", GRANTS, ids=lambda each: f"{each.role}-{each.action}-{each.resource}")
+@pytest.mark.parametrize("grant", GRANTS, ids=lambda grant: f"{grant.role}-{grant.action}-{grant.resource}")
 def test_each_action_is_whole_and_so_is_its_resource_but_for_known_reasons(grant: Grant) -> None:
     assert re.fullmatch(r"[a-z0-9-]+:[A-Za-z]+", grant.action)
     assert "*" not in grant.resource or why(grant.resource) or grant.action in NAMELESS
@@ -207,20 +208,20 @@ def test_each_action_is_whole_and_so_is_its_resource_but_for_known_reasons(grant
 
 @pytest.mark.parametrize("function", ROLES)
 def test_a_function_writes_its_own_log_and_is_traced_only_where_tracing_is_on(function: str) -> None:
-    may = {(each.action, each.resource) for each in GRANTS if each.role == ROLES[function]}
+    allowed = {(grant.action, grant.resource) for grant in GRANTS if grant.role == ROLES[function]}
     group = RESOURCES[function]["Properties"]["LoggingConfig"]["LogGroup"]["Ref"]
     traced = TEMPLATE["Globals"]["Function"].get("Tracing") == "Active"
 
-    assert {each for each in may if each[0].startswith("logs:")} == {
+    assert {pair for pair in allowed if pair[0].startswith("logs:")} == {
         ("logs:CreateLogStream", group),
         ("logs:PutLogEvents", group),
     }
-    assert {action for action, _ in may if action.startswith("xray:")} == (NAMELESS if traced else set())
+    assert {action for action, _ in allowed if action.startswith("xray:")} == (NAMELESS if traced else set())
 
 
 def writers(bucket: str) -> set[str]:
     written = {"s3:PutObject", "s3:DeleteObject"}
-    return {each.role for each in GRANTS if each.action in written and each.resource == f"{bucket}/*"}
+    return {grant.role for grant in GRANTS if grant.action in written and grant.resource == f"{bucket}/*"}
 
 
 def test_nothing_can_write_both_to_uploads_and_to_renditions() -> None:
@@ -232,13 +233,13 @@ def test_nothing_can_write_both_to_uploads_and_to_renditions() -> None:
 def test_nothing_deletes_an_original() -> None:
     destroyed = {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutLifecycleConfiguration"}
 
-    assert not [each for each in GRANTS if each.action in destroyed and "UploadsBucket" in each.resource]
+    assert not [grant for grant in GRANTS if grant.action in destroyed and "UploadsBucket" in grant.resource]
 
 
 def test_originals_are_read_by_render_alone() -> None:
     read = {"s3:GetObject", "s3:GetObjectVersion"}
 
-    assert {each.role for each in GRANTS if each.action in read and "UploadsBucket" in each.resource} == {
+    assert {grant.role for grant in GRANTS if grant.action in read and "UploadsBucket" in grant.resource} == {
         "RenderRole"
     }
 
@@ -257,27 +258,27 @@ _WRITING = set.union(*_WRITES.values())
 
 
 def names(node: Any) -> set[str]:
-    """The resources that a part of the template refers to."""
+    """The resources referenced in a part of the template."""
     return set(re.findall(r"\w+", json.dumps(node))) & RESOURCES.keys()
 
 
 def leads_to() -> dict[str, set[str]]:
-    """What brings about what: a role what it writes to, a bucket and a queue what they tell.
+    """Edges of the event flow: from a role to its writes, and from an event source to its targets.
 
-    Left out is that `live` hears of each connection that it closes: once, for the connection is gone then.
+    The event for a connection closed by `live` is left out: it is the last one of that connection.
     """
     edges: dict[str, set[str]] = {name: set() for name in RESOURCES}
     for grant in GRANTS:
         if grant.action in _WRITING:
             edges[grant.role] |= names(grant.resource)
-    for name, each in RESOURCES.items():
-        properties = each.get("Properties", {})
+    for name, resource in RESOURCES.items():
+        properties = resource.get("Properties", {})
         edges[name] |= names(properties.get("NotificationConfiguration", {}))
         edges[name] |= names(properties.get("RedrivePolicy", {}))
         for event in properties.get("Events", {}).values() if "CodeUri" in properties else ():
             for source in names([event["Properties"].get(kind) for kind in ("Queue", "Stream")]):
                 edges[source].add(ROLES[name])
-        if each["Type"] == "AWS::Events::Rule":
+        if resource["Type"] == "AWS::Events::Rule":
             for source, target in product(
                 names(properties.get("EventBusName", {})), names(properties["Targets"])
             ):

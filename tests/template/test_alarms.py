@@ -1,4 +1,4 @@
-"""What is watched, and who is told, as template.yaml says; docs/operations.md says what to do."""
+"""Alarms and the dashboard in template.yaml, and their description in docs/operations.md."""
 
 import json
 import re
@@ -17,36 +17,36 @@ NAMESPACE = {"Fn::Sub": "Darkroom/${AWS::StackName}"}
 
 FUNCTIONS = of_type(TEMPLATE, "AWS::Serverless::Function")
 QUEUES = of_type(TEMPLATE, "AWS::SQS::Queue")
-# A release's alarm takes the release back: it tells nobody else.
+# Release alarms are left out: they roll back a release and send no notification.
 ALARMS = {
-    name: each
-    for name, each in of_type(TEMPLATE, "AWS::CloudWatch::Alarm").items()
+    name: alarm
+    for name, alarm in of_type(TEMPLATE, "AWS::CloudWatch::Alarm").items()
     if "ReleaseAlarm" not in name
 }
 
 
-def watched(namespace: Any, metric: str, dimension: str, value: Any) -> dict[str, Node]:
+def alarms_on(namespace: Any, metric: str, dimension: str, value: Any) -> dict[str, Node]:
     wanted = [{"Name": dimension, "Value": value}]
     return {
-        name: each
-        for name, each in ALARMS.items()
-        if (each["Namespace"], each["MetricName"], each["Dimensions"]) == (namespace, metric, wanted)
+        name: alarm
+        for name, alarm in ALARMS.items()
+        if (alarm["Namespace"], alarm["MetricName"], alarm["Dimensions"]) == (namespace, metric, wanted)
     }
 
 
 def the_alarm(namespace: Any, metric: str, dimension: str, value: Any) -> Node:
-    [found] = watched(namespace, metric, dimension, value).values()
+    [found] = alarms_on(namespace, metric, dimension, value).values()
     assert isinstance(found, dict)
     return found
 
 
 def goes_off_at_once(alarm: Node) -> bool:
-    """Whether one count within one period is enough."""
+    """True if a single count within one period raises the alarm."""
     counted = (alarm["Statistic"], alarm["Threshold"], alarm["EvaluationPeriods"])
     return counted == ("Sum", 0, 1) and alarm["ComparisonOperator"] == "GreaterThanThreshold"
 
 
-# Who is told
+# Notifications
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -86,12 +86,12 @@ def test_the_docs_say_of_each_alarm_what_to_do(name: str) -> None:
 
 def test_the_docs_say_it_of_no_other() -> None:
     headings = re.findall(r"^### (.*)$", OPERATIONS, re.MULTILINE)
-    told = {name for heading in headings for name in re.findall(r"`(\w+Alarm)`", heading)}
+    documented_alarms = {name for heading in headings for name in re.findall(r"`(\w+Alarm)`", heading)}
 
-    assert told == set(ALARMS)
+    assert documented_alarms == set(ALARMS)
 
 
-# Each function
+# Alarms of each function
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])
@@ -102,10 +102,10 @@ def test_each_functions_errors_and_throttles_raise_an_alarm(function: str, metri
 
 def test_what_is_slow_is_noticed_though_it_runs_once_in_a_quarter_of_an_hour() -> None:
     alarm = the_alarm("AWS/Lambda", "Duration", "FunctionName", {"Ref": "SweepFunction"})
-    schedule = FUNCTIONS["SweepFunction"]["Events"]["NowAndThen"]["Properties"]
+    schedule = FUNCTIONS["SweepFunction"]["Events"]["Schedule"]["Properties"]
 
     assert schedule["ScheduleExpression"] == "rate(15 minutes)"
-    assert alarm["EvaluationPeriods"] == 1  # of several, one alone would hold a run
+    assert alarm["EvaluationPeriods"] == 1  # with several periods, only one of them would contain a run
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -127,8 +127,8 @@ def test_slow_is_80_percent_of_each_timeout_that_can_be_chosen() -> None:
     slow = TEMPLATE["Mappings"]["SlowMilliseconds"]["RenderTimeout"]
 
     assert slow == {
-        each: 0.8 * int(each) * 1000
-        for each in TEMPLATE["Parameters"]["RenderTimeoutSeconds"]["AllowedValues"]
+        seconds: 0.8 * int(seconds) * 1000
+        for seconds in TEMPLATE["Parameters"]["RenderTimeoutSeconds"]["AllowedValues"]
     }
 
 
@@ -137,7 +137,7 @@ def test_each_function_is_traced(function: str) -> None:
     assert FUNCTIONS[function].get("Tracing", TEMPLATE["Globals"]["Function"].get("Tracing")) == "Active"
 
 
-# What only looks well
+# Problems without an error
 
 
 @pytest.mark.parametrize("queue", ["DeadLetters", "ProjectFailures"])
@@ -155,9 +155,9 @@ def test_what_lies_where_nothing_should_lie_raises_an_alarm(queue: str) -> None:
 
 def test_each_queue_is_watched() -> None:
     watched_queues = {
-        each["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
-        for each in ALARMS.values()
-        if each["Namespace"] == "AWS/SQS"
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
+        for alarm in ALARMS.values()
+        if alarm["Namespace"] == "AWS/SQS"
     }
 
     assert watched_queues == set(QUEUES)
@@ -190,10 +190,10 @@ def test_views_that_fall_behind_raise_an_alarm() -> None:
     ],
 )
 def test_one_of_what_should_never_happen_raises_an_alarm(metric: str, service: str) -> None:
-    told = FUNCTIONS[f"{service.capitalize()}Function"]["Environment"]["Variables"]
+    variables = FUNCTIONS[f"{service.capitalize()}Function"]["Environment"]["Variables"]
 
     assert goes_off_at_once(the_alarm(NAMESPACE, metric, "service", service))
-    assert told["POWERTOOLS_SERVICE_NAME"] == service
+    assert variables["POWERTOOLS_SERVICE_NAME"] == service
 
 
 def test_pictures_that_come_out_no_smaller_raise_an_alarm() -> None:
@@ -206,41 +206,41 @@ def test_pictures_that_come_out_no_smaller_raise_an_alarm() -> None:
 # The dashboard
 
 
-def on_the_dashboard() -> list[list[Any]]:
-    """Every metric that it shows, as its body names them; expressions as they are."""
+def dashboard_metrics() -> list[list[Any]]:
+    """The metrics of all widgets, as in the dashboard body; expressions unchanged."""
     text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
     widgets = json.loads(text)["widgets"]
     return [metric for widget in widgets for metric in widget["properties"]["metrics"]]
 
 
-def ours() -> set[tuple[str, str, str]]:
-    """Our metrics that the dashboard shows or an alarm watches: name, function, second dimension."""
+def own_metrics() -> set[tuple[str, str, str]]:
+    """Darkroom metrics on the dashboard and in alarms: name, function, second dimension."""
     found = {
         (metric, service, "")
-        for namespace, metric, *rest in (each for each in on_the_dashboard() if len(each) > 1)
+        for namespace, metric, *rest in (row for row in dashboard_metrics() if len(row) > 1)
         if namespace == NAMESPACE["Fn::Sub"]
         for service in [rest[1]]
     }
-    for expression in (each[0]["expression"] for each in on_the_dashboard() if len(each) == 1):
+    for expression in (row[0]["expression"] for row in dashboard_metrics() if len(row) == 1):
         [dimensions] = re.findall(r'\{"Darkroom/\$\{AWS::StackName\}",([a-z,]+)\}', expression)
         [metric] = re.findall(r'MetricName="(\w+)"', expression)
         [second] = set(dimensions.split(",")) - {"service"}
         found.add((metric, "render", second))
     return found | {
-        (each["MetricName"], each["Dimensions"][0]["Value"], "")
-        for each in ALARMS.values()
-        if each["Namespace"] == NAMESPACE
+        (alarm["MetricName"], alarm["Dimensions"][0]["Value"], "")
+        for alarm in ALARMS.values()
+        if alarm["Namespace"] == NAMESPACE
     }
 
 
 def test_every_metric_that_is_shown_or_watched_is_one_that_is_measured_so() -> None:
     measured = {(name, function, by) for name, _, function, by in documented()}
 
-    assert ours() - measured == set()
+    assert own_metrics() - measured == set()
 
 
 def test_metrics_of_other_services_name_what_the_stack_has() -> None:
-    parts = {value for _, _, _, value, *_ in (each for each in on_the_dashboard() if len(each) > 3)}
+    parts = {value for _, _, _, value, *_ in (row for row in dashboard_metrics() if len(row) > 3)}
     named = {re.sub(r"\$\{(\w+)(\.\w+)?\}", r"\1", value) for value in parts if "$" in value}
 
     assert named <= set(RESOURCES)

@@ -1,4 +1,4 @@
-"""Who gets in: what each route asks for, as the stack is deployed."""
+"""Authentication of the routes of a deployed stack."""
 
 import tomllib
 from typing import Any
@@ -17,18 +17,18 @@ READING = {route.key for route in ROUTES if route.public is Public.AS_A_PAGE}
 
 
 def value(node: Any, parameters: dict[str, str]) -> Any:
-    """What CloudFormation makes of a node with these parameters, the others as they are by default."""
+    """The value of a node for these parameters; all others have their defaults."""
     match node:
         case {"Fn::If": [condition, then, otherwise]}:
             return value(then if value({"Condition": condition}, parameters) else otherwise, parameters)
         case {"Condition": str(name)}:
             return value(TEMPLATE["Conditions"][name], parameters)
-        case {"Fn::Equals": [one, other]}:
-            return value(one, parameters) == value(other, parameters)
+        case {"Fn::Equals": [left, right]}:
+            return value(left, parameters) == value(right, parameters)
         case {"Fn::Not": [condition]}:
             return not value(condition, parameters)
         case {"Fn::And": list(conditions)}:
-            return all(value(each, parameters) for each in conditions)
+            return all(value(condition, parameters) for condition in conditions)
         case {"Ref": str(name)}:
             return parameters.get(name, TEMPLATE["Parameters"].get(name, {}).get("Default"))
         case str():
@@ -36,8 +36,8 @@ def value(node: Any, parameters: dict[str, str]) -> Any:
     raise AssertionError(f"{node} is not known here")
 
 
-def asked(api: str, **parameters: str) -> dict[str, str]:
-    """What each route of an API asks for; nothing said is NONE."""
+def authorization(api: str, **parameters: str) -> dict[str, str]:
+    """The authorization type of each route of an API; NONE is the default."""
     return {
         route["RouteKey"]: value(route.get("AuthorizationType", "NONE"), parameters)
         for route in of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
@@ -45,23 +45,23 @@ def asked(api: str, **parameters: str) -> dict[str, str]:
     }
 
 
-def told(**parameters: str) -> str:
-    """How the function is told to let in."""
+def auth_mode(**parameters: str) -> str:
+    """The setting AUTH of the web function."""
     return str(value(WEB["Environment"]["Variables"]["AUTH"], parameters))
 
 
 def test_tokens_are_asked_for_by_default_and_by_the_function() -> None:
-    assert set(asked("Api").values()) == {"NONE"}
-    assert told() == AuthMode.TOKEN
+    assert set(authorization("Api").values()) == {"NONE"}
+    assert auth_mode() == AuthMode.TOKEN
 
 
 def test_with_iam_the_gateway_asks_for_a_signature_on_every_route() -> None:
-    assert set(asked("Api", Auth="iam").values()) == {"AWS_IAM"}
-    assert told(Auth="iam") == AuthMode.IAM
+    assert set(authorization("Api", Auth="iam").values()) == {"AWS_IAM"}
+    assert auth_mode(Auth="iam") == AuthMode.IAM
 
 
 def test_public_pages_opens_the_two_routes_that_read_and_no_other() -> None:
-    with_iam = asked("Api", Auth="iam", PublicPages="true")
+    with_iam = authorization("Api", Auth="iam", PublicPages="true")
 
     assert {key for key, kind in with_iam.items() if kind == "NONE"} == READING
     assert TEMPLATE["Parameters"]["PublicPages"]["Default"] == "false"
@@ -70,20 +70,20 @@ def test_public_pages_opens_the_two_routes_that_read_and_no_other() -> None:
 
 def test_an_open_stack_asks_nobody_whatever_else_is_set() -> None:
     for auth in ("token", "iam"):
-        assert set(asked("Api", Open="true", Auth=auth).values()) == {"NONE"}
-        assert told(Open="true", Auth=auth) == AuthMode.OPEN
+        assert set(authorization("Api", Open="true", Auth=auth).values()) == {"NONE"}
+        assert auth_mode(Open="true", Auth=auth) == AuthMode.OPEN
 
 
 @pytest.mark.parametrize("auth", ["token", "iam"])
 def test_the_socket_asks_for_the_signature_that_a_job_brings_in_every_cloud(auth: str) -> None:
-    # It authorises when it is connected to, and refuses to be told so of other routes.
-    assert asked("LiveApi", Auth=auth, PublicPages="true")["$connect"] == "AWS_IAM"
+    # A WebSocket API supports authorization on $connect only.
+    assert authorization("LiveApi", Auth=auth, PublicPages="true")["$connect"] == "AWS_IAM"
 
 
 def test_the_stack_says_what_it_asks_for() -> None:
-    said = TEMPLATE["Outputs"]["Auth"]["Value"]
+    output = TEMPLATE["Outputs"]["Auth"]["Value"]
 
-    assert [value(said, each) for each in ({}, {"Auth": "iam"}, {"Open": "true"})] == list(AuthMode)
+    assert [value(output, chosen) for chosen in ({}, {"Auth": "iam"}, {"Open": "true"})] == list(AuthMode)
 
 
 def test_every_kind_that_may_be_asked_for_is_one_that_the_function_knows() -> None:
@@ -93,14 +93,18 @@ def test_every_kind_that_may_be_asked_for_is_one_that_the_function_knows() -> No
 def test_only_the_local_configuration_is_open() -> None:
     config = tomllib.loads((PROJECT / "samconfig.toml").read_text())
 
-    assert [name for name, each in config.items() if "Open=true" in str(each)] == ["local"]
+    assert [name for name, section in config.items() if "Open=true" in str(section)] == ["local"]
     assert TEMPLATE["Parameters"]["Open"]["Default"] == "false"
 
 
 def test_web_reads_who_may_come_in_and_nothing_else_in_parameter_store() -> None:
     [policy] = RESOURCES["WebRole"]["Properties"]["Policies"]
     statements = policy["PolicyDocument"]["Statement"]
-    [statement] = [each for each in statements if any(action.startswith("ssm:") for action in each["Action"])]
+    [statement] = [
+        statement
+        for statement in statements
+        if any(action.startswith("ssm:") for action in statement["Action"])
+    ]
     name = tokens_parameter("${AWS::StackName}")
 
     assert statement["Action"] == ["ssm:GetParameter"]
@@ -109,6 +113,6 @@ def test_web_reads_who_may_come_in_and_nothing_else_in_parameter_store() -> None
 
 
 def test_the_function_knows_whose_pages_may_write() -> None:
-    told = WEB["Environment"]["Variables"]["ALLOWED_ORIGINS"]
+    origins = WEB["Environment"]["Variables"]["ALLOWED_ORIGINS"]
 
-    assert told == {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}
+    assert origins == {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}

@@ -1,4 +1,4 @@
-"""What CloudFront says with every rendition."""
+"""Security headers of CloudFront for renditions."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ TEMPLATE = load_template()
 
 def test_a_public_rendition_is_served_with_security_headers_and_may_be_shown_anywhere() -> None:
     policy = TEMPLATE["Resources"]["RenditionsHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
-    told: dict[str, dict[str, Any]] = policy["SecurityHeadersConfig"]
+    headers: dict[str, dict[str, Any]] = policy["SecurityHeadersConfig"]
     [own] = policy["CustomHeadersConfig"]["Items"]
 
-    assert all(each["Override"] for each in [*told.values(), own])
-    assert told["ContentSecurityPolicy"]["ContentSecurityPolicy"].startswith("default-src 'none'; ")
-    assert told["FrameOptions"]["FrameOption"] == "DENY"
-    assert told["ReferrerPolicy"]["ReferrerPolicy"] == "no-referrer"
-    assert told["StrictTransportSecurity"]["AccessControlMaxAgeSec"] == 31536000
-    assert "ContentTypeOptions" in told
+    assert all(header["Override"] for header in [*headers.values(), own])
+    assert headers["ContentSecurityPolicy"]["ContentSecurityPolicy"].startswith("default-src 'none'; ")
+    assert headers["FrameOptions"]["FrameOption"] == "DENY"
+    assert headers["ReferrerPolicy"]["ReferrerPolicy"] == "no-referrer"
+    assert headers["StrictTransportSecurity"]["AccessControlMaxAgeSec"] == 31536000
+    assert "ContentTypeOptions" in headers
     assert (own["Header"], own["Value"]) == ("Cross-Origin-Resource-Policy", "cross-origin")
 
 
@@ -25,8 +25,10 @@ def test_every_distribution_serves_with_them() -> None:
     distributions = of_type(TEMPLATE, "AWS::CloudFront::Distribution").values()
 
     assert distributions
-    for each in distributions:
-        configuration = each["DistributionConfig"]
+    for distribution in distributions:
+        configuration = distribution["DistributionConfig"]
         behaviours = [configuration["DefaultCacheBehavior"], *configuration.get("CacheBehaviors", [])]
-        assert all(one["ResponseHeadersPolicyId"] == {"Ref": "RenditionsHeaders"} for one in behaviours)
-        assert all(one["ViewerProtocolPolicy"] == "redirect-to-https" for one in behaviours)
+        assert all(
+            behaviour["ResponseHeadersPolicyId"] == {"Ref": "RenditionsHeaders"} for behaviour in behaviours
+        )
+        assert all(behaviour["ViewerProtocolPolicy"] == "redirect-to-https" for behaviour in behaviours)

@@ -1,4 +1,4 @@
-"""What bounds the work: timeouts, retries, concurrency, and how long things are kept."""
+"""Timeouts, retries, concurrency and retention in template.yaml."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,22 +14,22 @@ GLOBALS: Node = TEMPLATE["Globals"]["Function"]
 FUNCTIONS = of_type(TEMPLATE, "AWS::Serverless::Function")
 QUEUES = of_type(TEMPLATE, "AWS::SQS::Queue")
 TABLES = of_type(TEMPLATE, "AWS::DynamoDB::Table")
-FORTNIGHT = 14 * 24 * 3600
-# Of what is lost for good if the stack or the resource goes: pictures, and what is known of them.
+RETENTION_SECONDS = 14 * 24 * 3600  # the maximum of SQS
+# Data that can't be recreated: pictures, their ledger and the profiles.
 KEPT = ["UploadsBucket", "UploadsBucketPolicy", "Ledger", "ProfileApplication", "LiveProfile"]
 
 
 def sources(function: str, kind: str) -> list[Node]:
     """A function's event sources of one kind."""
     events = FUNCTIONS[function].get("Events", {}).values()
-    return [each["Properties"] for each in events if each["Type"] == kind]
+    return [event["Properties"] for event in events if event["Type"] == kind]
 
 
 FED = [(name, source["Queue"]["Fn::GetAtt"][0]) for name in FUNCTIONS for source in sources(name, "SQS")]
 
 
 def seconds(value: Any) -> Iterator[int]:
-    """What a number of the template is, for each value that its parameter may have."""
+    """A number of the template, for each allowed value of its parameter."""
     if isinstance(value, int):
         yield value
     elif "Ref" in value:
@@ -47,7 +47,7 @@ def test_a_message_stays_hidden_for_six_times_the_timeout_of_whoever_reads_it(
     timeouts = seconds(FUNCTIONS[function].get("Timeout", GLOBALS["Timeout"]))
     hidden = seconds(QUEUES[queue]["VisibilityTimeout"])
 
-    assert all(shown >= 6 * timeout for timeout, shown in zip(timeouts, hidden, strict=True))
+    assert all(visibility >= 6 * timeout for timeout, visibility in zip(timeouts, hidden, strict=True))
 
 
 @pytest.mark.parametrize(("function", "queue"), FED)
@@ -56,12 +56,12 @@ def test_a_queue_is_read_by_one_function_alone_that_says_which_messages_failed(
 ) -> None:
     [source] = sources(function, "SQS")
 
-    assert [each for each, read in FED if read == queue] == [function]
+    assert [reader for reader, source_queue in FED if source_queue == queue] == [function]
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
 def dead_letters() -> set[str]:
-    """The queues in which ends what was given up."""
+    """The queues for messages and batches after their last attempt."""
     found = {
         queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
         for queue in QUEUES.values()
@@ -76,25 +76,25 @@ def dead_letters() -> set[str]:
 
 
 def test_whatever_is_given_up_ends_in_a_queue() -> None:
-    """A queue either gives up into another or is such an end itself, and a stream has one."""
+    """Every queue is the render queue or a dead-letter queue."""
     assert set(QUEUES) == {"RenderQueue", *dead_letters()}
 
 
 @pytest.mark.parametrize("queue", QUEUES)
 def test_what_waits_is_kept_as_long_as_can_be(queue: str) -> None:
-    assert QUEUES[queue]["MessageRetentionPeriod"] == FORTNIGHT
+    assert QUEUES[queue]["MessageRetentionPeriod"] == RETENTION_SECONDS
 
 
 def test_work_is_bounded_at_its_source_and_not_by_throttling_what_has_been_sent() -> None:
-    """A reserved concurrency would turn messages away, and each such try counts towards giving up."""
+    """With reserved concurrency, throttled messages would lose attempts."""
     assert PARAMETERS["MaximumConcurrency"]["MinValue"] == 2
-    assert PARAMETERS["MaximumConcurrency"]["Default"] < 10  # all that a new account has
-    assert not [name for name, each in FUNCTIONS.items() if "ReservedConcurrentExecutions" in each]
+    assert PARAMETERS["MaximumConcurrency"]["Default"] < 10  # concurrent executions of a new account
+    assert not [name for name, function in FUNCTIONS.items() if "ReservedConcurrentExecutions" in function]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_function_runs_longer_than_its_caller_waits(function: str) -> None:
-    """Sweep's is its next run, a quarter of an hour later; two minutes for a picture; 30 s at the gateway."""
+    """Sweep: its interval. Render: the longest RenderTimeoutSeconds. Others: the 30 s of API Gateway."""
     longest = {"SweepFunction": 900, "RenderFunction": 120}.get(function, 30)
 
     assert max(seconds(FUNCTIONS[function].get("Timeout", GLOBALS["Timeout"]))) <= longest
@@ -127,14 +127,14 @@ def test_a_report_is_gone_after_a_day_and_no_upload_ever_is() -> None:
 
 
 def stateful() -> list[str]:
-    """What holds something: it says what becomes of that."""
+    """Buckets, tables and log groups."""
     kinds = ("AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::Logs::LogGroup")
-    return [name for name, each in RESOURCES.items() if each["Type"] in kinds]
+    return [name for name, resource in RESOURCES.items() if resource["Type"] in kinds]
 
 
 @pytest.mark.parametrize("name", KEPT)
 def test_what_can_not_be_made_again_outlives_the_stack(name: str) -> None:
-    """RetainExceptOnCreate: a first deployment that fails leaves nothing in the next one's way."""
+    """RetainExceptOnCreate: a failed first deployment leaves no resource behind."""
     assert RESOURCES[name]["DeletionPolicy"] == "RetainExceptOnCreate"
     assert RESOURCES[name]["UpdateReplacePolicy"] == "Retain"
 

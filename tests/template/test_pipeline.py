@@ -1,4 +1,4 @@
-"""What a workflow on GitHub may do, and as whom: by the roles that pipeline.yaml makes for it."""
+"""Permissions of the GitHub workflows, and the roles of pipeline.yaml."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ PIPELINE = PROJECT / "pipeline.yaml"
 def workflow(name: str) -> Node:
     loaded = yaml.safe_load(WORKFLOWS[name].read_text())
     assert isinstance(loaded, dict)
-    return {"on": loaded.pop(True), **loaded}  # YAML 1.1 reads that name as true
+    return {"on": loaded.pop(True), **loaded}  # YAML 1.1 parses the key `on` as true
 
 
 DEPLOYING = {name: job for name, job in workflow("deploy")["jobs"].items() if "environment" in job}
@@ -32,12 +32,12 @@ def steps(job: Node) -> str:
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_an_action_is_pinned_by_its_commit_and_keeps_no_credentials(name: str) -> None:
     used = re.findall(r"uses: (\S+)(.*)", WORKFLOWS[name].read_text())
-    foreign = [(action, told) for action, told in used if not action.startswith("./")]
+    foreign = [(action, comment) for action, comment in used if not action.startswith("./")]
 
     assert foreign
-    for action, told in foreign:
+    for action, comment in foreign:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)
-        assert re.fullmatch(r" # v\d+\.\d+\.\d+", told)
+        assert re.fullmatch(r" # v\d+\.\d+\.\d+", comment)
     for job in workflow(name)["jobs"].values():
         for step in job.get("steps", []):
             if step.get("uses", "").startswith("actions/checkout@"):
@@ -46,25 +46,25 @@ def test_an_action_is_pinned_by_its_commit_and_keeps_no_credentials(name: str) -
 
 @pytest.mark.parametrize("name", WORKFLOWS)
 def test_a_job_may_what_it_names_and_has_no_secret(name: str) -> None:
-    told = workflow(name)
-    granted = {right for job in told["jobs"].values() for right in job.get("permissions", {}).items()}
+    loaded = workflow(name)
+    granted = {right for job in loaded["jobs"].values() for right in job.get("permissions", {}).items()}
 
-    assert told["permissions"] == {}
+    assert loaded["permissions"] == {}
     assert granted <= {("contents", "read"), ("id-token", "write")}
     assert "secrets." not in WORKFLOWS[name].read_text()
     assert "AWS_SECRET_ACCESS_KEY" not in WORKFLOWS[name].read_text()
 
 
 def test_what_is_not_from_this_workflow_can_not_ask_for_a_role() -> None:
-    """A pull request's code runs in ci, which may read and nothing else."""
-    asking = [
-        (name, job)
+    """The code of a pull request runs in ci with read permission only."""
+    with_token = [
+        (name, job_name)
         for name in WORKFLOWS
-        for job, told in workflow(name)["jobs"].items()
-        if told.get("permissions", {}).get("id-token")
+        for job_name, job in workflow(name)["jobs"].items()
+        if job.get("permissions", {}).get("id-token")
     ]
 
-    assert asking == [("deploy", "staging"), ("deploy", "production")]
+    assert with_token == [("deploy", "staging"), ("deploy", "production")]
     assert set(workflow("deploy")["on"]) == {"push", "workflow_dispatch"}
     assert workflow("deploy")["on"]["push"] == {"branches": ["main"]}
 
@@ -79,25 +79,25 @@ def test_production_gets_what_was_checked_and_what_staging_was_asked() -> None:
         assert job["environment"] == name
         assert job["concurrency"] == {"group": f"deploy-{name}", "cancel-in-progress": False}
         assert "darkroom deploy --stack" in steps(job)
-    asked = steps(jobs["staging"])
-    assert asked.index("darkroom deploy") < asked.index("make e2e STACK=")
-    assert "::add-mask::" in asked
-    assert "darkroom token revoke" in asked
+    staging = steps(jobs["staging"])
+    assert staging.index("darkroom deploy") < staging.index("make e2e STACK=")
+    assert "::add-mask::" in staging
+    assert "darkroom token revoke" in staging
 
 
 # The roles
 
 
-def held(text: str) -> None:
-    """Looks at each promise. Raises AssertionError."""
+def check_pipeline(text: str) -> None:
+    """Checks the trust policies and permissions of both roles. Raises AssertionError."""
     template = parse_template(text)
     deploy, change = (template["Resources"][name]["Properties"] for name in ("DeployRole", "ChangeRole"))
-    trusts(template["Parameters"], deploy, change)
-    starts_and_no_more(deploy)
-    keeps_to_its_stack(change)
+    check_trust(template["Parameters"], deploy, change)
+    check_deploy_role(deploy)
+    check_change_role(change)
 
 
-def trusts(parameters: Node, deploy: Node, change: Node) -> None:
+def check_trust(parameters: Node, deploy: Node, change: Node) -> None:
     [job] = deploy["AssumeRolePolicyDocument"]["Statement"]
     [service] = change["AssumeRolePolicyDocument"]["Statement"]
     issuer = "token.actions.githubusercontent.com"
@@ -109,25 +109,25 @@ def trusts(parameters: Node, deploy: Node, change: Node) -> None:
             f"{issuer}:sub": {"Fn::Sub": "repo:${Repository}:environment:${Environment}"},
         }
     }
-    for name, one, many in (
+    for name, valid, invalid in (
         ("Repository", "octo/pictures", "octo/*"),
         ("Repository", "octo-1/pictures-2", "octo/pictures:ref"),
         ("Environment", "staging", "*"),
     ):
         pattern = parameters[name]["AllowedPattern"]
-        assert re.fullmatch(pattern, one)
-        assert not re.fullmatch(pattern, many)
+        assert re.fullmatch(pattern, valid)
+        assert not re.fullmatch(pattern, invalid)
     assert service["Principal"] == {"Service": "cloudformation.amazonaws.com"}
     assert service["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
-def starts_and_no_more(deploy: Node) -> None:
-    """No wildcard action; and it can make nothing that runs, nor a role, nor pass on another's."""
-    may = {action for each in statements(deploy) for action in listed(each["Action"])}
-    [passing] = [each for each in statements(deploy) if "iam:PassRole" in each["Action"]]
+def check_deploy_role(deploy: Node) -> None:
+    """The role has no wildcard action, can create no function or role, and can pass ChangeRole only."""
+    actions = {action for statement in statements(deploy) for action in listed(statement["Action"])}
+    [passing] = [statement for statement in statements(deploy) if "iam:PassRole" in statement["Action"]]
 
-    assert not [action for action in may if "*" in action]
-    assert {action for action in may if action.startswith(("iam:", "lambda:", "sts:"))} == {
+    assert not [action for action in actions if "*" in action]
+    assert {action for action in actions if action.startswith(("iam:", "lambda:", "sts:"))} == {
         "iam:PassRole",
         "lambda:GetFunctionConfiguration",
     }
@@ -135,22 +135,24 @@ def starts_and_no_more(deploy: Node) -> None:
     assert passing["Condition"]["StringEquals"] == {"iam:PassedToService": "cloudformation.amazonaws.com"}
 
 
-# What has an id for a name, so that no ARN tells whose it is.
-_NAMELESS = (":appconfig:", ":deploymentconfig:*", "apigateway:", ":event-source-mapping:*")
+# Resources with generated ids: their ARNs do not contain the stack's name.
+_GENERATED_IDS = (":appconfig:", ":deploymentconfig:*", "apigateway:", ":event-source-mapping:*")
 
 
-def keeps_to_its_stack(change: Node) -> None:
+def check_change_role(change: Node) -> None:
     for statement in statements(change):
-        wide = [each for each in listed(statement["Action"]) if "*" in each or each.startswith("iam:")]
+        wide = [
+            action for action in listed(statement["Action"]) if "*" in action or action.startswith("iam:")
+        ]
         for resource in listed(statement["Resource"]) if wide else []:
             arn = resource["Fn::Sub"]
-            assert "${Stack}" in arn or any(kind in arn for kind in _NAMELESS)
+            assert "${Stack}" in arn or any(kind in arn for kind in _GENERATED_IDS)
 
 
 def statements(role: Node) -> Iterator[Node]:
     for policy in role["Policies"]:
-        stated = policy["Fn::If"][1] if "Fn::If" in policy else policy
-        yield from stated["PolicyDocument"]["Statement"]
+        with_tests = policy["Fn::If"][1] if "Fn::If" in policy else policy
+        yield from with_tests["PolicyDocument"]["Statement"]
 
 
 def listed(value: Any) -> list[Any]:
@@ -158,17 +160,19 @@ def listed(value: Any) -> list[Any]:
 
 
 def test_whatever_the_template_is_made_of_can_be_made() -> None:
-    """By the word that ARNs and actions have for a service, where that is not CloudFormation's."""
-    names = {"apigatewayv2": "apigateway", "serverless": "lambda"}
-    kinds = {each["Type"].split("::")[1].lower() for each in load_template()["Resources"].values()}
+    """The role has actions of every service in template.yaml."""
+    iam_prefixes = {"apigatewayv2": "apigateway", "serverless": "lambda"}
+    services = {resource["Type"].split("::")[1].lower() for resource in load_template()["Resources"].values()}
     change = parse_template(PIPELINE.read_text())["Resources"]["ChangeRole"]["Properties"]
 
-    may = {action.split(":")[0] for each in statements(change) for action in listed(each["Action"])}
-    assert {names.get(kind, kind) for kind in kinds} <= may
+    allowed = {
+        action.split(":")[0] for statement in statements(change) for action in listed(statement["Action"])
+    }
+    assert {iam_prefixes.get(service, service) for service in services} <= allowed
 
 
 def test_one_environment_of_one_repository_deploys_one_stack_by_a_role_that_it_can_not_be() -> None:
-    held(PIPELINE.read_text())
+    check_pipeline(PIPELINE.read_text())
 
 
 ITS_ROLES = (
@@ -177,7 +181,7 @@ ITS_ROLES = (
 )
 WIDER = {
     "any job of the repository": ("}:environment:${Environment}", "}:*"),
-    "whatever is like it": (
+    "a pattern of subjects": (
         "            Condition:\n              StringEquals:\n                token",
         "            Condition:\n              StringLike:\n                token",
     ),
@@ -200,4 +204,4 @@ def test_a_wider_role_is_noticed(what: str) -> None:
     assert text.count(old) == 1
 
     with pytest.raises(AssertionError):
-        held(text.replace(old, new))
+        check_pipeline(text.replace(old, new))

@@ -1,4 +1,4 @@
-"""What checkov is told to pass over: with a reason, and none for more than it holds for."""
+"""Skipped checkov checks: each has a reason and the smallest possible scope."""
 
 import re
 
@@ -10,14 +10,14 @@ from tests.cloudformation import PROJECT, Node, load_template
 RESOURCES: Node = load_template()["Resources"]
 SKIPPED = [
     (name, skip)
-    for name, each in RESOURCES.items()
-    for skip in each.get("Metadata", {}).get("checkov", {}).get("skip", [])
+    for name, resource in RESOURCES.items()
+    for skip in resource.get("Metadata", {}).get("checkov", {}).get("skip", [])
 ]
-EVERYWHERE = PROJECT / "tests/template/checkov.yaml"
+CONFIGURATION = PROJECT / "tests/template/checkov.yaml"
 
 
-def excused_everywhere() -> set[str]:
-    return set(yaml.safe_load(EVERYWHERE.read_text())["skip-check"])
+def skipped_everywhere() -> set[str]:
+    return set(yaml.safe_load(CONFIGURATION.read_text())["skip-check"])
 
 
 @pytest.mark.parametrize(("name", "skip"), SKIPPED, ids=[f"{name}-{skip['id']}" for name, skip in SKIPPED])
@@ -27,10 +27,10 @@ def test_what_one_resource_is_excused_from_has_a_reason(name: str, skip: Node) -
 
 
 def test_what_every_resource_of_a_kind_is_excused_from_has_a_reason() -> None:
-    text = EVERYWHERE.read_text()
+    text = CONFIGURATION.read_text()
 
-    assert [each for each in excused_everywhere() if not re.search(rf"- {each} # .{{30,}}", text)] == []
+    assert [check for check in skipped_everywhere() if not re.search(rf"- {check} # .{{30,}}", text)] == []
 
 
 def test_what_holds_for_one_resource_excuses_no_other() -> None:
-    assert not {skip["id"] for _, skip in SKIPPED} & excused_everywhere()
+    assert not {skip["id"] for _, skip in SKIPPED} & skipped_everywhere()

@@ -1,4 +1,4 @@
-"""What template.yaml promises. Each assertion reads the template that is deployed, not a copy."""
+"""The resources of template.yaml: event flow, live profile, WebSocket, wiring, permissions."""
 
 import ast
 import inspect
@@ -35,15 +35,15 @@ FUNCTIONS = of_type(TEMPLATE, "AWS::Serverless::Function")
 
 
 def statements(function: str) -> list[Node]:
-    """What a function's role may do."""
+    """The statements of a function's role."""
     role, attribute = FUNCTIONS[function]["Role"]["Fn::GetAtt"]
     assert attribute == "Arn"
     policies = RESOURCES[role]["Properties"]["Policies"]
-    return [each for policy in policies for each in policy["PolicyDocument"]["Statement"]]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
 def actions_on(function: str, resource: str) -> set[str]:
-    """What a function may do to a resource."""
+    """The actions allowed to a function on a resource."""
     return {
         action
         for statement in statements(function)
@@ -63,16 +63,19 @@ def texts(node: Any) -> Iterator[str]:
         yield str(node)
 
 
-# The way of a picture
+# Event flow
 
 
 def test_the_uploads_bucket_tells_the_render_queue_and_nothing_else() -> None:
     notifications = RESOURCES["UploadsBucket"]["Properties"]["NotificationConfiguration"]
-    told = {each["Event"]: each["Queue"] for each in notifications["QueueConfigurations"]}
+    queues = {
+        configuration["Event"]: configuration["Queue"]
+        for configuration in notifications["QueueConfigurations"]
+    }
 
     assert notifications.keys() == {"QueueConfigurations"}
-    assert told.keys() == {"s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"}
-    assert all(queue == {"Fn::GetAtt": ["RenderQueue", "Arn"]} for queue in told.values())
+    assert queues.keys() == {"s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:LifecycleExpiration:*"}
+    assert all(queue == {"Fn::GetAtt": ["RenderQueue", "Arn"]} for queue in queues.values())
 
 
 def test_no_rendition_can_become_an_upload() -> None:
@@ -97,7 +100,7 @@ def test_what_is_given_up_goes_to_the_dead_letters() -> None:
 
 
 def test_park_reads_the_dead_letters_which_die_no_second_time() -> None:
-    source = FUNCTIONS["ParkFunction"]["Events"]["GivenUp"]["Properties"]
+    source = FUNCTIONS["ParkFunction"]["Events"]["DeadLetterReceived"]["Properties"]
 
     assert source["Queue"] == {"Fn::GetAtt": ["DeadLetters", "Arn"]}
     assert "RedrivePolicy" not in RESOURCES["DeadLetters"]["Properties"]
@@ -110,14 +113,14 @@ def test_one_picture_is_rendered_per_invocation_and_a_parameter_bounds_how_many_
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     pollers, bounded = source["ProvisionedPollerConfig"]["Fn::If"], source["ScalingConfig"]["Fn::If"]
     none = {"Ref": "AWS::NoValue"}
-    # AWS refuses both together.
+    # AWS accepts only one of the two.
     assert bounded == ["HasPollers", none, {"MaximumConcurrency": {"Ref": "MaximumConcurrency"}}]
     assert pollers == ["HasPollers", {"MinimumPollers": 2, "MaximumPollers": {"Ref": "RenderPollers"}}, none]
     assert TEMPLATE["Parameters"]["RenderPollers"]["Default"] == 0
 
 
 def test_the_stream_is_bisected_retried_within_bounds_and_ends_in_a_queue() -> None:
-    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerMoved"]["Properties"]
+    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerChanged"]["Properties"]
 
     assert source["BisectBatchOnFunctionError"] is True
     assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
@@ -167,9 +170,7 @@ _PROFILE_RESOURCES = {
 
 @pytest.mark.parametrize("name", _PROFILE_RESOURCES)
 def test_a_release_never_deploys_the_first_profile_again_over_one_that_was_pushed(name: str) -> None:
-    """A template that differs in one of these from the one before makes CloudFormation replace the version
-    or its deployment, which puts the first profile back in force. The validators alone may change.
-    """
+    """A change of these resources would deploy the first profile again. Only the validators may change."""
     properties = {**RESOURCES[name]["Properties"]}
     properties.pop("Validators", None)
 
@@ -190,7 +191,7 @@ def test_appconfig_holds_a_profile_to_the_rules_that_the_functions_hold_it_to() 
 
 
 def test_render_reads_the_live_profile_and_nothing_else_in_appconfig() -> None:
-    [statement] = [each for each in statements("RenderFunction") if "appconfig" in str(each)]
+    [statement] = [statement for statement in statements("RenderFunction") if "appconfig" in str(statement)]
 
     assert statement["Action"] == ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"]
     assert statement["Resource"]["Fn::Sub"].endswith(
@@ -198,26 +199,26 @@ def test_render_reads_the_live_profile_and_nothing_else_in_appconfig() -> None:
     )
 
 
-# The live channel
+# WebSocket
 
 
 def endpoint_of(function: str, setting: str, *, local: bool) -> str:
-    condition, there, elsewhere = FUNCTIONS[function]["Environment"]["Variables"][setting]["Fn::If"]
+    condition, on_local_stack, in_cloud = FUNCTIONS[function]["Environment"]["Variables"][setting]["Fn::If"]
     assert condition == "IsLocal"
-    chosen = there if local else elsewhere
+    chosen = on_local_stack if local else in_cloud
     return str(chosen["Fn::Sub"] if isinstance(chosen, dict) else chosen)
 
 
 def test_a_socket_api_hears_hello_and_both_ends_of_a_connection() -> None:
     routes = [
-        each
-        for each in of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
-        if each["ApiId"] == {"Ref": "LiveApi"}
+        route
+        for route in of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
+        if route["ApiId"] == {"Ref": "LiveApi"}
     ]
 
     assert RESOURCES["LiveApi"]["Properties"]["ProtocolType"] == "WEBSOCKET"
-    assert {each["RouteKey"] for each in routes} == {"$connect", "$default", "$disconnect"}
-    assert all(each["Target"] == {"Fn::Sub": "integrations/${LiveIntegration}"} for each in routes)
+    assert {route["RouteKey"] for route in routes} == {"$connect", "$default", "$disconnect"}
+    assert all(route["Target"] == {"Fn::Sub": "integrations/${LiveIntegration}"} for route in routes)
 
 
 @pytest.mark.parametrize("function", ["LiveFunction", "ProjectFunction"])
@@ -238,7 +239,7 @@ def test_the_local_socket_is_at_the_front_door_and_any_other_at_the_api() -> Non
 
 
 def test_only_those_who_tell_may_and_only_on_the_live_api() -> None:
-    may = {
+    allowed = {
         (function, re.sub(r".*\$\{LiveApi\}", "", text))
         for function in FUNCTIONS
         for statement in statements(function)
@@ -246,7 +247,7 @@ def test_only_those_who_tell_may_and_only_on_the_live_api() -> None:
         for text in texts(statement["Resource"])
     }
 
-    assert may == {
+    assert allowed == {
         ("ProjectFunction", "/live/POST/@connections/*"),
         ("LiveFunction", "/live/POST/@connections/*"),
         ("LiveFunction", "/live/DELETE/@connections/*"),
@@ -257,8 +258,8 @@ def test_only_those_who_tell_may_and_only_on_the_live_api() -> None:
 def test_tickets_are_given_by_web_and_taken_by_live_alone() -> None:
     assert actions_on("WebFunction", "Channels") == {"dynamodb:PutItem"}
     assert actions_on("ProjectFunction", "Channels") == {"dynamodb:Query", "dynamodb:DeleteItem"}
-    taken = {"dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem"}
-    assert actions_on("LiveFunction", "Channels") == taken
+    redeeming = {"dynamodb:PutItem", "dynamodb:Query", "dynamodb:DeleteItem"}
+    assert actions_on("LiveFunction", "Channels") == redeeming
     assert actions_on("LiveFunction", "Views") == {"dynamodb:Query"}
 
 
@@ -269,8 +270,8 @@ def test_tickets_are_given_by_web_and_taken_by_live_alone() -> None:
 def test_each_setting_is_wired_and_nothing_else_is(function: str) -> None:
     own = FUNCTIONS[function]["Environment"]["Variables"]
     kind = SETTINGS[function]
-    needed = {each.name.upper() for each in fields(kind) if each.default is MISSING}
-    known = {each.name.upper() for each in fields(kind)} | {"POWERTOOLS_SERVICE_NAME"}
+    needed = {field.name.upper() for field in fields(kind) if field.default is MISSING}
+    known = {field.name.upper() for field in fields(kind)} | {"POWERTOOLS_SERVICE_NAME"}
 
     assert needed <= own.keys()
     assert own.keys() <= known
@@ -303,7 +304,7 @@ def test_a_schedule_has_no_name_that_another_stack_has_too() -> None:
         if event["Type"] == "ScheduleV2"
     ]
 
-    assert [each["OmitName"] for each in scheduled] == [True]
+    assert [schedule["OmitName"] for schedule in scheduled] == [True]
 
 
 def test_every_entry_point_is_deployed() -> None:
@@ -314,7 +315,7 @@ def test_every_entry_point_is_deployed() -> None:
 
 def test_native_wheels_are_attached_to_render_alone() -> None:
     with_imaging = [
-        name for name, each in FUNCTIONS.items() if {"Ref": "ImagingLayer"} in each.get("Layers", [])
+        name for name, function in FUNCTIONS.items() if {"Ref": "ImagingLayer"} in function.get("Layers", [])
     ]
 
     assert with_imaging == ["RenderFunction"]
@@ -342,14 +343,14 @@ def test_the_command_line_renders_within_the_functions_own_limits() -> None:
     assert TEMPLATE["Parameters"]["RenderTimeoutSeconds"]["Default"] == str(render.TIMEOUT_SECONDS)
 
 
-# Who may do what
+# Permissions and public access
 
 
 def test_the_api_lets_in_what_the_table_of_routes_has_and_nothing_else() -> None:
     routes = of_type(TEMPLATE, "AWS::ApiGatewayV2::Route").values()
-    let_in = [route["RouteKey"] for route in routes if route["ApiId"] == {"Ref": "Api"}]
+    route_keys = [route["RouteKey"] for route in routes if route["ApiId"] == {"Ref": "Api"}]
 
-    assert sorted(let_in) == sorted(route.key for route in ROUTES)
+    assert sorted(route_keys) == sorted(route.key for route in ROUTES)
 
 
 def test_web_can_not_read_originals_and_render_can_not_write_them() -> None:
@@ -379,7 +380,7 @@ def test_uploads_and_jobs_are_announced_on_a_bus_of_the_stacks_own() -> None:
 
 
 def test_what_a_batch_tells_of_one_job_is_one_transaction() -> None:
-    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerMoved"]["Properties"]
+    source = FUNCTIONS["ProjectFunction"]["Events"]["LedgerChanged"]["Properties"]
 
     assert source["BatchSize"] == projecting.BATCH
 
@@ -417,12 +418,12 @@ def test_the_buckets_answer_pages_of_this_site_and_of_the_allowed_origins_alone(
         for name, bucket in of_type(TEMPLATE, "AWS::S3::Bucket").items()
     }
 
-    assert {name: [rule["AllowedMethods"] for rule in each] for name, each in rules.items()} == {
+    assert {name: [rule["AllowedMethods"] for rule in own] for name, own in rules.items()} == {
         "UploadsBucket": [["POST"]],
         "RenditionsBucket": [["GET", "HEAD"]],
         "ReportsBucket": [["GET", "HEAD"]],
     }
-    assert all(rule["AllowedOrigins"] == ORIGINS for each in rules.values() for rule in each)
+    assert all(rule["AllowedOrigins"] == ORIGINS for own in rules.values() for rule in own)
 
 
 def test_the_api_answers_pages_of_other_origins_only_where_some_are_allowed() -> None:
@@ -453,7 +454,7 @@ def test_an_allowed_origin_is_a_whole_one(origin: str, allowed: bool) -> None:
 
 
 def test_renditions_are_public_only_by_a_distribution_that_is_off_by_default() -> None:
-    by_cloudfront = [name for name, each in RESOURCES.items() if "CloudFront" in each["Type"]]
+    by_cloudfront = [name for name, resource in RESOURCES.items() if "CloudFront" in resource["Type"]]
 
     assert len(by_cloudfront) == 3
     assert all(RESOURCES[name]["Condition"] == "HasCloudFront" for name in by_cloudfront)
@@ -463,13 +464,13 @@ def test_renditions_are_public_only_by_a_distribution_that_is_off_by_default() -
 
 def test_the_renditions_bucket_lets_in_this_one_distribution() -> None:
     policy = RESOURCES["RenditionsBucketPolicy"]["Properties"]
-    [condition, shown, otherwise] = policy["PolicyDocument"]["Statement"][1]["Fn::If"]
+    [condition, statement, otherwise] = policy["PolicyDocument"]["Statement"][1]["Fn::If"]
 
     assert policy["Bucket"] == {"Ref": "RenditionsBucket"}
     assert (condition, otherwise) == ("HasCloudFront", {"Ref": "AWS::NoValue"})
-    assert (shown["Effect"], shown["Action"]) == ("Allow", "s3:GetObject")
-    assert shown["Principal"] == {"Service": "cloudfront.amazonaws.com"}
-    source = shown["Condition"]["StringEquals"]["AWS:SourceArn"]["Fn::Sub"]
+    assert (statement["Effect"], statement["Action"]) == ("Allow", "s3:GetObject")
+    assert statement["Principal"] == {"Service": "cloudfront.amazonaws.com"}
+    source = statement["Condition"]["StringEquals"]["AWS:SourceArn"]["Fn::Sub"]
     assert source.endswith(":distribution/${RenditionsDistribution}")
 
 
@@ -487,16 +488,16 @@ def test_the_distribution_signs_what_it_asks_and_takes_no_writes() -> None:
 
 def test_web_is_told_where_renditions_are_public() -> None:
     distribution = {"Fn::Sub": "https://${RenditionsDistribution.DomainName}"}
-    told = FUNCTIONS["WebFunction"]["Environment"]["Variables"]["RENDITIONS_BASE_URL"]
+    base_url = FUNCTIONS["WebFunction"]["Environment"]["Variables"]["RENDITIONS_BASE_URL"]
 
-    assert told["Fn::If"] == [
+    assert base_url["Fn::If"] == [
         "HasBaseUrl",
         {"Ref": "RenditionsBaseUrl"},
         {"Fn::If": ["HasCloudFront", distribution, ""]},
     ]
     assert TEMPLATE["Outputs"]["RenditionsBaseUrl"] == {
         "Condition": "ServesRenditions",
-        "Description": "Where they are public, under the same keys",
+        "Description": "Public base URL of the renditions, under the keys of the bucket",
         "Value": {"Fn::If": ["HasBaseUrl", {"Ref": "RenditionsBaseUrl"}, distribution]},
     }
 
@@ -520,8 +521,8 @@ def test_each_queue_is_encrypted(queue: str) -> None:
 
 
 def test_no_index_of_the_views_holds_receipts() -> None:
-    # Each would cost as many write units as its size in KB, on the few partitions that take what is new.
+    # An index with receipts would cost one write unit per KB, on the few partitions of recent uploads.
     indexes = RESOURCES["Views"]["Properties"]["GlobalSecondaryIndexes"]
 
-    assert {each["Projection"]["ProjectionType"] for each in indexes} <= {"KEYS_ONLY", "INCLUDE"}
-    assert [each["Projection"].get("NonKeyAttributes", []) for each in indexes] == [["key"], [], []]
+    assert {index["Projection"]["ProjectionType"] for index in indexes} <= {"KEYS_ONLY", "INCLUDE"}
+    assert [index["Projection"].get("NonKeyAttributes", []) for index in indexes] == [["key"], [], []]

@@ -212,7 +212,7 @@ def test_each_threat_is_tried_by_a_test(threat: str, tests: str) -> None:
 
 
 def test_no_line_of_a_table_of_threats_is_passed_over() -> None:
-    tables = SECURITY.partition("## Threats")[2].partition("## What is left")[0]
+    tables = SECURITY.partition("## Threats")[2].partition("## Remaining risks")[0]
     lines = [line for line in tables.splitlines() if line.startswith("| ")]
 
     assert len(lines) == len(THREATS) + tables.count("| threat |")
