@@ -16,8 +16,9 @@ from bench import memory
 from bench.page import machine, write_sections
 from bench.runs import Command, paired
 from darkroom import settings
-from darkroom_cli.local.up import borrowed
-from darkroom_cli.stack import PROJECT, Fault, LocalStack
+from darkroom_cli.faults import Fault
+from darkroom_cli.local.up import running_stack
+from darkroom_cli.stack import PROJECT, LocalStack
 
 FUNCTIONS = ("render", "park", "project", "web", "live", "sweep")
 _KINDS = (
@@ -71,7 +72,7 @@ def main() -> None:
     asked = parser.parse_args()
     console = Console()
     made = [_starts_section(asked.rounds, asked.before)]
-    with borrowed(LocalStack.of(os.environ), console) as status:
+    with running_stack(LocalStack.of(os.environ), console) as status:
         made.append(memory.section(status))
     console.print(write_sections(made), highlight=False, markup=False)
 

@@ -101,7 +101,7 @@ class Gallery:
     @property
     def rows(self) -> list[dict[str, Any]]:
         done = [self._row(number, entry, State.RENDERED) for number, entry in enumerate(self.entries)]
-        said = "Its worker was ended before it was done."
+        said = "The worker was killed before it finished."
         return [
             *done[:6],
             self._row(6, self._rejected, State.REJECTED, self._rejected.receipt.rejection.sentence),  # type: ignore[union-attr]
@@ -257,9 +257,9 @@ def _scene(name: str, size: tuple[int, int]) -> bytes:
 
 def _failures() -> list[dict[str, Any]]:
     told = [
-        ("holiday/harbour at night.jpg", "killed", "Its worker was ended before it was done.", False),
+        ("holiday/harbour at night.jpg", "killed", "The worker was killed before it finished.", False),
         (f"holiday/{HOSTILE}", "exception", "SlowDown: Please reduce your request rate.", False),
-        ("old/first snow.jpg", "not_begun", "No worker could so much as begin with it.", True),
+        ("old/first snow.jpg", "not_begun", "Processing never started.", True),
     ]
     return [
         {

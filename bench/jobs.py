@@ -30,11 +30,12 @@ from darkroom.domain.entries import Entry
 from darkroom.domain.jobs import Job
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.services.projecting import rebuild
+from darkroom_cli.faults import Fault
 from darkroom_cli.local.emulator import pinned_ministack
 from darkroom_cli.local.samples import photograph
-from darkroom_cli.local.up import borrowed
-from darkroom_cli.operate import table_like
-from darkroom_cli.stack import PROJECT, Fault, LocalStack, Status
+from darkroom_cli.local.up import running_stack
+from darkroom_cli.stack import PROJECT, LocalStack, Status
+from darkroom_cli.views import table_like
 
 REPORT = PROJECT / "docs" / "jobs.md"
 # One in so many is cut short, and must be rejected.
@@ -64,7 +65,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=2000)
     chosen = parser.parse_args()
     console = Console()
-    with borrowed(LocalStack.of(os.environ), console) as status:
+    with running_stack(LocalStack.of(os.environ), console) as status:
         result = run(status, chosen.pictures, console)
     report = page(result)
     console.print(report, highlight=False, markup=False)

@@ -22,11 +22,13 @@ from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.live import DynamoChannels
 from darkroom.domain.keys import picture_id_of
 from darkroom.ports import Ticket
+from darkroom_cli.cloudformation import resources_of
+from darkroom_cli.faults import Fault
 from darkroom_cli.local.samples import photograph
-from darkroom_cli.operate import table_like
 from darkroom_cli.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST
 from darkroom_cli.render import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
-from darkroom_cli.stack import PROJECT, Fault, Status, resources_of
+from darkroom_cli.stack import PROJECT, Status
+from darkroom_cli.views import table_like
 
 _EVENTS = 6  # after the first, whose function is cold
 _SIZES_MB = (256, 512, 1024, MB_PER_PROCESSOR, MEMORY_MB)

@@ -17,9 +17,10 @@ from rich.console import Console
 
 from darkroom.domain.entries import State
 from darkroom_cli.drop.command import drop
+from darkroom_cli.faults import Fault
 from darkroom_cli.local.samples import photograph
-from darkroom_cli.local.up import borrowed
-from darkroom_cli.stack import PROJECT, Fault, LocalStack, Status
+from darkroom_cli.local.up import running_stack
+from darkroom_cli.stack import PROJECT, LocalStack, Status
 
 REPORT = PROJECT / "docs" / "throughput.md"
 SEED = 20260102
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=200)
     chosen = parser.parse_args()
     console = Console()
-    with borrowed(LocalStack.of(os.environ), console) as status:
+    with running_stack(LocalStack.of(os.environ), console) as status:
         report = measure(status, chosen.pictures, console)
     REPORT.write_text(report)
     console.print(report, highlight=False, markup=False)

@@ -1,4 +1,4 @@
-"""Values for tests, with the noise hidden: name what matters, the rest is ordinary."""
+"""Builders of values for tests: name the values that matter; the rest have defaults."""
 
 import json
 from collections.abc import Mapping
@@ -13,19 +13,21 @@ from darkroom.domain.receipts import Decision, Original, Receipt, Rejection, Ren
 from darkroom.domain.renditions import Encoded, Format, Rendition
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.services.members import member_key
+from darkroom.services.reconciling import Reconciler
+from darkroom.services.rendering import Renderer
 from darkroom.web.auth import AuthMode, Authorizer, TokenCache
 from darkroom.web.http import Responder
 from darkroom_cli.stack import Status
 from tests.cloudformation import PROJECT
-from tests.fakes import FakeTokenDocument
+from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions, FakeTokenDocument
 
 UPLOADS = "uploads"
-# Of the request that has stored an upload, as S3 calls it.
+# Id of the S3 request that stored an upload.
 REQUEST = "C3D13FE58DE4C810"
 
 
 def an_upload(key: str = "image.png", version: str = "v1", **changes: Any) -> Upload:
-    ordinary = Upload(
+    default = Upload(
         bucket=UPLOADS,
         key=key,
         version=version,
@@ -35,18 +37,18 @@ def an_upload(key: str = "image.png", version: str = "v1", **changes: Any) -> Up
         arrived="2026-01-02T03:04:05.678Z",
         request=REQUEST,
     )
-    return replace(ordinary, **changes)
+    return replace(default, **changes)
 
 
 def a_rendition(format: Format = Format.JPEG, width: int = 640, **changes: Any) -> Rendition:  # noqa: A002
-    ordinary = Rendition(
+    default = Rendition(
         format, width, width * 3 // 4, 75, size_bytes=width, key=f"prefix/{width}.{format.extension}"
     )
-    return replace(ordinary, **changes)
+    return replace(default, **changes)
 
 
 def a_receipt(*renditions: Rendition, **changes: Any) -> Receipt:
-    ordinary = Receipt(
+    default = Receipt(
         profile="default",
         profile_hash="0123456789abcdef",
         engine="engine 1",
@@ -57,7 +59,7 @@ def a_receipt(*renditions: Rendition, **changes: Any) -> Receipt:
         decisions=(Decision("avif_skipped", "AVIF was skipped: over its time budget."),),
         milliseconds={"decode": 1.5},
     )
-    return replace(ordinary, **changes)
+    return replace(default, **changes)
 
 
 def a_rejected_receipt(reason: str = "corrupt_image", sentence: str = "It is damaged.") -> Receipt:
@@ -69,7 +71,7 @@ def a_rejected_receipt(reason: str = "corrupt_image", sentence: str = "It is dam
 def an_entry(
     key: str = "image.png", state: State = State.RENDERED, revision: int = 2, **changes: Any
 ) -> Entry:
-    """A rendered upload, or one in another state; changes go to its upload."""
+    """Builds a rendered upload, or one in another state; other changes apply to its upload."""
     receipts = {State.RENDERED: a_receipt(), State.REJECTED: a_rejected_receipt()}
     receipt = changes.pop("receipt", receipts.get(state))
     attempts = changes.pop("attempts", (an_attempt(),))
@@ -88,7 +90,7 @@ def a_job(id: str = "a" * 32, size: int = 3, **changes: Any) -> Job:  # noqa: A0
 
 
 def a_member(number: int = 0, state: State = State.EXPECTED, job_id: str = "a" * 32, **changes: Any) -> Entry:
-    """One member of a job as it was announced, or what has come of it."""
+    """Builds a member of a job: its announcement, or an upload in another state."""
     key = member_key(job_id, number, f"{number}.png")
     if state is State.EXPECTED:
         upload = an_upload(key, EXPECTED_VERSION, etag="", sequencer="", arrived=a_job().created)
@@ -96,12 +98,12 @@ def a_member(number: int = 0, state: State = State.EXPECTED, job_id: str = "a" *
     return an_entry(key, state, **changes).of_job(job_id, number)
 
 
-def an_attempt(outcome: Outcome | None = Outcome.CONCLUDED, why: str = "") -> Attempt:
-    return Attempt("2026-01-02T03:04:05.789Z", "2026-01-02T03:05:05.789Z", outcome, why)
+def an_attempt(outcome: Outcome | None = Outcome.CONCLUDED, detail: str = "") -> Attempt:
+    return Attempt("2026-01-02T03:04:05.789Z", "2026-01-02T03:05:05.789Z", outcome, detail)
 
 
 def a_rendering(*encoded: Encoded) -> Rendered:
-    """What an engine hands over."""
+    """Builds the output of an engine."""
     return Rendered(
         original=Original("png", 1280, 960, 1000),
         renditions=encoded or (an_encoded(width=100), an_encoded(width=640)),
@@ -114,8 +116,20 @@ def an_encoded(format: Format = Format.JPEG, width: int = 640) -> Encoded:  # no
     return Encoded(format, width, width * 3 // 4, 75, f"{format} {width}".encode())
 
 
+def a_reconciler(
+    originals: FakeOriginals,
+    renditions: FakeRenditions,
+    ledger: FakeLedger,
+    profiles: FakeProfiles | None = None,
+    engine_version: str = "engine 1",
+) -> Reconciler:
+    """Builds a reconciler and its renderer on the same fakes."""
+    renderer = Renderer(originals, renditions, profiles or FakeProfiles(), engine_version)
+    return Reconciler(originals, renditions, ledger, renderer)
+
+
 def a_notification(key: str = "image.png", **changes: Any) -> str:
-    """One S3 notification as the queue carries it; the key is encoded as S3 does."""
+    """Builds the queue message of an S3 notification, with the key encoded as S3 does."""
     record = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
@@ -142,14 +156,14 @@ def a_notification(key: str = "image.png", **changes: Any) -> str:
 
 
 def an_event(name: str) -> dict[str, Any]:
-    """One of the raw events in events/."""
+    """Reads a raw event from events/."""
     event = json.loads((PROJECT / "events" / f"{name}.json").read_text())
     assert isinstance(event, dict)
     return event
 
 
 def a_request(path: str = "/", method: str = "GET", body: str = "", **headers: str) -> dict[str, Any]:
-    """A request as an HTTP API hands it over; headers have "_" for a hyphen."""
+    """Builds the event of an HTTP API request; header names have "_" for a hyphen."""
     event = an_event("web-get-home")
     event |= {"rawPath": path, "routeKey": f"{method} {path}", "body": body}
     event["requestContext"]["http"] |= {"path": path, "method": method}
@@ -158,33 +172,33 @@ def a_request(path: str = "/", method: str = "GET", body: str = "", **headers: s
 
 
 def a_message(body: str, event: str = "render-s3-put") -> dict[str, Any]:
-    """One of a queue's raw events, with another body."""
-    told = an_event(event)
-    told["Records"][0]["body"] = body
-    return told
+    """Reads a raw event of a queue and replaces its body."""
+    message = an_event(event)
+    message["Records"][0]["body"] = body
+    return message
 
 
-def a_batch(*told: Entry | Job | Mapping[str, Any]) -> dict[str, Any]:
-    """What the ledger's stream tells of entries, jobs and other items, numbered from 0."""
+def a_batch(*changes: Entry | Job | Mapping[str, Any]) -> dict[str, Any]:
+    """Builds a batch of the ledger's stream: entries, jobs and other items, numbered from 0."""
     return {
         "Records": [
             {"eventName": "MODIFY", "dynamodb": {"SequenceNumber": str(number), "NewImage": to_wire(item)}}
-            for number, item in enumerate(map(_item, told))
+            for number, item in enumerate(map(_item, changes))
         ]
     }
 
 
-def _item(told: Entry | Job | Mapping[str, Any]) -> Mapping[str, Any]:
-    match told:
+def _item(change: Entry | Job | Mapping[str, Any]) -> Mapping[str, Any]:
+    match change:
         case Entry():
-            return item_of(told)
+            return item_of(change)
         case Job():
-            return job_item_of(told)
-    return told
+            return job_item_of(change)
+    return change
 
 
 def a_status(**changes: Any) -> Status:
-    """A stack in the cloud, whose every address is called as its place is."""
+    """Builds a stack in the cloud; each output has its own name as its value."""
     names: dict[str, Any] = {name: name for name in Status.__dataclass_fields__}
     return Status(**names | {"aws_endpoint": None} | changes)
 
@@ -196,6 +210,6 @@ def an_authorizer(
     public_pages: bool = False,
     allowed_origins: frozenset[str] = frozenset(),
 ) -> Authorizer:
-    """A gate; of nobody's making known unless it is told who may come in."""
-    nobody = TokenCache(FakeTokenDocument(), report=lambda _: None)
-    return Authorizer(auth, public_pages, allowed_origins, token_cache or nobody, Responder())
+    """Builds an authorizer, by default without any token."""
+    no_tokens = TokenCache(FakeTokenDocument(), report=lambda _: None)
+    return Authorizer(auth, public_pages, allowed_origins, token_cache or no_tokens, Responder())

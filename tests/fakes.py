@@ -1,4 +1,4 @@
-"""The ports, in memory. Each passes the contract suite that its adapter passes."""
+"""In-memory implementations of the ports. Each passes the same contract tests as its adapter."""
 
 import time
 from collections import Counter
@@ -21,7 +21,7 @@ from darkroom.ports import Commit, Event, Named, PostForm, SendResult, Stored, T
 @dataclass
 class FakeOriginals:
     bucket: str = "uploads"
-    listed_at_once: int = 2
+    page_size: int = 2
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
 
     def read(self, upload: Upload) -> bytes:
@@ -31,16 +31,16 @@ class FakeOriginals:
             raise UploadGone(upload.key, upload.version) from fault
 
     def latest(self, key: str) -> Upload | None:
-        version = next((each for name, each in reversed(self.objects) if name == key), None)
-        return (
-            Upload(self.bucket, key, version, size_bytes=len(self.objects[key, version])) if version else None
-        )
+        version = next((version for name, version in reversed(self.objects) if name == key), None)
+        if version is None:
+            return None
+        return Upload(self.bucket, key, version, size_bytes=len(self.objects[key, version]))
 
-    def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
+    def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
         keys = sorted({key for key, _ in self.objects if key > cursor})
-        some = keys[: self.listed_at_once]
-        found = (self.latest(key) for key in some)
-        return [each for each in found if each], some[-1] if len(keys) > len(some) else ""
+        page = keys[: self.page_size]
+        uploads = (self.latest(key) for key in page)
+        return [upload for upload in uploads if upload], page[-1] if len(keys) > len(page) else ""
 
     def store(self, key: str, content: bytes, media_type: str) -> str:
         version = f"v{len(self.objects) + 1}"
@@ -53,7 +53,7 @@ class FakeOriginals:
 
 @dataclass
 class FakeRenditions:
-    listed_at_once: int = 2
+    page_size: int = 2
     since: str = "2026-01-02T03:04:06.000Z"
     objects: dict[str, tuple[bytes, str]] = field(default_factory=dict)
 
@@ -63,11 +63,10 @@ class FakeRenditions:
     def read(self, key: str) -> bytes | None:
         return self.objects[key][0] if key in self.objects else None
 
-    def each(self, cursor: str) -> tuple[list[Stored], str]:
+    def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
         keys = sorted(key for key in self.objects if key > cursor)
-        some = keys[: self.listed_at_once]
-        stored = [Stored(key, self.since) for key in some]
-        return stored, some[-1] if len(keys) > len(some) else ""
+        page = keys[: self.page_size]
+        return [Stored(key, self.since) for key in page], page[-1] if len(keys) > len(page) else ""
 
     def remove(self, keys: Collection[str]) -> None:
         for key in keys:
@@ -90,11 +89,11 @@ class FakeReports:
 
 @dataclass
 class FakeLedger:
-    """The ledger with its jobs: one table, and so one fake."""
+    """The ledger and its jobs: one fake, since both are in one table."""
 
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
     latests: dict[str, Latest] = field(default_factory=dict)
-    away: list[SupersededRenditions] = field(default_factory=list)
+    superseded: list[SupersededRenditions] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     manifests: dict[str, list[list[Announced]]] = field(default_factory=dict)
@@ -105,7 +104,7 @@ class FakeLedger:
         return self.entries.get((picture_id, version))
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        return [self.find(each.picture_id, each.version) for each in uploads]
+        return [self.find(upload.picture_id, upload.version) for upload in uploads]
 
     def every(self) -> Iterator[Entry]:
         yield from list(self.entries.values())
@@ -131,10 +130,11 @@ class FakeLedger:
         return [self.latest(picture_id) for picture_id in pictures]
 
     def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
-        found = [
-            [self.find(each.picture_id, v) for v in each.current_versions] if each else [] for each in latests
-        ]
-        return [[entry for entry in some if entry and entry.is_current] for some in found]
+        return [self._current_entries(latest) if latest else [] for latest in latests]
+
+    def _current_entries(self, latest: Latest) -> list[Entry]:
+        entries = (self.find(latest.picture_id, version) for version in latest.current_versions)
+        return [entry for entry in entries if entry and entry.is_current]
 
     def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
         if unchanged and self.latest(unchanged.picture_id) != unchanged:
@@ -155,14 +155,14 @@ class FakeLedger:
             elif isinstance(move, Latest):
                 self.latests[move.picture_id] = move
             else:
-                self.away.append(move)
+                self.superseded.append(move)
         return True
 
     def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
-        return [each for each in self.away if each.since < before][:limit]
+        return [record for record in self.superseded if record.since < before][:limit]
 
     def forget(self, superseded_renditions: Collection[SupersededRenditions]) -> None:
-        self.away = [each for each in self.away if each not in superseded_renditions]
+        self.superseded = [record for record in self.superseded if record not in superseded_renditions]
 
     def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
         stored = self.requests.get(idempotent_request.request)
@@ -190,8 +190,8 @@ class FakeLedger:
         return self.jobs[job.id]
 
     def due(self, before: str, limit: int) -> list[Job]:
-        waiting = sorted(self.unsettled.values(), key=lambda job: (job.created, job.id))
-        return [job for job in waiting if job.created < before][:limit]
+        unsettled = sorted(self.unsettled.values(), key=lambda job: (job.created, job.id))
+        return [job for job in unsettled if job.created < before][:limit]
 
     def settle(self, job: Job) -> None:
         self.unsettled.pop(job.id, None)
@@ -199,10 +199,10 @@ class FakeLedger:
 
 @dataclass
 class FakeViews:
-    """`job_writes` are how often each job's totals were written."""
+    """`job_writes` counts the writes to each job's totals."""
 
     entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
-    failed_at_once: int = 2
+    failed_page_size: int = 2
     all_rows: dict[str, Row] = field(default_factory=dict)
     jobs: dict[str, JobView] = field(default_factory=dict)
     total: Tally = field(default_factory=Tally)
@@ -210,15 +210,15 @@ class FakeViews:
     lock: Lock = field(default_factory=Lock)
 
     def apply(self, entry: Entry) -> None:
-        """What a test has projected before it begins."""
+        """Projects an entry directly, for the set-up of a test."""
         self.entries[entry.picture_id, entry.upload.version] = entry
 
     def commit(self, commit: Commit) -> bool:
         with self.lock:
-            if not self._is_current(commit):
+            if not self._is_unchanged(commit):
                 return False
-            for each in commit.entries:
-                self.entries[each.new.picture_id, each.new.upload.version] = each.new
+            for entry in commit.entries:
+                self.entries[entry.new.picture_id, entry.new.upload.version] = entry.new
             for row in commit.rows:
                 self.all_rows[row.new.picture_id] = row.new
             if commit.record or commit.job_delta != Tally():
@@ -231,19 +231,19 @@ class FakeViews:
             self.total += commit.delta
             return True
 
-    def _is_current(self, commit: Commit) -> bool:
-        """Whether nothing has moved since it was read."""
-        views = (self.entries.get((each.new.picture_id, each.new.upload.version)) for each in commit.entries)
-        rows = (self.all_rows.get(each.new.picture_id) for each in commit.rows)
-        revisions = [each.revision if each else 0 for each in (*views, *rows)]
-        expected = [each.before for each in (*commit.entries, *commit.rows)]
+    def _is_unchanged(self, commit: Commit) -> bool:
+        """True if nothing has changed since it was read."""
+        views = (self.entries.get((view.new.picture_id, view.new.upload.version)) for view in commit.entries)
+        rows = (self.all_rows.get(row.new.picture_id) for row in commit.rows)
+        revisions = [stored.revision if stored else 0 for stored in (*views, *rows)]
+        expected = [replaced.before for replaced in (*commit.entries, *commit.rows)]
         if commit.record:
             revisions.append(self.jobs.get(commit.job_id, JobView(commit.job_id)).record)
             expected.append(commit.record.before)
         return revisions == expected
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
-        return [self.entries.get(each) for each in uploads]
+        return [self.entries.get(key) for key in uploads]
 
     def rows(self, pictures: Collection[str]) -> list[Row | None]:
         return [self.all_rows.get(picture_id) for picture_id in pictures]
@@ -259,17 +259,17 @@ class FakeViews:
 
     def named(self, alias: str) -> Iterator[Named]:
         for entry in self._newest_first():
-            never_came = entry.is_announcement and entry.state.terminal
-            if entry.alias == alias and not entry.is_removal and not never_came:
+            never_arrived = entry.is_announcement and entry.state.terminal
+            if entry.alias == alias and not entry.is_removal and not never_arrived:
                 yield Named(entry.picture_id, entry.upload.key)
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
-        # A job would push all else off the home page with what it has announced.
-        entries = [each for each in self._newest_first() if not (each.is_announcement and each.job_id)]
+        # The announcements of a job would push everything else off the home page.
+        entries = [entry for entry in self._newest_first() if not (entry.is_announcement and entry.job_id)]
         return _page(entries, limit, cursor)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
-        parked = sorted(
+        failed = sorted(
             (
                 entry
                 for entry in self.entries.values()
@@ -277,7 +277,7 @@ class FakeViews:
             ),
             key=lambda entry: entry.since,
         )
-        return _page(parked, self.failed_at_once, cursor)
+        return _page(failed, self.failed_page_size, cursor)
 
     def _newest_first(self) -> list[Entry]:
         return sorted(self.entries.values(), key=lambda entry: entry.upload.arrived, reverse=True)
@@ -293,28 +293,28 @@ def _page(entries: list[Entry], limit: int, cursor: str) -> tuple[list[Entry], s
 
 @dataclass
 class FakeProfiles:
-    """The profile in force; None: none is known."""
+    """The active profile; None if it cannot be loaded."""
 
     profile: Profile | None = field(default_factory=lambda: built_in("default"))
 
     def current(self) -> Profile:
         if self.profile is None:
-            raise ProfileUnavailable("no profile is known")
+            raise ProfileUnavailable("no profile could be loaded")
         return self.profile
 
 
 @dataclass
 class FakeQueue:
-    """What was sent, with the revision that it is over, and for how long each receipt was put off."""
+    """Records sent messages with their expected revision, and visibility timeouts by receipt."""
 
     sent: list[tuple[str, int | None]] = field(default_factory=list)
-    put_offs: list[tuple[str, int]] = field(default_factory=list)
+    hidden: list[tuple[str, int]] = field(default_factory=list)
 
     def send(self, body: str, expected_revision: int | None = None) -> None:
         self.sent.append((body, expected_revision))
 
     def hide(self, receipt: str, seconds: int) -> None:
-        self.put_offs.append((receipt, seconds))
+        self.hidden.append((receipt, seconds))
 
 
 @dataclass
@@ -335,25 +335,25 @@ class FakeChannels:
         self.joined.pop((job_id, connection), None)
 
     def leave_all(self, connection: str) -> None:
-        self.joined = {where: until for where, until in self.joined.items() if where[1] != connection}
+        self.joined = {key: expires for key, expires in self.joined.items() if key[1] != connection}
 
     def followers(self, job_id: str) -> list[str]:
-        return sorted(connection for followed, connection in self.joined if followed == job_id)
+        return sorted(connection for followed_id, connection in self.joined if followed_id == job_id)
 
 
 @dataclass
 class FakeSockets:
-    """What each open connection was told. One among `broken` takes nothing and is not gone."""
+    """The texts sent to each open connection. Those in `broken` raise a fault and are not gone."""
 
-    told: dict[str, list[str]] = field(default_factory=dict)
+    sent: dict[str, list[str]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
     def send(self, connection: str, text: str) -> bool:
         if connection in self.broken:
             raise ConnectionError(connection)
-        if connection not in self.told:
+        if connection not in self.sent:
             return False
-        self.told[connection].append(text)
+        self.sent[connection].append(text)
         return True
 
     def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
@@ -367,12 +367,12 @@ class FakeSockets:
         return SendResult(frozenset(gone), tuple(faults))
 
     def close(self, connection: str) -> None:
-        self.told.pop(connection, None)
+        self.sent.pop(connection, None)
 
 
 @dataclass
 class FakeChannel:
-    """What those who follow a job were told of it."""
+    """Records pushes."""
 
     pushed: list[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]] = field(default_factory=list)
 
@@ -381,24 +381,24 @@ class FakeChannel:
 
 
 @dataclass
-class FakeAnnouncements:
-    """What was told, in its order; `refused` are types that are not taken."""
+class FakeEventBus:
+    """Records sent events in order. Events of the types in `refused` are not accepted."""
 
-    told: list[Event] = field(default_factory=list)
+    sent: list[Event] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
 
-    def send(self, announcements: Sequence[Event]) -> list[Event]:
-        self.told += (each for each in announcements if each.type not in self.refused)
-        return [each for each in announcements if each.type in self.refused]
+    def send(self, events: Sequence[Event]) -> list[Event]:
+        self.sent += (event for event in events if event.type not in self.refused)
+        return [event for event in events if event.type in self.refused]
 
-    def ids(self, kind: str) -> list[str]:
-        """The ids of all that was told of that type."""
-        return [each.detail["id"] for each in self.told if each.type == kind]
+    def ids(self, event_type: str) -> list[str]:
+        """Returns the ids of the sent events of one type."""
+        return [event.detail["id"] for event in self.sent if event.type == event_type]
 
 
 @dataclass
 class FakeTokenDocument:
-    """`broken` says that it can't be asked just now; `asked` counts how often it was."""
+    """Counts reads. While `broken`, each read raises."""
 
     written: Written | None = None
     broken: bool = False
@@ -407,7 +407,7 @@ class FakeTokenDocument:
     def read(self) -> Written | None:
         self.read_count += 1
         if self.broken:
-            raise TokensUnavailable("can't be asked")
+            raise TokensUnavailable("cannot be read")
         return self.written
 
     def write(self, document: str, expected_version: int) -> bool:

@@ -13,7 +13,7 @@ class Gateway:
     """Open connections, what they were sent, and what ails some of them."""
 
     address: str = ""
-    told: dict[str, list[str]] = field(default_factory=dict)
+    sent: dict[str, list[str]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
     hung: set[str] = field(default_factory=set)
     let_go: threading.Event = field(default_factory=threading.Event)
@@ -30,14 +30,14 @@ class _Connections(BaseHTTPRequestHandler):
             self.gateway.let_go.wait(30)
         if connection in self.gateway.broken:
             self._answer(500)
-        elif connection in self.gateway.told:
-            self.gateway.told[connection].append(text)
+        elif connection in self.gateway.sent:
+            self.gateway.sent[connection].append(text)
             self._answer(200)
         else:
             self._answer(410, "GoneException")
 
     def do_DELETE(self) -> None:
-        found = self.gateway.told.pop(self._connection(), None)
+        found = self.gateway.sent.pop(self._connection(), None)
         self._answer(410, "GoneException") if found is None else self._answer(204)
 
     def _connection(self) -> str:

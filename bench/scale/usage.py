@@ -31,7 +31,8 @@ from darkroom.services.jobs import Jobs
 from darkroom.services.live import CONNECTION_SECONDS, Pusher
 from darkroom.services.members import member_key
 from darkroom.services.projecting import BATCH, Broadcast, Projection
-from darkroom.services.rendering import Renderer, Worker
+from darkroom.services.reconciling import Reconciler, Worker
+from darkroom.services.rendering import Renderer
 
 type Item = Mapping[str, Mapping[str, Any]]
 
@@ -218,9 +219,9 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             jobs = Jobs("uploads", DynamoJobs("ledger", dynamodb), views)
             job = jobs.create([Announced(f"{n}.jpg", 1, "image/jpeg") for n in range(pictures)]).id
             channels.join(job, "connection", CONNECTION_SECONDS)
-        darkroom = Renderer(
-            S3Originals("uploads", s3), S3Renditions("renditions", s3), ledger, _Fixed(profile), "engine"
-        )
+        originals, renditions = S3Originals("uploads", s3), S3Renditions("renditions", s3)
+        renderer = Renderer(originals, renditions, _Fixed(profile), "engine")
+        reconciler = Reconciler(originals, renditions, ledger, renderer)
         sockets = CountingSockets(meter.usage)
         broadcast = Broadcast(
             Projection(views),
@@ -233,7 +234,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             key = member_key(job, number, name) if as_job else f"holiday/{name}"
             version = s3.put_object(Bucket="uploads", Key=key, Body=b"pixels")["VersionId"]
             upload = Upload("uploads", key, version, size_bytes=4_000_000, sequencer=f"{number:016X}")
-            darkroom.apply(upload, Worker(lambda _content, _profile: rendered))
+            reconciler.apply(upload, Worker(lambda _content, _profile: rendered))
         _project(meter, broadcast, batch)
         meter.usage.kept_bytes = _kept_bytes(boto3.client("dynamodb"))
         return meter.usage.each(pictures)
@@ -245,7 +246,7 @@ def _project(meter: Meter, broadcast: Broadcast, batch: int) -> None:
     before = Counter(meter.usage.calls)
     for some in batched(told, min(batch, BATCH), strict=False):
         records = [{"dynamodb": {"SequenceNumber": str(n), "NewImage": item}} for n, item in enumerate(some)]
-        projected = broadcast.take(records_of({"Records": records}))
+        projected = broadcast.process(records_of({"Records": records}))
         assert not projected.faults  # noqa: S101 - a count of what failed would tell nothing
         meter.usage.batches += 1
         meter.usage.records += len(some)

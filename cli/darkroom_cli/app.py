@@ -1,6 +1,6 @@
-"""`darkroom`: the local stack, pictures into a bucket, and the engine on one file.
+"""The `darkroom` command.
 
-Each command imports what it needs: `render` starts without boto3, aiohttp and Rich.
+Each command imports its own modules: `render` and `profile check` start without boto3, aiohttp and Rich.
 """
 
 import json
@@ -8,65 +8,74 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from darkroom_cli.stack import Fault, LocalStack
+from darkroom_cli.faults import Fault
+from darkroom_cli.stack import LocalStack
+from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_default
 from darkroom_cli.terminal import printable
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 app = typer.Typer(
-    help="Drop a picture in a bucket, get the smallest pictures the web can show.",
+    help="Drop a picture in a bucket; get small JPEG, WebP and AVIF copies.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
-Stack = Annotated[str | None, typer.Option(help="A stack in the cloud instead of the local one.")]
-Region = Annotated[str | None, typer.Option(help="Where that stack is; else as AWS is set up here.")]
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID...]", help="As `darkroom failures` lists.")]
-All = Annotated[bool, typer.Option("--all", help="All that were given up.")]
+Ids = Annotated[
+    list[str] | None, typer.Argument(metavar="ID", help="Ids of failures, from `darkroom failures`.")
+]
+All = Annotated[bool, typer.Option("--all", help="All failures.")]
 
 
 def main() -> None:
-    """Runs the command line; a fault is one sentence and its exit code."""
+    """Runs the command line; prints a fault as one message and exits with its code."""
     try:
         app()
     except Fault as fault:
         sys.stdout.flush()
-        # What a site or AWS has said may be in it.
+        # The message may quote a server's response.
         typer.echo("darkroom: " + "\n".join(map(printable, str(fault).splitlines())), err=True)
         raise SystemExit(fault.exit_code) from None
+
+
+def terminal() -> "Console":
+    from rich.console import Console
+
+    return Console()
 
 
 @app.command()
 def up(
     detach: Annotated[
-        bool, typer.Option("--detach", help="Return when it is ready, and leave it up.")
+        bool, typer.Option("--detach", help="Return when the stack is ready; it keeps running.")
     ] = False,
 ) -> None:
-    """Build, deploy and run the local stack, and follow its logs until Ctrl-C."""
+    """Build, deploy and run the local stack, and show its logs until Ctrl-C."""
     import asyncio
 
-    from rich.console import Console
+    from darkroom_cli.local import up as command
 
-    from darkroom_cli.local import up as stack
-
-    site, console = LocalStack.of(os.environ), Console()
+    local_stack = LocalStack.of(os.environ)
     if detach:
-        raise typer.Exit(stack.detach(site, console))
-    asyncio.run(stack.up(site, console))
+        raise typer.Exit(command.detach(local_stack, terminal()))
+    asyncio.run(command.up(local_stack, terminal()))
 
 
 @app.command()
 def down() -> None:
-    """Stop the local stack; its pictures are kept."""
-    site = LocalStack.of(os.environ)
-    stopped = site.supervisor.stop_holder(60)
-    # A supervisor that was killed has left its emulator behind.
-    stopped = site.ministack.stop_holder(30) or stopped
-    typer.echo("Stopped." if stopped else f"No stack is up on port {site.aws_port}.")
+    """Stop the local stack. Its pictures are kept."""
+    local_stack = LocalStack.of(os.environ)
+    stopped = local_stack.supervisor.stop_holder(60)
+    # A killed supervisor leaves its emulator running.
+    stopped = local_stack.ministack.stop_holder(30) or stopped
+    typer.echo("Stopped." if stopped else f"No local stack is running on port {local_stack.aws_port}.")
 
 
 @app.command()
@@ -74,181 +83,157 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the addresses of the local stack."""
-    found = asdict(LocalStack.of(os.environ).status())
+    addresses = asdict(LocalStack.of(os.environ).status())
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(addresses, indent=2))
     else:
-        for name, value in found.items():
-            typer.echo(f"{name:<{max(map(len, found))}}  {value}")
+        for name, value in addresses.items():
+            typer.echo(f"{name:<{max(map(len, addresses))}}  {value}")
 
 
 @app.command()
 def drop(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of them.")],
+    paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     stack: Stack = None,
     region: Region = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds without any news to wait.")] = 300,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait without progress.")] = 300,
     new: Annotated[
-        bool, typer.Option("--new", help="Don't go on with what was interrupted: a new job.")
+        bool, typer.Option("--new", help="Start a new job instead of resuming an interrupted one.")
     ] = False,
 ) -> None:
-    """Send pictures as a job, follow it, and show what was saved; go on with one that was interrupted."""
+    """Upload pictures as a job, follow it, and show the savings. Resumes an interrupted job."""
     from darkroom_cli.drop.command import drop_pictures
+    from darkroom_cli.drop.files import find_files
 
-    if not drop_pictures(LocalStack.of(os.environ), paths, stack, region, timeout, new=new):
+    files = find_files(paths)
+    with connect(stack, region) as status:
+        rendered = drop_pictures(status, LocalStack.of(os.environ), paths, files, timeout, new=new)
+    if not rendered:
         raise typer.Exit(1)
 
 
 @app.command()
 def failures(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
     stack: Stack = None,
     region: Region = None,
 ) -> None:
-    """List the uploads that were given up, with their reasons."""
-    from rich.console import Console
+    """List the failed uploads and their reasons."""
+    from darkroom_cli import failures as command
 
-    from darkroom_cli import operate
-
-    with operate.failures_of(LocalStack.of(os.environ), stack, region) as found:
-        operate.show(found, as_json, Console())
+    with connect(stack, region) as status:
+        command.show(command.failures_of(status), as_json, terminal())
 
 
 @app.command()
 def retry(ids: Ids = None, everything: All = False, stack: Stack = None, region: Region = None) -> None:
-    """Try again what was given up."""
-    from rich.console import Console
+    """Render failed uploads again."""
+    from darkroom_cli import failures as command
 
-    from darkroom_cli import operate
-
-    with operate.failures_of(LocalStack.of(os.environ), stack, region) as found:
-        operate.retry(found, ids or [], everything, Console())
+    with connect(stack, region) as status:
+        command.retry(command.failures_of(status), ids or [], everything, terminal())
 
 
 @app.command()
 def skip(ids: Ids = None, everything: All = False, stack: Stack = None, region: Region = None) -> None:
-    """Let go what was given up: it stays as it is, and is no failure any more."""
-    from rich.console import Console
+    """Mark failed uploads as skipped and remove them from the list of failures."""
+    from darkroom_cli import failures as command
 
-    from darkroom_cli import operate
-
-    with operate.failures_of(LocalStack.of(os.environ), stack, region) as found:
-        operate.skip(found, ids or [], everything, Console())
+    with connect(stack, region) as status:
+        command.skip(command.failures_of(status), ids or [], everything, terminal())
 
 
 @app.command()
 def sweep(
     stale: Annotated[
-        bool, typer.Option("--stale", help="Render again what another profile or engine has made.")
+        bool, typer.Option("--stale", help="Render again the results of another profile or engine.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --stale: only say what it would cost.")
+        bool, typer.Option("--dry-run", help="With --stale: print the number and cost, enqueue nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --stale: do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --stale: do not ask for confirmation.")] = False,
     after_minutes: Annotated[
-        float | None, typer.Option(min=0, help="Younger uploads are not lost; else as the stack has it.")
+        float | None,
+        typer.Option(min=0, help="Ignore uploads younger than this. Default: the stack's setting."),
     ] = None,
     keep_hours: Annotated[
         float | None,
-        typer.Option(min=0, help="How long what is not shown any more is kept; else as the stack has it."),
+        typer.Option(min=0, help="Keep superseded renditions this long. Default: the stack's setting."),
     ] = None,
     stack: Stack = None,
     region: Region = None,
 ) -> None:
-    """Look for lost uploads and for renditions that nothing names, now."""
-    from rich.console import Console
-
-    from darkroom_cli import operate
-    from darkroom_cli.stack import asking_aws, status_of
+    """Enqueue lost uploads and delete unreferenced renditions now."""
+    from darkroom_cli import sweep as command
 
     if not stale and (dry_run or yes):
-        raise Fault("--dry-run and --yes belong to --stale.", 2)
-    with asking_aws():
-        status = status_of(LocalStack.of(os.environ), stack, region)
-        if not stale:
-            operate.sweep(status, after_minutes, keep_hours, Console())
-            return
-        from darkroom.domain.profile import parse_profile
-        from darkroom.imaging import ENGINE
-        from darkroom_cli.profile import in_force
-
-        agreed = None if dry_run else (lambda _: True) if yes else typer.confirm
-        deployed = in_force(status)
-        profile = parse_profile(deployed.document)
-        operate.sweep_stale(status, profile, deployed.at, ENGINE, agreed, Console())
+        raise Fault("--dry-run and --yes need --stale.", 2)
+    with connect(stack, region) as status:
+        if stale:
+            confirm = None if dry_run else (lambda _: True) if yes else typer.confirm
+            command.sweep_stale(status, confirm, terminal())
+        else:
+            command.sweep(status, after_minutes, keep_hours, terminal())
 
 
 @app.command()
 def stats(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    hours: Annotated[float, typer.Option(min=0.01, help="Of how long back the costs are worked out.")] = 24,
+    hours: Annotated[float, typer.Option(min=0.01, help="Compute costs over this many hours.")] = 24,
     stack: Stack = None,
     region: Region = None,
 ) -> None:
-    """Say what was saved, and what a thousand pictures cost."""
-    from rich.console import Console
+    """Show the savings, and the cost of 1,000 pictures."""
+    from darkroom_cli import stats as command
 
-    from darkroom_cli import stats as figures
-    from darkroom_cli.stack import asking_aws, status_of
-
-    with asking_aws():
-        found = figures.gather(status_of(LocalStack.of(os.environ), stack, region), hours)
-    figures.show(found, as_json, Console())
+    with connect(stack, region) as status:
+        command.show(command.gather(status, hours), as_json, terminal())
 
 
 @app.command()
 def rebuild_views(stack: Stack = None, region: Region = None) -> None:
-    """Restore the views from the ledger; a table that is gone is made anew."""
-    from rich.console import Console
+    """Restore the views from the ledger. Creates the table again if it is missing."""
+    from darkroom_cli import views as command
 
-    from darkroom_cli import operate
-    from darkroom_cli.stack import asking_aws, status_of
-
-    with asking_aws():
-        operate.rebuild_views(status_of(LocalStack.of(os.environ), stack, region), Console())
+    with connect(stack, region) as status:
+        command.rebuild_views(status, terminal())
 
 
 @app.command()
 def deploy(
-    stack: Annotated[str | None, typer.Option(help="Its name; else as samconfig.toml has it.")] = None,
-    region: Annotated[str | None, typer.Option(help="Where; else as samconfig.toml has it.")] = None,
+    stack: Annotated[str | None, typer.Option(help="Name of the stack. Default: in samconfig.toml.")] = None,
+    region: Annotated[str | None, typer.Option(help="AWS region. Default: in samconfig.toml.")] = None,
     parameter: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A parameter of the template; again for more."),
+        typer.Option(metavar="NAME=VALUE", help="Set a template parameter; may be repeated."),
     ] = None,
     role: Annotated[
-        str | None, typer.Option(metavar="ARN", help="The role by which CloudFormation makes the changes.")
+        str | None, typer.Option(metavar="ARN", help="IAM role for CloudFormation to deploy with.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Deploy without showing the changes first.")] = False,
 ) -> None:
-    """Build and deploy to AWS; ask for a name and a region the first time."""
-    from rich.console import Console
+    """Build and deploy to AWS. Asks for a name and a region the first time."""
+    from darkroom_cli import deploy as command
 
-    from darkroom_cli.deploy import deploy as deploying
-    from darkroom_cli.stack import asking_aws
-
-    with asking_aws():
-        deploying(stack, region, parameter or [], role, not yes, Console())
+    with aws_faults():
+        command.deploy(stack, region, parameter or [], role, not yes, terminal())
 
 
 @app.command()
 def destroy(
-    stack: Annotated[str, typer.Option(help="The stack in the cloud that is to go.")],
+    stack: Annotated[str, typer.Option(help="Name of the stack in AWS.")],
     region: Region = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     everything: Annotated[
-        bool, typer.Option("--everything", help="Also what can't be made again: originals, ledger, profiles.")
+        bool, typer.Option("--everything", help="Also delete the originals, the ledger and pushed profiles.")
     ] = False,
 ) -> None:
-    """Empty a stack's buckets and delete it; originals, ledger and pushed profiles are kept."""
-    from rich.console import Console
+    """Delete a stack in AWS. Originals, ledger and pushed profiles are kept."""
+    from darkroom_cli import destroy as command
 
-    from darkroom_cli import destroy as destroying
-    from darkroom_cli.stack import asking_aws, region_of
-
-    with asking_aws():
-        account = destroying.Account.of(region_of(region))
-        destroying.destroy(account, stack, everything, None if yes else destroying.typed, Console())
+    with aws_faults():
+        account = command.Account.of(region_or_default(region))
+        command.destroy(account, stack, everything, None if yes else command.prompt, terminal())
 
 
 @app.command(
@@ -256,111 +241,98 @@ def destroy(
 )
 def render() -> None:
     """Render one local file without AWS, and print its receipt as one line of JSON."""
-    # Here to be listed: it parses its own arguments, so that it starts without Typer.
+    # Here for the list of commands: entry.py starts it without Typer.
     from darkroom_cli.render import main as command
 
     command()
 
 
-profiles = typer.Typer(
-    help="What is to be made of pictures: show it, check a file, put one in force.", no_args_is_help=True
-)
+profiles = typer.Typer(help="Show, check or activate the rendering profile.", no_args_is_help=True)
 app.add_typer(profiles, name="profile")
 ProfileFile = Annotated[Path, typer.Argument(metavar="FILE", help="A profile's JSON file.")]
 
 
 @profiles.command("show")
 def show_profile(stack: Stack = None, region: Region = None) -> None:
-    """Print the profile in force, with its hash, its version and when it was deployed."""
+    """Print the active profile with its hash, version and deployment time."""
     from darkroom_cli.profile import show
-    from darkroom_cli.stack import asking_aws, status_of
 
-    with asking_aws():
-        typer.echo(show(status_of(LocalStack.of(os.environ), stack, region)))
+    with connect(stack, region) as status:
+        typer.echo(show(status))
 
 
 @profiles.command("check")
 def check_profile(file: ProfileFile) -> None:
-    """Say what is wrong in a profile's file, and on which lines."""
+    """Check a profile's file, and list its errors by line."""
     from darkroom_cli.profile import check
 
     _, profile = check(file)
-    typer.echo(f"{file} is a good profile: {profile.name} ({profile.hash}).")
+    typer.echo(f"{file} is a valid profile: {profile.name} ({profile.hash}).")
 
 
 @profiles.command("push")
 def push_profile(file: ProfileFile, stack: Stack = None, region: Region = None) -> None:
-    """Put a profile in force, without a deployment of the stack; a bad one is refused before it is sent."""
-    from rich.console import Console
-
+    """Check a profile's file and activate it, without deploying the stack."""
     from darkroom_cli.profile import check, push
-    from darkroom_cli.stack import asking_aws, status_of
 
     document, profile = check(file)
-    with asking_aws():
-        version = push(status_of(LocalStack.of(os.environ), stack, region), document, Console())
-    typer.echo(f"{profile.name} ({profile.hash}) is in force as version {version}.")
-    typer.echo("Warm functions take it within 45 s.")
+    with connect(stack, region) as status:
+        version = push(status, document, terminal())
+    typer.echo(f"{profile.name} ({profile.hash}) is active as version {version}.")
+    typer.echo("Running functions load it within 45 s.")
 
 
-tokens = typer.Typer(help="Who may come in: make tokens, list them, end them.", no_args_is_help=True)
+tokens = typer.Typer(help="Create, list or revoke access tokens.", no_args_is_help=True)
 app.add_typer(tokens, name="token")
 
 
 @tokens.command("new")
 def new_token(stack: Stack = None, region: Region = None) -> None:
-    """Make a token and print it, this once; the one before it stays valid, an older one does not."""
-    from darkroom_cli.stack import asking_aws, status_of
+    """Create a token and print it once. The newest earlier token stays valid, older ones do not."""
     from darkroom_cli.tokens import tokens_of
 
-    with asking_aws():
-        tokens_of(status_of(LocalStack.of(os.environ), stack, region)).new()
+    with connect(stack, region) as status:
+        tokens_of(status).new()
 
 
 @tokens.command("first")
 def first_token(stack: Stack = None, region: Region = None) -> None:
-    """Make a stack's first token and print it; do nothing if any was ever made."""
-    from darkroom_cli.stack import asking_aws, status_of
+    """Create a stack's first token and print it. Does nothing if the stack ever had a token."""
     from darkroom_cli.tokens import ensure_first_token
 
-    with asking_aws():
-        ensure_first_token(status_of(LocalStack.of(os.environ), stack, region))
+    with connect(stack, region) as status:
+        ensure_first_token(status)
 
 
 @tokens.command("list")
 def list_tokens(stack: Stack = None, region: Region = None) -> None:
-    """List the ids of the tokens that are valid, and when they were made."""
-    from darkroom_cli.stack import asking_aws, status_of
+    """List the ids of the valid tokens and their creation times."""
     from darkroom_cli.tokens import tokens_of
 
-    with asking_aws():
-        tokens_of(status_of(LocalStack.of(os.environ), stack, region)).list()
+    with connect(stack, region) as status:
+        tokens_of(status).list()
 
 
 @tokens.command("revoke")
 def revoke_token(
-    token: Annotated[str, typer.Argument(metavar="ID", help="As `darkroom token list` says it.")],
-    yes: Annotated[bool, typer.Option("--yes", help="End the last one too without asking.")] = False,
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="An id from `darkroom token list`.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Revoke the last token without confirmation.")] = False,
     stack: Stack = None,
     region: Region = None,
 ) -> None:
-    """End a token, and what was signed in by it, within 30 s."""
-    from darkroom_cli.stack import asking_aws, status_of
+    """Revoke a token and its sessions, within 30 s."""
     from darkroom_cli.tokens import tokens_of
 
-    with asking_aws():
-        agreed = (lambda _: True) if yes else typer.confirm
-        tokens_of(status_of(LocalStack.of(os.environ), stack, region)).revoke(token, agreed)
+    with connect(stack, region) as status:
+        tokens_of(status).revoke(token_id, (lambda _: True) if yes else typer.confirm)
 
 
 @app.command()
 def demo() -> None:
-    """Send sample pictures through the local stack and check what comes out."""
-    from rich.console import Console
+    """Upload sample pictures to the local stack and check the results."""
+    from darkroom_cli.local.demo import demo as command
 
-    from darkroom_cli.local.demo import demo as show
-
-    show(LocalStack.of(os.environ), Console())
+    command(LocalStack.of(os.environ), terminal())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A stack's HTTP API as the command line asks it: with a token or signed, as its routes ask for."""
+"""Client of a stack's HTTP API, authenticated by a token or a signature."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -8,60 +8,63 @@ from typing import Any
 from aiohttp import ClientError, ClientSession
 from yarl import URL
 
-from darkroom_cli.stack import Fault, Status
+from darkroom_cli.faults import Fault
+from darkroom_cli.stack import Status
 
 type JsonObject = dict[str, Any]
-# Asks the site for the JSON under a path like "jobs/ID". Raises NoAnswer when it may be asked again.
-type Ask = Callable[[str], Awaitable[JsonObject]]
-# The headers to send in place of these: of a method, an address and a body.
-type Sign = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
+# Returns the JSON object at a path like "jobs/ID". Raises ServiceUnavailable for an error worth a retry.
+type Get = Callable[[str], Awaitable[JsonObject]]
+# Returns a request's headers with authentication added, from its method, URL, headers and body.
+type Authenticate = Callable[[str, str, Mapping[str, str], bytes], Mapping[str, str]]
 
 
-_ADVICE = "Set DARKROOM_TOKEN to a valid one: `darkroom token new --stack NAME` makes it."
+_TOKEN_ADVICE = "Set DARKROOM_TOKEN to a valid token; create one with `darkroom token new --stack NAME`."  # noqa: S105
 
 
-class NoAnswer(Exception):
-    """The site could not be asked, this time."""
+class ServiceUnavailable(Exception):
+    """The request failed for now: no connection, throttled, or a server error."""
 
 
-class NotThere(Fault):
-    """There is nothing under that path."""
+class NotFound(Fault):
+    """The server answered 404."""
 
 
-def unsigned(_method: str, _url: str, headers: Mapping[str, str], _body: bytes) -> Mapping[str, str]:
+def without_authentication(
+    _method: str, _url: str, headers: Mapping[str, str], _body: bytes
+) -> Mapping[str, str]:
     return headers
 
 
-def authority(status: Status, environment: Mapping[str, str]) -> Sign:
-    """What a stack asks for: a signature, or the token in DARKROOM_TOKEN. Raises Fault if that is missing."""
+def authentication(status: Status, environment: Mapping[str, str]) -> Authenticate:
+    """Returns the stack's kind of authentication. Raises Fault if DARKROOM_TOKEN is required and not set."""
     if status.auth == "iam":
         return signer(status.region)
     token = environment.get("DARKROOM_TOKEN", "").strip()
     if not token and status.auth == "token":
-        raise Fault(f"{status.web} asks for a token. {_ADVICE}")
-    return bearer(token) if token else unsigned
+        raise Fault(f"{status.web} requires a token. {_TOKEN_ADVICE}")
+    return bearer(token) if token else without_authentication
 
 
-def bearer(token: str) -> Sign:
-    def show(_method: str, _url: str, headers: Mapping[str, str], _body: bytes) -> Mapping[str, str]:
+def bearer(token: str) -> Authenticate:
+    def add_token(_method: str, _url: str, headers: Mapping[str, str], _body: bytes) -> Mapping[str, str]:
         return {**headers, "Authorization": f"Bearer {token}"}
 
-    return show
+    return add_token
 
 
-def signer(region: str) -> Sign:
-    """Signs by the credentials that are set up here. Raises Fault if there are none."""
-    import boto3  # half a second that who follows a local stack does without
+def signer(region: str) -> Authenticate:
+    """Signs requests with the configured AWS credentials. Raises Fault if there are none."""
+    import boto3  # takes half a second, and only Auth=iam needs it
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
 
     credentials = boto3.Session().get_credentials()
     if credentials is None:
-        raise Fault("No AWS credentials are set up here.")
+        raise Fault("No AWS credentials were found; configure them with `aws configure` or `aws sso login`.")
 
     def sign(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
         request = AWSRequest(method, url, data=body, headers=dict(headers))
-        # Frozen anew each time: those of a role are replaced while a long drop runs.
+        # Frozen for each request: a role's credentials are renewed during a long drop.
         SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
         return dict(request.headers.items())
 
@@ -69,51 +72,48 @@ def signer(region: str) -> Sign:
 
 
 @dataclass(frozen=True, slots=True)
-class Web:
-    """One site. Both methods raise NoAnswer, and Fault for what asking again does not help."""
+class ApiClient:
+    """The API at `root`. Methods raise ServiceUnavailable, and Fault for an error that a retry cannot fix."""
 
-    client: ClientSession
+    session: ClientSession
     root: str
-    sign: Sign = unsigned
+    authenticate: Authenticate = without_authentication
 
-    async def ask(self, path: str) -> JsonObject:
-        """The JSON under a path. Raises NotThere if there is none."""
-        return await self._call("GET", path, {}, b"")
+    async def get(self, path: str) -> JsonObject:
+        """Returns the JSON object at a path. Raises NotFound."""
+        return await self._request("GET", path, {}, b"")
 
-    async def announce(self, uploads: list[JsonObject], key: str) -> JsonObject:
-        """Makes a job of these uploads, or finds the one that was made with that Idempotency-Key."""
+    async def create_job(self, uploads: list[JsonObject], idempotency_key: str) -> JsonObject:
+        """Creates a job, or returns the one already created with this Idempotency-Key."""
         body = json.dumps({"uploads": uploads}, ensure_ascii=False).encode()
-        return await self._call(
-            "POST", "jobs", {"Content-Type": "application/json", "Idempotency-Key": key}, body
-        )
+        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
+        return await self._request("POST", "jobs", headers, body)
 
-    async def _call(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> JsonObject:
+    async def _request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> JsonObject:
         url = f"{self.root}/{path}"
-        signed = self.sign(method, url, {"Accept": "application/json", **headers}, body)
+        headers = self.authenticate(method, url, {"Accept": "application/json", **headers}, body)
         try:
-            async with self.client.request(
-                method, URL(url, encoded=True), headers=signed, data=body or None
-            ) as answer:
-                if answer.status == 429 or answer.status >= 500:
-                    raise NoAnswer
-                if answer.status == 401:
-                    raise Fault(f"{self.root} does not let you in (401). {_ADVICE}")
-                if answer.status == 404:
-                    raise NotThere(f"There is nothing under {url} (404).")
-                if answer.status not in (200, 201):
-                    said = await answer.text()
-                    raise Fault(
-                        f"{url} can't be asked: the answer was {answer.status}. {_detail(said)}".strip()
-                    )
-                return dict(await answer.json())
+            async with self.session.request(
+                method, URL(url, encoded=True), headers=headers, data=body or None
+            ) as response:
+                if response.status == 429 or response.status >= 500:
+                    raise ServiceUnavailable
+                if response.status == 401:
+                    raise Fault(f"{self.root} refused the request (401). {_TOKEN_ADVICE}")
+                if response.status == 404:
+                    raise NotFound(f"{url} does not exist (404).")
+                if response.status not in (200, 201):
+                    detail = _detail(await response.text())
+                    raise Fault(f"{method} {url} failed with status {response.status}. {detail}".strip())
+                return dict(await response.json())
         except (ClientError, TimeoutError, ValueError) as fault:
-            raise NoAnswer from fault
+            raise ServiceUnavailable from fault
 
 
-def _detail(said: str) -> str:
-    """What a problem's document says to a person; API Gateway's own refusals call it message."""
+def _detail(body: str) -> str:
+    """Returns the sentence of a problem document, or of an error from API Gateway itself."""
     try:
-        problem = json.loads(said)
+        problem = json.loads(body)
         return str(problem.get("detail") or problem.get("message") or "")
     except (ValueError, AttributeError):
         return ""

@@ -1,4 +1,4 @@
-"""`darkroom deploy`, which is `make deploy`: asks two things once, builds, deploys, makes the first token."""
+"""`darkroom deploy` (`make deploy`): builds and deploys to AWS, and creates the first token."""
 
 import os
 import re
@@ -16,24 +16,26 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from darkroom_cli.cloudformation import describe_stack, outputs_of
+from darkroom_cli.faults import Fault
 from darkroom_cli.local.up import python_folder
-from darkroom_cli.stack import PROJECT, Fault, Status, described, outputs_of, status_from
+from darkroom_cli.stack import PROJECT, Status, status_from
 from darkroom_cli.tokens import ensure_first_token
 
-# The longest name that leaves room in a bucket's 63 characters for the rest of it, in any region.
+# At most 24 characters: a bucket's name adds account and region, and is limited to 63.
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]")
 _SECTION = "[default.global.parameters]"
-# The description that tells versions of `web` apart holds 256 characters; what else stands in it takes 37.
+# The version description of `web` contains both parameters: 256 characters, of which the rest takes 37.
 _DESCRIBED = ("AllowedOrigins", "RenditionsBaseUrl")
 _DESCRIBED_CHARACTERS = 219
-# A build of its own: the local stack's is for this machine's processor.
+# Not the local stack's build folder: that build is for this machine's processor.
 _BUILD = Path(".aws-sam/cloud")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Which stack, and where. Raises Fault for a name or a region that can't be."""
+    """A stack's name and region. Raises Fault if either is not valid."""
 
     stack: str
     region: str
@@ -41,11 +43,11 @@ class Place:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.stack):
             raise Fault(
-                f"{self.stack!r} can't be a stack's name: it is part of its buckets' names, so 2 to 24 small"
-                " letters, digits and hyphens, a letter first; choose another."
+                f"{self.stack!r} is not a valid stack name: it becomes part of bucket names, so use 2 to 24"
+                " lowercase letters, digits and hyphens, beginning with a letter."
             )
         if not _REGION.fullmatch(self.region):
-            raise Fault(f"{self.region!r} is no region's name; one is like eu-central-1.")
+            raise Fault(f"{self.region!r} is not an AWS region; regions look like eu-central-1.")
 
     def __str__(self) -> str:
         return f"--stack {self.stack} --region {self.region}"
@@ -59,151 +61,150 @@ def deploy(
     ask: bool,
     console: Console,
 ) -> None:
-    """Builds and deploys, then says what to do next. Raises Fault."""
+    """Builds and deploys, then prints the next commands. Raises Fault."""
     place = _place(stack, region, ask, console)
     account = _account(place)
-    _clear_the_way(place, account, parameters or kept_overrides((PROJECT / "samconfig.toml").read_text()))
+    _check(place, account, parameters or configured_overrides((PROJECT / "samconfig.toml").read_text()))
     overrides = ["--parameter-overrides", *parameters] if parameters else []
     _sam("build", "--build-dir", str(_BUILD), *overrides)
-    by = ("--role-arn", role) if role else ()
-    quietly = () if ask else ("--no-confirm-changeset", "--no-progressbar")
-    done = _sam(
+    role_option = ("--role-arn", role) if role else ()
+    no_prompt = () if ask else ("--no-confirm-changeset", "--no-progressbar")
+    exit_code = _sam(
         *("deploy", "--template-file", str(_BUILD / "template.yaml"), "--no-fail-on-empty-changeset"),
-        *("--stack-name", place.stack, "--region", place.region, *by, *quietly, *overrides),
+        *("--stack-name", place.stack, "--region", place.region, *role_option, *no_prompt, *overrides),
         may_fail=True,
     )
-    if done:
-        raise Fault(_why_it_failed(place))
+    if exit_code:
+        raise Fault(_failure_reason(place))
     outputs = outputs_of(place.stack, place.region)
     if outputs is None:
-        raise Fault("Nothing was deployed: the changes were not agreed to.")
+        raise Fault("Nothing was deployed: the changes were not confirmed.")
     status = status_from(outputs, place.stack, place.region, None)
-    console.print(f"\nDarkroom is up: {status.web}/", style="bold", soft_wrap=True, highlight=False)
+    console.print(f"\nDarkroom is running at {status.web}/", style="bold", soft_wrap=True, highlight=False)
     if status.auth == "token":
         _first_token(place, status, console)
-    for command in _next(place):
+    for command in _next_commands(place):
         console.print(f"  {command}", style="cyan", highlight=False, markup=False, soft_wrap=True)
 
 
-# Which stack, and where
-
-
 def _place(stack: str | None, region: str | None, ask: bool, console: Console) -> Place:
-    """As named, else as samconfig.toml has it, else as answered, which is then written there."""
+    """Takes the options, else samconfig.toml, else prompts and saves the replies in samconfig.toml."""
     file = PROJECT / "samconfig.toml"
-    kept = tomllib.loads(file.read_text())["default"]["global"]["parameters"]
-    region = region or kept.get("region")
+    configured = tomllib.loads(file.read_text())["default"]["global"]["parameters"]
+    region = region or configured.get("region")
     if region:
-        return Place(stack or kept["stack_name"], region)
+        return Place(stack or configured["stack_name"], region)
     if not ask or not sys.stdin.isatty():
-        raise Fault("Say where, by --region, or in samconfig.toml under [default.global.parameters].", 2)
-    console.print("Two questions, once; the answers are kept in samconfig.toml.")
+        raise Fault(
+            "No AWS region is set; add --region, or set it in samconfig.toml"
+            " under [default.global.parameters].",
+            2,
+        )
+    console.print("The stack name and the region will be saved in samconfig.toml.")
     default = boto3.Session().region_name
-    place = asked(
-        lambda question, answer: str(typer.prompt(question, answer)), stack or kept["stack_name"], default
+    place = prompt_place(
+        lambda question, reply: str(typer.prompt(question, reply)), stack or configured["stack_name"], default
     )
     file.write_text(with_place(file.read_text(), place))
     return place
 
 
-def asked(ask: Callable[[str, str | None], str], stack: str, region: str | None) -> Place:
-    """Asks for both, and again until the answers can be."""
+def prompt_place(ask: Callable[[str, str | None], str], stack: str, region: str | None) -> Place:
+    """Prompts for name and region until both are valid."""
     while True:
         try:
             return Place(
-                ask("Name of the stack, which its buckets are named for", stack).strip(),
-                ask("Region, like eu-central-1", region).strip(),
+                ask("Stack name, also the prefix of its buckets", stack).strip(),
+                ask("AWS region, like eu-central-1", region).strip(),
             )
         except Fault as fault:
             typer.echo(str(fault), err=True)
 
 
 def with_place(samconfig: str, place: Place) -> str:
-    """samconfig.toml with these answers and all else as it was."""
+    """Returns samconfig.toml with this name and region, otherwise unchanged."""
     head, section, rest = samconfig.partition(_SECTION + "\n")
-    own, blank, others = rest.partition("\n\n")
-    lines = [line for line in own.splitlines() if not re.match(r"(stack_name|region)\s*=", line)]
-    answers = [f'stack_name = "{place.stack}"', f'region = "{place.region}"']
-    return head + section + "\n".join([*answers, *lines]) + blank + others
-
-
-# What can be known to go wrong
+    body, blank, others = rest.partition("\n\n")
+    lines = [line for line in body.splitlines() if not re.match(r"(stack_name|region)\s*=", line)]
+    replaced = [f'stack_name = "{place.stack}"', f'region = "{place.region}"']
+    return head + section + "\n".join([*replaced, *lines]) + blank + others
 
 
 def _account(place: Place) -> str:
-    """The account's number. Raises Fault without credentials that it takes."""
-    way = "sign in (`aws sso login`, `aws configure`), or name a profile by AWS_PROFILE, and try again."
+    """Returns the AWS account id. Raises Fault without valid credentials."""
+    remedy = "sign in (`aws sso login`, `aws configure`) or set AWS_PROFILE, and try again."
     try:
         return str(boto3.client("sts", region_name=place.region).get_caller_identity()["Account"])
     except ClientError as fault:
-        raise Fault(
-            f"AWS does not take the credentials here ({fault.response['Error']['Code']}): {way}"
-        ) from fault
+        code = fault.response["Error"]["Code"]
+        raise Fault(f"AWS rejected the credentials ({code}): {remedy}") from fault
     except BotoCoreError as fault:
-        raise Fault(f"There are no AWS credentials here that can be used ({fault}): {way}") from fault
+        raise Fault(f"No usable AWS credentials were found ({fault}): {remedy}") from fault
 
 
-def _clear_the_way(place: Place, account: str, parameters: Sequence[str]) -> None:
-    """Raises Fault for what a deployment would run into."""
-    found = _found(place) or {}
-    state = found.get("StackStatus")
-    kept = {each["ParameterKey"]: each["ParameterValue"] for each in found.get("Parameters", [])}
-    hindrance = hindered(place, state) or overlong(kept, parameters)
-    if hindrance:
-        raise Fault(hindrance)
+def _check(place: Place, account: str, parameters: Sequence[str]) -> None:
+    """Raises Fault for a known obstacle, before anything is built."""
+    description = _description(place) or {}
+    state = description.get("StackStatus")
+    current = {
+        parameter["ParameterKey"]: parameter["ParameterValue"]
+        for parameter in description.get("Parameters", [])
+    }
+    obstacle = blocking_state(place, state) or too_long(current, parameters)
+    if obstacle:
+        raise Fault(obstacle)
     bucket = f"{place.stack}-uploads-{account}-{place.region}"
-    if state is None and _is_taken(bucket, place.region):
+    if state is None and _bucket_exists(bucket, place.region):
         raise Fault(
-            f"The bucket {bucket} of an earlier stack is still there, with its pictures: choose another name"
-            f" by --stack, or delete them for good by `darkroom destroy {place} --everything`."
+            f"The bucket {bucket} of an earlier stack still exists, with its pictures: choose another name"
+            f" with --stack, or delete the pictures permanently with `darkroom destroy {place} --everything`."
         )
 
 
-def hindered(place: Place, state: str | None) -> str | None:
-    """Why a stack in this state can't be deployed to, and what helps; None where it can."""
+def blocking_state(place: Place, state: str | None) -> str | None:
+    """Returns the error and remedy if a stack cannot be deployed in its state, else None."""
     aws = f"aws cloudformation %s --stack-name {place.stack} --region {place.region}"
     if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"):
         return (
-            f"Stack {place.stack} is what a first deployment or a deletion has left that failed ({state}):"
-            f" clear it away by `darkroom destroy {place}`, then deploy again."
+            f"Stack {place.stack} is left over from a failed first deployment or deletion ({state}):"
+            f" delete it with `darkroom destroy {place}`, then deploy again."
         )
     if state == "UPDATE_ROLLBACK_FAILED":
         return (
-            f"Stack {place.stack} could not go back to what it was ({state}): see which resource is in the"
-            f" way by `{aws % 'describe-stack-events'}`, mend it, go on by"
+            f"The rollback of stack {place.stack} failed ({state}): find the failed resource with"
+            f" `{aws % 'describe-stack-events'}`, repair it, run"
             f" `{aws % 'continue-update-rollback'}`, then deploy again."
         )
     if state and state.endswith("_IN_PROGRESS") and state != "REVIEW_IN_PROGRESS":
-        return f"Stack {place.stack} is being changed ({state}); wait until that is over, and deploy again."
+        return f"Stack {place.stack} is being changed ({state}): wait until it is done, then deploy again."
     return None
 
 
-def kept_overrides(samconfig: str) -> list[str]:
-    """The parameters that samconfig.toml sets, which SAM takes where the command names none."""
+def configured_overrides(samconfig: str) -> list[str]:
+    """Returns the parameters in samconfig.toml; SAM uses them if the command line has none."""
     sections = tomllib.loads(samconfig)["default"]
-    told = sections["global"]["parameters"] | sections["deploy"]["parameters"]
-    overrides = told.get("parameter_overrides", "")
+    configured = sections["global"]["parameters"] | sections["deploy"]["parameters"]
+    overrides = configured.get("parameter_overrides", "")
     return shlex.split(overrides) if isinstance(overrides, str) else list(overrides)
 
 
-def overlong(kept: Mapping[str, str], parameters: Sequence[str]) -> str | None:
-    """Why parameters like NAME=VALUE, over those that a stack keeps, would fail half-way; None where not."""
-    values = {**kept, **dict(each.split("=", 1) for each in parameters if "=" in each)}
+def too_long(current: Mapping[str, str], parameters: Sequence[str]) -> str | None:
+    """Returns an error if the stack's parameters, updated by NAME=VALUE, exceed Lambda's limit, else None."""
+    values = {**current, **dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)}
     characters = sum(len(values.get(name, "")) for name in _DESCRIBED)
     if characters <= _DESCRIBED_CHARACTERS:
         return None
     return (
-        f"{' and '.join(_DESCRIBED)} have {characters} characters together; Lambda's description of a version"
-        f" has room for {_DESCRIBED_CHARACTERS}."
+        f"{' and '.join(_DESCRIBED)} have {characters} characters together; shorten them to"
+        f" {_DESCRIBED_CHARACTERS}, because Lambda's version description must hold both."
     )
 
 
-def _found(place: Place) -> Any:
-    """As CloudFormation has it; None where there is no such stack."""
-    return described(boto3.client("cloudformation", region_name=place.region), place.stack)
+def _description(place: Place) -> Any:
+    return describe_stack(boto3.client("cloudformation", region_name=place.region), place.stack)
 
 
-def _is_taken(bucket: str, region: str) -> bool:
+def _bucket_exists(bucket: str, region: str) -> bool:
     try:
         boto3.client("s3", region_name=region).head_bucket(Bucket=bucket)
     except ClientError as fault:
@@ -211,14 +212,11 @@ def _is_taken(bucket: str, region: str) -> bool:
     return True
 
 
-# SAM
-
-
 def _sam(*arguments: str, may_fail: bool = False) -> int:
-    """Runs SAM on this terminal; its exit code. Raises Fault."""
+    """Runs SAM on this terminal and returns its exit code. Raises Fault."""
     program = PROJECT / ".tools/sam/bin/sam"
     if not program.exists():
-        raise Fault("SAM is not installed here; `make setup` installs it.")
+        raise Fault("SAM is not installed; install it with `make setup`.")
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -228,29 +226,32 @@ def _sam(*arguments: str, may_fail: bool = False) -> int:
         "PATH": os.pathsep.join([str(python_folder(PROJECT)), os.environ.get("PATH", os.defpath)]),
         "SAM_CLI_TELEMETRY": "0",
     }
-    # Named in full: else SAM looks for it beside the template, which is the built one.
+    # An absolute path: SAM would look for the file beside the built template.
     command = [str(program), *arguments, "--config-file", str(PROJECT / "samconfig.toml")]
     code = subprocess.run(command, cwd=PROJECT, env=environment, check=False).returncode
     if code and not may_fail:
-        raise Fault(f"`sam {shlex.join(arguments[:1])}` failed; its last lines say why.")
+        raise Fault(f"`sam {shlex.join(arguments[:1])}` failed; see its last lines above.")
     return code
 
 
-def _why_it_failed(place: Place) -> str:
-    """The first thing that failed, by CloudFormation's own words, and what to do."""
-    state = (_found(place) or {}).get("StackStatus")
+def _failure_reason(place: Place) -> str:
+    """Returns CloudFormation's reason for the first failure, and the remedy."""
+    state = (_description(place) or {}).get("StackStatus")
     if state is None or state == "REVIEW_IN_PROGRESS":
-        return "SAM deployed nothing; its last lines say why."
+        return "SAM deployed nothing; see its last lines above."
     cloudformation = boto3.client("cloudformation", region_name=place.region)
     events = cloudformation.describe_stack_events(StackName=place.stack)["StackEvents"]
     first = first_failure(list(events))
-    what = f"{first['LogicalResourceId']}: {first['ResourceStatusReason']}" if first else "see above"
-    back = "the stack is as it was before; mend that, and deploy again."
-    return f"The deployment failed ({what}). " + (hindered(place, state) or back[0].upper() + back[1:])
+    reason = f"{first['LogicalResourceId']}: {first['ResourceStatusReason']}" if first else "see above"
+    rolled_back = "The stack was rolled back; fix the cause, then deploy again."
+    return f"The deployment failed ({reason}). {blocking_state(place, state) or rolled_back}"
 
 
 def first_failure(events: list[Any]) -> Any:
-    """Of the newest deployment: events come newest first, and most failures only follow from one."""
+    """Returns the first failure of the newest deployment, usually the cause of the others.
+
+    Events are in order from new to old.
+    """
     failed = None
     for event in events:
         status, reason = event["ResourceStatus"], event.get("ResourceStatusReason", "")
@@ -264,17 +265,14 @@ def first_failure(events: list[Any]) -> Any:
     return failed
 
 
-# What comes next
-
-
 def _first_token(place: Place, status: Status, console: Console) -> None:
-    if not sys.stdout.isatty():  # a pipeline's log is no place for it
-        console.print(f"Make the first token, which is shown once: darkroom token first {place}")
+    if not sys.stdout.isatty():  # keeps the token out of a pipeline's log
+        console.print(f"Create the first token (shown only once): darkroom token first {place}")
     elif not ensure_first_token(status):
-        console.print(f"Its tokens are as they were: darkroom token list {place}")
+        console.print(f"The tokens are unchanged: darkroom token list {place}")
 
 
-def _next(place: Place) -> tuple[str, str, str]:
+def _next_commands(place: Place) -> tuple[str, str, str]:
     return (
         f"uv run darkroom drop photo.jpg {place}",
         f"uv run darkroom failures {place}",

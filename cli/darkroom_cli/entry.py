@@ -1,4 +1,4 @@
-"""The installed command. `render` goes by itself: what parses the others takes longer than most pictures."""
+"""The installed command. `render` starts without Typer, which takes longer to import than most renderings."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""What AWS asks for the parts that Darkroom is made of: list prices, without free tiers and discounts.
+"""AWS list prices of the services in use, without free tiers and discounts.
 
-Region us-east-1, first tier of each. AWS changes them, and asks more elsewhere: each price names the page to
-look at. `AS_OF` is when they were looked up last; whoever changes one changes it too.
+Region us-east-1, first tier of each. Prices change, and other regions cost more: each price names its page.
+`AS_OF` is the month of the last update.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ class Price:
     source: str
 
     def of(self, quantity: float) -> float:
-        """What that many units cost, in US dollars."""
+        """Returns the cost of a quantity of units in US dollars."""
         return self.usd * quantity / self.per
 
 
 _LAMBDA = "https://aws.amazon.com/lambda/pricing/"
-# Memory that is configured, times the seconds that are billed; by the template's Architecture.
+# Configured memory times billed seconds, by the template's Architecture.
 LAMBDA_GB_SECOND = {
     "arm64": Price(0.0000133334, 1, "GB-second", _LAMBDA),
     "x86_64": Price(0.0000166667, 1, "GB-second", _LAMBDA),
@@ -38,13 +38,13 @@ S3_GET = Price(0.0004, 1_000, "GET, HEAD or any other request", _S3)  # DELETE i
 S3_STORAGE = Price(0.023, 1, "GB-month", _S3)
 
 _DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
-# 1 KB written; in a transaction each counts twice.
+# Up to 1 KB written; doubled in a transaction.
 DYNAMODB_WRITE = Price(0.625, 1_000_000, "write request unit", _DYNAMODB)
-# 4 KB read consistently, or 8 KB otherwise. What Lambda reads of a stream is free.
+# Up to 4 KB with a consistent read, else 8 KB. Stream reads by Lambda are free.
 DYNAMODB_READ = Price(0.125, 1_000_000, "read request unit", _DYNAMODB)
-DYNAMODB_STORAGE = Price(0.25, 1, "GB-month", _DYNAMODB)  # of an index as well
+DYNAMODB_STORAGE = Price(0.25, 1, "GB-month", _DYNAMODB)  # indexes included
 
-# Each 64 KB of a message counts: sent, received, deleted, and every poll that finds nothing.
+# Per 64 KB of a message, for each send, receive, delete and empty poll.
 SQS_REQUEST = Price(0.40, 1_000_000, "request", "https://aws.amazon.com/sqs/pricing/")
 
 WEBSOCKET_MESSAGE = Price(1.00, 1_000_000, "message of 32 KB", "https://aws.amazon.com/api-gateway/pricing/")
@@ -62,5 +62,5 @@ XRAY_TRACE = Price(5.00, 1_000_000, "trace recorded", "https://aws.amazon.com/xr
 
 APPCONFIG_REQUEST = Price(0.20, 1_000_000, "request", "https://aws.amazon.com/systems-manager/pricing/")
 
-# To the internet, after the first 100 GB of a month; into AWS and between its services in a region: free.
+# To the internet, after the first 100 GB of a month. Inbound traffic, and traffic within a region, is free.
 TRANSFER_OUT = Price(0.09, 1, "GB", "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer")

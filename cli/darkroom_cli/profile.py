@@ -1,4 +1,4 @@
-"""`darkroom profile`: what is to be made of pictures, shown, checked and put in force."""
+"""`darkroom profile`: shows, checks and activates a rendering profile."""
 
 import json
 import re
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from darkroom.domain.errors import BadProfile, Flaw
 from darkroom.domain.profile import Profile, parse_profile
-from darkroom_cli.stack import Fault, Status
+from darkroom_cli.faults import Fault
+from darkroom_cli.stack import Status
 from darkroom_cli.terminal import printable
 
 if TYPE_CHECKING:
@@ -20,17 +21,17 @@ if TYPE_CHECKING:
 
 # sysexits.h
 NO_INPUT, BAD_CONFIGURATION = 66, 78
-# A deployment of 0 minutes is complete after some seconds.
-_PATIENCE_SECONDS = 300
-_ENDED_OTHERWISE = {"ROLLING_BACK", "ROLLED_BACK", "REVERTED"}
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
+# A deployment with a duration of 0 minutes completes after some seconds.
+_TIMEOUT_SECONDS = 300
+_ROLLED_BACK = {"ROLLING_BACK", "ROLLED_BACK", "REVERTED"}
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
 
 type Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Deployed:
-    """A document as it was put in force."""
+class DeployedProfile:
+    """A profile's document as it was deployed."""
 
     document: bytes
     version: int
@@ -38,20 +39,20 @@ class Deployed:
 
 
 def check(file: Path) -> tuple[bytes, Profile]:
-    """A file's bytes, and the profile that they stand for. Raises Fault with the line of every flaw."""
+    """Returns a file's bytes and its profile. Raises Fault with the line of every error."""
     try:
         document = file.read_bytes()
     except OSError as fault:
-        raise Fault(f"{file} can't be read: {fault.strerror}.", NO_INPUT) from fault
-    complaints = complaints_about(document)
-    if complaints:
-        listed = "\n".join(f"{file}:{complaint}" for complaint in complaints)
-        raise Fault(f"The profile can't be used:\n{listed}", BAD_CONFIGURATION)
+        raise Fault(f"Cannot read {file}: {fault.strerror}.", NO_INPUT) from fault
+    errors = errors_in(document)
+    if errors:
+        listed = "\n".join(f"{file}:{error}" for error in errors)
+        raise Fault(f"The profile is not valid:\n{listed}", BAD_CONFIGURATION)
     return document, parse_profile(document)
 
 
-def complaints_about(document: bytes) -> list[str]:
-    """Each flaw after its line, like "7: name: missing", from top to bottom; a slip in the JSON alone."""
+def errors_in(document: bytes) -> list[str]:
+    """Returns every error with its line, like "7: name: missing"; a JSON syntax error comes alone."""
     try:
         text = document.decode()
         json.loads(text)
@@ -59,59 +60,59 @@ def complaints_about(document: bytes) -> list[str]:
         return [f"{document.count(b'\n', 0, fault.start) + 1}: not UTF-8: {fault.reason}"]
     except json.JSONDecodeError as fault:
         return [f"{fault.lineno}:{fault.colno}: not JSON: {fault.msg}"]
-    except (ValueError, RecursionError) as fault:  # a number of thousands of digits; thousands of brackets
-        return [f"1: not JSON that can be read: {fault}"]
+    except (ValueError, RecursionError) as fault:  # thousands of digits, or of brackets
+        return [f"1: cannot be parsed as JSON: {fault}"]
     lines: dict[Place, int] = {(): 1}
     found: list[tuple[int, Flaw]] = []
-    twice: set[Place] = set()
+    duplicates: set[Place] = set()
     for place, line in places(text):
-        if place in lines:  # whoever reads it takes the last, and says nothing
-            twice.add(place)
-            if place[:-1] not in twice:
-                found.append((line, Flaw(f"stands on line {lines[place]} as well", place)))
+        if place in lines:  # a JSON parser would silently take the last one
+            duplicates.add(place)
+            if place[:-1] not in duplicates:
+                found.append((line, Flaw(f"duplicate of line {lines[place]}", place)))
         lines[place] = line
     try:
         parse_profile(text)
     except BadProfile as bad:
         found += [(_line(flaw.path, lines), flaw) for flaw in bad.flaws]
-    return [f"{line}: {flaw}" for line, flaw in sorted(found, key=lambda each: each[0])]
+    return [f"{line}: {flaw}" for line, flaw in sorted(found, key=lambda numbered: numbered[0])]
 
 
 def places(text: str) -> Iterator[tuple[Place, int]]:
-    """Each member and item of a document that is JSON, and the line on which it begins."""
+    """Yields the path of each member and item of a JSON text, and the line of its first character."""
     path: list[str | int] = []
-    line, read, begins = 1, 0, False
-    for token in _TOKEN.finditer(text):
-        line, read = line + text.count("\n", read, token.start()), token.start()
-        mark = token[0]
-        if begins and path and mark not in {"}", "]"}:
+    line, offset, begins = 1, 0, False
+    for match in _JSON_TOKEN.finditer(text):
+        line, offset = line + text.count("\n", offset, match.start()), match.start()
+        lexeme = match[0]
+        if begins and path and lexeme not in {"}", "]"}:
             last = path[-1]
-            path[-1] = last + 1 if isinstance(last, int) else json.loads(mark)
+            path[-1] = last + 1 if isinstance(last, int) else json.loads(lexeme)
             yield tuple(path), line
-        begins = mark in {"{", "[", ","}
-        if mark == "{":
+        begins = lexeme in {"{", "[", ","}
+        if lexeme == "{":
             path.append("")
-        elif mark == "[":
+        elif lexeme == "[":
             path.append(-1)
-        elif mark in {"}", "]"}:
+        elif lexeme in {"}", "]"}:
             path.pop()
 
 
 def _line(place: Place, lines: dict[Place, int]) -> int:
-    """The line of a place; of what is missing, that of what it is missing in."""
+    """Returns the line of a path; for a missing member, the line of its parent."""
     return lines[place] if place in lines else _line(place[:-1], lines)
 
 
-def in_force(status: Status) -> Deployed:
-    """What was deployed last and not taken back. Raises Fault."""
+def active_profile(status: Status) -> DeployedProfile:
+    """Returns the newest profile deployed and not rolled back. Raises Fault."""
     client = _client(status)
-    listed = client.list_deployments(
+    deployments = client.list_deployments(
         ApplicationId=status.profile_application, EnvironmentId=status.profile_environment, MaxResults=50
-    )["Items"]  # in AWS the 50 newest
-    complete = [each for each in listed if each["State"] in {"BAKING", "COMPLETE"}]
+    )["Items"]  # AWS returns the newest 50
+    complete = [deployment for deployment in deployments if deployment["State"] in {"BAKING", "COMPLETE"}]
     if not complete:
-        raise Fault("No profile is in force yet.")
-    newest = max(complete, key=lambda each: each["DeploymentNumber"])
+        raise Fault("No profile has been deployed yet.")
+    newest = max(complete, key=lambda deployment: deployment["DeploymentNumber"])
     version = int(newest["ConfigurationVersion"])
     stored = client.get_hosted_configuration_version(
         ApplicationId=status.profile_application,
@@ -119,18 +120,19 @@ def in_force(status: Status) -> Deployed:
         VersionNumber=version,
     )
     at = newest.get("CompletedAt") or newest["StartedAt"]
-    return Deployed(stored["Content"].read(), version, at)
+    return DeployedProfile(stored["Content"].read(), version, at)
 
 
 def show(status: Status) -> str:
-    """What stands in force, with its name, hash, version and date. Raises Fault."""
-    deployed = in_force(status)
+    """Returns the active profile with its name, hash, version and date. Raises Fault."""
+    deployed = active_profile(status)
     try:
         profile = parse_profile(deployed.document)
     except BadProfile as bad:
-        flaws = "\n".join(complaints_about(deployed.document))
+        errors = "\n".join(errors_in(deployed.document))
         raise Fault(
-            f"Version {deployed.version} is in force and bad; functions keep the last good one:\n{flaws}",
+            f"Version {deployed.version} is deployed but not valid; functions use the last valid profile:\n"
+            + errors,
             BAD_CONFIGURATION,
         ) from bad
     rows = {
@@ -144,7 +146,7 @@ def show(status: Status) -> str:
 
 
 def push(status: Status, document: bytes, console: "Console") -> int:
-    """Puts a document in force; its version once the deployment is complete. Raises Fault."""
+    """Deploys a profile and waits until it is active; returns its version. Raises Fault."""
     client = _client(status)
     version = client.create_hosted_configuration_version(
         ApplicationId=status.profile_application,
@@ -160,12 +162,12 @@ def push(status: Status, document: bytes, console: "Console") -> int:
         DeploymentStrategyId=status.profile_strategy,
     )["DeploymentNumber"]
     with console.status(f"Deploying version {version} ..."):
-        _await(client, status, number)
+        _wait_for(client, status, number)
     return version
 
 
-def _await(client: "AppConfigClient", status: Status, number: int) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+def _wait_for(client: "AppConfigClient", status: Status, number: int) -> None:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while True:
         state = client.get_deployment(
             ApplicationId=status.profile_application,
@@ -174,14 +176,14 @@ def _await(client: "AppConfigClient", status: Status, number: int) -> None:
         )["State"]
         if state == "COMPLETE":
             return
-        if state in _ENDED_OTHERWISE:
-            raise Fault(f"Deployment {number} was taken back ({state}); the profile before it is in force.")
+        if state in _ROLLED_BACK:
+            raise Fault(f"Deployment {number} was rolled back ({state}); the previous profile is active.")
         if time.monotonic() > deadline:
-            raise Fault(f"Deployment {number} is not complete after {_PATIENCE_SECONDS} s ({state}).")
+            raise Fault(f"Deployment {number} is not complete after {_TIMEOUT_SECONDS} s ({state}).")
         time.sleep(0.5)
 
 
 def _client(status: Status) -> "AppConfigClient":
-    import boto3  # `check` does without
+    import boto3  # `check` does not need it
 
     return boto3.client("appconfig", region_name=status.region, endpoint_url=status.aws_endpoint)

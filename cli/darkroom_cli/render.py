@@ -1,4 +1,4 @@
-"""`darkroom render`: the engine on one local file. No AWS, and nothing imported that it does not need."""
+"""`darkroom render`: renders one local file without AWS. Imports no more than it needs."""
 
 import argparse
 import json
@@ -14,14 +14,14 @@ from darkroom.domain.serialization import serialize_receipt
 from darkroom.domain.timestamps import now
 from darkroom.imaging import ENGINE, render_isolated
 from darkroom.services.rendering import budget
-from darkroom_cli.stack import Fault
+from darkroom_cli.faults import Fault
 
 # sysexits.h
 DATA_ERROR, NO_INPUT, CANNOT_CREATE, BAD_CONFIGURATION = 65, 66, 73, 78
-# What template.yaml gives the render function, so that both come to the same answer.
+# The render function's settings in template.yaml, for the same limits and the same result.
 MEMORY_MB, TIMEOUT_SECONDS = 3008, 60
 MB_PER_PROCESSOR = 1769  # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-# All formats and widths of one picture keep so many busy: docs/performance.md, "Both processors".
+# Mean number of processors in use for one picture: docs/performance.md, "Both processors".
 PROCESSORS_USED = 1.62
 
 
@@ -30,12 +30,12 @@ def main() -> None:
         prog="darkroom render",
         description="Render one local file without AWS, and print its receipt as one line of JSON.",
     )
-    parser.add_argument("source", metavar="IN", type=Path, help="a picture")
-    parser.add_argument("folder", metavar="OUTDIR", type=Path, help="where its renditions go")
-    parser.add_argument("--profile", type=Path, help="a profile's JSON file, or the name of a built-in one")
-    asked = parser.parse_args(sys.argv[2:])
+    parser.add_argument("source", metavar="IN", type=Path, help="the picture")
+    parser.add_argument("folder", metavar="OUTDIR", type=Path, help="folder for its renditions")
+    parser.add_argument("--profile", type=Path, help="JSON file of a profile, or name of a built-in one")
+    arguments = parser.parse_args(sys.argv[2:])
     try:
-        line, exit_code = render(asked.source, asked.folder, asked.profile)
+        line, exit_code = render(arguments.source, arguments.folder, arguments.profile)
     except Fault as fault:
         print(f"darkroom: {fault}", file=sys.stderr)  # noqa: T201
         sys.exit(fault.exit_code)
@@ -44,10 +44,7 @@ def main() -> None:
 
 
 def render(source: Path, folder: Path, profile_file: Path | None) -> tuple[str, int]:
-    """Writes `{stem}-{name of the rendition}` into the folder; the line to print last, and the exit code.
-
-    Raises Fault.
-    """
+    """Writes each rendition as `{stem}-{name}`; returns the line to print and the exit code. Raises Fault."""
     profile = _profile(profile_file)
     limits = budget(MEMORY_MB, TIMEOUT_SECONDS * 1000)
     try:
@@ -60,35 +57,35 @@ def render(source: Path, folder: Path, profile_file: Path | None) -> tuple[str, 
 
 
 def _profile(file: Path | None) -> Profile:
-    """The file's profile, or the built-in one of that name, or the default. Raises Fault."""
+    """Returns the profile in the file, the built-in one of that name, or the default. Raises Fault."""
     try:
         if file is None or not file.exists():
             return built_in(str(file) if file else "default")
         return parse_profile(file.read_text())
     except (BadProfile, OSError, UnicodeDecodeError) as fault:
         faults = map(str, fault.flaws) if isinstance(fault, BadProfile) else [str(fault)]
-        raise Fault("The profile can't be used:\n  " + "\n  ".join(faults), BAD_CONFIGURATION) from fault
+        raise Fault("The profile is not valid:\n  " + "\n  ".join(faults), BAD_CONFIGURATION) from fault
 
 
 def _read(source: Path, profile: Profile) -> bytes:
-    """The file's bytes. Raises Fault, or RejectedPicture before a byte too many is in memory."""
+    """Returns the file's bytes. Raises Fault, and RejectedPicture for too large a file before reading it."""
     try:
-        profile.admit(source.stat().st_size)  # before a byte of it is in memory
+        profile.admit(source.stat().st_size)
         return source.read_bytes()
     except OSError as fault:
-        raise Fault(f"{source} can't be read: {fault.strerror}.", NO_INPUT) from fault
+        raise Fault(f"Cannot read {source}: {fault.strerror}.", NO_INPUT) from fault
 
 
 def _write(rendered: Rendered, stem: str, folder: Path) -> tuple[Rendition, ...]:
     renditions = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for one in rendered.renditions:
-            name = f"{stem}-{one.name}"
-            (folder / name).write_bytes(one.data)
-            renditions.append(one.stored_as(name))
+        for rendition in rendered.renditions:
+            name = f"{stem}-{rendition.name}"
+            (folder / name).write_bytes(rendition.data)
+            renditions.append(rendition.stored_as(name))
     except OSError as fault:
-        raise Fault(f"{folder} can't be written to: {fault.strerror}.", CANNOT_CREATE) from fault
+        raise Fault(f"Cannot write to {folder}: {fault.strerror}.", CANNOT_CREATE) from fault
     return tuple(renditions)
 
 
@@ -109,7 +106,7 @@ def _receipt(rendered: Rendered, profile: Profile, renditions: tuple[Rendition, 
     document = serialize_receipt(receipt)
     del document["rejection"]
     document["renditions"] = [
-        {"file" if name == "key" else name: value for name, value in each.items()}
-        for each in document["renditions"]
+        {"file" if name == "key" else name: value for name, value in rendition.items()}
+        for rendition in document["renditions"]
     ]
     return {"status": "rendered", **document}

@@ -1,4 +1,4 @@
-"""What a stack has saved, and what a thousand pictures cost, from what its functions have logged."""
+"""`darkroom stats`: savings from the views, and the cost of 1,000 pictures from the functions' logs."""
 
 import json
 import re
@@ -18,20 +18,21 @@ from darkroom.domain.rows import Tally
 from darkroom.domain.serialization import serialize_totals
 from darkroom.services.parking import failed
 from darkroom.web.pages import filesize
+from darkroom_cli.cloudformation import functions_of
 from darkroom_cli.local.logs import json_object
 from darkroom_cli.prices import AS_OF, LAMBDA_GB_SECOND, LAMBDA_REQUEST, REGION, S3_GET, S3_PUT, TRANSFER_OUT
-from darkroom_cli.stack import Status, functions_of
+from darkroom_cli.stack import Status
 
-# Of a day's lines those that are counted here. The local stack knows no such patterns and gives all.
+# Only the lines counted below. The local stack ignores the pattern and returns all lines.
 _PATTERN = '{ ($.type = "platform.report") || ($.Messages[0] > 0) || ($.Failed[0] > 0) }'
 _REPORT = re.compile(r"REPORT RequestId: .*\tBilled Duration: (\d+(?:\.\d+)?) ms\tMemory Size: (\d+) MB")
-_ENDS = ("Rendered", "Rejected", "Superseded", "Deleted", "Failed")
-_COUNTED = (*_ENDS, "Renditions", "BytesIn", "BytesSaved")
+_OUTCOMES = ("Rendered", "Rejected", "Superseded", "Deleted", "Failed")
+_COUNTED = (*_OUTCOMES, "Renditions", "BytesIn", "BytesSaved")
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One invocation, as Lambda bills it."""
+class Invocation:
+    """The billed duration and memory of one invocation."""
 
     seconds: float
     memory_mb: int
@@ -45,36 +46,36 @@ class Usage:
     seconds: float = 0.0
     gb_seconds: float = 0.0
 
-    def __add__(self, call: Call) -> "Usage":
-        gb_seconds = call.seconds * call.memory_mb / 1024
-        return Usage(self.calls + 1, self.seconds + call.seconds, self.gb_seconds + gb_seconds)
+    def __add__(self, invocation: Invocation) -> "Usage":
+        gb_seconds = invocation.seconds * invocation.memory_mb / 1024
+        return Usage(self.calls + 1, self.seconds + invocation.seconds, self.gb_seconds + gb_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What was done in the last hours: invocations by function, and what these have measured."""
+    """Invocations by function and sums of the metrics over the last hours."""
 
     hours: float
     architecture: str
     local: bool
     usage: Mapping[str, Usage]
-    counted: Mapping[str, float]
+    metrics: Mapping[str, float]
 
     @property
     def pictures(self) -> int:
-        """Those that came to a result, whichever."""
-        return round(self.counted["Rendered"] + self.counted["Rejected"])
+        """The number of pictures rendered or rejected."""
+        return round(self.metrics["Rendered"] + self.metrics["Rejected"])
 
     @property
     def dollars(self) -> dict[str, float]:
-        """What was billed for, by what for: measured seconds and counted calls at list prices."""
+        """The cost of each function and of S3 requests, at list prices."""
         second = LAMBDA_GB_SECOND[self.architecture]
         functions = {
-            function: second.of(used.gb_seconds) + LAMBDA_REQUEST.of(used.calls)
-            for function, used in self.usage.items()
+            function: second.of(usage.gb_seconds) + LAMBDA_REQUEST.of(usage.calls)
+            for function, usage in self.usage.items()
         }
-        requests = S3_PUT.of(self.pictures + self.counted["Renditions"]) + S3_GET.of(self.pictures)
-        return functions | {"S3's requests": requests}
+        requests = S3_PUT.of(self.pictures + self.metrics["Renditions"]) + S3_GET.of(self.pictures)
+        return functions | {"S3 requests": requests}
 
     @property
     def dollars_per_thousand(self) -> float | None:
@@ -82,21 +83,21 @@ class Period:
 
     @property
     def views_until_paid(self) -> float | None:
-        """How often all must be sent to the internet until the bytes saved have paid for the rendering."""
-        saved = TRANSFER_OUT.of(self.counted["BytesSaved"] / 1e9)
+        """The views per picture after which the saved transfer has paid for the rendering."""
+        saved = TRANSFER_OUT.of(self.metrics["BytesSaved"] / 1e9)
         return sum(self.dollars.values()) / saved if saved > 0 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A stack's figures: of all time, what waits for an operator, and of the last hours."""
+    """A stack's totals, its number of failures, and the figures of the last hours."""
 
     totals: Tally
     failures: int
     period: Period
 
     @property
-    def document(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         period = self.period
         return {
             "totals": serialize_totals(self.totals),
@@ -104,8 +105,8 @@ class Stats:
             "period": {
                 "hours": period.hours,
                 "pictures": period.pictures,
-                **{_snake(name): round(period.counted[name]) for name in _COUNTED},
-                "functions": {name: asdict(used) for name, used in period.usage.items()},
+                **{_snake(name): round(period.metrics[name]) for name in _COUNTED},
+                "functions": {name: asdict(usage) for name, usage in period.usage.items()},
                 "dollars": period.dollars,
                 "dollars_per_thousand": period.dollars_per_thousand,
                 "views_until_paid": period.views_until_paid,
@@ -118,51 +119,51 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def call_of(line: str) -> Call | None:
-    """The invocation that a line of Lambda's own reports, in either of its forms."""
+def invocation_in(line: str) -> Invocation | None:
+    """Returns the invocation in a REPORT line, in text or in JSON."""
     if found := _REPORT.match(line):
-        return Call(float(found[1]) / 1000, int(found[2]))
-    told = json_object(line) or {}
-    if told.get("type") != "platform.report":
+        return Invocation(float(found[1]) / 1000, int(found[2]))
+    entry = json_object(line) or {}
+    if entry.get("type") != "platform.report":
         return None
-    metrics = told["record"]["metrics"]
-    return Call(metrics["billedDurationMs"] / 1000, int(metrics["memorySizeMB"]))
+    metrics = entry["record"]["metrics"]
+    return Invocation(metrics["billedDurationMs"] / 1000, int(metrics["memorySizeMB"]))
 
 
-def counted_in(line: str) -> dict[str, float]:
-    """The sums of what a line measures, if it does: only what is not told apart any further."""
-    told = json_object(line) or {}
-    metrics = told.get("_aws", {}).get("CloudWatchMetrics", [])
-    if not any(each["Dimensions"] == [["service"]] for each in metrics):
+def metrics_in(line: str) -> dict[str, float]:
+    """Returns the sums of a line's metrics; metrics with further dimensions are repetitions and left out."""
+    entry = json_object(line) or {}
+    directives = entry.get("_aws", {}).get("CloudWatchMetrics", [])
+    if not any(directive["Dimensions"] == [["service"]] for directive in directives):
         return {}
-    return {name: sum(told[name]) for name in _COUNTED if isinstance(told.get(name), list)}
+    return {name: sum(entry[name]) for name in _COUNTED if isinstance(entry.get(name), list)}
 
 
 @dataclass
 class _Sums:
-    """What adds up while logs are read."""
+    """Sums over all lines read so far."""
 
     usage: dict[str, Usage] = field(default_factory=dict)
-    counted: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0.0))
+    metrics: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0.0))
 
-    def take(self, function: str, lines: Iterable[str]) -> None:
+    def add(self, function: str, lines: Iterable[str]) -> None:
         for line in lines:
-            if call := call_of(line):
-                self.usage[function] = self.usage.get(function, Usage()) + call
-            for name, value in counted_in(line).items():
-                self.counted[name] += value
+            if invocation := invocation_in(line):
+                self.usage[function] = self.usage.get(function, Usage()) + invocation
+            for name, value in metrics_in(line).items():
+                self.metrics[name] += value
 
 
 def gather(status: Status, hours: float) -> Stats:
-    """Asks a stack for its figures; all lines of that time are read, page by page."""
+    """Reads a stack's totals and all log lines of the last hours."""
     views = DynamoViews(status.views_table, dynamodb_client(status.region, status.aws_endpoint))
     since_ms = round((time.time() - hours * 3600) * 1000)
     sums, architecture = _Sums(), "arm64"
     for function, configuration in functions_of(status.stack, status.region, status.aws_endpoint):
         architecture = configuration["Architectures"][0]
-        sums.take(function, _lines(status, configuration["LoggingConfig"]["LogGroup"], since_ms))
+        sums.add(function, _lines(status, configuration["LoggingConfig"]["LogGroup"], since_ms))
     local = status.aws_endpoint is not None
-    period = Period(hours, architecture, local, dict(sorted(sums.usage.items())), sums.counted)
+    period = Period(hours, architecture, local, dict(sorted(sums.usage.items())), sums.metrics)
     return Stats(views.totals(), sum(1 for _ in failed(views)), period)
 
 
@@ -174,9 +175,9 @@ def _lines(status: Status, group: str, since_ms: int) -> Iterator[str]:
 
 
 def show(stats: Stats, as_json: bool, console: Console) -> None:
-    """The figures for people, or as one JSON object."""
+    """Prints the figures as text, or as one JSON object."""
     if as_json:
-        typer.echo(json.dumps(stats.document, indent=2))
+        typer.echo(json.dumps(stats.as_json, indent=2))
         return
     _show_totals(stats, console)
     _show_period(stats.period, console)
@@ -184,20 +185,22 @@ def show(stats: Stats, as_json: bool, console: Console) -> None:
 
 def _show_totals(stats: Stats, console: Console) -> None:
     totals = stats.totals
-    console.print(f"\n[bold]Since the beginning[/] {totals.rendered:,} pictures were rendered.")
+    noun = "picture" if totals.rendered == 1 else "pictures"
+    console.print(f"\n[bold]Total:[/] {totals.rendered:,} {noun} rendered.")
     if totals.rendered:
         console.print(
             f"{filesize(totals.bytes_before)} became {filesize(totals.bytes_after)}:"
-            f" [bold]{totals.saved_percent} % saved[/]. Each original is compared with its smallest file at"
-            " full width: that is what a page loads less that shows each picture once, as large as it is."
+            f" [bold]{totals.saved_percent}% saved[/]."
+            " Each original is compared with its smallest rendition at full width."
         )
     if stats.failures:
-        console.print(f"{stats.failures:,} uploads were given up and wait: `darkroom failures` lists them.")
+        noun = "upload" if stats.failures == 1 else "uploads"
+        console.print(f"{stats.failures:,} failed {noun}; list with `darkroom failures`.")
 
 
 def _show_period(period: Period, console: Console) -> None:
-    ends = ", ".join(f"{period.counted[name]:,.0f} {name.lower()}" for name in _ENDS if period.counted[name])
-    console.print(f"\n[bold]In the last {period.hours:g} hours[/] {ends or 'no picture came'}.")
+    outcomes = [f"{period.metrics[name]:,.0f} {name.lower()}" for name in _OUTCOMES if period.metrics[name]]
+    console.print(f"\n[bold]Last {period.hours:g} hours:[/] {', '.join(outcomes) or 'no pictures'}.")
     if period.dollars_per_thousand is None:
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -205,20 +208,21 @@ def _show_period(period: Period, console: Console) -> None:
     for name in ("Calls", "Seconds", "GB-seconds", "US$ per 1,000 pictures"):
         table.add_column(name, justify="right")
     for name, dollars in period.dollars.items():
-        used = period.usage.get(name)
+        usage = period.usage.get(name)
         figures = (
-            (f"{used.calls:,}", f"{used.seconds:,.1f}", f"{used.gb_seconds:,.1f}") if used else ("", "", "")
+            (f"{usage.calls:,}", f"{usage.seconds:,.1f}", f"{usage.gb_seconds:,.1f}") if usage else ("",) * 3
         )
         table.add_row(name, *figures, f"{1000 * dollars / period.pictures:.4f}")
-    table.add_row("all", "", "", "", f"{period.dollars_per_thousand:.4f}", style="bold")
+    table.add_row("Total", "", "", "", f"{period.dollars_per_thousand:.4f}", style="bold")
     console.print(table)
-    where = "this machine's, not Lambda's" if period.local else "as Lambda billed them"
+    source = "measured on this machine, not on Lambda" if period.local else "as billed by Lambda"
     console.print(
-        f"Seconds are {where}; prices are AWS's for {period.architecture} in {REGION} ({AS_OF}), without free"
-        " tiers. Not in it: DynamoDB, queue and events, which docs/scale.md counts; storage; transfer."
+        f"Seconds {source}. AWS list prices for {period.architecture} in {REGION} ({AS_OF}), no free tiers."
+        " Not included: storage, transfer, and DynamoDB, SQS and EventBridge (see docs/scale.md)."
     )
     if period.views_until_paid is not None:
+        views = max(1, round(period.views_until_paid))
         console.print(
-            f"Sent to the internet at US$ {TRANSFER_OUT.usd:g} a GB, what was saved has paid for that after"
-            f" [bold]{max(1, period.views_until_paid):,.0f}[/] views of each."
+            f"At US$ {TRANSFER_OUT.usd:g} per GB sent to the internet, rendering pays for itself after"
+            f" [bold]{views:,}[/] {'view' if views == 1 else 'views'} per picture."
         )

@@ -1,6 +1,6 @@
-"""What others have written, on a terminal."""
+"""Untrusted text on a terminal."""
 
 
 def printable(text: str) -> str:
-    """A text that can't steer a terminal."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    """Escapes control characters, which could change the terminal's state."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)

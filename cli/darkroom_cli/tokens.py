@@ -1,4 +1,4 @@
-"""`darkroom token`: who may come in to a stack. A token is made here and shown once; its hash is kept."""
+"""`darkroom token`. A token is generated here and shown only once; the stack stores its hash."""
 
 import time
 from collections.abc import Callable
@@ -12,14 +12,15 @@ from darkroom.adapters.ssm import SsmTokenDocument
 from darkroom.domain.errors import InvalidTokens, TokensUnavailable
 from darkroom.domain.tokens import VALID_AT_ONCE, TokenSet, new_token, parse_tokens, serialize_tokens
 from darkroom.ports import TokenDocument
-from darkroom_cli.stack import Fault, Status
+from darkroom_cli.faults import Fault
+from darkroom_cli.stack import Status
 
-_EFFECT_SECONDS = 30  # how old what a warm function knows may be
+_MAX_AGE_SECONDS = 30  # of the tokens that a warm function has cached
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one stack, whose site is at `web`. Every method raises Fault for what AWS refuses."""
+    """The tokens of one stack with its site at `web`. Every method raises Fault if an AWS request fails."""
 
     document: TokenDocument
     stack: str
@@ -28,89 +29,95 @@ class Tokens:
     clock: Callable[[], float] = time.time
 
     def new(self) -> None:
-        """Makes a token and prints it; of those that were valid the newest stays so."""
-        access, version = self._read()
-        kept = access.tokens[-(VALID_AT_ONCE - 1) :]
-        self._make(access, version)
-        for each in access.tokens[: -(VALID_AT_ONCE - 1)]:
-            _say(f"{each.id}, the oldest, is valid no more.")
-        for each in kept:
-            _say(f"{each.id} stays valid, until you end it: darkroom token revoke {each.id}{self._where}")
+        """Creates a token and prints it; of the earlier tokens only the newest stays valid."""
+        tokens, version = self._read()
+        kept = tokens.tokens[-(VALID_AT_ONCE - 1) :]
+        self._create(tokens, version)
+        for token in tokens.tokens[: -(VALID_AT_ONCE - 1)]:
+            _note(f"{token.id}, the oldest token, is no longer valid.")
+        for token in kept:
+            _note(f"{token.id} stays valid; revoke it with: darkroom token revoke {token.id}{self._options}")
 
     def first(self) -> bool:
-        """Makes a stack's first token and prints it, if none was ever made; whether it was made now."""
-        access, version = self._read()
+        """Creates a stack's first token and prints it; False if the stack ever had a token."""
+        tokens, version = self._read()
         if version:
             return False
-        self._make(access, version)
+        self._create(tokens, version)
         return True
 
     def list(self) -> None:
-        """Prints the ids of those that are valid, and when they were made."""
-        access, _ = self._read()
-        for each in access.tokens:
-            typer.echo(f"{each.id}  made {each.made}")
-        if not access.tokens:
-            _say(f"No token is valid: nobody gets in until `darkroom token new{self._where}`.")
+        """Prints the ids of the valid tokens and their creation times."""
+        tokens, _ = self._read()
+        for token in tokens.tokens:
+            typer.echo(f"{token.id}  created {token.made}")
+        if not tokens.tokens:
+            _note(f"There is no valid token; create one with: darkroom token new{self._options}")
 
-    def revoke(self, token: str, agreed: Callable[[str], bool]) -> None:
-        """Ends a token, and what was signed in by it; asks before it ends the last."""
-        access, version = self._read()
-        left = access.without(token)
-        if left == access:
-            valid = ", ".join(each.id for each in access.tokens) or "none"
-            raise Fault(f"There is no token {token} of {self.stack}; valid are: {valid}.")
-        if not left.tokens and not agreed(f"{token} is the last one: nobody gets in without it. End it?"):
-            raise Fault(f"{token} stays valid.")
-        self._write(left, version)
-        _say(f"{token} is valid no more, nor who signed in with it: everywhere within {_EFFECT_SECONDS} s.")
+    def revoke(self, token_id: str, confirm: Callable[[str], bool]) -> None:
+        """Revokes a token and its sessions; asks before it revokes the last token."""
+        tokens, version = self._read()
+        rest = tokens.without(token_id)
+        if rest == tokens:
+            valid = ", ".join(token.id for token in tokens.tokens) or "none"
+            raise Fault(f"There is no token {token_id} of {self.stack}; valid tokens: {valid}.")
+        if not rest.tokens and not confirm(
+            f"{token_id} is the last token: without it nobody can sign in. Revoke it?"
+        ):
+            raise Fault(f"Not revoked: {token_id} stays valid.")
+        self._write(rest, version)
+        _note(f"{token_id} and its sessions stop working within {_MAX_AGE_SECONDS} s.")
 
-    def _make(self, access: TokenSet, version: int) -> None:
+    def _create(self, tokens: TokenSet, version: int) -> None:
         secret = new_token()
         made = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        access = access.with_token(secret, made)
-        self._write(access, version)
-        _say(f"The token {access.tokens[-1].id} of {self.stack}. Keep it now: it is not shown again.")
+        tokens = tokens.with_token(secret, made)
+        self._write(tokens, version)
+        _note(f"Token {tokens.tokens[-1].id} of {self.stack}. Save it now: it is shown only once.")
         typer.echo(secret)
-        _say(f"In a browser: sign in with it at {self.web}/")
-        _say("On a command line: export DARKROOM_TOKEN=..., which `darkroom drop` takes, and for instance")
-        _say(f'  curl -H "Authorization: Bearer $DARKROOM_TOKEN" -F upload=@image.png {self.web}/')
+        _note(f"In a browser, sign in with it at {self.web}/")
+        _note("On the command line, `darkroom drop` uses it after: export DARKROOM_TOKEN=...")
+        _note("With curl:")
+        _note(f'  curl -H "Authorization: Bearer $DARKROOM_TOKEN" -F upload=@image.png {self.web}/')
 
     def _read(self) -> tuple[TokenSet, int]:
-        """Who may come in, and the version of what says so; 0 if nothing does yet."""
+        """Returns the tokens and the version of their document, 0 if there is none yet."""
         try:
-            written = self.document.read()
-            return (parse_tokens(written.document), written.version) if written else (TokenSet.nobody(), 0)
+            stored = self.document.read()
+            return (parse_tokens(stored.document), stored.version) if stored else (TokenSet.nobody(), 0)
         except TokensUnavailable as fault:
-            raise Fault(f"AWS can't be asked: {fault}") from fault
+            raise Fault(f"AWS request failed: {fault}") from fault
         except InvalidTokens as fault:
-            raise Fault(f"{tokens_parameter(self.stack)}: {fault}. Delete it to begin anew.") from fault
-
-    def _write(self, access: TokenSet, expected_version: int) -> None:
-        try:
-            alone = self.document.write(serialize_tokens(access), expected_version)
-        except TokensUnavailable as fault:
-            raise Fault(f"AWS can't be asked: {fault}") from fault
-        if not alone:
             raise Fault(
-                "Somebody else has changed the tokens at the same time; "
-                f"see what stands now by `darkroom token list{self._where}`."
+                f"{tokens_parameter(self.stack)}: {fault}. Delete the parameter to start again."
+            ) from fault
+
+    def _write(self, tokens: TokenSet, expected_version: int) -> None:
+        try:
+            written = self.document.write(serialize_tokens(tokens), expected_version)
+        except TokensUnavailable as fault:
+            raise Fault(f"AWS request failed: {fault}") from fault
+        if not written:
+            raise Fault(
+                "Another command changed the tokens at the same time, so one of the two changes may be lost."
+                f" Check with `darkroom token list{self._options}`: revoke unknown tokens, and repeat your"
+                " change if it is missing."
             )
 
     @property
-    def _where(self) -> str:
+    def _options(self) -> str:
         return f" --stack {self.stack} --region {self.region}" if self.web.startswith("https:") else ""
 
 
 def tokens_parameter(stack: str) -> str:
-    """Where a stack's tokens are kept, in Parameter Store. The template says the same."""
+    """Returns the name of a stack's Parameter Store parameter, the same as in template.yaml."""
     return f"/darkroom/{stack}/tokens"
 
 
 def tokens_of(status: Status) -> Tokens:
-    """The tokens of the stack that is there. Raises Fault where it asks for signatures instead."""
+    """Returns the tokens of a stack. Raises Fault if it uses IAM signatures instead."""
     if status.auth == "iam":
-        raise Fault(f"{status.stack} asks for IAM signatures (Auth=iam), and for no token.")
+        raise Fault(f"{status.stack} uses IAM signatures (Auth=iam), not tokens.")
     document = SsmTokenDocument(
         tokens_parameter(status.stack), lambda: ssm_client(status.region, status.aws_endpoint)
     )
@@ -118,13 +125,10 @@ def tokens_of(status: Status) -> Tokens:
 
 
 def ensure_first_token(status: Status) -> bool:
-    """Makes the first token of a stack that asks for one, and prints it, once in the stack's life.
-
-    Whether it was made now. Raises Fault.
-    """
+    """Creates and prints the first token of a stack; False if it ever had one or uses IAM. Raises Fault."""
     return status.auth != "iam" and tokens_of(status).first()
 
 
-def _say(sentence: str) -> None:
-    """Beside what a script reads: the token, or the list."""
+def _note(sentence: str) -> None:
+    """Prints to stderr: a script reads only the token or the list from stdout."""
     typer.echo(sentence, err=True)

@@ -1,4 +1,4 @@
-"""The WebSocket API -> who follows which job."""
+"""Handles the WebSocket API: lets clients follow one job each."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ live = bootstrap()
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     route, connection = event["requestContext"]["routeKey"], event["requestContext"]["connectionId"]
     if route == "$disconnect":
-        live.forget(connection)
-    elif route != "$connect":  # nothing can be sent to a connection that is not made yet
-        job = live.hear(connection, event.get("body") or "")
-        logger.info("follows" if job else "refused", extra={"connection": connection, "job": job})
+        live.disconnect(connection)
+    elif route != "$connect":  # during $connect, nothing can be sent to the connection yet
+        job_id = live.receive(connection, event.get("body") or "")
+        logger.info("follows" if job_id else "refused", extra={"connection": connection, "job": job_id})
     return {"statusCode": 200}

@@ -1,4 +1,4 @@
-"""What the render queue has given up -> uploads that are failed, with their reason."""
+"""Handles the dead-letter queue of the render queue: records uploads as failed, with the reason."""
 
 from typing import Any
 
@@ -20,13 +20,13 @@ processor = RetryingBatch(dead_letters, logger, metrics)
 
 
 def park(record: SQSRecord) -> None:
-    mail = parse_queue_message(record.body, settings.uploads_bucket, record.message_id)
-    # Also on the lines of whatever fails from here on.
-    logger.append_keys(correlation_id=mail.correlation(record.message_id))
-    for why in mail.ignored:
-        logger.warning("given up, and no upload", extra={"why": why, "message_id": record.message_id})
+    message = parse_queue_message(record.body, settings.uploads_bucket, record.message_id)
+    # Before anything can fail, so that the log lines of faults carry it too.
+    logger.append_keys(correlation_id=message.correlation(record.message_id))
+    for reason in message.ignored:
+        logger.warning("ignored", extra={"reason": reason, "message_id": record.message_id})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
-    for change in mail.changes:
+    for change in message.changes:
         entry = parking.park(change, record.body)
         logger.warning("failed" if entry else "already terminal", extra=entry.summary if entry else {})
         metrics.add_metric("Failed", MetricUnit.Count, int(entry is not None))

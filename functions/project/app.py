@@ -1,4 +1,4 @@
-"""The ledger's stream -> views, events, and word to whoever follows a job."""
+"""Handles the ledger's stream: updates the views, sends events, and pushes to followers of jobs."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ metrics = Metrics()
 
 
 def report_push_fault(fault: Exception) -> None:
-    logger.warning("not pushed", extra={"why": str(fault)})
+    logger.warning("not pushed", extra={"reason": str(fault)})
 
 
 broadcast = bootstrap(report_push_fault)
@@ -25,7 +25,7 @@ broadcast = bootstrap(report_push_fault)
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     records = records_of(event)
-    projected = broadcast.take(records)
+    projected = broadcast.process(records)
     for entry in projected.applied:
         logger.info("projected", extra=entry.summary)
     for record in records:
@@ -34,6 +34,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric("Projected", MetricUnit.Count, len(projected.applied))
     metrics.add_metric("Faults", MetricUnit.Count, len(projected.faults))
     metrics.add_metric(
-        "JobsCompleted", MetricUnit.Count, sum(each.job.complete for each in projected.progress)
+        "JobsCompleted", MetricUnit.Count, sum(progress.job.complete for progress in projected.progress)
     )
     return failures(projected.faults)

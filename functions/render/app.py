@@ -1,4 +1,4 @@
-"""S3 notifications, through the render queue -> renditions and a receipt."""
+"""Handles the render queue: renders uploads and records their receipts."""
 
 from typing import Any
 
@@ -18,7 +18,8 @@ from darkroom.domain.receipts import Rendered
 from darkroom.domain.timestamps import now
 from darkroom.imaging import ENGINE, render_isolated
 from darkroom.services.notifications import parse_queue_message
-from darkroom.services.rendering import Worker, budget
+from darkroom.services.reconciling import Worker
+from darkroom.services.rendering import budget
 from darkroom.services.retries import deadline, end_of
 
 logger = redacting_logger()
@@ -26,25 +27,25 @@ metrics = Metrics()
 
 
 def report_profile_fault(fault: Exception) -> None:
-    logger.warning("profile_fault", extra={"why": str(fault)})
+    logger.warning("profile_fault", extra={"reason": str(fault)})
     metrics.add_metric("ProfileFault", MetricUnit.Count, 1)
 
 
-darkroom, queue, settings = bootstrap(ENGINE, report_profile_fault)
+reconciler, queue, settings = bootstrap(ENGINE, report_profile_fault)
 processor = RetryingBatch(queue, logger, metrics)
 
 
-def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    mail = parse_queue_message(record.body, settings.uploads_bucket, record.message_id)
-    # Also on the lines of whatever fails from here on.
-    logger.append_keys(correlation_id=mail.correlation(record.message_id))
+def render(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    message = parse_queue_message(record.body, settings.uploads_bucket, record.message_id)
+    # Before anything can fail, so that the log lines of faults carry it too.
+    logger.append_keys(correlation_id=message.correlation(record.message_id))
     metrics.add_metric("Messages", MetricUnit.Count, 1)
-    for why in mail.ignored:
-        logger.info("ignored", extra={"why": why, "message_id": record.message_id})
+    for reason in message.ignored:
+        logger.info("ignored", extra={"reason": reason, "message_id": record.message_id})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
 
     def engine(content: bytes, profile: Profile) -> Rendered:
-        # Asked when the original is read: the time that took is gone.
+        # Computed after the original was read, which takes part of the remaining time.
         limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
         rendered = render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
         tell_steps(rendered)
@@ -52,8 +53,8 @@ def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
     remaining, began = lambda_context.get_remaining_time_in_millis(), now()
     with deadline(remaining):
-        for entry in darkroom.apply_each(
-            mail.changes, Worker(engine, end_of(remaining)), expected_revision_of(record)
+        for entry in reconciler.apply_each(
+            message.changes, Worker(engine, end_of(remaining)), expected_revision_of(record)
         ):
             logger.info(entry.state.value, extra=entry.summary)
             tell_end(metrics, entry, began)
@@ -62,4 +63,4 @@ def develop(record: SQSRecord, lambda_context: LambdaContext) -> None:
 @entry_point(logger)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return process_partial_response(event=event, record_handler=develop, processor=processor, context=context)
+    return process_partial_response(event=event, record_handler=render, processor=processor, context=context)

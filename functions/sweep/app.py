@@ -1,5 +1,7 @@
-"""The schedule -> lost uploads in the queue again, and renditions gone that nothing shows."""
+"""Runs on a schedule: enqueues lost uploads, settles old jobs, and removes renditions no longer shown."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Metrics
@@ -8,25 +10,39 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.bootstrap.sweep import bootstrap
+from darkroom.services.sweeping import Found
 
 logger = redacting_logger()
 metrics = Metrics()
 sweep, settings = bootstrap()
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One part of a run. It stops when less than `reserve_milliseconds` remain; the next run continues."""
+
+    name: str
+    pages: Iterator[Found]
+    metric: str
+    reserve_milliseconds: int
+
+
+def tasks() -> tuple[Task, ...]:
+    # Tasks proportional to recent traffic run first. The last one ends before the alarm for slow calls.
+    return (
+        Task("remove superseded renditions", sweep.remove_superseded(), "Removed", 600_000),
+        Task("settle old jobs", sweep.settle_jobs(), "NeverArrived", 450_000),
+        Task("enqueue lost uploads", sweep.find_lost(settings.sweep_pages), "Swept", 250_000),
+        Task("remove orphaned renditions", sweep.remove_orphaned(settings.sweep_pages), "Removed", 190_000),
+    )
+
+
 @entry_point(logger)
 @metrics.log_metrics
 def handler(_event: dict[str, Any], context: LambdaContext) -> None:
-    # What grows with what is new goes first. Each part ends when that much of the time is left, in
-    # milliseconds, and the last before the alarm of what is slow; the next run goes on from there.
-    for pages, looked_for, found, metric, left in (
-        (sweep.remove_discarded(), "what was discarded", "removed", "Removed", 600_000),
-        (sweep.settle_jobs(), "what never arrived", "given_up", "NeverArrived", 450_000),
-        (sweep.find_lost(settings.sweep_pages), "lost uploads", "enqueued", "Swept", 250_000),
-        (sweep.remove_unnamed(settings.sweep_pages), "what a crash has left", "removed", "Removed", 190_000),
-    ):
-        for page in pages:
-            logger.info(f"looked for {looked_for}", extra={"seen": page.seen, found: len(page.acted_on)})
-            metrics.add_metric(metric, MetricUnit.Count, len(page.acted_on))
-            if context.get_remaining_time_in_millis() < left:
+    for task in tasks():
+        for page in task.pages:
+            logger.info(task.name, extra={"seen": page.seen, "acted_on": len(page.acted_on)})
+            metrics.add_metric(task.metric, MetricUnit.Count, len(page.acted_on))
+            if context.get_remaining_time_in_millis() < task.reserve_milliseconds:
                 break

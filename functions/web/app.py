@@ -35,7 +35,7 @@ def count(name: str) -> None:
 
 
 def report_token_fault(fault: Exception) -> None:
-    logger.warning("token_fault", extra={"why": str(fault)})
+    logger.warning("token_fault", extra={"reason": str(fault)})
     count("TokenFault")
 
 

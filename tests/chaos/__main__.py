@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
 
 from darkroom.domain.profile import built_in
+from darkroom_cli.faults import Fault
 from darkroom_cli.local.emulator import pinned_ministack
-from darkroom_cli.stack import PROJECT, Fault
+from darkroom_cli.stack import PROJECT
 from tests.chaos.pictures import outcomes
 from tests.chaos.plan import DELETED, DUPLICATED, POISONED, PREFIXES, RENEWED
 from tests.chaos.runs import FULL, SHORT, Result, Size, kinds, perform, pictures_of

@@ -83,9 +83,9 @@ class TestOriginals:
         versions = {key: originals.store(key, b"", "image/png") for key in KEYS}
         versions[KEYS[0]] = originals.store(KEYS[0], b"newer", "image/png")
 
-        listed, cursor = originals.each_latest("")
+        listed, cursor = originals.list_latest("")
         while cursor:
-            more, cursor = originals.each_latest(cursor)
+            more, cursor = originals.list_latest(cursor)
             listed += more
 
         assert {each.key: (each.version, each.sequencer) for each in listed} == {
@@ -123,9 +123,9 @@ class TestRenditions:
         for key in keys:
             renditions.store(key, b"bytes", "image/jpeg")
 
-        listed, cursor = renditions.each("")
+        listed, cursor = renditions.list_stored("")
         while cursor:
-            more, cursor = renditions.each(cursor)
+            more, cursor = renditions.list_stored(cursor)
             listed += more
 
         assert [each.key for each in listed] == keys

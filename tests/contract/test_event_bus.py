@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from darkroom.adapters.clients import events_client
 from darkroom.adapters.events import EventBridgeAnnouncements
 from darkroom.ports import Event, EventBus
-from tests.fakes import FakeAnnouncements
+from tests.fakes import FakeEventBus
 
 type Heard = Callable[[], list[tuple[str, Any]]]
 
@@ -21,8 +21,8 @@ type Heard = Callable[[], list[tuple[str, Any]]]
 def listened(request: pytest.FixtureRequest) -> tuple[EventBus, Heard]:
     """Somewhere to announce, and what somebody hears who listens to it."""
     if request.param == "fake":
-        fake = FakeAnnouncements()
-        return fake, lambda: [(each.type, each.detail) for each in fake.told]
+        fake = FakeEventBus()
+        return fake, lambda: [(event.type, event.detail) for event in fake.sent]
     # moto brings nothing from a bus to a queue without a package of its own.
     local_aws = request.getfixturevalue("local_aws")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

@@ -40,11 +40,11 @@ def both(request: pytest.FixtureRequest) -> Both:
 
 
 def test_a_message_arrives_word_for_word(both: Both) -> None:
-    both.gateway.told["L0SM9c/OFvHcCIhw="] = []
+    both.gateway.sent["L0SM9c/OFvHcCIhw="] = []
 
     assert both.sockets.send("L0SM9c/OFvHcCIhw=", '{"name": "ü"}')
 
-    assert both.gateway.told == {"L0SM9c/OFvHcCIhw=": ['{"name": "ü"}']}
+    assert both.gateway.sent == {"L0SM9c/OFvHcCIhw=": ['{"name": "ü"}']}
 
 
 def test_a_connection_that_is_gone_is_found_out(both: Both) -> None:
@@ -52,27 +52,27 @@ def test_a_connection_that_is_gone_is_found_out(both: Both) -> None:
 
 
 def test_messages_reach_each_connection_in_their_order(both: Both) -> None:
-    both.gateway.told.update({str(number): [] for number in range(25)})
+    both.gateway.sent.update({str(number): [] for number in range(25)})
 
     told = both.sockets.send_each([str(number) for number in range(25)], ["a", "b", "c"])
 
     assert (told.gone, told.faults) == (frozenset(), ())
-    assert list(both.gateway.told.values()) == [["a", "b", "c"]] * 25
+    assert list(both.gateway.sent.values()) == [["a", "b", "c"]] * 25
 
 
 def test_those_that_are_gone_or_broken_hinder_nobody(both: Both) -> None:
-    both.gateway.told["one"] = []
+    both.gateway.sent["one"] = []
     both.gateway.broken.add("broken")
 
     told = both.sockets.send_each(["gone", "broken", "one"], ["a"])
 
     assert told.gone == {"gone"}
     assert len(told.faults) == 1
-    assert both.gateway.told["one"] == ["a"]
+    assert both.gateway.sent["one"] == ["a"]
 
 
 def test_a_connection_is_ended_once(both: Both) -> None:
-    both.gateway.told["one"] = []
+    both.gateway.sent["one"] = []
 
     both.sockets.close("one")
     both.sockets.close("one")
@@ -81,7 +81,7 @@ def test_a_connection_is_ended_once(both: Both) -> None:
 
 
 def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
-    gateway.told.update({"one": [], "hung": []})
+    gateway.sent.update({"one": [], "hung": []})
     gateway.hung.add("hung")
     sockets = ApiGatewaySockets(connections_client(gateway.address), seconds=0.5)
 
@@ -90,7 +90,7 @@ def test_one_that_hangs_is_not_waited_for(gateway: Gateway) -> None:
     assert not gateway.let_go.is_set()
     assert [type(fault) for fault in told.faults] == [TimeoutError]
     assert told.gone == frozenset()
-    assert gateway.told["one"] == ["a"]
+    assert gateway.sent["one"] == ["a"]
 
 
 def test_an_address_is_signed_for_the_api_and_a_short_time(aws: None) -> None:

@@ -27,9 +27,10 @@ from aiohttp import ClientSession
 from botocore.config import Config
 
 from darkroom.domain.keys import alias_of
-from darkroom_cli.client import Web
+from darkroom_cli.client import ApiClient
+from darkroom_cli.cloudformation import outputs_of
 from darkroom_cli.local.up import architecture, deployment
-from darkroom_cli.stack import LocalStack, local_environment, outputs_of, status_from
+from darkroom_cli.stack import LocalStack, local_environment, status_from
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
 
@@ -117,9 +118,9 @@ class Stack:
         """What tells a command of this stack; a local one is told of by the environment."""
         return ()
 
-    def web(self, client: ClientSession) -> Web:
+    def web(self, client: ClientSession) -> ApiClient:
         """The site as the command line asks it."""
-        return Web(
+        return ApiClient(
             client, self.status["web"], lambda _method, _url, named, _body: {**named, **self.authority}
         )
 

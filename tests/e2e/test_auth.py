@@ -90,7 +90,7 @@ def test_a_picture_goes_all_the_way_with_a_token(guarded: Stack, token: str, tmp
     refused, sent = guarded.darkroom("drop", picture), with_token.darkroom("drop", picture)
 
     assert (refused.returncode, sent.returncode) == (1, 0), sent.stdout + sent.stderr
-    assert "Set DARKROOM_TOKEN to a valid one" in refused.stderr
+    assert "Set DARKROOM_TOKEN to a valid token" in refused.stderr
     assert asked(guarded, "/mine.jpg", Authorization=f"Bearer {token}").json["status"] == "rendered"
 
 

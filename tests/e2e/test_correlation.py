@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from darkroom_cli.stack import resources_of
+from darkroom_cli.cloudformation import resources_of
 from tests.e2e.conftest import Stack, wait_for
 from tests.e2e.test_live import hear, hello, pictures, send_each
 from tests.pictures import a_small_png

@@ -5,7 +5,7 @@ import platform
 import boto3
 import pytest
 
-from darkroom_cli.local.emulator import mend_concurrency
+from darkroom_cli.local.emulator import fix_concurrency
 from darkroom_cli.local.up import architecture
 from darkroom_cli.stack import LocalStack, local_environment
 from tests.e2e.conftest import Reply, Stack, fetch, wait_for
@@ -36,14 +36,14 @@ def deploy(cloud: Stack) -> str:
     named = [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]
     done = cloud.darkroom("deploy", *WHERE, "--yes", *named)
     assert done.returncode == 0, done.stdout + done.stderr
-    mend_concurrency()
+    fix_concurrency()
     return done.stdout
 
 
 def test_a_stack_is_deployed_used_and_destroyed(cloud: Stack) -> None:
     told = deploy(cloud)
 
-    assert "Darkroom is up: " in told
+    assert "Darkroom is running at " in told
     for command in ("drop photo.jpg", "failures", "destroy"):
         assert f"uv run darkroom {command} --stack trial --region us-east-1" in told
 
@@ -63,14 +63,14 @@ def test_a_stack_is_deployed_used_and_destroyed(cloud: Stack) -> None:
     destroyed = cloud.darkroom("destroy", *WHERE, "--yes")
 
     assert destroyed.returncode == 0, destroyed.stderr
-    assert f"the bucket {outputs['UploadsBucket']}: 1 objects" in destroyed.stdout
+    assert f"the bucket {outputs['UploadsBucket']}: 1 object, " in destroyed.stdout
     left = {each["Name"] for each in s3.list_buckets()["Buckets"] if each["Name"].startswith("trial-")}
     assert left == {outputs["UploadsBucket"]}
 
     again = cloud.darkroom("deploy", *WHERE, "--yes")
 
     assert again.returncode == 1
-    assert f"The bucket {outputs['UploadsBucket']} of an earlier stack is still there" in again.stderr
+    assert f"The bucket {outputs['UploadsBucket']} of an earlier stack still exists" in again.stderr
     way_out = f"darkroom destroy {' '.join(WHERE)} --everything"
     assert way_out in again.stderr
     assert cloud.darkroom(*way_out.split()[1:], "--yes").returncode == 0
@@ -85,6 +85,6 @@ def test_without_credentials_nothing_is_built_and_the_way_in_is_named(cloud: Sta
     done = Stack(nobody).darkroom("deploy", *WHERE, "--yes")
 
     assert done.returncode == 1
-    assert "There are no AWS credentials here" in done.stderr
+    assert "No usable AWS credentials were found" in done.stderr
     assert "aws sso login" in done.stderr
     assert done.stdout == ""

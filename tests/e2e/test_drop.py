@@ -75,9 +75,9 @@ def test_an_interrupted_drop_is_resumed_and_sends_nothing_twice(stack: Stack, tm
     assert Counter(sent.values()) == {1: PICTURES}
     assert {key.rpartition("/")[2] for key in sent} == {path.name for path in folder.rglob("[!.]*.png")}
     [job] = set(re.findall(r"https?://\S+/jobs/[0-9a-f]{32}", output + done.stdout))
-    assert "Going on with" in done.stdout
+    assert "Resuming job" in done.stdout
     for name in ("album/00.png", "album/deep/00.png", "album/37.png"):
-        assert re.search(rf"^ *{name} .* %", done.stdout, re.MULTILINE)
+        assert re.search(rf"^ *{name} .* \d+\.\d%", done.stdout, re.MULTILINE)
     assert "album/broken.png: rejected (corrupt_image)" in done.stdout
     assert f"{PICTURES} pictures: {PICTURES - 1} rendered, 1 rejected." in done.stdout
     document = fetch(job, "application/json").json

@@ -13,7 +13,8 @@ from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, WSServerH
 
 from darkroom.adapters.live import DynamoChannels, address_signer
 from darkroom.ports import Ticket
-from darkroom_cli.drop.follow import Pauses, follow
+from darkroom.services.retries import Backoff
+from darkroom_cli.drop.follow import Timing, follow
 from tests.e2e.conftest import Stack, send, wait_for
 from tests.pictures import a_small_png
 
@@ -64,7 +65,7 @@ def test_a_job_is_told_live_until_it_is_complete(stack: Stack) -> None:
             while heard[-1]["type"] != "job.completed":
                 heard.append(await hear(socket))
             await socket.close()
-            now = await stack.web(client).ask(f"jobs/{job['id']}")
+            now = await stack.web(client).get(f"jobs/{job['id']}")
 
         # A change that falls together with the hello may come before the state.
         assert [message["type"] for message in heard].count("state") == 1
@@ -112,8 +113,8 @@ def test_a_killed_connection_is_replaced_and_nothing_is_lost(stack: Stack, chann
         wait_for(lambda: connection not in channels.followers(job_id), "the end of the connection")
 
     async def listen(client: ClientSession, job_id: str) -> None:
-        pauses = Pauses(least=0.2, silence=600)  # by sockets, and by nothing else
-        async for change in follow(client, stack.web(client).ask, job_id, pauses):
+        timing = Timing(poll=Backoff(0.2, 5), silence_seconds=600)  # over the socket alone
+        async for change in follow(client, stack.web(client).get, job_id, timing):
             rows.update((row["name"], row["state"]) for row in change.rows)
             jobs.append(change.job)
 

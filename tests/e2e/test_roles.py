@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from darkroom_cli.stack import resources_of
+from darkroom_cli.cloudformation import resources_of
 from tests.cloudformation import load_template
 from tests.e2e.conftest import Stack
 from tests.roles import grants, roles

@@ -61,7 +61,7 @@ def test_a_port_in_use_is_one_sentence_that_names_the_way_out(variable: str) -> 
     shutil.rmtree(PROJECT / ".darkroom" / str(ports["DARKROOM_AWS_PORT"]), ignore_errors=True)
     assert done.returncode == 1
     assert done.stderr.startswith(
-        f"darkroom: Port {ports[variable]} is in use; set {variable} to another one"
+        f"darkroom: Port {ports[variable]} is in use; set another one, for example {variable}="
     )
     assert done.stderr.count("\n") == 1
 

@@ -22,7 +22,7 @@ JSON = "application/json"
 def gateway(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gateway]:
     with a_gateway() as gateway:
         monkeypatch.setenv("LIVE_ENDPOINT", gateway.address)
-        gateway.told[CONNECTION] = []
+        gateway.sent[CONNECTION] = []
         yield gateway
 
 
@@ -75,7 +75,7 @@ def test_the_push_calls_a_jobs_upload_as_the_logs_do(
     invoke("project", the_stream(dynamodb))
 
     name = row["correlation_id"]
-    pushed = [each for text in gateway.told[CONNECTION] for each in json.loads(text)["uploads"]]
+    pushed = [each for text in gateway.sent[CONNECTION] for each in json.loads(text)["uploads"]]
     assert row["key"] == f"{name}/a.png"
     assert rendered == [name]
     assert set(names(capsys, "projected")) == {name}

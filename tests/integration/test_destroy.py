@@ -1,4 +1,4 @@
-"""`darkroom destroy` on the local AWS, of a small stack with one of each kind that a Darkroom has."""
+"""`darkroom destroy` on the local AWS, with a small stack of every type of resource to delete."""
 
 import io
 import json
@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from darkroom_cli.destroy import KEPT, Account, Contents, contents, destroy, empty
-from darkroom_cli.stack import Fault
+from darkroom_cli.destroy import RETAINED_KINDS, Account, Contents, contents, destroy, empty
+from darkroom_cli.faults import Fault
 from darkroom_cli.tokens import tokens_parameter
 from tests.aws import make_bucket
 from tests.cloudformation import load_template
@@ -22,10 +22,14 @@ from tests.cloudformation import load_template
 REGION = "us-east-1"
 
 
-def _like_ours(kept: str, made_new: str) -> str:
-    """Two buckets, a ledger and a profile, retained as template.yaml retains its own."""
-    ours = load_template()["Resources"]
-    policy = {name: {"DeletionPolicy": ours[name]["DeletionPolicy"]} for name in ours if _stays(ours[name])}
+def _template(retained: str, deleted: str) -> str:
+    """Returns a template with two buckets, a ledger and a profile, and template.yaml's deletion policies."""
+    resources = load_template()["Resources"]
+    policies = {
+        name: {"DeletionPolicy": resource["DeletionPolicy"]}
+        for name, resource in resources.items()
+        if _is_retained(resource)
+    }
     ledger = {
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": "picture", "AttributeType": "S"}],
@@ -34,103 +38,103 @@ def _like_ours(kept: str, made_new: str) -> str:
     profile = {"ApplicationId": {"Ref": "ProfileApplication"}, "Name": "profile", "LocationUri": "hosted"}
     versioned = {"VersioningConfiguration": {"Status": "Enabled"}}
     kinds: dict[str, tuple[str, dict[str, Any]]] = {
-        "UploadsBucket": ("AWS::S3::Bucket", {"BucketName": kept, **versioned}),
-        "RenditionsBucket": ("AWS::S3::Bucket", {"BucketName": made_new, **versioned}),
+        "UploadsBucket": ("AWS::S3::Bucket", {"BucketName": retained, **versioned}),
+        "RenditionsBucket": ("AWS::S3::Bucket", {"BucketName": deleted, **versioned}),
         "Ledger": ("AWS::DynamoDB::Table", ledger),
-        "ProfileApplication": ("AWS::AppConfig::Application", {"Name": kept}),
+        "ProfileApplication": ("AWS::AppConfig::Application", {"Name": retained}),
         "LiveProfile": ("AWS::AppConfig::ConfigurationProfile", profile),
         "Queue": ("AWS::SQS::Queue", {}),
     }
     return json.dumps(
         {
             "Resources": {
-                name: {"Type": kind, "Properties": properties, **policy.get(name, {})}
+                name: {"Type": kind, "Properties": properties, **policies.get(name, {})}
                 for name, (kind, properties) in kinds.items()
             }
         }
     )
 
 
-def _stays(resource: dict[str, Any]) -> bool:
+def _is_retained(resource: dict[str, Any]) -> bool:
     return str(resource.get("DeletionPolicy", "Delete")) != "Delete"
 
 
-class Doomed:
-    """A stack that stands."""
+class DeployedStack:
+    """A deployed stack, and the output of the command."""
 
     def __init__(self) -> None:
-        self.name = f"doomed-{uuid.uuid4().hex[:8]}"
+        self.name = f"destroy-{uuid.uuid4().hex[:8]}"
         self.uploads, self.renditions = f"{self.name}-uploads", f"{self.name}-renditions"
         self.account = Account.of(REGION)
-        self.said = io.StringIO()
+        self.output = io.StringIO()
 
     def create(self) -> None:
-        body = _like_ours(self.uploads, self.renditions)
+        body = _template(self.uploads, self.renditions)
         self.account.cloudformation.create_stack(StackName=self.name, TemplateBody=body)
         self.account.cloudformation.get_waiter("stack_create_complete").wait(
             StackName=self.name, WaiterConfig={"Delay": 1}
         )
 
-    def destroy(self, *answers: str, everything: bool = False, yes: bool = False) -> str:
-        """Deletes it, with these answers to what is asked; what was said, questions and all."""
-        left = list(answers)
+    def destroy(self, *replies: str, everything: bool = False, yes: bool = False) -> str:
+        """Destroys the stack with these replies to the prompts; returns the output with the prompts."""
+        remaining = list(replies)
 
         def ask(question: str) -> str:
-            self.said.write(question + "\n")
-            return left.pop(0)
+            self.output.write(question + "\n")
+            return remaining.pop(0)
 
-        console = Console(file=self.said, width=200)
+        console = Console(file=self.output, width=200)
         destroy(self.account, self.name, everything, None if yes else ask, console)
-        assert not left
-        return self.said.getvalue()
+        assert not remaining
+        return self.output.getvalue()
 
     def put(self, bucket: str, *keys: str) -> None:
         put = lambda key: self.account.s3.put_object(Bucket=bucket, Key=key, Body=b"12345")  # noqa: E731
-        with ThreadPoolExecutor(8) as some:
-            list(some.map(put, keys))
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(put, keys))
 
-    def stands(self) -> bool:
-        return is_there(lambda: self.account.cloudformation.describe_stacks(StackName=self.name))
+    def exists(self) -> bool:
+        return exists(lambda: self.account.cloudformation.describe_stacks(StackName=self.name))
 
 
-def is_there(look: Callable[[], Any]) -> bool:
+def exists(request: Callable[[], Any]) -> bool:
     try:
-        look()
+        request()
     except ClientError:
         return False
     return True
 
 
 @pytest.fixture
-def asks_local_aws(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks AWS in this process asks the emulator."""
+def use_local_aws(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points boto3 in this process at the emulator."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
 @pytest.fixture
-def doomed(asks_local_aws: None) -> Iterator[Doomed]:
-    stack = Doomed()
+def stack(use_local_aws: None) -> Iterator[DeployedStack]:
+    stack = DeployedStack()
     stack.create()
     yield stack
-    if stack.stands() or is_there(lambda: stack.account.s3.head_bucket(Bucket=stack.uploads)):
+    if stack.exists() or exists(lambda: stack.account.s3.head_bucket(Bucket=stack.uploads)):
         stack.destroy(yes=True, everything=True)
 
 
-def test_what_can_be_made_again_goes_and_what_can_not_is_kept(doomed: Doomed) -> None:
-    doomed.put(doomed.uploads, "original.png")
-    doomed.put(doomed.renditions, "rendition.webp", "rendition.avif")
-    doomed.put(doomed.renditions, "rendition.webp")
-    doomed.account.s3.delete_object(Bucket=doomed.renditions, Key="rendition.avif")
+def test_what_can_be_made_again_goes_and_what_can_not_is_kept(stack: DeployedStack) -> None:
+    stack.put(stack.uploads, "original.png")
+    stack.put(stack.renditions, "rendition.webp", "rendition.avif")
+    stack.put(stack.renditions, "rendition.webp")
+    stack.account.s3.delete_object(Bucket=stack.renditions, Key="rendition.avif")
 
-    said = doomed.destroy(doomed.name)
+    output = stack.destroy(stack.name)
 
-    assert not doomed.stands()
-    assert not is_there(lambda: doomed.account.s3.head_bucket(Bucket=doomed.renditions))
-    assert contents(doomed.account, doomed.uploads).objects == 1
-    assert f"the bucket {doomed.uploads}: 1 objects, 5 bytes" in said
-    assert f"darkroom destroy --stack {doomed.name} --region {REGION} --everything" in said
+    assert not stack.exists()
+    assert not exists(lambda: stack.account.s3.head_bucket(Bucket=stack.renditions))
+    assert contents(stack.account, stack.uploads).objects == 1
+    assert f"the bucket {stack.uploads}: 1 object, 5 bytes" in output
+    assert f"darkroom destroy --stack {stack.name} --region {REGION} --everything" in output
 
 
 @pytest.mark.full
@@ -141,7 +145,7 @@ def test_thousands_of_versions_and_delete_markers_go_page_by_page() -> None:
     keys = [{"Key": f"{number:04}"} for number in range(1100)]
     for key in keys:
         account.s3.put_object(Bucket="full", Body=b"12345", **key)
-    account.s3.delete_objects(Bucket="full", Delete={"Objects": keys[:1000]})  # each gets a marker
+    account.s3.delete_objects(Bucket="full", Delete={"Objects": keys[:1000]})  # each gets a delete marker
     assert contents(account, "full") == Contents(2100, 1100 * 5)
 
     assert empty(account, "full", Console(file=io.StringIO())) == 2100
@@ -150,81 +154,85 @@ def test_thousands_of_versions_and_delete_markers_go_page_by_page() -> None:
     account.s3.delete_bucket(Bucket="full")
 
 
-def test_everything_is_asked_for_twice_and_names_what_is_lost(doomed: Doomed) -> None:
-    doomed.put(doomed.uploads, "one.png", "two.png")
-    doomed.account.s3.delete_object(Bucket=doomed.uploads, Key="one.png")
-    application = _application(doomed)
-    _push_profiles(doomed, application, 3)
+def test_everything_is_asked_for_twice_and_names_what_is_lost(stack: DeployedStack) -> None:
+    stack.put(stack.uploads, "one.png", "two.png")
+    stack.account.s3.delete_object(Bucket=stack.uploads, Key="one.png")
+    application = _application(stack)
+    _push_profiles(stack, application, 3)
 
-    said = doomed.destroy(doomed.name, "delete everything", everything=True)
+    output = stack.destroy(stack.name, "delete everything", everything=True)
 
-    assert f"the bucket {doomed.uploads}: 3 objects, 10 bytes - for good" in said
-    assert not is_there(lambda: doomed.account.s3.head_bucket(Bucket=doomed.uploads))
-    assert not is_there(lambda: doomed.account.appconfig.get_application(ApplicationId=application))
-    tables = doomed.account.dynamodb.list_tables()["TableNames"]
-    assert not [name for name in tables if name.startswith(doomed.name)]
+    assert f"the bucket {stack.uploads}: 3 objects, 10 bytes (permanently)" in output
+    assert not exists(lambda: stack.account.s3.head_bucket(Bucket=stack.uploads))
+    assert not exists(lambda: stack.account.appconfig.get_application(ApplicationId=application))
+    tables = stack.account.dynamodb.list_tables()["TableNames"]
+    assert not [name for name in tables if name.startswith(stack.name)]
 
 
-def test_what_was_kept_goes_later_by_the_command_that_was_named(doomed: Doomed) -> None:
-    doomed.put(doomed.uploads, "original.png")
-    doomed.destroy(doomed.name)
+def test_what_was_kept_goes_later_by_the_command_that_was_named(stack: DeployedStack) -> None:
+    stack.put(stack.uploads, "original.png")
+    stack.destroy(stack.name)
 
-    with pytest.raises(Fault, match=f"no stack {doomed.name}.*--everything"):
-        doomed.destroy()
-    doomed.destroy("delete everything", everything=True)
+    with pytest.raises(Fault, match=f"no stack {stack.name}.*--everything"):
+        stack.destroy()
+    stack.destroy("delete everything", everything=True)
 
-    assert not is_there(lambda: doomed.account.s3.head_bucket(Bucket=doomed.uploads))
+    assert not exists(lambda: stack.account.s3.head_bucket(Bucket=stack.uploads))
     with pytest.raises(Fault, match=r"There is no stack [\w-]+ in us-east-1\.$"):
-        doomed.destroy(everything=True)
+        stack.destroy(everything=True)
 
 
-def test_another_answer_deletes_nothing(doomed: Doomed) -> None:
-    doomed.put(doomed.renditions, "rendition.webp")
+def test_another_answer_deletes_nothing(stack: DeployedStack) -> None:
+    stack.put(stack.renditions, "rendition.webp")
 
-    for answer in ("something else", ""):
+    for reply in ("something else", ""):
         with pytest.raises(Fault, match="Nothing was deleted"):
-            doomed.destroy(answer)
+            stack.destroy(reply)
     with pytest.raises(Fault, match="Nothing was deleted"):
-        doomed.destroy(doomed.name, "yes", everything=True)
+        stack.destroy(stack.name, "yes", everything=True)
 
-    assert doomed.stands()
-    assert contents(doomed.account, doomed.renditions).objects == 1
-
-
-def test_the_tokens_of_a_stack_that_is_gone_go_with_it(doomed: Doomed) -> None:
-    name = tokens_parameter(doomed.name)
-    doomed.account.ssm.put_parameter(Name=name, Value="{}", Type="SecureString")
-
-    doomed.destroy(yes=True)
-
-    assert not is_there(lambda: doomed.account.ssm.get_parameter(Name=name))
+    assert stack.exists()
+    assert contents(stack.account, stack.renditions).objects == 1
 
 
-@pytest.mark.usefixtures("asks_local_aws")
+def test_the_tokens_of_a_stack_that_is_gone_go_with_it(stack: DeployedStack) -> None:
+    name = tokens_parameter(stack.name)
+    stack.account.ssm.put_parameter(Name=name, Value="{}", Type="SecureString")
+
+    stack.destroy(yes=True)
+
+    assert not exists(lambda: stack.account.ssm.get_parameter(Name=name))
+
+
+@pytest.mark.usefixtures("use_local_aws")
 def test_a_stack_that_never_was_is_one_sentence() -> None:
     with pytest.raises(Fault, match="There is no stack nobodys in us-east-1"):
         destroy(Account.of(REGION), "nobodys", False, None, Console(file=io.StringIO()))
 
 
 def test_whatever_the_template_keeps_destroy_knows_how_to_delete() -> None:
-    kept = {each["Type"] for each in load_template()["Resources"].values() if _stays(each)}
+    retained = {
+        resource["Type"] for resource in load_template()["Resources"].values() if _is_retained(resource)
+    }
 
-    # A profile goes with its application, a policy with its bucket.
-    assert kept - {"AWS::AppConfig::ConfigurationProfile", "AWS::S3::BucketPolicy"} == KEPT
+    # A profile is deleted with its application, a policy with its bucket.
+    assert retained - {"AWS::AppConfig::ConfigurationProfile", "AWS::S3::BucketPolicy"} == RETAINED_KINDS
 
 
-def _application(doomed: Doomed) -> str:
+def _application(stack: DeployedStack) -> str:
     resources = boto3.client("cloudformation", region_name=REGION).describe_stack_resources(
-        StackName=doomed.name
+        StackName=stack.name
     )["StackResources"]
     [found] = [
-        each["PhysicalResourceId"] for each in resources if each["LogicalResourceId"] == "ProfileApplication"
+        resource["PhysicalResourceId"]
+        for resource in resources
+        if resource["LogicalResourceId"] == "ProfileApplication"
     ]
     return str(found)
 
 
-def _push_profiles(doomed: Doomed, application: str, count: int) -> None:
-    appconfig = doomed.account.appconfig
+def _push_profiles(stack: DeployedStack, application: str, count: int) -> None:
+    appconfig = stack.account.appconfig
     [profile] = appconfig.list_configuration_profiles(ApplicationId=application)["Items"]
     for _ in range(count):
         appconfig.create_hosted_configuration_version(
@@ -235,39 +243,39 @@ def _push_profiles(doomed: Doomed, application: str, count: int) -> None:
         )
 
 
-class _Busy:
-    """CloudFormation beside a pipeline that still works: one more rendition comes, and its bucket can't go.
+class _RefilledBucket:
+    """CloudFormation with a failed first deletion: a late rendition refills the bucket.
 
-    As AWS has it; the local one deletes full buckets too.
+    The emulator would delete the full bucket; AWS does not.
     """
 
-    def __init__(self, doomed: Doomed) -> None:
-        self._doomed, self._itself, self.deletions = doomed, doomed.account.cloudformation, 0
+    def __init__(self, stack: DeployedStack) -> None:
+        self._stack, self._client, self.deletions = stack, stack.account.cloudformation, 0
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._itself, name)
+        return getattr(self._client, name)
 
-    def delete_stack(self, **named: str) -> None:
+    def delete_stack(self, **arguments: str) -> None:
         self.deletions += 1
         if self.deletions == 1:
-            self._doomed.put(self._doomed.renditions, "late.webp")
+            self._stack.put(self._stack.renditions, "late.webp")
         else:
-            self._itself.delete_stack(**named)
+            self._client.delete_stack(**arguments)
 
-    def describe_stacks(self, **named: str) -> Any:
-        answer = self._itself.describe_stacks(**named)
+    def describe_stacks(self, **arguments: str) -> Any:
+        response = self._client.describe_stacks(**arguments)
         if self.deletions == 1:
-            answer["Stacks"][0]["StackStatus"] = "DELETE_FAILED"
-        return answer
+            response["Stacks"][0]["StackStatus"] = "DELETE_FAILED"
+        return response
 
 
-def test_a_bucket_that_filled_again_meanwhile_is_emptied_again(doomed: Doomed) -> None:
-    busy = _Busy(doomed)
-    doomed.account = replace(doomed.account, cloudformation=busy)
+def test_a_bucket_that_filled_again_meanwhile_is_emptied_again(stack: DeployedStack) -> None:
+    cloudformation = _RefilledBucket(stack)
+    stack.account = replace(stack.account, cloudformation=cloudformation)
 
-    doomed.destroy(doomed.name)
+    stack.destroy(stack.name)
 
-    assert busy.deletions == 2
-    assert not doomed.stands()
-    assert "is deleted" in doomed.said.getvalue()
-    assert not is_there(lambda: doomed.account.s3.head_bucket(Bucket=doomed.renditions))
+    assert cloudformation.deletions == 2
+    assert not stack.exists()
+    assert "is deleted" in stack.output.getvalue()
+    assert not exists(lambda: stack.account.s3.head_bucket(Bucket=stack.renditions))

@@ -1,4 +1,4 @@
-"""Following a job: what both clients do, the command line's and the browser's, with a site over loopback."""
+"""Both clients that follow a job, the command line's and the browser's, against a server on loopback."""
 
 import asyncio
 import json
@@ -13,20 +13,21 @@ import pytest
 from aiohttp import ClientSession, web
 
 from bench.gallery import chromium
+from darkroom.services.retries import Backoff
 from darkroom.web import pages
-from darkroom_cli.client import Web
-from darkroom_cli.drop.follow import Pauses, follow
-from darkroom_cli.stack import Fault
+from darkroom_cli.client import ApiClient
+from darkroom_cli.drop.follow import Timing, follow
+from darkroom_cli.faults import Fault
 from tests.jobserver import JOB, JobServer, serving, until
 
-# Only a socket that says nothing for so long is taken for dead: no other test may be slower than that.
+# A socket silent for this long counts as dead. LONG exceeds the duration of every test.
 LONG, SHORT = 600.0, 0.5
 CHROMIUM = chromium()
 
 
 @dataclass
 class Seen:
-    """What a client was told, in its order; `ended` once it has ended by itself."""
+    """A client's jobs and rows in order of arrival; `ended` once the client has finished."""
 
     jobs: list[dict[str, Any]] = field(default_factory=list)
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -39,18 +40,18 @@ class Seen:
 
 @asynccontextmanager
 async def command_line(server: JobServer, seen: Seen, silence: float) -> AsyncIterator[None]:
-    pauses = Pauses(least=0.05, most=0.2, hello=LONG, silence=silence, no_socket=LONG)
+    timing = Timing(Backoff(0.05, 0.2), LONG, silence, LONG)
 
-    async def run() -> None:
+    async def follow_job() -> None:
         async with ClientSession() as client:
-            async for change in follow(client, Web(client, server.url).ask, JOB, pauses):
+            async for change in follow(client, ApiClient(client, server.url).get, JOB, timing):
                 if not seen.jobs or change.job != seen.jobs[-1]:
                     seen.jobs.append(change.job)
                 seen.rows.extend(change.rows)
         seen.ended = True
 
     async with serving(server):
-        task = asyncio.create_task(run())
+        task = asyncio.create_task(follow_job())
         try:
             yield
         finally:
@@ -60,9 +61,9 @@ async def command_line(server: JobServer, seen: Seen, silence: float) -> AsyncIt
 
 
 PAGE = """<!doctype html><meta charset="utf-8"><script src="live.js"></script><script>
-const say = (what, told = null) => fetch("/seen/" + what, { method: "POST", body: JSON.stringify(told) });
+const post = (kind, body = null) => fetch("/seen/" + kind, { method: "POST", body: JSON.stringify(body) });
 let last = Promise.resolve();
-const next = (what, told) => (last = last.then(() => say(what, told)));
+const next = (kind, body) => (last = last.then(() => post(kind, body)));
 const onJob = (job) => next("job", job);
 const onRows = (rows) => next("rows", rows);
 follow("/jobs/JOB?cursor=1#x", onJob, onRows, PAUSES).then(() => next("end"));
@@ -82,18 +83,18 @@ async def browser(server: JobServer, seen: Seen, silence: float) -> AsyncIterato
         text = (Path(pages.__file__).parent / "live.js").read_text()
         return web.Response(text=text, content_type="text/javascript")
 
-    async def hear(request: web.Request) -> web.Response:
-        told = await request.json()
-        match request.match_info["what"]:
+    async def receive(request: web.Request) -> web.Response:
+        body = await request.json()
+        match request.match_info["kind"]:
             case "job":
-                seen.jobs.append(told)
+                seen.jobs.append(body)
             case "rows":
-                seen.rows.extend(told)
+                seen.rows.extend(body)
             case "end":
                 seen.ended = True
         return web.Response()
 
-    routes = web.get("/", page), web.get("/live.js", script), web.post("/seen/{what}", hear)
+    routes = web.get("/", page), web.get("/live.js", script), web.post("/seen/{kind}", receive)
     with tempfile.TemporaryDirectory() as folder:
         async with serving(server, *routes):
             assert CHROMIUM
@@ -103,18 +104,16 @@ async def browser(server: JobServer, seen: Seen, silence: float) -> AsyncIterato
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
             )
-            # Every process of the browser holds the pipe, and the last one may still write to its folder.
-            all_ended = asyncio.create_task(process.communicate())
+            # Waits for all of the browser's processes: each holds the pipe and may write to the folder.
+            finished = asyncio.create_task(process.communicate())
             try:
                 yield
             finally:
                 process.terminate()
-                await all_ended
+                await finished
 
 
-NEEDS_CHROMIUM = pytest.mark.skipif(
-    not CHROMIUM, reason="Chromium is not installed: the browser's client is not tested"
-)
+NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed")
 type Following = Callable[[JobServer, Seen, float], Any]
 
 
@@ -124,18 +123,18 @@ def following(request: pytest.FixtureRequest) -> Following:
     return client
 
 
-def tour(
+def run(
     following: Following,
     server: JobServer,
-    course: Callable[[Seen], Awaitable[None]],
+    scenario: Callable[[Seen], Awaitable[None]],
     silence: float = LONG,
 ) -> Seen:
-    """Takes a client through a job."""
+    """Runs a client and a scenario together, and returns everything the client saw."""
     seen = Seen()
 
     async def go() -> None:
         async with following(server, seen, silence):
-            await course(seen)
+            await scenario(seen)
 
     asyncio.run(go())
     return seen
@@ -144,7 +143,7 @@ def tour(
 def test_a_job_is_followed_to_its_end(following: Following) -> None:
     server = JobServer(5)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: len(seen.rows) == 5)
         await server.advance(3)
         await until(lambda: seen.states[3] == "rendered")
@@ -152,7 +151,7 @@ def test_a_job_is_followed_to_its_end(following: Following) -> None:
         await server.advance(2, 4)
         await until(lambda: seen.ended)
 
-    seen = tour(following, server, course)
+    seen = run(following, server, scenario)
 
     assert seen.states == {0: "rejected", 1: "rejected", 2: "rendered", 3: "rendered", 4: "rendered"}
     revisions = [job["revision"] for job in seen.jobs]
@@ -164,7 +163,7 @@ def test_a_job_is_followed_to_its_end(following: Following) -> None:
 def test_what_is_older_is_passed_over(following: Following) -> None:
     server = JobServer(1)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: len(seen.rows) == 1)
         old = server.document, server.rows[0]
         server.revision = 8
@@ -176,7 +175,7 @@ def test_what_is_older_is_passed_over(following: Following) -> None:
         await server.advance(0)
         await until(lambda: seen.ended)
 
-    seen = tour(following, server, course)
+    seen = run(following, server, scenario)
 
     assert [job["revision"] for job in seen.jobs] == [1, 9, 10]
 
@@ -184,14 +183,14 @@ def test_what_is_older_is_passed_over(following: Following) -> None:
 def test_without_a_socket_the_client_asks_and_ends_right(following: Following) -> None:
     server = JobServer(3, sockets=False)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: len(seen.rows) == 3)
         await server.advance(1)
         await until(lambda: seen.states[1] == "rendered")
         await server.advance(0, 2)
         await until(lambda: seen.ended)
 
-    seen = tour(following, server, course)
+    seen = run(following, server, scenario)
 
     assert set(seen.states.values()) == {"rendered"}
     assert seen.jobs[-1]["waiting"] == 0
@@ -200,45 +199,45 @@ def test_without_a_socket_the_client_asks_and_ends_right(following: Following) -
 def test_a_client_that_is_refused_asks_and_ends_right(following: Following) -> None:
     server = JobServer(3, welcome=False)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: len(seen.rows) == 3)
         await server.advance(0, 1, 2)
         await until(lambda: seen.ended)
 
-    assert set(tour(following, server, course).states.values()) == {"rendered"}
+    assert set(run(following, server, scenario).states.values()) == {"rendered"}
 
 
 def test_a_socket_that_is_killed_is_replaced_and_loses_nothing(following: Following) -> None:
     server = JobServer(4)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: server.greeted == 1 and len(seen.rows) == 4)
         await server.kill()
-        await server.advance(0, 3)  # nobody is there to hear it
+        await server.advance(0, 3)  # no socket is open
         await until(lambda: server.greeted == 2)
         await until(lambda: (seen.states[0], seen.states[3]) == ("rendered", "rendered"))
         await server.advance(1, 2)
         await until(lambda: seen.ended)
 
-    assert set(tour(following, server, course).states.values()) == {"rendered"}
+    assert set(run(following, server, scenario).states.values()) == {"rendered"}
 
 
 def test_a_push_that_was_lost_is_made_up_for_at_the_end(following: Following) -> None:
     server = JobServer(4)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: server.greeted == 1 and len(seen.rows) == 4)
         await server.advance(0, 1, lost=True)
         await server.advance(2, 3)
         await until(lambda: seen.ended)
 
-    assert set(tour(following, server, course).states.values()) == {"rendered"}
+    assert set(run(following, server, scenario).states.values()) == {"rendered"}
 
 
 def test_a_socket_that_says_nothing_any_more_is_found_out(following: Following) -> None:
     server = JobServer(2)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: server.greeted and len(seen.rows) == 2)
         server.mute = True
         await server.advance(0)
@@ -246,30 +245,30 @@ def test_a_socket_that_says_nothing_any_more_is_found_out(following: Following) 
         await server.advance(1)
         await until(lambda: seen.ended)
 
-    assert set(tour(following, server, course, silence=SHORT).states.values()) == {"rendered"}
+    assert set(run(following, server, scenario, silence=SHORT).states.values()) == {"rendered"}
 
 
 def test_a_site_that_fails_for_a_while_is_asked_again(following: Following) -> None:
     server = JobServer(2, broken=True)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: server.asked > 2)
         server.broken = False
         await until(lambda: len(seen.rows) == 2)
         await server.advance(0, 1)
         await until(lambda: seen.ended)
 
-    assert set(tour(following, server, course).states.values()) == {"rendered"}
+    assert set(run(following, server, scenario).states.values()) == {"rendered"}
 
 
 def test_a_job_that_is_over_is_told_once(following: Following) -> None:
     server = JobServer(3)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: seen.ended)
 
     asyncio.run(server.advance(0, 1, 2))
-    seen = tour(following, server, course)
+    seen = run(following, server, scenario)
 
     assert [job["state"] for job in seen.jobs] == ["complete"]
     assert len(seen.rows) == 3
@@ -280,12 +279,12 @@ def test_a_job_that_is_over_is_told_once(following: Following) -> None:
 def test_the_browser_gets_the_thumbnails_of_what_it_was_told_without() -> None:
     server = JobServer(2)
 
-    async def course(seen: Seen) -> None:
+    async def scenario(seen: Seen) -> None:
         await until(lambda: server.greeted == 1 and len(seen.rows) == 2)
         await server.advance(0, 1)
         await until(lambda: seen.ended)
 
-    seen = tour(browser, server, course)
+    seen = run(browser, server, scenario)
 
     assert {row["number"]: row.get("thumbnail") for row in seen.rows} == {0: "/t", 1: "/t"}
 
@@ -295,7 +294,7 @@ def test_an_unknown_job_is_a_fault_that_says_so() -> None:
         server = JobServer(1)
         async with serving(server), ClientSession() as client:
             with pytest.raises(Fault, match="404"):
-                async for _ in follow(client, Web(client, server.url).ask, "f" * 32):
+                async for _ in follow(client, ApiClient(client, server.url).get, "f" * 32):
                     pass
 
     asyncio.run(go())

@@ -106,7 +106,7 @@ def test_a_cold_start_without_a_good_profile_is_handed_back_to_the_queue_and_cou
     assert failed == {"batchItemFailures": [{"itemIdentifier": event["Records"][0]["messageId"]}]}
     [warning] = [line for line in said if line.get("message") == "profile_fault"]
     assert warning["level"] == "WARNING"
-    assert "built_in: must be the name of a built-in profile" in warning["why"]
+    assert "built_in: must be the name of a built-in profile" in warning["reason"]
     assert [1.0] in [line.get("ProfileFault") for line in said]
     assert again == {"batchItemFailures": []}
     entry = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
@@ -183,7 +183,7 @@ def test_a_stranger_among_the_dead_letters_is_logged_and_dropped(
     assert invoke("park", an_event("render-foreign-message")) == {"batchItemFailures": []}
 
     assert dynamodb.scan(TableName="ledger")["Count"] == 0
-    assert "given up, and no upload" in capsys.readouterr().out
+    assert '"message":"ignored"' in capsys.readouterr().out
 
 
 # sweep

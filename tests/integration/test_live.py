@@ -25,7 +25,7 @@ def gateway(
         placed = {"POWERTOOLS_SERVICE_NAME": request.node.name, "LIVE_ENDPOINT": gateway.address}
         for name, value in (ENVIRONMENT | placed).items():
             monkeypatch.setenv(name, value)
-        gateway.told[CONNECTION] = []
+        gateway.sent[CONNECTION] = []
         yield gateway
 
 
@@ -37,7 +37,7 @@ def channels(dynamodb: DynamoDBClient) -> DynamoChannels:
 def test_a_connection_is_made_and_nothing_is_said_on_it_yet(gateway: Gateway) -> None:
     assert call_handler("live", an_event("live-connect")) == {"statusCode": 200}
 
-    assert gateway.told == {CONNECTION: []}
+    assert gateway.sent == {CONNECTION: []}
 
 
 def test_hello_is_answered_by_the_state_and_the_client_follows_the_job(
@@ -47,7 +47,7 @@ def test_hello_is_answered_by_the_state_and_the_client_follows_the_job(
 
     assert call_handler("live", an_event("live-hello")) == {"statusCode": 200}
 
-    [text] = gateway.told[CONNECTION]
+    [text] = gateway.sent[CONNECTION]
     assert json.loads(text)["type"] == "state"
     assert channels.followers(JOB) == [CONNECTION]
 
@@ -59,14 +59,14 @@ def test_without_a_good_ticket_the_connection_is_refused_and_ended(
     ticket: Ticket | None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    said = gateway.told[CONNECTION]
+    said = gateway.sent[CONNECTION]
     if ticket:
         channels.issue(CODE, ticket)
 
     assert call_handler("live", an_event("live-hello")) == {"statusCode": 200}
 
     assert said == ['{"type":"refused"}']
-    assert gateway.told == {}
+    assert gateway.sent == {}
     assert channels.followers(JOB) == []
     assert json.loads(capsys.readouterr().out)["message"] == "refused"
 
@@ -92,11 +92,11 @@ def test_a_batch_is_one_word_to_whoever_follows_its_job_and_the_state_agrees(
     answer = call_handler("project", a_batch(a_job(JOB, 2, revision=2), *ends))
 
     assert answer == {"batchItemFailures": []}
-    [told] = [json.loads(text) for text in gateway.told[CONNECTION]]
+    [told] = [json.loads(text) for text in gateway.sent[CONNECTION]]
     assert told["type"] == "job.completed"
     assert [row["type"] for row in told["uploads"]] == ["upload.rendered", "upload.rejected"]
     call_handler("live", an_event("live-hello"))
-    assert json.loads(gateway.told[CONNECTION][-1]) == {"type": "state", "job": told["job"]}
+    assert json.loads(gateway.sent[CONNECTION][-1]) == {"type": "state", "job": told["job"]}
 
 
 def test_one_who_is_gone_is_told_no_more(gateway: Gateway, channels: DynamoChannels) -> None:

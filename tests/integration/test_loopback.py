@@ -1,4 +1,4 @@
-"""The emulator as another site's page would ask it."""
+"""The emulator's responses to a page of another site."""
 
 import json
 from urllib.error import HTTPError
@@ -21,14 +21,16 @@ FUNCTION = json.dumps({"FunctionName": "theirs", "Code": {}}).encode()
 def test_a_strangers_page_is_not_answered(
     local_aws: str, path: str, body: bytes | None, headers: dict[str, str]
 ) -> None:
-    with pytest.raises(HTTPError) as refused:
+    with pytest.raises(HTTPError) as rejection:
         urlopen(Request(local_aws + path, body, headers), timeout=60)
 
-    with refused.value as answer:
-        assert answer.code == 403
-        assert "Access-Control-Allow-Origin" not in answer.headers
+    with rejection.value as response:
+        assert response.code == 403
+        assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_who_is_here_is_answered(local_aws: str) -> None:
-    with urlopen(Request(local_aws + "/", headers={"Origin": "http://localhost:8000"}), timeout=60) as answer:
-        assert answer.status == 200
+    with urlopen(
+        Request(local_aws + "/", headers={"Origin": "http://localhost:8000"}), timeout=60
+    ) as response:
+        assert response.status == 200

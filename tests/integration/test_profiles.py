@@ -11,8 +11,9 @@ from darkroom.adapters.appconfig import AppConfigProfiles
 from darkroom.adapters.clients import appconfigdata_client
 from darkroom.domain.profile import built_in
 from darkroom_cli.app import app
-from darkroom_cli.profile import in_force, push, show
-from darkroom_cli.stack import Fault, Status
+from darkroom_cli.faults import Fault
+from darkroom_cli.profile import active_profile, push, show
+from darkroom_cli.stack import Status
 from tests.aws import LiveProfile
 from tests.builders import a_status
 
@@ -35,7 +36,7 @@ def test_what_is_pushed_is_in_force_byte_for_byte(status: Status, local_aws: str
     version = push(status, document, Console(quiet=True))
 
     assert version == 2
-    assert (in_force(status).document, in_force(status).version) == (document, 2)
+    assert (active_profile(status).document, active_profile(status).version) == (document, 2)
     faults: list[Exception] = []
     profiles = AppConfigProfiles(
         status.profile_application,
@@ -54,7 +55,7 @@ def test_the_profile_in_force_is_shown_with_its_hash_version_and_date(status: St
 
     rows = dict(line.split(maxsplit=1) for line in head.splitlines())
     assert (rows["Profile"], rows["Hash"], rows["Version"]) == ("fast", built_in("fast").hash, "2")
-    assert rows["Deployed"].startswith(f"{in_force(status).at.astimezone():%Y-%m-%d}")
+    assert rows["Deployed"].startswith(f"{active_profile(status).at.astimezone():%Y-%m-%d}")
     assert json.loads(document) == {"built_in": "fast"}
 
 
@@ -67,7 +68,7 @@ def test_a_deployment_that_was_taken_back_is_not_shown(status: Status, live_prof
         AllowRevert=True,
     )
 
-    assert in_force(status).version == 1
+    assert active_profile(status).version == 1
 
 
 def test_a_bad_document_in_force_is_shown_as_such_with_its_lines(
@@ -75,7 +76,7 @@ def test_a_bad_document_in_force_is_shown_as_such_with_its_lines(
 ) -> None:
     live_profile.deploy(b'{\n"built_in": "nonesuch"}')
 
-    with pytest.raises(Fault, match=r"(?s)Version 2 is in force and bad.*\n2: built_in: must be"):
+    with pytest.raises(Fault, match=r"(?s)Version 2 is deployed but not valid.*\n2: built_in: must be"):
         show(status)
 
 
@@ -83,10 +84,10 @@ def test_a_bad_file_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     file = tmp_path / "bad.json"
     file.write_text('{"built_in": "nonesuch"}')
 
-    # Neither a stack nor AWS is asked for: there is none.
-    done = CliRunner().invoke(
+    # Neither the stack nor the region exists: no AWS request is made.
+    result = CliRunner().invoke(
         app, ["profile", "push", str(file), "--stack", "darkroom", "--region", "nowhere"]
     )
 
-    assert isinstance(done.exception, Fault)
-    assert f"{file}:1: built_in: must be" in str(done.exception)
+    assert isinstance(result.exception, Fault)
+    assert f"{file}:1: built_in: must be" in str(result.exception)

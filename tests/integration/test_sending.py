@@ -1,4 +1,4 @@
-"""Sending a job's pictures by its forms, to a bucket over loopback that fails as S3 does."""
+"""Uploading a job's pictures with presigned forms, to a bucket on loopback with S3's errors."""
 
 import asyncio
 from collections import Counter
@@ -11,10 +11,11 @@ import pytest
 from aiohttp import ClientSession, web
 
 from darkroom.domain.limits import PAGE_SIZE
-from darkroom_cli.client import Web
+from darkroom.services.retries import Backoff
+from darkroom_cli.client import ApiClient
+from darkroom_cli.drop.files import Picture
 from darkroom_cli.drop.progress import DropProgress
-from darkroom_cli.drop.resume import Picture
-from darkroom_cli.drop.upload import AT_ONCE, TRIES, Forms, Sending
+from darkroom_cli.drop.upload import ATTEMPTS, CONCURRENT_UPLOADS, Forms, Uploader
 
 JOB = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d"
 REFUSAL = "<Error><Code>EntityTooLarge</Code><Message>It is too large.</Message></Error>"
@@ -22,12 +23,12 @@ REFUSAL = "<Error><Code>EntityTooLarge</Code><Message>It is too large.</Message>
 
 @dataclass
 class Bucket:
-    """Takes forms, and tells their job's pages. `faults` are the answers that it gives first, of each key."""
+    """Accepts forms and serves the job's pages; `faults` are the first responses for each key."""
 
     size: int
     faults: dict[str, list[str]] = field(default_factory=dict)
     objects: dict[str, list[bytes]] = field(default_factory=dict)
-    arrived: frozenset[int] = frozenset()  # as far as the rows know
+    arrived: frozenset[int] = frozenset()  # according to the rows
     pages: Counter[str] = field(default_factory=Counter)
     open: int = 0
     most_open: int = 0
@@ -51,7 +52,7 @@ class Bucket:
         self.open += 1
         self.most_open = max(self.most_open, self.open)
         try:
-            # With its size told beforehand: S3 takes no body in chunks.
+            # S3 accepts no chunked body.
             assert request.content_length
             parts = [(part.name, await part.read()) async for part in await request.multipart()]  # type: ignore[union-attr]
         finally:
@@ -66,7 +67,7 @@ class Bucket:
                 return web.Response(status=503)
             case "refused":
                 return web.Response(status=400, text=REFUSAL)
-            case "answer lost":
+            case "response lost":
                 assert request.transport
                 request.transport.abort()
         self.objects.setdefault(key, []).append(parts[-1][1])
@@ -101,19 +102,22 @@ def some_pictures(folder: Path, count: int) -> list[Picture]:
 
 
 def send(bucket: Bucket, pictures: Sequence[Picture], *, resumed: bool = False) -> DropProgress:
-    course = DropProgress(pictures)
+    progress = DropProgress(pictures)
 
-    async def stored(key: str) -> bool:
+    async def is_stored(key: str) -> bool:
         return key in bucket.objects
 
     async def go() -> None:
         async with serving(bucket), ClientSession() as client:
-            forms = Forms(Web(client, bucket.url).ask, JOB)
-            sending = Sending(client, forms, stored, course.told, course.done, course.gave_up, 0.001)
-            await sending.send(enumerate(pictures), resumed=resumed)
+            forms = Forms(ApiClient(client, bucket.url).get, JOB)
+            uploader = Uploader(
+                client, forms, is_stored, progress.add_sent, progress.add_arrived, progress.add_fault,
+                Backoff(0.001, 0.05),
+            )  # fmt: skip
+            await uploader.upload(enumerate(pictures), resumed=resumed)
 
     asyncio.run(go())
-    return course
+    return progress
 
 
 def key(number: int) -> str:
@@ -123,66 +127,68 @@ def key(number: int) -> str:
 def test_each_picture_goes_whole_under_its_own_key(pictures: list[Picture]) -> None:
     bucket = Bucket(3)
 
-    course = send(bucket, pictures)
+    progress = send(bucket, pictures)
 
-    assert course.faults == {}
-    assert bucket.objects == {key(n): [each.path.read_bytes()] for n, each in enumerate(pictures)}
-    assert course.arrived == {0, 1, 2}
-    assert course.sent_bytes == course.size_bytes
+    assert progress.faults == {}
+    assert bucket.objects == {
+        key(number): [picture.path.read_bytes()] for number, picture in enumerate(pictures)
+    }
+    assert progress.arrived == {0, 1, 2}
+    assert progress.sent_bytes == progress.size_bytes
 
 
 def test_forms_come_page_by_page_and_no_more_than_a_few_are_sent_at_once(tmp_path: Path) -> None:
     bucket = Bucket(PAGE_SIZE + 1)
 
-    course = send(bucket, some_pictures(tmp_path, PAGE_SIZE + 1))
+    progress = send(bucket, some_pictures(tmp_path, PAGE_SIZE + 1))
 
-    assert len(course.arrived) == PAGE_SIZE + 1
+    assert len(progress.arrived) == PAGE_SIZE + 1
     assert bucket.pages == {"": 1, "1": 1}
-    assert bucket.most_open <= AT_ONCE
+    assert bucket.most_open <= CONCURRENT_UPLOADS
 
 
 def test_a_form_that_has_expired_is_signed_anew(pictures: list[Picture]) -> None:
     bucket = Bucket(3, {key(1): ["expired"]})
 
-    course = send(bucket, pictures)
+    progress = send(bucket, pictures)
 
-    assert course.arrived == {0, 1, 2}
+    assert progress.arrived == {0, 1, 2}
     assert bucket.pages[""] == 2
 
 
 def test_a_send_that_fails_is_tried_again_and_its_bytes_count_once(pictures: list[Picture]) -> None:
     bucket = Bucket(3, {key(0): ["busy", "busy"]})
 
-    course = send(bucket, pictures)
+    progress = send(bucket, pictures)
 
-    assert course.arrived == {0, 1, 2}
-    assert course.sent_bytes == course.size_bytes
+    assert progress.arrived == {0, 1, 2}
+    assert progress.sent_bytes == progress.size_bytes
 
 
 def test_a_send_whose_answer_was_lost_is_not_sent_twice(pictures: list[Picture]) -> None:
-    bucket = Bucket(3, {key(2): ["answer lost"]})
+    bucket = Bucket(3, {key(2): ["response lost"]})
 
-    course = send(bucket, pictures)
+    progress = send(bucket, pictures)
 
-    assert course.arrived == {0, 1, 2}
+    assert progress.arrived == {0, 1, 2}
     assert len(bucket.objects[key(2)]) == 1
 
 
 def test_what_fails_each_time_is_given_up_and_stops_no_other(pictures: list[Picture]) -> None:
-    bucket = Bucket(3, {key(0): ["busy"] * TRIES})
+    bucket = Bucket(3, {key(0): ["busy"] * ATTEMPTS})
 
-    course = send(bucket, pictures)
+    progress = send(bucket, pictures)
 
-    assert course.arrived == {1, 2}
-    assert course.faults == {0: f"not sent: S3 answered 503 ({TRIES} tries)"}
+    assert progress.arrived == {1, 2}
+    assert progress.faults == {0: f"not sent: S3 answered 503 ({ATTEMPTS} attempts)"}
 
 
 def test_what_s3_refuses_is_told_in_its_words_and_not_tried_again(pictures: list[Picture]) -> None:
     bucket = Bucket(3, {key(0): ["refused"]})
 
-    course = send(bucket, pictures)
+    progress = send(bucket, pictures)
 
-    assert course.faults == {0: "not sent: S3 answered 400 (EntityTooLarge: It is too large.)"}
+    assert progress.faults == {0: "not sent: S3 answered 400 (EntityTooLarge: It is too large.)"}
 
 
 def test_what_has_changed_since_it_was_announced_is_not_sent(pictures: list[Picture]) -> None:
@@ -190,19 +196,19 @@ def test_what_has_changed_since_it_was_announced_is_not_sent(pictures: list[Pict
     pictures[2].path.unlink()
     bucket = Bucket(3)
 
-    course = send(bucket, pictures)
+    progress = send(bucket, pictures)
 
     assert list(bucket.objects) == [key(0)]
-    assert "changed" in course.faults[1]
-    assert "No such file" in course.faults[2]
+    assert "changed" in progress.faults[1]
+    assert "No such file" in progress.faults[2]
 
 
 def test_what_has_arrived_is_not_sent_again_by_a_job_that_goes_on(pictures: list[Picture]) -> None:
-    """Whether the rows know of it, or only the bucket."""
+    """Row 0 has arrived according to the rows, row 1 only according to the bucket."""
     bucket = Bucket(3, arrived=frozenset({0}), objects={key(1): [b"there"]})
 
-    course = send(bucket, pictures, resumed=True)
+    progress = send(bucket, pictures, resumed=True)
 
     assert bucket.objects == {key(1): [b"there"], key(2): [pictures[2].path.read_bytes()]}
-    assert course.arrived == {0, 1, 2}
-    assert course.sent_bytes == course.size_bytes
+    assert progress.arrived == {0, 1, 2}
+    assert progress.sent_bytes == progress.size_bytes

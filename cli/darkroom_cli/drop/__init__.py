@@ -1,1 +1,1 @@
-"""`darkroom drop`: uploads a job and follows it."""
+"""`darkroom drop`."""

@@ -1,4 +1,4 @@
-"""Follows a job: live over its socket where there is one, by asking where not. See docs/live.md."""
+"""Follows a job over its WebSocket, or by polling if there is none. See docs/live.md."""
 
 import asyncio
 import json
@@ -11,158 +11,163 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse, WSMsgType
 
 from darkroom.domain.entries import State
-from darkroom_cli.client import Ask, JsonObject, NoAnswer
+from darkroom.services.retries import Backoff
+from darkroom_cli.client import Get, JsonObject, ServiceUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A job as it is now, and those of its rows that are new or have changed."""
+    """A job's current document, and its new or changed rows."""
 
     job: JsonObject
     rows: tuple[JsonObject, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pauses:
-    """In seconds. Between two times of asking: at `least`, and at `most` after a while.
+_POLL = Backoff(first_seconds=1, longest_seconds=5)
 
-    How long a socket may say nothing, at `hello` and later; and how long none is tried after one that was no
-    use.
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Waits and timeouts of a follower.
+
+    `poll` is the wait between polls. A socket is closed if the state does not arrive within `hello_seconds`,
+    and checked by a poll after `silence_seconds` without a message. After a useless socket the next one is
+    tried after `socket_retry_seconds`.
     """
 
-    least: float = 1
-    most: float = 5
-    hello: float = 5
-    silence: float = 15
-    no_socket: float = 30
+    poll: Backoff = _POLL
+    hello_seconds: float = 5
+    silence_seconds: float = 15
+    socket_retry_seconds: float = 30
 
 
 async def follow(
-    client: ClientSession, ask: Ask, job_id: str, pauses: Pauses = Pauses()
+    session: ClientSession, get: Get, job_id: str, timing: Timing = Timing()
 ) -> AsyncIterator[Change]:
-    """Every change of a job from how it stands now, until it is complete and every row of it is told."""
-    known, pause, sockets_from = _Known(job_id, ask), pauses.least, 0.0
+    """Yields the job's current state and every change, until it is complete and all rows are final."""
+    known, attempt, next_socket_at = _KnownJob(job_id, get), 1, 0.0
     while True:
         try:
-            found = await ask(f"jobs/{job_id}")
-            changed = known.take_job(found)
-            if found.get("live") and not known.complete and time.monotonic() >= sockets_from:
-                heard = False
-                async for change in _listen(client, found["live"], known, pauses):
-                    heard = True
+            job = await get(f"jobs/{job_id}")
+            changed = known.update_job(job)
+            if job.get("live") and not known.complete and time.monotonic() >= next_socket_at:
+                received = False
+                async for change in _listen(session, job["live"], known, timing):
+                    received = True
                     yield change
-                if heard:
-                    pause = pauses.least
+                if received:
+                    attempt = 1
                 else:
-                    sockets_from = time.monotonic() + pauses.no_socket
-            rows = await known.ask_rows()
+                    next_socket_at = time.monotonic() + timing.socket_retry_seconds
+            rows = await known.fetch_rows()
             if changed or rows:
                 yield Change(known.job, rows)
             if known.complete:
                 return
-        except NoAnswer:
-            pass  # the next time there may be one
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, pauses.most)
+        except ServiceUnavailable:
+            pass  # polled again
+        await asyncio.sleep(timing.poll.seconds(attempt, jitter=1))
+        attempt += 1
 
 
 async def _listen(
-    client: ClientSession, live: JsonObject, known: "_Known", pauses: Pauses
+    session: ClientSession, live: JsonObject, known: "_KnownJob", timing: Timing
 ) -> AsyncIterator[Change]:
-    """What a socket says, until it ends or has fallen behind. Nothing at all if there is none to be had."""
+    """Yields changes from a WebSocket until it ends or is silent; nothing if it cannot be opened."""
     try:
-        async with asyncio.timeout(pauses.hello):
-            socket = await client.ws_connect(live["url"])
+        async with asyncio.timeout(timing.hello_seconds):
+            socket = await session.ws_connect(live["url"])
     except (ClientError, TimeoutError):
         return
     try:
         await socket.send_json({"action": "hello", "job": known.id, "ticket": live["ticket"]})
-        patience = pauses.hello
+        greeted = False
         while True:
             try:
-                message = await _message(socket, patience)
+                message = await _receive(socket, timing.silence_seconds if greeted else timing.hello_seconds)
             except TimeoutError:
-                if patience == pauses.hello or await known.ask_job() or known.complete:
+                # A changed job without a message means that the socket is dead.
+                if not greeted or await known.fetch_job() or known.complete:
                     return
-                continue  # nothing was said because nothing has happened
+                continue
             kind = message.get("type")
             if kind == "state":
-                patience = pauses.silence
-                known.take_job(message["job"])
-                yield Change(known.job, await known.ask_rows())
+                greeted = True
+                known.update_job(message["job"])
+                yield Change(known.job, await known.fetch_rows())
             elif kind in ("job.progress", "job.completed"):
-                known.take_job(message["job"])
-                yield Change(known.job, known.take_rows(message["uploads"]))
+                known.update_job(message["job"])
+                yield Change(known.job, known.update_rows(message["uploads"]))
             if kind == "job.completed" or (kind == "state" and known.complete):
                 return
-    except (ClientError, ConnectionError, NoAnswer):
+    except (ClientError, ConnectionError, ServiceUnavailable):
         return
     finally:
         await socket.close()
 
 
-async def _message(socket: ClientWebSocketResponse, patience: float) -> JsonObject:
-    """The next message that is a JSON object. Raises TimeoutError, and ConnectionError at the end."""
+async def _receive(socket: ClientWebSocketResponse, timeout_seconds: float) -> JsonObject:
+    """Returns the next JSON object. Raises TimeoutError, and ConnectionError if the socket is closed."""
     while True:
-        message = await socket.receive(patience)
+        message = await socket.receive(timeout_seconds)
         if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
             raise ConnectionAbortedError
         if message.type is WSMsgType.TEXT:
             with suppress(ValueError):
-                said = json.loads(message.data)
-                if isinstance(said, dict):
-                    return said
+                content = json.loads(message.data)
+                if isinstance(content, dict):
+                    return content
 
 
 TERMINAL = frozenset(state.value for state in State if state.terminal)
 
 
 @dataclass(slots=True)
-class _Known:
-    """What was told of a job so far. Whatever is older is passed over."""
+class _KnownJob:
+    """The newest known revisions of a job and its rows; older revisions are ignored."""
 
     id: str
-    ask: Ask
+    get: Get
     job: JsonObject = field(default_factory=dict)
     rows: dict[int, JsonObject] = field(default_factory=dict)
-    # By cursor: the rows that stand there, and the cursor to the next.
+    # By cursor: the numbers of the page's rows, and the cursor of the next page.
     pages: dict[str, tuple[list[int], str]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
         return self.job.get("state") == "complete"
 
-    def take_job(self, told: JsonObject | None) -> bool:
-        """Whether it is news."""
-        if told is None or (self.job and told["revision"] <= self.job["revision"]):
+    def update_job(self, job: JsonObject | None) -> bool:
+        """Stores a job's document; False if it is not newer."""
+        if job is None or (self.job and job["revision"] <= self.job["revision"]):
             return False
-        self.job = {name: value for name, value in told.items() if name != "live"}
+        self.job = {name: value for name, value in job.items() if name != "live"}
         return True
 
-    async def ask_job(self) -> bool:
-        return self.take_job(await self.ask(f"jobs/{self.id}"))
+    async def fetch_job(self) -> bool:
+        return self.update_job(await self.get(f"jobs/{self.id}"))
 
-    def take_rows(self, told: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
-        """Those that are news."""
-        news = tuple(
+    def update_rows(self, rows: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
+        """Stores rows and returns the newer ones."""
+        newer = tuple(
             row
-            for row in told
+            for row in rows
             if row["number"] not in self.rows or row["revision"] > self.rows[row["number"]]["revision"]
         )
-        self.rows.update((row["number"], row) for row in news)
-        return news
+        self.rows.update((row["number"], row) for row in newer)
+        return newer
 
-    async def ask_rows(self) -> tuple[JsonObject, ...]:
-        """Those that are news, of each page that was never asked for or has rows that still wait."""
-        news: tuple[JsonObject, ...] = ()
+    async def fetch_rows(self) -> tuple[JsonObject, ...]:
+        """Fetches unknown pages and pages with unfinished rows, and returns the newer rows."""
+        newer: tuple[JsonObject, ...] = ()
         cursor = ""
         while True:
-            numbers, after = self.pages.get(cursor, ([], ""))
+            numbers, next_cursor = self.pages.get(cursor, ([], ""))
             if not numbers or any(self.rows[number]["state"] not in TERMINAL for number in numbers):
-                found = await self.ask(f"jobs/{self.id}/uploads?cursor={quote(cursor, safe='')}")
-                news += self.take_rows(found["uploads"])
-                after = found["cursor"]
-                self.pages[cursor] = [row["number"] for row in found["uploads"]], after
-            if not after:
-                return news
-            cursor = after
+                page = await self.get(f"jobs/{self.id}/uploads?cursor={quote(cursor, safe='')}")
+                newer += self.update_rows(page["uploads"])
+                next_cursor = page["cursor"]
+                self.pages[cursor] = [row["number"] for row in page["uploads"]], next_cursor
+            if not next_cursor:
+                return newer
+            cursor = next_cursor

@@ -1,4 +1,4 @@
-"""How a drop stands while it runs: what is known of each picture, and how that is shown."""
+"""The progress of a drop, and its display on a terminal or as lines."""
 
 import time
 from collections import Counter
@@ -13,15 +13,15 @@ from rich.text import Text
 
 from darkroom.web.pages import filesize
 from darkroom_cli.client import JsonObject
+from darkroom_cli.drop.files import Picture
 from darkroom_cli.drop.follow import TERMINAL, Change
-from darkroom_cli.drop.resume import Picture
 
 _LINE_EVERY_SECONDS = 10
 
 
 @dataclass(slots=True)
 class DropProgress:
-    """What is known of a job's pictures, by their numbers. `news_at` is when that last changed."""
+    """The state of each picture by its number; `changed_at` is the time of the last change."""
 
     pictures: Sequence[Picture]
     sent_bytes: int = 0
@@ -29,44 +29,45 @@ class DropProgress:
     faults: dict[int, str] = field(default_factory=dict)
     rows: dict[int, JsonObject] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
-    news_at: float = field(default_factory=time.monotonic)
+    changed_at: float = field(default_factory=time.monotonic)
 
     @property
     def size_bytes(self) -> int:
         return sum(picture.size_bytes for picture in self.pictures)
 
     @property
-    def over(self) -> bool:
-        """Whether each has come to an end, or never will."""
+    def complete(self) -> bool:
+        """True once each picture is in a terminal state or could not be sent."""
         return len(self.ended | self.faults.keys()) == len(self.pictures)
 
-    def told(self, sent_bytes: int) -> None:
+    def add_sent(self, sent_bytes: int) -> None:
+        """Counts bytes sent; negative after a failed attempt."""
         self.sent_bytes += sent_bytes
-        self.news_at = time.monotonic()
+        self.changed_at = time.monotonic()
 
-    def done(self, number: int) -> None:
+    def add_arrived(self, number: int) -> None:
         self.arrived.add(number)
 
-    def gave_up(self, number: int, why: str) -> None:
-        self.faults[number] = f"not sent: {why}"
-        self.news_at = time.monotonic()
+    def add_fault(self, number: int, reason: str) -> None:
+        self.faults[number] = f"not sent: {reason}"
+        self.changed_at = time.monotonic()
 
-    def take(self, change: Change) -> None:
+    def update(self, change: Change) -> None:
         for row in change.rows:
             number = row["number"]
             self.rows[number] = row
             if row["version"]:
                 self.arrived.add(number)
-            # Without a version it never came: that end is not final while it can still be sent.
+            # A row without a version timed out before its upload arrived, and can still be sent.
             if row["version"] and row["state"] in TERMINAL:
                 self.ended.add(number)
             else:
                 self.ended.discard(number)
-        self.news_at = time.monotonic()
+        self.changed_at = time.monotonic()
 
     @property
     def states(self) -> str:
-        """How many are in which state, in words, but for those that are waited for or rendered."""
+        """The number of pictures by state, without those expected or rendered."""
         counts = Counter(row["state"] for row in self.rows.values() if row["version"])
         del counts["expected"], counts["rendered"]
         if self.faults:
@@ -75,57 +76,57 @@ class DropProgress:
 
 
 class Show(Protocol):
-    def __call__(self, course: DropProgress) -> None: ...
+    def __call__(self, progress: DropProgress) -> None: ...
 
 
 @contextmanager
-def showing(console: Console) -> Iterator[Show]:
-    """Bars where they can move; else a line now and then."""
+def display(console: Console) -> Iterator[Show]:
+    """Yields a display: bars on a terminal, else a line every ten seconds."""
     if not console.is_terminal:
         yield _Lines(console)
         return
-    columns = TextColumn("{task.description:<4}"), BarColumn(), TextColumn("{task.fields[told]}")
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield _Bars(progress)
+    columns = TextColumn("{task.description:<4}"), BarColumn(), TextColumn("{task.fields[label]}")
+    with Progress(*columns, console=console, transient=True) as bars:
+        yield _Bars(bars)
 
 
 class _Bars:
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._sent = progress.add_task("sent", total=None, told="")
-        self._done = progress.add_task("done", total=None, told="")
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._sent = bars.add_task("sent", total=None, label="")
+        self._done = bars.add_task("done", total=None, label="")
 
-    def __call__(self, course: DropProgress) -> None:
-        total, size = course.size_bytes, len(course.pictures)
-        speed = self._progress.tasks[self._sent].speed or 0
-        pace = f", {filesize(int(speed))}/s" if speed and course.sent_bytes < total else ""
-        self._progress.update(
+    def __call__(self, progress: DropProgress) -> None:
+        total, size = progress.size_bytes, len(progress.pictures)
+        speed = self._bars.tasks[self._sent].speed or 0
+        rate = f", {filesize(int(speed))}/s" if speed and progress.sent_bytes < total else ""
+        self._bars.update(
             self._sent,
-            completed=course.sent_bytes,
+            completed=progress.sent_bytes,
             total=total,
-            told=f"{filesize(course.sent_bytes)} of {filesize(total)}{pace}",
+            label=f"{filesize(progress.sent_bytes)} of {filesize(total)}{rate}",
         )
-        states = f"   {course.states}" if course.states else ""
-        self._progress.update(
+        states = f"   {progress.states}" if progress.states else ""
+        self._bars.update(
             self._done,
-            completed=len(course.ended),
+            completed=len(progress.ended),
             total=size,
-            told=f"{len(course.ended)} of {size}{states}",
+            label=f"{len(progress.ended)} of {size}{states}",
         )
 
 
 class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._next = time.monotonic() + _LINE_EVERY_SECONDS
+        self._next_at = time.monotonic() + _LINE_EVERY_SECONDS
 
-    def __call__(self, course: DropProgress) -> None:
-        if time.monotonic() < self._next:
+    def __call__(self, progress: DropProgress) -> None:
+        if time.monotonic() < self._next_at:
             return
-        self._next = time.monotonic() + _LINE_EVERY_SECONDS
-        states = f"; {course.states}" if course.states else ""
+        self._next_at = time.monotonic() + _LINE_EVERY_SECONDS
+        states = f"; {progress.states}" if progress.states else ""
         line = (
-            f"{filesize(course.sent_bytes)} of {filesize(course.size_bytes)} sent, "
-            f"{len(course.ended)} of {len(course.pictures)} done{states}"
+            f"{filesize(progress.sent_bytes)} of {filesize(progress.size_bytes)} sent, "
+            f"{len(progress.ended)} of {len(progress.pictures)} done{states}"
         )
         self._console.print(Text(line), soft_wrap=True)

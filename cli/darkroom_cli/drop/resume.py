@@ -1,4 +1,4 @@
-"""What `darkroom drop` remembers of a job that is not complete, so that the same command goes on with it."""
+"""The record of an unfinished job, for the same `darkroom drop` command to resume it."""
 
 import json
 import os
@@ -9,89 +9,82 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from darkroom_cli.drop.files import Picture
 from darkroom_cli.stack import LocalStack, Status
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One file to send, as it was when it was found. `name` is what people are shown."""
-
-    name: str
-    path: Path
-    size_bytes: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, name: str, path: Path) -> "Picture":
-        found = path.stat()
-        return cls(name, path, found.st_size, found.st_mtime_ns)
-
-    @property
-    def unchanged(self) -> bool:
-        """Whether the file is still what was found. Raises OSError."""
-        return Picture.of(self.name, self.path) == self
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A job: the digest of its files, the Idempotency-Key that makes it, and its id once that is known."""
+class StartedJob:
+    """A digest of the job's files, its Idempotency-Key, and its id once it is known."""
 
     files: str
     key: str
     job_id: str = ""
 
+    @classmethod
+    def of(cls, pictures: Iterable[Picture]) -> "StartedJob":
+        return cls(digest_of(pictures), secrets.token_hex(16))
+
 
 @dataclass(frozen=True, slots=True)
 class ResumeFile:
-    """One small file for one command on one stack; it is gone again when the job is complete."""
+    """A small file per command and stack, deleted when the job is complete."""
 
     path: Path
 
     @classmethod
     def of(
-        cls, site: LocalStack, status: Status, named: Iterable[Path], environment: Mapping[str, str]
+        cls, local_stack: LocalStack, status: Status, paths: Iterable[Path], environment: Mapping[str, str]
     ) -> "ResumeFile":
-        """Of this command: these paths, in this order, on that stack."""
-        said = [status.region, status.stack, status.uploads_bucket, *(str(each.resolve()) for each in named)]
-        name = sha256("\0".join(said).encode(errors="surrogateescape")).hexdigest()[:32]
-        return cls(_folder(site, status, environment) / f"{name}.json")
+        """Returns the file of a command: these paths, in this order, on this stack."""
+        command = [
+            status.region,
+            status.stack,
+            status.uploads_bucket,
+            *(str(path.resolve()) for path in paths),
+        ]
+        name = sha256("\0".join(command).encode(errors="surrogateescape")).hexdigest()[:32]
+        return cls(_folder(local_stack, status, environment) / f"{name}.json")
 
-    def recall(self) -> Begun | None:
-        """What was begun; None also where the file can't be read."""
+    def read(self) -> StartedJob | None:
+        """Returns the started job; None if there is no file or it is damaged."""
         with suppress(OSError, ValueError, TypeError):
-            return Begun(**json.loads(self.path.read_text()))
+            return StartedJob(**json.loads(self.path.read_text()))
         return None
 
-    def begin(self, pictures: Sequence[Picture]) -> Begun:
-        """Notes that a job is about to be made. Raises OSError."""
-        return self._note(Begun(digest_of(pictures), secrets.token_hex(16)))
+    def start(self, pictures: Sequence[Picture]) -> StartedJob:
+        """Records a job before the request to create it. Raises OSError."""
+        return self._write(StartedJob.of(pictures))
 
-    def made(self, begun: Begun, job_id: str) -> Begun:
-        """Notes that it was made. Raises OSError."""
-        return self._note(replace(begun, job_id=job_id))
+    def created(self, started: StartedJob, job_id: str) -> StartedJob:
+        """Records the id of the created job. Raises OSError."""
+        return self._write(replace(started, job_id=job_id))
 
-    def forget(self) -> None:
+    def delete(self) -> None:
         self.path.unlink(missing_ok=True)
 
-    def _note(self, begun: Begun) -> Begun:
+    def _write(self, started: StartedJob) -> StartedJob:
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         scratch = self.path.with_suffix(".new")
-        # The job's id grants access to it.
+        # Readable by the user alone: the job's id grants access to it.
         with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
-            json.dump(asdict(begun), file)
+            json.dump(asdict(started), file)
         scratch.replace(self.path)
-        return begun
+        return started
 
 
 def digest_of(pictures: Iterable[Picture]) -> str:
-    """Of the paths, sizes and times of change: another one is another job."""
-    told = [[each.name, str(each.path.resolve()), each.size_bytes, each.changed_ns] for each in pictures]
-    return sha256(json.dumps(told).encode()).hexdigest()
+    """Returns a digest of names, paths, sizes and modification times; any change makes a new job."""
+    facts = [
+        [picture.name, str(picture.path.resolve()), picture.size_bytes, picture.changed_ns]
+        for picture in pictures
+    ]
+    return sha256(json.dumps(facts).encode()).hexdigest()
 
 
-def _folder(site: LocalStack, status: Status, environment: Mapping[str, str]) -> Path:
-    """A local stack's own folder, which goes when it is wiped; else XDG's for what outlives a reboot."""
+def _folder(local_stack: LocalStack, status: Status, environment: Mapping[str, str]) -> Path:
+    """Returns the local stack's folder, or the XDG state folder for a stack in AWS."""
     if status.aws_endpoint:
-        return site.folder / "drops"
+        return local_stack.folder / "drops"
     state = environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "darkroom" / "drops"

@@ -1,4 +1,4 @@
-"""What became of the pictures of one drop, as a table, their troubles, and totals."""
+"""The result of a drop: a table, the problems, and the totals."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from darkroom.web.pages import filesize
 from darkroom_cli.client import JsonObject
 from darkroom_cli.terminal import printable
 
-# More than these is told in the totals and by the job's page.
+# The totals and the job's page cover the others.
 MOST_LISTED = 50
 _WIDE_ENOUGH_FOR_ADDRESSES = 140
 _FORMATS = {"JPEG": Format.JPEG, "WebP": Format.WEBP, "AVIF": Format.AVIF}
@@ -23,7 +23,7 @@ _FORMATS = {"JPEG": Format.JPEG, "WebP": Format.WEBP, "AVIF": Format.AVIF}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one file. `row` is how its job tells it; `fault` why it has not come to an end there."""
+    """The result of one file: its row in the job, or `fault`, the reason for not reaching a result."""
 
     name: str
     page: str = ""
@@ -33,12 +33,12 @@ class Outcome:
 
     @property
     def state(self) -> State | None:
-        """None where it was not sent, or not ready in time."""
+        """The state; None if the file was not sent or not ready in time."""
         return None if self.fault or self.row is None else State(self.row["state"])
 
     @property
-    def end(self) -> str:
-        """In a word or two."""
+    def label(self) -> str:
+        """The result in a word or two."""
         if self.state:
             return self.state.value
         return "not ready" if self.row and self.row["version"] else "not sent"
@@ -48,40 +48,40 @@ class Outcome:
         return str(self.row["reason"]) if self.row else ""
 
     @property
-    def trouble(self) -> str:
-        """Why this picture did not come out; empty if it did."""
+    def problem(self) -> str:
+        """The reason for not being rendered; empty if the picture was rendered."""
         if self.fault or self.row is None:
             return self.fault
         if self.state is State.RENDERED:
             return ""
-        why = f" ({self.reason}): {self.row.get('sentence', '')}" if self.reason else ""
-        return f"{self.row['state']}{why}"
+        reason = f" ({self.reason}): {self.row.get('sentence', '')}" if self.reason else ""
+        return f"{self.row['state']}{reason}"
 
 
-def report(outcomes: Sequence[Outcome], job_id: str, console: Console) -> bool:
-    """Prints the table, then every trouble, the totals and the job's address; True if there is no trouble."""
+def report(outcomes: Sequence[Outcome], job_page: str, console: Console) -> bool:
+    """Prints the table, problems, totals and the job's address; True if every picture was rendered."""
     listed = outcomes[:MOST_LISTED]
     addresses_fit = console.width >= _WIDE_ENOUGH_FOR_ADDRESSES
     if any(outcome.state for outcome in listed):
         console.print(_table(listed, with_pages=addresses_fit))
     _more(len(outcomes) - len(listed), "pictures", console)
-    troubles = [outcome for outcome in outcomes if outcome.trouble]
-    for outcome in troubles[:MOST_LISTED]:
-        console.print(Text(printable(f"{outcome.name}: {outcome.trouble}"), style="red"), soft_wrap=True)
-    _more(len(troubles) - MOST_LISTED, "troubles", console)
+    problems = [outcome for outcome in outcomes if outcome.problem]
+    for outcome in problems[:MOST_LISTED]:
+        console.print(Text(printable(f"{outcome.name}: {outcome.problem}"), style="red"), soft_wrap=True)
+    _more(len(problems) - MOST_LISTED, "problems", console)
     if len(outcomes) > 1:
         console.print(Text(_totals(outcomes), style="bold"), soft_wrap=True)
-    # An address that is broken over lines can't be clicked.
+    # Never wrapped: a terminal makes no link of an address over two lines.
     if len(outcomes) == 1 and not addresses_fit and outcomes[0].page:
         console.print(Text(f"Picture: {outcomes[0].page}"), soft_wrap=True)
-    if job_id:
-        console.print(Text(f"Job:     {job_id}"), soft_wrap=True)
-    return not troubles
+    if job_page:
+        console.print(Text(f"Job:     {job_page}"), soft_wrap=True)
+    return not problems
 
 
-def _more(count: int, what: str, console: Console) -> None:
+def _more(count: int, noun: str, console: Console) -> None:
     if count > 0:
-        console.print(f"... and {count} more {what}: the job's page has them all.", highlight=False)
+        console.print(f"... and {count} more {noun}; see the job's page.", highlight=False)
 
 
 def _table(outcomes: Sequence[Outcome], *, with_pages: bool) -> Table:
@@ -99,40 +99,47 @@ def _table(outcomes: Sequence[Outcome], *, with_pages: bool) -> Table:
         table.add_column("Page", no_wrap=True)
     for outcome in outcomes:
         cells = _cells(outcome)[: len(table.columns)]
-        table.add_row(*(Text(cell) for cell in cells), style="red" if outcome.trouble else "")
+        table.add_row(*(Text(cell) for cell in cells), style="red" if outcome.problem else "")
     return table
 
 
 def _cells(outcome: Outcome) -> tuple[str, ...]:
     name, row = printable(outcome.name), outcome.row
     if row is None or outcome.state is not State.RENDERED:
-        return (name, outcome.end, *[""] * 5, outcome.page)
+        return (name, outcome.label, *[""] * 5, outcome.page)
     return (
         name,
         filesize(row["bytes_before"]),
         filesize(row["bytes_after"]),
-        f"{row['saved_percent']:.1f} %",
-        *(_at_full_width(outcome.receipt, kind) for kind in _FORMATS.values()),
+        f"{row['saved_percent']:.1f}%",
+        *(_size_at_full_width(outcome.receipt, kind) for kind in _FORMATS.values()),
         outcome.page,
     )
 
 
-def _at_full_width(receipt: JsonObject | None, kind: Format) -> str:
-    """Of a format that was not made at the full width there is nothing to compare."""
-    made = [each for each in (receipt or {}).get("renditions", []) if each["ladder"] == MAIN]
-    full = max((int(each["width"]) for each in made), default=0)
-    sizes = [each["size_bytes"] for each in made if each["width"] == full and each["format"] == kind.value]
+def _size_at_full_width(receipt: JsonObject | None, kind: Format) -> str:
+    """Returns the size of a format's largest rendition, "-" without a rendition at full width."""
+    renditions = [
+        rendition for rendition in (receipt or {}).get("renditions", []) if rendition["ladder"] == MAIN
+    ]
+    width = max((int(rendition["width"]) for rendition in renditions), default=0)
+    sizes = [
+        rendition["size_bytes"]
+        for rendition in renditions
+        if rendition["width"] == width and rendition["format"] == kind.value
+    ]
     return filesize(min(sizes)) if sizes else "-"
 
 
 def _totals(outcomes: Sequence[Outcome]) -> str:
-    ends = Counter(outcome.end for outcome in outcomes)
+    labels = Counter(outcome.label for outcome in outcomes)
     rendered = [outcome.row for outcome in outcomes if outcome.row and outcome.state is State.RENDERED]
     before = sum(int(row["bytes_before"]) for row in rendered)
     after = sum(int(row["bytes_after"]) for row in rendered)
-    told = f"{len(outcomes)} pictures: {', '.join(f'{count} {end}' for end, count in ends.most_common())}."
+    counts = ", ".join(f"{count} {label}" for label, count in labels.most_common())
+    totals = f"{len(outcomes)} pictures: {counts}."
     if not before:
-        return told
+        return totals
     percent = 100 * (before - after) / before
-    change = f"{percent:.1f} % saved" if percent >= 0 else f"{-percent:.1f} % more"
-    return f"{told} {filesize(before)} became {filesize(after)}: {change}."
+    change = f"{percent:.1f}% saved" if percent >= 0 else f"{-percent:.1f}% larger"
+    return f"{totals} {filesize(before)} became {filesize(after)}: {change}."

@@ -1,7 +1,6 @@
-"""Sends a job's pictures straight to S3, by the presigned forms of its pages."""
+"""Uploads a job's pictures directly to S3 with presigned POST forms."""
 
 import asyncio
-import random
 import re
 import secrets
 import time
@@ -13,117 +12,119 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from darkroom.domain.limits import PAGE_SIZE
-from darkroom_cli.client import Ask, JsonObject, NoAnswer
-from darkroom_cli.drop.resume import Picture
+from darkroom.services.retries import Backoff
+from darkroom_cli.client import Get, JsonObject, ServiceUnavailable
+from darkroom_cli.drop.files import Picture
 
-AT_ONCE = 8
-TRIES = 6
+CONCURRENT_UPLOADS = 8
+ATTEMPTS = 6
+_BACKOFF = Backoff(first_seconds=1, longest_seconds=16)
 _CHUNK_BYTES = 128 * 1024
-_SILENCE = ClientTimeout(total=None, sock_connect=15, sock_read=120)
-# A form is good for 5 minutes from when it was signed.
+_TIMEOUT = ClientTimeout(total=None, sock_connect=15, sock_read=120)
+# A form is valid for 5 minutes after it was signed.
 _FORM_SECONDS = 240
 
 
-class _NotSent(Exception):
-    """Not this time."""
+class _RetryableError(Exception):
+    """An upload failed; another attempt may succeed."""
 
 
-class _NeverSent(Exception):
-    """And another try would not help."""
+class _PermanentError(Exception):
+    """An upload failed, and another attempt would fail as well."""
 
 
 @dataclass(slots=True)
 class Forms:
-    """The members of a job with their forms, fetched page by page, and anew when they are old."""
+    """The rows of a job with their presigned forms, fetched by page and again before they expire."""
 
-    ask: Ask
+    get: Get
     job_id: str
     pages: dict[int, tuple[float, list[JsonObject]]] = field(default_factory=dict)
     locks: dict[int, asyncio.Lock] = field(default_factory=dict)
 
-    def know(self, rows: list[JsonObject]) -> None:
-        """The first page, as the answer to `POST /jobs` brings it."""
+    def add_first_page(self, rows: list[JsonObject]) -> None:
+        """Stores the first page from the response to `POST /jobs`."""
         self.pages[0] = time.monotonic(), rows
 
-    async def of(self, number: int, newer_than: float) -> JsonObject:
-        """A member, signed later than that by the monotonic clock, and good for a while. Raises NoAnswer."""
-        page, place = divmod(number, PAGE_SIZE)
+    async def row(self, number: int, signed_after: float) -> JsonObject:
+        """Returns a row with a valid form, signed after this monotonic time. Raises ServiceUnavailable."""
+        page, index = divmod(number, PAGE_SIZE)
         async with self.locks.setdefault(page, asyncio.Lock()):
             signed, rows = self.pages.get(page, (0.0, []))
             now = time.monotonic()
-            if not rows or signed < max(newer_than, now - _FORM_SECONDS):
-                found = await self.ask(f"jobs/{self.job_id}/uploads?cursor={page or ''}")
-                rows = found["uploads"]
+            if not rows or signed < max(signed_after, now - _FORM_SECONDS):
+                response = await self.get(f"jobs/{self.job_id}/uploads?cursor={page or ''}")
+                rows = response["uploads"]
                 self.pages[page] = now, rows
-        return rows[place]
+        return rows[index]
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
-    """How pictures are sent. `stored` asks the bucket itself whether it has a key.
+class Uploader:
+    """Uploads pictures with retries.
 
-    `told` is called with each number of bytes more (or less, when a try has failed), `done` with each
-    picture that is in the bucket, `gave_up` with the others and why.
+    `is_stored` looks up a key in the bucket. `on_sent` receives every number of bytes sent (negative after a
+    failed attempt), `on_arrived` each picture in the bucket, `on_fault` the other pictures with the reason.
     """
 
-    client: ClientSession
+    session: ClientSession
     forms: Forms
-    stored: Callable[[str], Awaitable[bool]]
-    told: Callable[[int], None]
-    done: Callable[[int], None]
-    gave_up: Callable[[int, str], None]
-    pause_seconds: float = 0.5
+    is_stored: Callable[[str], Awaitable[bool]]
+    on_sent: Callable[[int], None]
+    on_arrived: Callable[[int], None]
+    on_fault: Callable[[int, str], None]
+    backoff: Backoff = _BACKOFF
 
-    async def send(self, pictures: Iterable[tuple[int, Picture]], *, resumed: bool) -> None:
-        """Sends them, some at once. What a job that is resumed has in the bucket is not sent again."""
-        waiting = iter(pictures)
+    async def upload(self, pictures: Iterable[tuple[int, Picture]], *, resumed: bool) -> None:
+        """Uploads several pictures at a time; a resumed job skips those already in the bucket."""
+        queue = iter(pictures)
 
         async def work() -> None:
-            for number, picture in waiting:
-                await self._send(number, picture, resumed)
+            for number, picture in queue:
+                await self._upload(number, picture, resumed)
 
         async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
+            for _ in range(CONCURRENT_UPLOADS):
                 group.create_task(work())
 
-    async def _send(self, number: int, picture: Picture, resumed: bool) -> None:
-        begun, why = 0.0, ""
-        for tried in range(TRIES):
-            if tried:
-                await asyncio.sleep(self.pause_seconds * 2**tried * random.uniform(0.5, 1))  # noqa: S311
+    async def _upload(self, number: int, picture: Picture, resumed: bool) -> None:
+        attempted_at, reason = 0.0, ""
+        for attempt in range(1, ATTEMPTS + 1):
+            if attempt > 1:
+                await asyncio.sleep(self.backoff.seconds(attempt - 1))
             try:
-                row = await self.forms.of(number, begun)
-                begun = time.monotonic()
+                row = await self.forms.row(number, attempted_at)
+                attempted_at = time.monotonic()
                 form = row.get("post")
-                # The rows know of it late; the bucket at once, also where an answer was lost.
-                if form is None or ((resumed or tried) and await self.stored(row["key"])):
-                    self.told(picture.size_bytes)
+                # The bucket also has uploads that the row does not show yet, or whose response was lost.
+                if form is None or ((resumed or attempt > 1) and await self.is_stored(row["key"])):
+                    self.on_sent(picture.size_bytes)
                 else:
                     await self._post(form, picture)
-            except _NeverSent as fault:
-                return self.gave_up(number, str(fault))
-            except NoAnswer:
-                why = "the site does not answer"
-            except _NotSent as fault:
-                why = str(fault)
+            except _PermanentError as fault:
+                return self.on_fault(number, str(fault))
+            except ServiceUnavailable:
+                reason = "the server does not respond"
+            except _RetryableError as fault:
+                reason = str(fault)
             else:
-                return self.done(number)
-        return self.gave_up(number, f"{why} ({TRIES} tries)")
+                return self.on_arrived(number)
+        return self.on_fault(number, f"{reason} ({ATTEMPTS} attempts)")
 
     async def _post(self, form: JsonObject, picture: Picture) -> None:
-        _same(picture)
+        _check_unchanged(picture)
         boundary, sent = secrets.token_hex(16), 0
-        head, tail = _around(form["fields"], PurePath(picture.name).name, boundary)
+        head, tail = _multipart(form["fields"], PurePath(picture.name).name, boundary)
 
         async def body() -> AsyncIterator[bytes]:
             nonlocal sent
             yield head
             with picture.path.open("rb") as file:
-                # Never more than was announced: it may have grown meanwhile.
+                # No more than Content-Length, even if the file grows.
                 while chunk := file.read(min(_CHUNK_BYTES, picture.size_bytes - sent)):
                     yield chunk
                     sent += len(chunk)
-                    self.told(len(chunk))
+                    self.on_sent(len(chunk))
             yield tail
 
         headers = {
@@ -131,35 +132,35 @@ class Sending:
             "Content-Length": str(len(head) + picture.size_bytes + len(tail)),
         }
         try:
-            async with self.client.post(
+            async with self.session.post(
                 URL(form["url"], encoded=True),
-                data=body(), headers=headers, timeout=_SILENCE, allow_redirects=False,
-            ) as answer:  # fmt: skip
-                said = await answer.text(errors="replace")
-                status = answer.status
+                data=body(), headers=headers, timeout=_TIMEOUT, allow_redirects=False,
+            ) as response:  # fmt: skip
+                text = await response.text(errors="replace")
+                status = response.status
         except (ClientError, TimeoutError, OSError) as fault:
-            self.told(-sent)
-            _same(picture)
-            raise _NotSent(f"{type(fault).__name__}: {fault}") from fault
+            self.on_sent(-sent)
+            _check_unchanged(picture)
+            raise _RetryableError(f"{type(fault).__name__}: {fault}") from fault
         if status >= 300:
-            self.told(-sent)
-            told = _told(status, said)
-            # 403: the form is too old, also where this machine's clock was wrong.
-            raise (_NotSent if status in (403, 408, 429) or status >= 500 else _NeverSent)(told)
-        _same(picture)
+            self.on_sent(-sent)
+            # 403: the form has expired, or this machine's clock was wrong.
+            retryable = status in (403, 408, 429) or status >= 500
+            raise (_RetryableError if retryable else _PermanentError)(_s3_error(status, text))
+        _check_unchanged(picture)
 
 
-def _same(picture: Picture) -> None:
+def _check_unchanged(picture: Picture) -> None:
     try:
         if picture.unchanged:
             return
     except OSError as fault:
-        raise _NeverSent(str(fault)) from fault
-    raise _NeverSent("it has changed since it was announced")
+        raise _PermanentError(str(fault)) from fault
+    raise _PermanentError("the file changed during the upload")
 
 
-def _around(fields: JsonObject, name: str, boundary: str) -> tuple[bytes, bytes]:
-    """What stands in the form before the file's bytes, and after."""
+def _multipart(fields: JsonObject, name: str, boundary: str) -> tuple[bytes, bytes]:
+    """Returns the multipart body before and after the file's bytes."""
     parts = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"\r\n\r\n{value}\r\n'
         for field, value in fields.items()
@@ -169,9 +170,9 @@ def _around(fields: JsonObject, name: str, boundary: str) -> tuple[bytes, bytes]
     return ("".join(parts) + file).encode(), f"\r\n--{boundary}--\r\n".encode()
 
 
-def _told(status: int, said: str) -> str:
-    """What S3 says of a form that it does not take."""
-    words = [
-        found[1] for name in ("Code", "Message") if (found := re.search(f"<{name}>(.*?)</{name}>", said))
+def _s3_error(status: int, body: str) -> str:
+    """Returns S3's error code and message in a sentence."""
+    details = [
+        match[1] for name in ("Code", "Message") if (match := re.search(f"<{name}>(.*?)</{name}>", body))
     ]
-    return f"S3 answered {status}" + (f" ({': '.join(words)})" if words else "")
+    return f"S3 answered {status}" + (f" ({': '.join(details)})" if details else "")

@@ -1,4 +1,4 @@
-"""`make demo`: sample pictures all the way through the local stack, and every claim checked."""
+"""`darkroom demo` (`make demo`): uploads sample pictures to the local stack and checks the results."""
 
 import os
 import tempfile
@@ -8,51 +8,51 @@ from pathlib import Path
 from rich.console import Console
 
 from darkroom.domain.entries import State
-from darkroom_cli.client import authority
-from darkroom_cli.drop.command import drop, names_for
+from darkroom_cli.client import authentication
+from darkroom_cli.drop.command import drop
+from darkroom_cli.drop.files import names_for
 from darkroom_cli.drop.summary import Outcome, report
+from darkroom_cli.faults import Fault
 from darkroom_cli.local.samples import draw
-from darkroom_cli.local.up import borrowed
-from darkroom_cli.stack import Fault, LocalStack, Status
+from darkroom_cli.local.up import running_stack
+from darkroom_cli.stack import LocalStack, Status
 
 
-def demo(site: LocalStack, console: Console) -> None:
-    """Uses the stack that is up, else one of its own that it stops again. Raises Fault with what is wrong."""
-    with borrowed(site, console) as status:
-        faults = _tour(status, console)
-    if faults:
-        raise Fault("The demo failed:\n  " + "\n  ".join(faults))
+def demo(local_stack: LocalStack, console: Console) -> None:
+    """Uses the running stack, or starts one and stops it afterwards. Raises Fault with the failed checks."""
+    with running_stack(local_stack, console) as status:
+        failed = _failed_checks(status, console)
+    if failed:
+        raise Fault("The demo failed:\n  " + "\n  ".join(failed))
     console.print("The demo passed.", style="bold green")
 
 
-def _tour(status: Status, console: Console) -> list[str]:
+def _failed_checks(status: Status, console: Console) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         good, corrupt = draw(Path(scratch))
         files = names_for(Path(scratch) / name for name in (*good, *corrupt))
-        console.print(f"{len(good)} good pictures and {len(corrupt)} corrupt one are drawn.")
-        outcomes, job = drop(files, status, 180, console)
-    report(outcomes, job, console)
-    found = {outcome.name: outcome for outcome in outcomes}
+        console.print(f"Uploading {len(good)} valid pictures and {len(corrupt)} corrupt file.")
+        outcomes, page = drop(files, status, 180, console)
+    report(outcomes, page, console)
+    by_name = {outcome.name: outcome for outcome in outcomes}
     checks = {
-        **{f"{name} is rendered": found[name].state is State.RENDERED for name in good},
-        **{f"{name} is rejected with its reason": bool(found[name].reason) for name in corrupt},
-        f"{found[good[0]].page} shows {good[0]}": _shows(found[good[0]], status),
+        **{f"{name} is rendered": by_name[name].state is State.RENDERED for name in good},
+        **{f"{name} is rejected with a reason": bool(by_name[name].reason) for name in corrupt},
+        f"{by_name[good[0]].page} shows {good[0]}": _page_shows(by_name[good[0]], status),
     }
-    for claim, holds in checks.items():
-        console.print(f"{'yes' if holds else 'NO '}  {claim}", highlight=False, soft_wrap=True)
-    return [f"not so: {claim}" for claim, holds in checks.items() if not holds]
+    for check, passed in checks.items():
+        console.print(f"{'passed' if passed else 'FAILED'}  {check}", highlight=False, soft_wrap=True)
+    return [check for check, passed in checks.items() if not passed]
 
 
-def _shows(outcome: Outcome, status: Status) -> bool:
-    """Whether its page is HTML that holds the picture."""
-    headers = authority(status, os.environ)("GET", outcome.page, {"Accept": "text/html"}, b"")
-    # The page's address is the front door's own.
-    wanted = urllib.request.Request(outcome.page, headers=dict(headers))  # noqa: S310
+def _page_shows(outcome: Outcome, status: Status) -> bool:
+    """True if the picture's page is HTML and contains the picture."""
+    headers = authentication(status, os.environ)("GET", outcome.page, {"Accept": "text/html"}, b"")
+    request = urllib.request.Request(outcome.page, headers=dict(headers))  # noqa: S310
     try:
-        with urllib.request.urlopen(wanted, timeout=30) as answer:  # noqa: S310
-            page = answer.read().decode()
-            return (
-                answer.headers.get_content_type() == "text/html" and "<img" in page and outcome.name in page
-            )
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            page = response.read().decode()
+            is_html = response.headers.get_content_type() == "text/html"
+            return is_html and "<img" in page and outcome.name in page
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""The front door: http://localhost:8000 before the emulator's two APIs, as API Gateway would stand there."""
+"""The front door: http://localhost:8000, a proxy with API Gateway's behaviour before the emulator's APIs."""
 
 import asyncio
 import errno
@@ -23,21 +23,22 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from darkroom.web.http import SECURITY_HEADERS
-from darkroom_cli.local.loopback import is_loopback, is_of_this_machine
-from darkroom_cli.stack import Fault
+from darkroom_cli.faults import Fault
+from darkroom_cli.local.loopback import is_local_origin, is_loopback
 
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
 REQUEST_LIMIT_BYTES = 10_000_000
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: of a synchronous call, each way
+# Request or response of a synchronous invocation:
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
-# Where the WebSocket API is, and how much one message may hold:
+# One WebSocket message:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 LIVE_PATH = "/live"
 MESSAGE_LIMIT_BYTES = 128 * 1024
-# What surrounds body and headers in an event of payload format 2.0, or in an answer.
+# Other members of an event of payload format 2.0, or of a function's response.
 ENVELOPE_BYTES = 1024
 
-# RFC 9110, section 7.6.1, and what each side states anew.
+# RFC 9110, section 7.6.1, and headers that each connection sets for itself.
 _HOP_BY_HOP = frozenset(
     {
         "connection",
@@ -56,9 +57,9 @@ _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 def bind(port: int) -> list[socket.socket]:
-    """Sockets that hold the port on every loopback address there is; they do not listen yet. Raises Fault.
+    """Binds the port on every loopback address, without listening. Raises Fault.
 
-    Browsers try ::1 first for `localhost`: a stranger there would answer in our place.
+    Browsers try ::1 first for `localhost`, where another process could listen.
     """
     sockets = [_bound(socket.AF_INET, "127.0.0.1", port)]
     if socket.has_ipv6:
@@ -68,7 +69,7 @@ def bind(port: int) -> list[socket.socket]:
 
 
 def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    """Raises Fault when the port is in use, OSError when there is no such address."""
+    """Raises Fault if the port is in use, OSError if the address does not exist."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -82,24 +83,24 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
 
 
 def port_taken(port: int, variable: str, code: int = errno.EADDRINUSE) -> Fault:
-    why = "is in use" if code == errno.EADDRINUSE else "may only be opened by root"
+    reason = "is in use" if code == errno.EADDRINUSE else "needs root privileges"
     other = port % 50_000 + 10_000  # never below 1024, never above 65535
-    return Fault(f"Port {port} {why}; set {variable} to another one, for example {variable}={other}.")
+    return Fault(f"Port {port} {reason}; set another one, for example {variable}={other}.")
 
 
 def payload_bytes(body: bytes, content_type: str, headers: CIMultiDictProxy[str]) -> int:
-    """Bytes of the JSON that a function is called with, or answers with; other than text as base64."""
-    around = ENVELOPE_BYTES + sum(len(name) + len(value) + 6 for name, value in headers.items())
+    """Returns the size of a body in a function's JSON event or response; binary bodies are base64."""
+    rest = ENVELOPE_BYTES + sum(len(name) + len(value) + 6 for name, value in headers.items())
     kind = content_type.partition(";")[0].strip().lower()
     if kind.startswith("text/") or kind in ("application/json", "application/xml", "application/javascript"):
-        return around + len(json.dumps(body.decode(errors="replace"), ensure_ascii=False).encode())
-    return around + 4 * ((len(body) + 2) // 3)
+        return rest + len(json.dumps(body.decode(errors="replace"), ensure_ascii=False).encode())
+    return rest + 4 * ((len(body) + 2) // 3)
 
 
 class FrontDoor:
-    """A reverse proxy to one HTTP API of the emulator, and to a WebSocket API whose stage is `live`.
+    """A reverse proxy to an HTTP API and a WebSocket API (stage `live`) of the emulator.
 
-    `limits` keeps AWS's payload limits.
+    `limits` enforces AWS's payload limits.
     """
 
     def __init__(self, upstream: str, api_id: str, live_api_id: str, *, limits: bool) -> None:
@@ -110,11 +111,11 @@ class FrontDoor:
         self._open: set[web.WebSocketResponse] = set()
 
     async def serve(self, sockets: list[socket.socket]) -> web.AppRunner:
-        """Listens on the sockets until the runner's cleanup. Raises OSError."""
+        """Serves on the sockets until the runner is cleaned up. Raises OSError."""
         app = web.Application(client_max_size=0)
-        app.router.add_route("*", "/{path:.*}", self._answer)
+        app.router.add_route("*", "/{path:.*}", self._handle)
         app.cleanup_ctx.append(self._session)
-        app.on_shutdown.append(self._hang_up)
+        app.on_shutdown.append(self._close_sockets)
         runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=1)
         await runner.setup()
         for listener in sockets:
@@ -122,7 +123,7 @@ class FrontDoor:
         return runner
 
     async def _session(self, _app: web.Application):  # type: ignore[no-untyped-def]
-        # A function has 30 s; the emulator answers for it when they are over.
+        # The emulator responds itself once a function exceeds its 30 s.
         async with ClientSession(
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
@@ -131,13 +132,13 @@ class FrontDoor:
         ) as self._client:
             yield
 
-    async def _hang_up(self, _app: web.Application) -> None:
+    async def _close_sockets(self, _app: web.Application) -> None:
         for client in set(self._open):
             await client.close(code=WSCloseCode.GOING_AWAY)
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _handle(self, request: web.Request) -> web.StreamResponse:
         if not is_loopback(request.headers.get("Host", "")):
-            return _message(421, "This address answers to localhost only.")
+            return _message(421, "This server is available on localhost only.")
         if request.path == LIVE_PATH and request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._connect(request)
         if not request.raw_path.startswith("/"):
@@ -145,7 +146,7 @@ class FrontDoor:
         body = await _read(request, REQUEST_LIMIT_BYTES if self._limits else None)
         if body is None or (self._limits and self._too_large(body, request.headers)):
             return _message(413, "Request Entity Too Large")
-        # Only bytes that no address may hold are escaped; every escape of the sender's passes as it is.
+        # Escapes only bytes not allowed in a URL; existing escapes stay as they are.
         path = quote(request.raw_path, safe=_PRINTABLE, errors="surrogateescape")
         try:
             async with self._client.request(
@@ -154,20 +155,20 @@ class FrontDoor:
                 headers=_end_to_end(request.headers),
                 data=BytesIO(body) if body else None,
                 allow_redirects=False,
-            ) as answer:
-                content = await answer.read()
-                headers = _end_to_end(answer.headers)
+            ) as response:
+                content = await response.read()
+                headers = _end_to_end(response.headers)
         except (ClientError, TimeoutError):
-            return self._no_answer()
-        if self._limits and self._too_large(content, answer.headers):
+            return self._unreachable()
+        if self._limits and self._too_large(content, response.headers):
             return _message(500, "Internal Server Error")
-        if request.method != "HEAD":  # its Content-Length is that of the body it does not have
+        if request.method != "HEAD":  # a HEAD response has the Content-Length of the GET
             headers.popall("Content-Length", None)
-        return web.Response(status=answer.status, reason=answer.reason, headers=headers, body=content)
+        return web.Response(status=response.status, reason=response.reason, headers=headers, body=content)
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
-        """One WebSocket, until either side ends it."""
-        if not is_of_this_machine(request.headers.get("Origin")):
+        """Proxies one WebSocket until either side closes it."""
+        if not is_local_origin(request.headers.get("Origin")):
             return _message(403, "Forbidden")
         try:
             async with self._client.ws_connect(self._live, max_msg_size=MESSAGE_LIMIT_BYTES) as gateway:
@@ -175,32 +176,34 @@ class FrontDoor:
                 await client.prepare(request)
                 self._open.add(client)
                 try:
-                    await _converse(client, gateway)
+                    await _relay(client, gateway)
                 finally:
                     self._open.remove(client)
                 return client
-        except WSServerHandshakeError as refused:
-            return _message(refused.status, "Forbidden")
+        except WSServerHandshakeError as rejection:
+            return _message(rejection.status, "Forbidden")
         except (ClientError, TimeoutError):
-            return self._no_answer()
+            return self._unreachable()
 
-    def _no_answer(self) -> web.Response:
-        return _message(502, f"The local AWS at {self._upstream} does not answer; `darkroom up` starts it.")
+    def _unreachable(self) -> web.Response:
+        return _message(
+            502, f"The local AWS at {self._upstream} does not respond; start it with `darkroom up`."
+        )
 
     @staticmethod
     def _too_large(body: bytes, headers: CIMultiDictProxy[str]) -> bool:
         return payload_bytes(body, headers.get("Content-Type", ""), headers) > PAYLOAD_LIMIT_BYTES
 
 
-async def _converse(client: web.WebSocketResponse, gateway: ClientWebSocketResponse) -> None:
-    """Passes messages both ways until one side is closed, and closes the other."""
-    ways = [asyncio.create_task(_pass_on(*ends)) for ends in ((client, gateway), (gateway, client))]
+async def _relay(client: web.WebSocketResponse, gateway: ClientWebSocketResponse) -> None:
+    """Forwards messages in both directions until one side closes, then closes the other."""
+    tasks = [asyncio.create_task(_forward(*ends)) for ends in ((client, gateway), (gateway, client))]
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await gateway.close()
         await client.close()
 
@@ -208,7 +211,7 @@ async def _converse(client: web.WebSocketResponse, gateway: ClientWebSocketRespo
 type _Socket = web.WebSocketResponse | ClientWebSocketResponse
 
 
-async def _pass_on(source: _Socket, sink: _Socket) -> None:
+async def _forward(source: _Socket, sink: _Socket) -> None:
     async for message in source:
         if message.type is WSMsgType.TEXT:
             await sink.send_str(message.data)
@@ -217,7 +220,7 @@ async def _pass_on(source: _Socket, sink: _Socket) -> None:
 
 
 async def _read(request: web.Request, limit: int | None) -> bytes | None:
-    """The body; None when it is over the limit, which a stated length shows before it is read."""
+    """Returns the body, or None if it exceeds the limit; checks Content-Length before reading."""
     if limit is not None and (request.content_length or 0) > limit:
         return None
     body = bytearray()
@@ -229,8 +232,10 @@ async def _read(request: web.Request, limit: int | None) -> bytes | None:
 
 
 def _end_to_end(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    listed = {name.strip().lower() for value in headers.getall("Connection", []) for name in value.split(",")}
-    dropped = _HOP_BY_HOP | listed
+    per_connection = {
+        name.strip().lower() for value in headers.getall("Connection", []) for name in value.split(",")
+    }
+    dropped = _HOP_BY_HOP | per_connection
     return CIMultiDict((name, value) for name, value in headers.items() if name.lower() not in dropped)
 
 

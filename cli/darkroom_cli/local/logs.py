@@ -1,4 +1,4 @@
-"""The functions' logs as one stream that people read."""
+"""The functions' logs as one readable stream."""
 
 import asyncio
 import json
@@ -9,13 +9,13 @@ from typing import Any
 
 import boto3
 
-from darkroom_cli.stack import functions_of
+from darkroom_cli.cloudformation import functions_of
 from darkroom_cli.terminal import printable
 
-# What the platform writes around every invocation, where it does not write JSON.
+# Platform lines around every invocation, in the text format.
 _PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ", "XRAY TraceId:")
-# Keys of a Powertools line that say nothing on a laptop, or that have a column of their own.
-_LEFT_OUT = frozenset(
+# Keys of a Powertools line with their own column, or without use on a local stack.
+_HIDDEN = frozenset(
     {
         "level",
         "location",
@@ -34,13 +34,13 @@ _LEFT_OUT = frozenset(
         "stack_trace",
     }
 )
-# Logs are written when an invocation ends, with the time of writing: nothing comes later than this.
+# Lines appear when an invocation ends, at most this late.
 _LOOK_BACK_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the stream; `level` is empty where the function wrote none."""
+    """One line of the stream; `level` may be empty."""
 
     at: datetime
     function: str
@@ -52,7 +52,7 @@ class Line:
 
 
 def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
-    """A log event as people read it; None for what the platform and the metrics say."""
+    """Formats a log event; None for platform lines and metrics."""
     text = text.rstrip()
     at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     if not text or text.startswith(_PLATFORM):
@@ -67,7 +67,7 @@ def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """What a line of a log says, if it says it in JSON."""
+    """Parses a log line as a JSON object, else returns None."""
     try:
         entry = json.loads(text) if text.startswith("{") else None
     except ValueError:
@@ -75,17 +75,17 @@ def json_object(text: str) -> dict[str, Any] | None:
     return entry if isinstance(entry, dict) else None
 
 
-def _time(written: object, otherwise: datetime) -> datetime:
+def _time(value: object, default: datetime) -> datetime:
     try:
-        moment = datetime.fromisoformat(str(written))
+        moment = datetime.fromisoformat(str(value))
     except ValueError:
-        return otherwise
-    return moment if moment.tzinfo else otherwise
+        return default
+    return moment if moment.tzinfo else default
 
 
 def _message(entry: Mapping[str, Any]) -> str:
     head = entry.get("message", "")
-    shown = {key: value for key, value in entry.items() if key not in _LEFT_OUT and value is not None}
+    shown = {key: value for key, value in entry.items() if key not in _HIDDEN and value is not None}
     rest = [f"{key}={_plain(value)}" for key, value in shown.items()]
     trace = str(entry.get("exception") or "").strip().splitlines()
     return "\n    ".join([" ".join([_plain(head), *rest]).strip(), *map(printable, trace)])
@@ -100,9 +100,11 @@ class Follower:
 
     def __init__(self, stack: str, since_ms: int) -> None:
         self._client = boto3.client("logs")
-        self._groups = {name: told["LoggingConfig"]["LogGroup"] for name, told in functions_of(stack)}
+        self._groups = {
+            name: configuration["LoggingConfig"]["LogGroup"] for name, configuration in functions_of(stack)
+        }
         self._begin_ms = self._since_ms = since_ms
-        self._seen: dict[tuple[str, str, int], int] = {}  # how many alike events are known, and from when
+        self._seen: dict[tuple[str, str, int], int] = {}  # number of identical events
 
     async def lines(self, every_seconds: float = 0.5) -> AsyncIterator[Line]:
         while True:
@@ -111,7 +113,7 @@ class Follower:
             await asyncio.sleep(every_seconds)
 
     def poll(self) -> list[Line]:
-        """What is new since the last call, in order of time."""
+        """Returns the new lines since the last call, in order of time."""
         lines = [line for function, group in self._groups.items() for line in self._new(function, group)]
         horizon = self._since_ms - _LOOK_BACK_MS
         self._seen = {key: count for key, count in self._seen.items() if key[2] >= horizon}
@@ -124,7 +126,7 @@ class Follower:
             logGroupName=group, startTime=max(self._begin_ms, self._since_ms - _LOOK_BACK_MS)
         )
         for event in (event for page in pages for event in page["events"]):
-            # MiniStack gives events no id: alike lines of one stream and moment are told apart by count.
+            # MiniStack's events have no id: identical lines of a stream and moment are counted.
             key = (event["logStreamName"], event["message"], event["timestamp"])
             counts[key] = counts.get(key, 0) + 1
             if counts[key] <= self._seen.get(key, 0):

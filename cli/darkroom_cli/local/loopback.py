@@ -1,8 +1,8 @@
-"""Who may speak to what listens on this machine; and, as a program, MiniStack behind that rule.
+"""Restricts local servers to requests from this machine. As a program, starts MiniStack with this check.
 
-It runs in MiniStack's environment, so it takes nothing but the standard library. Its 1.5.33 answers any page,
-with `Access-Control-Allow-Origin: *`, under whatever name: a site that somebody looks at while the stack is
-up could read its buckets, and make it run a function.
+MiniStack 1.5.33 accepts any Host and sends `Access-Control-Allow-Origin: *`: any web page open in the user's
+browser could read its buckets and run functions. Runs in MiniStack's environment, so it imports only the
+standard library.
 """
 
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -15,37 +15,37 @@ type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 type App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-# What the APIs that are deployed here let in, they say themselves.
+# Deployed APIs check origins themselves.
 _APIS = "/_aws/execute-api/"
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine.
+    """Returns true for a Host header of this machine.
 
-    Any page can make its own name resolve to 127.0.0.1 (DNS rebinding); its name then stands here.
+    In a DNS rebinding attack, a page's own host name resolves to 127.0.0.1; the header then has that name.
     """
-    return _names_this_machine(f"http://{host}")
+    return _is_this_machine(f"http://{host}")
 
 
-def is_of_this_machine(origin: str | None) -> bool:
-    """Whether a request comes from a page of this machine, or from no page at all.
+def is_local_origin(origin: str | None) -> bool:
+    """Returns true for a page served by this machine, and without an Origin header.
 
-    A browser lets any page connect to anywhere, and says where that page is from.
+    A browser lets a page connect anywhere, and sends the page's origin.
     """
-    return origin is None or _names_this_machine(origin)
+    return origin is None or _is_this_machine(origin)
 
 
-def _names_this_machine(address: str) -> bool:
+def _is_this_machine(address: str) -> bool:
     with suppress(ValueError):
         name = (urlsplit(address).hostname or "").rstrip(".").lower()
         return name in ("localhost", "127.0.0.1", "::1") or name.endswith(".localhost")
     return False
 
 
-def admits(scope: Message) -> bool:
-    """Whether a request to the emulator (of ASGI) is from here.
+def is_allowed(scope: Message) -> bool:
+    """Returns true for an ASGI request to the emulator from this machine.
 
-    Pages of other sites may show a rendition, and follow a link to one: a browser says no origin then.
+    Other sites may embed or link a rendition: such a request is a GET without an Origin header.
     """
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     if not is_loopback(headers.get("host", "")):
@@ -55,27 +55,27 @@ def admits(scope: Message) -> bool:
     if headers.get("sec-fetch-site") == "cross-site" and "origin" not in headers:
         action = "Action" in parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         return scope["method"] in ("GET", "HEAD") and not scope["path"].startswith("/_") and not action
-    return is_of_this_machine(headers.get("origin"))
+    return is_local_origin(headers.get("origin"))
 
 
-def guarded(app: App) -> App:
-    """The application, for who is admitted."""
+def restricted(app: App) -> App:
+    """Wraps an ASGI application; requests not allowed get 403."""
 
-    async def answer(scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or admits(scope):
+    async def respond(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket") or is_allowed(scope):
             await app(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
-            told = [(b"content-type", b"text/plain"), (b"content-length", b"10")]
-            await send({"type": "http.response.start", "status": 403, "headers": told})
+            headers = [(b"content-type", b"text/plain"), (b"content-length", b"10")]
+            await send({"type": "http.response.start", "status": 403, "headers": headers})
             await send({"type": "http.response.body", "body": b"Forbidden\n"})
 
-    return answer
+    return respond
 
 
 if __name__ == "__main__":
     from ministack import app as emulator  # type: ignore[import-not-found]  # an environment of its own
 
-    emulator.app = guarded(emulator.app)
+    emulator.app = restricted(emulator.app)
     emulator.main()

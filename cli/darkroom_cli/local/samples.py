@@ -1,4 +1,4 @@
-"""Pictures to try Darkroom with, drawn by code: the same on every machine."""
+"""Sample pictures drawn by code, the same on every machine."""
 
 import random
 from pathlib import Path
@@ -12,10 +12,10 @@ _DUSK = 0.05
 
 
 def draw(folder: Path) -> tuple[list[str], list[str]]:
-    """Draws good pictures and corrupt ones into the folder; the names of both."""
+    """Writes valid and corrupt pictures into the folder and returns the names of both."""
     beach = photograph(3000, 2000, grain=_GOOD_LIGHT)
     exif = Image.Exif()
-    exif[_ORIENTATION] = 6  # as a telephone held upright writes it
+    exif[_ORIENTATION] = 6  # as written by a phone held upright
     beach.save(folder / "beach.jpg", quality=92, exif=exif)
     _cut_out(photograph(900, 600, seed=2, grain=_GOOD_LIGHT)).save(folder / "kite with alpha.png")
     photograph(1600, 1200, seed=3, grain=_GOOD_LIGHT).save(folder / "hills.webp", quality=90)
@@ -26,16 +26,16 @@ def draw(folder: Path) -> tuple[list[str], list[str]]:
 
 
 def photograph(width: int, height: int, seed: int = 1, grain: float = _DUSK) -> Image.Image:
-    """Sky, light, clouds, hills, sharp edges and grain, which is what makes a photograph hard to encode.
+    """Draws sky, clouds, hills, sharp edges and grain: as hard to encode as a photograph.
 
-    `grain` is its share of the picture: more of it is a photograph in less light.
+    `grain` is its share of the picture; more grain imitates less light.
     """
     chance = random.Random(_SEED + seed)  # noqa: S311 - a drawing, not a secret
     size = (width, height)
     vertical = Image.linear_gradient("L").resize(size)
     sky = Image.merge("RGB", [vertical.point(lambda v, base=base: base - v // 3) for base in (150, 190, 240)])
     clouds = Image.new("L", size)
-    for cells in (5, 11, 23, 47):  # the finer, the fainter
+    for cells in (5, 11, 23, 47):  # from coarse to fine
         noise = _noise(chance, cells, cells * height // width + 2).resize(size, Image.Resampling.BICUBIC)
         clouds = Image.blend(clouds, noise, 0.5)
     picture = Image.composite(Image.new("RGB", size, "#f4f1ea"), sky, clouds.point(lambda v: max(0, v - 70)))
@@ -60,6 +60,6 @@ def _noise(chance: random.Random, width: int, height: int) -> Image.Image:
 
 
 def _cut_out(picture: Image.Image) -> Image.Image:
-    """The picture with a soft round edge, transparent around it."""
+    """Makes the picture transparent outside a soft circle."""
     picture.putalpha(Image.radial_gradient("L").resize(picture.size).point(lambda v: min(255, 2 * (255 - v))))
     return picture

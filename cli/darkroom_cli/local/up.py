@@ -1,4 +1,4 @@
-"""`darkroom up`: build, emulator, deploy, front door and logs, started and stopped as one."""
+"""`darkroom up`: builds, starts the emulator, deploys, serves the front door and shows the logs."""
 
 import asyncio
 import fcntl
@@ -24,70 +24,62 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from darkroom_cli.cloudformation import outputs_of
+from darkroom_cli.faults import Fault
 from darkroom_cli.local.emulator import (
     catch_up,
     deployed_sources,
     end_group,
-    last_words,
-    mend_concurrency,
+    fix_concurrency,
+    last_lines,
     ministack,
-    note_deployed_sources,
+    save_deployed_sources,
     while_alive,
 )
 from darkroom_cli.local.front_door import FrontDoor, bind
 from darkroom_cli.local.logs import Follower, Line
-from darkroom_cli.stack import (
-    REGION,
-    Fault,
-    LocalStack,
-    LockFile,
-    Status,
-    held,
-    local_environment,
-    outputs_of,
-    status_from,
-    use_local,
-)
+from darkroom_cli.lockfile import LockFile, closing
+from darkroom_cli.stack import REGION, LocalStack, Status, local_environment, status_from, use_local
 
 _SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers")
 _COLOURS = {"CRITICAL": "bold red", "ERROR": "bold red", "WARNING": "yellow", "INFO": "green"}
-# All that SAM says when pip can't get a package. Every requirement is pinned to a version that exists.
-_NOT_FETCHED = re.compile(
+# SAM's only message if pip cannot download a package; all pinned versions exist.
+_DOWNLOAD_FAILED = re.compile(
     r"ResolveDependencies - (?:Could not satisfy the requirement|Unable to download)\W+(\S*)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What samconfig.toml's [local] says: the stack's name and the parameters that it deploys with."""
+    """The local stack's name and parameters."""
 
     stack: str
     overrides: tuple[str, ...]
 
 
 def deployment(samconfig: str, processor: str, port: int, endpoint: str) -> Deployment:
-    """[local], the host's processor, the pages' own origins, and the emulator's address.
+    """Returns samconfig.toml's [local], with this machine's processor, origins and emulator added.
 
-    SAM takes overrides from the file or the command line, not both.
+    SAM takes overrides either from the file or from the command line.
     """
     local = tomllib.loads(samconfig)["local"]
-    stated = local["deploy"]["parameters"].get("parameter_overrides", "")
-    overrides = shlex.split(stated) if isinstance(stated, str) else list(stated)
-    here = (
+    configured = local["deploy"]["parameters"].get("parameter_overrides", "")
+    overrides = shlex.split(configured) if isinstance(configured, str) else list(configured)
+    added = (
         f"Architecture={processor}",
         f"AllowedOrigins=http://localhost:{port},http://127.0.0.1:{port}",
         f"LocalEndpoint={endpoint}",
     )
-    return Deployment(local["global"]["parameters"]["stack_name"], (*overrides, *here))
+    return Deployment(local["global"]["parameters"]["stack_name"], (*overrides, *added))
 
 
 def architecture(machine: str) -> str:
-    """A processor's name in AWS Lambda's words."""
+    """Returns Lambda's name of a processor architecture."""
     return "arm64" if machine.lower() in ("arm64", "aarch64") else "x86_64"
 
 
 def fingerprint(project: Path, processor: str) -> str:
-    """Changes whenever what is built or deployed may."""
+    """Returns a digest of the sources of a build and deployment."""
     digest = hashlib.sha256(processor.encode())
     for path in (path for source in _SOURCES for path in sorted(_files(project / source))):
         content = path.read_bytes()
@@ -101,34 +93,34 @@ def _files(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
 
-def detach(site: LocalStack, console: Console) -> int:
-    """Starts a stack that outlives this process, and says where it is; the exit code."""
-    exit_code = _start(site, console)
+def detach(local_stack: LocalStack, console: Console) -> int:
+    """Starts a stack in the background and prints its addresses; returns the exit code."""
+    exit_code = _start(local_stack, console)
     if exit_code == 0:
-        _welcome(console, site.status())
+        _print_addresses(console, local_stack.status())
     return exit_code
 
 
-def _start(site: LocalStack, console: Console) -> int:
-    """Starts a stack in the background, and shows what it says until it is ready; the exit code."""
-    site.folder.mkdir(parents=True, exist_ok=True)
-    with site.log.open("w") as log:
+def _start(local_stack: LocalStack, console: Console) -> int:
+    """Starts a stack in the background and prints its output until it is ready; returns the exit code."""
+    local_stack.folder.mkdir(parents=True, exist_ok=True)
+    with local_stack.log.open("w") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "darkroom_cli.app", "up"],
-            cwd=site.project,
+            cwd=local_stack.project,
             env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": str(console.width)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    with site.log.open() as log:
+    with local_stack.log.open() as log:
         try:
             while True:
-                said, alive = log.read(), supervisor.poll() is None
-                if alive and _ready(site, supervisor.pid):
+                output, alive = log.read(), supervisor.poll() is None
+                if alive and _ready(local_stack, supervisor.pid):
                     break
-                sys.stderr.write(said)
+                sys.stderr.write(output)
                 if not alive:
                     sys.stderr.write(log.read())
                     return supervisor.returncode
@@ -140,36 +132,36 @@ def _start(site: LocalStack, console: Console) -> int:
 
 
 @contextmanager
-def borrowed(site: LocalStack, console: Console) -> Iterator[Status]:
-    """The stack that is up, else one that is stopped again at the end. Raises Fault."""
-    ours = site.supervisor.holder() is None
-    if ours and _start(site, console):
-        raise Fault("The stack did not come up.")
+def running_stack(local_stack: LocalStack, console: Console) -> Iterator[Status]:
+    """Yields the running stack, or starts one and stops it at the end. Raises Fault."""
+    started_here = local_stack.supervisor.holder() is None
+    if started_here and _start(local_stack, console):
+        raise Fault("The local stack did not start; see the messages above.")
     try:
-        use_local(site)
-        yield site.status()
+        use_local(local_stack)
+        yield local_stack.status()
     finally:
-        if ours:
-            site.supervisor.stop_holder(60)
-            console.print("The stack is stopped; `make up` shows its pictures again.")
+        if started_here:
+            local_stack.supervisor.stop_holder(60)
+            console.print("The local stack is stopped. Its pictures are kept: `make up` starts it again.")
 
 
-def _ready(site: LocalStack, process: int) -> bool:
-    if site.supervisor.holder() != process:
+def _ready(local_stack: LocalStack, process_id: int) -> bool:
+    if local_stack.supervisor.holder() != process_id:
         return False
     with suppress(Fault):
-        site.status()
+        local_stack.status()
         return True
     return False
 
 
-async def up(site: LocalStack, console: Console) -> None:
-    """Everything, until SIGINT or SIGTERM; what was started is stopped again. Raises Fault."""
+async def up(local_stack: LocalStack, console: Console) -> None:
+    """Runs the local stack until SIGINT or SIGTERM, then stops everything it started. Raises Fault."""
     loop = asyncio.get_running_loop()
-    work = asyncio.create_task(_Supervisor(site, console).run())
+    work = asyncio.create_task(_Supervisor(local_stack, console).run())
 
     def stop() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):  # stopping is not cut short by impatience
+        for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C does not interrupt stopping
             loop.add_signal_handler(number, lambda: None)
         work.cancel()
 
@@ -178,62 +170,64 @@ async def up(site: LocalStack, console: Console) -> None:
     try:
         await work
     except asyncio.CancelledError:
-        console.print("Stopped. The pictures are kept for the next `darkroom up`.", highlight=False)
+        console.print("Stopped. Its pictures are kept for the next `darkroom up`.", highlight=False)
 
 
 class _Supervisor:
     """One run of a local stack, from its locks to its logs."""
 
-    def __init__(self, site: LocalStack, console: Console) -> None:
-        self._site = site
+    def __init__(self, local_stack: LocalStack, console: Console) -> None:
+        self._local_stack = local_stack
         self._console = console
         self._processor = architecture(platform.machine())
 
     async def run(self) -> None:
         for program in (".tools/sam/bin/sam", ".tools/stack/bin/ministack"):
-            if not (self._site.project / program).exists():
-                raise Fault(f"{program} is not installed; `make setup` installs it.")
-        began_ms = int(time.time() * 1000)
+            if not (self._local_stack.project / program).exists():
+                raise Fault(f"{program} is not installed; install it with `make setup`.")
+        started_ms = int(time.time() * 1000)
         async with AsyncExitStack() as exits:
-            exits.enter_context(_alone(self._site))
-            sockets = exits.enter_context(_bound(self._site.web_port))
+            exits.enter_context(_lock(self._local_stack))
+            sockets = exits.enter_context(_bound(self._local_stack.web_port))
             with self._step("Starting MiniStack"):
-                server = await exits.enter_async_context(ministack(self._site))
-            await while_alive(server, self._site, self._serve(sockets, began_ms))
+                server = await exits.enter_async_context(ministack(self._local_stack))
+            await while_alive(server, self._local_stack, self._serve(sockets, started_ms))
 
-    async def _serve(self, sockets: list[socket.socket], began_ms: int) -> None:
-        """Deploys what has changed, answers, and prints the logs for ever."""
-        use_local(self._site)
-        sources = await asyncio.to_thread(fingerprint, self._site.project, self._processor)
-        samconfig = (self._site.project / "samconfig.toml").read_text()
-        local = deployment(samconfig, self._processor, self._site.web_port, self._site.aws_endpoint)
+    async def _serve(self, sockets: list[socket.socket], started_ms: int) -> None:
+        """Deploys changes, serves the front door, and prints the logs until cancelled."""
+        use_local(self._local_stack)
+        sources = await asyncio.to_thread(fingerprint, self._local_stack.project, self._processor)
+        samconfig = (self._local_stack.project / "samconfig.toml").read_text()
+        local = deployment(
+            samconfig, self._processor, self._local_stack.web_port, self._local_stack.aws_endpoint
+        )
         outputs = await self._deployed(local, sources)
-        status = status_from(outputs, local.stack, REGION, self._site)
+        status = status_from(outputs, local.stack, REGION, self._local_stack)
         await asyncio.to_thread(catch_up, status)
         door = FrontDoor(
-            self._site.aws_endpoint,
+            self._local_stack.aws_endpoint,
             outputs["WebApiId"],
             outputs["LiveApiId"],
-            limits=self._site.aws_limits,
+            limits=self._local_stack.aws_limits,
         )
         runner = await door.serve(sockets)
         try:
-            follower = await asyncio.to_thread(Follower, local.stack, began_ms)
-            self._site.note_up(status)  # before it is said: `detach` says it as well
-            _welcome(self._console, status)
+            follower = await asyncio.to_thread(Follower, local.stack, started_ms)
+            self._local_stack.write_status(status)  # `detach` waits for it
+            _print_addresses(self._console, status)
             async for line in follower.lines():
                 self._console.print(_coloured(line), soft_wrap=True)
         finally:
             await runner.cleanup()
 
     async def _deployed(self, local: Deployment, sources: str) -> dict[str, str]:
-        """The stack's outputs, after building and deploying it if it is not what the sources say."""
+        """Builds and deploys the stack if its sources have changed, and returns its outputs."""
         outputs = await asyncio.to_thread(outputs_of, local.stack, REGION)
-        deployed = f"{sources} {self._site.web_port}"
+        deployed = f"{sources} {self._local_stack.web_port}"
         if outputs and await asyncio.to_thread(deployed_sources) == deployed:
             return outputs
-        # Stacks of one project share its build folder; none may build while another still deploys from it.
-        async with _locked(self._site.project / ".aws-sam/lock"):
+        # All stacks share the build folder: none may build while another deploys from it.
+        async with _locked(self._local_stack.project / ".aws-sam/lock"):
             await self._build(sources)
             with self._step("Deploying the stack"):
                 await self._sam(
@@ -241,46 +235,46 @@ class _Supervisor:
                     *("--no-confirm-changeset", "--no-fail-on-empty-changeset"),
                     *("--parameter-overrides", *local.overrides),
                 )
-        await asyncio.to_thread(mend_concurrency)
+        await asyncio.to_thread(fix_concurrency)
         outputs = await asyncio.to_thread(outputs_of, local.stack, REGION)
         if not outputs:
-            raise Fault(f"Stack {local.stack} did not come up; {self._sam_log} says why.")
-        await asyncio.to_thread(note_deployed_sources, deployed)
+            raise Fault(f"Stack {local.stack} was not deployed; see {self._sam_log}.")
+        await asyncio.to_thread(save_deployed_sources, deployed)
         return outputs
 
     async def _build(self, sources: str) -> None:
-        note = self._site.project / ".aws-sam/built"
-        if note.exists() and note.read_text() == sources:
+        built = self._local_stack.project / ".aws-sam/built"
+        if built.exists() and built.read_text() == sources:
             return
-        note.unlink(missing_ok=True)
+        built.unlink(missing_ok=True)
         with self._step("Building functions and layers"):
             await self._sam(
                 *("build", "--config-env", "local", "--cached"),
                 *("--parameter-overrides", f"Architecture={self._processor}"),
-                path=str(await asyncio.to_thread(python_folder, self._site.project)),
+                path=str(await asyncio.to_thread(python_folder, self._local_stack.project)),
             )
-        note.write_text(sources)
+        built.write_text(sources)
 
     @property
     def _sam_log(self) -> Path:
-        return self._site.folder / "sam.log"
+        return self._local_stack.folder / "sam.log"
 
     async def _sam(self, *arguments: str, path: str = "") -> None:
-        """Runs SAM to its end. Raises Fault when it fails."""
-        environment = local_environment(os.environ, self._site) | {
+        """Runs SAM. Raises Fault if it fails."""
+        environment = local_environment(os.environ, self._local_stack) | {
             "PATH": os.pathsep.join(filter(None, [path, os.environ.get("PATH")])),
             "SAM_CLI_TELEMETRY": "0",
-            "SAM_CLI_POLL_DELAY": "0.5",  # the change set is there at once: 5 s between looks are wasted
+            "SAM_CLI_POLL_DELAY": "0.5",  # MiniStack has the change set at once; the default is 5 s
             "PIP_RETRIES": "2",
         }
-        # Settings of another Python than SAM's; it would start slowly each time if it kept no bytecode.
+        # Settings for another Python than SAM's; without bytecode files SAM would start slowly.
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"):
             environment.pop(name, None)
         with self._sam_log.open("w") as log:
             process = await asyncio.create_subprocess_exec(
-                self._site.project / ".tools/sam/bin/sam",
+                self._local_stack.project / ".tools/sam/bin/sam",
                 *arguments,
-                cwd=self._site.project,
+                cwd=self._local_stack.project,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -293,40 +287,42 @@ class _Supervisor:
                 await end_group(process, 5)
         if process.returncode == 0:
             return
-        missing = _NOT_FETCHED.search(self._sam_log.read_text(errors="replace"))
+        missing = _DOWNLOAD_FAILED.search(self._sam_log.read_text(errors="replace"))
         if missing:
             raise Fault(
-                f"{missing[1]} can't be fetched from the package index; check the network and try again."
+                f"Cannot download {missing[1]} from the package index; check the network and try again."
             )
-        raise Fault(last_words(f"`sam {arguments[0]}` failed", self._sam_log))
+        raise Fault(last_lines(f"`sam {arguments[0]}` failed", self._sam_log))
 
     @contextmanager
-    def _step(self, doing: str) -> Iterator[None]:
-        """Says what is being done, and in the end how long it took."""
-        began = time.monotonic()
+    def _step(self, description: str) -> Iterator[None]:
+        """Prints the step, and afterwards its duration."""
+        started = time.monotonic()
         if not self._console.is_terminal:
-            self._console.print(f"{doing} ...", highlight=False)
-        with self._console.status(f"{doing} ..."):
+            self._console.print(f"{description} ...", highlight=False)
+        with self._console.status(f"{description} ..."):
             yield
         if self._console.is_terminal:
-            self._console.print(f"{doing} [dim]{time.monotonic() - began:.1f} s[/dim]", highlight=False)
+            self._console.print(
+                f"{description} [dim]{time.monotonic() - started:.1f} s[/dim]", highlight=False
+            )
 
 
 @contextmanager
-def _alone(site: LocalStack) -> Iterator[None]:
-    descriptor = site.supervisor.take()
+def _lock(local_stack: LocalStack) -> Iterator[None]:
+    descriptor = local_stack.supervisor.acquire()
     if descriptor is None:
         raise Fault(
-            f"A stack is already up on port {site.aws_port}; stop it by `darkroom down`,"
-            " or set DARKROOM_AWS_PORT and DARKROOM_PORT to start another beside it."
+            f"A local stack is already running on port {local_stack.aws_port}; stop it with `darkroom down`,"
+            " or set DARKROOM_AWS_PORT and DARKROOM_PORT to start a second one."
         )
-    with held(descriptor):
-        site.note_down()
-        LockFile.sign(descriptor, os.getpid())
+    with closing(descriptor):
+        local_stack.remove_status()
+        LockFile.write_id(descriptor, os.getpid())
         try:
             yield
         finally:
-            site.note_down()
+            local_stack.remove_status()
 
 
 @contextmanager
@@ -341,7 +337,7 @@ def _bound(port: int) -> Iterator[list[socket.socket]]:
 
 @asynccontextmanager
 async def _locked(path: Path) -> AsyncIterator[None]:
-    """Waits until no other process holds that file's lock."""
+    """Waits for a file's lock and holds it."""
     path.parent.mkdir(exist_ok=True)
     with path.open("w") as lock:
         while True:
@@ -354,7 +350,7 @@ async def _locked(path: Path) -> AsyncIterator[None]:
 
 
 def python_folder(project: Path) -> Path:
-    """Folder of a python3.13 that has pip, which is what SAM builds with. Raises Fault."""
+    """Returns the folder of a python3.13 with pip, for SAM's build. Raises Fault."""
     found = shutil.which("python3.13")
     folders = [project / ".tools/sam/bin", Path(sys.base_prefix) / "bin"]
     folders += [Path(found).parent] if found else []
@@ -363,23 +359,25 @@ def python_folder(project: Path) -> Path:
             command = [str(folder / "python3.13"), "-m", "pip", "--version"]
             if subprocess.run(command, capture_output=True, check=False).returncode == 0:
                 return folder
-    raise Fault("No Python 3.13 with pip was found to build with; `uv python install 3.13` brings one.")
+    raise Fault("The build needs Python 3.13 with pip; install it with `uv python install 3.13`.")
 
 
-def _welcome(console: Console, status: Status) -> None:
+def _print_addresses(console: Console, status: Status) -> None:
     addresses = Table.grid(padding=(0, 2))
     addresses.add_row("Page", Text(f"{status.web}/", style="bold"))
     addresses.add_row("S3 endpoint", str(status.aws_endpoint))
-    addresses.add_row("Drop pictures in", f"s3://{status.uploads_bucket}/")
+    addresses.add_row("Uploads bucket", f"s3://{status.uploads_bucket}/")
     commands = (
         f"curl -F upload=@photo.png {status.web}/",
         f"aws --endpoint-url {status.aws_endpoint} s3 cp photo.png s3://{status.uploads_bucket}/",
         "uv run darkroom drop photo.png",
     )
-    console.print(Panel(addresses, title="Darkroom is up", title_align="left", expand=False))
-    for command in commands:  # to be copied: never wrapped
+    console.print(Panel(addresses, title="Darkroom is running", title_align="left", expand=False))
+    for command in commands:  # not wrapped, for copying
         console.print(f"  {command}", style="cyan", highlight=False, markup=False, soft_wrap=True)
-    console.print("  (any AWS keys: AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test)", highlight=False)
+    console.print(
+        "  (any AWS credentials work: AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test)", highlight=False
+    )
 
 
 def _coloured(line: Line) -> Text:

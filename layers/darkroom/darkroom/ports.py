@@ -1,4 +1,7 @@
-"""What the use cases ask of the world, in our words. `adapters/` answers with AWS, the tests with fakes."""
+"""Interfaces of storage, queues and events. `adapters/` implements them with AWS, tests/fakes.py in memory.
+
+The docstrings are the contract: tests/contract runs the same tests on every implementation.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,10 +13,14 @@ from darkroom.domain.profile import Profile
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.uploads import Upload
 
+# Items that one DynamoDB transaction may write.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
+TRANSACTION_ITEMS = 100
+
 
 @dataclass(frozen=True, slots=True)
 class PostForm:
-    """A presigned POST: where to, and the form fields that go before the file."""
+    """A presigned POST: its URL, and the form fields to send before the file."""
 
     url: str
     fields: dict[str, str]
@@ -21,7 +28,7 @@ class PostForm:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One object of the renditions bucket, and since when it is there."""
+    """One object of the renditions bucket, and the time at which it was stored."""
 
     key: str
     since: str
@@ -29,7 +36,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """An upload that was found by its alias."""
+    """An upload found by its alias."""
 
     picture_id: str
     key: str
@@ -37,7 +44,7 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """Lets a client follow one job, until a time: seconds since 1970."""
+    """Allows a client to follow one job. `expires` is in seconds since 1970."""
 
     job_id: str
     expires: int
@@ -45,7 +52,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """How messages to many sockets went: those that are no longer there, and what else was wrong."""
+    """The outcome of sending to many connections: those that are gone, and faults of the others."""
 
     gone: frozenset[str] = frozenset()
     faults: tuple[Exception, ...] = ()
@@ -58,136 +65,136 @@ class Originals(Protocol):
     def bucket(self) -> str: ...
 
     def read(self, upload: Upload) -> bytes:
-        """The bytes of exactly that version. Raises errors.UploadGone."""
+        """Returns the bytes of that version. Raises errors.UploadGone."""
 
     def latest(self, key: str) -> Upload | None:
-        """What S3 holds under the key now, without a sequencer; None if it is deleted."""
+        """Returns the current version of a key, without a sequencer; None if it is deleted."""
 
-    def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
-        """Some of what stands in the bucket, each at its latest version, without a sequencer; by key.
+    def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
+        """Returns a page of current versions by key, without sequencers, and the next cursor.
 
-        And a cursor to the rest, empty at the end. What is deleted is passed over.
+        The cursor is empty after the last page. Deleted keys are skipped.
         """
 
     def store(self, key: str, content: bytes, media_type: str) -> str:
-        """Puts one object; answers with its version."""
+        """Stores one object and returns its version."""
 
     def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
-        """A form that may put that key, of that type, of 1 to `max_bytes` bytes, for `seconds`."""
+        """Returns a form to store one object of 1 to `max_bytes` bytes, valid for `seconds`."""
 
 
 class Renditions(Protocol):
-    """The renditions bucket. What stands in it never changes."""
+    """The renditions bucket. Its objects are immutable."""
 
     def store(self, key: str, content: bytes, media_type: str) -> None:
-        """Puts one immutable object; a no-op when the key is there."""
+        """Stores one object. Does nothing if the key exists."""
 
     def read(self, key: str) -> bytes | None:
-        """Its bytes; None if it is not there: its picture was deleted a moment ago, say."""
+        """Returns the bytes of an object; None if it does not exist."""
 
-    def each(self, cursor: str) -> tuple[list[Stored], str]:
-        """Some of what stands in the bucket, by key; and a cursor to the rest, empty at the end."""
+    def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
+        """Returns a page of objects by key, and the next cursor, empty after the last page."""
 
     def remove(self, keys: Collection[str]) -> None:
-        """Deletes objects; those that are not there are passed over."""
+        """Deletes objects. Deleting a missing key is no error."""
 
     def url(self, key: str, seconds: int) -> str:
-        """Where one can be fetched: for ever where the bucket is public, else presigned for `seconds`."""
+        """Returns the public URL of an object, or one presigned for `seconds` if the bucket is private."""
 
 
 class Reports(Protocol):
-    """The reports bucket: what an answer could not carry, for a day."""
+    """The reports bucket: reports too large for a response, kept for a day."""
 
     def store(self, key: str, content: bytes, media_type: str) -> None: ...
 
     def url(self, key: str, seconds: int) -> str:
-        """A presigned GET that lives for `seconds`: a report is for whoever has its job's id."""
+        """Returns a presigned GET URL, valid for `seconds`."""
 
 
 class Ledger(Protocol):
-    """The write model: one entry per upload, one latest per key; both moved by conditional writes only."""
+    """The write model: one Entry per upload, one Latest per key, changed only by conditional writes."""
 
     def find(self, picture_id: str, version: str) -> Entry | None:
-        """The entry of one upload as it stands now, read consistently."""
+        """Reads the entry of one upload consistently."""
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        """The entries of many uploads, in their order."""
+        """Reads the entries of many uploads, in their order."""
 
     def every(self) -> Iterator[Entry]:
-        """All entries, in no order: the whole table is read."""
+        """Reads the whole table: all entries, in no order."""
 
     def records(self) -> Iterator[Entry | Job]:
-        """All that the views are made of, in no order: the whole table is read."""
+        """Reads the whole table: all entries and jobs, in no order."""
 
     def cursor(self, name: str) -> str:
-        """How far a walk of that name has come; empty at its beginning."""
+        """Reads the named scan cursor; empty before the first page."""
 
     def save_cursor(self, name: str, cursor: str) -> None:
-        """Notes how far it has come."""
+        """Writes the named scan cursor."""
 
     def of_picture(self, picture_id: str) -> list[Entry]:
-        """The entries of uploads under one key, read consistently; not what is only expected.
+        """Reads the entries of one key consistently, without its announcement.
 
-        All of them, unless they are more than a hundred: then some.
+        Returns all of them up to a hundred, some of more.
         """
 
     def latest(self, picture_id: str) -> Latest | None:
-        """What the events of that key have told so far, read consistently."""
+        """Reads the Latest item of a key consistently."""
 
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
-        """What the events of many keys have told, in their order; read consistently."""
+        """Reads the Latest items of many keys consistently, in their order."""
 
     def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
-        """Of each key those entries that stand, as far as what is latest names them."""
+        """Reads the entries of the current versions of each key."""
 
     def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
-        """Writes every move in one transaction, each on the condition that its revision is one higher.
+        """Writes all items in one transaction, each only over its previous revision.
 
-        Revision 1 is written only where nothing is stored. Superseded renditions are recorded in the same
+        Revision 1 is written only if the item does not exist. Superseded renditions are recorded in the same
         transaction. Returns False, and writes nothing, if a condition fails or `unchanged` is out of date.
         """
 
     def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
-        """Some of what was discarded before then and is not forgotten, at most so many."""
+        """Reads at most `limit` records of renditions superseded before that time."""
 
     def forget(self, superseded_renditions: Collection[SupersededRenditions]) -> None:
-        """Takes notes of what was discarded away; a no-op for those that are not there."""
+        """Deletes records of superseded renditions. Deleting a missing record is no error."""
 
 
 class JobLedger(Protocol):
-    """The write model of jobs. Whatever writes here may be called again, and then changes nothing."""
+    """The write model of jobs. Every write is idempotent."""
 
     def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
-        """Notes a request, unless one stands that has not expired; answers with the one that stands."""
+        """Stores a request unless an unexpired one with its key exists; returns the stored one."""
 
     def open(self, job: Job, manifest: Sequence[Announced]) -> None:
-        """Notes who will be in a job, and that it falls due one day; then the job, unless it is there."""
+        """Stores the manifest and the due date of a job, then the job unless it exists."""
 
     def find_job(self, job_id: str) -> Job | None:
-        """A job's record, read consistently."""
+        """Reads a job consistently."""
 
     def manifest(self, job_id: str, page: int) -> list[Announced]:
-        """Some members of a job, PAGE_SIZE at a time; none past the last page."""
+        """Reads one page of a manifest, PAGE_SIZE members; an empty list after the last page."""
 
     def expect(self, entries: Collection[Entry]) -> None:
-        """Writes announcements, many at once, over nothing or over themselves."""
+        """Writes entries of announced uploads in bulk, without conditions."""
 
     def seal(self, job: Job) -> Job:
-        """Says that all members are expected; the job as it stands then."""
+        """Seals a job once all of its members are expected; returns the stored job."""
 
     def due(self, before: str, limit: int) -> list[Job]:
-        """Some jobs that were created before then and are not settled, oldest first.
+        """Reads at most `limit` unsettled jobs created before that time, oldest first.
 
-        Only their ids and times are told.
+        Only their ids and creation times are read.
         """
 
     def settle(self, job: Job) -> None:
-        """Takes a job off the list of those that fall due."""
+        """Removes the due date of a job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Replaced[T]:
-    """Something new, and the revision that it takes the place of; 0: there was nothing."""
+    """A new item, and the revision it replaces; 0 if there was none."""
 
     new: T
     before: int
@@ -195,10 +202,10 @@ class Replaced[T]:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What one transaction writes into the views: at most 96 entries and rows together, of one job at most.
+    """One transaction on the views: at most 96 entries and rows together, of at most one job.
 
-    `record` takes the place of a job's record, `job_delta` is added to what that job has, `delta` to the
-    totals of all time.
+    `record` replaces the job's record. `job_delta` is added to the job's totals, `delta` to those of all
+    time.
     """
 
     entries: tuple[Replaced[Entry], ...]
@@ -213,132 +220,132 @@ class Views(Protocol):
     """The read model."""
 
     def commit(self, commit: Commit) -> bool:
-        """Writes all of it or nothing; False if another revision stands in one's place."""
+        """Writes everything or nothing. Returns False if a replaced revision is out of date."""
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
-        """The entries of many uploads, by picture and version, in their order; read consistently."""
+        """Reads the entries of many (picture id, version) pairs consistently, in their order."""
 
     def rows(self, pictures: Collection[str]) -> list[Row | None]:
-        """The rows of many members, in their order; read consistently."""
+        """Reads the rows of many members consistently, in their order."""
 
     def job(self, job_id: str) -> JobView | None:
-        """A job's totals, read consistently."""
+        """Reads the view of a job consistently."""
 
     def totals(self) -> Tally:
-        """What was ever rendered, and its bytes before and after."""
+        """Reads the totals of all time."""
 
     def of_picture(self, picture_id: str) -> list[Entry]:
-        """All entries of one picture, read consistently."""
+        """Reads all entries of one picture consistently."""
 
     def named(self, alias: str) -> Iterator[Named]:
-        """The uploads whose alias it is, newest first."""
+        """Reads the uploads with this alias, newest first."""
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
-        """The newest entries of all, at most `limit`; and a cursor to older ones, empty at the end.
+        """Reads at most `limit` entries, newest first, and the next cursor, empty after the last page.
 
-        Raises errors.BadRequest for what is no cursor of this list.
+        Raises errors.BadRequest for an invalid cursor.
         """
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
-        """Some of the uploads that were given up, longest ago first; and a cursor to the rest, or nothing.
+        """Reads a page of failed uploads, oldest first, and the next cursor, empty after the last page.
 
-        Raises errors.BadRequest for what is no cursor of this list.
+        Raises errors.BadRequest for an invalid cursor.
         """
 
 
 class Queue(Protocol):
-    """A queue whose messages are hidden while somebody works on them."""
+    """An SQS queue."""
 
     def send(self, body: str, expected_revision: int | None = None) -> None:
-        """One message; an upload that ended at revision `over` shall be begun again."""
+        """Sends one message; a terminal upload at `expected_revision` is then rendered again."""
 
     def hide(self, receipt: str, seconds: int) -> None:
-        """Hides a message that was received for so long from now; at most 12 hours."""
+        """Sets the visibility timeout of a received message, at most 12 hours from now."""
 
 
 class Profiles(Protocol):
-    """Where the profile in force comes from. It may be another one at any time."""
+    """The source of the active profile, which may change at any time."""
 
     def current(self) -> Profile:
-        """The active profile, possibly some seconds old. Raises errors.ProfileUnavailable."""
+        """Returns the active profile, possibly some seconds old. Raises errors.ProfileUnavailable."""
 
 
 class Channels(Protocol):
-    """Who follows which job, and the tickets that let them in. All of it expires by itself."""
+    """Connections that follow jobs, and the tickets for them. Every item expires by itself."""
 
     def issue(self, code: str, ticket: Ticket) -> None:
-        """Notes a ticket under a code that nobody guesses."""
+        """Stores a ticket under a random code."""
 
     def redeem(self, code: str) -> Ticket | None:
-        """The ticket, for the first who shows it; for anybody later None. It may have expired."""
+        """Returns and deletes a ticket, which may have expired; None if it was redeemed before."""
 
     def join(self, job_id: str, connection: str, expires: int) -> None:
-        """From here on the connection follows the job, until then at the longest; a no-op if it does."""
+        """Makes a connection follow a job until `expires`. Idempotent."""
 
     def leave(self, job_id: str, connection: str) -> None:
-        """It follows that job no more; a no-op if it did not."""
+        """Makes a connection stop following a job. Idempotent."""
 
     def leave_all(self, connection: str) -> None:
-        """It follows no job any more."""
+        """Makes a connection stop following every job."""
 
     def followers(self, job_id: str) -> list[str]:
-        """The connections that follow a job, read consistently."""
+        """Reads the followers of a job consistently."""
 
 
 class Sockets(Protocol):
     """The open connections of the WebSocket API."""
 
     def send(self, connection: str, text: str) -> bool:
-        """One message to one connection; False if it is gone."""
+        """Sends one message to one connection. Returns False if the connection is gone."""
 
     def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
-        """All messages, in their order, to each of the connections, side by side and in bounded time.
+        """Sends all messages, in their order, to each connection, in parallel and in bounded time.
 
-        Never raises: a connection that fails or is too slow hinders no other.
+        Never raises: a connection that fails or is too slow does not delay the others.
         """
 
     def close(self, connection: str) -> None:
-        """Ends a connection; a no-op if it is gone."""
+        """Closes a connection. Closing one that is gone is no error."""
 
 
 class Channel(Protocol):
-    """Where those who follow a job are told of it."""
+    """Pushes changes of jobs to their followers."""
 
     def push(self, job: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
-        """The job as it is now, and the rows that have changed, as documents. Never raises."""
+        """Pushes a serialized job and its changed rows. Never raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event for whoever listens. The same thing, told again, has the same id in its detail."""
+    """One event. The same event sent again has the same id in its detail."""
 
     type: str
     detail: dict[str, Any]
 
 
 class EventBus(Protocol):
-    """Where events go for whoever listens."""
+    """The event bus."""
 
-    def send(self, announcements: Sequence[Event]) -> list[Event]:
-        """Sends events; answers with those that were not taken."""
+    def send(self, events: Sequence[Event]) -> list[Event]:
+        """Sends events; returns those that were not accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A document as it stands, and how often it was written so far."""
+    """A stored document, and the number of times it has been written."""
 
     document: str
     version: int
 
 
 class TokenDocument(Protocol):
-    """The one place where it is written who may come in (access.parse_tokens)."""
+    """The stored document of tokens: see `tokens.parse_tokens`."""
 
     def read(self) -> Written | None:
-        """The latest document, or None if there never was one. Raises errors.TokensUnavailable."""
+        """Returns the document; None if none was written yet. Raises errors.TokensUnavailable."""
 
     def write(self, document: str, expected_version: int) -> bool:
-        """Writes it over that version; `expected_version` 0: only if there is none.
+        """Writes the document over `expected_version`; 0: only if there is none.
 
-        False if another one stands there now, or stood there until this one took its place.
+        Returns False if another version was stored, also if this write has replaced it.
         """

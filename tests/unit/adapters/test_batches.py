@@ -37,7 +37,7 @@ def test_a_failed_message_is_put_off_by_how_often_it_was_received(
 
     handled(queue, receive_count)
 
-    [(receipt, seconds)] = queue.put_offs
+    [(receipt, seconds)] = queue.hidden
     assert receipt == an_event("render-s3-put")["Records"][0]["receiptHandle"]
     assert least <= seconds <= most
 

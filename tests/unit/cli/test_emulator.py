@@ -5,7 +5,7 @@ from darkroom_cli.local.emulator import forget_stream_positions, pinned_ministac
 
 
 def test_the_pinned_version_is_the_one_that_the_corrections_were_made_for() -> None:
-    # When this fails, check whether each correction in local/emulator.py is still needed.
+    # If this fails, check if each workaround in local/emulator.py is still needed.
     assert pinned_ministack() == "1.5.33"
 
 

@@ -11,7 +11,7 @@ def powertools(**more: object) -> str:
     return json.dumps(
         {
             "level": "INFO",
-            "location": "develop:30",
+            "location": "render:30",
             "message": "rendered",
             "timestamp": "2026-01-01T11:59:58.250+0000",
             "service": "render",
@@ -100,4 +100,4 @@ def test_no_line_steers_a_terminal(text: str) -> None:
     line = readable("web", AT_MS, text)
 
     assert line is not None
-    assert all(each.isprintable() or each == "\n" for each in str(line))
+    assert all(character.isprintable() or character == "\n" for character in str(line))

@@ -1,6 +1,6 @@
 import pytest
 
-from darkroom_cli.local.loopback import admits, is_loopback, is_of_this_machine
+from darkroom_cli.local.loopback import is_allowed, is_local_origin, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -20,32 +20,34 @@ def test_a_strangers_name_for_this_machine_is_not(host: str) -> None:
 
 @pytest.mark.parametrize("origin", [None, "http://localhost:8000", "http://127.0.0.1:1", "https://[::1]"])
 def test_a_page_of_this_machine_or_no_page_is_from_here(origin: str | None) -> None:
-    assert is_of_this_machine(origin)
+    assert is_local_origin(origin)
 
 
 @pytest.mark.parametrize(
     "origin", ["", "null", "https://evil.example", "http://localhost.evil.example", "file://", "http://a:b:c"]
 )
 def test_another_page_is_not(origin: str) -> None:
-    assert not is_of_this_machine(origin)
+    assert not is_local_origin(origin)
 
 
 def scope(
     method: str = "GET", path: str = "/uploads/a.png?x=1", kind: str = "http", **headers: str
 ) -> dict[str, object]:
     path, _, query = path.partition("?")
-    named = {"host": "127.0.0.1:4566"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    all_headers = {"host": "127.0.0.1:4566"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
     return {
         "type": kind,
         "method": method,
         "path": path,
         "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+        "headers": [(name.encode(), value.encode()) for name, value in all_headers.items()],
     }
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "request_scope",
     [
         scope(),
         scope("POST", "/?Action=ListUsers"),
@@ -57,12 +59,12 @@ def scope(
         scope(path="/_aws/execute-api/api/live", kind="websocket"),
     ],
 )
-def test_what_is_from_here_is_admitted(asked: dict[str, object]) -> None:
-    assert admits(asked)
+def test_what_is_from_here_is_admitted(request_scope: dict[str, object]) -> None:
+    assert is_allowed(request_scope)
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "request_scope",
     [
         scope(host="evil.test:4566"),
         scope("POST", "/_aws/execute-api/api/$default/jobs", host="evil.test"),
@@ -75,5 +77,5 @@ def test_what_is_from_here_is_admitted(asked: dict[str, object]) -> None:
         scope(path="/_aws/execute-api/api/live", kind="websocket", origin="https://evil.test"),
     ],
 )
-def test_what_a_page_of_another_site_asks_is_not(asked: dict[str, object]) -> None:
-    assert not admits(asked)
+def test_what_a_page_of_another_site_asks_is_not(request_scope: dict[str, object]) -> None:
+    assert not is_allowed(request_scope)

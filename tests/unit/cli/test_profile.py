@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from darkroom.domain.profile import built_in
-from darkroom_cli.profile import Place, check, complaints_about, places
-from darkroom_cli.stack import Fault
+from darkroom_cli.faults import Fault
+from darkroom_cli.profile import Place, check, errors_in, places
 
 BROKEN = """{
   "ladders": {
@@ -28,9 +28,9 @@ BROKEN = """{
 
 
 def test_every_flaw_is_told_with_its_line_from_top_to_bottom() -> None:
-    told = [complaint.partition(": must")[0] for complaint in complaints_about(BROKEN.encode())]
+    errors = [error.partition(": must")[0] for error in errors_in(BROKEN.encode())]
 
-    assert told == [
+    assert errors == [
         "1: name: missing",
         "6: ladders.main.widths[1]",
         "7: ladders.main.widths[2]",
@@ -43,34 +43,34 @@ def test_every_flaw_is_told_with_its_line_from_top_to_bottom() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "told"),
+    ("document", "error"),
     [
         (b'{"name": "mine",\n "ladders": }', "2:13: not JSON: Expecting value"),
         (b'{"name": "mine",\n}', "1:16: not JSON: Illegal trailing comma before end of object"),
         (b"", "1:1: not JSON: Expecting value"),
         (b"\xef\xbb\xbf{}", "1:1: not JSON: Unexpected UTF-8 BOM (decode using utf-8-sig)"),
         (b'{"name":\n "\xff"}', "2: not UTF-8: invalid start byte"),
-        (b"[" * 100_000, "1: not JSON that can be read: "),
-        (b"1" * 10_000, "1: not JSON that can be read: "),
+        (b"[" * 100_000, "1: cannot be parsed as JSON: "),
+        (b"1" * 10_000, "1: cannot be parsed as JSON: "),
     ],
 )
-def test_what_can_not_be_read_is_told_with_the_first_slip(document: bytes, told: str) -> None:
-    [complaint] = complaints_about(document)
+def test_what_can_not_be_read_is_told_with_the_first_slip(document: bytes, error: str) -> None:
+    [found] = errors_in(document)
 
-    assert complaint.startswith(told)
+    assert found.startswith(error)
 
 
 def test_a_name_that_stands_twice_is_told_with_both_lines() -> None:
     document = b'{"built_in": "nonesuch",\n "built_in":\n "fast"}'
 
-    assert complaints_about(document) == ["2: built_in: stands on line 1 as well"]
+    assert errors_in(document) == ["2: built_in: duplicate of line 1"]
 
 
 def test_what_stands_twice_is_told_once_whatever_is_in_it() -> None:
     document = b'{"limits": {"max_pixels": [1]},\n "limits": {"max_pixels": [1]}}'
 
-    assert [each for each in complaints_about(document) if "as well" in each] == [
-        "2: limits: stands on line 1 as well"
+    assert [error for error in errors_in(document) if "duplicate" in error] == [
+        "2: limits: duplicate of line 1"
     ]
 
 
@@ -91,7 +91,7 @@ def test_every_place_in_a_document_is_found_in_order(value: object) -> None:
     found = list(places(text))
 
     assert [path for path, _ in found] == expected(value)
-    # With such an indent each stands on a line of its own.
+    # With this indent every value begins on its own line.
     assert len({line for _, line in found}) == len(found)
     for path, line in found:
         name = json.dumps(path[-1], ensure_ascii=False) if isinstance(path[-1], str) else ""
@@ -117,7 +117,7 @@ def test_a_file_that_holds_a_bad_one_is_named_with_each_line(tmp_path: Path) -> 
 
 
 def test_a_missing_file_is_a_fault_of_its_own(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="can't be read") as fault:
+    with pytest.raises(Fault, match="Cannot read") as fault:
         check(tmp_path / "none.json")
 
     assert fault.value.exit_code == 66

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from darkroom_cli.faults import Fault
 from darkroom_cli.render import render
-from darkroom_cli.stack import Fault
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def test_the_receipt_names_every_file_that_was_written(picture: Path, tmp_path: 
     line, exit_code = render(picture, tmp_path / "out", None)
 
     receipt = json.loads(line)
-    sizes = {each["file"]: each["size_bytes"] for each in receipt["renditions"]}
+    sizes = {rendition["file"]: rendition["size_bytes"] for rendition in receipt["renditions"]}
     assert exit_code == 0
     assert receipt["status"] == "rendered"
     assert sizes == {file.name: file.stat().st_size for file in (tmp_path / "out").iterdir()}
@@ -33,10 +33,10 @@ def test_a_file_that_is_no_picture_is_rejected_with_its_reason(tmp_path: Path) -
 
     line, exit_code = render(tmp_path / "notes.jpg", tmp_path / "out", None)
 
-    answer = json.loads(line)
+    rejection = json.loads(line)
     assert exit_code == 65
-    assert (answer["status"], answer["reason"]) == ("rejected", "unsupported_format")
-    assert answer.keys() == {"status", "reason", "sentence", "limit", "actual"}
+    assert (rejection["status"], rejection["reason"]) == ("rejected", "unsupported_format")
+    assert rejection.keys() == {"status", "reason", "sentence", "limit", "actual"}
 
 
 def test_a_file_over_the_profiles_limit_is_rejected_before_it_is_read(picture: Path, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_a_file_over_the_profiles_limit_is_rejected_before_it_is_read(picture: P
 
 
 def test_a_missing_picture_is_a_fault_of_its_own(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="can't be read") as fault:
+    with pytest.raises(Fault, match="Cannot read") as fault:
         render(tmp_path / "none.jpg", tmp_path / "out", None)
 
     assert fault.value.exit_code == 66
@@ -88,5 +88,5 @@ def test_the_command_prints_the_receipt_or_one_sentence_and_ends_with_the_code(
 
     assert (good.returncode, json.loads(good.stdout)["profile"]) == (0, "squoosh")
     assert (missing.returncode, missing.stdout) == (66, "")
-    assert missing.stderr.startswith("darkroom: ")
-    assert missing.stderr.endswith("can't be read: No such file or directory.\n")
+    assert missing.stderr.startswith("darkroom: Cannot read ")
+    assert missing.stderr.endswith("none.jpg: No such file or directory.\n")

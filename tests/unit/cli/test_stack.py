@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from darkroom_cli.faults import Fault
 from darkroom_cli.local.up import architecture, deployment, fingerprint
-from darkroom_cli.stack import Fault, LocalStack, LockFile, Status, local_environment, status_from
+from darkroom_cli.lockfile import LockFile
+from darkroom_cli.stack import LocalStack, Status, local_environment, status_from
 
 OUTPUTS = {
     "Auth": "token",
@@ -27,7 +29,7 @@ OUTPUTS = {
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> LocalStack:
+def local_stack(tmp_path: Path) -> LocalStack:
     return LocalStack.of({}, tmp_path)
 
 
@@ -58,40 +60,40 @@ def test_stacks_on_different_ports_share_no_folder(tmp_path: Path) -> None:
     assert LocalStack(tmp_path, 8000, 4566).folder != LocalStack(tmp_path, 8001, 4567).folder
 
 
-def test_nothing_is_up_before_it_is_started(site: LocalStack) -> None:
-    with pytest.raises(Fault, match="No stack is up on port 4566"):
-        site.status()
+def test_nothing_is_up_before_it_is_started(local_stack: LocalStack) -> None:
+    with pytest.raises(Fault, match="No local stack is running on port 4566"):
+        local_stack.status()
 
 
-def test_a_stack_is_up_as_long_as_its_process_holds_on(site: LocalStack) -> None:
-    status = status_from(OUTPUTS, "darkroom", "us-east-1", site)
-    descriptor = site.supervisor.take()
+def test_a_stack_is_up_as_long_as_its_process_holds_on(local_stack: LocalStack) -> None:
+    status = status_from(OUTPUTS, "darkroom", "us-east-1", local_stack)
+    descriptor = local_stack.supervisor.acquire()
     assert descriptor is not None
-    LockFile.sign(descriptor, os.getpid())
-    site.note_up(status)
+    LockFile.write_id(descriptor, os.getpid())
+    local_stack.write_status(status)
 
-    while_held = site.status()
+    while_held = local_stack.status()
     os.close(descriptor)
 
     assert while_held == status
-    with pytest.raises(Fault, match="No stack is up"):
-        site.status()
+    with pytest.raises(Fault, match="No local stack is running"):
+        local_stack.status()
 
 
 def test_what_one_holds_no_other_takes(tmp_path: Path) -> None:
-    hold = LockFile(tmp_path / "up.pid")
-    descriptor = hold.take()
+    lock = LockFile(tmp_path / "up.pid")
+    descriptor = lock.acquire()
     assert descriptor is not None
-    LockFile.sign(descriptor, 4711)
+    LockFile.write_id(descriptor, 4711)
 
-    assert hold.take(patience_seconds=0) is None
-    assert hold.holder() == 4711
+    assert lock.acquire(timeout_seconds=0) is None
+    assert lock.holder() == 4711
     os.close(descriptor)
-    assert hold.holder() is None
+    assert lock.holder() is None
 
 
-def test_a_local_stack_has_the_addresses_of_its_ports(site: LocalStack) -> None:
-    status = status_from(OUTPUTS, "darkroom", "us-east-1", site)
+def test_a_local_stack_has_the_addresses_of_its_ports(local_stack: LocalStack) -> None:
+    status = status_from(OUTPUTS, "darkroom", "us-east-1", local_stack)
 
     assert (status.web, status.aws_endpoint) == ("http://localhost:8000", "http://127.0.0.1:4566")
 
@@ -127,10 +129,10 @@ def test_a_stack_without_our_outputs_is_a_fault() -> None:
         status_from({}, "another", "eu-central-1", None)
 
 
-def test_nothing_of_the_users_aws_reaches_the_local_stack(site: LocalStack) -> None:
+def test_nothing_of_the_users_aws_reaches_the_local_stack(local_stack: LocalStack) -> None:
     users = {"AWS_PROFILE": "work", "AWS_SESSION_TOKEN": "secret", "PATH": "/bin", "NO_PROXY": "intranet"}
 
-    local = local_environment(users, site)
+    local = local_environment(users, local_stack)
 
     assert "work" not in local.values()
     assert "secret" not in local.values()
@@ -167,20 +169,20 @@ def test_the_fingerprint_changes_with_anything_that_is_deployed(project: Path, c
 
 
 @pytest.mark.parametrize(
-    "stated", ['"Open=true MaximumConcurrency=2"', '["Open=true", "MaximumConcurrency=2"]']
+    "configured", ['"Open=true MaximumConcurrency=2"', '["Open=true", "MaximumConcurrency=2"]']
 )
-def test_what_is_known_here_alone_joins_the_parameters_of_samconfig(stated: str) -> None:
+def test_what_is_known_here_alone_joins_the_parameters_of_samconfig(configured: str) -> None:
     samconfig = f"""
         [local.global.parameters]
         stack_name = "darkroom"
         [local.deploy.parameters]
-        parameter_overrides = {stated}
+        parameter_overrides = {configured}
     """
 
-    found = deployment(samconfig, "arm64", 8000, "http://127.0.0.1:4566")
+    local = deployment(samconfig, "arm64", 8000, "http://127.0.0.1:4566")
 
-    assert found.stack == "darkroom"
-    assert found.overrides == (
+    assert local.stack == "darkroom"
+    assert local.overrides == (
         "Open=true",
         "MaximumConcurrency=2",
         "Architecture=arm64",

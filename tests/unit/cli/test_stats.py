@@ -6,7 +6,7 @@ from rich.console import Console
 
 from darkroom.domain.rows import Tally
 from darkroom_cli.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST, S3_GET, S3_PUT, TRANSFER_OUT
-from darkroom_cli.stats import Call, Period, Stats, Usage, call_of, counted_in, show
+from darkroom_cli.stats import Invocation, Period, Stats, Usage, invocation_in, metrics_in, show
 
 REPORT = (
     "REPORT RequestId: 85e064b2\tDuration: 905.12 ms\tBilled Duration: 921 ms\tMemory Size: 3008 MB\t"
@@ -27,37 +27,37 @@ IN_JSON = json.dumps(
 
 @pytest.mark.parametrize("line", [REPORT, IN_JSON])
 def test_an_invocation_is_read_as_it_is_billed_in_either_form(line: str) -> None:
-    assert call_of(line) == Call(0.921, 3008)
+    assert invocation_in(line) == Invocation(0.921, 3008)
 
 
 @pytest.mark.parametrize(
     "line", ["", "START RequestId: 85e064b2", "{", '"REPORT"', '{"message": "rendered"}', "[1]", "{}"]
 )
 def test_any_other_line_is_no_invocation_and_measures_nothing(line: str) -> None:
-    assert call_of(line) is None
-    assert counted_in(line) == {}
+    assert invocation_in(line) is None
+    assert metrics_in(line) == {}
 
 
 def measured(dimensions: list[list[str]], **values: float) -> str:
     directive = {"Namespace": "Darkroom/x", "Dimensions": dimensions, "Metrics": []}
-    told = {name: [value] for name, value in values.items()}
-    return json.dumps({"_aws": {"CloudWatchMetrics": [directive]}, "service": "render"} | told)
+    metrics = {name: [value] for name, value in values.items()}
+    return json.dumps({"_aws": {"CloudWatchMetrics": [directive]}, "service": "render"} | metrics)
 
 
 def test_what_a_function_measured_is_counted_once() -> None:
     whole = measured([["service"]], Messages=1, Rendered=1, BytesIn=1000, StepSeconds=1)
     by_reason = measured([["reason", "service"]], Rejected=1)
 
-    assert counted_in(whole) == {"Rendered": 1, "BytesIn": 1000}
-    assert counted_in(by_reason) == {}
+    assert metrics_in(whole) == {"Rendered": 1, "BytesIn": 1000}
+    assert metrics_in(by_reason) == {}
 
 
 def a_period(rendered: float = 80, rejected: float = 20, saved: float = 8e6) -> Period:
     names = ("Rendered", "Rejected", "Superseded", "Deleted", "Failed", "Renditions", "BytesIn", "BytesSaved")
-    counted = dict.fromkeys(names, 0.0)
-    counted |= {"Rendered": rendered, "Rejected": rejected, "Renditions": 900, "BytesIn": 1e7}
-    usage = Usage() + Call(100.0, 2048) + Call(50.0, 2048)
-    return Period(24, "arm64", False, {"render": usage}, counted | {"BytesSaved": saved})
+    metrics = dict.fromkeys(names, 0.0)
+    metrics |= {"Rendered": rendered, "Rejected": rejected, "Renditions": 900, "BytesIn": 1e7}
+    usage = Usage() + Invocation(100.0, 2048) + Invocation(50.0, 2048)
+    return Period(24, "arm64", False, {"render": usage}, metrics | {"BytesSaved": saved})
 
 
 def test_a_thousand_pictures_cost_their_gigabyte_seconds_and_requests() -> None:
@@ -80,7 +80,7 @@ def test_where_nothing_came_nothing_is_divided_by_it() -> None:
     assert a_period(rendered=0, rejected=0).dollars_per_thousand is None
 
 
-def said(stats: Stats) -> str:
+def printed(stats: Stats) -> str:
     console = Console(file=StringIO(), width=200)
     show(stats, False, console)
     assert isinstance(console.file, StringIO)
@@ -88,28 +88,28 @@ def said(stats: Stats) -> str:
 
 
 def test_people_are_told_what_was_saved_and_what_it_costs() -> None:
-    text = said(Stats(Tally(rendered=1234, bytes_before=10_000_000, bytes_after=2_500_000), 3, a_period()))
+    text = printed(Stats(Tally(rendered=1234, bytes_before=10_000_000, bytes_after=2_500_000), 3, a_period()))
 
-    assert "1,234 pictures were rendered" in text
-    assert "10 MB became 2.5 MB: 75.0 % saved" in text
-    assert "3 uploads were given up" in text
+    assert "1,234 pictures rendered" in text
+    assert "10 MB became 2.5 MB: 75.0% saved" in text
+    assert "3 failed uploads" in text
     assert "80 rendered, 20 rejected" in text
     assert f"{a_period().dollars_per_thousand:.4f}" in text
-    assert "as Lambda billed them" in text
+    assert "as billed by Lambda" in text
 
 
 def test_an_empty_stack_has_figures_too() -> None:
-    text = said(Stats(Tally(), 0, a_period(rendered=0, rejected=0)))
+    text = printed(Stats(Tally(), 0, a_period(rendered=0, rejected=0)))
 
-    assert "0 pictures were rendered" in text
-    assert "no picture came" in text
+    assert "0 pictures rendered" in text
+    assert "no pictures" in text
 
 
 def test_a_program_is_told_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     show(Stats(Tally(rendered=1), 0, a_period()), True, Console())
 
-    told = json.loads(capsys.readouterr().out)
-    assert told["period"]["bytes_in"] == 10_000_000
-    assert told["period"]["functions"]["render"]["gb_seconds"] == 300.0
-    assert told["period"]["dollars_per_thousand"] == pytest.approx(a_period().dollars_per_thousand)
-    assert told["prices"]["architecture"] == "arm64"
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["period"]["bytes_in"] == 10_000_000
+    assert figures["period"]["functions"]["render"]["gb_seconds"] == 300.0
+    assert figures["period"]["dollars_per_thousand"] == pytest.approx(a_period().dollars_per_thousand)
+    assert figures["prices"]["architecture"] == "arm64"

@@ -145,7 +145,7 @@ def test_only_what_is_on_its_way_is_not_terminal() -> None:
 
 
 def test_a_log_line_takes_no_control_characters_from_a_key() -> None:
-    told = an_entry(key='a\n{"level": "forged"}\x1b[31m.png').summary
+    fields = an_entry(key='a\n{"level": "forged"}\x1b[31m.png').summary
 
-    assert "\n" not in str(told["key"])
-    assert "\x1b" not in str(told["key"])
+    assert "\n" not in str(fields["key"])
+    assert "\x1b" not in str(fields["key"])

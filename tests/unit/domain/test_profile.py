@@ -18,7 +18,7 @@ def parse(**changes: object) -> Profile:
 
 
 def parse_main(**changes: object) -> Profile:
-    """The good profile, with changes in its main ladder."""
+    """Parses the good profile with changes in its main ladder."""
     return parse(ladders={"main": LADDER | changes})
 
 
@@ -32,7 +32,7 @@ def test_a_ladder_names_widths_and_for_each_format_a_quality_or_a_target() -> No
     [main] = parse().ladders
 
     assert (main.name, main.widths) == ("main", (100, 640))
-    assert [(each.format, each.quality, each.target) for each in main.formats] == [
+    assert [(choice.format, choice.quality, choice.target) for choice in main.formats] == [
         (Format.JPEG, 75, None),
         (Format.AVIF, None, 80),
     ]
@@ -70,7 +70,7 @@ def test_the_profile_named_squoosh_is_the_seeds_own() -> None:
     [main] = built_in("squoosh").ladders
 
     assert main.widths == (100,)
-    assert [(each.format, each.quality) for each in main.formats] == [(Format.JPEG, 75)]
+    assert [(choice.format, choice.quality) for choice in main.formats] == [(Format.JPEG, 75)]
 
 
 @pytest.mark.parametrize("name", ["nonesuch", "../default", ""])
@@ -89,7 +89,7 @@ def test_a_document_may_name_a_built_in_profile_and_stands_for_it_wholly(name: s
 def test_a_document_may_name_any_built_in_profile_and_no_other() -> None:
     names = profile_schema()["definitions"]["named"]["properties"]["built_in"]["enum"]
 
-    assert names == sorted(each.stem for each in (PACKAGE / "profiles").glob("*.json"))
+    assert names == sorted(path.stem for path in (PACKAGE / "profiles").glob("*.json"))
     [fault] = faults_of({"built_in": "nonesuch"})
     assert fault.endswith(': "default", "fast", "squoosh" or "thumbnails", not "nonesuch"')
 
@@ -108,7 +108,7 @@ def test_a_document_that_names_a_profile_says_nothing_else(
 ) -> None:
     found = faults_of(document)
 
-    assert [each[: len(flaw)] for each, flaw in zip(found, flaws, strict=True)] == flaws
+    assert [text[: len(flaw)] for text, flaw in zip(found, flaws, strict=True)] == flaws
 
 
 def test_any_change_gives_another_hash() -> None:
@@ -168,8 +168,8 @@ def test_a_fault_in_a_ladder_is_named_by_its_path(ladder: dict[str, object], fau
         ({"colour": "red"}, "colour: no such setting"),
         ({"ladders": {}}, "ladders: must be an object of one to eight ladders"),
         ({"ladders": {"small": LADDER}}, "ladders.main: missing"),
-        ({"ladders": {"main": LADDER, "reference": LADDER}}, "ladders.reference: no such name is possible"),
-        ({"ladders": {"main": LADDER, "../up": LADDER}}, "ladders.../up: no such name is possible"),
+        ({"ladders": {"main": LADDER, "reference": LADDER}}, "ladders.reference: not a valid name"),
+        ({"ladders": {"main": LADDER, "../up": LADDER}}, "ladders.../up: not a valid name"),
         ({"limits": {"max_pixels": 0}}, "limits.max_pixels: must be a whole number from 1"),
         ({"limits": {"max_bytes": -1}}, "limits.max_bytes: must be a whole number from 1"),
         ({"limits": {"max_frames": 1.5}}, "limits.max_frames: must be a whole number from 1"),
@@ -214,7 +214,7 @@ def test_a_long_wrong_value_is_not_repeated_in_full() -> None:
     assert len(fault) < 120
 
 
-# What profile.py understands; AppConfig, which has a whole validator, must not come to another answer.
+# The keywords implemented by profile.py. AppConfig's validator supports all, and must reach the same result.
 KEYWORDS = {
     "type",
     "required",
@@ -236,27 +236,27 @@ KEYWORDS = {
 
 
 def rules(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """A rule and all the rules in it."""
+    """Returns a rule and all nested rules."""
     below = [*schema.get("properties", {}).values(), *schema.get("patternProperties", {}).values()]
     below += [schema["items"]] if "items" in schema else []
-    return [schema, *(rule for each in below for rule in rules(each))]
+    return [schema, *(nested for child in below for nested in rules(child))]
 
 
 def test_the_published_schema_says_nothing_that_is_not_checked_here() -> None:
     schema = profile_schema()
     assert schema.keys() == {"$schema", "title", "oneOf", "definitions"}
     assert schema["$schema"] == "http://json-schema.org/draft-04/schema#"
-    # A required member that the other lacks tells which of them was meant.
+    # The required member tells the alternatives apart.
     assert schema["oneOf"] == [{"$ref": "#/definitions/named"}, {"$ref": "#/definitions/profile"}]
     assert schema["definitions"]["named"]["required"] == ["built_in"]
     assert "built_in" not in schema["definitions"]["profile"]["properties"]
 
-    for rule in [each for one in schema["definitions"].values() for each in rules(one)]:
+    for rule in [rule for root in schema["definitions"].values() for rule in rules(root)]:
         if "$ref" in rule:
             assert rule.keys() == {"$ref"}
             assert rule["$ref"].removeprefix("#/definitions/") in schema["definitions"]
             continue
         assert rule.keys() <= KEYWORDS
         assert rule["description"]
-        # No object takes a member that nobody has described.
+        # No object takes undescribed members.
         assert rule["type"] != "object" or rule["additionalProperties"] is False

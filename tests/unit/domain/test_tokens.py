@@ -1,4 +1,4 @@
-"""Who may come in: tokens, and the cookie that stands for one."""
+"""Tokens, and the cookies of signed-in browsers."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from darkroom.domain.tokens import (
 
 MADE, NOW = "2026-11-22T05:00:00Z", 1_800_000_000
 OLD, NEW = new_token(), new_token()
-ACCESS = TokenSet.nobody().with_token(OLD, MADE).with_token(NEW, MADE)
+TOKENS = TokenSet.nobody().with_token(OLD, MADE).with_token(NEW, MADE)
 
 
 def test_a_token_has_256_random_bits_as_an_address_may_hold_them() -> None:
@@ -35,41 +35,43 @@ def test_nobody_gets_in_where_no_token_was_made() -> None:
 def test_two_tokens_are_valid_at_once_and_a_third_ends_the_oldest() -> None:
     newest = new_token()
 
-    after = ACCESS.with_token(newest, MADE)
+    after = TOKENS.with_token(newest, MADE)
 
-    assert all(ACCESS.bearer(each) for each in (OLD, NEW))
+    assert all(TOKENS.bearer(secret) for secret in (OLD, NEW))
     assert after.bearer(OLD) is None
-    assert all(after.bearer(each) for each in (NEW, newest))
+    assert all(after.bearer(secret) for secret in (NEW, newest))
 
 
 @given(st.text())
 def test_no_other_text_is_a_token(text: str) -> None:
-    assert ACCESS.bearer(text) is None
+    assert TOKENS.bearer(text) is None
 
 
 def test_a_token_itself_is_never_written_down() -> None:
-    document = serialize_tokens(ACCESS)
+    document = serialize_tokens(TOKENS)
 
     assert OLD not in document
     assert NEW not in document
-    assert parse_tokens(document) == ACCESS
+    assert parse_tokens(document) == TOKENS
 
 
 def test_a_document_that_names_its_tokens_ids_as_well_is_read_still() -> None:
-    document = json.loads(serialize_tokens(ACCESS))
-    tokens = [{"id": known.id, **told} for known, told in zip(ACCESS.tokens, document["tokens"], strict=True)]
+    document = json.loads(serialize_tokens(TOKENS))
+    tokens = [
+        {"id": token.id, **stored} for token, stored in zip(TOKENS.tokens, document["tokens"], strict=True)
+    ]
 
-    assert parse_tokens(json.dumps(document | {"tokens": tokens})) == ACCESS
+    assert parse_tokens(json.dumps(document | {"tokens": tokens})) == TOKENS
 
 
 def test_an_id_is_the_beginning_of_a_hash_and_lets_nobody_in() -> None:
-    token = ACCESS.bearer(NEW)
+    token = TOKENS.bearer(NEW)
     assert token
 
     assert len(token.id) == 8
     assert token.digest.startswith(token.id)
-    assert ACCESS.bearer(token.id) is None
-    assert ACCESS.bearer(token.digest) is None
+    assert TOKENS.bearer(token.id) is None
+    assert TOKENS.bearer(token.digest) is None
 
 
 @pytest.mark.parametrize(
@@ -92,44 +94,41 @@ def test_what_was_not_written_here_lets_nobody_in(document: str) -> None:
         parse_tokens(document)
 
 
-# The cookie
-
-
 def test_a_cookie_stands_for_its_token_for_a_week() -> None:
-    token = ACCESS.tokens[1]
-    cookie = ACCESS.cookie(token, NOW)
+    token = TOKENS.tokens[1]
+    cookie = TOKENS.cookie(token, NOW)
 
-    assert ACCESS.signed_in(cookie, NOW) == token
-    assert ACCESS.signed_in(cookie, NOW + SIGNED_IN_SECONDS - 1) == token
-    assert ACCESS.signed_in(cookie, NOW + SIGNED_IN_SECONDS) is None
+    assert TOKENS.signed_in(cookie, NOW) == token
+    assert TOKENS.signed_in(cookie, NOW + SIGNED_IN_SECONDS - 1) == token
+    assert TOKENS.signed_in(cookie, NOW + SIGNED_IN_SECONDS) is None
 
 
 def test_a_cookie_ends_with_its_token_and_no_earlier() -> None:
-    cookie = ACCESS.cookie(ACCESS.tokens[1], NOW)
+    cookie = TOKENS.cookie(TOKENS.tokens[1], NOW)
 
-    assert ACCESS.without(ACCESS.tokens[0].id).signed_in(cookie, NOW)
-    assert ACCESS.without(ACCESS.tokens[1].id).signed_in(cookie, NOW) is None
+    assert TOKENS.without(TOKENS.tokens[0].id).signed_in(cookie, NOW)
+    assert TOKENS.without(TOKENS.tokens[1].id).signed_in(cookie, NOW) is None
 
 
 def test_a_cookie_of_another_key_is_none() -> None:
-    cookie = replace(ACCESS, cookie_key=TokenSet.nobody().cookie_key).cookie(ACCESS.tokens[0], NOW)
+    cookie = replace(TOKENS, cookie_key=TokenSet.nobody().cookie_key).cookie(TOKENS.tokens[0], NOW)
 
-    assert ACCESS.signed_in(cookie, NOW) is None
+    assert TOKENS.signed_in(cookie, NOW) is None
 
 
 def test_neither_the_end_nor_the_token_of_a_cookie_can_be_changed() -> None:
-    token, expires, signature = ACCESS.cookie(ACCESS.tokens[0], NOW).split(".")
+    token, expires, signature = TOKENS.cookie(TOKENS.tokens[0], NOW).split(".")
 
-    assert ACCESS.signed_in(f"{token}.{int(expires) + 1}.{signature}", NOW) is None
-    assert ACCESS.signed_in(f"{ACCESS.tokens[1].id}.{expires}.{signature}", NOW) is None
-    assert ACCESS.signed_in(f"{token}.{expires}.{signature[::-1]}", NOW) is None
+    assert TOKENS.signed_in(f"{token}.{int(expires) + 1}.{signature}", NOW) is None
+    assert TOKENS.signed_in(f"{TOKENS.tokens[1].id}.{expires}.{signature}", NOW) is None
+    assert TOKENS.signed_in(f"{token}.{expires}.{signature[::-1]}", NOW) is None
 
 
 @given(st.text())
 def test_no_other_text_is_a_cookie(text: str) -> None:
-    assert ACCESS.signed_in(text, NOW) is None
+    assert TOKENS.signed_in(text, NOW) is None
 
 
 def test_a_token_is_not_shown_by_what_is_kept_of_it() -> None:
-    assert NEW not in repr(ACCESS)
+    assert NEW not in repr(TOKENS)
     assert Token("0" * 64, MADE).id == "0" * 8

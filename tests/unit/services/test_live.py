@@ -1,4 +1,4 @@
-"""Who is let into a job's channel, and what they are told."""
+"""The live channel of a job: tickets, the initial state, and pushes."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -18,8 +18,8 @@ STATE = {"id": JOB, "state": "running", "revision": 7}
 
 
 @dataclass
-class House:
-    """The channel of one job, and one connection, `me`, that is open."""
+class Setup:
+    """The channel of one job, with one open connection, `me`."""
 
     channels: FakeChannels = field(default_factory=FakeChannels)
     sockets: FakeSockets = field(default_factory=lambda: FakeSockets({"me": []}))
@@ -33,10 +33,10 @@ class House:
         return Pusher(self.channels, self.sockets, self.faults.append)
 
     def tickets(self, url: str) -> Tickets:
-        return Tickets(self.channels, url, 60, sign=lambda each: f"{each}?signed", clock=lambda: NOW)
+        return Tickets(self.channels, url, 60, sign=lambda url: f"{url}?signed", clock=lambda: NOW)
 
-    def told(self, connection: str = "me") -> list[Any]:
-        return [json.loads(text) for text in self.sockets.told[connection]]
+    def received(self, connection: str = "me") -> list[Any]:
+        return [json.loads(text) for text in self.sockets.sent[connection]]
 
 
 def hello(job_id: str = JOB, ticket: str = CODE) -> str:
@@ -47,31 +47,28 @@ def a_row(number: int, **changes: Any) -> dict[str, Any]:
     return {"number": number, "state": "rendered", "revision": 2, "name": f"{number}.png"} | changes
 
 
-# Tickets
-
-
 def test_a_ticket_is_random_and_good_for_one_job_and_a_minute() -> None:
-    house = House()
+    setup = Setup()
 
-    first, second = (house.tickets("/live").issue(JOB, "http://localhost:8000") for _ in range(2))
+    first, second = (setup.tickets("/live").issue(JOB, "http://localhost:8000") for _ in range(2))
 
     assert first
     assert second
     assert first["ticket"] != second["ticket"]
     assert len(bytes.fromhex(first["ticket"])) == 16
-    assert house.channels.tickets[first["ticket"]] == Ticket(JOB, NOW + 60)
+    assert setup.channels.tickets[first["ticket"]] == Ticket(JOB, NOW + 60)
     assert first["expires"] == "1970-01-12T13:47:40.000Z"
 
 
 def test_a_socket_of_the_same_host_has_its_address() -> None:
-    live = House().tickets("/live").issue(JOB, "https://darkroom.test:8443")
+    live = Setup().tickets("/live").issue(JOB, "https://darkroom.test:8443")
 
     assert live
     assert live["url"] == "wss://darkroom.test:8443/live"
 
 
 def test_a_socket_elsewhere_has_an_address_that_is_signed() -> None:
-    live = House().tickets("wss://api.test/live").issue(JOB, "https://darkroom.test")
+    live = Setup().tickets("wss://api.test/live").issue(JOB, "https://darkroom.test")
 
     assert live
     assert live["url"] == "wss://api.test/live?signed"
@@ -79,47 +76,44 @@ def test_a_socket_elsewhere_has_an_address_that_is_signed() -> None:
 
 @pytest.mark.parametrize(("url", "origin"), [("", "http://localhost:8000"), ("/live", "")])
 def test_where_there_is_no_socket_there_is_no_ticket(url: str, origin: str) -> None:
-    house = House()
+    setup = Setup()
 
-    assert house.tickets(url).issue(JOB, origin) is None
-    assert house.channels.tickets == {}
-
-
-# Hello
+    assert setup.tickets(url).issue(JOB, origin) is None
+    assert setup.channels.tickets == {}
 
 
 def test_a_client_with_a_ticket_is_told_the_state_and_follows_the_job() -> None:
-    house = House()
-    house.channels.issue(CODE, Ticket(JOB, NOW + 1))
+    setup = Setup()
+    setup.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
-    assert house.live().hear("me", hello()) == JOB
+    assert setup.live().receive("me", hello()) == JOB
 
-    assert house.told() == [{"type": "state", "job": STATE}]
-    assert house.channels.joined == {(JOB, "me"): NOW + CONNECTION_SECONDS}
+    assert setup.received() == [{"type": "state", "job": STATE}]
+    assert setup.channels.joined == {(JOB, "me"): NOW + CONNECTION_SECONDS}
 
 
 def test_it_follows_the_job_before_the_state_is_read() -> None:
-    house = House()
-    house.channels.issue(CODE, Ticket(JOB, NOW + 1))
+    setup = Setup()
+    setup.channels.issue(CODE, Ticket(JOB, NOW + 1))
     seen = []
 
     def find_job(job_id: str) -> Mapping[str, Any]:
-        seen.append(house.channels.followers(job_id))
+        seen.append(setup.channels.followers(job_id))
         return STATE
 
-    Live(house.channels, house.sockets, find_job, clock=lambda: NOW).hear("me", hello())
+    Live(setup.channels, setup.sockets, find_job, clock=lambda: NOW).receive("me", hello())
 
     assert seen == [["me"]]
 
 
 def test_a_job_that_has_no_view_yet_is_followed_all_the_same() -> None:
-    house = House(job=None)
-    house.channels.issue(CODE, Ticket(JOB, NOW + 1))
+    setup = Setup(job=None)
+    setup.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
-    house.live().hear("me", hello())
+    setup.live().receive("me", hello())
 
-    assert house.told() == [{"type": "state", "job": None}]
-    assert house.channels.followers(JOB) == ["me"]
+    assert setup.received() == [{"type": "state", "job": None}]
+    assert setup.channels.followers(JOB) == ["me"]
 
 
 @pytest.mark.parametrize(
@@ -152,79 +146,76 @@ def test_a_job_that_has_no_view_yet_is_followed_all_the_same() -> None:
 def test_all_that_is_no_good_ticket_is_refused_alike_and_the_connection_ended(
     ticket: Ticket | None, body: str
 ) -> None:
-    house, said = House(), list[str]()
-    house.sockets.told["me"] = said
+    setup, texts = Setup(), list[str]()
+    setup.sockets.sent["me"] = texts
     if ticket:
-        house.channels.issue(CODE, ticket)
+        setup.channels.issue(CODE, ticket)
 
-    assert house.live().hear("me", body) is None
+    assert setup.live().receive("me", body) is None
 
-    assert said == ['{"type":"refused"}']
-    assert "me" not in house.sockets.told
-    assert house.channels.joined == {}
+    assert texts == ['{"type":"refused"}']
+    assert "me" not in setup.sockets.sent
+    assert setup.channels.joined == {}
 
 
 def test_a_ticket_lets_one_connection_in() -> None:
-    house = House(sockets=FakeSockets({"me": [], "thief": []}))
-    house.channels.issue(CODE, Ticket(JOB, NOW + 60))
+    setup = Setup(sockets=FakeSockets({"me": [], "thief": []}))
+    setup.channels.issue(CODE, Ticket(JOB, NOW + 60))
 
-    assert house.live().hear("me", hello()) == JOB
-    assert house.live().hear("thief", hello()) is None
+    assert setup.live().receive("me", hello()) == JOB
+    assert setup.live().receive("thief", hello()) is None
 
-    assert house.channels.followers(JOB) == ["me"]
+    assert setup.channels.followers(JOB) == ["me"]
 
 
 def test_a_ticket_that_was_shown_for_another_job_is_good_for_none_any_more() -> None:
-    house = House()
-    house.channels.issue(CODE, Ticket(OTHER, NOW + 60))
+    setup = Setup()
+    setup.channels.issue(CODE, Ticket(OTHER, NOW + 60))
 
-    house.live().hear("me", hello(job_id=JOB))
+    setup.live().receive("me", hello(job_id=JOB))
 
-    assert house.channels.tickets == {}
+    assert setup.channels.tickets == {}
 
 
 def test_a_client_that_left_before_its_answer_follows_nothing() -> None:
-    house = House(sockets=FakeSockets())
-    house.channels.issue(CODE, Ticket(JOB, NOW + 1))
+    setup = Setup(sockets=FakeSockets())
+    setup.channels.issue(CODE, Ticket(JOB, NOW + 1))
 
-    house.live().hear("me", hello())
+    setup.live().receive("me", hello())
 
-    assert house.channels.joined == {}
+    assert setup.channels.joined == {}
 
 
 def test_a_connection_that_has_ended_follows_nothing() -> None:
-    house = House()
-    house.channels.join(JOB, "me", NOW)
-    house.channels.join(OTHER, "me", NOW)
-    house.channels.join(JOB, "you", NOW)
+    setup = Setup()
+    setup.channels.join(JOB, "me", NOW)
+    setup.channels.join(OTHER, "me", NOW)
+    setup.channels.join(JOB, "you", NOW)
 
-    house.live().forget("me")
+    setup.live().disconnect("me")
 
-    assert house.channels.joined == {(JOB, "you"): NOW}
-
-
-# Pushes
+    assert setup.channels.joined == {(JOB, "you"): NOW}
 
 
 def test_everybody_who_follows_the_job_is_told_and_nobody_else() -> None:
-    house = House(sockets=FakeSockets({"me": [], "you": [], "stranger": []}))
+    setup = Setup(sockets=FakeSockets({"me": [], "you": [], "stranger": []}))
     for job, connection in ((JOB, "me"), (JOB, "you"), (OTHER, "stranger")):
-        house.channels.join(job, connection, NOW)
+        setup.channels.join(job, connection, NOW)
 
-    house.pusher().push(STATE, [a_row(3)])
+    setup.pusher().push(STATE, [a_row(3)])
 
-    told = {"type": "job.progress", "job": STATE, "uploads": [{"type": "upload.rendered"} | a_row(3)]}
-    assert house.told("me") == house.told("you") == [told]
-    assert house.told("stranger") == []
+    message = {"type": "job.progress", "job": STATE, "uploads": [{"type": "upload.rendered"} | a_row(3)]}
+    assert setup.received("me") == setup.received("you") == [message]
+    assert setup.received("stranger") == []
 
 
 def test_signed_addresses_are_not_pushed() -> None:
-    house = House()
-    house.channels.join(JOB, "me", NOW)
+    setup = Setup()
+    setup.channels.join(JOB, "me", NOW)
 
-    house.pusher().push(STATE, [a_row(3, thumbnail="https://signed", post={"url": "https://signed"})])
+    setup.pusher().push(STATE, [a_row(3, thumbnail="https://signed", post={"url": "https://signed"})])
 
-    assert "signed" not in house.sockets.told["me"][0]
+    assert "signed" not in setup.sockets.sent["me"][0]
 
 
 def test_a_job_that_is_complete_says_so_in_its_last_message_alone() -> None:
@@ -244,8 +235,8 @@ def test_messages_stay_below_one_frame_and_lose_no_row() -> None:
     texts = messages(STATE, rows)
 
     assert max(len(text.encode()) for text in texts) <= MESSAGE_LIMIT_BYTES
-    told = [row["number"] for text in texts for row in json.loads(text)["uploads"]]
-    assert told == list(range(1000))
+    numbers = [row["number"] for text in texts for row in json.loads(text)["uploads"]]
+    assert numbers == list(range(1000))
     assert len(texts) < 50
 
 
@@ -256,15 +247,15 @@ def test_a_change_without_rows_is_one_message() -> None:
 
 
 def test_gone_connections_are_removed_and_broken_ones_hinder_nobody() -> None:
-    house = House(sockets=FakeSockets({"me": []}, broken={"broken"}))
+    setup = Setup(sockets=FakeSockets({"me": []}, broken={"broken"}))
     for connection in ("broken", "gone", "me"):
-        house.channels.join(JOB, connection, NOW)
+        setup.channels.join(JOB, connection, NOW)
 
-    house.pusher().push(STATE, [a_row(3)])
+    setup.pusher().push(STATE, [a_row(3)])
 
-    assert len(house.told("me")) == 1
-    assert house.channels.followers(JOB) == ["broken", "me"]
-    assert [str(fault) for fault in house.faults] == ["broken"]
+    assert len(setup.received("me")) == 1
+    assert setup.channels.followers(JOB) == ["broken", "me"]
+    assert [str(fault) for fault in setup.faults] == ["broken"]
 
 
 def test_where_there_is_time_for_one_alone_each_is_told_sooner_or_later() -> None:
@@ -272,24 +263,24 @@ def test_where_there_is_time_for_one_alone_each_is_told_sooner_or_later() -> Non
         def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
             return super().send_each([*connections][:1], texts)
 
-    house = House(sockets=Hurried({name: [] for name in "abc"}))
+    setup = Setup(sockets=Hurried({name: [] for name in "abc"}))
     for connection in "abc":
-        house.channels.join(JOB, connection, NOW)
+        setup.channels.join(JOB, connection, NOW)
 
     for _ in range(100):
-        house.pusher().push(STATE, [])
+        setup.pusher().push(STATE, [])
 
-    assert all(house.told(connection) for connection in "abc")
+    assert all(setup.received(connection) for connection in "abc")
 
 
 def test_a_push_that_fails_altogether_is_reported_and_raises_nothing() -> None:
-    house = House()
+    setup = Setup()
 
     class Unreachable(FakeChannels):
         def followers(self, job_id: str) -> list[str]:
             raise ConnectionError("no table")
 
-    house.channels = Unreachable()
-    house.pusher().push(STATE, [a_row(3)])
+    setup.channels = Unreachable()
+    setup.pusher().push(STATE, [a_row(3)])
 
-    assert [str(fault) for fault in house.faults] == ["no table"]
+    assert [str(fault) for fault in setup.faults] == ["no table"]

@@ -64,35 +64,35 @@ def test_an_upload_carries_what_the_event_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "arrived"),
+    ("event_time", "arrived"),
     [
         ('"2026-01-02T03:04:05.678Z"', "2026-01-02T03:04:05.678Z"),
         ('"2026-01-02T05:04:05+02:00"', "2026-01-02T03:04:05.000Z"),
         ('"2026-01-02T03:04:05"', "2026-01-02T03:04:05.000Z"),
     ],
 )
-def test_an_upload_arrived_when_the_event_says_in_whatever_zone(told: str, arrived: str) -> None:
-    body = a_notification().replace('"2026-01-02T03:04:05.678Z"', told)
+def test_an_upload_arrived_when_the_event_says_in_whatever_zone(event_time: str, arrived: str) -> None:
+    body = a_notification().replace('"2026-01-02T03:04:05.678Z"', event_time)
 
     [upload] = parse_queue_message(body, UPLOADS).changes
     assert isinstance(upload, Upload)
     assert upload.arrived == arrived
 
 
-@pytest.mark.parametrize("told", ['"yesterday"', "null", "7", '"0001-01-01T00:00:00+23:00"', "[]"])
-def test_a_moment_that_is_none_becomes_the_present(told: str) -> None:
+@pytest.mark.parametrize("event_time", ['"yesterday"', "null", "7", '"0001-01-01T00:00:00+23:00"', "[]"])
+def test_a_moment_that_is_none_becomes_the_present(event_time: str) -> None:
     before = now()
 
     [upload] = parse_queue_message(
-        a_notification().replace('"2026-01-02T03:04:05.678Z"', told), UPLOADS
+        a_notification().replace('"2026-01-02T03:04:05.678Z"', event_time), UPLOADS
     ).changes
     assert isinstance(upload, Upload)
     assert before <= upload.arrived <= now()
 
 
-@pytest.mark.parametrize("told", ["null", "7.5", "{}", '"zzz"', '"\\ud800"', f'"{"9" * 300_000}"'])
-def test_a_sequencer_that_s3_would_not_write_orders_nothing(told: str) -> None:
-    body = a_notification(sequencer="SEQUENCER").replace('"SEQUENCER"', told)
+@pytest.mark.parametrize("sequencer", ["null", "7.5", "{}", '"zzz"', '"\\ud800"', f'"{"9" * 300_000}"'])
+def test_a_sequencer_that_s3_would_not_write_orders_nothing(sequencer: str) -> None:
+    body = a_notification(sequencer="SEQUENCER").replace('"SEQUENCER"', sequencer)
 
     assert [change.sequencer for change in parse_queue_message(body, UPLOADS).changes] == [""]
 
@@ -105,7 +105,7 @@ def test_an_upload_whose_size_is_not_told_is_taken_without() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "why"),
+    ("body", "reason"),
     [
         ('{"Service":"Amazon S3","Event":"s3:TestEvent","Bucket":"uploads"}', "test event"),
         ("not json {", "not JSON"),
@@ -114,54 +114,51 @@ def test_an_upload_whose_size_is_not_told_is_taken_without() -> None:
         ("{}", "no records"),
         ('{"Records": []}', "no records"),
         ('{"Records": {}}', "no records"),
-        ('{"Records": [null]}', "would not write"),
-        ('{"Records": [{"eventName": "ObjectCreated:Put", "s3": {}}]}', "would not write"),
+        ('{"Records": [null]}', "invalid record"),
+        ('{"Records": [{"eventName": "ObjectCreated:Put", "s3": {}}]}', "invalid record"),
         (
             '{"Records": [{"eventName": "x", "s3": {"bucket": {"name": "uploads"}, "object": {"key": 7}}}]}',
-            "write",
+            "invalid record",
         ),
         (a_notification(bucket="another"), "another bucket"),
-        (a_notification(event="ObjectTagging:Put"), "no concern"),
+        (a_notification(event="ObjectTagging:Put"), "another type"),
         ("[" * 100_000, "not JSON"),
-        (a_notification("x").replace('"size": 1000', '"size": Infinity'), "would not write"),
-        (a_notification("x").replace('"key": "x"', '"key": "\\ud800"'), "would not write"),
+        (a_notification("x").replace('"size": 1000', '"size": Infinity'), "invalid record"),
+        (a_notification("x").replace('"key": "x"', '"key": "\\ud800"'), "invalid record"),
         (a_notification(""), "without a key"),
-        (a_notification("x", size_bytes=10**40), "would not write"),
-        (a_notification("x" * 1025), "would not write"),
-        (a_notification("x", version="v" * 1025), "would not write"),
-        (a_notification("x", version="ü" * 513), "would not write"),
-        (a_notification("x", version="\ud800"), "would not write"),
+        (a_notification("x", size_bytes=10**40), "invalid record"),
+        (a_notification("x" * 1025), "invalid record"),
+        (a_notification("x", version="v" * 1025), "invalid record"),
+        (a_notification("x", version="ü" * 513), "invalid record"),
+        (a_notification("x", version="\ud800"), "invalid record"),
         (a_notification("holiday/", size_bytes=0), "a folder"),
     ],
 )
-def test_strangers_are_ignored_with_a_reason(body: str, why: str) -> None:
-    mail = parse_queue_message(body, UPLOADS)
+def test_strangers_are_ignored_with_a_reason(body: str, reason: str) -> None:
+    message = parse_queue_message(body, UPLOADS)
 
-    assert mail.changes == ()
-    assert why in mail.ignored[0]
+    assert message.changes == ()
+    assert reason in message.ignored[0]
 
 
 def test_a_stranger_does_not_harm_its_neighbour() -> None:
     records = json.loads(a_notification("good.png"))["Records"]
     body = json.dumps({"Records": [{"eventName": "Nonsense"}, *records]})
 
-    mail = parse_queue_message(body, UPLOADS)
+    message = parse_queue_message(body, UPLOADS)
 
-    assert [change.key for change in mail.changes] == ["good.png"]
-    assert len(mail.ignored) == 1
-
-
-# The name in the logs
+    assert [change.key for change in message.changes] == ["good.png"]
+    assert len(message.ignored) == 1
 
 
 @pytest.mark.parametrize("event", ["ObjectCreated:Put", "ObjectRemoved:DeleteMarkerCreated"])
 def test_a_change_is_called_after_the_request_that_made_it(event: str) -> None:
-    mail = parse_queue_message(
+    message = parse_queue_message(
         a_notification("image.png", event=event, request="REQ-7"), UPLOADS, "message 1"
     )
 
-    assert [change.correlation for change in mail.changes] == ["REQ-7"]
-    assert mail.correlation("message 1") == "REQ-7"
+    assert [change.correlation for change in message.changes] == ["REQ-7"]
+    assert message.correlation("message 1") == "REQ-7"
 
 
 def test_where_darkroom_gave_the_key_it_is_called_after_the_id_in_it() -> None:
@@ -172,9 +169,9 @@ def test_where_darkroom_gave_the_key_it_is_called_after_the_id_in_it() -> None:
     assert upload.correlation == "a1b2" * 8
 
 
-@pytest.mark.parametrize("told", ["", "a b", "x" * 65, 'a","level":"ERROR', "a\n"])
-def test_what_is_no_requests_id_is_replaced_by_the_messages_own(told: str) -> None:
-    [upload] = parse_queue_message(a_notification(request=told), UPLOADS, "059f36b4-87a3").changes
+@pytest.mark.parametrize("request_id", ["", "a b", "x" * 65, 'a","level":"ERROR', "a\n"])
+def test_what_is_no_requests_id_is_replaced_by_the_messages_own(request_id: str) -> None:
+    [upload] = parse_queue_message(a_notification(request=request_id), UPLOADS, "059f36b4-87a3").changes
 
     assert upload.correlation == "059f36b4-87a3"
 
@@ -190,5 +187,5 @@ def test_what_is_said_again_of_an_upload_calls_it_as_before_and_always_the_same(
     ]
 
     assert known.correlation == "REQ-7"
-    assert len({each.correlation for each in nameless}) == 1
+    assert len({upload.correlation for upload in nameless}) == 1
     assert nameless[0].correlation

@@ -1,4 +1,4 @@
-"""S3's latest version is the truth, in whatever order its events come (design: rule 1)."""
+"""S3's current version is the latest in the ledger, for any order of events (design: rule 1)."""
 
 import random
 from collections.abc import Callable
@@ -19,9 +19,9 @@ from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.uploads import Removal, Upload
 from darkroom.services.parking import Parking
-from darkroom.services.rendering import Renderer, Worker
-from tests.builders import UPLOADS, a_rendering
-from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
+from darkroom.services.reconciling import Reconciler, Worker
+from tests.builders import UPLOADS, a_reconciler, a_rendering
+from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions
 
 KEY = "image.png"
 PICTURE = picture_id_of(UPLOADS, KEY)
@@ -29,9 +29,9 @@ PICTURE = picture_id_of(UPLOADS, KEY)
 
 @dataclass
 class Bucket(FakeOriginals):
-    """One key of a versioned bucket, with the events that its owner is told."""
+    """One key of a versioned bucket, with its events."""
 
-    stack: list[tuple[str, bool]] = field(default_factory=list)  # version, and whether it is a delete marker
+    stack: list[tuple[str, bool]] = field(default_factory=list)  # (version, is a delete marker)
     events: list[Upload | Removal] = field(default_factory=list)
 
     def _next(self) -> tuple[str, str]:
@@ -52,11 +52,11 @@ class Bucket(FakeOriginals):
         return version
 
     def destroy(self, version: str) -> None:
-        self.stack = [each for each in self.stack if each[0] != version]
+        self.stack = [item for item in self.stack if item[0] != version]
         self.objects.pop((KEY, version), None)
         self.events.append(Removal(UPLOADS, KEY, version, self._next()[1], marker=False))
 
-    def destroy_one(self, index: int) -> None:
+    def destroy_at(self, index: int) -> None:
         if self.stack:
             self.destroy(self.stack[index][0])
 
@@ -66,25 +66,25 @@ class Bucket(FakeOriginals):
 
 
 @dataclass
-class House:
+class Setup:
     bucket: Bucket = field(default_factory=Bucket)
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
     ledger: FakeLedger = field(default_factory=FakeLedger)
 
     @property
-    def darkroom(self) -> Renderer:
-        return Renderer(self.bucket, self.renditions, self.ledger, FakeProfiles(), "engine 1")
+    def reconciler(self) -> Reconciler:
+        return a_reconciler(self.bucket, self.renditions, self.ledger)
 
-    def brings_back(self) -> None:
-        """A picture was deleted, and is on top again: its marker is destroyed, which nobody has heard yet."""
+    def restore(self) -> None:
+        """Deletes a picture and restores it in the bucket; the event of that is not applied yet."""
         self.bucket.put()
         marker = self.bucket.delete()
-        self.hears(*self.bucket.events)
+        self.apply(*self.bucket.events)
         self.bucket.destroy(marker)
 
-    def hears(self, *events: Upload | Removal) -> None:
+    def apply(self, *events: Upload | Removal) -> None:
         for event in events:
-            self.darkroom.apply(event, Worker(engine))
+            self.reconciler.apply(event, Worker(engine))
 
     @property
     def shown(self) -> Entry | None:
@@ -92,7 +92,7 @@ class House:
 
     @property
     def states(self) -> dict[str, State]:
-        return {each.upload.version: each.state for each in self.ledger.of_picture(PICTURE)}
+        return {entry.upload.version: entry.state for entry in self.ledger.of_picture(PICTURE)}
 
 
 def engine(content: bytes, profile: Profile) -> Rendered:
@@ -104,174 +104,174 @@ def failing(content: bytes, profile: Profile) -> Rendered:
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def setup() -> Setup:
+    return Setup()
 
 
-def test_a_newer_version_supersedes_an_older(house: House) -> None:
-    house.bucket.put()
-    house.bucket.put()
+def test_a_newer_version_supersedes_an_older(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.put()
 
-    house.hears(*house.bucket.events)
+    setup.apply(*setup.bucket.events)
 
-    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
-
-
-def test_an_older_version_that_comes_late_is_superseded_and_never_shown(house: House) -> None:
-    house.bucket.put()
-    house.bucket.put()
-
-    house.hears(*reversed(house.bucket.events))
-
-    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+    assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-def test_an_older_version_that_finishes_late_is_not_published(house: House) -> None:
-    house.bucket.put()
-    house.bucket.put()
-    first, second = house.bucket.events
+def test_an_older_version_that_comes_late_is_superseded_and_never_shown(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.put()
 
-    def overtaken(content: bytes, profile: Profile) -> Rendered:
-        house.hears(second)
+    setup.apply(*reversed(setup.bucket.events))
+
+    assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+
+
+def test_an_older_version_that_finishes_late_is_not_published(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.put()
+    first, second = setup.bucket.events
+
+    def superseded(content: bytes, profile: Profile) -> Rendered:
+        setup.apply(second)
         return a_rendering()
 
-    [entry] = house.darkroom.apply(first, Worker(overtaken))
+    [entry] = setup.reconciler.apply(first, Worker(superseded))
 
     assert entry.state is State.SUPERSEDED
-    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+    assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-def test_a_delete_marker_hides_the_picture_and_takes_its_renditions_along(house: House) -> None:
-    house.bucket.put()
-    house.bucket.delete()
+def test_a_delete_marker_hides_the_picture_and_takes_its_renditions_along(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.delete()
 
-    house.hears(*house.bucket.events)
+    setup.apply(*setup.bucket.events)
 
-    assert house.states == {"v1": State.DELETED}
-    assert not house.renditions.objects
-
-
-def test_a_picture_that_is_put_again_after_its_deletion_is_shown(house: House) -> None:
-    house.bucket.put()
-    house.bucket.delete()
-    house.bucket.put()
-
-    house.hears(*house.bucket.events)
-
-    assert house.shown
-    assert (house.shown.upload.version, house.shown.state) == ("v3", State.RENDERED)
+    assert setup.states == {"v1": State.DELETED}
+    assert not setup.renditions.objects
 
 
-def test_a_delete_that_is_heard_before_its_put_leaves_nothing_shown(house: House) -> None:
-    house.bucket.put()
-    house.bucket.delete()
+def test_a_picture_that_is_put_again_after_its_deletion_is_shown(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.delete()
+    setup.bucket.put()
 
-    house.hears(*reversed(house.bucket.events))
+    setup.apply(*setup.bucket.events)
 
-    assert house.shown is None
-    assert not house.renditions.objects
-
-
-def test_when_the_latest_version_is_destroyed_the_one_before_is_back(house: House) -> None:
-    house.bucket.put()
-    second = house.bucket.put()
-    house.hears(*house.bucket.events)
-
-    house.bucket.destroy(second)
-    house.hears(house.bucket.events[-1])
-
-    assert house.states == {"v1": State.RENDERED, "v2": State.DELETED}
+    assert setup.shown
+    assert (setup.shown.upload.version, setup.shown.state) == ("v3", State.RENDERED)
 
 
-def test_when_an_old_version_is_destroyed_the_latest_stays(house: House) -> None:
-    first = house.bucket.put()
-    house.bucket.put()
-    house.hears(*house.bucket.events)
+def test_a_delete_that_is_heard_before_its_put_leaves_nothing_shown(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.delete()
 
-    house.bucket.destroy(first)
-    house.hears(house.bucket.events[-1])
+    setup.apply(*reversed(setup.bucket.events))
 
-    assert house.states == {"v1": State.DELETED, "v2": State.RENDERED}
-
-
-def test_when_the_delete_marker_is_destroyed_the_picture_is_back(house: House) -> None:
-    house.brings_back()
-    house.hears(house.bucket.events[-1])
-
-    assert house.states == {"v1": State.RENDERED}
-    assert house.renditions.objects
+    assert setup.shown is None
+    assert not setup.renditions.objects
 
 
-def test_a_picture_that_is_back_shows_nothing_until_its_renditions_are(house: House) -> None:
-    house.brings_back()
+def test_when_the_latest_version_is_destroyed_the_one_before_is_back(setup: Setup) -> None:
+    setup.bucket.put()
+    second = setup.bucket.put()
+    setup.apply(*setup.bucket.events)
+
+    setup.bucket.destroy(second)
+    setup.apply(setup.bucket.events[-1])
+
+    assert setup.states == {"v1": State.RENDERED, "v2": State.DELETED}
+
+
+def test_when_an_old_version_is_destroyed_the_latest_stays(setup: Setup) -> None:
+    first = setup.bucket.put()
+    setup.bucket.put()
+    setup.apply(*setup.bucket.events)
+
+    setup.bucket.destroy(first)
+    setup.apply(setup.bucket.events[-1])
+
+    assert setup.states == {"v1": State.DELETED, "v2": State.RENDERED}
+
+
+def test_when_the_delete_marker_is_destroyed_the_picture_is_back(setup: Setup) -> None:
+    setup.restore()
+    setup.apply(setup.bucket.events[-1])
+
+    assert setup.states == {"v1": State.RENDERED}
+    assert setup.renditions.objects
+
+
+def test_a_picture_that_is_back_shows_nothing_until_its_renditions_are(setup: Setup) -> None:
+    setup.restore()
 
     with pytest.raises(OSError, match="disk"):
-        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+        setup.reconciler.apply(setup.bucket.events[-1], Worker(failing))
 
-    assert house.shown
-    assert not house.shown.settled
+    assert setup.shown
+    assert not setup.shown.settled
 
 
-def test_a_delete_while_a_picture_is_rendered_wins(house: House) -> None:
-    house.bucket.put()
-    house.bucket.delete()
-    put, delete = house.bucket.events
+def test_a_delete_while_a_picture_is_rendered_wins(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.delete()
+    put, delete = setup.bucket.events
 
     def deleted_meanwhile(content: bytes, profile: Profile) -> Rendered:
-        house.hears(delete)
+        setup.apply(delete)
         return a_rendering()
 
     with pytest.raises(RevisionConflict):
-        house.darkroom.apply(put, Worker(deleted_meanwhile))
-    house.hears(put)
+        setup.reconciler.apply(put, Worker(deleted_meanwhile))
+    setup.apply(put)
 
-    assert house.states == {"v1": State.DELETED}
+    assert setup.states == {"v1": State.DELETED}
 
 
 @dataclass
 class Meanwhile:
-    """A port of which one method, the first time that it is asked for, finds that something has happened."""
+    """Runs `action` before the first call of one method of a port."""
 
     port: Any
     method: str
-    happens: Callable[[], object]
-    happened: bool = False
+    action: Callable[[], object]
+    done: bool = False
 
     def __getattr__(self, name: str) -> Any:
-        if name == self.method and not self.happened:
-            self.happened = True
-            self.happens()
+        if name == self.method and not self.done:
+            self.done = True
+            self.action()
         return getattr(self.port, name)
 
 
 @pytest.mark.parametrize(("port", "method"), [("ledger", "of_picture"), ("renditions", "remove")])
-def test_a_picture_that_comes_back_while_it_is_deleted_is_shown(house: House, port: str, method: str) -> None:
-    house.bucket.put()
-    marker = house.bucket.delete()
-    put, delete = house.bucket.events
-    house.hears(put)
+def test_a_picture_that_comes_back_while_it_is_deleted_is_shown(setup: Setup, port: str, method: str) -> None:
+    setup.bucket.put()
+    marker = setup.bucket.delete()
+    put, delete = setup.bucket.events
+    setup.apply(put)
 
-    def comes_back() -> None:
-        house.bucket.destroy(marker)
-        house.hears(house.bucket.events[-1])
+    def restore() -> None:
+        setup.bucket.destroy(marker)
+        setup.apply(setup.bucket.events[-1])
 
-    meanwhile: Any = Meanwhile(getattr(house, port), method, comes_back)
-    replace(house.darkroom, **{port: meanwhile}).apply(delete, Worker(engine))
+    meanwhile: Any = Meanwhile(getattr(setup, port), method, restore)
+    replace(setup.reconciler, **{port: meanwhile}).apply(delete, Worker(engine))
 
-    assert_all_is_as_s3_says(house)
+    assert_agrees_with_s3(setup)
 
 
 def test_a_picture_that_is_rendered_anew_while_its_files_are_deleted_has_them_in_the_end(
-    house: House,
+    setup: Setup,
 ) -> None:
-    house.bucket.put()
-    marker = house.bucket.delete()
-    put, delete = house.bucket.events
-    house.hears(put)
+    setup.bucket.put()
+    marker = setup.bucket.delete()
+    put, delete = setup.bucket.events
+    setup.apply(put)
     stored, removed = Event(), Event()
 
     class Slow(FakeLedger):
-        """Takes its time to publish what is rendered."""
+        """Publishes only after `removed` is set."""
 
         def advance(self, *moves: Any, unchanged: Any = None) -> bool:
             if any(isinstance(move, Entry) and move.state is State.RENDERED for move in moves):
@@ -279,22 +279,22 @@ def test_a_picture_that_is_rendered_anew_while_its_files_are_deleted_has_them_in
                 assert removed.wait(10)
             return super().advance(*moves, unchanged=unchanged)
 
-    slow = replace(house.darkroom, ledger=Slow(house.ledger.entries, house.ledger.latests))
+    slow = replace(setup.reconciler, ledger=Slow(setup.ledger.entries, setup.ledger.latests))
 
     with ThreadPoolExecutor() as pool:
 
-        def comes_back() -> None:
-            house.bucket.destroy(marker)
-            pool.submit(slow.apply, house.bucket.events[-1], Worker(engine, lease_expires="9999"))
+        def restore() -> None:
+            setup.bucket.destroy(marker)
+            pool.submit(slow.apply, setup.bucket.events[-1], Worker(engine, lease_expires="9999"))
             assert stored.wait(10)
 
-        meanwhile: Any = Meanwhile(house.renditions, "remove", comes_back)
+        meanwhile: Any = Meanwhile(setup.renditions, "remove", restore)
         with pytest.raises(LeaseHeld):
-            replace(house.darkroom, renditions=meanwhile).apply(delete, Worker(engine))
+            replace(setup.reconciler, renditions=meanwhile).apply(delete, Worker(engine))
         removed.set()
-    house.hears(house.bucket.events[-1], delete)
+    setup.apply(setup.bucket.events[-1], delete)
 
-    assert_all_is_as_s3_says(house)
+    assert_agrees_with_s3(setup)
 
 
 OPERATIONS = st.lists(st.sampled_from(["put", "delete", "destroy newest", "destroy oldest"]), max_size=8)
@@ -302,204 +302,201 @@ OPERATIONS = st.lists(st.sampled_from(["put", "delete", "destroy newest", "destr
 
 @given(OPERATIONS, st.randoms(use_true_random=False))
 def test_events_in_any_order_and_number_end_as_s3_says(operations: list[str], dice) -> None:  # type: ignore[no-untyped-def]
-    house = House()
+    setup = Setup()
     for operation in ["put", *operations]:
         if operation == "put":
-            house.bucket.put()
+            setup.bucket.put()
         elif operation == "delete":
-            house.bucket.delete()
-        elif house.bucket.stack:
-            house.bucket.destroy(house.bucket.stack[-1 if operation == "destroy newest" else 0][0])
-    events = [event for event in house.bucket.events for _ in range(dice.randint(1, 3))]
+            setup.bucket.delete()
+        elif setup.bucket.stack:
+            setup.bucket.destroy(setup.bucket.stack[-1 if operation == "destroy newest" else 0][0])
+    events = [event for event in setup.bucket.events for _ in range(dice.randint(1, 3))]
     dice.shuffle(events)
 
-    house.hears(*events)
+    setup.apply(*events)
 
-    assert_all_is_as_s3_says(house)
-
-
-# What else may happen than that events come in another order.
+    assert_agrees_with_s3(setup)
 
 
-def test_a_removal_whose_picture_could_not_be_rendered_is_taken_up_by_its_redelivery(house: House) -> None:
-    house.brings_back()
+def test_a_removal_whose_picture_could_not_be_rendered_is_taken_up_by_its_redelivery(setup: Setup) -> None:
+    setup.restore()
 
     with pytest.raises(OSError, match="disk"):
-        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
-    house.hears(house.bucket.events[-1])
+        setup.reconciler.apply(setup.bucket.events[-1], Worker(failing))
+    setup.apply(setup.bucket.events[-1])
 
-    assert house.states == {"v1": State.RENDERED}
+    assert setup.states == {"v1": State.RENDERED}
 
 
-def test_a_picture_that_is_back_is_rendered_anew_like_any_other(house: House) -> None:
-    house.bucket.put()
-    second = house.bucket.put()
-    house.bucket.destroy(second)
-    house.hears(*house.bucket.events)
-    entry = house.ledger.find(PICTURE, "v1")
+def test_a_picture_that_is_back_is_rendered_anew_like_any_other(setup: Setup) -> None:
+    setup.bucket.put()
+    second = setup.bucket.put()
+    setup.bucket.destroy(second)
+    setup.apply(*setup.bucket.events)
+    entry = setup.ledger.find(PICTURE, "v1")
     assert entry
 
-    house.darkroom.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
+    setup.reconciler.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
 
-    assert house.states == {"v1": State.RENDERED, "v2": State.DELETED}
+    assert setup.states == {"v1": State.RENDERED, "v2": State.DELETED}
 
 
 def test_an_older_version_that_is_retried_does_not_win_over_a_newer_that_was_swept(
-    house: House,
+    setup: Setup,
 ) -> None:
-    house.bucket.put()
-    [older] = house.bucket.events
+    setup.bucket.put()
+    [older] = setup.bucket.events
     with pytest.raises(OSError, match="disk"):
-        house.darkroom.apply(older, Worker(failing))
-    house.bucket.put()
-    swept = house.bucket.latest(KEY)
+        setup.reconciler.apply(older, Worker(failing))
+    setup.bucket.put()
+    swept = setup.bucket.latest(KEY)
     assert swept
-    house.hears(swept)
+    setup.apply(swept)
 
-    house.hears(older)
+    setup.apply(older)
 
-    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+    assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
 def test_the_late_event_of_what_was_swept_does_not_win_over_a_newer_that_is_being_rendered(
-    house: House,
+    setup: Setup,
 ) -> None:
-    house.bucket.put()
-    first = house.bucket.latest(KEY)
+    setup.bucket.put()
+    first = setup.bucket.latest(KEY)
     assert first
-    house.hears(first)
-    house.bucket.put()
-    second = house.bucket.latest(KEY)
+    setup.apply(first)
+    setup.bucket.put()
+    second = setup.bucket.latest(KEY)
     assert second
 
     def late(content: bytes, profile: Profile) -> Rendered:
-        house.hears(house.bucket.events[0])
+        setup.apply(setup.bucket.events[0])
         return a_rendering()
 
-    house.darkroom.apply(second, Worker(late))
+    setup.reconciler.apply(second, Worker(late))
 
-    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+    assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-def test_a_delete_marker_that_says_no_sequencer_is_heard(house: House) -> None:
-    house.bucket.put()
-    house.bucket.delete()
-    put, marker = house.bucket.events
+def test_a_delete_marker_that_says_no_sequencer_is_heard(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.delete()
+    put, marker = setup.bucket.events
     assert isinstance(marker, Removal)
 
-    house.hears(put, replace(marker, sequencer=""))
+    setup.apply(put, replace(marker, sequencer=""))
 
-    assert house.states == {"v1": State.DELETED}
+    assert setup.states == {"v1": State.DELETED}
 
 
-def test_a_key_of_many_versions_is_deleted_like_any_other(house: House) -> None:
+def test_a_key_of_many_versions_is_deleted_like_any_other(setup: Setup) -> None:
     for _ in range(120):
-        house.bucket.put()
-    house.hears(*house.bucket.events)
-    house.bucket.delete()
+        setup.bucket.put()
+    setup.apply(*setup.bucket.events)
+    setup.bucket.delete()
 
-    house.hears(house.bucket.events[-1])
+    setup.apply(setup.bucket.events[-1])
 
-    assert house.shown
-    assert house.shown.state is State.DELETED
+    assert setup.shown
+    assert setup.shown.state is State.DELETED
 
 
 def test_what_a_newer_version_takes_the_place_of_is_found_without_reading_all_that_the_key_ever_had(
-    house: House,
+    setup: Setup,
 ) -> None:
     for _ in range(50):
-        house.bucket.put()
-    *older, newest = house.bucket.events
-    house.hears(*older)
-    reads = Reads(house.ledger)
+        setup.bucket.put()
+    *older, newest = setup.bucket.events
+    setup.apply(*older)
+    reads = CountingLedger(setup.ledger)
 
-    replace(house.darkroom, ledger=reads).apply(newest, Worker(engine))
+    replace(setup.reconciler, ledger=reads).apply(newest, Worker(engine))
 
     assert reads.entries_read <= 6
-    assert list(house.states.values()).count(State.RENDERED) == 1
+    assert list(setup.states.values()).count(State.RENDERED) == 1
 
 
-def test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one(house: House) -> None:
-    house.bucket.put()
-    house.bucket.put()
-    first, second = house.bucket.events
-    Parking(house.ledger).park(first, "its message")
+def test_a_version_that_nobody_could_begin_with_gives_way_to_a_newer_one(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.put()
+    first, second = setup.bucket.events
+    Parking(setup.ledger).park(first, "its message")
 
-    house.hears(second)
+    setup.apply(second)
 
-    assert house.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+    assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
 @pytest.mark.parametrize("later", ["put", "delete"])
 def test_an_older_version_that_nobody_could_begin_with_does_not_win_over_what_is_parked_beside_it(
-    house: House, later: str
+    setup: Setup, later: str
 ) -> None:
-    house.bucket.put()
-    getattr(house.bucket, later)()
-    older, newer = house.bucket.events
-    failed_entry = Parking(house.ledger).park(older, "its message")
-    Parking(house.ledger).park(newer, "its message")
+    setup.bucket.put()
+    getattr(setup.bucket, later)()
+    older, newer = setup.bucket.events
+    failed_entry = Parking(setup.ledger).park(older, "its message")
+    Parking(setup.ledger).park(newer, "its message")
     assert failed_entry
 
-    house.darkroom.apply(older, Worker(engine), expected_revision=failed_entry.revision)
+    setup.reconciler.apply(older, Worker(engine), expected_revision=failed_entry.revision)
 
-    beside = "v2" if later == "put" else "removal:v2"
-    assert house.states == {"v1": State.SUPERSEDED, beside: State.FAILED}
+    newer_version = "v2" if later == "put" else "removal:v2"
+    assert setup.states == {"v1": State.SUPERSEDED, newer_version: State.FAILED}
 
 
 def test_what_was_swept_while_a_delete_marker_hid_it_is_back_when_the_marker_is_destroyed(
-    house: House,
+    setup: Setup,
 ) -> None:
-    house.bucket.put()
-    swept = house.bucket.latest(KEY)
+    setup.bucket.put()
+    swept = setup.bucket.latest(KEY)
     assert swept
     with pytest.raises(OSError, match="disk"):
-        house.darkroom.apply(house.bucket.events[-1], Worker(failing))
-    marker = house.bucket.delete()
-    house.hears(swept)
+        setup.reconciler.apply(setup.bucket.events[-1], Worker(failing))
+    marker = setup.bucket.delete()
+    setup.apply(swept)
 
-    house.bucket.destroy(marker)
-    house.hears(house.bucket.events[-1])
+    setup.bucket.destroy(marker)
+    setup.apply(setup.bucket.events[-1])
 
-    assert house.states == {"v1": State.RENDERED}
+    assert setup.states == {"v1": State.RENDERED}
 
 
 @pytest.mark.parametrize("later", ["put", "delete"])
 def test_an_older_version_that_is_rendered_anew_does_not_clear_away_what_is_parked_beside_it(
-    house: House, later: str
+    setup: Setup, later: str
 ) -> None:
-    house.bucket.put()
-    house.hears(*house.bucket.events)
-    getattr(house.bucket, later)()
-    Parking(house.ledger).park(house.bucket.events[-1], "its message")
-    entry = house.ledger.find(PICTURE, "v1")
+    setup.bucket.put()
+    setup.apply(*setup.bucket.events)
+    getattr(setup.bucket, later)()
+    Parking(setup.ledger).park(setup.bucket.events[-1], "its message")
+    entry = setup.ledger.find(PICTURE, "v1")
     assert entry
 
-    house.darkroom.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
+    setup.reconciler.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
 
-    beside = "v2" if later == "put" else "removal:v2"
-    assert house.states == {"v1": State.RENDERED, beside: State.FAILED}
+    newer_version = "v2" if later == "put" else "removal:v2"
+    assert setup.states == {"v1": State.RENDERED, newer_version: State.FAILED}
 
 
 def test_a_key_that_is_overwritten_faster_than_it_is_rendered_remembers_no_more_than_it_must(
-    house: House,
+    setup: Setup,
 ) -> None:
-    def overtaken(content: bytes, profile: Profile) -> Rendered:
-        house.bucket.put()
+    def superseded(content: bytes, profile: Profile) -> Rendered:
+        setup.bucket.put()
         with suppress(OSError):
-            house.darkroom.apply(house.bucket.events[-1], Worker(failing))
+            setup.reconciler.apply(setup.bucket.events[-1], Worker(failing))
         return a_rendering()
 
-    house.bucket.put()
+    setup.bucket.put()
     for _ in range(100):
-        house.darkroom.apply(house.bucket.events[-1], Worker(overtaken))
+        setup.reconciler.apply(setup.bucket.events[-1], Worker(superseded))
 
-    assert list(house.states.values()).count(State.SUPERSEDED) == 100
-    assert len(house.ledger.latests[PICTURE].current_versions) < 25
+    assert list(setup.states.values()).count(State.SUPERSEDED) == 100
+    assert len(setup.ledger.latests[PICTURE].current_versions) < 25
 
 
-class Reads(FakeLedger):
-    """A ledger that counts the entries that are read of it."""
+class CountingLedger(FakeLedger):
+    """Counts the entries read from the ledger."""
 
     def __init__(self, ledger: FakeLedger) -> None:
         super().__init__(ledger.entries, ledger.latests)
@@ -516,99 +513,99 @@ class Reads(FakeLedger):
 
 
 @dataclass
-class Weather:
-    """A queue with a will of its own: faults, duplicates, losses, failures that are parked and retried."""
+class Chaos:
+    """A queue with faults, duplicates, losses, and failures parked and retried."""
 
     dice: Any
-    house: House = field(default_factory=House)
+    setup: Setup = field(default_factory=Setup)
     waiting: list[tuple[Upload | Removal, int | None, int]] = field(default_factory=list)
     failed_entry: dict[str, Upload | Removal] = field(default_factory=dict)
-    told: int = 0
+    events_sent: int = 0
 
     @property
     def unsettled(self) -> bool:
-        failed = any(entry.state is State.FAILED for entry in self.house.ledger.of_picture(PICTURE))
-        on_top = self.house.bucket.latest(KEY)
-        lost = on_top and not self.house.ledger.find(PICTURE, on_top.version)
+        failed = any(entry.state is State.FAILED for entry in self.setup.ledger.of_picture(PICTURE))
+        on_top = self.setup.bucket.latest(KEY)
+        lost = on_top and not self.setup.ledger.find(PICTURE, on_top.version)
         return bool(self.waiting or failed or lost)
 
-    def tells(self) -> None:
-        """Puts into the queue what the bucket has said since; some twice, and of the puts some never."""
-        for event in self.house.bucket.events[self.told :]:
+    def send_events(self) -> None:
+        """Enqueues new events of the bucket, some twice; a fifth of the puts is lost."""
+        for event in self.setup.bucket.events[self.events_sent :]:
             if not isinstance(event, Upload) or self.dice.random() > 0.2:
                 self.waiting += [(event, None, 0)] * self.dice.choice([1, 1, 2])
-        self.told = len(self.house.bucket.events)
+        self.events_sent = len(self.setup.bucket.events)
 
-    def sweeps(self) -> None:
-        on_top = self.house.bucket.latest(KEY)
-        if on_top and not self.house.ledger.find(PICTURE, on_top.version):
+    def sweep(self) -> None:
+        on_top = self.setup.bucket.latest(KEY)
+        if on_top and not self.setup.ledger.find(PICTURE, on_top.version):
             self.waiting.append((on_top, None, 0))
 
-    def renews(self) -> None:
-        for entry in self.house.ledger.of_picture(PICTURE):
+    def render_again(self) -> None:
+        for entry in self.setup.ledger.of_picture(PICTURE):
             if entry.state is State.RENDERED:
                 self.waiting.append((entry.upload, entry.revision, 0))
 
-    def retries(self) -> None:
-        """As an operator would: all that is listed as failed."""
-        for entry in self.house.ledger.of_picture(PICTURE):
+    def retry(self) -> None:
+        """Retries every failed upload, as an operator would."""
+        for entry in self.setup.ledger.of_picture(PICTURE):
             if entry.state is State.FAILED:
                 self.waiting.append((self.failed_entry[entry.upload.version], entry.revision, 0))
 
-    def delivers(self) -> None:
-        """One of the messages, if there is any; one that has failed twice is parked."""
+    def deliver(self) -> None:
+        """Delivers a random message, if there is any; one that has failed twice is parked."""
         if not self.waiting:
             return
         change, expected_revision, failures = self.waiting.pop(self.dice.randrange(len(self.waiting)))
         try:
-            self.house.darkroom.apply(change, Worker(self.engine), expected_revision)
+            self.setup.reconciler.apply(change, Worker(self.engine), expected_revision)
         except (OSError, RevisionConflict):
             if failures < 1:
                 self.waiting.append((change, expected_revision, failures + 1))
-            elif failed_entry := Parking(self.house.ledger).park(change, "its message"):
+            elif failed_entry := Parking(self.setup.ledger).park(change, "its message"):
                 self.failed_entry[failed_entry.upload.version] = change
 
     def engine(self, content: bytes, profile: Profile) -> Rendered:
         return failing(content, profile) if self.dice.random() < 0.3 else engine(content, profile)
 
 
-def what_may_happen(weather: Weather) -> dict[str, Callable[[], object]]:
-    """By its weight, from likely to seldom."""
-    bucket, dice = weather.house.bucket, weather.dice
+def operations_of(chaos: Chaos) -> dict[str, Callable[[], object]]:
+    """Returns the operations, most likely first."""
+    bucket, dice = chaos.setup.bucket, chaos.dice
     return {
-        "deliver": weather.delivers,
+        "deliver": chaos.deliver,
         "put": bucket.put,
         "delete": bucket.delete,
-        "destroy": lambda: bucket.destroy_one(dice.choice([0, -1])),
-        "sweep": weather.sweeps,
-        "renew": weather.renews,
-        "retry": weather.retries,
+        "destroy": lambda: bucket.destroy_at(dice.choice([0, -1])),
+        "sweep": chaos.sweep,
+        "renew": chaos.render_again,
+        "retry": chaos.retry,
     }
 
 
 @settings(max_examples=400)
 @given(st.integers(0, 2**32))
 def test_whatever_happens_meanwhile_all_ends_as_s3_says(seed: int) -> None:
-    weather = Weather(random.Random(seed))  # noqa: S311 - a history, not a secret
-    house, happenings = weather.house, what_may_happen(weather)
-    names = ["put", *weather.dice.choices([*happenings], [6, 4, 2, 2, 1, 1, 1], k=weather.dice.randrange(24))]
+    chaos = Chaos(random.Random(seed))  # noqa: S311 - not a secret
+    setup, operations = chaos.setup, operations_of(chaos)
+    names = ["put", *chaos.dice.choices([*operations], [6, 4, 2, 2, 1, 1, 1], k=chaos.dice.randrange(24))]
     for name in names:
-        happenings[name]()
-        weather.tells()
-    while weather.unsettled:  # what was lost is found, and what failed is retried, sooner or later
-        while weather.waiting:
-            weather.delivers()
-        weather.sweeps()
-        weather.retries()
+        operations[name]()
+        chaos.send_events()
+    while chaos.unsettled:  # lost uploads are swept, and failed ones retried
+        while chaos.waiting:
+            chaos.deliver()
+        chaos.sweep()
+        chaos.retry()
 
-    assert_all_is_as_s3_says(house)
-    assert [entry for entry in house.ledger.of_picture(PICTURE) if not entry.state.terminal] == []
+    assert_agrees_with_s3(setup)
+    assert [entry for entry in setup.ledger.of_picture(PICTURE) if not entry.state.terminal] == []
 
 
-def assert_all_is_as_s3_says(house: House) -> None:
-    latest, entry = house.bucket.latest(KEY), house.shown
+def assert_agrees_with_s3(setup: Setup) -> None:
+    latest, entry = setup.bucket.latest(KEY), setup.shown
     alive = entry if entry and entry.state is not State.DELETED else None
     assert (alive.upload.version if alive else None) == (latest.version if latest else None)
     if alive:
         assert alive.state is State.RENDERED
-        assert set(alive.rendition_keys) <= house.renditions.objects.keys()
+        assert set(alive.rendition_keys) <= setup.renditions.objects.keys()

@@ -8,14 +8,15 @@ from darkroom.domain.errors import DeadlineExceeded, ProfileUnavailable, Rejecte
 from darkroom.domain.profile import Profile, built_in
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.uploads import NO_VERSION, Removal, rendition_prefix
-from darkroom.services.rendering import Renderer, Worker, budget
-from tests.builders import a_member, a_rendering, an_encoded, an_upload
+from darkroom.services.reconciling import Reconciler, Worker
+from darkroom.services.rendering import budget
+from tests.builders import a_member, a_reconciler, a_rendering, an_encoded, an_upload
 from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeRenditions
 
 
 @dataclass
-class House:
-    """A darkroom on fakes, with one upload in its bucket."""
+class Setup:
+    """A reconciler on fakes, with one upload in its bucket."""
 
     originals: FakeOriginals = field(default_factory=FakeOriginals)
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
@@ -25,17 +26,17 @@ class House:
     def __post_init__(self) -> None:
         self.originals.store("image.png", b"pixels", "image/png")
 
-    def develop(self, engine: Callable[[bytes, Profile], Rendered], **changes: object) -> Entry:
-        return self.darkroom.develop(an_upload(**changes), Worker(engine))  # type: ignore[arg-type]
+    def render(self, engine: Callable[[bytes, Profile], Rendered], **changes: object) -> Entry:
+        return self.reconciler.render(an_upload(**changes), Worker(engine))  # type: ignore[arg-type]
 
     @property
-    def darkroom(self) -> Renderer:
-        return Renderer(self.originals, self.renditions, self.ledger, self.profiles, "engine 1")
+    def reconciler(self) -> Reconciler:
+        return a_reconciler(self.originals, self.renditions, self.ledger, self.profiles)
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def setup() -> Setup:
+    return Setup()
 
 
 def working(content: bytes, profile: Profile) -> Rendered:
@@ -48,95 +49,95 @@ def rejecting(content: bytes, profile: Profile) -> Rendered:
 
 
 def never(content: bytes, profile: Profile) -> Rendered:
-    raise AssertionError("the pixels were worked on")
+    raise AssertionError("the engine was called")
 
 
 def failing(content: bytes, profile: Profile) -> Rendered:
     raise OSError("the disk is gone")
 
 
-def test_an_upload_becomes_renditions_and_a_receipt(house: House) -> None:
-    entry = house.develop(working)
+def test_an_upload_becomes_renditions_and_a_receipt(setup: Setup) -> None:
+    entry = setup.render(working)
 
     assert entry.state is State.RENDERED
     assert entry.receipt
     assert [r.width for r in entry.receipt.renditions] == [100, 640]
-    assert {key: content for key, (content, _) in house.renditions.objects.items()} == {
+    assert {key: content for key, (content, _) in setup.renditions.objects.items()} == {
         rendition.key: f"jpeg {rendition.width}".encode() for rendition in entry.receipt.renditions
     }
-    assert house.ledger.entries[entry.picture_id, "v1"] == entry
+    assert setup.ledger.entries[entry.picture_id, "v1"] == entry
 
 
 def test_a_picture_that_can_not_be_used_is_rejected_with_its_reason_and_nothing_is_written(
-    house: House,
+    setup: Setup,
 ) -> None:
-    entry = house.develop(rejecting)
+    entry = setup.render(rejecting)
 
     assert entry.state is State.REJECTED
     assert entry.rejection
     assert (entry.rejection.reason, entry.rejection.sentence) == ("corrupt_image", "It is damaged.")
-    assert not house.renditions.objects
+    assert not setup.renditions.objects
 
 
-def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(house: House) -> None:
-    entry = house.develop(never, size_bytes=200_000_000)
+def test_a_picture_that_is_too_large_is_rejected_before_it_is_read(setup: Setup) -> None:
+    entry = setup.render(never, size_bytes=200_000_000)
 
     assert entry.rejection
     assert entry.rejection.reason == "too_large"
     assert (entry.rejection.limit, entry.rejection.actual) == (100_000_000, 200_000_000)
 
 
-def test_a_picture_without_bytes_is_rejected_before_it_is_read(house: House) -> None:
-    entry = house.develop(never, key="gone.png", size_bytes=0)
+def test_a_picture_without_bytes_is_rejected_before_it_is_read(setup: Setup) -> None:
+    entry = setup.render(never, key="gone.png", size_bytes=0)
 
     assert entry.rejection
     assert entry.rejection.reason == "empty_file"
 
 
-def test_a_version_that_is_gone_ends_as_deleted(house: House) -> None:
-    assert house.develop(never, key="gone.png").state is State.DELETED
+def test_a_version_that_is_gone_ends_as_deleted(setup: Setup) -> None:
+    assert setup.render(never, key="gone.png").state is State.DELETED
 
 
 @pytest.mark.parametrize("first", [working, rejecting])
-def test_a_redelivery_of_what_is_done_changes_nothing(house: House, first: Callable[..., Rendered]) -> None:
-    done = house.develop(first)
+def test_a_redelivery_of_what_is_done_changes_nothing(setup: Setup, first: Callable[..., Rendered]) -> None:
+    done = setup.render(first)
 
-    assert house.develop(never) == done
+    assert setup.render(never) == done
 
 
-def test_any_other_fault_escapes_and_the_next_attempt_finishes(house: House) -> None:
+def test_any_other_fault_escapes_and_the_next_attempt_finishes(setup: Setup) -> None:
     with pytest.raises(OSError, match="disk"):
-        house.develop(failing)
+        setup.render(failing)
 
-    entry = house.develop(working)
+    entry = setup.render(working)
 
     assert (entry.state, len(entry.attempts), entry.revision) == (State.RENDERED, 2, 4)
 
 
-def test_a_worker_that_was_overtaken_gives_way(house: House) -> None:
-    def overtaken(content: bytes, profile: Profile) -> Rendered:
-        house.develop(working)
+def test_a_worker_that_was_overtaken_gives_way(setup: Setup) -> None:
+    def superseded(content: bytes, profile: Profile) -> Rendered:
+        setup.render(working)
         return working(content, profile)
 
     with pytest.raises(RevisionConflict):
-        house.develop(overtaken)
+        setup.render(superseded)
 
-    [entry] = house.ledger.entries.values()
+    [entry] = setup.ledger.entries.values()
     assert entry.state is State.RENDERED
 
 
-def test_each_rendering_is_of_the_profile_in_force_when_it_begins(house: House) -> None:
-    house.originals.store("image.png", b"pixels", "image/png")
-    asked = []
+def test_each_rendering_is_of_the_profile_in_force_when_it_begins(setup: Setup) -> None:
+    setup.originals.store("image.png", b"pixels", "image/png")
+    profiles = []
 
     def replaced_meanwhile(content: bytes, profile: Profile) -> Rendered:
-        asked.append(profile)
-        house.profiles.profile = built_in("fast")
+        profiles.append(profile)
+        setup.profiles.profile = built_in("fast")
         return a_rendering()
 
-    first, second = [house.develop(replaced_meanwhile, version=v) for v in ("v1", "v2")]
+    first, second = [setup.render(replaced_meanwhile, version=v) for v in ("v1", "v2")]
 
-    assert asked == [built_in("default"), built_in("fast")]
+    assert profiles == [built_in("default"), built_in("fast")]
     for entry, profile in ((first, built_in("default")), (second, built_in("fast"))):
         assert entry.receipt
         assert (entry.receipt.profile, entry.receipt.profile_hash) == (profile.name, profile.hash)
@@ -144,28 +145,28 @@ def test_each_rendering_is_of_the_profile_in_force_when_it_begins(house: House) 
         assert all(rendition.key.startswith(f"{prefix}/") for rendition in entry.receipt.renditions)
 
 
-def test_without_a_profile_nothing_is_rendered_by_another_and_the_next_attempt_finishes(house: House) -> None:
-    house.profiles.profile = None
+def test_without_a_profile_nothing_is_rendered_by_another_and_the_next_attempt_finishes(setup: Setup) -> None:
+    setup.profiles.profile = None
     with pytest.raises(ProfileUnavailable):
-        house.develop(never)
+        setup.render(never)
 
-    house.profiles.profile = built_in("fast")
+    setup.profiles.profile = built_in("fast")
 
-    entry = house.develop(working)
+    entry = setup.render(working)
     assert entry.receipt
     assert entry.receipt.profile == "fast"
 
 
-def test_rendering_again_writes_the_same_keys(house: House) -> None:
-    first = house.develop(working)
-    house.ledger.entries.clear()
+def test_rendering_again_writes_the_same_keys(setup: Setup) -> None:
+    first = setup.render(working)
+    setup.ledger.entries.clear()
 
-    second = house.develop(working)
+    second = setup.render(working)
 
     assert first.receipt
     assert second.receipt
     assert second.receipt.renditions == first.receipt.renditions
-    assert len(house.renditions.objects) == 2
+    assert len(setup.renditions.objects) == 2
 
 
 def test_the_childs_limits_stand_below_the_functions_own() -> None:
@@ -180,8 +181,8 @@ def test_a_picture_is_not_blamed_for_the_time_that_others_took() -> None:
         budget(memory_mb=1769, remaining_milliseconds=7_000)
 
 
-def test_one_upload_that_fails_does_not_starve_its_neighbours(house: House) -> None:
-    house.originals.store("other.png", b"pixels", "image/png")
+def test_one_upload_that_fails_does_not_starve_its_neighbours(setup: Setup) -> None:
+    setup.originals.store("other.png", b"pixels", "image/png")
     done: list[str] = []
 
     def engine(content: bytes, profile: Profile) -> Rendered:
@@ -193,59 +194,53 @@ def test_one_upload_that_fails_does_not_starve_its_neighbours(house: House) -> N
     uploads = [an_upload("image.png"), an_upload("other.png", "v2")]
 
     with pytest.raises(ExceptionGroup) as caught:
-        done.extend(entry.upload.key for entry in house.darkroom.apply_each(uploads, Worker(engine)))
+        done.extend(entry.upload.key for entry in setup.reconciler.apply_each(uploads, Worker(engine)))
 
     assert done == ["failed", "other.png"]
     assert [str(fault) for fault in caught.value.exceptions] == ["the disk is gone"]
 
 
-# A member of a job
-
-
-def test_what_a_job_announced_is_its_member_when_it_arrives(house: House) -> None:
+def test_what_a_job_announced_is_its_member_when_it_arrives(setup: Setup) -> None:
     member = a_member(2)
-    house.ledger.expect([member])
-    house.originals.objects[member.upload.key, "v1"] = b"pixels"
+    setup.ledger.expect([member])
+    setup.originals.objects[member.upload.key, "v1"] = b"pixels"
 
-    [entry] = house.darkroom.apply(an_upload(member.upload.key), Worker(working))
+    [entry] = setup.reconciler.apply(an_upload(member.upload.key), Worker(working))
 
     assert (entry.state, entry.job_id, entry.number) == (State.RENDERED, member.job_id, 2)
 
 
-def test_a_key_that_only_looks_announced_is_no_member(house: House) -> None:
+def test_a_key_that_only_looks_announced_is_no_member(setup: Setup) -> None:
     key = "0" * 32 + "/beach.png"
-    house.originals.objects[key, "v1"] = b"pixels"
+    setup.originals.objects[key, "v1"] = b"pixels"
 
-    [entry] = house.darkroom.apply(an_upload(key), Worker(working))
+    [entry] = setup.reconciler.apply(an_upload(key), Worker(working))
 
     assert entry.job_id == ""
 
 
-# The name in the logs
-
-
-def test_an_upload_keeps_the_name_that_it_had_first_whoever_tells_of_it_again(house: House) -> None:
+def test_an_upload_keeps_the_name_that_it_had_first_whoever_tells_of_it_again(setup: Setup) -> None:
     with pytest.raises(OSError, match="disk"):
-        house.develop(failing, request="first")
+        setup.render(failing, request="first")
 
-    entry = house.develop(working, request="second", sequencer="0055AED6DCD90281E6")
+    entry = setup.render(working, request="second", sequencer="0055AED6DCD90281E6")
 
     assert entry.upload.correlation == "first"
-    assert house.develop(never, request="third", sequencer="0055AED6DCD90281E7").upload.request == "first"
+    assert setup.render(never, request="third", sequencer="0055AED6DCD90281E7").upload.request == "first"
 
 
-def test_one_from_before_names_were_given_gets_one_when_it_is_told_of_again(house: House) -> None:
+def test_one_from_before_names_were_given_gets_one_when_it_is_told_of_again(setup: Setup) -> None:
     with pytest.raises(OSError, match="disk"):
-        house.develop(failing, request="")
+        setup.render(failing, request="")
 
-    assert house.develop(working, request="second", sequencer="").upload.request == "second"
+    assert setup.render(working, request="second", sequencer="").upload.request == "second"
 
 
-def test_what_stands_in_s3_is_called_after_the_change_that_led_to_it(house: House) -> None:
+def test_what_stands_in_s3_is_called_after_the_change_that_led_to_it(setup: Setup) -> None:
     removal = Removal("uploads", "image.png", "v9", "0066", marker=True, request="removal")
     unversioned = an_upload(version=NO_VERSION, request="unversioned")
 
-    [by_removal] = house.darkroom.apply(removal, Worker(working))
-    [by_event] = House().darkroom.apply(unversioned, Worker(working))
+    [by_removal] = setup.reconciler.apply(removal, Worker(working))
+    [by_event] = Setup().reconciler.apply(unversioned, Worker(working))
 
     assert (by_removal.upload.request, by_event.upload.request) == ("removal", "unversioned")

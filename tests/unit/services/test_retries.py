@@ -1,4 +1,4 @@
-"""When to try again, and when to stop trying."""
+"""Waits between attempts, and the deadline of an attempt."""
 
 import select
 import signal
@@ -36,12 +36,12 @@ def test_there_is_one_wait_fewer_than_attempts() -> None:
 
 
 def test_what_another_worker_has_waits_until_that_has_ended() -> None:
-    busy = LeaseHeld("image.png", timestamp(MOMENT + timedelta(seconds=50)))
+    leased = LeaseHeld("image.png", timestamp(MOMENT + timedelta(seconds=50)))
 
-    nested = ExceptionGroup("two", [FAULT, ExceptionGroup("one", [busy])])
+    nested = ExceptionGroup("two", [FAULT, ExceptionGroup("one", [leased])])
 
-    assert [retry_delay(fault, 5, 0, MOMENT) for fault in (busy, nested)] == [50, 50]
-    assert retry_delay(busy, 5, 1, MOMENT) > 50  # not all at once
+    assert [retry_delay(fault, 5, 0, MOMENT) for fault in (leased, nested)] == [50, 50]
+    assert retry_delay(leased, 5, 1, MOMENT) > 50  # spread by jitter
     assert retry_delay(LeaseHeld("image.png", timestamp(MOMENT)), 5, 0, MOMENT) == 0
 
 
@@ -51,7 +51,7 @@ def test_any_other_fault_waits_by_the_number_of_attempts_alone() -> None:
 
 def test_a_call_that_hangs_is_interrupted_before_the_invocation_ends() -> None:
     with pytest.raises(DeadlineExceeded), deadline(1010):
-        select.select([], [], [])  # for ever
+        select.select([], [], [])  # without a timeout
 
 
 def test_what_is_done_in_time_is_left_alone() -> None:

@@ -1,4 +1,4 @@
-"""What was lost is found and enqueued once, and what nothing names is removed (design: rule 2)."""
+"""Lost uploads are enqueued once, and orphaned renditions are removed (design: rule 2)."""
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,19 @@ from darkroom.domain.timestamps import now, timestamp
 from darkroom.domain.uploads import Upload
 from darkroom.services.jobs import Jobs
 from darkroom.services.notifications import notification_of, parse_queue_message
-from darkroom.services.rendering import Renderer, Worker
+from darkroom.services.reconciling import Reconciler, Worker
 from darkroom.services.sweeping import ScanCursor, Sweep, stale
-from tests.builders import UPLOADS, a_receipt, a_rendering, a_rendition, an_announcement, an_entry, an_upload
-from tests.fakes import FakeLedger, FakeOriginals, FakeProfiles, FakeQueue, FakeRenditions, FakeViews
+from tests.builders import (
+    UPLOADS,
+    a_receipt,
+    a_reconciler,
+    a_rendering,
+    a_rendition,
+    an_announcement,
+    an_entry,
+    an_upload,
+)
+from tests.fakes import FakeLedger, FakeOriginals, FakeQueue, FakeRenditions, FakeViews
 
 LONG_AGO = timestamp(datetime.now(UTC) - timedelta(days=9))
 PICTURE = picture_id_of(UPLOADS, "image.png")
@@ -26,7 +35,7 @@ PICTURE = picture_id_of(UPLOADS, "image.png")
 
 @dataclass
 class Bucket(FakeOriginals):
-    """Lists what it holds as put at `arrived`."""
+    """A bucket whose objects were stored at `arrived`."""
 
     arrived: str = LONG_AGO
 
@@ -36,11 +45,15 @@ class Bucket(FakeOriginals):
 
 
 @dataclass
-class House:
+class Setup:
     originals: Bucket = field(default_factory=Bucket)
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     queue: FakeQueue = field(default_factory=FakeQueue)
+
+    @property
+    def reconciler(self) -> Reconciler:
+        return a_reconciler(self.originals, self.renditions, self.ledger)
 
     @property
     def sweep(self) -> Sweep:
@@ -55,123 +68,120 @@ class House:
             job_timeout_minutes=60,
         )
 
-    def holds(self, *keys: str) -> None:
+    def store(self, *keys: str) -> None:
         for key in keys:
             self.originals.store(key, b"pixels", "image/png")
 
-    def finds_lost(self, pages: int = 100) -> list[str]:
+    def find_lost(self, pages: int = 100) -> list[str]:
         return list(chain.from_iterable(page.acted_on for page in self.sweep.find_lost(pages)))
 
-    def removes(self) -> set[str]:
-        found = (*self.sweep.remove_discarded(), *self.sweep.remove_unnamed(100))
+    def remove(self) -> set[str]:
+        found = (*self.sweep.remove_superseded(), *self.sweep.remove_orphaned(100))
         return set(chain.from_iterable(page.acted_on for page in found))
 
-    def makes(self, *names: str) -> None:
+    def make_renditions(self, *names: str) -> None:
         for name in names:
             self.renditions.store(f"{PICTURE}/{name}", b"", "image/jpeg")
 
-    def notes(self, state: State, *names: str, since: str = LONG_AGO, version: str = "v1") -> Entry:
-        """An entry in a state since then, whose receipt names those renditions."""
+    def record(self, state: State, *names: str, since: str = LONG_AGO, version: str = "v1") -> Entry:
+        """Writes an entry with these renditions, in a state since `since`."""
         receipt = a_receipt(*(replace(a_rendition(), key=f"{PICTURE}/{name}") for name in names))
         entry = an_entry(state=state, revision=1, version=version, receipt=receipt)
         self.ledger.advance(replace(entry, since=since))
         if entry.is_current:
             latest = self.ledger.latest(PICTURE) or Latest(PICTURE, "", version, 0)
-            self.ledger.advance(latest.beside(version))
+            self.ledger.advance(latest.with_current(version))
         elif state is State.SUPERSEDED:
-            self.ledger.away += replace(entry, since=since).superseded_renditions(entry.rendition_keys)
+            self.ledger.superseded += replace(entry, since=since).superseded_renditions(entry.rendition_keys)
         return entry
 
 
 @pytest.fixture
-def house() -> House:
-    return House()
+def setup() -> Setup:
+    return Setup()
 
 
-# lost uploads
+def test_an_upload_that_nobody_began_with_is_enqueued_as_s3_would_have_told_it(setup: Setup) -> None:
+    setup.store("holiday/ü +%.png")
 
+    assert setup.find_lost() == ["holiday/ü +%.png"]
 
-def test_an_upload_that_nobody_began_with_is_enqueued_as_s3_would_have_told_it(house: House) -> None:
-    house.holds("holiday/ü +%.png")
-
-    assert house.finds_lost() == ["holiday/ü +%.png"]
-
-    [(message, expected_revision)] = house.queue.sent
+    [(message, expected_revision)] = setup.queue.sent
     assert expected_revision is None
     [change] = parse_queue_message(message, UPLOADS).changes
-    found = house.originals.latest("holiday/ü +%.png")
+    found = setup.originals.latest("holiday/ü +%.png")
     assert found
     assert isinstance(change, Upload)
     assert change == replace(found, request=change.request)
     assert change.request
 
 
-def test_what_was_swept_lately_is_not_swept_again(house: House) -> None:
-    house.holds("image.png")
-    house.finds_lost()
+def test_what_was_swept_lately_is_not_swept_again(setup: Setup) -> None:
+    setup.store("image.png")
+    setup.find_lost()
 
-    assert house.finds_lost() == []
-
-
-def test_what_was_swept_long_ago_and_still_not_begun_with_is_swept_again(house: House) -> None:
-    house.holds("image.png")
-    house.finds_lost()
-    [(key, entry)] = house.ledger.entries.items()
-    house.ledger.entries[key] = replace(entry, since=LONG_AGO)
-
-    assert house.finds_lost() == ["image.png"]
+    assert setup.find_lost() == []
 
 
-def test_a_young_upload_is_not_lost(house: House) -> None:
-    house.originals.arrived = timestamp(datetime.now(UTC))
-    house.holds("image.png")
+def test_what_was_swept_long_ago_and_still_not_begun_with_is_swept_again(setup: Setup) -> None:
+    setup.store("image.png")
+    setup.find_lost()
+    [(key, entry)] = setup.ledger.entries.items()
+    setup.ledger.entries[key] = replace(entry, since=LONG_AGO)
 
-    assert house.finds_lost() == []
-
-
-@pytest.mark.parametrize("state", [each for each in State if each.terminal])
-def test_what_has_ended_is_not_lost(house: House, state: State) -> None:
-    house.holds("image.png")
-    house.notes(state)
-
-    assert house.finds_lost() == []
+    assert setup.find_lost() == ["image.png"]
 
 
-def test_what_was_begun_with_and_then_left_is_lost(house: House) -> None:
-    house.holds("image.png")
-    begun = house.notes(State.RENDERING)
+def test_a_young_upload_is_not_lost(setup: Setup) -> None:
+    setup.originals.arrived = timestamp(datetime.now(UTC))
+    setup.store("image.png")
 
-    assert house.finds_lost() == ["image.png"]
-    assert house.finds_lost() == []
+    assert setup.find_lost() == []
 
-    swept = house.ledger.find(begun.picture_id, "v1")
+
+@pytest.mark.parametrize("state", [state for state in State if state.terminal])
+def test_what_has_ended_is_not_lost(setup: Setup, state: State) -> None:
+    setup.store("image.png")
+    setup.record(state)
+
+    assert setup.find_lost() == []
+
+
+def test_what_was_begun_with_and_then_left_is_lost(setup: Setup) -> None:
+    setup.store("image.png")
+    begun = setup.record(State.RENDERING)
+
+    assert setup.find_lost() == ["image.png"]
+    assert setup.find_lost() == []
+
+    swept = setup.ledger.find(begun.picture_id, "v1")
     assert swept
     assert (swept.state, swept.revision) == (State.RENDERING, begun.revision + 1)
 
 
-def test_what_a_worker_has_is_not_lost(house: House) -> None:
-    house.holds("image.png")
-    begun = house.notes(State.RENDERING).begun("9999-01-01T00:00:00.000Z")
-    house.ledger.advance(replace(begun, since=LONG_AGO))
+def test_what_a_worker_has_is_not_lost(setup: Setup) -> None:
+    setup.store("image.png")
+    begun = setup.record(State.RENDERING).begun("9999-01-01T00:00:00.000Z")
+    setup.ledger.advance(replace(begun, since=LONG_AGO))
 
-    assert house.finds_lost() == []
+    assert setup.find_lost() == []
 
 
-def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(house: House) -> None:
-    house.originals.listed_at_once = 2
-    house.holds(*"abcdefg")
+def test_a_run_looks_at_so_many_pages_and_the_next_goes_on_from_there(setup: Setup) -> None:
+    setup.originals.page_size = 2
+    setup.store(*"abcdefg")
 
-    found = [house.finds_lost(pages=2) for _ in range(3)]
+    found = [setup.find_lost(pages=2) for _ in range(3)]
 
     assert found == [["a", "b", "c", "d"], ["e", "f", "g"], []]
 
 
 @pytest.mark.parametrize(("objects", "pages"), [(100, 10), (6_720, 10), (67_200, 100)])
 def test_a_larger_bucket_is_seen_within_a_week_of_runs(objects: int, pages: int) -> None:
-    seen = ScanCursor(whole=objects)
+    cursor = ScanCursor(whole=objects)
 
-    assert seen.due(10) == pages
-    assert ScanCursor.read(seen.written) == seen
+    assert cursor.due(10) == pages
+    assert ScanCursor.read(cursor.written) == cursor
 
 
 @pytest.mark.parametrize("written", ["", "prefix/1.jpg", '{"KeyMarker": "a", "VersionIdMarker": "b"}'])
@@ -179,184 +189,178 @@ def test_a_walk_that_was_noted_in_another_way_begins_anew(written: str) -> None:
     assert ScanCursor.read(written) == ScanCursor()
 
 
-def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(house: House) -> None:
-    house.originals.listed_at_once = 2
-    house.holds(*"abcde")
+def test_a_walk_that_has_come_to_the_end_knows_how_far_it_was(setup: Setup) -> None:
+    setup.originals.page_size = 2
+    setup.store(*"abcde")
 
-    house.finds_lost()
+    setup.find_lost()
 
-    assert ScanCursor.read(house.ledger.cursor("uploads")) == ScanCursor("", 0, 3)
+    assert ScanCursor.read(setup.ledger.cursor("uploads")) == ScanCursor("", 0, 3)
 
 
-def test_a_walk_can_be_begun_anew(house: House) -> None:
-    house.holds(*"abcdef")
-    house.ledger.save_cursor("uploads", ScanCursor("d", 2).written)
+def test_a_walk_can_be_begun_anew(setup: Setup) -> None:
+    setup.store(*"abcdef")
+    setup.ledger.save_cursor("uploads", ScanCursor("d", 2).written)
 
-    house.sweep.begin_anew()
+    setup.sweep.restart()
 
-    assert house.finds_lost() == list("abcdef")
+    assert setup.find_lost() == list("abcdef")
 
 
 def engine(content: bytes, profile: Profile) -> object:
     return a_rendering()
 
 
-def test_a_swept_upload_is_rendered_and_its_late_event_changes_nothing(house: House) -> None:
-    house.holds("image.png")
-    house.finds_lost()
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
-    [change] = parse_queue_message(house.queue.sent[0][0], UPLOADS).changes
+def test_a_swept_upload_is_rendered_and_its_late_event_changes_nothing(setup: Setup) -> None:
+    setup.store("image.png")
+    setup.find_lost()
+    reconciler = setup.reconciler
+    [change] = parse_queue_message(setup.queue.sent[0][0], UPLOADS).changes
 
-    [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
-    [after] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    [entry] = reconciler.apply(change, Worker(engine))  # type: ignore[arg-type]
+    [after] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
 
     assert entry.state is State.RENDERED
     assert (after.state, after.receipt) == (State.RENDERED, entry.receipt)
 
 
-def test_a_swept_upload_that_is_not_latest_any_more_is_superseded(house: House) -> None:
-    house.holds("image.png")
-    house.finds_lost()
-    house.holds("image.png")
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
-    [change] = parse_queue_message(house.queue.sent[0][0], UPLOADS).changes
+def test_a_swept_upload_that_is_not_latest_any_more_is_superseded(setup: Setup) -> None:
+    setup.store("image.png")
+    setup.find_lost()
+    setup.store("image.png")
+    reconciler = setup.reconciler
+    [change] = parse_queue_message(setup.queue.sent[0][0], UPLOADS).changes
 
-    [entry] = darkroom.apply(change, Worker(engine))  # type: ignore[arg-type]
+    [entry] = reconciler.apply(change, Worker(engine))  # type: ignore[arg-type]
 
     assert entry.state is State.SUPERSEDED
 
 
-# renditions that nothing names
+def test_what_a_receipt_names_is_kept(setup: Setup) -> None:
+    setup.make_renditions("a", "b")
+    setup.record(State.RENDERED, "a", "b")
+
+    assert setup.remove() == set()
 
 
-def test_what_a_receipt_names_is_kept(house: House) -> None:
-    house.makes("a", "b")
-    house.notes(State.RENDERED, "a", "b")
+def test_what_no_receipt_names_is_removed(setup: Setup) -> None:
+    setup.make_renditions("a", "orphan")
+    setup.record(State.RENDERED, "a")
 
-    assert house.removes() == set()
-
-
-def test_what_no_receipt_names_is_removed(house: House) -> None:
-    house.makes("a", "orphan")
-    house.notes(State.RENDERED, "a")
-
-    assert house.removes() == {f"{PICTURE}/orphan"}
-    assert list(house.renditions.objects) == [f"{PICTURE}/a"]
+    assert setup.remove() == {f"{PICTURE}/orphan"}
+    assert list(setup.renditions.objects) == [f"{PICTURE}/a"]
 
 
-def test_what_no_receipt_names_yet_is_kept_while_a_rendering_is_under_way(house: House) -> None:
-    house.makes("a")
-    house.notes(State.RENDERING)
+def test_what_no_receipt_names_yet_is_kept_while_a_rendering_is_under_way(setup: Setup) -> None:
+    setup.make_renditions("a")
+    setup.record(State.RENDERING)
 
-    assert house.removes() == set()
-
-
-def test_a_young_file_is_kept(house: House) -> None:
-    house.renditions.since = timestamp(datetime.now(UTC))
-    house.makes("a")
-
-    assert house.removes() == set()
+    assert setup.remove() == set()
 
 
-def test_superseded_renditions_stay_for_pages_that_are_open_and_then_go(house: House) -> None:
-    house.makes("old", "older", "new")
-    house.notes(State.RENDERED, "new", version="v3", since=timestamp(datetime.now(UTC)))
-    house.notes(State.SUPERSEDED, "old", version="v2", since=timestamp(datetime.now(UTC)))
-    house.notes(State.SUPERSEDED, "older", version="v1", since=LONG_AGO)
+def test_a_young_file_is_kept(setup: Setup) -> None:
+    setup.renditions.since = timestamp(datetime.now(UTC))
+    setup.make_renditions("a")
 
-    assert house.removes() == {f"{PICTURE}/older"}
+    assert setup.remove() == set()
 
 
-def test_what_was_discarded_is_removed_without_a_look_at_the_bucket(house: House) -> None:
-    house.makes("old", "new", "of nobody")
-    house.notes(State.RENDERED, "new", version="v2")
-    house.notes(State.SUPERSEDED, "old", version="v1")
+def test_superseded_renditions_stay_for_pages_that_are_open_and_then_go(setup: Setup) -> None:
+    setup.make_renditions("old", "older", "new")
+    setup.record(State.RENDERED, "new", version="v3", since=timestamp(datetime.now(UTC)))
+    setup.record(State.SUPERSEDED, "old", version="v2", since=timestamp(datetime.now(UTC)))
+    setup.record(State.SUPERSEDED, "older", version="v1", since=LONG_AGO)
 
-    found = [page.acted_on for page in house.sweep.remove_discarded()]
+    assert setup.remove() == {f"{PICTURE}/older"}
+
+
+def test_what_was_discarded_is_removed_without_a_look_at_the_bucket(setup: Setup) -> None:
+    setup.make_renditions("old", "new", "orphan")
+    setup.record(State.RENDERED, "new", version="v2")
+    setup.record(State.SUPERSEDED, "old", version="v1")
+
+    found = [page.acted_on for page in setup.sweep.remove_superseded()]
 
     assert found == [(f"{PICTURE}/old",)]
-    assert f"{PICTURE}/of nobody" in house.renditions.objects
-    assert not house.ledger.away
+    assert f"{PICTURE}/orphan" in setup.renditions.objects
+    assert not setup.ledger.superseded
 
 
-def test_what_was_discarded_and_is_shown_again_is_kept(house: House) -> None:
-    house.makes("old", "back")
-    house.notes(State.SUPERSEDED, "old", "back", version="v1")
-    house.ledger.entries.clear()
-    house.notes(State.RENDERED, "back", version="v1")
+def test_what_was_discarded_and_is_shown_again_is_kept(setup: Setup) -> None:
+    setup.make_renditions("old", "back")
+    setup.record(State.SUPERSEDED, "old", "back", version="v1")
+    setup.ledger.entries.clear()
+    setup.record(State.RENDERED, "back", version="v1")
 
-    assert house.removes() == {f"{PICTURE}/old"}
+    assert setup.remove() == {f"{PICTURE}/old"}
 
 
-def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(house: House) -> None:
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+def test_a_key_that_is_put_all_the_time_keeps_no_renditions_for_longer(setup: Setup) -> None:
+    reconciler = setup.reconciler
     for number in range(5):
-        house.holds("image.png")
-        darkroom.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
-    house.ledger.away = [replace(each, since=LONG_AGO) for each in house.ledger.away]
-    [standing] = house.ledger.current_entries([house.ledger.latest(PICTURE)])
+        setup.store("image.png")
+        reconciler.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
+    setup.ledger.superseded = [replace(record, since=LONG_AGO) for record in setup.ledger.superseded]
+    [current] = setup.ledger.current_entries([setup.ledger.latest(PICTURE)])
 
-    house.removes()
+    setup.remove()
 
-    assert house.renditions.objects.keys() == {*standing[0].rendition_keys}
+    assert setup.renditions.objects.keys() == {*current[0].rendition_keys}
 
 
-def test_what_another_profile_made_is_discarded_when_it_is_made_anew(house: House) -> None:
-    house.holds("image.png")
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
-    [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
-    darkroom = replace(darkroom, engine_version="engine 2")
+def test_what_another_profile_made_is_discarded_when_it_is_made_anew(setup: Setup) -> None:
+    setup.store("image.png")
+    reconciler = setup.reconciler
+    [before] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    reconciler = a_reconciler(setup.originals, setup.renditions, setup.ledger, engine_version="engine 2")
 
-    [after] = darkroom.apply(an_upload(), Worker(engine), before.revision)  # type: ignore[arg-type]
+    [after] = reconciler.apply(an_upload(), Worker(engine), before.revision)  # type: ignore[arg-type]
 
-    [superseded_renditions] = house.ledger.away
+    [superseded_renditions] = setup.ledger.superseded
     assert {*superseded_renditions.keys} == {*before.rendition_keys}
     assert not {*superseded_renditions.keys} & {*after.rendition_keys}
 
 
-def test_what_another_receipt_took_the_place_of_stays_for_pages_that_are_open(house: House) -> None:
-    house.makes("by the old profile", "new")
-    house.notes(State.RENDERED, "new", since=timestamp(datetime.now(UTC)))
+def test_what_another_receipt_took_the_place_of_stays_for_pages_that_are_open(setup: Setup) -> None:
+    setup.make_renditions("by the old profile", "new")
+    setup.record(State.RENDERED, "new", since=timestamp(datetime.now(UTC)))
 
-    assert house.removes() == set()
-
-
-def test_what_a_deletion_left_behind_goes_at_once(house: House) -> None:
-    house.makes("a")
-    house.notes(State.DELETED, "a", since=timestamp(datetime.now(UTC)))
-
-    assert house.removes() == {f"{PICTURE}/a"}
+    assert setup.remove() == set()
 
 
-def test_a_rendering_that_took_a_removed_file_for_written_writes_it_again(house: House) -> None:
-    house.holds("image.png")
-    house.ledger.advance(Latest(PICTURE, "", "", 1))
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
+def test_what_a_deletion_left_behind_goes_at_once(setup: Setup) -> None:
+    setup.make_renditions("a")
+    setup.record(State.DELETED, "a", since=timestamp(datetime.now(UTC)))
+
+    assert setup.remove() == {f"{PICTURE}/a"}
+
+
+def test_a_rendering_that_took_a_removed_file_for_written_writes_it_again(setup: Setup) -> None:
+    setup.store("image.png")
+    setup.ledger.advance(Latest(PICTURE, "", "", 1))
+    reconciler = setup.reconciler
 
     @dataclass
     class Racing(FakeRenditions):
-        """While it lists, an upload is rendered over the file that a crash had left."""
+        """Renders an upload just before its orphaned files are removed."""
 
         def remove(self, keys) -> None:  # type: ignore[no-untyped-def]
-            [rendered] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+            [rendered] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
             assert set(keys) <= set(rendered.rendition_keys)
             super().remove(keys)
 
-    first = darkroom.apply(an_upload(), Worker(engine))[0]  # type: ignore[arg-type]
-    house.ledger.entries.clear()  # as if it had crashed before it was published
-    racing = Racing(objects=house.renditions.objects)
-    darkroom = replace(darkroom, renditions=racing)
-    house.renditions = racing
+    first = reconciler.apply(an_upload(), Worker(engine))[0]  # type: ignore[arg-type]
+    setup.ledger.entries.clear()  # as after a crash before it was published
+    racing = Racing(objects=setup.renditions.objects)
+    setup.renditions = racing
+    reconciler = setup.reconciler
 
-    assert house.removes() == set(first.rendition_keys)
+    assert setup.remove() == set(first.rendition_keys)
 
-    [(message, expected_revision)] = set(house.queue.sent)
+    [(message, expected_revision)] = set(setup.queue.sent)
     [change] = parse_queue_message(message, UPLOADS).changes
-    [entry] = darkroom.apply(change, Worker(engine), expected_revision)  # type: ignore[arg-type]
+    [entry] = reconciler.apply(change, Worker(engine), expected_revision)  # type: ignore[arg-type]
     assert set(entry.rendition_keys) == set(racing.objects)
-
-
-# results of another profile or engine
 
 
 def test_a_result_of_another_profile_or_engine_is_stale() -> None:
@@ -368,33 +372,30 @@ def test_a_result_of_another_profile_or_engine_is_stale() -> None:
     assert list(stale(iter([fresh, older, other, gone]), "now", "engine 2")) == [older, other]
 
 
-def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(house: House) -> None:
-    house.holds("image.png")
-    darkroom = Renderer(house.originals, house.renditions, house.ledger, FakeProfiles(), "engine 1")
-    [before] = darkroom.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
-    darkroom = replace(darkroom, engine_version="engine 2")
+def test_a_stale_result_is_rendered_again_once_and_shown_meanwhile(setup: Setup) -> None:
+    setup.store("image.png")
+    reconciler = setup.reconciler
+    [before] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    reconciler = a_reconciler(setup.originals, setup.renditions, setup.ledger, engine_version="engine 2")
     [change] = parse_queue_message(notification_of(before.upload), UPLOADS).changes
 
-    def looking(content: bytes, profile: Profile) -> object:
-        begun = house.ledger.find(PICTURE, "v1")
+    def observe(content: bytes, profile: Profile) -> object:
+        begun = setup.ledger.find(PICTURE, "v1")
         assert begun
         assert (begun.state, begun.receipt) == (State.RENDERING, before.receipt)
         return a_rendering()
 
-    [entry] = darkroom.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
-    [again] = darkroom.apply(change, Worker(looking), before.revision)  # type: ignore[arg-type]
+    [entry] = reconciler.apply(change, Worker(observe), before.revision)  # type: ignore[arg-type]
+    [again] = reconciler.apply(change, Worker(observe), before.revision)  # type: ignore[arg-type]
 
     assert entry.receipt
     assert entry.receipt.engine == "engine 2"
     assert again == entry
 
 
-# What a job announced and never got
-
-
 @dataclass
-class Waiting(House):
-    """With a job of some members, made long ago."""
+class OldJob(Setup):
+    """With a job created long ago."""
 
     size: int = 3
     created: str = LONG_AGO
@@ -402,9 +403,9 @@ class Waiting(House):
     def __post_init__(self) -> None:
         self.job = Jobs(self.originals.bucket, self.ledger, FakeViews())
         view = self.job.create([an_announcement(f"{number}.png") for number in range(self.size)])
-        made = self.ledger.jobs[view.id]
-        self.ledger.jobs[view.id] = replace(made, created=self.created)
-        self.ledger.unsettled[view.id] = replace(made, created=self.created, size=0)
+        job = self.ledger.jobs[view.id]
+        self.ledger.jobs[view.id] = replace(job, created=self.created)
+        self.ledger.unsettled[view.id] = replace(job, created=self.created, size=0)
 
     @property
     def members(self) -> list[Entry]:
@@ -414,91 +415,91 @@ class Waiting(House):
     def states(self) -> list[str]:
         return [entry.state.value for entry in self.members]
 
-    def settles(self) -> int:
+    def settle(self) -> int:
         return sum(len(page.acted_on) for page in self.sweep.settle_jobs())
 
-    def arrives(self, number: int, version: str = "v1") -> None:
-        """Somebody has begun with it; without a version it was deleted since."""
+    def arrive(self, number: int, version: str = "v1") -> None:
+        """Writes the Latest item of a member; without a version, the member was deleted since."""
         self.ledger.advance(Latest(self.members[number].picture_id, "01", version, 1))
 
 
 def test_what_a_job_waited_for_long_enough_has_failed() -> None:
-    house = Waiting()
-    house.arrives(1)
+    setup = OldJob()
+    setup.arrive(1)
 
-    assert house.settles() == 2
+    assert setup.settle() == 2
 
-    assert house.states == ["failed", "expected", "failed"]
-    assert house.members[0].failure
-    assert house.members[0].failure.reason == "never_arrived"
+    assert setup.states == ["failed", "expected", "failed"]
+    assert setup.members[0].failure
+    assert setup.members[0].failure.reason == "never_arrived"
 
 
 def test_a_job_is_settled_once() -> None:
-    house = Waiting()
+    setup = OldJob()
 
-    assert [house.settles(), house.settles()] == [3, 0]
+    assert [setup.settle(), setup.settle()] == [3, 0]
 
-    assert not house.ledger.unsettled
+    assert not setup.ledger.unsettled
 
 
 def test_all_old_jobs_are_settled_however_many_they_are() -> None:
-    house = Waiting()
+    setup = OldJob()
     for number in range(25):
-        house.ledger.unsettled[f"{number}"] = Job(f"{number}", 0, LONG_AGO)
+        setup.ledger.unsettled[f"{number}"] = Job(f"{number}", 0, LONG_AGO)
 
-    house.settles()
+    setup.settle()
 
-    assert not house.ledger.unsettled
+    assert not setup.ledger.unsettled
 
 
 def test_a_young_job_is_waited_for() -> None:
-    house = Waiting(created=now())
+    setup = OldJob(created=now())
 
-    assert house.settles() == 0
+    assert setup.settle() == 0
 
-    assert house.states == ["expected"] * 3
+    assert setup.states == ["expected"] * 3
 
 
 def test_a_member_that_was_deleted_before_it_was_heard_of_is_deleted() -> None:
-    house = Waiting()
-    house.arrives(0, version="")
+    setup = OldJob()
+    setup.arrive(0, version="")
 
-    house.settles()
+    setup.settle()
 
-    assert house.states == ["deleted", "failed", "failed"]
+    assert setup.states == ["deleted", "failed", "failed"]
 
 
 def test_a_job_whose_settling_crashed_falls_due_again() -> None:
-    house = Waiting(size=250)
+    setup = OldJob(size=250)
 
-    next(house.sweep.settle_jobs())
+    next(setup.sweep.settle_jobs())
 
-    assert house.states.count("failed") == 100
-    assert house.settles() == 150
+    assert setup.states.count("failed") == 100
+    assert setup.settle() == 150
 
 
 def test_what_another_sweep_moves_meanwhile_keeps_nobody_else_from_being_moved() -> None:
-    house = Waiting()
-    moved = house.members[1].moved(State.FAILED)
+    setup = OldJob()
+    moved = setup.members[1].moved(State.FAILED)
 
-    class Overtaken(FakeLedger):
+    class Superseded(FakeLedger):
         def advance(self, *moves: Any, **conditions: Any) -> bool:
             self.entries[moved.picture_id, moved.upload.version] = moved
             return super().advance(*moves, **conditions)
 
-    house.ledger = Overtaken(**{each.name: getattr(house.ledger, each.name) for each in fields(FakeLedger)})
+    setup.ledger = Superseded(**{item.name: getattr(setup.ledger, item.name) for item in fields(FakeLedger)})
 
-    assert house.settles() == 2
+    assert setup.settle() == 2
 
-    assert house.states == ["failed"] * 3
+    assert setup.states == ["failed"] * 3
 
 
 def test_a_lost_upload_that_is_found_again_is_its_jobs() -> None:
-    house = Waiting()
-    member = house.members[0]
-    house.originals.store(member.upload.key, b"pixels", "image/png")
+    setup = OldJob()
+    member = setup.members[0]
+    setup.originals.store(member.upload.key, b"pixels", "image/png")
 
-    assert house.finds_lost() == [member.upload.key]
+    assert setup.find_lost() == [member.upload.key]
 
-    [noted] = house.ledger.of_picture(member.picture_id)
-    assert (noted.job_id, noted.number) == (member.job_id, 0)
+    [recorded] = setup.ledger.of_picture(member.picture_id)
+    assert (recorded.job_id, recorded.number) == (member.job_id, 0)

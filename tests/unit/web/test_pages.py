@@ -170,7 +170,7 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
         "version": "v1",
         "removal": False,
         "reason": "child_died",
-        "detail": "Its worker was ended before it was done.",
+        "detail": "The worker was killed before it finished.",
         "attempts": 5,
         "since": "2025-11-21T19:31:07.123Z",
         "page": "../pictures/ab12",
@@ -677,7 +677,7 @@ def test_a_job_leads_to_its_receipts_its_script_and_its_other_pages() -> None:
 def test_each_failure_says_why_and_can_be_retried_or_skipped_alone_or_with_all() -> None:
     page = Parsed(pages.failures("../", [a_failure()], ""))
 
-    assert "child died : Its worker was ended before it was done." in page.text
+    assert "child died : The worker was killed before it finished." in page.text
     assert [(form["method"], form["action"]) for form in page.all("form")] == [
         ("post", "../failures/retry"),
         ("post", "../failures/skip"),

@@ -63,7 +63,7 @@ class S3Originals:
             arrived=timestamp(head["LastModified"]),
         )
 
-    def each_latest(self, cursor: str) -> tuple[list[Upload], str]:
+    def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
         begin = json.loads(cursor) if cursor else {}
         page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, **begin)
         uploads = [
@@ -134,7 +134,7 @@ class S3Renditions:
                 return None
             raise
 
-    def each(self, cursor: str) -> tuple[list[Stored], str]:
+    def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
         page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=_LISTED_AT_ONCE, StartAfter=cursor)
         stored = [Stored(each["Key"], timestamp(each["LastModified"])) for each in page.get("Contents", [])]
         return stored, stored[-1].key if page["IsTruncated"] else ""

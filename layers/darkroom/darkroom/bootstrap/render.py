@@ -1,4 +1,4 @@
-"""What render works with."""
+"""Builds the dependencies of the render function."""
 
 import os
 from collections.abc import Callable
@@ -8,19 +8,22 @@ from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, s3_
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
+from darkroom.services.reconciling import Reconciler
 from darkroom.services.rendering import Renderer
 from darkroom.settings import RenderSettings, read_settings
 
 
 def bootstrap(
     engine_version: str, report_profile_fault: Callable[[Exception], None]
-) -> tuple[Renderer, SqsQueue, RenderSettings]:
+) -> tuple[Reconciler, SqsQueue, RenderSettings]:
     settings = read_settings(RenderSettings, os.environ)
     s3 = s3_client()
-    house = Renderer(
-        originals=S3Originals(settings.uploads_bucket, s3),
-        renditions=S3Renditions(settings.renditions_bucket, s3),
-        ledger=DynamoLedger(settings.ledger_table, dynamodb_client()),
+    originals = S3Originals(settings.uploads_bucket, s3)
+    renditions = S3Renditions(settings.renditions_bucket, s3)
+    ledger = DynamoLedger(settings.ledger_table, dynamodb_client())
+    renderer = Renderer(
+        originals=originals,
+        renditions=renditions,
         profiles=AppConfigProfiles(
             settings.profile_application,
             settings.profile_environment,
@@ -30,4 +33,5 @@ def bootstrap(
         ),
         engine_version=engine_version,
     )
-    return house, SqsQueue(settings.render_queue_url, sqs_client), settings
+    reconciler = Reconciler(originals, renditions, ledger, renderer)
+    return reconciler, SqsQueue(settings.render_queue_url, sqs_client), settings

@@ -1,4 +1,4 @@
-"""Ledger entries: the state of an upload and the attempts at it."""
+"""Ledger entries: the state of each upload, and the attempts to render it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from darkroom.domain.errors import LeaseHeld
 from darkroom.domain.keys import alias_of
 from darkroom.domain.receipts import Receipt, Rejection
 from darkroom.domain.timestamps import now
-from darkroom.domain.uploads import EXPECTED_VERSION, REMOVAL_PREFIX, Upload, in_order
+from darkroom.domain.uploads import EXPECTED_VERSION, REMOVAL_PREFIX, Upload, sequencer_order
 
 
 class State(StrEnum):
@@ -29,11 +29,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """What the events of one key have told so far: the last of them, and the version that it left on top.
+    """The latest version of one key, and the sequencer of the last applied event.
 
-    `version` is empty while the key is deleted. `standing` are all versions that are shown, given up or
-    worked on, and maybe some that were superseded or deleted since: what takes their place need not read all
-    that the key ever had. Every move makes `revision` one higher.
+    `version` is empty while the key is deleted. `current_versions` holds every version that is rendered,
+    failed or in progress, and maybe some superseded or deleted since: a newer version supersedes these
+    without a query for all versions of the key. Every change increments `revision`.
     """
 
     picture_id: str
@@ -42,15 +42,15 @@ class Latest:
     revision: int
     current_versions: tuple[str, ...] = ()
 
-    def beside(self, version: str) -> "Latest":
-        """With one more version that stands."""
+    def with_current(self, version: str) -> "Latest":
+        """Returns the next revision with one more current version."""
         current_versions = tuple(dict.fromkeys((*self.current_versions, version)))
         return replace(self, revision=self.revision + 1, current_versions=current_versions)
 
 
 @dataclass(frozen=True, slots=True)
 class SupersededRenditions:
-    """Renditions of one version that nothing shows any more, since then; `keys` are theirs."""
+    """Renditions of one version, not shown since the time `since`."""
 
     picture_id: str
     version: str
@@ -59,7 +59,7 @@ class SupersededRenditions:
 
 
 class Outcome(StrEnum):
-    """How an attempt ended. One that noted nothing was killed, or has not ended yet."""
+    """The outcome of an attempt. Without one, it was killed or is still running."""
 
     CONCLUDED = "concluded"
     CHILD_DIED = "child_died"
@@ -69,9 +69,10 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at an upload, noted before it starts. Its worker has ended by `until`, whatever happens.
+    """One attempt to render an upload, recorded before it starts.
 
-    `outcome` is None until it is noted; `why` says more about one that failed.
+    The invocation has ended by `lease_expires` in any case. `outcome` is None until it is recorded; `detail`
+    describes a failure.
     """
 
     at: str
@@ -82,23 +83,22 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why an upload was given up: a stable reason, and a sentence for people."""
+    """The reason an upload failed: a stable code, and a sentence for people."""
 
     reason: str
     sentence: str
 
 
-# More attempts than that tell nothing new, and an item has its limit.
+# DynamoDB limits an item to 400 KB.
 _ATTEMPTS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One upload as the ledger holds it, and as its view shows it.
+    """One upload in the ledger, and in the views.
 
-    Every transition makes `revision` one higher, and is `since` its time. `message` is what the queue said of
-    an upload that was given up, so that it can be said again. `job` is the one that it is member `number`
-    of, if any.
+    Every transition increments `revision` and sets `since`. `message` is the queue message of a failed
+    upload, for a retry. `job_id` and `number` name its place in a job, if it has one.
     """
 
     upload: Upload
@@ -117,17 +117,17 @@ class Entry:
 
     @property
     def id(self) -> str:
-        """Names this upload among all."""
+        """The unique id of this upload."""
         return f"{self.picture_id}.{self.upload.version}"
 
     @property
     def is_removal(self) -> bool:
-        """Whether this is a removal that was given up, which is never shown."""
+        """True for a failed removal. Failed removals are never shown."""
         return self.upload.version.startswith(REMOVAL_PREFIX)
 
     @property
     def is_announcement(self) -> bool:
-        """Whether this is what was announced, and not what came."""
+        """True for the announcement of an upload; what arrives has an entry of its own."""
         return self.upload.version == EXPECTED_VERSION
 
     @property
@@ -136,17 +136,17 @@ class Entry:
 
     @property
     def settled(self) -> bool:
-        """Whether there is something final to show: also while it is rendered anew."""
+        """True if there is a result to show, even while the upload is rendered again."""
         return self.state.terminal or self.receipt is not None
 
     @property
     def is_current(self) -> bool:
-        """Whether it is shown, given up or worked on; not put away."""
+        """True unless superseded or deleted."""
         return self.state not in (State.SUPERSEDED, State.DELETED)
 
     @property
     def to_show(self) -> Receipt | None:
-        """The receipt while what it names is there: of a deleted picture nothing is."""
+        """The receipt, unless its renditions are deleted."""
         return None if self.state is State.DELETED else self.receipt
 
     @property
@@ -154,32 +154,32 @@ class Entry:
         return self.receipt.rejection if self.receipt else None
 
     def moved(self, state: State, **changes: Any) -> "Entry":
-        """The entry one revision on."""
+        """Returns the next revision of the entry, in a new state."""
         return replace(self, state=state, revision=self.revision + 1, since=now(), **changes)
 
     def of_job(self, job_id: str, number: int) -> "Entry":
-        """The entry as that member of that job."""
+        """Returns the entry as a member of a job."""
         return replace(self, job_id=job_id, number=number)
 
     def begun(self, lease_expires: str) -> "Entry":
-        """With one more attempt, whose worker has ended by then; what was deleted has nothing to show yet."""
+        """Returns the entry with one more attempt; a deleted upload loses its receipt."""
         attempts = (*self.attempts, Attempt(now(), lease_expires))[-_ATTEMPTS_KEPT:]
         return self.moved(State.RENDERING, attempts=attempts, message="", receipt=self.to_show)
 
     def ended(self, state: State, outcome: Outcome, detail: str = "", **changes: Any) -> "Entry":
-        """With its last attempt's outcome noted."""
+        """Returns the entry with the outcome of its last attempt."""
         *before, last = self.attempts
         return self.moved(state, attempts=(*before, replace(last, outcome=outcome, detail=detail)), **changes)
 
     @property
     def lease_expires(self) -> str:
-        """When whoever works on it will have ended, at the latest; empty if nobody does."""
+        """The time at which the attempt under way has ended in any case; empty if there is none."""
         last = self.attempts[-1] if self.attempts else None
         return last.lease_expires if self.state is State.RENDERING and last and not last.outcome else ""
 
     @property
-    def has_killed(self) -> bool:
-        """Whether it has ended the process that worked on it, since it was last concluded."""
+    def has_crashed(self) -> bool:
+        """True if it has crashed the decoder process since its last concluded attempt."""
         for attempt in reversed(self.attempts):
             if attempt.outcome is Outcome.CONCLUDED:
                 return False
@@ -189,31 +189,32 @@ class Entry:
 
     @property
     def failure(self) -> Failure | None:
-        """Why it was given up, as its last attempt tells."""
+        """The reason it failed, from its last attempt."""
         if self.state is not State.FAILED:
             return None
         if self.is_announcement:
-            return Failure("never_arrived", "It was announced, and never arrived.")
+            return Failure("never_arrived", "The announced upload never arrived.")
         if not self.attempts:
-            return Failure("not_begun", "No worker could so much as begin with it.")
+            return Failure("not_begun", "Processing never started.")
         last = self.attempts[-1]
         if not last.outcome:
-            return Failure("killed", "Its worker was ended before it was done.")
+            return Failure("killed", "The worker was killed before it finished.")
         return Failure(last.outcome.value, last.detail)
 
     @property
     def rendition_keys(self) -> tuple[str, ...]:
-        return tuple(each.key for each in self.receipt.renditions) if self.receipt else ()
+        return tuple(rendition.key for rendition in self.receipt.renditions) if self.receipt else ()
 
     def superseded_renditions(self, keys: Iterable[str]) -> tuple[SupersededRenditions, ...]:
-        """That those of its renditions are shown no more since it moved; nothing if there are none."""
-        some = tuple(sorted(set(keys)))
-        return (SupersededRenditions(self.picture_id, self.upload.version, self.since, some),) if some else ()
+        """Returns the record of renditions no longer shown since this revision, if there are any."""
+        if not (superseded := tuple(sorted(set(keys)))):
+            return ()
+        return (SupersededRenditions(self.picture_id, self.upload.version, self.since, superseded),)
 
     @property
     def summary(self) -> dict[str, str | int | float]:
-        """One log line's worth; the key is ASCII-escaped, so that it brings no control characters along."""
-        told: dict[str, str | int | float] = {
+        """The fields of a log line; the key is ASCII-escaped, so that it holds no control characters."""
+        fields: dict[str, str | int | float] = {
             "correlation_id": self.upload.correlation,
             "picture": self.picture_id,
             "key": ascii(self.upload.key)[1:-1],
@@ -222,28 +223,28 @@ class Entry:
             "attempts": len(self.attempts),
         }
         if reason := self.rejection or self.failure:
-            told["reason"] = reason.reason
+            fields["reason"] = reason.reason
         elif self.receipt:
-            told["saved_percent"] = self.receipt.saved_percent
-        return told
+            fields["saved_percent"] = self.receipt.saved_percent
+        return fields
 
 
 def check_lease(entry: Entry | None) -> None:
-    """Raises Busy while another worker has the upload."""
+    """Raises LeaseHeld while another worker has the upload."""
     if entry and entry.lease_expires > now():
         raise LeaseHeld(entry.upload.key, entry.lease_expires)
 
 
 def shown(entries: Iterable[Entry]) -> Entry | None:
-    """Of one picture's entries the one that its page shows.
+    """Returns the entry shown on the picture's page.
 
-    The newest that stands in S3, else the newest that was deleted, else what was announced.
+    The newest current upload, else the newest deleted one, else the announcement.
     """
     uploads = [entry for entry in entries if not entry.is_removal]
-    came = [entry for entry in uploads if not entry.is_announcement]
+    arrived = [entry for entry in uploads if not entry.is_announcement]
     for rank in (
-        [entry for entry in came if entry.state in _STANDS],
-        [entry for entry in came if entry.state is State.DELETED],
+        [entry for entry in arrived if entry.state in _SHOWN],
+        [entry for entry in arrived if entry.state is State.DELETED],
         [entry for entry in uploads if entry.state is State.EXPECTED or entry.is_announcement],
     ):
         if rank:
@@ -252,8 +253,8 @@ def shown(entries: Iterable[Entry]) -> Entry | None:
 
 
 def _age(entry: Entry) -> tuple[str, str, str]:
-    """Sorts uploads of one key by what is told of their age; the version, so that none is like another."""
-    return (in_order(entry.upload.sequencer), entry.upload.arrived, entry.upload.version)
+    """Sort key of the uploads of one key, oldest first; the version makes it unique."""
+    return (sequencer_order(entry.upload.sequencer), entry.upload.arrived, entry.upload.version)
 
 
-_STANDS = set(State) - {State.DELETED, State.EXPECTED, State.SUPERSEDED}
+_SHOWN = set(State) - {State.DELETED, State.EXPECTED, State.SUPERSEDED}

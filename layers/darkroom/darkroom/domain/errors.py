@@ -1,6 +1,6 @@
-"""What can go wrong, in two branches: what never passes, and what may pass later.
+"""Errors in two branches: permanent ones, and transient ones that a retry may resolve.
 
-Each error carries its evidence and one public sentence. The edge maps it to a status; it never names one.
+Each error carries its evidence and one public sentence. `web/` maps errors to HTTP statuses.
 """
 
 from collections.abc import Sequence
@@ -9,22 +9,22 @@ from typing import ClassVar
 
 
 class DarkroomError(Exception):
-    """Root of every error that Darkroom raises on purpose."""
+    """The root of Darkroom's own errors."""
 
 
 class PermanentError(DarkroomError):
-    """Trying again gives the same answer."""
+    """A retry gives the same result."""
 
 
 class TransientError(DarkroomError):
-    """Trying again may succeed: the queue does."""
+    """A retry may succeed; the queue retries."""
 
 
 class RejectedPicture(PermanentError):
-    """The picture itself can't be used.
+    """The picture itself cannot be processed.
 
-    `reason` is a stable code for machines, `sentence` one sentence for people; `limit` and `actual`
-    are its evidence, in the unit that the sentence names.
+    `reason` is a stable code for machines, `sentence` one sentence for people. `limit` and `actual` are its
+    evidence, in the unit of the sentence.
     """
 
     REASONS: ClassVar[frozenset[str]] = frozenset(
@@ -46,7 +46,7 @@ class RejectedPicture(PermanentError):
         self, reason: str, sentence: str, *, limit: float | None = None, actual: float | None = None
     ) -> None:
         if reason not in self.REASONS:
-            raise ValueError(f"{reason} is not a reason that a picture is rejected for")
+            raise ValueError(f"unknown rejection reason {reason}")
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
@@ -55,15 +55,15 @@ class RejectedPicture(PermanentError):
 
 
 class DecoderProcessDied(RejectedPicture):
-    """The process that worked on the picture was ended: by its memory, its time or its own native code.
+    """The decoder process died: out of memory, out of time, or crashed in native code.
 
-    That is the picture's fault as far as one attempt can tell; the queue tries once more before it says so.
+    The picture is retried once before it is rejected.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong in a document, and where: names of members and places in lists, from the outside in."""
+    """A flaw in a document; `path` has member names and list indexes, outermost first."""
 
     wrong: str
     path: tuple[str | int, ...] = ()
@@ -74,7 +74,7 @@ class Flaw:
 
 
 class BadProfile(PermanentError):
-    """A profile document breaks its own rules; `flaws` lists every way in which it does."""
+    """The profile is invalid; `flaws` lists every flaw."""
 
     def __init__(self, flaws: Sequence[Flaw]) -> None:
         super().__init__("; ".join(map(str, flaws)))
@@ -82,11 +82,11 @@ class BadProfile(PermanentError):
 
 
 class ProfileUnavailable(TransientError):
-    """Which profile is in force can't be told, this time; no other is taken in its place."""
+    """The active profile could not be loaded. No other profile replaces it."""
 
 
 class BadSettings(PermanentError):
-    """The environment lacks settings or holds unusable ones; `faults` lists every one of them."""
+    """Settings are missing from the environment or invalid; `faults` lists them all."""
 
     def __init__(self, faults: list[str]) -> None:
         super().__init__("; ".join(faults))
@@ -94,18 +94,18 @@ class BadSettings(PermanentError):
 
 
 class InvalidTokens(PermanentError):
-    """What is written down of who may come in can't be understood; nobody does."""
+    """The stored token document is invalid; every request is refused."""
 
     def __init__(self) -> None:
-        super().__init__("what is written of who may come in can't be understood; `darkroom token` writes it")
+        super().__init__("the stored token document is invalid; `darkroom token` writes it")
 
 
 class TokensUnavailable(TransientError):
-    """Who may come in can't be told, this time; nobody does."""
+    """The token document could not be read; every request is refused."""
 
 
 class UploadGone(PermanentError):
-    """The version that an event names is no longer in the bucket."""
+    """The version of an event is no longer in the bucket."""
 
     def __init__(self, key: str, version: str) -> None:
         super().__init__(f"version {version} of {key!r} is no longer in the uploads bucket")
@@ -114,47 +114,47 @@ class UploadGone(PermanentError):
 
 
 class DeadlineExceeded(TransientError):
-    """Too little of the invocation is left; the next one has more."""
+    """The invocation has too little time left; a retry has more."""
 
 
 class RevisionConflict(TransientError):
-    """Another worker moved the same upload meanwhile; the queue's redelivery finds how that ended."""
+    """Another worker changed the same upload; a redelivery reads the new revision."""
 
 
 class LeaseHeld(TransientError):
-    """Another worker is at the same upload, until then at the latest: to work on it too would be wasted."""
+    """Another worker holds the lease of the upload, until `expires` at the latest."""
 
     def __init__(self, key: str, expires: str) -> None:
-        super().__init__(f"another worker has {key!r} until {expires}")
+        super().__init__(f"another worker has leased {key!r} until {expires}")
         self.expires = expires
 
 
 class RetryOnce(TransientError):
-    """The picture has ended the process that worked on it, for the first time."""
+    """The picture has crashed the decoder process for the first time."""
 
 
 class DeletionIncomplete(TransientError):
-    """Some renditions could not be deleted, this time."""
+    """Some renditions could not be deleted."""
 
     def __init__(self, keys: list[str]) -> None:
-        super().__init__(f"{len(keys)} renditions could not be deleted, {keys[0]!r} among them")
+        super().__init__(f"{len(keys)} renditions could not be deleted, including {keys[0]!r}")
         self.keys = keys
 
 
 class EventNotAccepted(TransientError):
-    """An event was not taken by whoever brings it to those that listen."""
+    """The event bus did not accept an event."""
 
-    def __init__(self, kind: str, announcement: str) -> None:
-        super().__init__(f"{kind} {announcement} was not taken")
-        self.announcement = announcement
+    def __init__(self, event_type: str, event_id: str) -> None:
+        super().__init__(f"the event bus did not accept {event_type} {event_id}")
+        self.event_id = event_id
 
 
 class BadRequest(PermanentError):
-    """A request can't be understood; the message is one sentence for its sender."""
+    """The request is invalid; the message is one sentence for its sender."""
 
 
 class InvalidJobRequest(PermanentError):
-    """What a job would be made of can't be understood; `number` is the upload's, if it is one's fault."""
+    """The request for a job is invalid; `number` is that of the invalid upload, if it is one."""
 
     def __init__(self, sentence: str, number: int | None = None) -> None:
         super().__init__(sentence if number is None else f"Upload {number}: {sentence}")
@@ -162,4 +162,4 @@ class InvalidJobRequest(PermanentError):
 
 
 class IdempotencyKeyReused(PermanentError):
-    """The same Idempotency-Key came with other uploads before."""
+    """The Idempotency-Key was used before with other uploads."""

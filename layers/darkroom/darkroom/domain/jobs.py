@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Announced:
-    """What a client says that it will send: one upload of a job."""
+    """One announced upload of a job."""
 
     name: str
     size_bytes: int
@@ -14,9 +14,9 @@ class Announced:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A set of uploads that belong together, as the ledger holds it.
+    """A job as the ledger stores it.
 
-    It is open until each of its `size` members is expected: then it is sealed, in its second revision.
+    It is open until all of its `size` members are expected. Then it is sealed, in its second revision.
     """
 
     id: str
@@ -31,9 +31,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request that may be made again: what it asked for, and the job that was made of it, until it expires.
+    """A request with an Idempotency-Key, the digest of its body, and its job.
 
-    `expires` is in seconds since 1970, as DynamoDB takes them.
+    `expires` is in seconds since 1970: DynamoDB's time to live.
     """
 
     request: str

@@ -1,13 +1,13 @@
-"""Limits that more than one module applies, each defined once."""
+"""Limits applied by more than one module."""
 
-# One job, and one page of it: a manifest item, a page of `GET /jobs/{id}/uploads`.
+# Uploads of one job, and of one page: a manifest item, a page of `GET /jobs/{id}/uploads`.
 MAX_JOB_UPLOADS = 10_000
 PAGE_SIZE = 100
 
 # S3 allows keys of 1,024 bytes, and the upload's id precedes the name.
 MAX_NAME_BYTES = 900
 
-# A presigned form: the largest file that any profile may admit, and how long the form is valid.
+# A presigned form: the largest file, and the time for which the form is valid.
 MAX_UPLOAD_BYTES = 100_000_000
 FORM_SECONDS = 300
 

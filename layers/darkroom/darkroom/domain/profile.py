@@ -1,6 +1,6 @@
-"""Profiles: what to make of an upload. One JSON document, checked whole, every fault reported.
+"""Profiles: the widths, formats, quality and limits of renditions, parsed from one JSON document.
 
-What a document may say stands in profile.schema.json alone: this module and AppConfig check by the same file.
+Both this module and AppConfig validate documents with profile.schema.json. Every flaw is reported.
 """
 
 import hashlib
@@ -16,17 +16,16 @@ from typing import Any
 from darkroom.domain.errors import BadProfile, Flaw, RejectedPicture
 from darkroom.domain.renditions import MAIN, Format
 
-# Not importlib.resources, which costs every start 5 ms.
+# importlib.resources would add 5 ms to a cold start.
 _HERE = pathlib.Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """One format of a ladder, and how good it is to be: exactly one of the two is given.
+    """One format of a ladder with either a quality or a target.
 
-    `quality` is the encoder's own, 1 to 100, the same for every picture; `target` is a SSIMULACRA2 score
-    that each picture is to reach with the lowest quality that does (70 good, 80 very good, 90 lossless to
-    the eye).
+    `quality` is the encoder's own, 1 to 100, the same for every picture. `target` is a SSIMULACRA2 score;
+    each picture gets the lowest quality that reaches it (70 good, 80 very good, 90 visually lossless).
     """
 
     format: Format
@@ -35,7 +34,7 @@ class FormatChoice:
 
 
 class Fit(StrEnum):
-    """How a picture meets a box of another shape: CSS Images 3, object-fit."""
+    """Values of CSS `object-fit` (CSS Images 3)."""
 
     CONTAIN = "contain"
     COVER = "cover"
@@ -43,11 +42,10 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A box for each width, `ratio` (width : height) its shape.
+    """A box of the aspect ratio `ratio` (width : height) for each width.
 
-    `contain` keeps the whole picture and makes it fit in the box, `cover` fills the box and cuts off the
-    rest. `focus` is the point that stays as near to the middle as it can: shares of width and height from
-    the top left.
+    `contain` scales the picture down to fit the box; `cover` fills the box and cuts off the rest. `focus` is
+    the point kept nearest to the centre, as shares of width and height from the top left.
     """
 
     fit: Fit
@@ -59,9 +57,8 @@ class Crop:
 class Ladder:
     """A set of widths, each made in every format.
 
-    `widths` in pixels, narrowest first; a picture is never enlarged to reach one. `background` shows
-    through where a format has no alpha. With `animation` what moves is made as an animated WebP, if WebP
-    is among the formats.
+    `widths` are in pixels, narrowest first; a picture is never enlarged. `background` replaces transparency
+    in formats without alpha. With `animation`, animations become animated WebP if WebP is among the formats.
     """
 
     name: str
@@ -77,11 +74,11 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Beyond which a picture is rejected, or in the case of AVIF left out.
+    """Limits beyond which a picture is rejected, or AVIF is left out.
 
     `max_pixels` counts width x height of the original. `max_frames` and `max_animation_pixels` (frames x
-    width x height of the original) hold where an animation is made. `avif_seconds` is the time that all
-    AVIF renditions of one picture may take together.
+    width x height of the original) apply to animations. `avif_seconds` is the time for all AVIF renditions
+    of one picture together.
     """
 
     max_bytes: int = 100_000_000
@@ -93,11 +90,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What to make of an upload. The first of `ladders` is named main: it is what the web shows.
+    """The settings for rendering an upload. The first of `ladders` is named main and shown on the web.
 
-    `linear_light` resizes by the amount of light: truer where fine bright and dark detail meet, slower.
-    `repack` makes JPEG files some 3 % smaller for a third more time. `reference` adds one rendition of high
-    quality, the widest size that is shown, to compare the others with.
+    `linear_light` resizes in linear light: more accurate for fine bright and dark detail, slower. `repack`
+    makes JPEG files about 3% smaller in a third more time. `reference` adds one rendition of high quality at
+    the widest size, for comparison.
     """
 
     name: str
@@ -108,32 +105,32 @@ class Profile:
     reference: bool = False
 
     def admit(self, size_bytes: int) -> None:
-        """Raises RejectedPicture for an original without any bytes, or of more than `limits.max_bytes`."""
+        """Raises RejectedPicture for an empty original, or one larger than `limits.max_bytes`."""
         if size_bytes == 0:
             raise RejectedPicture("empty_file", "The file is empty.")
         limit = self.limits.max_bytes
         if size_bytes > limit:
             raise RejectedPicture(
                 "too_large",
-                f"It has {size_bytes / 1e6:.1f} MB; the limit is {limit / 1e6:g} MB.",
+                f"The file is {size_bytes / 1e6:.1f} MB; the limit is {limit / 1e6:g} MB.",
                 limit=limit,
                 actual=size_bytes,
             )
 
     @property
     def hash(self) -> str:
-        """16 hex digits that change whenever the profile does."""
+        """16 hex digits of the SHA-256 of the profile."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def parse_profile(document: str | bytes) -> Profile:
-    """A profile from its JSON: rules of its own, or the name of a built-in profile and nothing else.
+    """Parses a profile: its own settings, or only the name of a built-in profile.
 
-    Raises BadProfile with every flaw, each with the path to what is wrong.
+    Raises BadProfile with every flaw and its path.
     """
     try:
         raw = json.loads(document)
-    except (ValueError, RecursionError) as fault:  # the latter: thousands of brackets
+    except (ValueError, RecursionError) as fault:  # RecursionError: thousands of nested brackets
         raise BadProfile([Flaw(f"not JSON: {fault}")]) from fault
     flaws = list(_flaws(raw, profile_schema(), ()))
     if flaws:
@@ -142,7 +139,7 @@ def parse_profile(document: str | bytes) -> Profile:
 
 
 def built_in(name: str) -> Profile:
-    """One of the profiles that come with Darkroom. Raises BadProfile if there is none of that name."""
+    """Returns a built-in profile. Raises BadProfile for any other name."""
     source = _HERE / "profiles" / f"{name}.json"
     if not re.fullmatch(r"[a-z]+", name) or not source.is_file():
         raise BadProfile([Flaw(f"there is no built-in profile named {name!r}")])
@@ -151,7 +148,7 @@ def built_in(name: str) -> Profile:
 
 @cache
 def profile_schema() -> dict[str, Any]:
-    """The rules for a profile: JSON Schema, of draft 04 what `_flaws` knows."""
+    """Returns the JSON Schema of profiles: the subset of draft 04 implemented by `_flaws`."""
     schema: dict[str, Any] = json.loads((_HERE / "profile.schema.json").read_text())
     return schema
 
@@ -186,8 +183,6 @@ def _crop(raw: dict[str, Any]) -> Crop:
     return Crop(Fit(raw["fit"]), (width, height), (across, down))
 
 
-# --- The part of JSON Schema, draft 04, that the rules are written in
-
 type Path = tuple[str | int, ...]
 
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -201,7 +196,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def _flaws(value: object, schema: dict[str, Any], path: Path) -> Iterator[Flaw]:
-    """Every way in which a value breaks its rules; a rule's own words say what was expected."""
+    """Finds every flaw of a value; a rule's `description` states the expected value."""
     rule = _rule(value, schema)
     if not _fits(value, rule):
         yield Flaw(f"must be {rule['description']}, not {_shortened(value)}", path)
@@ -213,25 +208,25 @@ def _flaws(value: object, schema: dict[str, Any], path: Path) -> Iterator[Flaw]:
 
 
 def _rule(value: object, schema: dict[str, Any]) -> dict[str, Any]:
-    """The rule that a schema holds a value to.
+    """Returns the rule of a schema for a value.
 
-    Of several that is the first all of whose required members are there, so that what is said of a wrong
-    value is said of what was meant; else the last.
+    Of `oneOf`, it is the first with all required members present, so that flaws refer to the intended
+    alternative; else the last.
     """
     if "$ref" in schema:
         return _rule(value, profile_schema()["definitions"][schema["$ref"].removeprefix("#/definitions/")])
     if "oneOf" in schema:
-        rules = [_rule(value, each) for each in schema["oneOf"]]
-        meant = (rule for rule in rules if isinstance(value, dict) and value.keys() >= {*rule["required"]})
-        return next(meant, rules[-1])
+        rules = [_rule(value, alternative) for alternative in schema["oneOf"]]
+        intended = (rule for rule in rules if isinstance(value, dict) and value.keys() >= {*rule["required"]})
+        return next(intended, rules[-1])
     return schema
 
 
 def _fits(value: object, schema: dict[str, Any]) -> bool:
-    """Whether a value is of the right type and size itself, whatever is in it."""
-    wanted = schema["type"]
-    # To Python True is a number.
-    if not isinstance(value, _TYPES[wanted]) or (isinstance(value, bool) and wanted != "boolean"):
+    """Checks the type and size of a value, without its members."""
+    kind = schema["type"]
+    # bool is a subclass of int.
+    if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
         return False
     if isinstance(value, str):
         return (
@@ -257,7 +252,7 @@ def _flaws_of_members(value: dict[str, Any], schema: dict[str, Any], path: Path)
     for name, member in value.items():
         rules = [known[name]] if name in known else [r for p, r in patterns.items() if re.fullmatch(p, name)]
         if not rules:
-            yield Flaw(f"no such {'name is possible' if patterns else 'setting'}", (*path, name))
+            yield Flaw("not a valid name" if patterns else "no such setting", (*path, name))
         for rule in rules:
             yield from _flaws(member, rule, (*path, name))
 

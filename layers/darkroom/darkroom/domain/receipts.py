@@ -9,7 +9,7 @@ _THUMBNAIL_WIDTH = 320
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What the header of an upload says; pixels as shown, after orientation."""
+    """The header of an upload. Width and height are in pixels after orientation."""
 
     format: str
     width: int
@@ -19,7 +19,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One choice that was taken while rendering: a stable code, and why in words."""
+    """One decision made while rendering: a stable code, and the reason in words."""
 
     code: str
     why: str
@@ -27,13 +27,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What the engine makes of one picture.
+    """The output of the engine for one picture.
 
-    By pipeline step, `milliseconds` are wall time and `peak_mb` the most memory that was resident up to its
-    end.
-
-    `placeholder` is a `data:` address of some hundred bytes to show while the picture loads, `colour` the
-    dominant one, like #336699.
+    `milliseconds` is wall time by pipeline step, `peak_mb` the peak resident memory up to the end of a step.
+    `placeholder` is a `data:` URL of a few hundred bytes to show while the picture loads. `colour` is the
+    dominant colour, like #336699.
     """
 
     original: Original
@@ -47,7 +45,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why a picture can't be used: see `errors.RejectedPicture`."""
+    """The reason for a rejection: see `errors.RejectedPicture`."""
 
     reason: str
     sentence: str
@@ -57,7 +55,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The record of one rendering. Exactly one of `renditions` and `rejection` is filled."""
+    """The record of one rendering, with either `renditions` or a `rejection`."""
 
     profile: str
     profile_hash: str
@@ -74,28 +72,28 @@ class Receipt:
 
     @property
     def shown(self) -> tuple[Rendition, ...]:
-        """What stands for the original on the web: the main ladder's.
+        """The renditions shown on the web: those of the main ladder.
 
-        Beside an animation no still of another format than JPEG: a browser would take it for the better file.
+        For an animation, JPEG is the only still format: a browser would prefer a WebP or AVIF still.
         """
         main = [rendition for rendition in self.renditions if rendition.ladder == MAIN]
-        moves = any(rendition.frames > 1 for rendition in main)
-        return tuple(r for r in main if not moves or r.frames > 1 or r.format is Format.JPEG)
+        animated = any(rendition.frames > 1 for rendition in main)
+        return tuple(r for r in main if not animated or r.frames > 1 or r.format is Format.JPEG)
 
     @property
     def reference(self) -> Rendition | None:
-        """The rendition of high quality to compare the others with by eye."""
+        """The rendition of high quality for comparison by eye."""
         return next((r for r in self.renditions if r.ladder == REFERENCE), None)
 
     @property
     def saved_bytes(self) -> int:
-        """Original's bytes less those of the widest rendition's smallest format; 0 when rejected."""
+        """Bytes of the original minus those of the smallest file at full width; 0 if rejected."""
         best = self.smallest_at_full_width
         return self.size_bytes - best.size_bytes if best else 0
 
     @property
     def saved_percent(self) -> float:
-        """`saved_bytes` in percent of the original, one decimal; 0 when rejected."""
+        """`saved_bytes` in percent of the original, one decimal; 0 if rejected."""
         return round(100 * self.saved_bytes / self.size_bytes, 1) if self.size_bytes else 0.0
 
     @property
@@ -105,10 +103,10 @@ class Receipt:
 
     @property
     def thumbnail(self) -> Rendition | None:
-        """A small JPEG, which every client can show."""
+        """A small JPEG for every client."""
         return best_rendition(self.shown, (Format.JPEG,), _THUMBNAIL_WIDTH)
 
     def of_format(self, wanted: Format) -> tuple[Rendition, ...]:
-        """What is shown in one format, narrowest first."""
+        """Returns the shown renditions of one format, narrowest first."""
         found = (rendition for rendition in self.shown if rendition.format is wanted)
         return tuple(sorted(found, key=lambda rendition: rendition.width))

@@ -1,18 +1,18 @@
-"""Renditions, their formats, and which one serves a client best."""
+"""Renditions, their formats, and the choice of the best one for a client."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-# The ladder that the web shows; every profile has it. Any other is extra, asked for by its name.
+# The ladder shown on the web; every profile has it. Other ladders are requested by name.
 MAIN = "main"
 
-# The ladder of the one rendition that is made for comparing by eye, and never shown otherwise.
+# The ladder of the rendition for comparison by eye, never shown otherwise.
 REFERENCE = "reference"
 
 
 class Format(StrEnum):
-    """What a rendition can be encoded as."""
+    """Formats of renditions."""
 
     JPEG = "jpeg"
     WEBP = "webp"
@@ -29,7 +29,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """One rendition as the engine hands it over, before it has a key."""
+    """One rendition from the engine, before it has a key."""
 
     format: Format
     width: int
@@ -44,7 +44,7 @@ class Encoded:
 
     @property
     def name(self) -> str:
-        """A file name that no other rendition of the same picture has."""
+        """A file name, unique among the renditions of the picture."""
         ladder = "" if self.ladder == MAIN else f"{self.ladder}-"
         return f"{ladder}{self.width}.{self.format.extension}"
 
@@ -68,8 +68,8 @@ class Encoded:
 class Rendition:
     """One derived file in the renditions bucket. An animation has more than one of `frames`.
 
-    `target` is the SSIMULACRA2 score that was asked for, `score` the one reached; `score_kind` says whether
-    that was predicted or measured.
+    `target` is the requested SSIMULACRA2 score, `score` the reached one, predicted or
+    measured: see `score_kind`.
     """
 
     format: Format
@@ -86,14 +86,14 @@ class Rendition:
 
 
 def smallest(renditions: Iterable[Rendition]) -> Rendition | None:
-    """The one with the fewest bytes; of an animation one that moves, since a still shows less."""
-    return min(renditions, key=lambda each: (each.frames == 1, each.size_bytes), default=None)
+    """Returns the rendition with the fewest bytes; of an animation, the smallest animated one."""
+    return min(renditions, key=lambda rendition: (rendition.frames == 1, rendition.size_bytes), default=None)
 
 
 def best_rendition(
     renditions: Iterable[Rendition], formats: Collection[Format], width: int | None = None
 ) -> Rendition | None:
-    """The smallest file in one of the formats, at least `width` pixels wide or as wide as there is."""
+    """Returns the smallest file in one of the formats, at least `width` pixels wide if available."""
     usable = [rendition for rendition in renditions if rendition.format in formats]
     wide_enough = [r for r in usable if width is not None and r.width >= width]
     if wide_enough:

@@ -1,7 +1,7 @@
-"""What the views say of jobs: a row for each member, and tallies that are added up.
+"""Jobs in the views: a row for each member, and totals.
 
-A row is made of all views of its picture and of nothing else, so that it is the same in whatever order and
-batches they came.
+A row is derived from all views of its picture and nothing else, so that the order and the batches of the
+stream do not matter.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from darkroom.domain.receipts import Receipt
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """How many uploads have come to which end, and the bytes of the rendered ones before and after."""
+    """Numbers of uploads by terminal state, and the bytes of rendered ones before and after."""
 
     rendered: int = 0
     rejected: int = 0
@@ -36,11 +36,11 @@ class Tally:
 
     @property
     def amounts(self) -> dict[str, int]:
-        return {each.name: getattr(self, each.name) for each in fields(self)}
+        return {column.name: getattr(self, column.name) for column in fields(self)}
 
     @property
     def counts(self) -> dict[str, int]:
-        """By terminal state."""
+        """Numbers of uploads by terminal state."""
         return {state.value: getattr(self, state.value) for state in State if state.terminal}
 
     @property
@@ -53,12 +53,12 @@ class Tally:
 
     @property
     def saved_percent(self) -> float:
-        """In percent of the originals' bytes, one decimal; 0 when there are none."""
+        """`saved_bytes` in percent of the originals, one decimal; 0 if there are none."""
         return round(100 * self.saved_bytes / self.bytes_before, 1) if self.bytes_before else 0.0
 
 
 def contribution(entry: Entry | None) -> Tally:
-    """What an upload adds to the totals of all time: what was rendered once stays counted."""
+    """Returns the share of an upload in the totals of all time; deleted ones stay counted."""
     receipt = entry.receipt if entry else None
     return _of_receipt(receipt) if receipt and receipt.renditions else Tally()
 
@@ -70,10 +70,10 @@ def _of_receipt(receipt: Receipt) -> Tally:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One member of a job, as it stands now.
+    """One member of a job.
 
-    `revision` is the sum of those of all its uploads. `version` is empty until it has arrived; `thumbnail` is
-    a rendition's key, or empty.
+    `revision` is the sum of the revisions of its uploads. `version` is empty until the member has arrived.
+    `thumbnail` is the key of a rendition, or empty.
     """
 
     picture_id: str
@@ -96,7 +96,7 @@ class Row:
 
     @property
     def tally(self) -> Tally:
-        """What the member adds to its job's totals: nothing before it has come to an end."""
+        """The member's share in the totals of its job, empty until it is terminal."""
         if not self.state.terminal:
             return Tally()
         return Tally(
@@ -109,9 +109,9 @@ class Row:
 
 
 def row_of(entries: Sequence[Entry]) -> Row:
-    """The row of a member, made of all its uploads that are known; there must be one.
+    """Returns the row of a member from all of its known uploads, at least one.
 
-    Of a superseded upload alone nobody knows yet what took its place: it is still waited for.
+    If only a superseded upload is known, the member is still expected.
     """
     first = entries[0]
     row = Row(
@@ -121,34 +121,34 @@ def row_of(entries: Sequence[Entry]) -> Row:
         key=first.upload.key,
         state=State.EXPECTED,
         revision=sum(entry.revision for entry in entries),
-        announced_bytes=sum(max(0, each.upload.size_bytes) for each in entries if each.is_announcement),
+        announced_bytes=sum(max(0, entry.upload.size_bytes) for entry in entries if entry.is_announcement),
     )
     entry = shown(entries)
     return _filled(row, entry) if entry else row
 
 
 def _filled(row: Row, entry: Entry) -> Row:
-    told = asdict(row) | {
+    values = asdict(row) | {
         "state": entry.state,
         "version": "" if entry.is_announcement else entry.upload.version,
     }
-    if why := entry.rejection or entry.failure:
-        told |= {"reason": why.reason, "sentence": why.sentence}
+    if cause := entry.rejection or entry.failure:
+        values |= {"reason": cause.reason, "sentence": cause.sentence}
     if entry.receipt and entry.state is State.RENDERED:
         counted, thumbnail = _of_receipt(entry.receipt), entry.receipt.thumbnail
-        told |= {
+        values |= {
             "bytes_before": counted.bytes_before,
             "bytes_after": counted.bytes_after,
             "thumbnail": thumbnail.key if thumbnail else "",
         }
-    return Row(**told)
+    return Row(**values)
 
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job as the views know it. `record` is the revision of its record that they have seen; 0: none yet.
+    """A job in the views. `record` is the projected revision of the job itself; 0: none yet.
 
-    Every change makes `revision` one higher.
+    Every change increments `revision`.
     """
 
     id: str
@@ -159,7 +159,7 @@ class JobView:
     revision: int = 0
 
     def with_record(self, job: Job) -> "JobView":
-        """As it would be once the views have seen that record."""
+        """Returns the view after the projection of that job."""
         return JobView(self.id, job.size, job.created, job.revision, self.tally, self.revision)
 
     @property
@@ -168,7 +168,7 @@ class JobView:
 
     @property
     def waiting(self) -> int:
-        """How many members have not come to an end, as far as its size is known."""
+        """The number of members in no terminal state; 0 before the size is known."""
         return max(0, self.size - self.tally.ended)
 
     @property
@@ -177,5 +177,5 @@ class JobView:
 
     @property
     def completion(self) -> str:
-        """The id of its completion: the same whenever it is told, another when the totals were corrected."""
+        """The id of the completion event: the same when it is sent again, another after a correction."""
         return digest(self.id, *map(str, self.tally.amounts.values()))

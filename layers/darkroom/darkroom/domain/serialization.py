@@ -1,4 +1,4 @@
-"""Receipts, jobs and rows as JSON documents: one shape for the ledger, the HTTP API, events and the tools."""
+"""JSON forms of receipts, jobs and uploads: the same for the ledger, the HTTP API, events and tools."""
 
 from dataclasses import asdict
 from typing import Any
@@ -13,7 +13,7 @@ type JsonObject = dict[str, Any]
 
 
 def serialize_receipt(receipt: Receipt) -> JsonObject:
-    """A receipt as plain JSON values, with its savings worked out."""
+    """Returns a receipt as JSON values, with its savings."""
     return asdict(receipt) | {
         "saved_bytes": receipt.saved_bytes,
         "saved_percent": receipt.saved_percent,
@@ -21,7 +21,7 @@ def serialize_receipt(receipt: Receipt) -> JsonObject:
 
 
 def parse_receipt(document: JsonObject) -> Receipt:
-    """The receipt that `serialize_receipt` made this of."""
+    """Parses the output of `serialize_receipt`."""
     original, rejection = document["original"], document["rejection"]
     return Receipt(
         profile=document["profile"],
@@ -31,10 +31,11 @@ def parse_receipt(document: JsonObject) -> Receipt:
         size_bytes=document["size_bytes"],
         original=Original(**original) if original else None,
         renditions=tuple(
-            Rendition(**(each | {"format": Format(each["format"])})) for each in document["renditions"]
+            Rendition(**(rendition | {"format": Format(rendition["format"])}))
+            for rendition in document["renditions"]
         ),
         rejection=Rejection(**rejection) if rejection else None,
-        decisions=tuple(Decision(**each) for each in document["decisions"]),
+        decisions=tuple(Decision(**decision) for decision in document["decisions"]),
         milliseconds=dict(document["milliseconds"]),
         placeholder=document["placeholder"],
         colour=document["colour"],
@@ -42,7 +43,7 @@ def parse_receipt(document: JsonObject) -> Receipt:
 
 
 def serialize_totals(totals: Tally) -> JsonObject:
-    """What was ever rendered, and what that has saved."""
+    """Returns the totals of all time as JSON values, with their savings."""
     return {
         "rendered": totals.rendered,
         "bytes_before": totals.bytes_before,
@@ -52,12 +53,12 @@ def serialize_totals(totals: Tally) -> JsonObject:
     }
 
 
-# Whoever follows a job is on its page: the way from there to the site's root.
+# Followers of a job are on its page: the relative path from there to the root.
 JOB_ROOT = "../"
 
 
 def serialize_job(job: JobView, root: str = "") -> JsonObject:
-    """How a job stands. Its links are relative to `root`."""
+    """Returns a job as JSON values; links are relative to `root`."""
     tally = job.tally
     return {
         "id": job.id,
@@ -78,7 +79,7 @@ def serialize_job(job: JobView, root: str = "") -> JsonObject:
 
 
 def serialize_row(row: Row, root: str = "") -> JsonObject:
-    """One member of a job; links are relative to `root`."""
+    """Returns a member of a job as JSON values; links are relative to `root`."""
     document: JsonObject = {
         "number": row.number,
         "picture": row.picture_id,
@@ -99,8 +100,8 @@ def serialize_row(row: Row, root: str = "") -> JsonObject:
 
 
 def serialize_upload(entry: Entry) -> JsonObject:
-    """The end that an upload has come to, as an event's detail."""
-    why = entry.rejection or entry.failure
+    """Returns the detail of the event of a terminal upload."""
+    cause = entry.rejection or entry.failure
     best = entry.receipt.smallest_at_full_width if entry.receipt else None
     return {
         "id": digest(entry.picture_id, entry.upload.version, str(entry.revision)),
@@ -110,7 +111,7 @@ def serialize_upload(entry: Entry) -> JsonObject:
         "correlation_id": entry.upload.correlation,
         "version": "" if entry.is_announcement else entry.upload.version,
         "state": entry.state.value,
-        "reason": why.reason if why else "",
+        "reason": cause.reason if cause else "",
         "revision": entry.revision,
         "size_bytes": entry.receipt.size_bytes if entry.receipt else max(0, entry.upload.size_bytes),
         "smallest_bytes": best.size_bytes if best else 0,
@@ -120,5 +121,20 @@ def serialize_upload(entry: Entry) -> JsonObject:
 
 
 def serialize_completion(job: JobView) -> JsonObject:
-    """A job's completion as an event's detail: the same id unless its totals are others."""
+    """Returns the detail of a job's completion event; its id depends on the totals."""
     return {"id": job.completion, "job": serialize_job(job)}
+
+
+def serialize_failure(entry: Entry) -> JsonObject:
+    """Returns a failed upload as JSON values."""
+    failure = entry.failure
+    return {
+        "id": entry.id,
+        "key": entry.upload.key,
+        "version": entry.upload.version,
+        "removal": entry.is_removal,
+        "reason": failure.reason if failure else "",
+        "detail": failure.sentence if failure else "",
+        "attempts": len(entry.attempts),
+        "since": entry.since,
+    }

@@ -1,10 +1,10 @@
-"""Times as the ledger writes them."""
+"""Timestamps: ISO 8601, UTC, with milliseconds. As strings they sort by time."""
 
 from datetime import UTC, datetime
 
 
 def now() -> str:
-    """The present as the ledger writes it: ISO 8601, UTC, milliseconds; such strings sort by time."""
+    """Returns the timestamp of the present."""
     return timestamp(datetime.now(UTC))
 
 

@@ -5,20 +5,20 @@ from dataclasses import dataclass, field
 from darkroom.domain.keys import correlation_of, digest, picture_id_of, split_key
 from darkroom.domain.timestamps import now
 
-# The range key of the ledger item that a POST writes before its picture has a version.
+# Range key of the ledger item of an announced upload, before it has a version.
 EXPECTED_VERSION = "expected"
 
-# An event that names no version: a bucket without versions, or an event written by hand. The latest is read.
+# Version of an event without one: an unversioned bucket, or a handwritten event. The current one is read.
 NO_VERSION = "null"
 
-# Removals that were given up have ledger items too, which are no uploads: they are never shown.
+# Range key prefix of failed removals, which are no uploads and never shown.
 REMOVAL_PREFIX = "removal:"
 
 
 def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
-    """What the keys of one upload's renditions share; other bytes, profile or engine give another.
+    """Returns the key prefix of an upload's renditions: unique to its content, profile and engine.
 
-    It begins with the picture's id, by which whoever finds a rendition finds its receipt.
+    It begins with the picture id, which leads from a rendition to its receipt.
     """
     content = upload.etag if upload.version == NO_VERSION else upload.version
     return f"{upload.picture_id}/{digest(upload.bucket, upload.key, content, profile_hash, engine)}"
@@ -28,8 +28,8 @@ def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
 class Upload:
     """One version of one original object in the uploads bucket.
 
-    `arrived` is the event's time (see `now`); `sequencer` orders the events of one key only. `size_bytes` is
-    -1 where nobody has told it. `request` is the id of the request that stored it, as S3 told first.
+    `arrived` is the event's time (see `now`). `sequencer` orders the events of one key only. `size_bytes` is
+    -1 if unknown. `request` is the id of the S3 request in the first event.
     """
 
     bucket: str
@@ -56,7 +56,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One version of one object is gone, or hidden: then `marker` is true and the version is the marker's."""
+    """A deleted version of an object, or a delete marker: then `version` is the marker's."""
 
     bucket: str
     key: str
@@ -75,12 +75,12 @@ class Removal:
 
     @property
     def failed_as(self) -> str:
-        """The range key of the ledger item that says that this removal was given up."""
+        """The range key of the ledger item of this removal, should it fail."""
         return f"{REMOVAL_PREFIX}{self.version}"
 
 
-def in_order(sequencer: str) -> str:
-    """A sequencer so that texts compare as S3 means it: the shorter is padded on the right with zeros.
+def sequencer_order(sequencer: str) -> str:
+    """Returns a sequencer as a sortable text: padded on the right with zeros.
 
     Source: Amazon S3 user guide, "Event message structure".
     """

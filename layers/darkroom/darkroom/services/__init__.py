@@ -1,1 +1,1 @@
-"""Use cases: they read and write through the ports."""
+"""Use cases. They read and write through the ports."""

@@ -1,4 +1,4 @@
-"""A job is announced, joined by what arrives, and read: the use cases around its ledger and its rows."""
+"""Creates jobs from announced uploads, and reads them with their members."""
 
 import json
 import secrets
@@ -17,35 +17,39 @@ from darkroom.domain.timestamps import now
 from darkroom.ports import JobLedger, Views
 from darkroom.services.members import member_entries
 
-_MOST_CHARACTERS = 255
+_MAX_NAME_CHARACTERS = 255
 _REQUEST_SECONDS = 24 * 3600
 
 
 def read_announcements(body: bytes) -> list[Announced]:
-    """What the body of a `POST /jobs` announces. Raises InvalidJobRequest."""
+    """Parses the body of a `POST /jobs`. Raises InvalidJobRequest."""
     try:
         document = json.loads(body)
-    except (ValueError, RecursionError) as fault:  # the latter: thousands of brackets
-        raise InvalidJobRequest("The body is no JSON.") from fault
+    except (ValueError, RecursionError) as fault:  # RecursionError: thousands of nested brackets
+        raise InvalidJobRequest("The body is not valid JSON.") from fault
     uploads = document.get("uploads") if isinstance(document, dict) else None
     if not isinstance(uploads, list):
-        raise InvalidJobRequest('The body must be an object with a list, "uploads".')
+        raise InvalidJobRequest('The body must be an object with a list named "uploads".')
     if not 1 <= len(uploads) <= MAX_JOB_UPLOADS:
-        raise InvalidJobRequest(f"A job has 1 to {MAX_JOB_UPLOADS} uploads, and this {len(uploads)}.")
-    return [_announced(number, each) for number, each in enumerate(uploads)]
+        raise InvalidJobRequest(f"A job takes 1 to {MAX_JOB_UPLOADS} uploads; this one has {len(uploads)}.")
+    return [_parse_upload(number, upload) for number, upload in enumerate(uploads)]
 
 
-def _announced(number: int, each: Any) -> Announced:
-    if not isinstance(each, dict):
-        raise InvalidJobRequest("It is no object.", number)
-    name, size = each.get("name"), each.get("size")
-    media_type = each.get("type") or "application/octet-stream"  # a browser does not know every one
+def _parse_upload(number: int, upload: Any) -> Announced:
+    if not isinstance(upload, dict):
+        raise InvalidJobRequest("It must be an object.", number)
+    name, size = upload.get("name"), upload.get("size")
+    media_type = upload.get("type") or "application/octet-stream"  # browsers do not know every type
     if not isinstance(name, str) or not name:
-        raise InvalidJobRequest("Its name must be a text that is not empty.", number)
+        raise InvalidJobRequest("Its name must not be empty.", number)
     name = split_key(name)[1]
-    if CONTROL_CHARACTERS.search(name) or len(name) > _MOST_CHARACTERS or len(name.encode()) > MAX_NAME_BYTES:
+    if (
+        CONTROL_CHARACTERS.search(name)
+        or len(name) > _MAX_NAME_CHARACTERS
+        or len(name.encode()) > MAX_NAME_BYTES
+    ):
         raise InvalidJobRequest(
-            f"Its name has control characters, or more than {_MOST_CHARACTERS} characters.", number
+            f"Its name has control characters or is longer than {_MAX_NAME_CHARACTERS} characters.", number
         )
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MAX_UPLOAD_BYTES:
         raise InvalidJobRequest(
@@ -58,7 +62,7 @@ def _announced(number: int, each: Any) -> Announced:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One place of a job: what was announced for it, and how it stands."""
+    """One member of a job: its announcement and its row."""
 
     announced: Announced
     row: Row
@@ -70,79 +74,79 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """The jobs whose uploads go into one bucket."""
+    """The jobs of one uploads bucket."""
 
     bucket: str
     ledger: JobLedger
     views: Views
 
     def create(self, announced: Sequence[Announced], request: str = "") -> JobView:
-        """A job of these uploads, which can be sent from then on.
+        """Creates a job, ready for its uploads.
 
-        With a `request` key the same call gives the same job for 24 hours, and takes up what a crash has left
-        undone. Raises IdempotencyKeyReused where that key has announced something else.
+        With a `request` key, the same call returns the same job for 24 hours, and completes one that a crash
+        interrupted. Raises IdempotencyKeyReused if the key was used with other uploads.
         """
         digest = _digest(announced)
         job = Job(secrets.token_hex(16), len(announced), now())
         if request:
-            # The time stands in the id, so that whoever takes it up writes the same again.
+            # The stored id includes the time, so that a repeated call writes the same items.
             idempotent_request = IdempotentRequest(
                 sha256(request.encode()).hexdigest(),
                 digest,
                 f"{job.id}.{job.created}",
                 int(time.time()) + _REQUEST_SECONDS,
             )
-            stands = self.ledger.remember_request(idempotent_request)
-            if stands.digest != digest:
+            stored = self.ledger.remember_request(idempotent_request)
+            if stored.digest != digest:
                 raise IdempotencyKeyReused
-            name, _, created = stands.job_id.partition(".")
-            job = Job(name, len(announced), created)
+            job_id, _, created = stored.job_id.partition(".")
+            job = Job(job_id, len(announced), created)
         known = self.ledger.find_job(job.id) if request else None
         if known is None:
             self.ledger.open(job, announced)
         if known is None or not known.sealed:
             for page in range(0, len(announced), _EXPECTED_AT_ONCE):
-                some = announced[page : page + _EXPECTED_AT_ONCE]
-                self.ledger.expect(list(member_entries(self.bucket, job, page // PAGE_SIZE, some)))
+                members = announced[page : page + _EXPECTED_AT_ONCE]
+                self.ledger.expect(list(member_entries(self.bucket, job, page // PAGE_SIZE, members)))
             known = self.ledger.seal(job)
-        return _beside(self.views.job(known.id), known)
+        return _with_record(self.views.job(known.id), known)
 
     def find(self, job_id: str) -> JobView | None:
-        """How a job stands; None if there is none of that id."""
+        """Returns the view of a job; None if there is no such job."""
         if not is_id(job_id):
             return None
         view = self.views.job(job_id)
         if view and view.sealed:
             return view
-        # Just made, and its stream not read yet.
+        # A new job is not projected yet.
         known = self.ledger.find_job(job_id)
-        return _beside(view, known) if known else None
+        return _with_record(view, known) if known else None
 
     def page(self, job: JobView, number: int) -> list[Member]:
-        """Some members of a job, by their numbers; none past the last page."""
+        """Returns one page of members by number; an empty list after the last page."""
         manifest = self.ledger.manifest(job.id, number)
         record = Job(job.id, job.size, job.created)
         expected = list(member_entries(self.bucket, record, number, manifest))
         rows = self.views.rows([entry.picture_id for entry in expected])
         return [
-            # What the stream has not told yet is expected still.
+            # Members that are not projected yet are expected.
             Member(announced, row or row_of([entry]))
             for announced, entry, row in zip(manifest, expected, rows, strict=True)
         ]
 
     def every(self, job: JobView) -> Iterator[Member]:
-        """All members, page by page."""
+        """Reads all members, page by page."""
         for number in range(pages_of(job)):
             yield from self.page(job, number)
 
 
-def _beside(view: JobView | None, job: Job) -> JobView:
-    """What the views say of a job, with its record where they have not seen that yet."""
+def _with_record(view: JobView | None, job: Job) -> JobView:
+    """Returns the view of a job, updated with its record if that is not projected yet."""
     view = view or JobView(job.id)
     return view if view.record >= job.revision else view.with_record(job)
 
 
-# As many as are kept in memory at once, in whole pages.
+# Announced entries in memory at once, in whole pages.
 _EXPECTED_AT_ONCE = 10 * PAGE_SIZE
 
 
@@ -151,5 +155,5 @@ def pages_of(job: JobView) -> int:
 
 
 def _digest(announced: Sequence[Announced]) -> str:
-    told = [[each.name, each.size_bytes, each.media_type] for each in announced]
-    return sha256(json.dumps(told).encode()).hexdigest()
+    uploads = [[upload.name, upload.size_bytes, upload.media_type] for upload in announced]
+    return sha256(json.dumps(uploads).encode()).hexdigest()

@@ -1,7 +1,7 @@
-"""The live channel of a job: who is let in, what they are told first, and of every change after that.
+"""The live channel of a job: tickets, the initial state, and a push for every change.
 
-What a push loses, the next state makes good: a client joins first and is told the state after that, and
-whatever is older than what it knows it passes over, by revision.
+Pushes may be lost. A client joins before it receives the state, and ignores messages with an older revision
+than the one it has.
 """
 
 import json
@@ -17,13 +17,13 @@ from darkroom.domain.keys import is_id
 from darkroom.domain.timestamps import timestamp
 from darkroom.ports import Channels, Sockets, Ticket
 
-# API Gateway ends a connection after 2 hours; what it forgets to tell of is dropped a little later.
+# API Gateway closes a connection after 2 hours; one without a $disconnect event expires 10 minutes later.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 CONNECTION_SECONDS = 2 * 3600 + 600
-# A frame of API Gateway's has 32 KB at most, and a message is billed by as many: one of ours is one frame.
+# API Gateway's frames hold up to 32 KB, and messages are billed per 32 KB: each message fits one frame.
 MESSAGE_LIMIT_BYTES = 25_000
 
-# Of a row these are signed for one reader, and for a while: whoever wants them asks over HTTP.
+# Presigned for one reader and a limited time: clients request them over HTTP.
 _NOT_PUSHED = frozenset({"thumbnail", "post"})
 
 type Clock = Callable[[], float]
@@ -31,10 +31,10 @@ type Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Tickets:
-    """Lets clients in: each ticket once, into one job's channel, within a short time.
+    """Issues tickets: each is valid once, for one job, for a short time.
 
-    `url` is the WebSocket API's: whole, or a path of the host that was asked; empty where there is none.
-    `sign` makes a whole one an address that this API takes a connection under.
+    `url` is the WebSocket API's: absolute, or a path on the same host, or empty if there is none. `sign`
+    signs an absolute URL for the API's IAM authorization.
     """
 
     channels: Channels
@@ -44,7 +44,7 @@ class Tickets:
     clock: Clock = time.time
 
     def issue(self, job_id: str, origin: str) -> dict[str, str] | None:
-        """How to follow a job, for whoever may know of it; None where it can't be followed live."""
+        """Returns the URL and a new ticket for following a job; None without a WebSocket API."""
         address = self._address(origin)
         if not address:
             return None
@@ -60,46 +60,46 @@ class Tickets:
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """What a client says first."""
+    """The first message of a client."""
 
     job_id: str
     ticket: str
 
 
-def read_hello(body: str) -> Hello | None:
-    """The hello that a message is; None if it is anything else."""
+def parse_hello(body: str) -> Hello | None:
+    """Parses a hello; returns None for any other message."""
     try:
-        said = json.loads(body)
+        message = json.loads(body)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(said, dict) or said.get("action") != "hello":
+    if not isinstance(message, dict) or message.get("action") != "hello":
         return None
-    job, ticket = said.get("job"), said.get("ticket")
-    if not isinstance(job, str) or not isinstance(ticket, str):
+    job_id, ticket = message.get("job"), message.get("ticket")
+    if not isinstance(job_id, str) or not isinstance(ticket, str):
         return None
-    return Hello(job, ticket) if is_id(job) and is_id(ticket) else None
+    return Hello(job_id, ticket) if is_id(job_id) and is_id(ticket) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One side of the channel: what clients say. `find_job` is a job's document, read consistently."""
+    """Handles messages of clients. `find_job` reads a serialized job consistently."""
 
     channels: Channels
     sockets: Sockets
     find_job: Callable[[str], Mapping[str, Any] | None]
     clock: Clock = time.time
 
-    def hear(self, connection: str, body: str) -> str | None:
-        """Lets a client in that says hello, and tells it the state; else ends the connection.
+    def receive(self, connection: str, body: str) -> str | None:
+        """Handles a hello: sends the state, or refuses and closes the connection.
 
-        The job that it follows, or None. Why it is refused it is not told.
+        Returns the id of the followed job, or None. The client does not receive the reason for a refusal.
         """
-        hello = read_hello(body)
+        hello = parse_hello(body)
         if not hello or not self._admits(hello):
             if self.sockets.send(connection, _dump({"type": "refused"})):
                 self.sockets.close(connection)
             return None
-        # Joined before the state is read: no change falls between the two.
+        # Join before reading the state, so that no change is missed between the two.
         self.channels.join(hello.job_id, connection, int(self.clock()) + CONNECTION_SECONDS)
         state = {"type": "state", "job": self.find_job(hello.job_id)}
         if not self.sockets.send(connection, _dump(state)):
@@ -110,14 +110,14 @@ class Live:
         ticket = self.channels.redeem(hello.ticket)
         return bool(ticket and ticket.job_id == hello.job_id and ticket.expires > self.clock())
 
-    def forget(self, connection: str) -> None:
-        """A connection has ended."""
+    def disconnect(self, connection: str) -> None:
+        """Handles the end of a connection."""
         self.channels.leave_all(connection)
 
 
 @dataclass(frozen=True, slots=True)
 class Pusher:
-    """ports.Channel: the other side. Faults are reported and otherwise passed over: a push is best effort."""
+    """Implements ports.Channel on a best-effort basis: faults are reported and ignored."""
 
     channels: Channels
     sockets: Sockets
@@ -128,23 +128,23 @@ class Pusher:
             followers = self.channels.followers(job["id"])
             if not followers:
                 return
-            # Of more than there is time for, others are late each time.
+            # In random order: if time runs out, it is not always the same followers that miss a push.
             followers = random.sample(followers, len(followers))
-            told = self.sockets.send_each(followers, messages(job, rows))
-            for fault in told.faults:
+            result = self.sockets.send_each(followers, messages(job, rows))
+            for fault in result.faults:
                 self.report(fault)
-            for connection in told.gone:
+            for connection in result.gone:
                 self.channels.leave(job["id"], connection)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the views are written and that counts
+        except Exception as fault:  # noqa: BLE001 - the views are written already; a lost push is harmless
             self.report(fault)
 
 
 def messages(
     job: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], limit_bytes: int = MESSAGE_LIMIT_BYTES
 ) -> list[str]:
-    """What those who follow a job are told of a change: as few messages as fit the limit, one at least.
+    """Returns the messages for a change of a job: at least one, and as few as the limit allows.
 
-    Only the last says that the job is complete: who has read it has read all.
+    Only the last message reports that the job is complete.
     """
     room = limit_bytes - len(_dump({"type": "job.completed", "job": job, "uploads": []}))
     parts: list[list[str]] = [[]]
@@ -165,5 +165,5 @@ def messages(
 
 
 def _dump(document: Mapping[str, Any]) -> str:
-    """JSON in ASCII: a character is a byte."""
+    """Returns compact ASCII JSON: one byte per character."""
     return json.dumps(document, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""The members of a job: their keys, and how what arrives finds the job that announced it."""
+"""The members of a job: their keys, and the link from an arriving upload to its job."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,25 +11,25 @@ from darkroom.ports import Ledger
 
 
 def member_key(job_id: str, number: int, name: str) -> str:
-    """The key of one place of a job: whoever knows the job can tell it, and nobody else."""
+    """Returns the key of a member. Without the job id it cannot be derived."""
     return f"{digest(job_id, str(number))}/{name}"
 
 
 def member_entries(bucket: str, job: Job, page: int, announced: Sequence[Announced]) -> Iterator[Entry]:
-    """What one page of a job's manifest has the ledger expect; the same however often it is asked."""
-    for number, each in enumerate(announced, page * PAGE_SIZE):
+    """Returns the announced entries of one manifest page, the same each time."""
+    for number, announcement in enumerate(announced, page * PAGE_SIZE):
         upload = Upload(
             bucket,
-            member_key(job.id, number, each.name),
+            member_key(job.id, number, announcement.name),
             EXPECTED_VERSION,
-            size_bytes=each.size_bytes,
+            size_bytes=announcement.size_bytes,
             arrived=job.created,
         )
         yield Entry(upload, State.EXPECTED, revision=1, since=job.created, job_id=job.id, number=number)
 
 
-def unbegun(upload: Upload, state: State, ledger: Ledger) -> Entry:
-    """The entry of an upload that the ledger has never heard of, in the job that announced its key."""
+def new_entry(upload: Upload, state: State, ledger: Ledger) -> Entry:
+    """Returns an entry at revision 0 for an upload not yet in the ledger, in the job of its key."""
     announced = ledger.find(upload.picture_id, EXPECTED_VERSION) if is_announced(upload.key) else None
     entry = Entry(upload, state, revision=0)
     return entry if announced is None else entry.of_job(announced.job_id, announced.number)

@@ -1,4 +1,4 @@
-"""What the render queue carries: S3 notifications, and strangers."""
+"""Parses the messages of the render queue: S3 notifications, and foreign messages."""
 
 import json
 import re
@@ -14,96 +14,95 @@ from darkroom.domain.uploads import NO_VERSION, Removal, Upload
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """One queue message, read: the changes that it names, and why the rest of it concerns nobody here."""
+    """A parsed queue message: its changes, and the reasons for ignoring its other records."""
 
     changes: tuple[Upload | Removal, ...]
     ignored: tuple[str, ...]
 
-    def correlation(self, otherwise: str) -> str:
-        """What it is called in the logs: as the first upload that it tells of."""
-        return self.changes[0].correlation if self.changes else otherwise
+    def correlation(self, default: str) -> str:
+        """Returns the correlation id of the first change, or `default` without any."""
+        return self.changes[0].correlation if self.changes else default
 
 
-def parse_queue_message(body: str, bucket: str, message: str = "") -> QueueMessage:
-    """What a message says has happened in `bucket`. Never raises: all else is ignored, with why.
+def parse_queue_message(body: str, bucket: str, message_id: str = "") -> QueueMessage:
+    """Parses a message about `bucket`. Never raises: everything else is ignored, with a reason.
 
-    The message's own id stands for a request whose id it does not tell.
+    `message_id` is used as the request id of records without one.
     """
     try:
-        said = json.loads(body)
+        message = json.loads(body)
     except (ValueError, RecursionError):
         return QueueMessage((), ("not JSON",))
-    if not isinstance(said, dict):
+    if not isinstance(message, dict):
         return QueueMessage((), ("not an object",))
-    if said.get("Event") == "s3:TestEvent":
-        return QueueMessage((), ("the test event that S3 sends when a notification is set up",))
-    records = said.get("Records")
+    if message.get("Event") == "s3:TestEvent":
+        return QueueMessage((), ("S3's test event for a new notification configuration",))
+    records = message.get("Records")
     if not isinstance(records, list) or not records:
         return QueueMessage((), ("no records",))
-    found = [_change(record, bucket, message) for record in records]
+    parsed = [_parse_record(record, bucket, message_id) for record in records]
     return QueueMessage(
-        tuple(each for each in found if not isinstance(each, str)),
-        tuple(each for each in found if isinstance(each, str)),
+        changes=tuple(change for change in parsed if not isinstance(change, str)),
+        ignored=tuple(reason for reason in parsed if isinstance(reason, str)),
     )
 
 
 def notification_of(upload: Upload) -> str:
-    """The S3 notification for an upload; `parse_queue_message` reads the same upload from it."""
+    """Returns an S3 notification for an upload, the inverse of `parse_queue_message`."""
     item = {"key": quote_plus(upload.key, safe="/"), "size": upload.size_bytes, "eTag": upload.etag}
     item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
-    told = {"bucket": {"name": upload.bucket}, "object": item}
-    # Where nobody has told it, one that is the same each time.
+    # Without a known request id, a derived one, the same each time.
     request = upload.request or digest(upload.picture_id, upload.version)
     record = {
         "eventName": "ObjectCreated:Put",
         "eventTime": upload.arrived,
         "responseElements": {_REQUEST: request},
-        "s3": told,
+        "s3": {"bucket": {"name": upload.bucket}, "object": item},
     }
     return json.dumps({"Records": [record]})
 
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
-_LONGEST = 1024  # of a key, a version and an ETag, in bytes
+_MAX_TEXT_BYTES = 1024  # of a key, a version and an ETag
 _REQUEST = "x-amz-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SEQUENCER = re.compile(r"[0-9A-Fa-f]{1,64}")
-_LARGEST_BYTES = 1 << 50
-_TOLD = 100  # characters of what a stranger says
+_MAX_SIZE_BYTES = 1 << 50  # S3's own limit is 5 TB
+_QUOTED_CHARACTERS = 100  # of a foreign message
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
 
 
-def _change(record: Any, bucket: str, message: str) -> Upload | Removal | str:
-    """What a record says has happened, or why it concerns nobody here."""
+def _parse_record(record: Any, bucket: str, message_id: str) -> Upload | Removal | str:
+    """Parses a record; returns the reason if it is to be ignored."""
     try:
-        event, told = str(record["eventName"]).removeprefix("s3:"), record["s3"]
-        source, item = told["bucket"]["name"], told["object"]
-        # Decoded once, here: a key that was itself percent-encoded stays as it was put.
+        event, notification = str(record["eventName"]).removeprefix("s3:"), record["s3"]
+        source, item = notification["bucket"]["name"], notification["object"]
+        # The only place where keys are decoded: a percent-encoded name stays as it was stored.
         key = unquote_plus(item["key"], errors="strict")
         version, etag = str(item.get("versionId") or NO_VERSION), str(item.get("eTag") or "").strip('"')
         longest = max(len(text.encode()) for text in (key, version, etag))
-        told_size = item.get("size")
-        size_bytes = -1 if told_size is None else int(told_size)
+        size = item.get("size")
+        size_bytes = -1 if size is None else int(size)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        return "a record that S3 would not write"
+        return "an invalid record"
     if not key:
         return "a record without a key"
     sequencer = str(item.get("sequencer"))
-    # Any other would come after all that S3 writes, and keep what comes later from being shown.
+    # An invalid sequencer might sort after all of S3's, and supersede every later upload.
     sequencer = sequencer if _SEQUENCER.fullmatch(sequencer) else ""
-    # Nor could the ledger hold it; S3's own limit is 5 TB.
-    if longest > _LONGEST or abs(size_bytes) > _LARGEST_BYTES:
-        return "a record that S3 would not write"
-    request = _request_of(record) or message
+    # The ledger could not store these.
+    if longest > _MAX_TEXT_BYTES or abs(size_bytes) > _MAX_SIZE_BYTES:
+        return "an invalid record"
+    request = _request_of(record) or message_id
     if source != bucket:
-        return f"another bucket: {ascii(source)[:_TOLD]}"
+        return f"another bucket: {ascii(source)[:_QUOTED_CHARACTERS]}"
     if event in _MARKERS | _DELETIONS:
         return Removal(source, key, version, sequencer, event in _MARKERS, request)
     if not event.startswith("ObjectCreated:"):
-        return f"an event of no concern: {ascii(event)[:_TOLD]}"
+        return f"an event of another type: {ascii(event)[:_QUOTED_CHARACTERS]}"
     if is_folder(key, size_bytes):
-        return "a folder, as the S3 console makes them"
+        return "a folder created in the S3 console"
     return Upload(
         bucket=source,
         key=key,
@@ -116,17 +115,17 @@ def _change(record: Any, bucket: str, message: str) -> Upload | Removal | str:
     )
 
 
-def _moment(told: Any) -> str:
-    """When it happened, as the ledger writes it; now, where that is not to be understood."""
+def _moment(event_time: Any) -> str:
+    """Returns the event's time as a timestamp; the present if it is invalid."""
     try:
-        moment = datetime.fromisoformat(told)
+        moment = datetime.fromisoformat(event_time)
         return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
     except (TypeError, ValueError, OverflowError):
         return now()
 
 
 def _request_of(record: dict[str, Any]) -> str:
-    """The id of the request that a record tells of; it stands in logs, so it is one or nothing."""
+    """Returns the request id of a record; empty if it is invalid, since logs contain it."""
     elements = record.get("responseElements")
-    told = str(elements.get(_REQUEST, "")) if isinstance(elements, dict) else ""
-    return told if _REQUEST_ID.fullmatch(told) else ""
+    request = str(elements.get(_REQUEST, "")) if isinstance(elements, dict) else ""
+    return request if _REQUEST_ID.fullmatch(request) else ""

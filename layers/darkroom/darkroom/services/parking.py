@@ -1,27 +1,26 @@
-"""Uploads that were given up: parked with their reason, then tried again or let go."""
+"""Failed uploads: recorded with their reason, then retried or skipped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from darkroom.domain.entries import Entry, Latest, State, check_lease
 from darkroom.domain.errors import RevisionConflict
-from darkroom.domain.serialization import JsonObject
-from darkroom.domain.uploads import Removal, Upload, in_order
+from darkroom.domain.uploads import Removal, Upload, sequencer_order
 from darkroom.ports import Ledger, Queue, Views
-from darkroom.services.members import unbegun
+from darkroom.services.members import new_entry
 
 
 @dataclass(frozen=True, slots=True)
 class Parking:
-    """What becomes of a message that the queue has given up."""
+    """Records the changes of dead letters as failed."""
 
     ledger: Ledger
 
     def park(self, change: Upload | Removal, message: str) -> Entry | None:
-        """Records the change that `message` told as failed; None where that is no longer true.
+        """Records a change from `message` as failed; returns None if the upload is already terminal.
 
-        An upload that has ended otherwise stays as it is. Raises Busy while another worker has it, and
-        RevisionConflict if one took it just now: then the message is left, and comes again.
+        Raises LeaseHeld while another worker has the upload, and RevisionConflict if one has changed it: then
+        the message is redelivered.
         """
         if isinstance(change, Removal):
             return self._fail_removal(change, message)
@@ -29,19 +28,19 @@ class Parking:
         check_lease(entry)
         if entry and entry.state.terminal:
             return None
-        entry = entry or unbegun(change, State.RENDERING, self.ledger)
+        entry = entry or new_entry(change, State.RENDERING, self.ledger)
         latest = self.ledger.latest(entry.picture_id)
-        return self._failed(entry, message, latest, _is_superseded(entry.upload, latest))
+        return self._fail(entry, message, latest, _is_superseded(entry.upload, latest))
 
     def _fail_removal(self, removal: Removal, message: str) -> Entry | None:
-        """In an item of its own: what was to be removed has ended before, and may stand."""
-        noted = self.ledger.find(removal.picture_id, removal.failed_as)
+        """Records a failed removal in its own item; the entry of the removed upload stays as it is."""
+        stored = self.ledger.find(removal.picture_id, removal.failed_as)
         latest = self.ledger.latest(removal.picture_id)
-        # What it brought back was begun with, and that is what failed.
+        # If the removal restored another version, rendering that version is what failed.
         begun = self.ledger.find(removal.picture_id, latest.version) if latest and latest.version else None
         check_lease(begun)
         attempts = begun.attempts[-1:] if begun and not begun.state.terminal else ()
-        if noted and noted.state.terminal and (noted.state is State.FAILED or not attempts):
+        if stored and stored.state.terminal and (stored.state is State.FAILED or not attempts):
             return None
         upload = Upload(
             removal.bucket,
@@ -50,31 +49,31 @@ class Parking:
             sequencer=removal.sequencer,
             request=removal.request,
         )
-        entry = replace(noted or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
-        # A later event undoes a marker; a version that is gone for good stays gone.
-        overtaken = removal.marker and not attempts and _is_superseded(upload, latest)
-        return self._failed(entry, message, latest, overtaken)
+        entry = replace(stored or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
+        # A later event undoes a delete marker, but not a permanent deletion.
+        superseded = removal.marker and not attempts and _is_superseded(upload, latest)
+        return self._fail(entry, message, latest, superseded)
 
-    def _failed(self, entry: Entry, message: str, latest: Latest | None, overtaken: bool) -> Entry:
-        """A failure stands beside what does, so that whatever takes its place finds it."""
-        updated = entry.moved(State.SUPERSEDED) if overtaken else entry.moved(State.FAILED, message=message)
+    def _fail(self, entry: Entry, message: str, latest: Latest | None, superseded: bool) -> Entry:
+        """Writes a failure as a current version, to be superseded by a newer one."""
+        updated = entry.moved(State.SUPERSEDED) if superseded else entry.moved(State.FAILED, message=message)
         known = latest or Latest(entry.picture_id, "", "", 0)
         version = entry.upload.version
-        beside = [] if overtaken or version in known.current_versions else [known.beside(version)]
-        away = updated.superseded_renditions(updated.rendition_keys) if overtaken else ()
-        if not self.ledger.advance(updated, *beside, *away):
-            raise RevisionConflict(f"{entry.upload.key!r} moved on while it was parked")
+        after = [] if superseded or version in known.current_versions else [known.with_current(version)]
+        renditions = updated.superseded_renditions(updated.rendition_keys) if superseded else ()
+        if not self.ledger.advance(updated, *after, *renditions):
+            raise RevisionConflict(f"{entry.upload.key!r} changed while it was recorded as failed")
         return updated
 
 
 def _is_superseded(upload: Upload, latest: Latest | None) -> bool:
     if not upload.sequencer or latest is None or latest.version == upload.version:
-        return False  # without a sequencer, only S3 could tell
-    return in_order(upload.sequencer) < in_order(latest.sequencer)
+        return False  # without a sequencer, only S3 knows the order
+    return sequencer_order(upload.sequencer) < sequencer_order(latest.sequencer)
 
 
 def failed(views: Views) -> Iterator[Entry]:
-    """Every parked upload that the views know, oldest first, however many pages they are."""
+    """Reads every failed upload from the views, oldest first."""
     cursor = ""
     while True:
         entries, cursor = views.failed(cursor)
@@ -85,42 +84,27 @@ def failed(views: Views) -> Iterator[Entry]:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The parked uploads, for whoever looks after them."""
+    """The failed uploads, and their retry and skip."""
 
     ledger: Ledger
     views: Views
     queue: Queue
 
-    def each(self) -> Iterator[Entry]:
-        """All of them, oldest first, as the views know them."""
+    def list_all(self) -> Iterator[Entry]:
+        """Reads every failed upload from the views, oldest first."""
         return failed(self.views)
 
-    def find(self, failure: str) -> Entry | None:
-        """The parked upload of that id (see model.Entry.id), if it is one still."""
-        picture_id, _, version = failure.partition(".")
+    def find(self, entry_id: str) -> Entry | None:
+        """Returns the failed upload with this id (see Entry.id), if it still is one."""
+        picture_id, _, version = entry_id.partition(".")
         entry = self.ledger.find(picture_id, version) if version else None
         return entry if entry and entry.state is State.FAILED and not entry.is_announcement else None
 
     def retry(self, entry: Entry) -> bool:
-        """Says the original message again. Any number of times is the same as once: see Darkroom.apply."""
+        """Sends the original message again. Idempotent: see `Reconciler.apply`."""
         self.queue.send(entry.message, entry.revision)
         return True
 
     def skip(self, entry: Entry) -> bool:
-        """Lets it go: it stays as it is, and is no failure any more. False if it has moved on meanwhile."""
+        """Marks a failed upload as skipped. Returns False if it has changed meanwhile."""
         return self.ledger.advance(entry.moved(State.SKIPPED, message=""))
-
-
-def serialize_failure(entry: Entry) -> JsonObject:
-    """One parked upload as plain JSON values."""
-    failure = entry.failure
-    return {
-        "id": entry.id,
-        "key": entry.upload.key,
-        "version": entry.upload.version,
-        "removal": entry.is_removal,
-        "reason": failure.reason if failure else "",
-        "detail": failure.sentence if failure else "",
-        "attempts": len(entry.attempts),
-        "since": entry.since,
-    }

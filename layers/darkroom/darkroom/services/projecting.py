@@ -1,8 +1,8 @@
-"""The ledger's stream -> views, and word of it to whoever listens.
+"""Projects the ledger's stream into the views, and sends events and pushes.
 
-The stream tells everything at least once, each item's changes in their order and those of two items in any
-order; batches are repeated and run beside one another. So nothing is counted by what a record says: what a
-member adds to its job's totals is told by its row, and a row is written only over the one that was read.
+The stream delivers every change at least once: those of one item in order, those of two items in any order.
+Batches are repeated and run in parallel. Records are therefore never counted: the totals of a job change by
+the difference between a member's new row and its old one, and a row is written only over the one read.
 """
 
 import time
@@ -22,21 +22,20 @@ from darkroom.domain.serialization import (
     serialize_upload,
 )
 from darkroom.domain.uploads import EXPECTED_VERSION
-from darkroom.ports import Channel, Commit, Event, EventBus, Replaced, Views
+from darkroom.ports import TRANSACTION_ITEMS, Channel, Commit, Event, EventBus, Replaced, Views
 from darkroom.services.retries import Backoff
 
-# DynamoDB writes 100 items at once: these, a job's record, its totals and those of all time.
-_WRITTEN_AT_ONCE = 96
-# As many records as one batch of the stream has, in template.yaml. Each may write a view and a row: what a
-# batch tells of one job is one transaction.
-BATCH = _WRITTEN_AT_ONCE // 2
-# Each time somebody else was faster, so that all together get on.
+# Records per batch of the stream, as in template.yaml. Each may write a view and a row, and one transaction
+# must also hold a job's record, its totals and the totals of all time: 48.
+BATCH = (TRANSACTION_ITEMS - 3) // 2
+_VIEWS_AND_ROWS = 2 * BATCH
+# Each conflict means that another batch made progress.
 _ATTEMPTS = 8
 _CONFLICTS = Backoff(first_seconds=0.05, longest_seconds=6.4)
-# A batch that tells of a job takes so long at least: what changes faster than that is told together.
+# Minimum duration of a batch with changes of a job: faster changes share one push.
 _LEAST_SECONDS = 0.1
 
-# Read together, so that more of one job's are written together.
+# Changes read together in a rebuild, so that more of one job share a transaction.
 _REBUILT_AT_ONCE = 2000
 
 type Change = Entry | Job
@@ -53,7 +52,7 @@ def _job_of(change: Change) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record of the stream, by its id in the batch: what it changes in the views, if it can be read."""
+    """One record of the stream: its id in the batch, and its change or the fault of parsing it."""
 
     id: str
     change: Change | None = None
@@ -61,21 +60,21 @@ class Record:
 
     @property
     def summary(self) -> Mapping[str, str | int | float]:
-        """One log line's worth."""
+        """The fields of a log line."""
         upload = self.change.summary if isinstance(self.change, Entry) else {}
         return {**upload, "record": self.id}
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Changes that are written together: of one job, or of none."""
+    """Changes for one transaction: those of one job, or of uploads without a job."""
 
     job_id: str
     entries: tuple[Entry, ...]
     record: Job | None = None
 
-    def apart(self) -> Iterator["Chunk"]:
-        """Each change by itself."""
+    def split(self) -> Iterator["Chunk"]:
+        """Returns a chunk for each change."""
         if self.record:
             yield Chunk(self.job_id, (), self.record)
         for entry in self.entries:
@@ -87,38 +86,38 @@ class Chunk:
 
 
 def chunks(changes: Iterable[Change]) -> Iterator[Chunk]:
-    """Changes by their jobs, the newest of each item alone, as many together as one transaction takes."""
+    """Groups changes by job into transactions, with only the newest change of each item."""
     newest: dict[Key, Change] = {}
     for change in changes:
         key = _key(change)
         if key not in newest or newest[key].revision < change.revision:
             newest[key] = change
-    for job, some in groupby(sorted(newest.values(), key=_order), key=_job_of):
+    for job_id, job_changes in groupby(sorted(newest.values(), key=_order), key=_job_of):
         together: list[Entry] = []
         record: Job | None = None
-        room = _WRITTEN_AT_ONCE
-        for change in some:
+        room = _VIEWS_AND_ROWS
+        for change in job_changes:
             if isinstance(change, Job):
                 record = change
                 continue
-            new_row = bool(job) and (not together or together[-1].picture_id != change.picture_id)
+            new_row = bool(job_id) and (not together or together[-1].picture_id != change.picture_id)
             if room < 1 + new_row:
-                yield Chunk(job, tuple(together), record)
-                together, record, room = [], None, _WRITTEN_AT_ONCE
-                new_row = bool(job)
+                yield Chunk(job_id, tuple(together), record)
+                together, record, room = [], None, _VIEWS_AND_ROWS
+                new_row = bool(job_id)
             together.append(change)
             room -= 1 + new_row
-        yield Chunk(job, tuple(together), record)
+        yield Chunk(job_id, tuple(together), record)
 
 
 def _order(change: Change) -> tuple[str, str, str]:
-    """By job, and there its record first, then picture by picture."""
+    """Sort key: by job, its own record first, then by picture."""
     return (_job_of(change), *(("", "") if isinstance(change, Job) else _key(change)))
 
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """What the views say of a chunk: `views` by picture and version, of a job's members all there are."""
+    """The stored views of a chunk by picture and version, with all views of a job's members."""
 
     views: Mapping[Key, Entry]
     rows: Mapping[str, Row] = field(default_factory=dict)
@@ -126,7 +125,7 @@ class ViewState:
 
 
 def decide(chunk: Chunk, state: ViewState) -> Commit:
-    """What to write so that the views say what the chunk does, where that is newer."""
+    """Returns the transaction for the newer changes of a chunk."""
     newer = {
         _key(entry): entry
         for entry in chunk.entries
@@ -161,7 +160,7 @@ def _revision(stored: Entry | Row | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What has become of changes: those that were news, the rows that this made, and what went wrong."""
+    """The outcome of changes: the newer entries, their rows, and the faults."""
 
     entries: tuple[Entry, ...] = ()
     rows: tuple[Row, ...] = ()
@@ -177,23 +176,23 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Builds the views, in whatever order and however often it is told. `pause` waits for some seconds."""
+    """Builds the views from changes in any order, with repetitions. `pause` sleeps for seconds."""
 
     views: Views
     pause: Callable[[float], None] = time.sleep
 
     def apply(self, changes: Iterable[Change]) -> Applied:
-        """Has the views say what is newer than what they say; what fails is told, and stops nothing else."""
+        """Writes newer changes into the views; a fault is returned and does not stop other changes."""
         return sum(map(self._apply, chunks(changes)), Applied())
 
     def _apply(self, chunk: Chunk) -> Applied:
         try:
             return self._written(chunk)
-        except Exception as fault:  # noqa: BLE001 - none is kept: each is told with its change
+        except Exception as fault:  # noqa: BLE001 - returned with its change
             if len(chunk.changes) == 1:
                 return Applied(faults={_key(chunk.changes[0]): fault})
-        # One that can't be written shall not take its neighbours down with it.
-        return sum(map(self._apply, chunk.apart()), Applied())
+        # Separately, so that one faulty change does not block the others.
+        return sum(map(self._apply, chunk.split()), Applied())
 
     def _written(self, chunk: Chunk) -> Applied:
         for seconds in (*_CONFLICTS.delays(_ATTEMPTS), 0.0):
@@ -202,10 +201,11 @@ class Projection:
                 return Applied()
             if self.views.commit(commit):
                 return Applied(
-                    tuple(each.new for each in commit.entries), tuple(each.new for each in commit.rows)
+                    tuple(replaced.new for replaced in commit.entries),
+                    tuple(replaced.new for replaced in commit.rows),
                 )
             self.pause(seconds)
-        raise RevisionConflict(f"{_ATTEMPTS} times others have changed the views of {_key(chunk.changes[0])}")
+        raise RevisionConflict(f"{_ATTEMPTS} conflicts on the views of {_key(chunk.changes[0])}")
 
     def _view_state(self, chunk: Chunk) -> ViewState:
         keys = [_key(entry) for entry in chunk.entries]
@@ -215,11 +215,11 @@ class Projection:
         views = self._views([*keys, *((picture_id, EXPECTED_VERSION) for picture_id in pictures)])
         job = self.views.job(chunk.job_id) if chunk.record else None
         if all(entry.revision <= _revision(views.get(_key(entry))) for entry in chunk.entries):
-            return ViewState(views, job=job)  # no news: no row will be written
+            return ViewState(views, job=job)  # nothing newer: no row will be written
         rows = {row.picture_id: row for row in self.views.rows(pictures) if row}
         for picture_id in pictures:
             known = [view.revision for key, view in views.items() if key[0] == picture_id]
-            # A row's revision is the sum of those that it was made of: else there are more of them.
+            # A row's revision is the sum of its views' revisions: if they differ, there are more views.
             if sum(known) != _revision(rows.get(picture_id)):
                 others = self.views.of_picture(picture_id)
                 views |= {_key(view): view for view in others if view.job_id == chunk.job_id}
@@ -230,20 +230,20 @@ class Projection:
 
 
 def rebuild(views: Views, records: Iterable[Change]) -> Iterator[tuple[int, int]]:
-    """Has the views say all that these records do, by the same way as the stream; announces nothing.
+    """Projects records as the stream does, but sends no events.
 
-    Tells now and then how many more it has read, and how many views it wrote. Raises what can't be written.
+    Yields the number of records read and of views written, batch by batch. Raises the faults of a batch.
     """
-    for some in batched(records, _REBUILT_AT_ONCE, strict=False):
-        done = Projection(views).apply(some)
-        if done.faults:
-            raise ExceptionGroup("not every view could be written", list(done.faults.values()))
-        yield len(some), len(done.entries)
+    for batch in batched(records, _REBUILT_AT_ONCE, strict=False):
+        applied = Projection(views).apply(batch)
+        if applied.faults:
+            raise ExceptionGroup("some views could not be written", list(applied.faults.values()))
+        yield len(batch), len(applied.entries)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a batch has told of one job: how it stands now, and the rows that have changed."""
+    """The changes of one job in a batch: its current view, and the changed rows."""
 
     job: JobView
     rows: tuple[Row, ...]
@@ -251,7 +251,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Projected:
-    """What has become of a batch: the uploads that were news, its jobs, and the records that failed."""
+    """The outcome of a batch: the newer uploads, the jobs, and the faults by record id."""
 
     applied: tuple[Entry, ...]
     progress: tuple[Progress, ...]
@@ -260,59 +260,60 @@ class Projected:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """Takes batches of the stream: into the views first, then to whoever listens. `clock` tells seconds."""
+    """Projects batches of the stream, then sends events and pushes. `clock` is in seconds."""
 
     projection: Projection
-    announcements: EventBus
+    event_bus: EventBus
     channel: Channel
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
-    def take(self, records: Sequence[Record]) -> Projected:
-        """Projects a batch and announces it, whether it was news or not: a crash may have come between."""
+    def process(self, records: Sequence[Record]) -> Projected:
+        """Projects a batch and sends its events, also if a crash has interrupted this before."""
         began = self.clock()
         applied = self.projection.apply(record.change for record in records if record.change)
         faults = {record.id: record.fault for record in records if record.fault}
         for record in records:
             if record.change and (fault := applied.faults.get(_key(record.change))):
                 faults[record.id] = fault
-        sound = [record for record in records if record.change and record.id not in faults]
-        progress = tuple(self._progress(sound, applied))
-        faults |= self._announce(sound, progress)
-        for each in progress:
-            rows = [serialize_row(row, JOB_ROOT) for row in each.rows]
-            self.channel.push(serialize_job(each.job, JOB_ROOT), rows)
+        projected = [record for record in records if record.change and record.id not in faults]
+        progress = tuple(self._progress(projected, applied))
+        faults |= self._send_events(projected, progress)
+        for job_progress in progress:
+            rows = [serialize_row(row, JOB_ROOT) for row in job_progress.rows]
+            self.channel.push(serialize_job(job_progress.job, JOB_ROOT), rows)
         if progress:
             self.pause(max(0.0, began + _LEAST_SECONDS - self.clock()))
         return Projected(applied.entries, progress, faults)
 
     def _progress(self, records: Sequence[Record], applied: Applied) -> Iterator[Progress]:
-        for job in dict.fromkeys(_job_of(record.change) for record in records if record.change):
-            view = self.projection.views.job(job) if job else None
+        for job_id in dict.fromkeys(_job_of(record.change) for record in records if record.change):
+            view = self.projection.views.job(job_id) if job_id else None
             if view:
-                yield Progress(view, tuple(row for row in applied.rows if row.job_id == job))
+                yield Progress(view, tuple(row for row in applied.rows if row.job_id == job_id))
 
-    def _announce(self, records: Sequence[Record], progress: Iterable[Progress]) -> dict[str, Exception]:
-        """Tells of every end, and of every job that is complete; the records whose word was not taken."""
-        told: list[tuple[Event, list[str]]] = []
+    def _send_events(self, records: Sequence[Record], progress: Iterable[Progress]) -> dict[str, Exception]:
+        """Sends an event for every terminal upload and every complete job; returns faults by record id."""
+        events: list[tuple[Event, list[str]]] = []  # each with the ids of its records
         for record in records:
             entry = record.change
             if isinstance(entry, Entry) and entry.state.terminal and not entry.is_removal:
-                announcement = Event(f"upload.{entry.state.value}", serialize_upload(entry))
-                told.append((announcement, [record.id]))
-        for each in progress:
-            if each.job.complete:
-                of_job = [
-                    record.id for record in records if record.change and _job_of(record.change) == each.job.id
+                event = Event(f"upload.{entry.state.value}", serialize_upload(entry))
+                events.append((event, [record.id]))
+        for job_progress in progress:
+            job = job_progress.job
+            if job.complete:
+                record_ids = [
+                    record.id for record in records if record.change and _job_of(record.change) == job.id
                 ]
-                told.append((Event("job.completed", serialize_completion(each.job)), of_job))
+                events.append((Event("job.completed", serialize_completion(job)), record_ids))
         try:
-            refused = self.announcements.send([announcement for announcement, _ in told])
-        except Exception as fault:  # noqa: BLE001 - told with each record, so that it comes again
-            return dict.fromkeys((name for _, names in told for name in names), fault)
+            refused = self.event_bus.send([event for event, _ in events])
+        except Exception as fault:  # noqa: BLE001 - returned with each record, which is then retried
+            return dict.fromkeys((record_id for _, record_ids in events for record_id in record_ids), fault)
         return {
-            name: EventNotAccepted(announcement.type, announcement.detail["id"])
-            for announcement, names in told
-            if announcement in refused
-            for name in names
+            record_id: EventNotAccepted(event.type, event.detail["id"])
+            for event, record_ids in events
+            if event in refused
+            for record_id in record_ids
         }

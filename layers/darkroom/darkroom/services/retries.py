@@ -1,4 +1,4 @@
-"""Retries: how long to wait before the next attempt, and when to stop the current one."""
+"""Retries: the wait before the next attempt, and the deadline of the current one."""
 
 import random
 import signal
@@ -17,29 +17,29 @@ from darkroom.domain.timestamps import timestamp
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waiting times between attempts: exponential, capped, and spread by jitter over their upper half."""
+    """Waiting times between attempts: exponential, capped, with jitter over the upper half."""
 
     first_seconds: float
     longest_seconds: float
     factor: float = 2.0
 
     def seconds(self, attempt: int, jitter: float | None = None) -> float:
-        """The wait after an attempt, counted from 1; `jitter` is from 0 to 1, by default random."""
+        """Returns the wait after an attempt, counted from 1. `jitter` is from 0 to 1, by default random."""
         jitter = random.random() if jitter is None else jitter  # noqa: S311 - no secret
         exponent = min(attempt - 1, _LARGEST_EXPONENT)
         return min(self.longest_seconds, self.first_seconds * self.factor**exponent) * (1 + jitter) / 2
 
     def delays(self, attempts: int | None = None) -> Iterator[float]:
-        """The waits between that many attempts, one fewer than them; endless without a number."""
-        counted = count(1) if attempts is None else range(1, attempts)
-        return (self.seconds(attempt) for attempt in counted)
+        """Returns the waits between attempts, one fewer than `attempts`; endless without a number."""
+        numbers = count(1) if attempts is None else range(1, attempts)
+        return (self.seconds(attempt) for attempt in numbers)
 
 
-_LARGEST_EXPONENT = 100  # a float holds no more; every backoff is at its longest before
+_LARGEST_EXPONENT = 100  # avoids a float overflow; every backoff has reached its cap before
 
 # 4 s at most after the first attempt, then 16, 64 and 256: a fault of some seconds has passed by the second
 # attempt, and the fifth and last comes minutes after the first. SQS allows a visibility timeout of 12 hours,
-# but the receive count grows on among the dead letters, where no one sees a waiting upload.
+# but dead letters use this backoff too, and are not listed as failures while they wait.
 MESSAGES = Backoff(first_seconds=4, longest_seconds=300, factor=4)
 # Attempts that wait for the same lease do not all return at once.
 _SPREAD_SECONDS = 2
@@ -48,7 +48,7 @@ _RESERVED_SECONDS = 1.0
 
 
 def retry_delay(fault: BaseException, receive_count: int, jitter: float, moment: datetime) -> int:
-    """Seconds until the next attempt at a message: after a lease expires, else by its receive count."""
+    """Returns seconds until the next attempt: after a lease expires, else by the receive count."""
     leases = [
         (datetime.fromisoformat(expires) - moment).total_seconds() for expires in _lease_expiries(fault)
     ]
@@ -61,12 +61,12 @@ def _lease_expiries(fault: BaseException) -> Iterator[str]:
     if isinstance(fault, LeaseHeld):
         yield fault.expires
     elif isinstance(fault, BaseExceptionGroup):
-        for each in fault.exceptions:
-            yield from _lease_expiries(each)
+        for exception in fault.exceptions:
+            yield from _lease_expiries(exception)
 
 
 def end_of(remaining_milliseconds: int) -> str:
-    """The moment at which an invocation with so much time left has ended."""
+    """Returns the time at which an invocation with this much time left has ended."""
     return timestamp(datetime.now(UTC) + timedelta(milliseconds=remaining_milliseconds))
 
 

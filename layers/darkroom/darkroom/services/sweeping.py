@@ -1,4 +1,4 @@
-"""What was lost is found and enqueued, and what nothing names any more is removed."""
+"""Enqueues lost uploads, settles old jobs, and removes renditions no longer shown."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -9,19 +9,19 @@ from itertools import batched, chain, groupby
 from darkroom.domain.entries import Entry, State, SupersededRenditions
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import Upload
-from darkroom.ports import JobLedger, Ledger, Originals, Queue, Renditions, Stored
-from darkroom.services.members import member_entries, unbegun
+from darkroom.ports import TRANSACTION_ITEMS, JobLedger, Ledger, Originals, Queue, Renditions, Stored
+from darkroom.services.members import member_entries, new_entry
 from darkroom.services.notifications import notification_of
 
-_UPLOADS, _RENDITIONS = "uploads", "renditions"
-# Runs of the schedule within which a walk shall have come to the end of its bucket: a week of them.
+_UPLOADS, _RENDITIONS = "uploads", "renditions"  # names of scan cursors
+# A scan reaches the end of its bucket within this number of runs: a week of one every 15 minutes.
 _RUNS = 7 * 24 * 4
-_DISCARDED_AT_ONCE, _JOBS_AT_ONCE = 75, 10
+_SUPERSEDED_AT_ONCE, _JOBS_AT_ONCE = 75, 10
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one page of a listing held: how much was looked at, and what was done about it."""
+    """The outcome of one page: the number of items seen, and the items acted on."""
 
     seen: int
     acted_on: tuple[str, ...]
@@ -29,7 +29,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class ScanCursor:
-    """How far a walk through a bucket has come: `pages` of them, of `whole` that there were the last time."""
+    """The resume point of a bucket scan, after `pages` of the `whole` pages of the last full scan."""
 
     cursor: str = ""
     pages: int = 0
@@ -38,32 +38,32 @@ class ScanCursor:
     @classmethod
     def read(cls, written: str) -> "ScanCursor":
         try:
-            told = json.loads(written)
-        except ValueError:  # none yet, or one from before pages were counted
+            stored = json.loads(written)
+        except ValueError:  # none yet, or an older form without page counts
             return cls()
-        return cls(*told) if isinstance(told, list) else cls()
+        return cls(*stored) if isinstance(stored, list) else cls()
 
     @property
     def written(self) -> str:
         return json.dumps([self.cursor, self.pages, self.whole])
 
     def due(self, least: int) -> int:
-        """Pages that one run shall look at: the larger the bucket, the more."""
+        """Returns the number of pages for one run, proportional to the size of the bucket."""
         return max(least, -(-max(self.whole, self.pages) // _RUNS))
 
-    def on(self, cursor: str) -> "ScanCursor":
-        """A page further; without a cursor at its end."""
+    def advanced(self, cursor: str) -> "ScanCursor":
+        """Returns the resume point after one more page; an empty `cursor` ends the scan."""
         pages = self.pages + 1
         return ScanCursor(cursor, pages, self.whole) if cursor else ScanCursor("", 0, pages)
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Removes what was discarded, walks through both buckets from where it was last, and settles old jobs.
+    """Repairs the effects of lost events and crashes, page by page.
 
-    An upload is lost when for `after_minutes` nobody has begun or gone on with it; renditions that were
-    discarded, or that nothing names, are kept for `keep_hours`, for pages that are open. A job waits for
-    `job_timeout_minutes` for what it announced.
+    An upload is lost if no attempt has begun or continued for `after_minutes`. Superseded and orphaned
+    renditions are kept for `keep_hours`, for open pages. Uploads announced in a job fail after
+    `job_timeout_minutes`.
     """
 
     originals: Originals
@@ -75,17 +75,17 @@ class Sweep:
     keep_hours: float
     job_timeout_minutes: float
 
-    def begin_anew(self) -> None:
-        """Has the next walks begin at the beginning."""
+    def restart(self) -> None:
+        """Resets the scan cursors: the next scans start at the first page."""
         for name in (_UPLOADS, _RENDITIONS):
             self.ledger.save_cursor(name, "")
 
     def find_lost(self, pages: int) -> Iterator[Found]:
-        """Enqueues lost uploads, a page at a time; ends where the bucket does, and begins anew next time.
+        """Enqueues lost uploads, page by page, up to the end of the bucket; the next call starts over.
 
-        So many pages, or as many more as it takes to have seen all of the bucket within a week.
+        Scans at least `pages` pages, and more if a full scan would take longer than a week.
         """
-        return self._scan(_UPLOADS, pages, self.originals.each_latest, self._enqueued)
+        return self._scan(_UPLOADS, pages, self.originals.list_latest, self._enqueue_lost)
 
     def _scan[T](
         self,
@@ -94,71 +94,74 @@ class Sweep:
         page_at: Callable[[str], tuple[list[T], str]],
         act: Callable[[list[T]], Iterator[str]],
     ) -> Iterator[Found]:
-        """Acts on a bucket's pages from where the walk of that name was last, and notes where it is."""
-        walk = ScanCursor.read(self.ledger.cursor(name))
-        for _ in range(walk.due(pages)):
-            seen, cursor = page_at(walk.cursor)
+        """Acts on the pages of a bucket, and saves the scan cursor after each."""
+        scan = ScanCursor.read(self.ledger.cursor(name))
+        for _ in range(scan.due(pages)):
+            seen, cursor = page_at(scan.cursor)
             found = Found(len(seen), tuple(act(seen)))
-            walk = walk.on(cursor)
-            self.ledger.save_cursor(name, walk.written)
+            scan = scan.advanced(cursor)
+            self.ledger.save_cursor(name, scan.written)
             yield found
             if not cursor:
                 return
 
-    def _enqueued(self, uploads: list[Upload]) -> Iterator[str]:
+    def _enqueue_lost(self, uploads: list[Upload]) -> Iterator[str]:
         before = _ago(minutes=self.after_minutes)
         old = [upload for upload in uploads if upload.arrived < before]
         for upload, entry in zip(old, self.ledger.find_each(old), strict=True):
             if _is_lost(entry, before):
                 self.queue.send(notification_of(upload))
-                # Noted after it is sent: a crash between the two sends it twice, which is harmless.
-                noted = entry or unbegun(upload, State.EXPECTED, self.ledger)
-                self.ledger.advance(noted.moved(noted.state))
+                # Recorded after it is sent: a crash between the two sends it twice, which is harmless.
+                recorded = entry or new_entry(upload, State.EXPECTED, self.ledger)
+                self.ledger.advance(recorded.moved(recorded.state))
                 yield upload.key
 
-    def remove_discarded(self) -> Iterator[Found]:
-        """Removes renditions that were shown until long enough ago, some at a time, until none is left."""
+    def remove_superseded(self) -> Iterator[Found]:
+        """Removes renditions superseded more than `keep_hours` ago, in batches, until none is left."""
         before = _ago(hours=self.keep_hours)
-        while some := self.ledger.superseded_renditions(before, _DISCARDED_AT_ONCE):
-            yield Found(len(some), tuple(self._removed_of(some)))
+        while records := self.ledger.superseded_renditions(before, _SUPERSEDED_AT_ONCE):
+            yield Found(len(records), tuple(self._remove_renditions_of(records)))
 
-    def _removed_of(self, some: Sequence[SupersededRenditions]) -> list[str]:
-        pictures = [each.picture_id for each in some]
-        # What a later rendering has made again, when its version was back or a profile was, is named again.
-        named = {
-            key for each in self._current_entries(pictures) for entry in each for key in entry.rendition_keys
+    def _remove_renditions_of(self, records: Sequence[SupersededRenditions]) -> list[str]:
+        pictures = [record.picture_id for record in records]
+        # A restored version or profile makes the same keys current again.
+        current_keys = {
+            key
+            for entries in self._current_entries(pictures)
+            for entry in entries
+            for key in entry.rendition_keys
         }
-        unnamed = [key for each in some for key in each.keys if key not in named]
-        self.renditions.remove(unnamed)
-        for each, latest in zip(some, self.ledger.latest_each(pictures), strict=True):
-            if latest and each.version in latest.current_versions:
-                self._agree(each.picture_id, {*each.keys} - named)
-        self.ledger.forget(some)
-        return unnamed
+        removed = [key for record in records for key in record.keys if key not in current_keys]
+        self.renditions.remove(removed)
+        for record, latest in zip(records, self.ledger.latest_each(pictures), strict=True):
+            if latest and record.version in latest.current_versions:
+                self._render_again(record.picture_id, {*record.keys} - current_keys)
+        self.ledger.forget(records)
+        return removed
 
     def _current_entries(self, pictures: Sequence[str]) -> list[list[Entry]]:
         return self.ledger.current_entries(self.ledger.latest_each(pictures))
 
-    def remove_unnamed(self, pages: int) -> Iterator[Found]:
-        """Removes what a crash has left, which nothing shows or has noted, a page at a time; as above."""
-        return self._scan(_RENDITIONS, pages, self.renditions.each, self._removed)
+    def remove_orphaned(self, pages: int) -> Iterator[Found]:
+        """Removes renditions left by a crash and named by no receipt, page by page, as above."""
+        return self._scan(_RENDITIONS, pages, self.renditions.list_stored, self._remove_orphans)
 
-    def _removed(self, stored: Sequence[Stored]) -> Iterator[str]:
+    def _remove_orphans(self, stored: Sequence[Stored]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
-        of_picture = {picture_id: list(some) for picture_id, some in groupby(stored, key=_picture_of)}
-        current = self._current_entries([*of_picture])
-        for (picture_id, some), entries in zip(of_picture.items(), current, strict=True):
-            unnamed = [each.key for each in some if _is_unnamed(each, entries, before)]
-            if unnamed:
-                self.renditions.remove(unnamed)
-                self._agree(picture_id, set(unnamed))
-                yield from unnamed
+        by_picture = {picture_id: list(files) for picture_id, files in groupby(stored, key=_picture_of)}
+        current = self._current_entries([*by_picture])
+        for (picture_id, files), entries in zip(by_picture.items(), current, strict=True):
+            orphans = [file.key for file in files if _is_orphan(file, entries, before)]
+            if orphans:
+                self.renditions.remove(orphans)
+                self._render_again(picture_id, set(orphans))
+                yield from orphans
 
-    def _agree(self, picture_id: str, removed: set[str]) -> None:
-        """Makes a rendering that took a removed file for written write it again.
+    def _render_again(self, picture_id: str, removed: set[str]) -> None:
+        """Repeats renderings of a picture that rely on a removed file.
 
-        One that is under way fails on its claim and is retried; one that was published meanwhile is begun
-        anew.
+        A rendering under way fails, since its Latest item changes, and is retried. One published meanwhile is
+        enqueued again.
         """
         while latest := self.ledger.latest(picture_id):
             [current] = self.ledger.current_entries([latest])
@@ -169,21 +172,23 @@ class Sweep:
                 return
 
     def settle_jobs(self) -> Iterator[Found]:
-        """Gives up what old jobs still wait for, a page of members at a time, until no job is left."""
+        """Ends the announced uploads of old jobs, one page of members at a time, until no job is left."""
         before = _ago(minutes=self.job_timeout_minutes)
         for job in chain.from_iterable(iter(lambda: self.jobs.due(before, _JOBS_AT_ONCE), [])):
             page = 0
             while manifest := self.jobs.manifest(job.id, page):
                 announced = list(member_entries(self.originals.bucket, job, page, manifest))
-                yield Found(len(announced), tuple(self._given_up([entry.upload for entry in announced])))
+                yield Found(
+                    len(announced), tuple(self._end_announcements([entry.upload for entry in announced]))
+                )
                 page += 1
-            # Not before: what a crash leaves here falls due again.
+            # Last: after a crash above, the job falls due again.
             self.jobs.settle(job)
 
-    def _given_up(self, announced: list[Upload]) -> Iterator[str]:
-        """Moves announcements that nothing came of; of what came its own entry tells.
+    def _end_announcements(self, announced: list[Upload]) -> Iterator[str]:
+        """Ends announcements without an upload as failed; an upload that arrived has its own entry.
 
-        What was deleted before it was heard of leaves nothing but a mark that nothing is latest.
+        An upload deleted before its event was applied has left a Latest item without a version.
         """
         latests = self.ledger.latest_each([upload.picture_id for upload in announced])
         ends = {
@@ -193,20 +198,16 @@ class Sweep:
         }
         entries = self.ledger.find_each([upload for upload in announced if upload.key in ends])
         waiting = [entry for entry in entries if entry and entry.state is State.EXPECTED]
-        for some in batched(waiting, _MOVED_AT_ONCE, strict=False):
-            moves = [entry.moved(ends[entry.upload.key]) for entry in some]
-            if self.ledger.advance(*moves):
-                yield from (entry.upload.key for entry in some)
-            else:  # another sweep has moved one of them
-                yield from (move.upload.key for move in moves if self.ledger.advance(move))
-
-
-# DynamoDB moves at most 100 items at once.
-_MOVED_AT_ONCE = 90
+        for batch in batched(waiting, TRANSACTION_ITEMS, strict=False):
+            ended = [entry.moved(ends[entry.upload.key]) for entry in batch]
+            if self.ledger.advance(*ended):
+                yield from (entry.upload.key for entry in ended)
+            else:  # another sweep has ended one of them
+                yield from (entry.upload.key for entry in ended if self.ledger.advance(entry))
 
 
 def stale(entries: Iterator[Entry], profile_hash: str, engine: str) -> Iterator[Entry]:
-    """Of all entries those whose result another profile or engine has made."""
+    """Selects entries rendered with another profile or engine."""
     for entry in entries:
         receipt = entry.receipt
         if entry.state not in (State.RENDERED, State.REJECTED) or not receipt:
@@ -216,18 +217,18 @@ def stale(entries: Iterator[Entry], profile_hash: str, engine: str) -> Iterator[
 
 
 def _is_lost(entry: Entry | None, before: str) -> bool:
-    """Whether nobody has begun with an upload or will go on with it, nor was it swept lately.
+    """True if no attempt at an upload has begun or continued, nor was it swept, since `before`.
 
-    What was begun with has its message in the queue, if that was not lost, and is moved by each attempt.
+    Each attempt updates the entry: an older one means that its message is lost.
     """
     if entry is None:
         return True
-    waits = entry.state in (State.EXPECTED, State.RENDERING)
-    return waits and max(entry.since, entry.lease_expires) < before
+    waiting = entry.state in (State.EXPECTED, State.RENDERING)
+    return waiting and max(entry.since, entry.lease_expires) < before
 
 
-def _is_unnamed(stored: Stored, current: list[Entry], before: str) -> bool:
-    """Whether no version that stands has it, nor did one that gave way to these since then."""
+def _is_orphan(stored: Stored, current: list[Entry], before: str) -> bool:
+    """True if no current version has this file, nor one superseded since `before`."""
     if stored.since >= before or any(not entry.state.terminal for entry in current):
         return False
     if any(stored.key in entry.rendition_keys for entry in current):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.errors import BadRequest
+from darkroom.domain.serialization import serialize_failure
 from darkroom.ports import Views
-from darkroom.services.parking import Failures, serialize_failure
+from darkroom.services.parking import Failures
 from darkroom.web import pages, problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
@@ -56,7 +57,7 @@ class FailureRoutes:
 
     def act_on_all(self, request: Request, action: str) -> Response:
         """`POST /failures/retry` or `/skip`: acts on all failed uploads until time runs out."""
-        return self._act(request, self.failures.each(), action)
+        return self._act(request, self.failures.list_all(), action)
 
     def _act(self, request: Request, entries: Iterator[Entry], action: str) -> Response:
         if action not in _ACTIONS:

@@ -1,0 +1,9 @@
+"""Errors of the command line."""
+
+
+class Fault(Exception):
+    """A command's error: one sentence with the remedy, and the exit code."""
+
+    def __init__(self, sentence: str, exit_code: int = 1) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code

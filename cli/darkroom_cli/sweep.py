@@ -1,0 +1,135 @@
+"""`darkroom sweep` and `darkroom sweep --stale`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+import boto3
+from rich.console import Console
+
+from darkroom.adapters.clients import dynamodb_client
+from darkroom.adapters.dynamodb import DynamoLedger
+from darkroom.bootstrap.sweep import sweep_with
+from darkroom.domain.entries import Entry
+from darkroom.domain.profile import parse_profile
+from darkroom.imaging import ENGINE
+from darkroom.services.notifications import notification_of
+from darkroom.services.sweeping import stale
+from darkroom.settings import SweepSettings, read_settings
+from darkroom_cli.failures import for_each, render_queue, uploads
+from darkroom_cli.faults import Fault
+from darkroom_cli.prices import LAMBDA_GB_SECOND
+from darkroom_cli.profile import active_profile
+from darkroom_cli.stack import Status
+
+_ALL_PAGES = 1_000_000
+
+
+def sweep(status: Status, after_minutes: float | None, keep_hours: float | None, console: Console) -> None:
+    """Sweeps both buckets completely; the scheduled function does it in parts.
+
+    Parameters that are None take the value of the stack's own function.
+    """
+    deployed = read_settings(
+        SweepSettings, _configuration(status, status.sweep_function)["Environment"]["Variables"]
+    )
+    settings = replace(
+        deployed,
+        sweep_after_minutes=deployed.sweep_after_minutes if after_minutes is None else after_minutes,
+        keep_superseded_hours=deployed.keep_superseded_hours if keep_hours is None else keep_hours,
+    )
+    sweeping = sweep_with(settings, status.region, status.aws_endpoint)
+    sweeping.restart()
+    checked = lost = removed = 0
+    with console.status("Looking for lost uploads ...") as progress:
+        for page in sweeping.find_lost(_ALL_PAGES):
+            checked, lost = checked + page.seen, lost + len(page.acted_on)
+            progress.update(f"{uploads(checked)} checked, {lost} lost ...")
+        for page in chain(sweeping.remove_superseded(), sweeping.remove_orphaned(_ALL_PAGES)):
+            removed += len(page.acted_on)
+            progress.update(f"{removed} unreferenced renditions deleted ...")
+        expired = sum(len(page.acted_on) for page in sweeping.settle_jobs())
+    console.print(f"Checked {uploads(checked)}.")
+    console.print(f"{lost} lost {_noun(lost)} enqueued again." if lost else "No lost uploads.")
+    console.print(f"Deleted {removed} unreferenced {'rendition' if removed == 1 else 'renditions'}.")
+    if expired:
+        console.print(f"{expired} {_noun(expired)} failed: announced by a job, but never arrived.")
+
+
+def _noun(count: int) -> str:
+    return "upload was" if count == 1 else "uploads were"
+
+
+# Running functions load a new profile within this time; a picture rendered sooner would be stale again.
+_PROFILE_SECONDS = 45
+
+
+def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: Console) -> None:
+    """Enqueues the results of any other profile or engine, after a confirmation of the cost.
+
+    Without `confirm` it only prints the number and the cost. Raises Fault.
+    """
+    deployed = active_profile(status)
+    profile = parse_profile(deployed.document)
+    ledger = DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint))
+    queue = render_queue(status)
+    render = _configuration(status, status.render_function)
+    with console.status("Reading the ledger ..."):
+        entries = list(ledger.every())
+    _check_engine(entries, datetime.fromisoformat(render["LastModified"]))
+    found = list(stale(iter(entries), profile.hash, ENGINE))
+    if not found:
+        console.print(f"No stale results: all use the profile {profile.name} and {ENGINE}.")
+        return
+    console.print(
+        f"{len(found)} {_noun(len(found))} rendered with another profile or engine."
+        f" Current: {profile.name}, {ENGINE}."
+    )
+    seconds = _seconds_per_picture(found)
+    gigabytes = render["MemorySize"] / 1024
+    [architecture] = render["Architectures"]
+    dollars = LAMBDA_GB_SECOND[architecture].of(len(found) * seconds * gigabytes)
+    console.print(
+        f"Estimated Lambda cost: US$ {dollars:,.2f}"
+        f" ({seconds:.1f} s per picture, from the receipts, at {gigabytes:.1f} GB)."
+    )
+    if confirm is None or not confirm(f"Render {uploads(len(found))} again?"):
+        console.print("Nothing was enqueued.")
+        return
+
+    wait = deployed.at.timestamp() + _PROFILE_SECONDS - time.time()
+    if wait > 0:
+        with console.status(f"Waiting {wait:.0f} s until all functions have loaded the profile ..."):
+            time.sleep(wait)
+
+    def enqueue(entry: Entry) -> bool:
+        queue.send(notification_of(entry.upload), entry.revision)
+        return True
+
+    console.print(f"Enqueued {uploads(for_each(found, enqueue, 'enqueuing', console))}.")
+
+
+def _seconds_per_picture(entries: list[Entry]) -> float:
+    """The mean rendering time in the receipts, of the first 10,000 entries."""
+    receipts = [entry.receipt for entry in entries[:10_000] if entry.receipt and entry.receipt.milliseconds]
+    total = sum(sum(receipt.milliseconds.values()) for receipt in receipts) / 1000
+    return total / len(receipts) if receipts else 0.0
+
+
+def _check_engine(entries: list[Entry], deployed: datetime) -> None:
+    """Raises Fault if the stack renders with another engine: its results would all stay stale."""
+    receipts = [entry.receipt for entry in entries if entry.receipt]
+    newest = max(receipts, key=lambda receipt: receipt.at, default=None)
+    if newest and newest.engine != ENGINE and datetime.fromisoformat(newest.at) > deployed:
+        raise Fault(
+            f"The stack renders with {newest.engine}, this checkout with {ENGINE}:"
+            " deploy this checkout first, or check out the deployed version."
+        )
+
+
+def _configuration(status: Status, function: str) -> Any:
+    functions = boto3.client("lambda", region_name=status.region, endpoint_url=status.aws_endpoint)
+    return functions.get_function_configuration(FunctionName=function)

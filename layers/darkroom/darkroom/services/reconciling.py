@@ -1,0 +1,325 @@
+"""Applies S3 changes to the ledger: decides which version is the latest, renders it and publishes it.
+
+Events arrive late, repeatedly and in any order. An attempt first writes its version as the key's `Latest`
+item, and publishes its outcome on the condition that this item has not changed since.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from darkroom.domain.entries import Entry, Latest, Outcome, State, check_lease
+from darkroom.domain.errors import DeadlineExceeded, RetryOnce, RevisionConflict, UploadGone
+from darkroom.domain.receipts import Receipt
+from darkroom.domain.timestamps import now
+from darkroom.domain.uploads import NO_VERSION, Removal, Upload, sequencer_order
+from darkroom.ports import TRANSACTION_ITEMS, Ledger, Originals, Renditions
+from darkroom.redaction import redact
+from darkroom.services.members import new_entry
+from darkroom.services.rendering import Engine, Renderer
+
+_RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
+_PUBLISHED = _RESULTS | {State.FAILED}
+_FAULT_CHARACTERS = 300  # of an error message in the ledger
+# Entries superseded or deleted in one transaction, each with its superseded renditions; 10 items are reserved
+# for the upload itself. The rest are older and no longer shown.
+_AT_ONCE = (TRANSACTION_ITEMS - 10) // 2
+# Versions listed per key before the outdated ones are removed from the list.
+_CURRENT_VERSIONS_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One invocation: its engine, and the time at which it has ended in any case (default: now)."""
+
+    engine: Engine
+    lease_expires: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """Brings the ledger and the renditions into agreement with the uploads bucket."""
+
+    originals: Originals
+    renditions: Renditions
+    ledger: Ledger
+    renderer: Renderer
+
+    def apply_each(
+        self, changes: Iterable[Upload | Removal], worker: Worker, expected_revision: int | None = None
+    ) -> Iterator[Entry]:
+        """Applies changes one by one; raises the faults of all of them at the end.
+
+        Skips a terminal upload unless its revision is `expected_revision`.
+        """
+        faults = []
+        for change in changes:
+            try:
+                yield from self.apply(change, worker, expected_revision)
+            except Exception as fault:  # noqa: BLE001 - all are raised together
+                faults.append(fault)
+        if faults:
+            raise ExceptionGroup("some changes of the message could not be applied", faults)
+
+    def apply(
+        self, change: Upload | Removal, worker: Worker, expected_revision: int | None = None
+    ) -> list[Entry]:
+        """Applies one S3 event; returns the entries that it changed or found to be up to date."""
+        if isinstance(change, Removal):
+            apply_removal = self._apply_delete_marker if change.marker else self._apply_deletion
+            changed = apply_removal(change, worker)
+            return [*changed, *self._close_failure(change.picture_id, change.failed_as, State.DELETED)]
+        if change.version != NO_VERSION:
+            return [self.render(change, worker, expected_revision)]
+        current = self.originals.latest(change.key)
+        if current is None:
+            return self._reconcile_with_s3(change, worker)
+        rendered = self.render(replace(current, request=change.request), worker, expected_revision)
+        return [rendered, *self._close_failure(change.picture_id, NO_VERSION, State.SUPERSEDED)]
+
+    def render(self, upload: Upload, worker: Worker, expected_revision: int | None = None) -> Entry:
+        """Renders an upload unless it is terminal or superseded; returns its ledger entry.
+
+        Every fault other than a rejection escapes, and the queue retries. Raises LeaseHeld, RevisionConflict
+        and the errors of `Renderer.render`.
+        """
+        entry = self.ledger.find(upload.picture_id, upload.version)
+        if entry and entry.upload.request:  # the correlation id of its first event is kept
+            upload = replace(upload, request=entry.upload.request)
+        latest = self.ledger.latest(upload.picture_id)
+        check_lease(entry)
+        if entry and entry.state.terminal and entry.revision != expected_revision:
+            if not _is_news(upload, latest):
+                return entry
+            if entry.state in _RESULTS:  # it was read from S3 before its event, and lacks a sequencer
+                is_newest = self._is_newest(upload, latest)  # otherwise the newer version's event will come
+                return self._record_event(replace(entry, upload=upload), latest) if is_newest else entry
+        # An upload that was read from S3 has no sequencer; the one of its event is kept.
+        known = upload if upload.sequencer or not entry else replace(entry.upload, request=upload.request)
+        entry = replace(entry, upload=known) if entry else new_entry(known, State.RENDERING, self.ledger)
+        if not self._is_newest(upload, latest):
+            return self._advance(entry.moved(State.SUPERSEDED))
+        begun = entry.begun(worker.lease_expires or now())
+        written = next_latest(upload.picture_id, upload.version, upload.sequencer, self._pruned(latest))
+        if not self.ledger.advance(begun, written):
+            raise RevisionConflict(f"another worker began {upload.key!r}")
+        try:
+            return self._attempt(begun, written, worker)
+        except Exception as fault:
+            self._record_fault(begun, fault)
+            raise
+
+    def _attempt(self, begun: Entry, written: Latest, worker: Worker) -> Entry:
+        """Renders and publishes; `written` is the Latest item that this attempt wrote."""
+        try:
+            receipt = self.renderer.render(begun.upload, worker.engine, crashed_before=begun.has_crashed)
+        except UploadGone:  # deleted since its event; the deletion's own event may have come before
+            gone = self._advance(begun.ended(State.DELETED, Outcome.CONCLUDED))
+            self._reconcile_with_s3(begun.upload, worker)
+            return gone
+        return self._publish(begun, receipt, written)
+
+    def _publish(self, begun: Entry, receipt: Receipt, written: Latest) -> Entry:
+        """Writes the outcome and supersedes older versions, unless a later event was applied meanwhile."""
+        upload = begun.upload
+        state = State.REJECTED if receipt.rejection else State.RENDERED
+        concluded = begun.ended(state, Outcome.CONCLUDED, receipt=receipt)
+        replaced = concluded.superseded_renditions({*begun.rendition_keys} - {*concluded.rendition_keys})
+        others = [entry for entry in self._current_entries(written) if entry.upload.version != upload.version]
+        older = [entry.moved(State.SUPERSEDED) for entry in self._older(others, written, upload)][:_AT_ONCE]
+        left = {upload.version, *(entry.upload.version for entry in others)}
+        left -= {entry.upload.version for entry in older}
+        current = tuple(version for version in written.current_versions if version in left)
+        if current == written.current_versions:
+            published = self.ledger.advance(concluded, *replaced, unchanged=written)
+        else:
+            after = replace(written, revision=written.revision + 1, current_versions=current)
+            superseded = [
+                renditions
+                for entry in older
+                for renditions in entry.superseded_renditions(entry.rendition_keys)
+            ]
+            published = self.ledger.advance(concluded, *older, *replaced, *superseded, after)
+        if published:
+            return concluded
+        latest = self.ledger.latest(upload.picture_id)
+        if latest and latest.version != upload.version:
+            return self._advance(replace(concluded, state=State.SUPERSEDED), *begun.rendition_keys)
+        raise RevisionConflict(f"{upload.key!r} changed while it was rendered")
+
+    def _older(self, others: list[Entry], written: Latest, upload: Upload) -> list[Entry]:
+        """Returns the current entries superseded by an upload.
+
+        An upload that failed before its first attempt may be newer, with an event not yet in `written`.
+        """
+        replaceable = [entry for entry in others if _can_be_superseded(entry)]
+        earlier = [
+            entry
+            for entry in replaceable
+            if sequencer_order(entry.upload.sequencer) <= sequencer_order(written.sequencer)
+        ]
+        return replaceable if earlier == replaceable or self._is_current(upload) else earlier
+
+    def _record_fault(self, begun: Entry, fault: Exception) -> None:
+        """Writes the outcome of a failed attempt to the ledger, on a best-effort basis."""
+        outcome = (
+            Outcome.CHILD_DIED
+            if isinstance(fault, RetryOnce)
+            else Outcome.TIMEOUT
+            if isinstance(fault, DeadlineExceeded)
+            else Outcome.EXCEPTION
+        )
+        detail = redact(f"{type(fault).__name__}: {fault}")[:_FAULT_CHARACTERS]
+        with suppress(Exception):
+            self.ledger.advance(begun.ended(State.RENDERING, outcome, detail))
+
+    def _record_event(self, entry: Entry, latest: Latest | None) -> Entry:
+        """Writes the sequencer of a late event; its upload was read from S3 before."""
+        upload = entry.upload
+        updated = entry.moved(entry.state)
+        written = next_latest(upload.picture_id, upload.version, upload.sequencer, latest)
+        if not self.ledger.advance(updated, written):
+            raise RevisionConflict(f"{upload.key!r} changed while its event was applied")
+        return updated
+
+    def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
+        """Compares sequencers, and asks S3 where they do not decide.
+
+        A version that was swept, or restored by a removal, is latest under the sequencer of another event:
+        an upload with a later sequencer may still be older than the current version.
+        """
+        if upload.sequencer:
+            if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):
+                return True
+            if sequencer_order(upload.sequencer) < sequencer_order(latest.sequencer):
+                return False
+        return upload.version == NO_VERSION or self._is_current(upload)
+
+    def _is_current(self, upload: Upload) -> bool:
+        current = self.originals.latest(upload.key)
+        return current is not None and current.version == upload.version
+
+    def _current_entries(self, latest: Latest | None) -> list[Entry]:
+        """Reads the entries of the current versions of a key."""
+        if latest is None:
+            return []
+        entries = (self.ledger.find(latest.picture_id, version) for version in latest.current_versions)
+        return [entry for entry in entries if entry and entry.is_current]
+
+    def _pruned(self, latest: Latest | None) -> Latest | None:
+        """Drops outdated versions: a key overwritten all the time never publishes, and so never drops any."""
+        if latest is None or len(latest.current_versions) < _CURRENT_VERSIONS_KEPT:
+            return latest
+        current = tuple(entry.upload.version for entry in self._current_entries(latest))
+        return replace(latest, current_versions=current)
+
+    def _apply_delete_marker(self, removal: Removal, worker: Worker) -> list[Entry]:
+        """Applies a delete marker, unless a later event is known."""
+        latest = self.ledger.latest(removal.picture_id)
+        sequencer, known = removal.sequencer, latest.sequencer if latest else ""
+        if sequencer and sequencer_order(sequencer) < sequencer_order(known):
+            return []
+        return self._reconcile_with_s3(removal, worker, removal.sequencer)
+
+    def _apply_deletion(self, removal: Removal, worker: Worker) -> list[Entry]:
+        """Applies the permanent deletion of a version; S3's current version, if any, is rendered."""
+        changed = []
+        entry = self.ledger.find(removal.picture_id, removal.version)
+        if entry:
+            if entry.state is not State.DELETED:
+                changed.append(self._advance(entry.moved(State.DELETED)))
+            self.renditions.remove(entry.rendition_keys)
+        return [*changed, *self._reconcile_with_s3(removal, worker)]
+
+    def _reconcile_with_s3(
+        self, change: Upload | Removal, worker: Worker, sequencer: str = ""
+    ) -> list[Entry]:
+        """Makes S3's current version the latest in the ledger; returns the entries that this changed."""
+        latest, current = self.ledger.latest(change.picture_id), self.originals.latest(change.key)
+        if current is None:
+            return self._delete_all(change, worker, sequencer, latest)
+        entry = self.ledger.find(change.picture_id, current.version)
+        is_latest = latest is not None and latest.version == current.version
+        if is_latest and entry and entry.state.terminal and entry.is_current:
+            return []
+        return [self._render_current(change, current, entry, worker)]
+
+    def _delete_all(
+        self, change: Upload | Removal, worker: Worker, sequencer: str, latest: Latest | None
+    ) -> list[Entry]:
+        """Deletes the entries and renditions of a key without a current version in S3."""
+        picture_id = change.picture_id
+        # One read of the older entries is enough: the rest are superseded and no longer shown.
+        known = {
+            entry.id: entry for entry in (*self._current_entries(latest), *self.ledger.of_picture(picture_id))
+        }
+        entries = list(known.values())
+        remaining = [entry for entry in entries if entry.state is not State.DELETED]
+        remaining.sort(key=lambda entry: entry.state is State.SUPERSEDED)  # current entries first
+        deleted = [entry.moved(State.DELETED) for entry in remaining[:_AT_ONCE]]
+        left = {entry.upload.version for entry in remaining[_AT_ONCE:] if entry.state is not State.SUPERSEDED}
+        after = next_latest(picture_id, "", sequencer, latest)
+        after = replace(
+            after, current_versions=tuple(version for version in after.current_versions if version in left)
+        )
+        recorded = latest and (latest.version, latest.sequencer) == (after.version, after.sequencer)
+        if (deleted or not recorded) and not self.ledger.advance(after, *deleted):
+            raise RevisionConflict(f"{picture_id} changed while it was deleted")
+        # After the ledger, and again at each redelivery: files left by a crash here are soon removed.
+        self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
+        versions = {entry.upload.version for entry in entries}
+        return [*deleted, *self._render_restored(change, worker, versions)]
+
+    def _render_restored(self, change: Upload | Removal, worker: Worker, deleted: set[str]) -> list[Entry]:
+        """Renders a version restored in S3 during its deletion here; other versions have events.
+
+        The event of its restoration was ignored, or found files that have been removed since.
+        """
+        current, latest = self.originals.latest(change.key), self.ledger.latest(change.picture_id)
+        if current is None or latest is None or current.version not in deleted:
+            return []
+        self.ledger.advance(replace(latest, revision=latest.revision + 1))  # fails attempts under way
+        entry = self.ledger.find(change.picture_id, current.version)
+        return [self._render_current(change, current, entry, worker)]
+
+    def _render_current(
+        self, change: Upload | Removal, current: Upload, entry: Entry | None, worker: Worker
+    ) -> Entry:
+        """Renders S3's current version again, under the correlation id of the change."""
+        upload = replace(current, request=change.request)
+        return self.render(upload, worker, expected_revision=entry.revision if entry else None)
+
+    def _close_failure(self, picture_id: str, version: str, state: State) -> list[Entry]:
+        """Ends the failed entry of an event without an upload of its own, now that it was applied."""
+        failed = self.ledger.find(picture_id, version)
+        return [self._advance(failed.moved(state))] if failed and failed.state is State.FAILED else []
+
+    def _advance(self, entry: Entry, *keys: str) -> Entry:
+        """Writes an entry; a superseded one with its renditions and further `keys` to remove later."""
+        superseded = entry.state is State.SUPERSEDED
+        renditions = entry.superseded_renditions((*entry.rendition_keys, *keys)) if superseded else ()
+        if not self.ledger.advance(entry, *renditions):
+            raise RevisionConflict(f"another worker changed {entry.upload.key!r}")
+        return entry
+
+
+def next_latest(picture_id: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
+    """Returns the next Latest item of a key; without a `sequencer` it keeps the one before."""
+    before = latest or Latest(picture_id, "", "", 0)
+    after = before.with_current(version) if version else replace(before, revision=before.revision + 1)
+    return replace(after, sequencer=sequencer or before.sequencer, version=version)
+
+
+def _is_news(upload: Upload, latest: Latest | None) -> bool:
+    """True if an upload's event is later than every applied event of its key."""
+    return sequencer_order(upload.sequencer) > sequencer_order(latest.sequencer if latest else "")
+
+
+def _is_only_failure(upload: Upload, latest: Latest) -> bool:
+    """True if only this upload's failure before its first attempt is known of its key."""
+    return not latest.sequencer and not latest.version and latest.current_versions == (upload.version,)
+
+
+def _can_be_superseded(entry: Entry) -> bool:
+    """True if an entry is published, or its last attempt has failed."""
+    return entry.state in _PUBLISHED or (entry.state is State.RENDERING and not entry.lease_expires)
