@@ -51,7 +51,8 @@ def paths_of(route: Route, job_id: str) -> list[str]:
     """An existing and a missing path of a route."""
     resource_id = {
         "picture": picture_id_of(UPLOADS, "image.png"),
-        "act_on_one": FAILED_UPLOAD.id,
+        "retry_one": FAILED_UPLOAD.id,
+        "skip_one": FAILED_UPLOAD.id,
     }.get(route.operation, job_id)
     filled = {"name": "image", "file": "swagger-ui.css", "action": "retry"}
     found, missing = route.path.replace("{id}", resource_id), route.path.replace("{id}", "0" * 32)

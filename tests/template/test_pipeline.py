@@ -118,7 +118,7 @@ def check_trust(parameters: Node, deploy: Node, change: Node) -> None:
         assert re.fullmatch(pattern, valid)
         assert not re.fullmatch(pattern, invalid)
     assert service["Principal"] == {"Service": "cloudformation.amazonaws.com"}
-    assert service["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"].endswith(":stack/${Stack}/*")
+    assert service["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
 
 
 def check_deploy_role(deploy: Node) -> None:
@@ -175,9 +175,8 @@ def test_the_roles_are_limited_to_one_environment_and_one_stack() -> None:
     check_pipeline(PIPELINE.read_text())
 
 
-OF_STACK = "cloudformation:${AWS::Region}:${AWS::AccountId}:stack/"
 ITS_ROLES = (
-    "- iam:UpdateAssumeRolePolicy\n"
+    "- iam:UpdateRoleDescription\n"
     '                Resource: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/'
 )
 WIDER = {
@@ -189,10 +188,7 @@ WIDER = {
     "any repository": ("^[A-Za-z0-9._@-]+/[A-Za-z0-9._@-]+$", "^.*$"),
     "any environment": ("^[A-Za-z0-9._-]+$", "^.*$"),
     "another service": ("Service: cloudformation.amazonaws.com }", "Service: lambda.amazonaws.com }"),
-    "any stack's changes": (
-        f'aws:SourceArn: !Sub "arn:${{AWS::Partition}}:{OF_STACK}${{Stack}}/*',
-        f'aws:SourceArn: !Sub "arn:${{AWS::Partition}}:{OF_STACK}*',
-    ),
+    "any account's changes": ("aws:SourceAccount: !Ref AWS::AccountId", 'aws:SourceAccount: "*"'),
     "any role": ("Resource: !GetAtt ChangeRole.Arn", 'Resource: "*"'),
     "any service to pass it to": ("iam:PassedToService: cloudformation", "iam:PassedToService: lambda"),
     "any action": ("[ssm:GetParameter, ssm:PutParameter]", "[ssm:*]"),

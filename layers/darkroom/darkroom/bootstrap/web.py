@@ -39,7 +39,7 @@ def bootstrap(
     renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, lazy(sqs_client)))
-    responder = responder_for(originals, renditions)
+    responder = responder_for(originals, renditions, settings.live_url)
     token_cache = TokenCache(
         SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client)), report_token_fault
     )
@@ -74,8 +74,10 @@ def bootstrap(
         "picture": picture_routes.picture,
         "alias": picture_routes.alias,
         "failures": failure_routes.listing,
-        "act_on_all": failure_routes.act_on_all,
-        "act_on_one": failure_routes.act_on_one,
+        "retry_all": failure_routes.retry_all,
+        "skip_all": failure_routes.skip_all,
+        "retry_one": failure_routes.retry_one,
+        "skip_one": failure_routes.skip_one,
         "new_job": job_routes.create,
         "job": job_routes.job,
         "job_uploads": job_routes.uploads,

@@ -13,7 +13,7 @@ from darkroom.web import pages, problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
 
-_ACTIONS = {"retry": "retried", "skip": "skipped"}
+_REPORTED = {"retry": "retried", "skip": "skipped"}
 _ACTION_SECONDS = 20  # below the 30 s timeout of an HTTP API
 
 
@@ -46,30 +46,40 @@ class FailureRoutes:
         page = pages.failures(request.root, failures, cursor, later=later, signed_in=request.signed_in)
         return self.responder.page(200, page)
 
-    def act_on_one(self, request: Request, failure_id: str, action: str) -> Response:
-        """`POST /failures/{id}/retry` or `/skip`: acts on one failed upload."""
+    def retry_one(self, request: Request, failure_id: str) -> Response:
+        """`POST /failures/{id}/retry`: enqueues one failed upload again."""
+        return self._one(request, failure_id, "retry", self.failures.retry)
+
+    def skip_one(self, request: Request, failure_id: str) -> Response:
+        """`POST /failures/{id}/skip`: marks one failed upload as skipped."""
+        return self._one(request, failure_id, "skip", self.failures.skip)
+
+    def retry_all(self, request: Request) -> Response:
+        """`POST /failures/retry`: enqueues all failed uploads again, until time runs out."""
+        return self._act(request, self.failures.list_all(), "retry", self.failures.retry)
+
+    def skip_all(self, request: Request) -> Response:
+        """`POST /failures/skip`: marks all failed uploads as skipped, until time runs out."""
+        return self._act(request, self.failures.list_all(), "skip", self.failures.skip)
+
+    def _one(self, request: Request, failure_id: str, action: str, act: Callable[[Entry], bool]) -> Response:
         entry = self.failures.find(failure_id)
         if entry is None:
             return self.responder.problem(
                 request, problems.NO_FAILURE, "There is no failed upload with this id."
             )
-        return self._act(request, iter([entry]), action)
+        return self._act(request, iter([entry]), action, act)
 
-    def act_on_all(self, request: Request, action: str) -> Response:
-        """`POST /failures/retry` or `/skip`: acts on all failed uploads until time runs out."""
-        return self._act(request, self.failures.list_all(), action)
-
-    def _act(self, request: Request, entries: Iterator[Entry], action: str) -> Response:
-        if action not in _ACTIONS:
-            return self.responder.not_found(request)
+    def _act(
+        self, request: Request, entries: Iterator[Entry], action: str, act: Callable[[Entry], bool]
+    ) -> Response:
         deadline, done = self.clock() + _ACTION_SECONDS, 0
         for entry in entries:
             if self.clock() >= deadline:
                 break
-            acted = self.failures.retry(entry) if action == "retry" else self.failures.skip(entry)
-            if acted:
-                self.report(_ACTIONS[action], entry)
-            done += acted
+            if act(entry):
+                self.report(_REPORTED[action], entry)
+                done += 1
         if request.wants is Wanted.PAGE:
             return self.responder.redirect(303, f"{request.root}failures")
         return self.responder.json(202, {"action": action, "uploads": done})

@@ -179,10 +179,10 @@ class Responder:
 def responder_for(originals: Originals, renditions: Renditions, live_url: str = "") -> Responder:
     """Creates a Responder with the origins of both buckets and of the WebSocket.
 
-    `live_url` is empty if the WebSocket has the site's own origin.
+    `live_url` is a path, or empty, if the WebSocket has the site's own origin.
     """
     connect_urls = [originals.post_form("x", "image/png", 1, 60).url]
-    if live_url:
+    if "://" in live_url:
         connect_urls.append(live_url)
     return Responder(
         image_origins=(_origin(renditions.url("x", 60)),),

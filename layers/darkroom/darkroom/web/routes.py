@@ -139,7 +139,7 @@ _WIDTH = Parameter(
     "For image requests: selects the narrowest rendition of at least this width, in pixels.",
     {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"},
 )
-_ACTION = Parameter("action", "path", "The action.", {"type": "string", "enum": ["retry", "skip"]})
+_FAILURE = Parameter("id", "path", "The id of the failed upload.", _TEXT)
 
 _UNCHANGED = ResponseSpec(304, "Not modified: `If-None-Match` has the current ETag.", {}, ("ETag",))
 _IMAGE = ResponseSpec(302, "For image requests: the best rendition for this client.", {}, ("Location",))
@@ -271,22 +271,36 @@ ROUTES = (
         (_CURSOR,),
     ),
     Route(
-        "act_on_all",
+        "retry_all",
         "POST",
-        "/failures/{action}",
-        "Retry or skip all failed uploads. Stops after 20 s.",
+        "/failures/retry",
+        "Retry all failed uploads. Stops after 20 s.",
         _ACTION_RESPONSES,
-        (problems.NOT_FOUND,),
-        (_ACTION,),
     ),
     Route(
-        "act_on_one",
+        "skip_all",
         "POST",
-        "/failures/{id}/{action}",
-        "Retry or skip one failed upload.",
+        "/failures/skip",
+        "Skip all failed uploads. Stops after 20 s.",
+        _ACTION_RESPONSES,
+    ),
+    Route(
+        "retry_one",
+        "POST",
+        "/failures/{id}/retry",
+        "Retry one failed upload.",
         _ACTION_RESPONSES,
         (problems.NOT_FOUND, problems.NO_FAILURE),
-        (Parameter("id", "path", "The id of the failed upload.", _TEXT), _ACTION),
+        (_FAILURE,),
+    ),
+    Route(
+        "skip_one",
+        "POST",
+        "/failures/{id}/skip",
+        "Skip one failed upload.",
+        _ACTION_RESPONSES,
+        (problems.NOT_FOUND, problems.NO_FAILURE),
+        (_FAILURE,),
     ),
     Route(
         "new_job",
