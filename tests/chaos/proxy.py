@@ -20,6 +20,9 @@ from darkroom_cli.stack import Status
 from tests.chaos.plan import KillSteps, Step
 from tests.chaos.workers import Workers
 
+# Reasons of a cancelled transaction that pass by themselves.
+CANCELLED = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
+
 _HOP_BY_HOP = {"connection", "expect", "keep-alive", "transfer-encoding"}
 
 
@@ -76,7 +79,7 @@ def error_response(call: Call, fault: Fault, rng: random.Random) -> web.Response
         return _error(400, "RequestThrottled")
     if call.operation == "TransactWriteItems" and rng.random() < 0.5:  # MiniStack has no such error
         count = len(json.loads(call.body)["TransactItems"])
-        reasons = [{"Code": "TransactionConflict"}] + [{"Code": "None"}] * (count - 1)
+        reasons = [{"Code": rng.choice(CANCELLED)}] + [{"Code": "None"}] * (count - 1)
         return _error(400, "TransactionCanceledException", CancellationReasons=reasons)
     return _error(400, rng.choice(("ProvisionedThroughputExceededException", "ThrottlingException")))
 

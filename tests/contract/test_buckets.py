@@ -5,6 +5,8 @@ import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from darkroom.adapters.clients import s3_client
 from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
@@ -46,6 +48,40 @@ def reports(kind: str, request: pytest.FixtureRequest) -> Reports:
     client = s3_client("eu-central-1")
     make_bucket(client, "ReportsBucket", "reports")
     return S3Reports("reports", client)
+
+
+def answer_put(stub: Stubber, code: str = "", status: int = 200) -> None:
+    """Adds the response to one PutObject."""
+    if code:
+        stub.add_client_error("put_object", code, http_status_code=status)
+    else:
+        stub.add_response("put_object", {})
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("last", [("", 200), ("PreconditionFailed", 412)])
+def test_a_conflicting_write_of_a_rendition_is_repeated(last: tuple[str, int]) -> None:
+    """409 asks for another attempt; 412 says that the rendition is stored."""
+    delays: list[float] = []
+    client = s3_client("eu-central-1")
+
+    with Stubber(client) as stub:
+        answer_put(stub, "ConditionalRequestConflict", 409)
+        answer_put(stub, *last)
+        S3Renditions("renditions", client, sleep=delays.append).store("a/1.jpg", b"jpeg", "image/jpeg")
+
+    assert len(delays) == 1
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_write_that_conflicts_five_times_fails() -> None:
+    client = s3_client("eu-central-1")
+
+    with Stubber(client) as stub:
+        for _ in range(5):
+            answer_put(stub, "ConditionalRequestConflict", 409)
+        with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+            S3Renditions("renditions", client, sleep=lambda _: None).store("a/1.jpg", b"", "image/jpeg")
 
 
 @BOTH

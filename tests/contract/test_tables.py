@@ -78,6 +78,60 @@ def test_unprocessed_keys_are_requested_again_after_a_delay() -> None:
     assert len(delays) == 2
 
 
+def cancelled(stub: Stubber, *codes: str) -> None:
+    """Adds the response to a transaction that was cancelled for these reasons."""
+    stub.add_client_error(
+        "transact_write_items",
+        "TransactionCanceledException",
+        http_status_code=400,
+        modeled_fields={"CancellationReasons": [{"Code": code} for code in codes]},
+    )
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    ("code", "first_wait"),
+    [("TransactionConflict", 0.1), ("ThrottlingError", 0.5), ("ProvisionedThroughputExceeded", 0.5)],
+)
+def test_a_transaction_cancelled_by_a_passing_fault_is_repeated(code: str, first_wait: float) -> None:
+    """botocore retries throttling of a whole call, and not of a write inside a transaction."""
+    delays: list[float] = []
+    client = dynamodb_client()
+
+    with Stubber(client) as stub:
+        cancelled(stub, "None", code)
+        cancelled(stub, code, "None")
+        stub.add_response("transact_write_items", {})
+        assert DynamoLedger("ledger", client, sleep=delays.append).advance(an_entry(revision=1))
+
+    assert [first_wait / 2 <= delays[0] <= first_wait, first_wait <= delays[1] <= 2 * first_wait] == [
+        True
+    ] * 2
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_failed_condition_is_not_repeated_though_another_write_was_throttled() -> None:
+    client = dynamodb_client()
+
+    with Stubber(client) as stub:
+        cancelled(stub, "ThrottlingError", "ConditionalCheckFailed")
+        assert not DynamoLedger("ledger", client).advance(an_entry(revision=1))
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_transaction_that_stays_throttled_fails_after_five_attempts() -> None:
+    delays: list[float] = []
+    client = dynamodb_client()
+
+    with Stubber(client) as stub:
+        for _ in range(5):
+            cancelled(stub, "ThrottlingError")
+        with pytest.raises(client.exceptions.TransactionCanceledException):
+            DynamoLedger("ledger", client, sleep=delays.append).advance(an_entry(revision=1))
+
+    assert len(delays) == 4
+
+
 @BOTH
 class TestLedger:
     @pytest.mark.parametrize("state", [State.RENDERED, State.REJECTED, State.RENDERING])

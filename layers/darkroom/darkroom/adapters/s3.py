@@ -1,7 +1,8 @@
 """The uploads, renditions and reports buckets."""
 
 import json
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from darkroom.domain.keys import is_folder
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import NO_VERSION, Upload
 from darkroom.ports import PostForm, Stored
+from darkroom.services.retries import Backoff
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -22,6 +24,10 @@ _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # MethodNotAl
 _DELETE_BATCH = 1000  # S3's limit for DeleteObjects
 _LIST_PAGE = 1000  # S3's limit for a page of a list
 _IMMUTABLE = "public, max-age=31536000, immutable"
+# 409: a write or deletion of the same key is in progress; unlike 412 it asks for another attempt.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+_CONFLICT = Backoff(first_seconds=0.1, longest_seconds=0.8)
+_CONFLICT_ATTEMPTS = 5
 
 
 def _code(fault: ClientError) -> str:
@@ -114,20 +120,27 @@ class S3Renditions:
     client: "S3Client"
     base_url: str = ""
     list_page: int = _LIST_PAGE
+    sleep: Callable[[float], None] = time.sleep
 
     def store(self, key: str, content: bytes, media_type: str) -> None:
-        try:
-            self.client.put_object(
-                Bucket=self.bucket,
-                Key=key,
-                Body=content,
-                ContentType=media_type,
-                CacheControl=_IMMUTABLE,
-                IfNoneMatch="*",
-            )
-        except ClientError as fault:
-            if _code(fault) != "PreconditionFailed":  # already stored: the same key has the same bytes
-                raise
+        for seconds in (*_CONFLICT.delays(_CONFLICT_ATTEMPTS), None):
+            try:
+                self.client.put_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    Body=content,
+                    ContentType=media_type,
+                    CacheControl=_IMMUTABLE,
+                    IfNoneMatch="*",
+                )
+            except ClientError as fault:
+                if _code(fault) == "PreconditionFailed":  # already stored: the same key has the same bytes
+                    return
+                if _code(fault) != "ConditionalRequestConflict" or seconds is None:
+                    raise
+                self.sleep(seconds)
+            else:
+                return
 
     def read(self, key: str) -> bytes | None:
         try:

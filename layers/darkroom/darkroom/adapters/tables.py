@@ -22,9 +22,17 @@ type Item = dict[str, Any]
 _READ_BATCH = 100
 _WRITE_BATCH = 25
 _WRITERS = 8
-# Another transaction holds one of the items, for milliseconds.
-_CONFLICTS = Backoff(first_seconds=0.1, longest_seconds=0.8)
-_CONFLICT_ATTEMPTS = 5
+# Reasons to repeat a cancelled transaction, which botocore does not do. Another transaction holds one of the
+# items for milliseconds; an on-demand table that is throttled needs seconds to grow.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+_CONFLICT = Backoff(first_seconds=0.1, longest_seconds=0.8)
+_THROTTLED = Backoff(first_seconds=0.5, longest_seconds=4)
+_REPEATED = {
+    "TransactionConflict": _CONFLICT,
+    "ProvisionedThroughputExceeded": _THROTTLED,
+    "ThrottlingError": _THROTTLED,
+}
+_ATTEMPTS = 5
 # A throttled table, or a response over 16 MB. Without a limit of attempts: the function has its own deadline.
 _UNPROCESSED = Backoff(first_seconds=0.1, longest_seconds=2)
 
@@ -96,19 +104,20 @@ class DynamoTable:
             list(pool.map(write, batched(requests, _WRITE_BATCH, strict=False)))
 
     def _transact(self, writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
-        """Makes all writes or none; False if a condition fails. Retries transaction conflicts."""
+        """Makes all writes or none; False if a condition fails. Retries conflicts and throttling."""
         # With the same token a retry after a lost response is the same call.
         token = str(uuid.uuid4())
-        for seconds in (*_CONFLICTS.delays(_CONFLICT_ATTEMPTS), None):
+        for attempt in range(1, _ATTEMPTS + 1):
             try:
                 self.client.transact_write_items(TransactItems=writes, ClientRequestToken=token)
             except self.client.exceptions.TransactionCanceledException as fault:
-                reasons = {reason.get("Code") for reason in fault.response.get("CancellationReasons", [])}
+                reasons = {reason.get("Code", "") for reason in fault.response.get("CancellationReasons", [])}
                 if "ConditionalCheckFailed" in reasons:
                     return False
-                if "TransactionConflict" not in reasons or seconds is None:
+                waits = [_REPEATED[reason].seconds(attempt) for reason in reasons & _REPEATED.keys()]
+                if not waits or attempt == _ATTEMPTS:
                     raise
-                self.sleep(seconds)
+                self.sleep(max(waits))
             else:
                 return True
         raise AssertionError("the last attempt returns or raises")
