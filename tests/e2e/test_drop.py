@@ -39,7 +39,7 @@ def album(folder: Path) -> Path:
 def interrupted(stack: Stack, folder: Path) -> tuple[str, Counter[str]] | None:
     """Drops a folder and interrupts the command. Returns its output and all versions from before.
 
-    Returns None if the interruption came after the last upload, which is allowed.
+    Returns None if the interruption came after the last upload, or after the end, which is allowed.
     """
     others = versions(stack)
     running = subprocess.Popen(
@@ -49,6 +49,8 @@ def interrupted(stack: Stack, folder: Path) -> tuple[str, Counter[str]] | None:
     wait_for(lambda: versions(stack) - others, "the first upload")
     running.send_signal(signal.SIGINT)
     output, errors = running.communicate(timeout=180)
+    if running.returncode == 1:  # it had ended: one of the pictures is rejected
+        return None
     assert running.returncode == 130, output + errors
     if (versions(stack) - others).total() == PICTURES:
         return None
