@@ -18,5 +18,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
         live.disconnect(connection)
     elif route != "$connect":  # during $connect, nothing can be sent to the connection yet
         job_id = live.receive(connection, event.get("body") or "")
-        logger.info("follows" if job_id else "refused", extra={"connection": connection, "job": job_id})
+        logger.info("following" if job_id else "refused", extra={"connection": connection, "job": job_id})
     return {"statusCode": 200}

@@ -30,7 +30,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         logger.info("projected", extra=entry.summary)
     for record in records:
         if fault := projected.faults.get(record.id):
-            logger.error("failed", exc_info=fault, extra=record.summary)
+            logger.error("record not projected", exc_info=fault, extra=record.summary)
     metrics.add_metric("Projected", MetricUnit.Count, len(projected.applied))
     metrics.add_metric("Faults", MetricUnit.Count, len(projected.faults))
     metrics.add_metric(

@@ -20,7 +20,7 @@ from darkroom.imaging import ENGINE, render_isolated
 from darkroom.services.notifications import parse_queue_message
 from darkroom.services.reconciling import Worker
 from darkroom.services.rendering import budget
-from darkroom.services.retries import deadline, end_of
+from darkroom.services.retries import deadline, lease_expiry
 
 logger = redacting_logger()
 metrics = Metrics()
@@ -54,7 +54,7 @@ def render(record: SQSRecord, lambda_context: LambdaContext) -> None:
     remaining, began = lambda_context.get_remaining_time_in_millis(), now()
     with deadline(remaining):
         for entry in reconciler.apply_each(
-            message.changes, Worker(engine, end_of(remaining)), expected_revision_of(record)
+            message.changes, Worker(engine, lease_expiry(remaining)), expected_revision_of(record)
         ):
             logger.info(entry.state.value, extra=entry.summary)
             record_outcome(metrics, entry, began)

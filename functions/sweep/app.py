@@ -28,7 +28,7 @@ class Task:
 
 
 def tasks() -> tuple[Task, ...]:
-    # Tasks proportional to recent traffic run first. The last one ends before the alarm for slow calls.
+    # Tasks proportional to recent traffic run first. The last one stops before the alarm's duration.
     return (
         Task("remove superseded renditions", sweep.remove_superseded(), "Removed", 600_000),
         Task("settle old jobs", sweep.settle_jobs(), "NeverArrived", 450_000),

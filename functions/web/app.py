@@ -1,4 +1,4 @@
-"""HTTP API request -> page, receipt or redirect."""
+"""Handles the HTTP API: pages, receipts and redirects."""
 
 from base64 import b64decode
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def not_found(_: NotFoundError) -> GatewayResponse[str]:
 
 
 def broken(_: Exception) -> GatewayResponse[str]:
-    logger.exception("failed")
+    logger.exception("request failed")
     count("Faults")
     record_fault(app.lambda_context.function_version)  # counts against a release during its canary
     return respond(handlers["broken"](request(), app.lambda_context.aws_request_id))

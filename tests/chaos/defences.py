@@ -87,7 +87,7 @@ DEFENCES = (
     Defence(
         "a redelivered upload is not rendered again",
         "services/reconciling.py",
-        "if not _is_news(upload, latest):\n                return entry",
+        "if not _is_latest_event(upload, latest):\n                return entry",
         "if False:\n                return entry",
         "tests/unit/services/test_rendering.py::test_a_redelivery_of_a_concluded_upload_changes_nothing",
     ),

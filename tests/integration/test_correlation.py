@@ -109,7 +109,7 @@ def test_a_failed_upload_keeps_its_correlation_id(
     s3.delete_bucket(Bucket="renditions")
 
     invoke("render", a_message(notification))
-    failed = correlation_ids(capsys, "failed")
+    failed = correlation_ids(capsys, "message failed")
     invoke("park", a_message(notification, "park-dead-letter"))
 
-    assert failed == correlation_ids(capsys, "failed") == ["C3D13FE58DE4C810"]
+    assert failed == correlation_ids(capsys, "recorded as failed") == ["C3D13FE58DE4C810"]

@@ -28,6 +28,7 @@ from tests.pictures import a_photograph, encoded
 
 PLANTED = "planted"
 SIGNED = f"https://b.test/a.png?versionId=1&X-Amz-Signature={PLANTED}&x=\u00fc&X-Amz-Security-Token={PLANTED}"
+FAULT_MESSAGES = {"invocation failed", "message failed", "record not projected", "request failed"}
 FORGED = '\n{"level": "CRITICAL", "message": "all is well"}\r\x1b[2J\x9b2J\u202e\u2028\u0000'
 HARMFUL = (
     f'Could not connect to "{SIGNED}" for url: /a?token={PLANTED}{FORGED}'
@@ -182,7 +183,7 @@ def test_no_function_logs_credentials_of_an_exception(
 
     lines = assert_redacted(printed)
 
-    faults = [line for line in lines if line.get("message") == "failed"]
+    faults = [line for line in lines if line.get("message") in FAULT_MESSAGES]
     assert any("Could not connect to" in line["exception"] for line in faults)  # the harmless part is logged
 
 

@@ -135,7 +135,7 @@ class Ledger(Protocol):
     def of_picture(self, picture_id: str) -> list[Entry]:
         """Reads the entries of one key consistently, without its announcement.
 
-        Returns all of them up to a hundred, some of more.
+        Complete up to a hundred entries; of more, some may be missing.
         """
 
     def latest(self, picture_id: str) -> Latest | None:
@@ -347,5 +347,5 @@ class TokenDocument(Protocol):
     def write(self, document: str, expected_version: int) -> bool:
         """Writes the document over `expected_version`; 0: only if there is none.
 
-        Returns False if another version was stored, also if this write has replaced it.
+        Returns False if another version was stored; this write may have replaced it.
         """

@@ -6,7 +6,7 @@ be presigned or contain a token.
 
 import re
 
-# In JSON a backslash begins an escape. Only a character's escape may be removed: the rest must stay JSON.
+# The text may be JSON: a backslash ends the match, except in a \uXXXX escape, so that JSON stays valid.
 _CHARACTER = r"(?:[^\s\"'<>\\]|\\u[0-9a-f]{4})"
 # No "?" before the first "=" of a query: a long text of question marks would take minutes to search.
 _NAME = r"(?:[^\s\"'<>\\?=]|\\u[0-9a-f]{4})*"

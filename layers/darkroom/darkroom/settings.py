@@ -9,7 +9,7 @@ from darkroom.domain.errors import BadSettings
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """The profile's application, environment and configuration are AppConfig ids.
+    """`profile_application`, `profile_environment` and `live_profile` are AppConfig ids.
 
     Lambda itself sets `aws_lambda_function_memory_size`.
     """

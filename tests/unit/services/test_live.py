@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from darkroom.domain.entries import State
+from darkroom.domain.rows import Row
+from darkroom.domain.serialization import serialize_row
 from darkroom.ports import SendResult, Ticket
 from darkroom.services.live import CONNECTION_SECONDS, MESSAGE_LIMIT_BYTES, Live, Pusher, Tickets, messages
 from tests.fakes import FakeChannels, FakeSockets
@@ -213,9 +216,11 @@ def test_presigned_urls_are_not_pushed() -> None:
     setup = Setup()
     setup.channels.join(JOB, "me", NOW)
 
-    setup.pusher().push(STATE, [a_row(3, thumbnail="https://signed", post={"url": "https://signed"})])
+    row = Row(JOB, JOB, 3, "id/beach.png", State.RENDERED, revision=1, thumbnail="rendition.jpg")
+    setup.pusher().push(STATE, [serialize_row(row)])
 
-    assert "signed" not in setup.sockets.sent["me"][0]
+    [pushed] = setup.received("me")[0]["uploads"]
+    assert not {"thumbnail", "post"} & pushed.keys()
 
 
 def test_only_the_last_message_reports_completion() -> None:

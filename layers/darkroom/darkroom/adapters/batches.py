@@ -26,7 +26,7 @@ class RetryingBatch(BatchProcessor):
         self._metrics = metrics
 
     def failure_handler(self, record: Any, exception: Any) -> Any:
-        self._logger.error("failed", exc_info=exception, extra={"record": record.message_id})
+        self._logger.error("message failed", exc_info=exception, extra={"record": record.message_id})
         self._metrics.add_metric("Faults", MetricUnit.Count, 1)
         count = int(record.attributes.approximate_receive_count)
         seconds = retry_delay(exception[1], count, random.random(), datetime.now(UTC))  # noqa: S311 - jitter

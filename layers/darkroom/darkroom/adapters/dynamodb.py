@@ -155,7 +155,7 @@ def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "Trans
         "Put": {
             "TableName": table,
             "Item": to_wire(item),
-            # No item has revision 0.
+            # DynamoDB rejects unused values, so :before is in both forms; no item has revision 0.
             "ConditionExpression": "revision = :before"
             if before
             else "attribute_not_exists(picture) OR revision = :before",
@@ -249,8 +249,8 @@ class DynamoViews(DynamoTable):
 
     def job(self, job_id: str) -> JobView | None:
         view = self._job(job_id)
-        # Items written during the read may not belong together; two equal reads do. A job must not appear
-        # complete too early.
+        # A read during a transaction may mix old and new items, and a job must not appear complete too early:
+        # a complete job is read again until two reads agree.
         while view and view.complete and (again := self._job(job_id)) != view:
             view = again
         return view
@@ -301,7 +301,7 @@ class DynamoViews(DynamoTable):
     def _shard_page(
         self, index: str, hash_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool = False
     ) -> list[Place]:
-        """Returns the first `limit` places of a shard after `after`, and all with the time of the last."""
+        """Returns the first `limit` places after `after`, and the others with the time of the last one."""
         moment = _MOMENTS[index]
         bound = (moment, ">=" if oldest else "<=", after[0]) if after else None
         places: list[Place] = []

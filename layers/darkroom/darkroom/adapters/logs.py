@@ -14,7 +14,7 @@ type Handler = Callable[[dict[str, Any], Any], Any]
 
 
 class Failed(Exception):
-    """A handler has failed. Its message is in the log line: the runtime would log it unredacted."""
+    """Replaces the exception of a handler, without its message: the runtime would log that unredacted."""
 
 
 def redacting_logger() -> Logger:
@@ -35,8 +35,7 @@ def _line(entry: object) -> str:
 def entry_point(logger: Logger) -> Callable[[Handler], Handler]:
     """Returns a decorator for handlers: each log line has the invocation's ids, and never the event.
 
-    An exception is logged redacted, and raised as Failed without its message: the runtime would log it as it
-    is.
+    An exception is logged redacted, and replaced by Failed.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -46,7 +45,7 @@ def entry_point(logger: Logger) -> Callable[[Handler], Handler]:
             try:
                 return handler(event, context)
             except Exception as fault:
-                logger.exception("failed")
+                logger.exception("invocation failed")
                 raise Failed(type(fault).__name__) from None
 
         return decorated

@@ -24,7 +24,7 @@ _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # MethodNotAl
 _DELETE_BATCH = 1000  # S3's limit for DeleteObjects
 _LIST_PAGE = 1000  # S3's limit for a page of a list
 _IMMUTABLE = "public, max-age=31536000, immutable"
-# 409: a write or deletion of the same key is in progress; unlike 412 it asks for another attempt.
+# 409: another write or deletion of the key is in progress. Unlike after 412, the call is to be retried.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 _CONFLICT = Backoff(first_seconds=0.1, longest_seconds=0.8)
 _CONFLICT_ATTEMPTS = 5

@@ -29,7 +29,7 @@ class SsmTokenDocument:
         return Written(parameter["Value"], parameter["Version"])
 
     def write(self, document: str, expected_version: int) -> bool:
-        # PutParameter has no condition on the version: the new version alone shows a write in between.
+        # PutParameter has no condition on the version: only the new number reveals a write in between.
         try:
             version = self.client.put_parameter(
                 Name=self.name, Value=document, Type="SecureString", Overwrite=expected_version > 0

@@ -22,8 +22,8 @@ type Item = dict[str, Any]
 _READ_BATCH = 100
 _WRITE_BATCH = 25
 _WRITERS = 8
-# Reasons to repeat a cancelled transaction, which botocore does not do. Another transaction holds one of the
-# items for milliseconds; an on-demand table that is throttled needs seconds to grow.
+# Reasons to retry a cancelled transaction; botocore does not. A conflict with another transaction lasts
+# milliseconds; a throttled on-demand table needs seconds to scale.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 _CONFLICT = Backoff(first_seconds=0.1, longest_seconds=0.8)
 _THROTTLED = Backoff(first_seconds=0.5, longest_seconds=4)
@@ -33,7 +33,7 @@ _REPEATED = {
     "ThrottlingError": _THROTTLED,
 }
 _ATTEMPTS = 5
-# A throttled table, or a response over 16 MB. Without a limit of attempts: the function has its own deadline.
+# For a throttled table, or a response over 16 MB. Attempts are unlimited: the function has its own deadline.
 _UNPROCESSED = Backoff(first_seconds=0.1, longest_seconds=2)
 
 
@@ -105,7 +105,7 @@ class DynamoTable:
 
     def _transact(self, writes: "Sequence[TransactWriteItemTypeDef]") -> bool:
         """Makes all writes or none; False if a condition fails. Retries conflicts and throttling."""
-        # With the same token a retry after a lost response is the same call.
+        # The token makes a retry after a lost response idempotent.
         token = str(uuid.uuid4())
         for attempt in range(1, _ATTEMPTS + 1):
             try:

@@ -17,7 +17,7 @@ def bootstrap() -> tuple[Sweep, SweepSettings]:
 
 
 def sweep_with(settings: SweepSettings, region: str | None, endpoint: str | None) -> Sweep:
-    """Builds the sweep; for None, region and endpoint are AWS_REGION and AWS_ENDPOINT_URL."""
+    """Builds the sweep. If None, region and endpoint default to AWS_REGION and AWS_ENDPOINT_URL."""
     s3, dynamodb = s3_client(region, endpoint), dynamodb_client(region, endpoint)
     return Sweep(
         originals=S3Originals(settings.uploads_bucket, s3),

@@ -1,10 +1,10 @@
-"""How a stack authenticates requests."""
+"""Authentication modes."""
 
 from enum import StrEnum
 
 
 class AuthMode(StrEnum):
-    """By the stack's tokens, by IAM signatures (checked by API Gateway), or not at all."""
+    """How a stack authenticates requests: tokens, IAM signatures (API Gateway checks them), or not at all."""
 
     TOKEN = "token"  # noqa: S105
     IAM = "iam"

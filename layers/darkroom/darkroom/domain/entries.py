@@ -59,7 +59,7 @@ class SupersededRenditions:
 
 
 class Outcome(StrEnum):
-    """The outcome of an attempt. Without one, it was killed or is still running."""
+    """The outcome of an attempt. An attempt without one is still running or was killed."""
 
     CONCLUDED = "concluded"
     CHILD_DIED = "child_died"
@@ -71,7 +71,7 @@ class Outcome(StrEnum):
 class Attempt:
     """One attempt to render an upload, recorded before it starts.
 
-    The invocation has ended by `lease_expires` in any case. `outcome` is None until it is recorded; `detail`
+    The invocation ends at `lease_expires` at the latest. `outcome` is None until it is recorded; `detail`
     describes a failure.
     """
 
@@ -173,7 +173,7 @@ class Entry:
 
     @property
     def lease_expires(self) -> str:
-        """The time at which the attempt under way has ended in any case; empty if there is none."""
+        """The time at which the running attempt ends at the latest; empty if none is running."""
         last = self.attempts[-1] if self.attempts else None
         return last.lease_expires if self.state is State.RENDERING and last and not last.outcome else ""
 
@@ -230,7 +230,7 @@ class Entry:
 
 
 def check_lease(entry: Entry | None) -> None:
-    """Raises LeaseHeld while another worker has the upload."""
+    """Raises LeaseHeld while another worker holds the lease of the upload."""
     if entry and entry.lease_expires > now():
         raise LeaseHeld(entry.upload.key, entry.lease_expires)
 

@@ -24,7 +24,7 @@ class RejectedPicture(PermanentError):
     """The picture itself cannot be processed.
 
     `reason` is a stable code for machines, `sentence` one sentence for people. `limit` and `actual` are its
-    evidence, in the unit of the sentence.
+    evidence as numbers; their unit depends on the reason.
     """
 
     REASONS: ClassVar[frozenset[str]] = frozenset(
@@ -82,7 +82,7 @@ class BadProfile(PermanentError):
 
 
 class ProfileUnavailable(TransientError):
-    """The active profile could not be loaded. No other profile replaces it."""
+    """No profile could be loaded, and none is cached."""
 
 
 class BadSettings(PermanentError):
@@ -154,7 +154,7 @@ class BadRequest(PermanentError):
 
 
 class InvalidJobRequest(PermanentError):
-    """The request for a job is invalid; `number` is that of the invalid upload, if it is one."""
+    """The request for a job is invalid. `number` is the index of the invalid upload, if there is one."""
 
     def __init__(self, sentence: str, number: int | None = None) -> None:
         super().__init__(sentence if number is None else f"Upload {number}: {sentence}")

@@ -16,7 +16,7 @@ class Announced:
 class Job:
     """A job as the ledger stores it.
 
-    It is open until all of its `size` members are expected. Then it is sealed, in its second revision.
+    It is open (revision 1) until all of its `size` members have an entry, then sealed (revision 2).
     """
 
     id: str

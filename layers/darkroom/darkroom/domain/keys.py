@@ -6,7 +6,7 @@ import re
 
 from darkroom.domain.limits import ID_PATTERN
 
-# An HTTP API's path keeps %25 escaped and is cut at a decoded "?". These and control characters become "_".
+# Replaced by "_". API Gateway's HTTP API leaves %25 escaped in a path, and cuts the path at a decoded "?".
 _NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
 
 # Keys that Darkroom assigns: a random id and the name.

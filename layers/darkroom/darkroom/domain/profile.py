@@ -210,8 +210,8 @@ def _flaws(value: object, schema: dict[str, Any], path: Path) -> Iterator[Flaw]:
 def _rule(value: object, schema: dict[str, Any]) -> dict[str, Any]:
     """Returns the rule of a schema for a value.
 
-    Of `oneOf`, it is the first with all required members present, so that flaws refer to the intended
-    alternative; else the last.
+    For `oneOf`, returns the first alternative with all required members present, else the last: faults then
+    refer to the intended alternative.
     """
     if "$ref" in schema:
         return _rule(value, profile_schema()["definitions"][schema["$ref"].removeprefix("#/definitions/")])

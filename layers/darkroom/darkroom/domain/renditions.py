@@ -68,8 +68,8 @@ class Encoded:
 class Rendition:
     """One derived file in the renditions bucket. An animation has more than one of `frames`.
 
-    `target` is the requested SSIMULACRA2 score, `score` the reached one, predicted or
-    measured: see `score_kind`.
+    `target` is the requested SSIMULACRA2 score, and `score` the achieved one, predicted or measured as in
+    `score_kind`.
     """
 
     format: Format

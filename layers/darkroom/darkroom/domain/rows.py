@@ -58,7 +58,7 @@ class Tally:
 
 
 def contribution(entry: Entry | None) -> Tally:
-    """Returns the share of an upload in the totals of all time; deleted ones stay counted."""
+    """Returns an upload's contribution to the totals of all time. Deleted uploads stay counted."""
     receipt = entry.receipt if entry else None
     return _of_receipt(receipt) if receipt and receipt.renditions else Tally()
 
@@ -177,5 +177,5 @@ class JobView:
 
     @property
     def completion(self) -> str:
-        """The id of the completion event: the same when it is sent again, another after a correction."""
+        """The id of the completion event: the same for a repeated event, another if the totals change."""
         return digest(self.id, *map(str, self.tally.amounts.values()))

@@ -53,7 +53,7 @@ def serialize_totals(totals: Tally) -> JsonObject:
     }
 
 
-# Followers of a job are on its page: the relative path from there to the root.
+# The relative path to the root from a job's page, where its followers are.
 JOB_ROOT = "../"
 
 

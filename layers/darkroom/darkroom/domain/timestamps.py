@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """Returns the timestamp of the present."""
+    """Returns the current time as a timestamp."""
     return timestamp(datetime.now(UTC))
 
 

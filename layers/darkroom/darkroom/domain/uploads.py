@@ -8,10 +8,10 @@ from darkroom.domain.timestamps import now
 # Range key of the ledger item of an announced upload, before it has a version.
 EXPECTED_VERSION = "expected"
 
-# Version of an event without one: an unversioned bucket, or a handwritten event. The current one is read.
+# Stands for a missing version id: an unversioned bucket, or a handwritten event. The latest is read.
 NO_VERSION = "null"
 
-# Range key prefix of failed removals, which are no uploads and never shown.
+# Range key prefix of failed removals. They are not uploads and never shown.
 REMOVAL_PREFIX = "removal:"
 
 
@@ -75,7 +75,7 @@ class Removal:
 
     @property
     def failed_as(self) -> str:
-        """The range key of the ledger item of this removal, should it fail."""
+        """The range key of this removal's ledger item if it fails."""
         return f"{REMOVAL_PREFIX}{self.version}"
 
 

@@ -49,7 +49,9 @@ def _parse_upload(number: int, upload: Any) -> Announced:
         or len(name.encode()) > MAX_NAME_BYTES
     ):
         raise InvalidJobRequest(
-            f"Its name has control characters or is longer than {_MAX_NAME_CHARACTERS} characters.", number
+            f"Its name has control characters, or more than {_MAX_NAME_CHARACTERS} characters"
+            f" or {MAX_NAME_BYTES} bytes.",
+            number,
         )
     if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MAX_UPLOAD_BYTES:
         raise InvalidJobRequest(

@@ -23,9 +23,6 @@ CONNECTION_SECONDS = 2 * 3600 + 600
 # API Gateway's frames hold up to 32 KB, and messages are billed per 32 KB: each message fits one frame.
 MESSAGE_LIMIT_BYTES = 25_000
 
-# Presigned for one reader and a limited time: clients request them over HTTP.
-_NOT_PUSHED = frozenset({"thumbnail", "post"})
-
 type Clock = Callable[[], float]
 
 
@@ -128,7 +125,7 @@ class Pusher:
             followers = self.channels.followers(job["id"])
             if not followers:
                 return
-            # In random order: if time runs out, it is not always the same followers that miss a push.
+            # In random order: if time runs out, other followers miss a push each time.
             followers = random.sample(followers, len(followers))
             result = self.sockets.send_each(followers, messages(job, rows))
             for fault in result.faults:
@@ -150,7 +147,7 @@ def messages(
     parts: list[list[str]] = [[]]
     left = room
     for row in rows:
-        text = _dump({"type": f"upload.{row['state']}"} | {k: row[k] for k in row if k not in _NOT_PUSHED})
+        text = _dump({"type": f"upload.{row['state']}"} | dict(row))
         if parts[-1] and len(text) + 1 > left:
             parts.append([])
             left = room

@@ -20,7 +20,7 @@ class QueueMessage:
     ignored: tuple[str, ...]
 
     def correlation(self, default: str) -> str:
-        """Returns the correlation id of the first change, or `default` without any."""
+        """Returns the correlation id of the first change; `default` if there are no changes."""
         return self.changes[0].correlation if self.changes else default
 
 
@@ -51,7 +51,7 @@ def notification_of(upload: Upload) -> str:
     """Returns an S3 notification for an upload, the inverse of `parse_queue_message`."""
     item = {"key": quote_plus(upload.key, safe="/"), "size": upload.size_bytes, "eTag": upload.etag}
     item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
-    # Without a known request id, a derived one, the same each time.
+    # If the request id is unknown, a derived one: a repeated call returns the same notification.
     request = upload.request or digest(upload.picture_id, upload.version)
     record = {
         "eventName": "ObjectCreated:Put",
@@ -116,7 +116,7 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> Upload | Removal
 
 
 def _moment(event_time: Any) -> str:
-    """Returns the event's time as a timestamp; the present if it is invalid."""
+    """Returns the event's time as a timestamp; the current time if it is invalid."""
     try:
         moment = datetime.fromisoformat(event_time)
         return timestamp(moment if moment.tzinfo else moment.replace(tzinfo=UTC))

@@ -19,8 +19,8 @@ class Parking:
     def park(self, change: Upload | Removal, message: str) -> Entry | None:
         """Records a change from `message` as failed; returns None if the upload is already terminal.
 
-        Raises LeaseHeld while another worker has the upload, and RevisionConflict if one has changed it: then
-        the message is redelivered.
+        Raises LeaseHeld while another worker holds the lease, and RevisionConflict if another worker changed
+        the upload; the message is then redelivered.
         """
         if isinstance(change, Removal):
             return self._fail_removal(change, message)
@@ -36,10 +36,10 @@ class Parking:
         """Records a failed removal in its own item; the entry of the removed upload stays as it is."""
         stored = self.ledger.find(removal.picture_id, removal.failed_as)
         latest = self.ledger.latest(removal.picture_id)
-        # If the removal restored another version, rendering that version is what failed.
-        begun = self.ledger.find(removal.picture_id, latest.version) if latest and latest.version else None
-        check_lease(begun)
-        attempts = begun.attempts[-1:] if begun and not begun.state.terminal else ()
+        # A removal can restore another version: then the rendering of that version has failed.
+        restored = self.ledger.find(removal.picture_id, latest.version) if latest and latest.version else None
+        check_lease(restored)
+        attempts = restored.attempts[-1:] if restored and not restored.state.terminal else ()
         if stored and stored.state.terminal and (stored.state is State.FAILED or not attempts):
             return None
         upload = Upload(
@@ -55,7 +55,7 @@ class Parking:
         return self._fail(entry, message, latest, superseded)
 
     def _fail(self, entry: Entry, message: str, latest: Latest | None, superseded: bool) -> Entry:
-        """Writes a failure as a current version, to be superseded by a newer one."""
+        """Writes a failure, and lists its version as live, so that a newer version supersedes it."""
         updated = entry.moved(State.SUPERSEDED) if superseded else entry.moved(State.FAILED, message=message)
         known = latest or Latest(entry.picture_id, "", "", 0)
         version = entry.upload.version
@@ -84,7 +84,7 @@ def failed(views: Views) -> Iterator[Entry]:
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The failed uploads, and their retry and skip."""
+    """Lists, retries and skips failed uploads."""
 
     ledger: Ledger
     views: Views
@@ -95,7 +95,7 @@ class Failures:
         return failed(self.views)
 
     def find(self, entry_id: str) -> Entry | None:
-        """Returns the failed upload with this id (see Entry.id), if it still is one."""
+        """Returns the entry with this id (see Entry.id) if it is a failed upload."""
         picture_id, _, version = entry_id.partition(".")
         entry = self.ledger.find(picture_id, version) if version else None
         return entry if entry and entry.state is State.FAILED and not entry.is_announcement else None

@@ -1,8 +1,8 @@
 """Projects the ledger's stream into the views, and sends events and pushes.
 
 The stream delivers every change at least once: those of one item in order, those of two items in any order.
-Batches are repeated and run in parallel. Records are therefore never counted: the totals of a job change by
-the difference between a member's new row and its old one, and a row is written only over the one read.
+Batches are repeated and run in parallel, so records are never counted. The totals of a job change by the
+difference between a member's new row and its old one, and a row replaces only the revision that was read.
 """
 
 import time
@@ -117,7 +117,7 @@ def _order(change: Change) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """The stored views of a chunk by picture and version, with all views of a job's members."""
+    """The stored state that a chunk changes. For a row to write, `views` holds all views of its picture."""
 
     views: Mapping[Key, Entry]
     rows: Mapping[str, Row] = field(default_factory=dict)
@@ -269,7 +269,7 @@ class Broadcast:
     clock: Callable[[], float] = time.monotonic
 
     def process(self, records: Sequence[Record]) -> Projected:
-        """Projects a batch and sends its events, also if a crash has interrupted this before."""
+        """Projects a batch, then sends its events and pushes. A repeated batch sends its events again."""
         began = self.clock()
         applied = self.projection.apply(record.change for record in records if record.change)
         faults = {record.id: record.fault for record in records if record.fault}

@@ -21,16 +21,16 @@ from darkroom.services.rendering import Engine, Renderer
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
 _FAULT_CHARACTERS = 300  # of an error message in the ledger
-# Entries superseded or deleted in one transaction, each with its superseded renditions; 10 items are reserved
-# for the upload itself. The rest are older and no longer shown.
-_AT_ONCE = (TRANSACTION_ITEMS - 10) // 2
+# Maximum of entries superseded or deleted in one transaction. Each takes two items, with its renditions; 10
+# items are reserved for the upload. Further entries wait for the next transaction: they are older, not shown.
+_MAX_MOVED = (TRANSACTION_ITEMS - 10) // 2
 # Versions listed per key before the outdated ones are removed from the list.
 _CURRENT_VERSIONS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One invocation: its engine, and the time at which it has ended in any case (default: now)."""
+    """One invocation: its engine, and the time at which it ends at the latest (default: now)."""
 
     engine: Engine
     lease_expires: str = ""
@@ -89,12 +89,12 @@ class Reconciler:
         latest = self.ledger.latest(upload.picture_id)
         check_lease(entry)
         if entry and entry.state.terminal and entry.revision != expected_revision:
-            if not _is_news(upload, latest):
+            if not _is_latest_event(upload, latest):
                 return entry
             if entry.state in _RESULTS:  # it was read from S3 before its event, and lacks a sequencer
                 is_newest = self._is_newest(upload, latest)  # otherwise the newer version's event will come
                 return self._record_event(replace(entry, upload=upload), latest) if is_newest else entry
-        # An upload that was read from S3 has no sequencer; the one of its event is kept.
+        # An upload read from S3 has no sequencer: that of the entry, from its event, is kept.
         known = upload if upload.sequencer or not entry else replace(entry.upload, request=upload.request)
         entry = replace(entry, upload=known) if entry else new_entry(known, State.RENDERING, self.ledger)
         if not self._is_newest(upload, latest):
@@ -126,7 +126,7 @@ class Reconciler:
         concluded = begun.ended(state, Outcome.CONCLUDED, receipt=receipt)
         replaced = concluded.superseded_renditions({*begun.rendition_keys} - {*concluded.rendition_keys})
         others = [entry for entry in self._current_entries(written) if entry.upload.version != upload.version]
-        older = [entry.moved(State.SUPERSEDED) for entry in self._older(others, written, upload)][:_AT_ONCE]
+        older = [entry.moved(State.SUPERSEDED) for entry in self._older(others, written, upload)][:_MAX_MOVED]
         left = {upload.version, *(entry.upload.version for entry in others)}
         left -= {entry.upload.version for entry in older}
         current = tuple(version for version in written.current_versions if version in left)
@@ -150,7 +150,8 @@ class Reconciler:
     def _older(self, others: list[Entry], written: Latest, upload: Upload) -> list[Entry]:
         """Returns the current entries superseded by an upload.
 
-        An upload that failed before its first attempt may be newer, with an event not yet in `written`.
+        One that failed before its first attempt may be newer, with a later sequencer than `written`: then S3
+        decides.
         """
         replaceable = [entry for entry in others if _can_be_superseded(entry)]
         earlier = [
@@ -183,10 +184,10 @@ class Reconciler:
         return updated
 
     def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
-        """Compares sequencers, and asks S3 where they do not decide.
+        """Returns True if an upload is the newest version by its sequencer, or by S3 if that is inconclusive.
 
-        A version that was swept, or restored by a removal, is latest under the sequencer of another event:
-        an upload with a later sequencer may still be older than the current version.
+        A later sequencer is not enough: after a sweep or a removal that restored a version, the Latest item
+        names a version with the sequencer of another event.
         """
         if upload.sequencer:
             if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):
@@ -207,7 +208,10 @@ class Reconciler:
         return [entry for entry in entries if entry and entry.is_current]
 
     def _pruned(self, latest: Latest | None) -> Latest | None:
-        """Drops outdated versions: a key overwritten all the time never publishes, and so never drops any."""
+        """Removes outdated versions from a long list of live versions.
+
+        Publishing removes them too, but a key that is overwritten all the time never publishes.
+        """
         if latest is None or len(latest.current_versions) < _CURRENT_VERSIONS_KEPT:
             return latest
         current = tuple(entry.upload.version for entry in self._current_entries(latest))
@@ -256,8 +260,10 @@ class Reconciler:
         entries = list(known.values())
         remaining = [entry for entry in entries if entry.state is not State.DELETED]
         remaining.sort(key=lambda entry: entry.state is State.SUPERSEDED)  # current entries first
-        deleted = [entry.moved(State.DELETED) for entry in remaining[:_AT_ONCE]]
-        left = {entry.upload.version for entry in remaining[_AT_ONCE:] if entry.state is not State.SUPERSEDED}
+        deleted = [entry.moved(State.DELETED) for entry in remaining[:_MAX_MOVED]]
+        left = {
+            entry.upload.version for entry in remaining[_MAX_MOVED:] if entry.state is not State.SUPERSEDED
+        }
         after = next_latest(picture_id, "", sequencer, latest)
         after = replace(
             after, current_versions=tuple(version for version in after.current_versions if version in left)
@@ -265,15 +271,16 @@ class Reconciler:
         recorded = latest and (latest.version, latest.sequencer) == (after.version, after.sequencer)
         if (deleted or not recorded) and not self.ledger.advance(after, *deleted):
             raise RevisionConflict(f"{picture_id} changed while it was deleted")
-        # After the ledger, and again at each redelivery: files left by a crash here are soon removed.
+        # After the ledger write. If a crash here leaves files, the redelivery removes them.
         self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
         versions = {entry.upload.version for entry in entries}
         return [*deleted, *self._render_restored(change, worker, versions)]
 
     def _render_restored(self, change: Upload | Removal, worker: Worker, deleted: set[str]) -> list[Entry]:
-        """Renders a version restored in S3 during its deletion here; other versions have events.
+        """Renders the version in S3 if it was restored while it was deleted here.
 
-        The event of its restoration was ignored, or found files that have been removed since.
+        The event of the restoration was ignored, or relied on files removed since. A version that was not
+        deleted here has an event of its own.
         """
         current, latest = self.originals.latest(change.key), self.ledger.latest(change.picture_id)
         if current is None or latest is None or current.version not in deleted:
@@ -290,7 +297,7 @@ class Reconciler:
         return self.render(upload, worker, expected_revision=entry.revision if entry else None)
 
     def _close_failure(self, picture_id: str, version: str, state: State) -> list[Entry]:
-        """Ends the failed entry of an event without an upload of its own, now that it was applied."""
+        """Closes the failed entry of a removal, or of an event without a version, once it is applied."""
         failed = self.ledger.find(picture_id, version)
         return [self._advance(failed.moved(state))] if failed and failed.state is State.FAILED else []
 
@@ -310,13 +317,13 @@ def next_latest(picture_id: str, version: str, sequencer: str, latest: Latest | 
     return replace(after, sequencer=sequencer or before.sequencer, version=version)
 
 
-def _is_news(upload: Upload, latest: Latest | None) -> bool:
+def _is_latest_event(upload: Upload, latest: Latest | None) -> bool:
     """True if an upload's event is later than every applied event of its key."""
     return sequencer_order(upload.sequencer) > sequencer_order(latest.sequencer if latest else "")
 
 
 def _is_only_failure(upload: Upload, latest: Latest) -> bool:
-    """True if only this upload's failure before its first attempt is known of its key."""
+    """True if the key's only version is this upload, and it failed before its first attempt."""
     return not latest.sequencer and not latest.version and latest.current_versions == (upload.version,)
 
 

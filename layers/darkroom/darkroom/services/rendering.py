@@ -23,8 +23,8 @@ _PARALLEL_WRITES = 8
 _PARENT_BYTES = 300_000_000
 # Time for the parent to write the renditions and the receipt before the function times out.
 _CONCLUDE_SECONDS = 4.0
-# With less time than this for the pixels, a picture would be rejected for a delay that it did not cause.
-_LEAST_SECONDS = 4.0
+# With less time than this, a picture would be rejected as timed out because of an earlier delay.
+_MIN_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
     Raises DeadlineExceeded if too little time remains to render any picture.
     """
     seconds = remaining_milliseconds / 1000 - _CONCLUDE_SECONDS
-    if seconds < _LEAST_SECONDS:
+    if seconds < _MIN_SECONDS:
         raise DeadlineExceeded(f"{remaining_milliseconds} ms are not enough to render a picture")
     return Budget(memory_mb * 1024 * 1024 - _PARENT_BYTES, seconds)
 

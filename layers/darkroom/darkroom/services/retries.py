@@ -65,8 +65,8 @@ def _lease_expiries(fault: BaseException) -> Iterator[str]:
             yield from _lease_expiries(exception)
 
 
-def end_of(remaining_milliseconds: int) -> str:
-    """Returns the time at which an invocation with this much time left has ended."""
+def lease_expiry(remaining_milliseconds: int) -> str:
+    """Returns the time at which an invocation with this much time left ends at the latest."""
     return timestamp(datetime.now(UTC) + timedelta(milliseconds=remaining_milliseconds))
 
 
@@ -74,13 +74,13 @@ def end_of(remaining_milliseconds: int) -> str:
 def deadline(remaining_milliseconds: int) -> Iterator[None]:
     """Raises DeadlineExceeded in the main thread shortly before the invocation times out.
 
-    A timeout would leave no record of the reason; this also interrupts a call that hangs.
+    Interrupts a hanging call, so that the reason can be recorded; after a timeout it could not.
     """
 
-    def ring(_number: int, _frame: FrameType | None) -> NoReturn:
+    def raise_fault(_number: int, _frame: FrameType | None) -> NoReturn:
         raise DeadlineExceeded("the invocation's time is up")
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGALRM, raise_fault)
     signal.setitimer(signal.ITIMER_REAL, max(0.001, remaining_milliseconds / 1000 - _RESERVED_SECONDS))
     try:
         yield

@@ -29,7 +29,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class ScanCursor:
-    """The resume point of a bucket scan, after `pages` of the `whole` pages of the last full scan."""
+    """The resume point of a bucket scan after `pages` pages. `whole` counts those of the last full scan."""
 
     cursor: str = ""
     pages: int = 0
@@ -61,9 +61,9 @@ class ScanCursor:
 class Sweep:
     """Repairs the effects of lost events and crashes, page by page.
 
-    An upload is lost if no attempt has begun or continued for `after_minutes`. Superseded and orphaned
-    renditions are kept for `keep_hours`, for open pages. Uploads announced in a job fail after
-    `job_timeout_minutes`.
+    An unfinished upload is lost if its entry is unchanged and without a lease for `after_minutes`. Superseded
+    and orphaned renditions are kept for `keep_hours`: open web pages still show them. Uploads announced in a
+    job fail after `job_timeout_minutes`.
     """
 
     originals: Originals
@@ -81,9 +81,10 @@ class Sweep:
             self.ledger.save_cursor(name, "")
 
     def find_lost(self, pages: int) -> Iterator[Found]:
-        """Enqueues lost uploads, page by page, up to the end of the bucket; the next call starts over.
+        """Enqueues lost uploads from the scan cursor on, page by page; stops at the end of the bucket.
 
-        Scans at least `pages` pages, and more if a full scan would take longer than a week.
+        The next call starts over. Scans at least `pages` pages, and more if a full scan would take longer than
+        a week.
         """
         return self._scan(_UPLOADS, pages, self.originals.list_latest, self._enqueue_lost)
 
@@ -186,9 +187,10 @@ class Sweep:
             self.jobs.settle(job)
 
     def _end_announcements(self, announced: list[Upload]) -> Iterator[str]:
-        """Ends announcements without an upload as failed; an upload that arrived has its own entry.
+        """Marks announcements without an upload as failed. An upload that arrived has its own entry.
 
-        An upload deleted before its event was applied has left a Latest item without a version.
+        If the upload was deleted before its event was applied, the announcement is marked as deleted instead:
+        the key then has a Latest item without a version.
         """
         latests = self.ledger.latest_each([upload.picture_id for upload in announced])
         ends = {
@@ -217,9 +219,9 @@ def stale(entries: Iterator[Entry], profile_hash: str, engine: str) -> Iterator[
 
 
 def _is_lost(entry: Entry | None, before: str) -> bool:
-    """True if no attempt at an upload has begun or continued, nor was it swept, since `before`.
+    """True if an unfinished upload was last attempted or swept before `before`.
 
-    Each attempt updates the entry: an older one means that its message is lost.
+    Each attempt and each sweep updates the entry: an older entry means that its message is lost.
     """
     if entry is None:
         return True
