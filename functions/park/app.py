@@ -28,7 +28,8 @@ def park(record: SQSRecord) -> None:
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
     for change in message.changes:
         entry = parking.park(change, record.body)
-        logger.warning("recorded as failed" if entry else "already terminal", extra=entry.summary if entry else {})
+        outcome = "recorded as failed" if entry else "already terminal"
+        logger.warning(outcome, extra=entry.summary if entry else {})
         metrics.add_metric("Failed", MetricUnit.Count, int(entry is not None))
 
 
