@@ -83,8 +83,8 @@ class Sweep:
     def find_lost(self, pages: int) -> Iterator[Found]:
         """Enqueues lost uploads from the scan cursor on, page by page; stops at the end of the bucket.
 
-        The next call starts over. Scans at least `pages` pages, and more if a full scan would take longer than
-        a week.
+        The next call starts over. Scans at least `pages` pages, more if a full scan would take longer than a
+        week.
         """
         return self._scan(_UPLOADS, pages, self.originals.list_latest, self._enqueue_lost)
 
