@@ -129,12 +129,12 @@ class FakeLedger:
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
         return [self.latest(picture_id) for picture_id in pictures]
 
-    def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
-        return [self._current_entries(latest) if latest else [] for latest in latests]
+    def live_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+        return [self._live_entries(latest) if latest else [] for latest in latests]
 
-    def _current_entries(self, latest: Latest) -> list[Entry]:
-        entries = (self.find(latest.picture_id, version) for version in latest.current_versions)
-        return [entry for entry in entries if entry and entry.is_current]
+    def _live_entries(self, latest: Latest) -> list[Entry]:
+        entries = (self.find(latest.picture_id, version) for version in latest.live_versions)
+        return [entry for entry in entries if entry and entry.is_live]
 
     def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
         if unchanged and self.latest(unchanged.picture_id) != unchanged:

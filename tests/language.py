@@ -47,8 +47,8 @@ REPLACED = {
     "second_chance": "RetryOnce",
     "shelf": "shard",
     "shelves": "shard",
-    "standing": "current versions",
-    "stands": "current versions",
+    "standing": "live versions",
+    "stands": "live versions",
     "stay_clear": "lease",
     "yardstick": "ssimulacra2",
 }

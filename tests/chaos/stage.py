@@ -173,8 +173,8 @@ class Stage:
             versions=frozenset(versions),
             latest=latest,
             ledger=ledger,
-            on_top={
-                item["picture"]: item["on_top"]
+            latest_ids={
+                item["picture"]: item["latest_version"]
                 for item in items
                 if item["picture"] in pictures and not is_entry(item)
             },

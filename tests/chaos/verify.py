@@ -31,7 +31,7 @@ class Transition:
 class Snapshot:
     """Everything stored after a run.
 
-    `versions` are all versions in S3, `latest` the visible ones by key. `on_top` is the ledger's latest
+    `versions` are all versions in S3, `latest` the visible ones by key. `latest_ids` is the ledger's latest
     version by picture id. `renditions` are ETags by key, `superseded_renditions` the keys that the ledger
     lists for the sweep. `pages` are the HTTP statuses of page, receipt and image of each deleted key;
     `messages` is the number of messages left in each queue.
@@ -40,7 +40,7 @@ class Snapshot:
     versions: frozenset[Key]
     latest: Mapping[str, str]
     ledger: tuple[Entry, ...]
-    on_top: Mapping[str, str]
+    latest_ids: Mapping[str, str]
     views: tuple[Entry, ...]
     renditions: Mapping[str, str]
     messages: Mapping[str, int]
@@ -166,11 +166,16 @@ def _pictures(snapshot: Snapshot) -> Iterator[Finding]:
     views: dict[str, list[Entry]] = {}
     for entry in snapshot.views:
         views.setdefault(entry.upload.key, []).append(entry)
-    on_top = {entry.upload.key: snapshot.on_top.get(entry.picture_id, "") for entry in snapshot.ledger}
-    for key in views.keys() | on_top.keys():
+    latest_ids = {
+        entry.upload.key: snapshot.latest_ids.get(entry.picture_id, "") for entry in snapshot.ledger
+    }
+    for key in views.keys() | latest_ids.keys():
         latest, visible = snapshot.latest.get(key, ""), shown(views.get(key, []))
-        if key in on_top and on_top[key] != latest:
-            yield "stale", f"{key}: the ledger's latest version is {on_top[key]!r}, S3's is {latest!r}"
+        if key in latest_ids and latest_ids[key] != latest:
+            yield (
+                "stale",
+                f"{key}: the ledger's latest version is {latest_ids[key]!r}, S3's is {latest!r}",
+            )
         if visible and visible.upload.version != latest and (latest or visible.state is not State.DELETED):
             yield "stale", f"{key}: shows {visible.upload.version}, not {latest!r}"
     for key, statuses in snapshot.pages.items():
@@ -205,6 +210,6 @@ def _history(snapshot: Snapshot, expected: Mapping[Key, Expected]) -> Iterator[F
 
 def _orphans(snapshot: Snapshot) -> Iterator[Finding]:
     """Finds renditions outside the current entries and the list for the sweep."""
-    named = {key for entry in snapshot.ledger if entry.is_current for key in entry.rendition_keys}
+    named = {key for entry in snapshot.ledger if entry.is_live for key in entry.rendition_keys}
     for key in snapshot.renditions.keys() - named - snapshot.superseded_renditions:
         yield "orphan", key

@@ -202,14 +202,14 @@ class TestLedger:
 
         assert sorted(ledger.of_picture(expected.picture_id), key=lambda e: e.upload.version) == entries
 
-    def test_current_entries_leaves_out_superseded_and_deleted_ones(self, ledger: Ledger) -> None:
+    def test_live_entries_leaves_out_superseded_and_deleted_ones(self, ledger: Ledger) -> None:
         states = {"v1": State.SUPERSEDED, "v2": State.DELETED, "v3": State.RENDERED, "v4": State.FAILED}
         entries = [an_entry(state=state, version=v, revision=1) for v, state in states.items()]
         for entry in entries:
             ledger.advance(entry)
         latest = Latest(entries[0].picture_id, "01", "v4", 1, (*states, "never written"))
 
-        assert ledger.current_entries([None, latest]) == [[], entries[2:]]
+        assert ledger.live_entries([None, latest]) == [[], entries[2:]]
 
     def test_superseded_renditions_are_listed_until_forgotten(self, ledger: Ledger) -> None:
         recorded = [
@@ -235,7 +235,7 @@ class TestLedger:
 
         assert ledger.superseded_renditions("2026-02-01T00:00:00.000Z", 10) == []
 
-    def test_latest_contains_the_current_versions(self, ledger: Ledger) -> None:
+    def test_latest_contains_the_live_versions(self, ledger: Ledger) -> None:
         latest = Latest("picture", "01", "v1", 1, ("v1", "v2"))
 
         ledger.advance(latest)

@@ -144,8 +144,8 @@ class Ledger(Protocol):
     def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
         """Reads the Latest items of many keys consistently, in their order."""
 
-    def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
-        """Reads the entries of the current versions of each key."""
+    def live_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+        """Reads the entries of the live versions of each key."""
 
     def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
         """Writes all items in one transaction, each only over its previous revision.

@@ -474,7 +474,7 @@ def test_rendering_an_older_version_again_keeps_a_newer_failure(setup: Setup, la
     assert setup.states == {"v1": State.RENDERED, newer_version: State.FAILED}
 
 
-def test_the_current_versions_of_a_constantly_overwritten_key_are_bounded(
+def test_the_live_versions_of_a_constantly_overwritten_key_are_bounded(
     setup: Setup,
 ) -> None:
     def superseded(content: bytes, profile: Profile) -> Rendered:
@@ -488,7 +488,7 @@ def test_the_current_versions_of_a_constantly_overwritten_key_are_bounded(
         setup.reconciler.apply(setup.bucket.events[-1], Worker(superseded))
 
     assert list(setup.states.values()).count(State.SUPERSEDED) == 100
-    assert len(setup.ledger.latests[PICTURE].current_versions) < 25
+    assert len(setup.ledger.latests[PICTURE].live_versions) < 25
 
 
 class CountingLedger(FakeLedger):

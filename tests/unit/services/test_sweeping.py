@@ -88,9 +88,9 @@ class Setup:
         receipt = a_receipt(*(replace(a_rendition(), key=f"{PICTURE}/{name}") for name in names))
         entry = an_entry(state=state, revision=1, version=version, receipt=receipt)
         self.ledger.advance(replace(entry, since=since))
-        if entry.is_current:
+        if entry.is_live:
             latest = self.ledger.latest(PICTURE) or Latest(PICTURE, "", version, 0)
-            self.ledger.advance(latest.with_current(version))
+            self.ledger.advance(latest.with_live(version))
         elif state is State.SUPERSEDED:
             self.ledger.superseded += replace(entry, since=since).superseded_renditions(entry.rendition_keys)
         return entry
@@ -286,7 +286,7 @@ def test_superseded_renditions_are_removed_without_listing_the_bucket(setup: Set
     assert not setup.ledger.superseded
 
 
-def test_superseded_renditions_that_are_current_again_are_kept(setup: Setup) -> None:
+def test_superseded_renditions_that_are_live_again_are_kept(setup: Setup) -> None:
     setup.make_renditions("old", "back")
     setup.record(State.SUPERSEDED, "old", "back", version="v1")
     setup.ledger.entries.clear()
@@ -295,13 +295,13 @@ def test_superseded_renditions_that_are_current_again_are_kept(setup: Setup) -> 
     assert setup.remove() == {f"{PICTURE}/old"}
 
 
-def test_only_current_renditions_of_a_frequently_stored_key_are_kept(setup: Setup) -> None:
+def test_only_live_renditions_of_a_frequently_stored_key_are_kept(setup: Setup) -> None:
     reconciler = setup.reconciler
     for number in range(5):
         setup.store("image.png")
         reconciler.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
     setup.ledger.superseded = [replace(record, since=LONG_AGO) for record in setup.ledger.superseded]
-    [current] = setup.ledger.current_entries([setup.ledger.latest(PICTURE)])
+    [current] = setup.ledger.live_entries([setup.ledger.latest(PICTURE)])
 
     setup.remove()
 

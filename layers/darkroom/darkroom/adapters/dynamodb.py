@@ -97,14 +97,14 @@ class DynamoLedger(DynamoTable):
         item = to_wire({"picture": SCAN_CURSORS, "version": name, "cursor": cursor})
         self.client.put_item(TableName=self.table, Item=item)
 
-    def current_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
+    def live_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
         keys = [
-            [(latest.picture_id, version) for version in latest.current_versions] if latest else []
+            [(latest.picture_id, version) for version in latest.live_versions] if latest else []
             for latest in latests
         ]
         items = self._get_many(chain(*keys))
         entries = [[entry_of(items[key]) for key in of_picture if key in items] for of_picture in keys]
-        return [[entry for entry in of_picture if entry.is_current] for of_picture in entries]
+        return [[entry for entry in of_picture if entry.is_live] for of_picture in entries]
 
     def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
         writes = [_move(self.table, move) for move in moves]

@@ -109,16 +109,19 @@ def latest_item_of(latest: Latest) -> Attributes:
         "version": LATEST,
         "revision": latest.revision,
         "sequencer": latest.sequencer,
-        "on_top": latest.version,
-        "current_versions": json.dumps(latest.current_versions),
+        "latest_version": latest.version,
+        "live_versions": json.dumps(latest.live_versions),
     }
 
 
 def latest_of(item: Mapping[str, Any]) -> Latest:
     """Parses a Latest item."""
-    current_versions = json.loads(item["current_versions"])
     return Latest(
-        item["picture"], item["sequencer"], item["on_top"], int(item["revision"]), tuple(current_versions)
+        picture_id=item["picture"],
+        sequencer=item["sequencer"],
+        version=item["latest_version"],
+        revision=int(item["revision"]),
+        live_versions=tuple(json.loads(item["live_versions"])),
     )
 
 

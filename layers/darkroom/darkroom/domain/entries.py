@@ -31,21 +31,21 @@ class State(StrEnum):
 class Latest:
     """The latest version of one key, and the sequencer of the last applied event.
 
-    `version` is empty while the key is deleted. `current_versions` holds every version that is rendered,
-    failed or in progress, and maybe some superseded or deleted since: a newer version supersedes these
-    without a query for all versions of the key. Every change increments `revision`.
+    `version` is empty while the key is deleted. `live_versions` lists the versions that are rendered, failed
+    or in progress, so that a newer version supersedes them without a query for all versions of the key. Some
+    may be superseded or deleted since. Every change increments `revision`.
     """
 
     picture_id: str
     sequencer: str
     version: str
     revision: int
-    current_versions: tuple[str, ...] = ()
+    live_versions: tuple[str, ...] = ()
 
-    def with_current(self, version: str) -> "Latest":
-        """Returns the next revision with one more current version."""
-        current_versions = tuple(dict.fromkeys((*self.current_versions, version)))
-        return replace(self, revision=self.revision + 1, current_versions=current_versions)
+    def with_live(self, version: str) -> "Latest":
+        """Returns the next revision with one more live version."""
+        live_versions = tuple(dict.fromkeys((*self.live_versions, version)))
+        return replace(self, revision=self.revision + 1, live_versions=live_versions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Entry:
         return self.state.terminal or self.receipt is not None
 
     @property
-    def is_current(self) -> bool:
+    def is_live(self) -> bool:
         """True unless superseded or deleted."""
         return self.state not in (State.SUPERSEDED, State.DELETED)
 
@@ -238,7 +238,7 @@ def check_lease(entry: Entry | None) -> None:
 def shown(entries: Iterable[Entry]) -> Entry | None:
     """Returns the entry shown on the picture's page.
 
-    The newest current upload, else the newest deleted one, else the announcement.
+    The newest live upload, else the newest deleted one, else the announcement.
     """
     uploads = [entry for entry in entries if not entry.is_removal]
     arrived = [entry for entry in uploads if not entry.is_announcement]

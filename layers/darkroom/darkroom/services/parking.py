@@ -59,7 +59,7 @@ class Parking:
         updated = entry.moved(State.SUPERSEDED) if superseded else entry.moved(State.FAILED, message=message)
         known = latest or Latest(entry.picture_id, "", "", 0)
         version = entry.upload.version
-        after = [] if superseded or version in known.current_versions else [known.with_current(version)]
+        after = [] if superseded or version in known.live_versions else [known.with_live(version)]
         renditions = updated.superseded_renditions(updated.rendition_keys) if superseded else ()
         if not self.ledger.advance(updated, *after, *renditions):
             raise RevisionConflict(f"{entry.upload.key!r} changed while it was recorded as failed")

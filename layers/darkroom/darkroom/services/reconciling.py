@@ -25,7 +25,7 @@ _FAULT_CHARACTERS = 300  # of an error message in the ledger
 # items are reserved for the upload. Further entries wait for the next transaction: they are older, not shown.
 _MAX_MOVED = (TRANSACTION_ITEMS - 10) // 2
 # Versions listed per key before the outdated ones are removed from the list.
-_CURRENT_VERSIONS_KEPT = 20
+_LIVE_VERSIONS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +125,15 @@ class Reconciler:
         state = State.REJECTED if receipt.rejection else State.RENDERED
         concluded = begun.ended(state, Outcome.CONCLUDED, receipt=receipt)
         replaced = concluded.superseded_renditions({*begun.rendition_keys} - {*concluded.rendition_keys})
-        others = [entry for entry in self._current_entries(written) if entry.upload.version != upload.version]
+        others = [entry for entry in self._live_entries(written) if entry.upload.version != upload.version]
         older = [entry.moved(State.SUPERSEDED) for entry in self._older(others, written, upload)][:_MAX_MOVED]
         left = {upload.version, *(entry.upload.version for entry in others)}
         left -= {entry.upload.version for entry in older}
-        current = tuple(version for version in written.current_versions if version in left)
-        if current == written.current_versions:
+        live = tuple(version for version in written.live_versions if version in left)
+        if live == written.live_versions:
             published = self.ledger.advance(concluded, *replaced, unchanged=written)
         else:
-            after = replace(written, revision=written.revision + 1, current_versions=current)
+            after = replace(written, revision=written.revision + 1, live_versions=live)
             superseded = [
                 renditions
                 for entry in older
@@ -148,7 +148,7 @@ class Reconciler:
         raise RevisionConflict(f"{upload.key!r} changed while it was rendered")
 
     def _older(self, others: list[Entry], written: Latest, upload: Upload) -> list[Entry]:
-        """Returns the current entries superseded by an upload.
+        """Returns the live entries superseded by an upload.
 
         One that failed before its first attempt may be newer, with a later sequencer than `written`: then S3
         decides.
@@ -159,7 +159,7 @@ class Reconciler:
             for entry in replaceable
             if sequencer_order(entry.upload.sequencer) <= sequencer_order(written.sequencer)
         ]
-        return replaceable if earlier == replaceable or self._is_current(upload) else earlier
+        return replaceable if earlier == replaceable or self._is_latest_in_s3(upload) else earlier
 
     def _record_fault(self, begun: Entry, fault: Exception) -> None:
         """Writes the outcome of a failed attempt to the ledger, on a best-effort basis."""
@@ -194,28 +194,28 @@ class Reconciler:
                 return True
             if sequencer_order(upload.sequencer) < sequencer_order(latest.sequencer):
                 return False
-        return upload.version == NO_VERSION or self._is_current(upload)
+        return upload.version == NO_VERSION or self._is_latest_in_s3(upload)
 
-    def _is_current(self, upload: Upload) -> bool:
+    def _is_latest_in_s3(self, upload: Upload) -> bool:
         current = self.originals.latest(upload.key)
         return current is not None and current.version == upload.version
 
-    def _current_entries(self, latest: Latest | None) -> list[Entry]:
-        """Reads the entries of the current versions of a key."""
+    def _live_entries(self, latest: Latest | None) -> list[Entry]:
+        """Reads the entries of the live versions of a key."""
         if latest is None:
             return []
-        entries = (self.ledger.find(latest.picture_id, version) for version in latest.current_versions)
-        return [entry for entry in entries if entry and entry.is_current]
+        entries = (self.ledger.find(latest.picture_id, version) for version in latest.live_versions)
+        return [entry for entry in entries if entry and entry.is_live]
 
     def _pruned(self, latest: Latest | None) -> Latest | None:
         """Removes outdated versions from a long list of live versions.
 
         Publishing removes them too, but a key that is overwritten all the time never publishes.
         """
-        if latest is None or len(latest.current_versions) < _CURRENT_VERSIONS_KEPT:
+        if latest is None or len(latest.live_versions) < _LIVE_VERSIONS_KEPT:
             return latest
-        current = tuple(entry.upload.version for entry in self._current_entries(latest))
-        return replace(latest, current_versions=current)
+        live = tuple(entry.upload.version for entry in self._live_entries(latest))
+        return replace(latest, live_versions=live)
 
     def _apply_delete_marker(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies a delete marker, unless a later event is known."""
@@ -244,7 +244,7 @@ class Reconciler:
             return self._delete_all(change, worker, sequencer, latest)
         entry = self.ledger.find(change.picture_id, current.version)
         is_latest = latest is not None and latest.version == current.version
-        if is_latest and entry and entry.state.terminal and entry.is_current:
+        if is_latest and entry and entry.state.terminal and entry.is_live:
             return []
         return [self._render_current(change, current, entry, worker)]
 
@@ -255,18 +255,18 @@ class Reconciler:
         picture_id = change.picture_id
         # One read of the older entries is enough: the rest are superseded and no longer shown.
         known = {
-            entry.id: entry for entry in (*self._current_entries(latest), *self.ledger.of_picture(picture_id))
+            entry.id: entry for entry in (*self._live_entries(latest), *self.ledger.of_picture(picture_id))
         }
         entries = list(known.values())
         remaining = [entry for entry in entries if entry.state is not State.DELETED]
-        remaining.sort(key=lambda entry: entry.state is State.SUPERSEDED)  # current entries first
+        remaining.sort(key=lambda entry: entry.state is State.SUPERSEDED)  # live entries first
         deleted = [entry.moved(State.DELETED) for entry in remaining[:_MAX_MOVED]]
         left = {
             entry.upload.version for entry in remaining[_MAX_MOVED:] if entry.state is not State.SUPERSEDED
         }
         after = next_latest(picture_id, "", sequencer, latest)
         after = replace(
-            after, current_versions=tuple(version for version in after.current_versions if version in left)
+            after, live_versions=tuple(version for version in after.live_versions if version in left)
         )
         recorded = latest and (latest.version, latest.sequencer) == (after.version, after.sequencer)
         if (deleted or not recorded) and not self.ledger.advance(after, *deleted):
@@ -313,7 +313,7 @@ class Reconciler:
 def next_latest(picture_id: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
     """Returns the next Latest item of a key; without a `sequencer` it keeps the one before."""
     before = latest or Latest(picture_id, "", "", 0)
-    after = before.with_current(version) if version else replace(before, revision=before.revision + 1)
+    after = before.with_live(version) if version else replace(before, revision=before.revision + 1)
     return replace(after, sequencer=sequencer or before.sequencer, version=version)
 
 
@@ -324,7 +324,7 @@ def _is_latest_event(upload: Upload, latest: Latest | None) -> bool:
 
 def _is_only_failure(upload: Upload, latest: Latest) -> bool:
     """True if the key's only version is this upload, and it failed before its first attempt."""
-    return not latest.sequencer and not latest.version and latest.current_versions == (upload.version,)
+    return not latest.sequencer and not latest.version and latest.live_versions == (upload.version,)
 
 
 def _can_be_superseded(entry: Entry) -> bool:

@@ -125,23 +125,23 @@ class Sweep:
 
     def _remove_renditions_of(self, records: Sequence[SupersededRenditions]) -> list[str]:
         pictures = [record.picture_id for record in records]
-        # A restored version or profile makes the same keys current again.
-        current_keys = {
+        # A restored version or profile makes the same keys live again.
+        live_keys = {
             key
-            for entries in self._current_entries(pictures)
+            for entries in self._live_entries(pictures)
             for entry in entries
             for key in entry.rendition_keys
         }
-        removed = [key for record in records for key in record.keys if key not in current_keys]
+        removed = [key for record in records for key in record.keys if key not in live_keys]
         self.renditions.remove(removed)
         for record, latest in zip(records, self.ledger.latest_each(pictures), strict=True):
-            if latest and record.version in latest.current_versions:
-                self._render_again(record.picture_id, {*record.keys} - current_keys)
+            if latest and record.version in latest.live_versions:
+                self._render_again(record.picture_id, {*record.keys} - live_keys)
         self.ledger.forget(records)
         return removed
 
-    def _current_entries(self, pictures: Sequence[str]) -> list[list[Entry]]:
-        return self.ledger.current_entries(self.ledger.latest_each(pictures))
+    def _live_entries(self, pictures: Sequence[str]) -> list[list[Entry]]:
+        return self.ledger.live_entries(self.ledger.latest_each(pictures))
 
     def remove_orphaned(self, pages: int) -> Iterator[Found]:
         """Removes renditions left by a crash and named by no receipt, page by page, as `find_lost` does."""
@@ -150,8 +150,8 @@ class Sweep:
     def _remove_orphans(self, stored: Sequence[Stored]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
         by_picture = {picture_id: list(files) for picture_id, files in groupby(stored, key=_picture_of)}
-        current = self._current_entries([*by_picture])
-        for (picture_id, files), entries in zip(by_picture.items(), current, strict=True):
+        live = self._live_entries([*by_picture])
+        for (picture_id, files), entries in zip(by_picture.items(), live, strict=True):
             orphans = [file.key for file in files if _is_orphan(file, entries, before)]
             if orphans:
                 self.renditions.remove(orphans)
@@ -165,8 +165,8 @@ class Sweep:
         enqueued again.
         """
         while latest := self.ledger.latest(picture_id):
-            [current] = self.ledger.current_entries([latest])
-            for entry in current:
+            [entries] = self.ledger.live_entries([latest])
+            for entry in entries:
                 if entry.state is State.RENDERED and removed & set(entry.rendition_keys):
                     self.queue.send(notification_of(entry.upload), entry.revision)
             if self.ledger.advance(replace(latest, revision=latest.revision + 1)):
@@ -229,13 +229,13 @@ def _is_lost(entry: Entry | None, before: str) -> bool:
     return waiting and max(entry.since, entry.lease_expires) < before
 
 
-def _is_orphan(stored: Stored, current: list[Entry], before: str) -> bool:
-    """True if no current version has this file, nor one superseded since `before`."""
-    if stored.since >= before or any(not entry.state.terminal for entry in current):
+def _is_orphan(stored: Stored, live: list[Entry], before: str) -> bool:
+    """True if no live version has this file, nor one superseded since `before`."""
+    if stored.since >= before or any(not entry.state.terminal for entry in live):
         return False
-    if any(stored.key in entry.rendition_keys for entry in current):
+    if any(stored.key in entry.rendition_keys for entry in live):
         return False
-    return all(entry.since < before for entry in current)
+    return all(entry.since < before for entry in live)
 
 
 def _picture_of(stored: Stored) -> str:
