@@ -9,7 +9,7 @@ from urllib.parse import quote_plus
 from darkroom.adapters.items import item_of, job_item_of, to_wire
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.entries import Attempt, Entry, Outcome, State
-from darkroom.domain.jobs import Announced, Job
+from darkroom.domain.jobs import AnnouncedUpload, Job
 from darkroom.domain.receipts import Decision, Original, Receipt, Rejection, Rendered
 from darkroom.domain.renditions import Encoded, Format, Rendition
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
@@ -82,8 +82,8 @@ def an_entry(
     )
 
 
-def an_announcement(name: str = "image.png", **changes: Any) -> Announced:
-    return replace(Announced(name, 1000, "image/png"), **changes)
+def an_announcement(name: str = "image.png", **changes: Any) -> AnnouncedUpload:
+    return replace(AnnouncedUpload(name, 1000, "image/png"), **changes)
 
 
 def a_job(id: str = "a" * 32, size: int = 3, **changes: Any) -> Job:  # noqa: A002

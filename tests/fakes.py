@@ -10,12 +10,21 @@ from typing import Any
 
 from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest, ProfileUnavailable, TokensUnavailable, UploadGone
-from darkroom.domain.jobs import Announced, IdempotentRequest, Job
+from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.limits import PAGE_SIZE
 from darkroom.domain.profile import Profile, built_in
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.uploads import Upload
-from darkroom.ports import Commit, Event, Named, PostForm, SendResult, Stored, Ticket, Written
+from darkroom.ports import (
+    AliasMatch,
+    Commit,
+    Event,
+    PostForm,
+    SendResult,
+    StoredDocument,
+    StoredObject,
+    Ticket,
+)
 
 
 @dataclass
@@ -63,10 +72,10 @@ class FakeRenditions:
     def read(self, key: str) -> bytes | None:
         return self.objects[key][0] if key in self.objects else None
 
-    def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
+    def list_stored(self, cursor: str) -> tuple[list[StoredObject], str]:
         keys = sorted(key for key in self.objects if key > cursor)
         page = keys[: self.page_size]
-        return [Stored(key, self.since) for key in page], page[-1] if len(keys) > len(page) else ""
+        return [StoredObject(key, self.since) for key in page], page[-1] if len(keys) > len(page) else ""
 
     def remove(self, keys: Collection[str]) -> None:
         for key in keys:
@@ -96,7 +105,7 @@ class FakeLedger:
     superseded: list[SupersededRenditions] = field(default_factory=list)
     cursors: dict[str, str] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
-    manifests: dict[str, list[list[Announced]]] = field(default_factory=dict)
+    manifests: dict[str, list[list[AnnouncedUpload]]] = field(default_factory=dict)
     unsettled: dict[str, Job] = field(default_factory=dict)
     requests: dict[str, IdempotentRequest] = field(default_factory=dict)
 
@@ -170,7 +179,7 @@ class FakeLedger:
             self.requests[idempotent_request.request] = idempotent_request
         return self.requests[idempotent_request.request]
 
-    def open(self, job: Job, manifest: Sequence[Announced]) -> None:
+    def open(self, job: Job, manifest: Sequence[AnnouncedUpload]) -> None:
         self.unsettled[job.id] = replace(job, size=0, revision=1)
         self.manifests[job.id] = [list(page) for page in batched(manifest, PAGE_SIZE, strict=False)]
         self.jobs.setdefault(job.id, job)
@@ -178,7 +187,7 @@ class FakeLedger:
     def find_job(self, job_id: str) -> Job | None:
         return self.jobs.get(job_id)
 
-    def manifest(self, job_id: str, page: int) -> list[Announced]:
+    def manifest(self, job_id: str, page: int) -> list[AnnouncedUpload]:
         return dict(enumerate(self.manifests.get(job_id, []))).get(page, [])
 
     def expect(self, entries: Collection[Entry]) -> None:
@@ -257,11 +266,11 @@ class FakeViews:
     def of_picture(self, picture_id: str) -> list[Entry]:
         return [entry for entry in list(self.entries.values()) if entry.picture_id == picture_id]
 
-    def named(self, alias: str) -> Iterator[Named]:
+    def named(self, alias: str) -> Iterator[AliasMatch]:
         for entry in self._newest_first():
             never_arrived = entry.is_announcement and entry.state.terminal
             if entry.alias == alias and not entry.is_removal and not never_arrived:
-                yield Named(entry.picture_id, entry.upload.key)
+                yield AliasMatch(entry.picture_id, entry.upload.key)
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         # The announcements of a job would push everything else off the home page.
@@ -400,19 +409,19 @@ class FakeEventBus:
 class FakeTokenDocument:
     """Counts reads. While `broken`, each read raises."""
 
-    written: Written | None = None
+    written: StoredDocument | None = None
     broken: bool = False
     read_count: int = 0
 
-    def read(self) -> Written | None:
+    def read(self) -> StoredDocument | None:
         self.read_count += 1
         if self.broken:
             raise TokensUnavailable("cannot be read")
         return self.written
 
     def write(self, document: str, expected_version: int) -> bool:
-        stored = self.written or Written(document, 0)
+        stored = self.written or StoredDocument(document, 0)
         if stored.version != expected_version:
             return stored.document == document
-        self.written = Written(document, expected_version + 1)
+        self.written = StoredDocument(document, expected_version + 1)
         return True

@@ -21,7 +21,7 @@ from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.streams import records_of
-from darkroom.domain.jobs import Announced
+from darkroom.domain.jobs import AnnouncedUpload
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Original, Rendered
 from darkroom.domain.uploads import Upload
@@ -219,7 +219,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
         channels, job = DynamoChannels("channels", dynamodb), ""
         if as_job:
             jobs = Jobs("uploads", DynamoJobs("ledger", dynamodb), views)
-            job = jobs.create([Announced(f"{n}.jpg", 1, "image/jpeg") for n in range(pictures)]).id
+            job = jobs.create([AnnouncedUpload(f"{n}.jpg", 1, "image/jpeg") for n in range(pictures)]).id
             channels.join(job, "connection", CONNECTION_SECONDS)
         originals, renditions = S3Originals("uploads", s3), S3Renditions("renditions", s3)
         renderer = Renderer(originals, renditions, _Fixed(profile), "engine")

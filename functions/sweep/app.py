@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.bootstrap.sweep import bootstrap
-from darkroom.services.sweeping import Found
+from darkroom.services.sweeping import SweptPage
 
 logger = redacting_logger()
 metrics = Metrics()
@@ -22,7 +22,7 @@ class Task:
     """One part of a run. It stops when less than `reserve_milliseconds` remain; the next run continues."""
 
     name: str
-    pages: Iterator[Found]
+    pages: Iterator[SweptPage]
     metric: str
     reserve_milliseconds: int
 

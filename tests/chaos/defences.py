@@ -242,7 +242,7 @@ DEFENCES = (
     Defence(
         "a record that can't be written is retried alone",
         "services/projecting.py",
-        "return sum(map(self._apply, chunk.split()), Applied())",
+        "return sum(map(self._apply, chunk.split()), ApplyResult())",
         "raise ValueError",
         "tests/unit/services/test_projecting.py::test_a_record_that_cannot_be_written_fails_alone",
     ),

@@ -9,10 +9,10 @@ from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.domain.entries import Entry, Latest, State
-from darkroom.domain.jobs import Announced, IdempotentRequest
+from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest
 from darkroom.domain.limits import PAGE_SIZE
 from darkroom.domain.rows import JobView, Tally, row_of
-from darkroom.ports import Commit, JobLedger, Ledger, Replaced, Views
+from darkroom.ports import Commit, JobLedger, Ledger, Replacement, Views
 from darkroom.services.members import member_entries
 from tests.aws import make_table
 from tests.builders import UPLOADS, a_job, a_member, an_announcement
@@ -54,7 +54,7 @@ def views(dynamodb: DynamoDBClient | None) -> Views:
     return DynamoViews("views", dynamodb, read_batch=2, writers=1) if dynamodb else FakeViews()
 
 
-def announced(count: int) -> list[Announced]:
+def announced(count: int) -> list[AnnouncedUpload]:
     return [an_announcement(f"ü {number}.png") for number in range(count)]
 
 
@@ -159,8 +159,8 @@ class TestJobs:
 
 def commit(*entries: Entry, expected_revision: int = 0, **changes: object) -> Commit:
     ordinary = Commit(
-        entries=tuple(Replaced(entry, expected_revision) for entry in entries),
-        rows=tuple(Replaced(row_of([entry]), expected_revision) for entry in entries),
+        entries=tuple(Replacement(entry, expected_revision) for entry in entries),
+        rows=tuple(Replacement(row_of([entry]), expected_revision) for entry in entries),
         job_id=entries[0].job_id if entries else "",
         job_delta=sum((row_of([entry]).tally for entry in entries), Tally()),
         delta=Tally(rendered=len(entries), bytes_before=1000, bytes_after=600),
@@ -213,9 +213,9 @@ class TestCommits:
         sealed = replace(opened, revision=2)
         alone = Commit(entries=(), job_id=opened.id)
 
-        assert views.commit(replace(alone, record=Replaced(opened, 0)))
-        assert not views.commit(replace(alone, record=Replaced(sealed, 0)))
-        assert views.commit(replace(alone, record=Replaced(sealed, 1)))
+        assert views.commit(replace(alone, record=Replacement(opened, 0)))
+        assert not views.commit(replace(alone, record=Replacement(sealed, 0)))
+        assert views.commit(replace(alone, record=Replacement(sealed, 1)))
 
         assert views.job(opened.id) == JobView(opened.id, 5, opened.created, 2, Tally(), 2)
 
@@ -223,7 +223,7 @@ class TestCommits:
         member, job = a_member(0, State.RENDERED), a_job(size=1)
         views.commit(commit(member))
 
-        assert views.commit(Commit(entries=(), job_id=job.id, record=Replaced(job, 0)))
+        assert views.commit(Commit(entries=(), job_id=job.id, record=Replacement(job, 0)))
 
         view = views.job(job.id)
         assert view
@@ -253,7 +253,7 @@ class TestCommits:
     def test_a_commit_takes_48_members_and_a_job_record(self, views: Views) -> None:
         members = [a_member(number, State.RENDERED) for number in range(48)]
 
-        assert views.commit(commit(*members, record=Replaced(a_job(size=48, revision=2), 0)))
+        assert views.commit(commit(*members, record=Replacement(a_job(size=48, revision=2), 0)))
 
         view = views.job(members[0].job_id)
         assert view

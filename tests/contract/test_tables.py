@@ -15,7 +15,7 @@ from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
 from darkroom.domain.uploads import Removal
-from darkroom.ports import Ledger, Named, Views
+from darkroom.ports import AliasMatch, Ledger, Views
 from darkroom.services.projecting import Projection
 from tests.aws import make_table
 from tests.builders import an_entry, an_upload
@@ -316,7 +316,9 @@ class TestViews:
         for entry in (entries[1], entries[0], entries[2], an_entry("y.png")):
             project(views, entry)
 
-        assert list(views.named("x.jpg")) == [Named(e.picture_id, e.upload.key) for e in reversed(entries)]
+        assert list(views.named("x.jpg")) == [
+            AliasMatch(e.picture_id, e.upload.key) for e in reversed(entries)
+        ]
         assert list(views.named("z.jpg")) == []
 
     def test_recent_returns_the_newest_entries(self, views: Views) -> None:

@@ -7,7 +7,7 @@ from botocore.config import Config
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmTokenDocument
 from darkroom.domain.errors import TokensUnavailable
-from darkroom.ports import TokenDocument, Written
+from darkroom.ports import StoredDocument, TokenDocument
 from tests.fakes import FakeTokenDocument
 
 NAME = "/darkroom/darkroom/tokens"
@@ -26,7 +26,7 @@ def test_read_returns_none_before_the_first_write(document: TokenDocument) -> No
 
     assert document.write("one", expected_version=0)
 
-    assert document.read() == Written("one", 1)
+    assert document.read() == StoredDocument("one", 1)
 
 
 def test_a_write_replaces_the_previous_document(document: TokenDocument) -> None:
@@ -34,7 +34,7 @@ def test_a_write_replaces_the_previous_document(document: TokenDocument) -> None
 
     assert document.write("two", expected_version=1)
 
-    assert document.read() == Written("two", 2)
+    assert document.read() == StoredDocument("two", 2)
 
 
 def test_a_first_write_never_replaces_a_document(document: TokenDocument) -> None:
@@ -42,7 +42,7 @@ def test_a_first_write_never_replaces_a_document(document: TokenDocument) -> Non
 
     assert not document.write("a first one too", expected_version=0)
 
-    assert document.read() == Written("one", 1)
+    assert document.read() == StoredDocument("one", 1)
 
 
 def test_a_write_over_an_unread_version_returns_false(document: TokenDocument) -> None:

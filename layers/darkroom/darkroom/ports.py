@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from darkroom.domain.entries import Entry, Latest, SupersededRenditions
-from darkroom.domain.jobs import Announced, IdempotentRequest, Job
+from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.profile import Profile
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.uploads import Upload
@@ -27,7 +27,7 @@ class PostForm:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredObject:
     """One object of the renditions bucket, and the time at which it was stored."""
 
     key: str
@@ -35,7 +35,7 @@ class Stored:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class AliasMatch:
     """An upload found by its alias."""
 
     picture_id: str
@@ -92,7 +92,7 @@ class Renditions(Protocol):
     def read(self, key: str) -> bytes | None:
         """Returns the bytes of an object; None if it does not exist."""
 
-    def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
+    def list_stored(self, cursor: str) -> tuple[list[StoredObject], str]:
         """Returns a page of objects by key, and the next cursor, empty after the last page."""
 
     def remove(self, keys: Collection[str]) -> None:
@@ -167,13 +167,13 @@ class JobLedger(Protocol):
     def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
         """Stores a request unless an unexpired one with its key exists; returns the stored one."""
 
-    def open(self, job: Job, manifest: Sequence[Announced]) -> None:
+    def open(self, job: Job, manifest: Sequence[AnnouncedUpload]) -> None:
         """Stores the manifest and the due date of a job, then the job unless it exists."""
 
     def find_job(self, job_id: str) -> Job | None:
         """Reads a job consistently."""
 
-    def manifest(self, job_id: str, page: int) -> list[Announced]:
+    def manifest(self, job_id: str, page: int) -> list[AnnouncedUpload]:
         """Reads one page of a manifest, PAGE_SIZE members; an empty list after the last page."""
 
     def expect(self, entries: Collection[Entry]) -> None:
@@ -193,7 +193,7 @@ class JobLedger(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Replaced[T]:
+class Replacement[T]:
     """A new item, and the revision it replaces; 0 if there was none."""
 
     new: T
@@ -208,10 +208,10 @@ class Commit:
     time.
     """
 
-    entries: tuple[Replaced[Entry], ...]
-    rows: tuple[Replaced[Row], ...] = ()
+    entries: tuple[Replacement[Entry], ...]
+    rows: tuple[Replacement[Row], ...] = ()
     job_id: str = ""
-    record: Replaced[Job] | None = None
+    record: Replacement[Job] | None = None
     job_delta: Tally = Tally()  # noqa: RUF009 - frozen
     delta: Tally = Tally()  # noqa: RUF009
 
@@ -237,7 +237,7 @@ class Views(Protocol):
     def of_picture(self, picture_id: str) -> list[Entry]:
         """Reads all entries of one picture consistently."""
 
-    def named(self, alias: str) -> Iterator[Named]:
+    def named(self, alias: str) -> Iterator[AliasMatch]:
         """Reads the uploads with this alias, newest first."""
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
@@ -331,7 +331,7 @@ class EventBus(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class StoredDocument:
     """A stored document, and the number of times it has been written."""
 
     document: str
@@ -341,7 +341,7 @@ class Written:
 class TokenDocument(Protocol):
     """The stored document of tokens: see `tokens.parse_tokens`."""
 
-    def read(self) -> Written | None:
+    def read(self) -> StoredDocument | None:
         """Returns the document; None if none was written yet. Raises errors.TokensUnavailable."""
 
     def write(self, document: str, expected_version: int) -> bool:

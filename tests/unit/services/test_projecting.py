@@ -16,7 +16,7 @@ from darkroom.domain.errors import EventNotAccepted, RevisionConflict
 from darkroom.domain.jobs import Job
 from darkroom.domain.rows import Tally, contribution, row_of
 from darkroom.ports import Commit
-from darkroom.services.projecting import Broadcast, Change, Projected, Projection, Record, chunks, rebuild
+from darkroom.services.projecting import BatchResult, Broadcast, Change, Projection, Record, chunks, rebuild
 from tests.builders import a_job, a_member, a_receipt, a_rejected_receipt, an_attempt, an_entry
 from tests.fakes import FakeChannel, FakeEventBus, FakeViews
 
@@ -40,7 +40,7 @@ class Setup:
             lambda: sum(self.pauses),
         )
 
-    def process(self, *changes: Change) -> Projected:
+    def process(self, *changes: Change) -> BatchResult:
         """Processes one batch of the stream."""
         records = [Record(str(number), change) for number, change in enumerate(changes)]
         return self.broadcast.process(records)

@@ -44,7 +44,7 @@ from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.uploads import Upload
-from darkroom.ports import Commit, Named, Replaced
+from darkroom.ports import AliasMatch, Commit, Replacement
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -234,7 +234,7 @@ class DynamoViews(DynamoTable):
             writes.append(_update(self.table, shard, commit.delta.amounts))
         return self._transact(writes)
 
-    def _record_update(self, record: Replaced[Job]) -> "TransactWriteItemTypeDef":
+    def _record_update(self, record: Replacement[Job]) -> "TransactWriteItemTypeDef":
         job = record.new
         values: dict[str, str | int] = {"size": job.size, "created": job.created, "record": job.revision}
         expected_revision = ("record", record.before)
@@ -267,10 +267,10 @@ class DynamoViews(DynamoTable):
         items = _items_of(self.client, self.table, picture_id)
         return [entry_of(item) for item in items if is_entry(item)]
 
-    def named(self, alias: str) -> Iterator[Named]:
+    def named(self, alias: str) -> Iterator[AliasMatch]:
         shards = (self._index("by-alias", "alias", sharded(shard, alias)) for shard in INDEX_SHARDS)
         for item in heapq.merge(*shards, key=lambda item: str(item["arrived"]), reverse=True):
-            yield Named(item["picture"], item["key"])
+            yield AliasMatch(item["picture"], item["key"])
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
         after = _read_cursor(cursor) if cursor else None

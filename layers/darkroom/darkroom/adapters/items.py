@@ -9,7 +9,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from darkroom.domain.entries import Attempt, Entry, Latest, Outcome, State, SupersededRenditions
-from darkroom.domain.jobs import Announced, IdempotentRequest, Job
+from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.domain.uploads import Upload
@@ -207,13 +207,13 @@ def manifest_key(job_id: str, page: int) -> dict[str, str]:
     return {"picture": f"{_JOB}{job_id}", "version": f"{_MANIFEST}{page:04}"}
 
 
-def manifest_item_of(job_id: str, page: int, announced: Sequence[Announced]) -> dict[str, str]:
+def manifest_item_of(job_id: str, page: int, announced: Sequence[AnnouncedUpload]) -> dict[str, str]:
     """Returns the item of one manifest page: 100 names of at most 255 characters, far below 400 KB."""
     return manifest_key(job_id, page) | {"announced": json.dumps([asdict(member) for member in announced])}
 
 
-def manifest_of(item: Mapping[str, Any]) -> list[Announced]:
-    return [Announced(**member) for member in json.loads(item["announced"])]
+def manifest_of(item: Mapping[str, Any]) -> list[AnnouncedUpload]:
+    return [AnnouncedUpload(**member) for member in json.loads(item["announced"])]
 
 
 def due_item_of(job: Job) -> dict[str, str]:

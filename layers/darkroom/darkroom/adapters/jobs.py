@@ -24,7 +24,7 @@ from darkroom.adapters.items import (
 )
 from darkroom.adapters.tables import DynamoTable
 from darkroom.domain.entries import Entry
-from darkroom.domain.jobs import Announced, IdempotentRequest, Job
+from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.limits import PAGE_SIZE
 
 
@@ -48,7 +48,7 @@ class DynamoJobs(DynamoTable):
             return request_of(item)
         return idempotent_request
 
-    def open(self, job: Job, manifest: Sequence[Announced]) -> None:
+    def open(self, job: Job, manifest: Sequence[AnnouncedUpload]) -> None:
         pages = enumerate(batched(manifest, PAGE_SIZE, strict=False))
         self._put_many(
             [due_item_of(job), *(manifest_item_of(job.id, number, page) for number, page in pages)]
@@ -59,7 +59,7 @@ class DynamoJobs(DynamoTable):
         item = self._get(*job_key(job_id).values())
         return job_of(item) if item else None
 
-    def manifest(self, job_id: str, page: int) -> list[Announced]:
+    def manifest(self, job_id: str, page: int) -> list[AnnouncedUpload]:
         item = self._get(*manifest_key(job_id, page).values())
         return manifest_of(item) if item else []
 

@@ -14,7 +14,7 @@ from darkroom.domain.errors import DeletionIncomplete, UploadGone
 from darkroom.domain.keys import is_folder
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import NO_VERSION, Upload
-from darkroom.ports import PostForm, Stored
+from darkroom.ports import PostForm, StoredObject
 from darkroom.services.retries import Backoff
 
 if TYPE_CHECKING:
@@ -151,10 +151,11 @@ class S3Renditions:
                 return None
             raise
 
-    def list_stored(self, cursor: str) -> tuple[list[Stored], str]:
+    def list_stored(self, cursor: str) -> tuple[list[StoredObject], str]:
         page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=self.list_page, StartAfter=cursor)
         stored = [
-            Stored(content["Key"], timestamp(content["LastModified"])) for content in page.get("Contents", [])
+            StoredObject(content["Key"], timestamp(content["LastModified"]))
+            for content in page.get("Contents", [])
         ]
         return stored, stored[-1].key if page["IsTruncated"] else ""
 

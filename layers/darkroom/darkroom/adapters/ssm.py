@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.domain.errors import TokensUnavailable
-from darkroom.ports import Written
+from darkroom.ports import StoredDocument
 
 if TYPE_CHECKING:
     from types_boto3_ssm import SSMClient
@@ -19,14 +19,14 @@ class SsmTokenDocument:
     name: str
     client: "SSMClient"
 
-    def read(self) -> Written | None:
+    def read(self) -> StoredDocument | None:
         try:
             parameter = self.client.get_parameter(Name=self.name, WithDecryption=True)["Parameter"]
         except self.client.exceptions.ParameterNotFound:
             return None
         except (BotoCoreError, ClientError) as fault:
             raise TokensUnavailable(f"cannot read {self.name}: {fault}") from fault
-        return Written(parameter["Value"], parameter["Version"])
+        return StoredDocument(parameter["Value"], parameter["Version"])
 
     def write(self, document: str, expected_version: int) -> bool:
         # PutParameter has no condition on the version: only the new number reveals a write in between.

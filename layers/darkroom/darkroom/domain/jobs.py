@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Announced:
+class AnnouncedUpload:
     """One announced upload of a job."""
 
     name: str

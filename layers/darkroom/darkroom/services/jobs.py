@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from darkroom.domain.errors import IdempotencyKeyReused, InvalidJobRequest
-from darkroom.domain.jobs import Announced, IdempotentRequest, Job
+from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.keys import CONTROL_CHARACTERS, MEDIA_TYPE, is_id, split_key, without_form_variables
 from darkroom.domain.limits import MAX_JOB_UPLOADS, MAX_NAME_BYTES, MAX_UPLOAD_BYTES, PAGE_SIZE
 from darkroom.domain.rows import JobView, Row, row_of
@@ -21,7 +21,7 @@ _MAX_NAME_CHARACTERS = 255
 _REQUEST_SECONDS = 24 * 3600
 
 
-def read_announcements(body: bytes) -> list[Announced]:
+def read_announcements(body: bytes) -> list[AnnouncedUpload]:
     """Parses the body of a `POST /jobs`. Raises InvalidJobRequest."""
     try:
         document = json.loads(body)
@@ -35,7 +35,7 @@ def read_announcements(body: bytes) -> list[Announced]:
     return [_parse_upload(number, upload) for number, upload in enumerate(uploads)]
 
 
-def _parse_upload(number: int, upload: Any) -> Announced:
+def _parse_upload(number: int, upload: Any) -> AnnouncedUpload:
     if not isinstance(upload, dict):
         raise InvalidJobRequest("It must be an object.", number)
     name, size = upload.get("name"), upload.get("size")
@@ -59,14 +59,14 @@ def _parse_upload(number: int, upload: Any) -> Announced:
         )
     if not isinstance(media_type, str) or not MEDIA_TYPE.fullmatch(media_type):
         raise InvalidJobRequest('Its type must be a media type, like "image/png".', number)
-    return Announced(without_form_variables(name), size, media_type)
+    return AnnouncedUpload(without_form_variables(name), size, media_type)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
     """One member of a job: its announcement and its row."""
 
-    announced: Announced
+    announced: AnnouncedUpload
     row: Row
 
     @property
@@ -82,7 +82,7 @@ class Jobs:
     ledger: JobLedger
     views: Views
 
-    def create(self, announced: Sequence[Announced], request: str = "") -> JobView:
+    def create(self, announced: Sequence[AnnouncedUpload], request: str = "") -> JobView:
         """Creates a job, ready for its uploads.
 
         With a `request` key, the same call returns the same job for 24 hours, and completes one that a crash
@@ -148,7 +148,7 @@ def _with_record(view: JobView | None, job: Job) -> JobView:
     return view if view.record >= job.revision else view.with_record(job)
 
 
-# Announced entries in memory at once, in whole pages.
+# Entries of announced uploads in memory at once, in whole pages.
 _EXPECTED_AT_ONCE = 10 * PAGE_SIZE
 
 
@@ -156,6 +156,6 @@ def pages_of(job: JobView) -> int:
     return -(-job.size // PAGE_SIZE)
 
 
-def _digest(announced: Sequence[Announced]) -> str:
+def _digest(announced: Sequence[AnnouncedUpload]) -> str:
     uploads = [[upload.name, upload.size_bytes, upload.media_type] for upload in announced]
     return sha256(json.dumps(uploads).encode()).hexdigest()

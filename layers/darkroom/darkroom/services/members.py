@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from darkroom.domain.entries import Entry, State
-from darkroom.domain.jobs import Announced, Job
+from darkroom.domain.jobs import AnnouncedUpload, Job
 from darkroom.domain.keys import digest, is_announced
 from darkroom.domain.limits import PAGE_SIZE
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
@@ -15,7 +15,7 @@ def member_key(job_id: str, number: int, name: str) -> str:
     return f"{digest(job_id, str(number))}/{name}"
 
 
-def member_entries(bucket: str, job: Job, page: int, announced: Sequence[Announced]) -> Iterator[Entry]:
+def member_entries(bucket: str, job: Job, page: int, announced: Sequence[AnnouncedUpload]) -> Iterator[Entry]:
     """Returns the announced entries of one manifest page, the same each time."""
     for number, announcement in enumerate(announced, page * PAGE_SIZE):
         upload = Upload(

@@ -22,7 +22,7 @@ from darkroom.domain.serialization import (
     serialize_upload,
 )
 from darkroom.domain.uploads import EXPECTED_VERSION
-from darkroom.ports import TRANSACTION_ITEMS, Channel, Commit, Event, EventBus, Replaced, Views
+from darkroom.ports import TRANSACTION_ITEMS, Channel, Commit, Event, EventBus, Replacement, Views
 from darkroom.services.retries import Backoff
 
 # Records per batch of the stream, as in template.yaml. Each may write a view and a row, and one transaction
@@ -137,15 +137,15 @@ def decide(chunk: Chunk, state: ViewState) -> Commit:
         before = state.rows.get(picture_id)
         views = {key: view for key, view in state.views.items() if key[0] == picture_id}
         row = row_of(list((views | {key: newer[key] for key in newer if key[0] == picture_id}).values()))
-        rows.append(Replaced(row, _revision(before)))
+        rows.append(Replacement(row, _revision(before)))
         job_delta += row.tally - (before.tally if before else Tally())
     known = state.job.record if state.job else 0
     fresh = chunk.record is not None and chunk.record.revision > known
     return Commit(
-        entries=tuple(Replaced(entry, _revision(state.views.get(key))) for key, entry in newer.items()),
+        entries=tuple(Replacement(entry, _revision(state.views.get(key))) for key, entry in newer.items()),
         rows=tuple(rows),
         job_id=chunk.job_id,
-        record=Replaced(chunk.record, known) if chunk.record and fresh else None,
+        record=Replacement(chunk.record, known) if chunk.record and fresh else None,
         job_delta=job_delta,
         delta=sum(
             (contribution(entry) - contribution(state.views.get(key)) for key, entry in newer.items()),
@@ -159,15 +159,15 @@ def _revision(stored: Entry | Row | None) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Applied:
+class ApplyResult:
     """The outcome of changes: the newer entries, their rows, and the faults."""
 
     entries: tuple[Entry, ...] = ()
     rows: tuple[Row, ...] = ()
     faults: Mapping[Key, Exception] = field(default_factory=dict)
 
-    def __add__(self, other: "Applied") -> "Applied":
-        return Applied(
+    def __add__(self, other: "ApplyResult") -> "ApplyResult":
+        return ApplyResult(
             self.entries + other.entries,
             self.rows + other.rows,
             {**self.faults, **other.faults},
@@ -181,26 +181,26 @@ class Projection:
     views: Views
     pause: Callable[[float], None] = time.sleep
 
-    def apply(self, changes: Iterable[Change]) -> Applied:
+    def apply(self, changes: Iterable[Change]) -> ApplyResult:
         """Writes newer changes into the views; a fault is returned and does not stop other changes."""
-        return sum(map(self._apply, chunks(changes)), Applied())
+        return sum(map(self._apply, chunks(changes)), ApplyResult())
 
-    def _apply(self, chunk: Chunk) -> Applied:
+    def _apply(self, chunk: Chunk) -> ApplyResult:
         try:
             return self._written(chunk)
         except Exception as fault:  # noqa: BLE001 - returned with its change
             if len(chunk.changes) == 1:
-                return Applied(faults={_key(chunk.changes[0]): fault})
+                return ApplyResult(faults={_key(chunk.changes[0]): fault})
         # Separately, so that one faulty change does not block the others.
-        return sum(map(self._apply, chunk.split()), Applied())
+        return sum(map(self._apply, chunk.split()), ApplyResult())
 
-    def _written(self, chunk: Chunk) -> Applied:
+    def _written(self, chunk: Chunk) -> ApplyResult:
         for seconds in (*_CONFLICTS.delays(_ATTEMPTS), 0.0):
             commit = decide(chunk, self._view_state(chunk))
             if not commit.entries and not commit.record:
-                return Applied()
+                return ApplyResult()
             if self.views.commit(commit):
-                return Applied(
+                return ApplyResult(
                     tuple(replaced.new for replaced in commit.entries),
                     tuple(replaced.new for replaced in commit.rows),
                 )
@@ -250,7 +250,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Projected:
+class BatchResult:
     """The outcome of a batch: the newer uploads, the jobs, and the faults by record id."""
 
     applied: tuple[Entry, ...]
@@ -268,7 +268,7 @@ class Broadcast:
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
-    def process(self, records: Sequence[Record]) -> Projected:
+    def process(self, records: Sequence[Record]) -> BatchResult:
         """Projects a batch, then sends its events and pushes. A repeated batch sends its events again."""
         began = self.clock()
         applied = self.projection.apply(record.change for record in records if record.change)
@@ -284,9 +284,9 @@ class Broadcast:
             self.channel.push(serialize_job(job_progress.job, JOB_ROOT), rows)
         if progress:
             self.pause(max(0.0, began + _LEAST_SECONDS - self.clock()))
-        return Projected(applied.entries, progress, faults)
+        return BatchResult(applied.entries, progress, faults)
 
-    def _progress(self, records: Sequence[Record], applied: Applied) -> Iterator[Progress]:
+    def _progress(self, records: Sequence[Record], applied: ApplyResult) -> Iterator[Progress]:
         for job_id in dict.fromkeys(_job_of(record.change) for record in records if record.change):
             view = self.projection.views.job(job_id) if job_id else None
             if view:

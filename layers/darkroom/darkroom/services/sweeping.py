@@ -9,7 +9,7 @@ from itertools import batched, chain, groupby
 from darkroom.domain.entries import Entry, State, SupersededRenditions
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import Upload
-from darkroom.ports import TRANSACTION_ITEMS, JobLedger, Ledger, Originals, Queue, Renditions, Stored
+from darkroom.ports import TRANSACTION_ITEMS, JobLedger, Ledger, Originals, Queue, Renditions, StoredObject
 from darkroom.services.members import member_entries, new_entry
 from darkroom.services.notifications import notification_of
 
@@ -20,7 +20,7 @@ _SUPERSEDED_AT_ONCE, _JOBS_AT_ONCE = 75, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SweptPage:
     """The outcome of one page: the number of items seen, and the items acted on."""
 
     seen: int
@@ -80,7 +80,7 @@ class Sweep:
         for name in (_UPLOADS, _RENDITIONS):
             self.ledger.save_cursor(name, "")
 
-    def find_lost(self, pages: int) -> Iterator[Found]:
+    def find_lost(self, pages: int) -> Iterator[SweptPage]:
         """Enqueues lost uploads from the scan cursor on, page by page; stops at the end of the bucket.
 
         The next call starts over. Scans at least `pages` pages, more if a full scan would take longer than a
@@ -94,15 +94,15 @@ class Sweep:
         pages: int,
         page_at: Callable[[str], tuple[list[T], str]],
         act: Callable[[list[T]], Iterator[str]],
-    ) -> Iterator[Found]:
+    ) -> Iterator[SweptPage]:
         """Acts on the pages of a bucket, and saves the scan cursor after each."""
         scan = ScanCursor.read(self.ledger.cursor(name))
         for _ in range(scan.due(pages)):
             seen, cursor = page_at(scan.cursor)
-            found = Found(len(seen), tuple(act(seen)))
+            swept = SweptPage(len(seen), tuple(act(seen)))
             scan = scan.advanced(cursor)
             self.ledger.save_cursor(name, scan.written)
-            yield found
+            yield swept
             if not cursor:
                 return
 
@@ -117,11 +117,11 @@ class Sweep:
                 self.ledger.advance(recorded.moved(recorded.state))
                 yield upload.key
 
-    def remove_superseded(self) -> Iterator[Found]:
+    def remove_superseded(self) -> Iterator[SweptPage]:
         """Removes renditions superseded more than `keep_hours` ago, in batches, until none is left."""
         before = _ago(hours=self.keep_hours)
         while records := self.ledger.superseded_renditions(before, _SUPERSEDED_AT_ONCE):
-            yield Found(len(records), tuple(self._remove_renditions_of(records)))
+            yield SweptPage(len(records), tuple(self._remove_renditions_of(records)))
 
     def _remove_renditions_of(self, records: Sequence[SupersededRenditions]) -> list[str]:
         pictures = [record.picture_id for record in records]
@@ -143,11 +143,11 @@ class Sweep:
     def _live_entries(self, pictures: Sequence[str]) -> list[list[Entry]]:
         return self.ledger.live_entries(self.ledger.latest_each(pictures))
 
-    def remove_orphaned(self, pages: int) -> Iterator[Found]:
+    def remove_orphaned(self, pages: int) -> Iterator[SweptPage]:
         """Removes renditions left by a crash and named by no receipt, page by page, as `find_lost` does."""
         return self._scan(_RENDITIONS, pages, self.renditions.list_stored, self._remove_orphans)
 
-    def _remove_orphans(self, stored: Sequence[Stored]) -> Iterator[str]:
+    def _remove_orphans(self, stored: Sequence[StoredObject]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
         by_picture = {picture_id: list(files) for picture_id, files in groupby(stored, key=_picture_of)}
         live = self._live_entries([*by_picture])
@@ -172,14 +172,14 @@ class Sweep:
             if self.ledger.advance(replace(latest, revision=latest.revision + 1)):
                 return
 
-    def settle_jobs(self) -> Iterator[Found]:
+    def settle_jobs(self) -> Iterator[SweptPage]:
         """Ends the announced uploads of old jobs, one page of members at a time, until no job is left."""
         before = _ago(minutes=self.job_timeout_minutes)
         for job in chain.from_iterable(iter(lambda: self.jobs.due(before, _JOBS_AT_ONCE), [])):
             page = 0
             while manifest := self.jobs.manifest(job.id, page):
                 announced = list(member_entries(self.originals.bucket, job, page, manifest))
-                yield Found(
+                yield SweptPage(
                     len(announced), tuple(self._end_announcements([entry.upload for entry in announced]))
                 )
                 page += 1
@@ -229,7 +229,7 @@ def _is_lost(entry: Entry | None, before: str) -> bool:
     return waiting and max(entry.since, entry.lease_expires) < before
 
 
-def _is_orphan(stored: Stored, live: list[Entry], before: str) -> bool:
+def _is_orphan(stored: StoredObject, live: list[Entry], before: str) -> bool:
     """True if no live version has this file, nor one superseded since `before`."""
     if stored.since >= before or any(not entry.state.terminal for entry in live):
         return False
@@ -238,7 +238,7 @@ def _is_orphan(stored: Stored, live: list[Entry], before: str) -> bool:
     return all(entry.since < before for entry in live)
 
 
-def _picture_of(stored: Stored) -> str:
+def _picture_of(stored: StoredObject) -> str:
     return stored.key.partition("/")[0]
 
 
