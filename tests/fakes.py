@@ -230,9 +230,9 @@ class FakeViews:
                 self.entries[entry.new.picture_id, entry.new.upload.version] = entry.new
             for row in commit.rows:
                 self.all_rows[row.new.picture_id] = row.new
-            if commit.record or commit.job_delta != Tally():
+            if commit.job or commit.job_delta != Tally():
                 view = self.jobs.get(commit.job_id, JobView(commit.job_id))
-                view = view.with_record(commit.record.new) if commit.record else view
+                view = view.with_job(commit.job.new) if commit.job else view
                 self.jobs[commit.job_id] = replace(
                     view, tally=view.tally + commit.job_delta, revision=view.revision + 1
                 )
@@ -245,10 +245,10 @@ class FakeViews:
         views = (self.entries.get((view.new.picture_id, view.new.upload.version)) for view in commit.entries)
         rows = (self.all_rows.get(row.new.picture_id) for row in commit.rows)
         revisions = [stored.revision if stored else 0 for stored in (*views, *rows)]
-        expected = [replaced.before for replaced in (*commit.entries, *commit.rows)]
-        if commit.record:
-            revisions.append(self.jobs.get(commit.job_id, JobView(commit.job_id)).record)
-            expected.append(commit.record.before)
+        expected = [replacement.before for replacement in (*commit.entries, *commit.rows)]
+        if commit.job:
+            revisions.append(self.jobs.get(commit.job_id, JobView(commit.job_id)).job_revision)
+            expected.append(commit.job.before)
         return revisions == expected
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:

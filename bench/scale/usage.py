@@ -229,7 +229,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             Projection(views),
             EventBridgeBus("darkroom", events),
             Pusher(channels, sockets, _raise),
-            pause=lambda _: None,
+            sleep=lambda _: None,
         )
         for number in range(pictures):
             name = f"{number}.jpg"

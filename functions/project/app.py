@@ -25,15 +25,15 @@ broadcast = bootstrap(report_push_fault)
 @metrics.log_metrics
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     records = records_of(event)
-    projected = broadcast.process(records)
-    for entry in projected.applied:
+    result = broadcast.process(records)
+    for entry in result.entries:
         logger.info("projected", extra=entry.summary)
     for record in records:
-        if fault := projected.faults.get(record.id):
+        if fault := result.faults.get(record.id):
             logger.error("record not projected", exc_info=fault, extra=record.summary)
-    metrics.add_metric("Projected", MetricUnit.Count, len(projected.applied))
-    metrics.add_metric("Faults", MetricUnit.Count, len(projected.faults))
+    metrics.add_metric("Projected", MetricUnit.Count, len(result.entries))
+    metrics.add_metric("Faults", MetricUnit.Count, len(result.faults))
     metrics.add_metric(
-        "JobsCompleted", MetricUnit.Count, sum(progress.job.complete for progress in projected.progress)
+        "JobsCompleted", MetricUnit.Count, sum(progress.job.complete for progress in result.progress)
     )
-    return failures(projected.faults)
+    return failures(result.faults)

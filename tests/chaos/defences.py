@@ -221,7 +221,7 @@ DEFENCES = (
     Defence(
         "a row is built from all uploads of its picture",
         "services/projecting.py",
-        "if sum(known) != _revision(rows.get(picture_id)):",
+        "if sum(revisions) != _revision(rows.get(picture_id)):",
         "if False:",
         "tests/unit/services/test_projecting.py::test_a_record_of_one_version_keeps_the_others_in_the_row",
     ),

@@ -213,9 +213,9 @@ class TestCommits:
         sealed = replace(opened, revision=2)
         alone = Commit(entries=(), job_id=opened.id)
 
-        assert views.commit(replace(alone, record=Replacement(opened, 0)))
-        assert not views.commit(replace(alone, record=Replacement(sealed, 0)))
-        assert views.commit(replace(alone, record=Replacement(sealed, 1)))
+        assert views.commit(replace(alone, job=Replacement(opened, 0)))
+        assert not views.commit(replace(alone, job=Replacement(sealed, 0)))
+        assert views.commit(replace(alone, job=Replacement(sealed, 1)))
 
         assert views.job(opened.id) == JobView(opened.id, 5, opened.created, 2, Tally(), 2)
 
@@ -223,7 +223,7 @@ class TestCommits:
         member, job = a_member(0, State.RENDERED), a_job(size=1)
         views.commit(commit(member))
 
-        assert views.commit(Commit(entries=(), job_id=job.id, record=Replacement(job, 0)))
+        assert views.commit(Commit(entries=(), job_id=job.id, job=Replacement(job, 0)))
 
         view = views.job(job.id)
         assert view
@@ -253,7 +253,7 @@ class TestCommits:
     def test_a_commit_takes_48_members_and_a_job_record(self, views: Views) -> None:
         members = [a_member(number, State.RENDERED) for number in range(48)]
 
-        assert views.commit(commit(*members, record=Replacement(a_job(size=48, revision=2), 0)))
+        assert views.commit(commit(*members, job=Replacement(a_job(size=48, revision=2), 0)))
 
         view = views.job(members[0].job_id)
         assert view

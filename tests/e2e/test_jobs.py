@@ -122,7 +122,7 @@ def test_rebuilt_job_views_are_the_same(second_stack: Stack) -> None:
     def stored_views() -> Any:
         job = views.job(announced["id"])
         assert job
-        return (views.rows(pictures), job.tally, job.record, job.size, views.totals())
+        return (views.rows(pictures), job.tally, job.job_revision, job.size, views.totals())
 
     before = stored_views()
     dynamodb.delete_table(TableName=table)

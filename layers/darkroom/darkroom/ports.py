@@ -204,14 +204,14 @@ class Replacement[T]:
 class Commit:
     """One transaction on the views: at most 96 entries and rows together, of at most one job.
 
-    `record` replaces the job's record. `job_delta` is added to the job's totals, `delta` to those of all
+    `job` replaces the projected job. `job_delta` is added to the job's totals, `delta` to those of all
     time.
     """
 
     entries: tuple[Replacement[Entry], ...]
     rows: tuple[Replacement[Row], ...] = ()
     job_id: str = ""
-    record: Replacement[Job] | None = None
+    job: Replacement[Job] | None = None
     job_delta: Tally = Tally()  # noqa: RUF009 - frozen
     delta: Tally = Tally()  # noqa: RUF009
 

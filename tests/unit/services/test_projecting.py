@@ -94,7 +94,7 @@ def test_a_picture_without_a_job_has_a_view_and_no_row(setup: Setup) -> None:
 
     projected = setup.process(entry)
 
-    assert projected.applied == (entry,)
+    assert projected.entries == (entry,)
     assert setup.views.of_picture(entry.picture_id) == [entry]
     assert setup.views.rows([entry.picture_id]) == [None]
     assert setup.views.totals().rendered == 1

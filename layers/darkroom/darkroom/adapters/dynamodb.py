@@ -17,6 +17,7 @@ from darkroom.adapters.items import (
     SCAN_CURSORS,
     TOTALS,
     TOTALS_SHARDS,
+    Attributes,
     entry_of,
     from_wire,
     is_entry,
@@ -168,7 +169,7 @@ def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "Trans
 type Place = tuple[str, str, str]
 
 # The range key of each index.
-_MOMENTS = {"recent": "arrived", "failed": "since"}
+_RANGE_KEYS = {"recent": "arrived", "failed": "since"}
 
 
 def _cursor(at: str, picture_id: str, version: str) -> str:
@@ -223,8 +224,8 @@ class DynamoViews(DynamoTable):
             ),
             *(_conditional_put(self.table, row_item_of(row.new), row.before) for row in commit.rows),
         ]
-        if commit.record:
-            writes.append(self._record_update(commit.record))
+        if commit.job:
+            writes.append(self._job_update(commit.job))
         # Random shards: two batches at once rarely conflict.
         if commit.job_delta != Tally():
             shard = key_of(job_key(commit.job_id)["picture"], random.choice(JOB_SHARDS))  # noqa: S311 - no secret
@@ -234,11 +235,11 @@ class DynamoViews(DynamoTable):
             writes.append(_update(self.table, shard, commit.delta.amounts))
         return self._transact(writes)
 
-    def _record_update(self, record: Replacement[Job]) -> "TransactWriteItemTypeDef":
-        job = record.new
-        values: dict[str, str | int] = {"size": job.size, "created": job.created, "record": job.revision}
-        expected_revision = ("record", record.before)
-        return _update(self.table, to_wire(job_key(job.id)), {"revision": 1}, values, expected_revision)
+    def _job_update(self, replacement: Replacement[Job]) -> "TransactWriteItemTypeDef":
+        job = replacement.new
+        values: Attributes = {"size": job.size, "created": job.created, "job_revision": job.revision}
+        condition = ("job_revision", replacement.before)
+        return _update(self.table, to_wire(job_key(job.id)), {"revision": 1}, values, condition)
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
         return self._read_many(uploads, entry_of)
@@ -302,11 +303,11 @@ class DynamoViews(DynamoTable):
         self, index: str, hash_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool = False
     ) -> list[Place]:
         """Returns the first `limit` places after `after`, and the others with the time of the last one."""
-        moment = _MOMENTS[index]
-        bound = (moment, ">=" if oldest else "<=", after[0]) if after else None
+        range_key = _RANGE_KEYS[index]
+        bound = (range_key, ">=" if oldest else "<=", after[0]) if after else None
         places: list[Place] = []
         for item in self._index(index, hash_key, shard, bound, limit, oldest=oldest):
-            place = (str(item[moment]), str(item["picture"]), str(item["version"]))
+            place = (str(item[range_key]), str(item["picture"]), str(item["version"]))
             if len(places) >= limit and place[0] != places[-1][0]:
                 break
             if after is None or (place > after if oldest else place < after):
@@ -358,9 +359,9 @@ def _update(
     key: dict[str, Any],
     added: Mapping[str, int],
     assigned: Mapping[str, str | int] | None = None,
-    expected_revision: tuple[str, int] | None = None,
+    condition: tuple[str, int] | None = None,
 ) -> "TransactWriteItemTypeDef":
-    """Adds to some attributes and sets others, optionally with a condition on one of them.
+    """Adds to some attributes and sets others, optionally if one has an expected value (0: does not exist).
 
     The item need not exist.
     """
@@ -369,11 +370,11 @@ def _update(
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
     if assigned:
         expression += " SET " + ", ".join(f"#{name} = :{name}" for name in assigned)
-    conditions = {}
-    if expected_revision:
-        name, before = expected_revision
+    options = {}
+    if condition:
+        name, before = condition
         values |= {":before": before} if before else {}
-        conditions = {
+        options = {
             "ConditionExpression": f"#{name} = :before" if before else f"attribute_not_exists(#{name})"
         }
     return {
@@ -383,6 +384,6 @@ def _update(
             "UpdateExpression": expression,
             "ExpressionAttributeNames": {f"#{name}": name for name in (*added, *assigned)},
             "ExpressionAttributeValues": to_wire(values),
-            **conditions,  # type: ignore[typeddict-item]  # the stubs accept no unpacked option
+            **options,  # type: ignore[typeddict-item]  # the stubs accept no unpacked option
         }
     }

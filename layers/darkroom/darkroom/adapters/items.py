@@ -62,8 +62,8 @@ def item_of(entry: Entry) -> Attributes:
     )
 
 
-def _seconds(moment: str) -> int:
-    return int(datetime.fromisoformat(moment).timestamp())
+def _seconds(timestamp: str) -> int:
+    return int(datetime.fromisoformat(timestamp).timestamp())
 
 
 def entry_of(item: Mapping[str, Any]) -> Entry:
@@ -98,7 +98,7 @@ LATEST = "latest"
 
 
 def is_entry(item: Mapping[str, Any]) -> bool:
-    """Distinguishes the item of an upload from Latest items, scan cursors and job records."""
+    """Distinguishes the item of an upload from Latest items, scan cursors and jobs."""
     return "state" in item
 
 
@@ -134,10 +134,10 @@ def superseded_partition(shard: str) -> str:
 
 
 def superseded_key(superseded_renditions: SupersededRenditions) -> dict[str, str]:
-    moment = (
+    range_key = (
         f"{superseded_renditions.since}.{superseded_renditions.picture_id}.{superseded_renditions.version}"
     )
-    return {"picture": superseded_partition(shard_of(superseded_renditions.picture_id)), "version": moment}
+    return {"picture": superseded_partition(shard_of(superseded_renditions.picture_id)), "version": range_key}
 
 
 def superseded_item_of(superseded_renditions: SupersededRenditions) -> dict[str, str]:
@@ -184,12 +184,12 @@ _REQUEST = "request:"
 
 
 def job_key(job_id: str) -> dict[str, str]:
-    """Returns the key of a job's record, in the ledger and in the views."""
+    """Returns the key of a job's item, in the ledger and in the views."""
     return {"picture": f"{_JOB}{job_id}", "version": _JOB_ITEM}
 
 
 def is_job(item: Mapping[str, Any]) -> bool:
-    """Distinguishes a job's record from the other items of the ledger."""
+    """Distinguishes a job's item from the other items of the ledger."""
     return item["version"] == _JOB_ITEM and str(item["picture"]).startswith(_JOB)
 
 
@@ -198,7 +198,7 @@ def job_item_of(job: Job) -> Attributes:
 
 
 def job_of(item: Mapping[str, Any]) -> Job:
-    """Parses a job's record."""
+    """Parses a job's item."""
     job_id = str(item["picture"]).removeprefix(_JOB)
     return Job(job_id, int(item["size"]), item["created"], int(item["revision"]))
 
@@ -268,19 +268,19 @@ TOTALS = "totals"
 TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
 
 
-# The items that a job's totals are spread over, next to its record in the views. Small batches mean many
+# The items that a job's totals are spread over, next to the job itself in the views. Small batches mean many
 # writes; the shards divide them.
 JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
 
 
 def job_view_of(job_id: str, items: Sequence[Mapping[str, Any]]) -> JobView:
-    """Combines the record and the totals of a job."""
-    record = next((item for item in items if item["version"] == _JOB_ITEM), {})
+    """Combines a job and its totals."""
+    job = next((item for item in items if item["version"] == _JOB_ITEM), {})
     return JobView(
         id=job_id,
-        size=int(record.get("size", 0)),
-        created=record.get("created", ""),
-        record=int(record.get("record", 0)),
+        size=int(job.get("size", 0)),
+        created=job.get("created", ""),
+        job_revision=int(job.get("job_revision", 0)),
         tally=sum(map(tally_of, items), Tally()),
         revision=sum(int(item["revision"]) for item in items),
     )

@@ -72,7 +72,7 @@ class DynamoJobs(DynamoTable):
         return sealed
 
     def _put(self, job: Job, condition: str) -> None:
-        """Puts a job's record. A failed condition means that it was put before."""
+        """Puts a job's item. A failed condition means that it was put before."""
         values = {":open": {"N": "1"}} if ":open" in condition else None
         try:
             self.client.put_item(

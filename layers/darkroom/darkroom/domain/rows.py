@@ -146,7 +146,7 @@ def _filled(row: Row, entry: Entry) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job in the views. `record` is the projected revision of the job itself; 0: none yet.
+    """A job in the views. `job_revision` is the projected revision of the job itself; 0: none yet.
 
     Every change increments `revision`.
     """
@@ -154,17 +154,17 @@ class JobView:
     id: str
     size: int = 0
     created: str = ""
-    record: int = 0
+    job_revision: int = 0
     tally: Tally = field(default_factory=Tally)
     revision: int = 0
 
-    def with_record(self, job: Job) -> "JobView":
+    def with_job(self, job: Job) -> "JobView":
         """Returns the view after the projection of that job."""
         return JobView(self.id, job.size, job.created, job.revision, self.tally, self.revision)
 
     @property
     def sealed(self) -> bool:
-        return self.record > 1
+        return self.job_revision > 1
 
     @property
     def waiting(self) -> int:

@@ -111,7 +111,7 @@ class Jobs:
                 members = announced[page : page + _EXPECTED_AT_ONCE]
                 self.ledger.expect(list(member_entries(self.bucket, job, page // PAGE_SIZE, members)))
             known = self.ledger.seal(job)
-        return _with_record(self.views.job(known.id), known)
+        return _with_job(self.views.job(known.id), known)
 
     def find(self, job_id: str) -> JobView | None:
         """Returns the view of a job; None if there is no such job."""
@@ -122,13 +122,12 @@ class Jobs:
             return view
         # A new job is not projected yet.
         known = self.ledger.find_job(job_id)
-        return _with_record(view, known) if known else None
+        return _with_job(view, known) if known else None
 
     def page(self, job: JobView, number: int) -> list[Member]:
         """Returns one page of members by number; an empty list after the last page."""
         manifest = self.ledger.manifest(job.id, number)
-        record = Job(job.id, job.size, job.created)
-        expected = list(member_entries(self.bucket, record, number, manifest))
+        expected = list(member_entries(self.bucket, Job(job.id, job.size, job.created), number, manifest))
         rows = self.views.rows([entry.picture_id for entry in expected])
         return [
             # Members that are not projected yet are expected.
@@ -142,10 +141,10 @@ class Jobs:
             yield from self.page(job, number)
 
 
-def _with_record(view: JobView | None, job: Job) -> JobView:
-    """Returns the view of a job, updated with its record if that is not projected yet."""
+def _with_job(view: JobView | None, job: Job) -> JobView:
+    """Returns the view of a job, updated with the job if its revision is not projected yet."""
     view = view or JobView(job.id)
-    return view if view.record >= job.revision else view.with_record(job)
+    return view if view.job_revision >= job.revision else view.with_job(job)
 
 
 # Entries of announced uploads in memory at once, in whole pages.

@@ -26,17 +26,17 @@ from darkroom.ports import TRANSACTION_ITEMS, Channel, Commit, Event, EventBus, 
 from darkroom.services.retries import Backoff
 
 # Records per batch of the stream, as in template.yaml. Each may write a view and a row, and one transaction
-# must also hold a job's record, its totals and the totals of all time: 48.
+# must also hold a job, its totals and the totals of all time: 48.
 BATCH = (TRANSACTION_ITEMS - 3) // 2
 _VIEWS_AND_ROWS = 2 * BATCH
 # Each conflict means that another batch made progress.
 _ATTEMPTS = 8
 _CONFLICTS = Backoff(first_seconds=0.05, longest_seconds=6.4)
 # Minimum duration of a batch with changes of a job: faster changes share one push.
-_LEAST_SECONDS = 0.1
+_MIN_SECONDS = 0.1
 
 # Changes read together in a rebuild, so that more of one job share a transaction.
-_REBUILT_AT_ONCE = 2000
+_MAX_REBUILD_BATCH = 2000
 
 type Change = Entry | Job
 type Key = tuple[str, str]
@@ -71,18 +71,18 @@ class Chunk:
 
     job_id: str
     entries: tuple[Entry, ...]
-    record: Job | None = None
+    job: Job | None = None
 
     def split(self) -> Iterator["Chunk"]:
         """Returns a chunk for each change."""
-        if self.record:
-            yield Chunk(self.job_id, (), self.record)
+        if self.job:
+            yield Chunk(self.job_id, (), self.job)
         for entry in self.entries:
             yield Chunk(self.job_id, (entry,))
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        return (*self.entries, *([self.record] if self.record else []))
+        return (*self.entries, *([self.job] if self.job else []))
 
 
 def chunks(changes: Iterable[Change]) -> Iterator[Chunk]:
@@ -94,24 +94,24 @@ def chunks(changes: Iterable[Change]) -> Iterator[Chunk]:
             newest[key] = change
     for job_id, job_changes in groupby(sorted(newest.values(), key=_order), key=_job_of):
         together: list[Entry] = []
-        record: Job | None = None
+        job: Job | None = None
         room = _VIEWS_AND_ROWS
         for change in job_changes:
             if isinstance(change, Job):
-                record = change
+                job = change
                 continue
             new_row = bool(job_id) and (not together or together[-1].picture_id != change.picture_id)
             if room < 1 + new_row:
-                yield Chunk(job_id, tuple(together), record)
-                together, record, room = [], None, _VIEWS_AND_ROWS
+                yield Chunk(job_id, tuple(together), job)
+                together, job, room = [], None, _VIEWS_AND_ROWS
                 new_row = bool(job_id)
             together.append(change)
             room -= 1 + new_row
-        yield Chunk(job_id, tuple(together), record)
+        yield Chunk(job_id, tuple(together), job)
 
 
 def _order(change: Change) -> tuple[str, str, str]:
-    """Sort key: by job, its own record first, then by picture."""
+    """Sort key: by job, the job itself first, then by picture."""
     return (_job_of(change), *(("", "") if isinstance(change, Job) else _key(change)))
 
 
@@ -121,7 +121,7 @@ class ViewState:
 
     views: Mapping[Key, Entry]
     rows: Mapping[str, Row] = field(default_factory=dict)
-    job: JobView | None = None
+    job_view: JobView | None = None
 
 
 def decide(chunk: Chunk, state: ViewState) -> Commit:
@@ -139,13 +139,12 @@ def decide(chunk: Chunk, state: ViewState) -> Commit:
         row = row_of(list((views | {key: newer[key] for key in newer if key[0] == picture_id}).values()))
         rows.append(Replacement(row, _revision(before)))
         job_delta += row.tally - (before.tally if before else Tally())
-    known = state.job.record if state.job else 0
-    fresh = chunk.record is not None and chunk.record.revision > known
+    job_revision = state.job_view.job_revision if state.job_view else 0
     return Commit(
         entries=tuple(Replacement(entry, _revision(state.views.get(key))) for key, entry in newer.items()),
         rows=tuple(rows),
         job_id=chunk.job_id,
-        record=Replacement(chunk.record, known) if chunk.record and fresh else None,
+        job=Replacement(chunk.job, job_revision) if chunk.job and chunk.job.revision > job_revision else None,
         job_delta=job_delta,
         delta=sum(
             (contribution(entry) - contribution(state.views.get(key)) for key, entry in newer.items()),
@@ -176,10 +175,10 @@ class ApplyResult:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Builds the views from changes in any order, with repetitions. `pause` sleeps for seconds."""
+    """Builds the views from changes in any order, with repetitions. `sleep` sleeps for seconds."""
 
     views: Views
-    pause: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep
 
     def apply(self, changes: Iterable[Change]) -> ApplyResult:
         """Writes newer changes into the views; a fault is returned and does not stop other changes."""
@@ -187,24 +186,24 @@ class Projection:
 
     def _apply(self, chunk: Chunk) -> ApplyResult:
         try:
-            return self._written(chunk)
+            return self._write(chunk)
         except Exception as fault:  # noqa: BLE001 - returned with its change
             if len(chunk.changes) == 1:
                 return ApplyResult(faults={_key(chunk.changes[0]): fault})
         # Separately, so that one faulty change does not block the others.
         return sum(map(self._apply, chunk.split()), ApplyResult())
 
-    def _written(self, chunk: Chunk) -> ApplyResult:
+    def _write(self, chunk: Chunk) -> ApplyResult:
         for seconds in (*_CONFLICTS.delays(_ATTEMPTS), 0.0):
             commit = decide(chunk, self._view_state(chunk))
-            if not commit.entries and not commit.record:
+            if not commit.entries and not commit.job:
                 return ApplyResult()
             if self.views.commit(commit):
                 return ApplyResult(
-                    tuple(replaced.new for replaced in commit.entries),
-                    tuple(replaced.new for replaced in commit.rows),
+                    tuple(replacement.new for replacement in commit.entries),
+                    tuple(replacement.new for replacement in commit.rows),
                 )
-            self.pause(seconds)
+            self.sleep(seconds)
         raise RevisionConflict(f"{_ATTEMPTS} conflicts on the views of {_key(chunk.changes[0])}")
 
     def _view_state(self, chunk: Chunk) -> ViewState:
@@ -213,17 +212,17 @@ class Projection:
             return ViewState(self._views(keys))
         pictures = list(dict.fromkeys(entry.picture_id for entry in chunk.entries))
         views = self._views([*keys, *((picture_id, EXPECTED_VERSION) for picture_id in pictures)])
-        job = self.views.job(chunk.job_id) if chunk.record else None
+        job_view = self.views.job(chunk.job_id) if chunk.job else None
         if all(entry.revision <= _revision(views.get(_key(entry))) for entry in chunk.entries):
-            return ViewState(views, job=job)  # nothing newer: no row will be written
+            return ViewState(views, job_view=job_view)  # nothing newer: no row will be written
         rows = {row.picture_id: row for row in self.views.rows(pictures) if row}
         for picture_id in pictures:
-            known = [view.revision for key, view in views.items() if key[0] == picture_id]
+            revisions = [view.revision for key, view in views.items() if key[0] == picture_id]
             # A row's revision is the sum of its views' revisions: if they differ, there are more views.
-            if sum(known) != _revision(rows.get(picture_id)):
+            if sum(revisions) != _revision(rows.get(picture_id)):
                 others = self.views.of_picture(picture_id)
                 views |= {_key(view): view for view in others if view.job_id == chunk.job_id}
-        return ViewState(views, rows, job)
+        return ViewState(views, rows, job_view)
 
     def _views(self, keys: Sequence[Key]) -> dict[Key, Entry]:
         return {_key(view): view for view in self.views.find_each(keys) if view}
@@ -234,7 +233,7 @@ def rebuild(views: Views, records: Iterable[Change]) -> Iterator[tuple[int, int]
 
     Yields the number of records read and of views written, batch by batch. Raises the faults of a batch.
     """
-    for batch in batched(records, _REBUILT_AT_ONCE, strict=False):
+    for batch in batched(records, _MAX_REBUILD_BATCH, strict=False):
         applied = Projection(views).apply(batch)
         if applied.faults:
             raise ExceptionGroup("some views could not be written", list(applied.faults.values()))
@@ -253,7 +252,7 @@ class Progress:
 class BatchResult:
     """The outcome of a batch: the newer uploads, the jobs, and the faults by record id."""
 
-    applied: tuple[Entry, ...]
+    entries: tuple[Entry, ...]
     progress: tuple[Progress, ...]
     faults: Mapping[str, Exception]
 
@@ -265,7 +264,7 @@ class Broadcast:
     projection: Projection
     event_bus: EventBus
     channel: Channel
-    pause: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
     def process(self, records: Sequence[Record]) -> BatchResult:
@@ -283,7 +282,7 @@ class Broadcast:
             rows = [serialize_row(row, JOB_ROOT) for row in job_progress.rows]
             self.channel.push(serialize_job(job_progress.job, JOB_ROOT), rows)
         if progress:
-            self.pause(max(0.0, began + _LEAST_SECONDS - self.clock()))
+            self.sleep(max(0.0, began + _MIN_SECONDS - self.clock()))
         return BatchResult(applied.entries, progress, faults)
 
     def _progress(self, records: Sequence[Record], applied: ApplyResult) -> Iterator[Progress]:
