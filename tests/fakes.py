@@ -174,10 +174,10 @@ class FakeLedger:
         self.superseded = [record for record in self.superseded if record not in superseded_renditions]
 
     def remember_request(self, idempotent_request: IdempotentRequest) -> IdempotentRequest:
-        stored = self.requests.get(idempotent_request.request)
+        stored = self.requests.get(idempotent_request.key_hash)
         if stored is None or stored.expires < time.time():
-            self.requests[idempotent_request.request] = idempotent_request
-        return self.requests[idempotent_request.request]
+            self.requests[idempotent_request.key_hash] = idempotent_request
+        return self.requests[idempotent_request.key_hash]
 
     def open(self, job: Job, manifest: Sequence[AnnouncedUpload]) -> None:
         self.unsettled[job.id] = replace(job, size=0, revision=1)

@@ -19,6 +19,7 @@ from tests.builders import UPLOADS, a_job, a_member, an_announcement
 from tests.fakes import FakeLedger, FakeViews
 
 BOTH = pytest.mark.parametrize("kind", ["fake", "dynamodb"])
+CREATED = "2026-01-02T03:04:05.678Z"
 FUTURE = 4_000_000_000
 
 
@@ -106,15 +107,15 @@ class TestJobs:
         assert ledger.find(failed.picture_id, "expected") == failed
 
     def test_an_idempotency_key_keeps_its_first_request(self, jobs: JobLedger) -> None:
-        first = IdempotentRequest("key", "digest", "job", expires=FUTURE)
+        first = IdempotentRequest("key", "digest", "job", CREATED, expires=FUTURE)
         other = replace(first, digest="other", job_id="another")
 
         assert jobs.remember_request(first) == first
         assert jobs.remember_request(other) == first
 
     def test_an_expired_idempotency_key_can_be_used_again(self, jobs: JobLedger) -> None:
-        jobs.remember_request(IdempotentRequest("key", "digest", "job", expires=1))
-        other = IdempotentRequest("key", "other", "another", expires=FUTURE)
+        jobs.remember_request(IdempotentRequest("key", "digest", "job", CREATED, expires=1))
+        other = IdempotentRequest("key", "other", "another", CREATED, expires=FUTURE)
 
         assert jobs.remember_request(other) == other
 
@@ -136,7 +137,7 @@ class TestJobs:
     def test_records_of_the_ledger_are_entries_and_jobs(self, jobs: JobLedger, ledger: Ledger) -> None:
         job = a_job(size=1)
         [entry] = member_entries(UPLOADS, job, 0, announced(1))
-        jobs.remember_request(IdempotentRequest("key", "digest", job.id, expires=FUTURE))
+        jobs.remember_request(IdempotentRequest("key", "digest", job.id, CREATED, expires=FUTURE))
         jobs.open(job, announced(1))
         jobs.expect([entry])
         sealed = jobs.seal(job)

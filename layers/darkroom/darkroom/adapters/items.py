@@ -225,22 +225,23 @@ def due_job_of(item: Mapping[str, Any]) -> Job:
     return Job(job_id, 0, created)
 
 
-def request_key(request: str) -> dict[str, str]:
-    return {"picture": f"{_REQUEST}{request}", "version": "request"}
+def request_key(key_hash: str) -> dict[str, str]:
+    return {"picture": f"{_REQUEST}{key_hash}", "version": "request"}
 
 
 def request_item_of(idempotent_request: IdempotentRequest) -> Attributes:
     return {
-        **request_key(idempotent_request.request),
+        **request_key(idempotent_request.key_hash),
         "digest": idempotent_request.digest,
         "job": idempotent_request.job_id,
+        "created": idempotent_request.created,
         "expires": idempotent_request.expires,
     }
 
 
 def request_of(item: Mapping[str, Any]) -> IdempotentRequest:
-    request = str(item["picture"]).removeprefix(_REQUEST)
-    return IdempotentRequest(request, item["digest"], item["job"], int(item["expires"]))
+    key_hash = str(item["picture"]).removeprefix(_REQUEST)
+    return IdempotentRequest(key_hash, item["digest"], item["job"], item["created"], int(item["expires"]))
 
 
 # The range key of a member's row, next to the views of its uploads; no S3 version id looks like this.

@@ -42,7 +42,7 @@ class DynamoJobs(DynamoTable):
                 ExpressionAttributeValues={":now": {"N": str(int(time.time()))}},
             )
         except self.client.exceptions.ConditionalCheckFailedException:
-            item = self._get(*request_key(idempotent_request.request).values())
+            item = self._get(*request_key(idempotent_request.key_hash).values())
             if item is None:  # deleted since the put
                 return self.remember_request(idempotent_request)
             return request_of(item)

@@ -31,12 +31,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """A request with an Idempotency-Key, the digest of its body, and its job.
+    """The hash of an Idempotency-Key, the digest of the request's body, and the job it created.
 
     `expires` is in seconds since 1970: DynamoDB's time to live.
     """
 
-    request: str
+    key_hash: str
     digest: str
     job_id: str
+    created: str
     expires: int

@@ -82,36 +82,42 @@ class Jobs:
     ledger: JobLedger
     views: Views
 
-    def create(self, announced: Sequence[AnnouncedUpload], request: str = "") -> JobView:
+    def create(self, announced: Sequence[AnnouncedUpload], idempotency_key: str = "") -> JobView:
         """Creates a job, ready for its uploads.
 
-        With a `request` key, the same call returns the same job for 24 hours, and completes one that a crash
-        interrupted. Raises IdempotencyKeyReused if the key was used with other uploads.
+        With an `idempotency_key`, a repeated call returns the same job for 24 hours, and completes it if a
+        crash interrupted its creation. Raises IdempotencyKeyReused if the key was used with other uploads.
         """
-        digest = _digest(announced)
         job = Job(secrets.token_hex(16), len(announced), now())
-        if request:
-            # The stored id includes the time, so that a repeated call writes the same items.
-            idempotent_request = IdempotentRequest(
-                sha256(request.encode()).hexdigest(),
+        stored_job = None
+        if idempotency_key:
+            job = self._job_of_key(idempotency_key, announced, job)
+            stored_job = self.ledger.find_job(job.id)
+        if stored_job is None:
+            self.ledger.open(job, announced)
+        if stored_job is None or not stored_job.sealed:
+            for start in range(0, len(announced), _MAX_ENTRIES):
+                members = announced[start : start + _MAX_ENTRIES]
+                self.ledger.expect(list(member_entries(self.bucket, job, start // PAGE_SIZE, members)))
+            stored_job = self.ledger.seal(job)
+        return _with_job(self.views.job(stored_job.id), stored_job)
+
+    def _job_of_key(self, idempotency_key: str, announced: Sequence[AnnouncedUpload], job: Job) -> Job:
+        """Returns the job of an earlier call with this key; without one, stores the key with `job`."""
+        digest = _digest(announced)
+        stored = self.ledger.remember_request(
+            IdempotentRequest(
+                sha256(idempotency_key.encode()).hexdigest(),
                 digest,
-                f"{job.id}.{job.created}",
+                job.id,
+                job.created,
                 int(time.time()) + _REQUEST_SECONDS,
             )
-            stored = self.ledger.remember_request(idempotent_request)
-            if stored.digest != digest:
-                raise IdempotencyKeyReused
-            job_id, _, created = stored.job_id.partition(".")
-            job = Job(job_id, len(announced), created)
-        known = self.ledger.find_job(job.id) if request else None
-        if known is None:
-            self.ledger.open(job, announced)
-        if known is None or not known.sealed:
-            for page in range(0, len(announced), _EXPECTED_AT_ONCE):
-                members = announced[page : page + _EXPECTED_AT_ONCE]
-                self.ledger.expect(list(member_entries(self.bucket, job, page // PAGE_SIZE, members)))
-            known = self.ledger.seal(job)
-        return _with_job(self.views.job(known.id), known)
+        )
+        if stored.digest != digest:
+            raise IdempotencyKeyReused
+        # With the same id and time, a repeated call writes the same items.
+        return Job(stored.job_id, len(announced), stored.created)
 
     def find(self, job_id: str) -> JobView | None:
         """Returns the view of a job; None if there is no such job."""
@@ -121,8 +127,8 @@ class Jobs:
         if view and view.sealed:
             return view
         # A new job is not projected yet.
-        known = self.ledger.find_job(job_id)
-        return _with_job(view, known) if known else None
+        job = self.ledger.find_job(job_id)
+        return _with_job(view, job) if job else None
 
     def page(self, job: JobView, number: int) -> list[Member]:
         """Returns one page of members by number; an empty list after the last page."""
@@ -148,7 +154,7 @@ def _with_job(view: JobView | None, job: Job) -> JobView:
 
 
 # Entries of announced uploads in memory at once, in whole pages.
-_EXPECTED_AT_ONCE = 10 * PAGE_SIZE
+_MAX_ENTRIES = 10 * PAGE_SIZE
 
 
 def pages_of(job: JobView) -> int:
