@@ -115,11 +115,11 @@ class FakeLedger:
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
         return [self.find(upload.picture_id, upload.version) for upload in uploads]
 
-    def every(self) -> Iterator[Entry]:
+    def all_entries(self) -> Iterator[Entry]:
         yield from list(self.entries.values())
 
     def records(self) -> Iterator[Entry | Job]:
-        yield from self.every()
+        yield from self.all_entries()
         yield from list(self.jobs.values())
 
     def cursor(self, name: str) -> str:
@@ -322,8 +322,8 @@ class FakeQueue:
     def send(self, body: str, expected_revision: int | None = None) -> None:
         self.sent.append((body, expected_revision))
 
-    def hide(self, receipt: str, seconds: int) -> None:
-        self.hidden.append((receipt, seconds))
+    def hide(self, receipt_handle: str, seconds: int) -> None:
+        self.hidden.append((receipt_handle, seconds))
 
 
 @dataclass

@@ -70,7 +70,7 @@ def _profile(file: Path | None) -> Profile:
 def _read(source: Path, profile: Profile) -> bytes:
     """Returns the file's bytes. Raises Fault, and RejectedPicture for too large a file before reading it."""
     try:
-        profile.admit(source.stat().st_size)
+        profile.check_size(source.stat().st_size)
         return source.read_bytes()
     except OSError as fault:
         raise Fault(f"Cannot read {source}: {fault.strerror}.", NO_INPUT) from fault

@@ -78,7 +78,7 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
     queue = render_queue(status)
     render = _configuration(status, status.render_function)
     with console.status("Reading the ledger ..."):
-        entries = list(ledger.every())
+        entries = list(ledger.all_entries())
     _check_engine(entries, datetime.fromisoformat(render["LastModified"]))
     found = list(stale(iter(entries), profile.hash, ENGINE))
     if not found:

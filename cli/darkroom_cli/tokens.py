@@ -50,7 +50,7 @@ class Tokens:
         """Prints the ids of the valid tokens and their creation times."""
         tokens, _ = self._read()
         for token in tokens.tokens:
-            typer.echo(f"{token.id}  created {token.made}")
+            typer.echo(f"{token.id}  created {token.created}")
         if not tokens.tokens:
             _note(f"There is no valid token; create one with: darkroom token new{self._options}")
 
@@ -84,7 +84,7 @@ class Tokens:
         """Returns the tokens and the version of their document, 0 if there is none yet."""
         try:
             stored = self.document.read()
-            return (parse_tokens(stored.document), stored.version) if stored else (TokenSet.nobody(), 0)
+            return (parse_tokens(stored.document), stored.version) if stored else (TokenSet.empty(), 0)
         except TokensUnavailable as fault:
             raise Fault(f"AWS request failed: {fault}") from fault
         except InvalidTokens as fault:

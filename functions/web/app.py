@@ -51,7 +51,7 @@ def not_found(_: NotFoundError) -> GatewayResponse[str]:
     return respond(handlers["not_found"](request()))
 
 
-def broken(_: Exception) -> GatewayResponse[str]:
+def handle_exception(_: Exception) -> GatewayResponse[str]:
     logger.exception("request failed")
     count("Faults")
     record_fault(app.lambda_context.function_version)  # counts against a release during its canary
@@ -96,7 +96,7 @@ def request() -> Request:
     )
 
 
-app.exception_handler(Exception)(broken)
+app.exception_handler(Exception)(handle_exception)
 for route in ROUTES:
     app.route(route.rule, method=route.method)(endpoint(route))
 

@@ -148,7 +148,7 @@ class TestJobs:
         assert len(records) == 2
         assert entry in records
         assert sealed in records
-        assert list(ledger.every()) == [entry]
+        assert list(ledger.all_entries()) == [entry]
 
     def test_latest_each_returns_items_in_the_order_of_the_keys(self, ledger: Ledger) -> None:
         first, second = a_member(0), a_member(1)

@@ -260,7 +260,7 @@ class TestLedger:
             ledger.advance(entry, Latest(entry.picture_id, "01", "v1", 1))
         ledger.save_cursor("uploads", "somewhere")
 
-        assert sorted(ledger.every(), key=lambda entry: entry.upload.key) == entries
+        assert sorted(ledger.all_entries(), key=lambda entry: entry.upload.key) == entries
 
     def test_scan_cursors_are_stored_by_name(self, ledger: Ledger) -> None:
         assert ledger.cursor("uploads") == ""

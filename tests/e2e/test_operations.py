@@ -80,7 +80,7 @@ def test_a_deleted_views_table_is_rebuilt_from_the_ledger(second_stack: Stack) -
 
     assert rebuilt.returncode == 0, rebuilt.stderr
     assert stack.settled("kept.jpg")["status"] == "rendered"
-    ledger = {entry.id: entry for entry in DynamoLedger(stack.status["ledger_table"], dynamodb).every()}
+    ledger = {entry.id: entry for entry in DynamoLedger(stack.status["ledger_table"], dynamodb).all_entries()}
     views = DynamoViews(table, dynamodb)
     shown = [view for entry in ledger.values() for view in views.of_picture(entry.picture_id)]
     assert {view.id: view for view in shown} == ledger

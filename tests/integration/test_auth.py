@@ -33,7 +33,7 @@ def web(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Web:
 
 @pytest.fixture
 def stored_token(aws: None) -> None:
-    document().write(serialize_tokens(TokenSet.nobody().with_token(TOKEN, "then")), expected_version=0)
+    document().write(serialize_tokens(TokenSet.empty().with_token(TOKEN, "then")), expected_version=0)
 
 
 def a_form(token: str, **headers: str) -> dict[str, Any]:

@@ -240,7 +240,7 @@ def test_no_token_or_cookie_is_logged_at_sign_in(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, working: bool
 ) -> None:
     token, name = new_token(), "/darkroom/test/tokens"
-    tokens = TokenSet.nobody().with_token(token, "2026-01-02T03:04:05.678Z")
+    tokens = TokenSet.empty().with_token(token, "2026-01-02T03:04:05.678Z")
     boto3.client("ssm").put_parameter(Name=name, Value=serialize_tokens(tokens), Type="SecureString")
     monkeypatch.setenv("AUTH", "token")
     monkeypatch.setenv("TOKENS_PARAMETER", name)

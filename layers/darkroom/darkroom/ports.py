@@ -120,7 +120,7 @@ class Ledger(Protocol):
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
         """Reads the entries of many uploads, in their order."""
 
-    def every(self) -> Iterator[Entry]:
+    def all_entries(self) -> Iterator[Entry]:
         """Reads the whole table: all entries, in no order."""
 
     def records(self) -> Iterator[Entry | Job]:
@@ -259,7 +259,7 @@ class Queue(Protocol):
     def send(self, body: str, expected_revision: int | None = None) -> None:
         """Sends one message; a terminal upload at `expected_revision` is then rendered again."""
 
-    def hide(self, receipt: str, seconds: int) -> None:
+    def hide(self, receipt_handle: str, seconds: int) -> None:
         """Sets the visibility timeout of a received message, at most 12 hours from now."""
 
 

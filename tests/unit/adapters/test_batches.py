@@ -14,7 +14,7 @@ from tests.fakes import FakeQueue
 
 
 class UnavailableQueue(FakeQueue):
-    def hide(self, receipt: str, seconds: int) -> None:
+    def hide(self, receipt_handle: str, seconds: int) -> None:
         raise OSError("the queue does not answer")
 
 

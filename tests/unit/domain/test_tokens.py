@@ -19,7 +19,7 @@ from darkroom.domain.tokens import (
 
 MADE, NOW = "2026-11-22T05:00:00Z", 1_800_000_000
 OLD, NEW = new_token(), new_token()
-TOKENS = TokenSet.nobody().with_token(OLD, MADE).with_token(NEW, MADE)
+TOKENS = TokenSet.empty().with_token(OLD, MADE).with_token(NEW, MADE)
 
 
 def test_a_token_has_256_random_bits_in_url_safe_characters() -> None:
@@ -28,8 +28,8 @@ def test_a_token_has_256_random_bits_in_url_safe_characters() -> None:
 
 
 def test_nobody_gets_in_where_no_token_was_made() -> None:
-    assert TokenSet.nobody().bearer("") is None
-    assert TokenSet.nobody().bearer(OLD) is None
+    assert TokenSet.empty().bearer("") is None
+    assert TokenSet.empty().bearer(OLD) is None
 
 
 def test_two_tokens_are_valid_and_a_third_drops_the_oldest() -> None:
@@ -111,7 +111,7 @@ def test_a_cookie_is_invalid_once_its_token_is_removed() -> None:
 
 
 def test_a_cookie_signed_with_another_key_is_refused() -> None:
-    cookie = replace(TOKENS, cookie_key=TokenSet.nobody().cookie_key).cookie(TOKENS.tokens[0], NOW)
+    cookie = replace(TOKENS, cookie_key=TokenSet.empty().cookie_key).cookie(TOKENS.tokens[0], NOW)
 
     assert TOKENS.signed_in(cookie, NOW) is None
 

@@ -209,7 +209,7 @@ def test_a_restored_picture_has_no_result_until_it_is_rendered(setup: Setup) -> 
         setup.reconciler.apply(setup.bucket.events[-1], Worker(failing))
 
     assert setup.shown
-    assert not setup.shown.settled
+    assert not setup.shown.has_result
 
 
 def test_a_deletion_during_a_rendering_wins(setup: Setup) -> None:

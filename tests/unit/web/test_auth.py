@@ -35,7 +35,7 @@ class Api:
     faults: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.write(TokenSet.nobody().with_token(self.secret, "then"))
+        self.write(TokenSet.empty().with_token(self.secret, "then"))
         self.token_cache = TokenCache(self.document, self.faults.append, clock=lambda: self.now)
         self.sign_in_routes = SignInRoutes(self.authorizer, self.token_cache, Responder())
 
@@ -219,7 +219,7 @@ def test_the_tokens_are_reloaded_after_30_s() -> None:
 def test_a_revoked_token_and_its_cookie_are_refused_after_30_s() -> None:
     api = Api()
     cookie = api.cookie
-    api.write(TokenSet.nobody().with_token(new_token(), "now"))
+    api.write(TokenSet.empty().with_token(new_token(), "now"))
 
     api.now += 30
 

@@ -78,7 +78,7 @@ class DynamoLedger(DynamoTable):
         keys = [(picture_id, LATEST) for picture_id in pictures]
         return self._read_many(keys, latest_of)
 
-    def every(self) -> Iterator[Entry]:
+    def all_entries(self) -> Iterator[Entry]:
         return (record for record in self.records() if isinstance(record, Entry))
 
     def records(self) -> Iterator[Entry | Job]:

@@ -31,7 +31,7 @@ class SqsQueue:
             MessageAttributes={} if expected_revision is None else attribute,  # type: ignore[arg-type]  # a literal
         )
 
-    def hide(self, receipt: str, seconds: int) -> None:
+    def hide(self, receipt_handle: str, seconds: int) -> None:
         self.client.change_message_visibility(
-            QueueUrl=self.url, ReceiptHandle=receipt, VisibilityTimeout=seconds
+            QueueUrl=self.url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
         )

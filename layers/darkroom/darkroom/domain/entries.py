@@ -135,7 +135,7 @@ class Entry:
         return alias_of(self.upload.key)
 
     @property
-    def settled(self) -> bool:
+    def has_result(self) -> bool:
         """True if there is a result to show, even while the upload is rendered again."""
         return self.state.terminal or self.receipt is not None
 

@@ -33,7 +33,7 @@ def split_key(key: str) -> tuple[str, str]:
     return folders + slash, name or "_"
 
 
-def is_announced(key: str) -> bool:
+def may_be_announced(key: str) -> bool:
     """True if an upload of this key may have been announced."""
     return _ANNOUNCED.fullmatch(key) is not None
 
@@ -43,7 +43,7 @@ def correlation_of(key: str, request: str) -> str:
 
     It is the id in a key assigned by Darkroom, else the id of the S3 request that stored the upload.
     """
-    return key.partition("/")[0] if is_announced(key) else request
+    return key.partition("/")[0] if may_be_announced(key) else request
 
 
 def is_id(text: str) -> bool:

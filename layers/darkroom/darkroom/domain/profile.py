@@ -104,7 +104,7 @@ class Profile:
     repack: bool = True
     reference: bool = False
 
-    def admit(self, size_bytes: int) -> None:
+    def check_size(self, size_bytes: int) -> None:
         """Raises RejectedPicture for an empty original, or one larger than `limits.max_bytes`."""
         if size_bytes == 0:
             raise RejectedPicture("empty_file", "The file is empty.")

@@ -33,7 +33,7 @@ class Token:
     """The stored form of a token: its SHA-256 in hex, and the time of its creation in ISO 8601."""
 
     digest: str
-    made: str
+    created: str
 
     @property
     def id(self) -> str:
@@ -49,13 +49,13 @@ class TokenSet:
     tokens: tuple[Token, ...] = ()
 
     @classmethod
-    def nobody(cls) -> "TokenSet":
+    def empty(cls) -> "TokenSet":
         """Returns an empty set with a new cookie key."""
         return cls(secrets.token_urlsafe(_SECRET_BYTES))
 
-    def with_token(self, secret: str, made: str) -> "TokenSet":
+    def with_token(self, secret: str, created: str) -> "TokenSet":
         """Returns the set with one more token; the oldest beyond VALID_AT_ONCE is dropped."""
-        tokens = (*self.tokens, Token(_digest(secret), made))
+        tokens = (*self.tokens, Token(_digest(secret), created))
         return replace(self, tokens=tokens[-VALID_AT_ONCE:])
 
     def without(self, token_id: str) -> "TokenSet":
@@ -91,7 +91,7 @@ class TokenSet:
 
 def serialize_tokens(token_set: TokenSet) -> str:
     """Returns a token set as JSON for `parse_tokens`."""
-    tokens = [{"sha256": token.digest, "made": token.made} for token in token_set.tokens]
+    tokens = [{"sha256": token.digest, "made": token.created} for token in token_set.tokens]
     return json.dumps({"cookie_key": token_set.cookie_key, "tokens": tokens})
 
 

@@ -18,7 +18,7 @@ _BASE_BYTES = 250_000_000
 
 def admitted(content: bytes, profile: Profile, memory_bytes: int | None) -> Header:
     """Reads the header. Raises RejectedPicture for a picture over a limit."""
-    profile.admit(len(content))
+    profile.check_size(len(content))
     header = read_header(content)
     limits = profile.limits
     _check_limit(

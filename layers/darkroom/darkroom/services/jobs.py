@@ -141,7 +141,7 @@ class Jobs:
             for announced, entry, row in zip(manifest, expected, rows, strict=True)
         ]
 
-    def every(self, job: JobView) -> Iterator[Member]:
+    def members(self, job: JobView) -> Iterator[Member]:
         """Reads all members, page by page."""
         for number in range(pages_of(job)):
             yield from self.page(job, number)

@@ -70,7 +70,7 @@ class Renderer:
             size_bytes=max(0, upload.size_bytes),
         )
         try:
-            profile.admit(upload.size_bytes)  # before the original is loaded into memory
+            profile.check_size(upload.size_bytes)  # before the original is loaded into memory
             rendered = engine(self.originals.read(upload), profile)
         except RejectedPicture as fault:
             if isinstance(fault, DecoderProcessDied) and not crashed_before:

@@ -87,7 +87,7 @@ class TokenCache:
 
     def _load(self, _last: TokenSet | None) -> TokenSet:
         written = self.document.read()
-        return parse_tokens(written.document) if written else TokenSet.nobody()
+        return parse_tokens(written.document) if written else TokenSet.empty()
 
 
 @dataclass(frozen=True, slots=True)

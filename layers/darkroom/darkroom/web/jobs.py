@@ -116,12 +116,12 @@ class JobRoutes:
     @_with_job
     def table(self, _request: Request, job: JobView) -> Response:
         """`GET /jobs/{id}/receipts.csv`: returns one line per member."""
-        return self._report(job, csv_report(self.jobs.every(job)), "csv", "text/csv; charset=utf-8")
+        return self._report(job, csv_report(self.jobs.members(job)), "csv", "text/csv; charset=utf-8")
 
     @_with_job
     def receipts(self, _request: Request, job: JobView) -> Response:
         """`GET /jobs/{id}/receipts.json`: returns one object per member, with its receipt."""
-        members = self._with_entries(self.jobs.every(job))
+        members = self._with_entries(self.jobs.members(job))
         return self._report(job, json_report(members), "json", "application/json")
 
     @_with_page

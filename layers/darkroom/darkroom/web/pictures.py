@@ -89,7 +89,7 @@ class PictureRoutes:
             entry = self._store(posted, key, deadline)
         except BadRequest as fault:
             return self.responder.problem(request, problems.NOT_ONE_FILE, str(fault))
-        status = 422 if entry.rejection else 201 if entry.settled else 202
+        status = 422 if entry.rejection else 201 if entry.has_result else 202
         headers = {"Location": f"{request.root}pictures/{entry.picture_id}"}
         if request.wants is Wanted.RECEIPT:
             return self.responder.json(status, self._serialize(request, entry), headers)
@@ -149,7 +149,7 @@ class PictureRoutes:
         """Polls the views until the picture is settled or the deadline has passed."""
         while True:
             entry = shown(self.views.of_picture(picture_id))
-            if (entry and entry.settled) or self.clock() >= deadline:
+            if (entry and entry.has_result) or self.clock() >= deadline:
                 return entry
             self.pause(_POLL_SECONDS)
 
@@ -157,10 +157,10 @@ class PictureRoutes:
         if entry.state is State.DELETED:
             return self.responder.problem(request, problems.DELETED, "This picture was deleted.")
         if request.wants is Wanted.RECEIPT:
-            return self.responder.json(200 if entry.settled else 202, self._serialize(request, entry))
+            return self.responder.json(200 if entry.has_result else 202, self._serialize(request, entry))
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
-        if not entry.settled:
+        if not entry.has_result:
             return self._waiting(request, entry)
         reference = entry.receipt and entry.receipt.reference
         page = pages.picture(
@@ -185,7 +185,7 @@ class PictureRoutes:
         formats = accepted_formats(request.accept)
         best = best_rendition(self._renditions(entry), formats, int(width) if width else None)
         if not best:
-            sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.settled]
+            sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.has_result]
             return self.responder.problem(request, problems.NO_IMAGE, sentence)
         max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
         headers = {
