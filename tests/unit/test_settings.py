@@ -58,7 +58,7 @@ def test_all_faults_are_reported_together() -> None:
             },
         )
 
-    assert caught.value.faults == [
+    assert caught.value.flaws == [
         "RENDITIONS_BUCKET is not set",
         "REPORTS_BUCKET is not set",
         "LEDGER_TABLE is not set",

@@ -102,24 +102,24 @@ class WebSettings:
 def read_settings[T](kind: type[T], environ: Mapping[str, str]) -> T:
     """Reads the settings of one function, field `a_b` from variable `A_B`.
 
-    An empty variable counts as not set. Raises BadSettings with every fault.
+    An empty variable counts as not set. Raises BadSettings with every flaw.
     """
     values: dict[str, object] = {}
-    faults = []
+    flaws = []
     for setting in fields(kind):  # type: ignore[arg-type]  # T is one of the dataclasses above
         variable = setting.name.upper()
         text = environ.get(variable, "").strip()
         if not text:
             if setting.default is MISSING:
-                faults.append(f"{variable} is not set")
+                flaws.append(f"{variable} is not set")
             continue
         parse, expected = _PARSERS[setting.type]
         try:
             values[setting.name] = parse(text)
         except ValueError:
-            faults.append(f"{variable} is {text!r}; it must be {expected}")
-    if faults:
-        raise BadSettings(faults)
+            flaws.append(f"{variable} is {text!r}; it must be {expected}")
+    if flaws:
+        raise BadSettings(flaws)
     return kind(**values)
 
 

@@ -86,11 +86,11 @@ class ProfileUnavailable(TransientError):
 
 
 class BadSettings(PermanentError):
-    """Settings are missing from the environment or invalid; `faults` lists them all."""
+    """Settings are missing from the environment or invalid; `flaws` lists them all."""
 
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+    def __init__(self, flaws: list[str]) -> None:
+        super().__init__("; ".join(flaws))
+        self.flaws = flaws
 
 
 class InvalidTokens(PermanentError):

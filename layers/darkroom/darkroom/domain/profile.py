@@ -210,7 +210,7 @@ def _flaws(value: object, schema: dict[str, Any], path: Path) -> Iterator[Flaw]:
 def _rule(value: object, schema: dict[str, Any]) -> dict[str, Any]:
     """Returns the rule of a schema for a value.
 
-    For `oneOf`, returns the first alternative with all required members present, else the last: faults then
+    For `oneOf`, returns the first alternative with all required members present, else the last: flaws then
     refer to the intended alternative.
     """
     if "$ref" in schema:
