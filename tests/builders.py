@@ -36,7 +36,7 @@ def an_upload(key: str = "image.png", version: str = "v1", **changes: Any) -> Up
         size_bytes=1000,
         sequencer="0055AED6DCD90281E5",
         arrived="2026-01-02T03:04:05.678Z",
-        request=REQUEST,
+        request_id=REQUEST,
     )
     return replace(default, **changes)
 

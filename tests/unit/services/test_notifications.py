@@ -181,9 +181,9 @@ def test_the_correlation_id_of_a_foreign_message_is_its_message_id() -> None:
 
 
 def test_a_repeated_notification_keeps_or_derives_a_stable_correlation_id() -> None:
-    [known] = parse_queue_message(notification_of(an_upload(request="REQ-7")), UPLOADS).changes
+    [known] = parse_queue_message(notification_of(an_upload(request_id="REQ-7")), UPLOADS).changes
     nameless = [
-        parse_queue_message(notification_of(an_upload(request="")), UPLOADS).changes[0] for _ in range(2)
+        parse_queue_message(notification_of(an_upload(request_id="")), UPLOADS).changes[0] for _ in range(2)
     ]
 
     assert known.correlation == "REQ-7"

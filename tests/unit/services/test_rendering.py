@@ -223,26 +223,27 @@ def test_a_key_in_the_form_of_an_announced_one_is_no_member(setup: Setup) -> Non
 
 def test_an_upload_keeps_its_first_correlation_id(setup: Setup) -> None:
     with pytest.raises(OSError, match="disk"):
-        setup.render(failing, request="first")
+        setup.render(failing, request_id="first")
 
-    entry = setup.render(working, request="second", sequencer="0055AED6DCD90281E6")
+    entry = setup.render(working, request_id="second", sequencer="0055AED6DCD90281E6")
 
     assert entry.upload.correlation == "first"
-    assert setup.render(never, request="third", sequencer="0055AED6DCD90281E7").upload.request == "first"
+    entry = setup.render(never, request_id="third", sequencer="0055AED6DCD90281E7")
+    assert entry.upload.request_id == "first"
 
 
 def test_an_upload_without_a_correlation_id_gets_the_one_of_the_next_event(setup: Setup) -> None:
     with pytest.raises(OSError, match="disk"):
-        setup.render(failing, request="")
+        setup.render(failing, request_id="")
 
-    assert setup.render(working, request="second", sequencer="").upload.request == "second"
+    assert setup.render(working, request_id="second", sequencer="").upload.request_id == "second"
 
 
 def test_a_version_read_from_s3_has_the_correlation_id_of_the_change(setup: Setup) -> None:
-    removal = Removal("uploads", "image.png", "v9", "0066", marker=True, request="removal")
-    unversioned = an_upload(version=NO_VERSION, request="unversioned")
+    removal = Removal("uploads", "image.png", "v9", "0066", marker=True, request_id="removal")
+    unversioned = an_upload(version=NO_VERSION, request_id="unversioned")
 
     [by_removal] = setup.reconciler.apply(removal, Worker(working))
     [by_event] = Setup().reconciler.apply(unversioned, Worker(working))
 
-    assert (by_removal.upload.request, by_event.upload.request) == ("removal", "unversioned")
+    assert (by_removal.upload.request_id, by_event.upload.request_id) == ("removal", "unversioned")

@@ -112,8 +112,8 @@ def test_a_lost_upload_is_enqueued_as_an_s3_notification(setup: Setup) -> None:
     found = setup.originals.latest("holiday/ü +%.png")
     assert found
     assert isinstance(change, Upload)
-    assert change == replace(found, request=change.request)
-    assert change.request
+    assert change == replace(found, request_id=change.request_id)
+    assert change.request_id
 
 
 def test_a_recently_swept_upload_is_not_swept_again(setup: Setup) -> None:

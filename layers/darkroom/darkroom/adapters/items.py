@@ -56,7 +56,7 @@ def item_of(entry: Entry) -> Attributes:
             "size_bytes": upload.size_bytes,
             "sequencer": upload.sequencer,
             "arrived": upload.arrived,
-            "request": upload.request,
+            "request": upload.request_id,
             "receipt": json.dumps(serialize_receipt(entry.receipt)) if entry.receipt else "",
         }
     )
@@ -77,7 +77,7 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
             size_bytes=int(item["size_bytes"]),
             sequencer=item["sequencer"],
             arrived=item["arrived"],
-            request=item["request"],
+            request_id=item["request"],
         ),
         state=State(item["state"]),
         revision=int(item["revision"]),

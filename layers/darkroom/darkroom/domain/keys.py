@@ -38,12 +38,12 @@ def may_be_announced(key: str) -> bool:
     return _ANNOUNCED.fullmatch(key) is not None
 
 
-def correlation_of(key: str, request: str) -> str:
+def correlation_of(key: str, request_id: str) -> str:
     """Returns the correlation id of an upload in every log line, push and event.
 
     It is the id in a key assigned by Darkroom, else the id of the S3 request that stored the upload.
     """
-    return key.partition("/")[0] if may_be_announced(key) else request
+    return key.partition("/")[0] if may_be_announced(key) else request_id
 
 
 def is_id(text: str) -> bool:

@@ -29,7 +29,7 @@ class Upload:
     """One version of one original object in the uploads bucket.
 
     `arrived` is the event's time (see `now`). `sequencer` orders the events of one key only. `size_bytes` is
-    -1 if unknown. `request` is the id of the S3 request in the first event.
+    -1 if unknown. `request_id` is that of the S3 request in the first event.
     """
 
     bucket: str
@@ -39,7 +39,7 @@ class Upload:
     size_bytes: int = -1
     sequencer: str = ""
     arrived: str = field(default_factory=now)
-    request: str = ""
+    request_id: str = ""
 
     @property
     def picture_id(self) -> str:
@@ -47,7 +47,7 @@ class Upload:
 
     @property
     def correlation(self) -> str:
-        return correlation_of(self.key, self.request)
+        return correlation_of(self.key, self.request_id)
 
     @property
     def name(self) -> str:
@@ -63,7 +63,7 @@ class Removal:
     version: str
     sequencer: str
     marker: bool
-    request: str = ""
+    request_id: str = ""
 
     @property
     def picture_id(self) -> str:
@@ -71,7 +71,7 @@ class Removal:
 
     @property
     def correlation(self) -> str:
-        return correlation_of(self.key, self.request)
+        return correlation_of(self.key, self.request_id)
 
     @property
     def failed_as(self) -> str:

@@ -52,11 +52,11 @@ def notification_of(upload: Upload) -> str:
     item = {"key": quote_plus(upload.key, safe="/"), "size": upload.size_bytes, "eTag": upload.etag}
     item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
     # If the request id is unknown, a derived one: a repeated call returns the same notification.
-    request = upload.request or digest(upload.picture_id, upload.version)
+    request_id = upload.request_id or digest(upload.picture_id, upload.version)
     record = {
         "eventName": "ObjectCreated:Put",
         "eventTime": upload.arrived,
-        "responseElements": {_REQUEST: request},
+        "responseElements": {_REQUEST: request_id},
         "s3": {"bucket": {"name": upload.bucket}, "object": item},
     }
     return json.dumps({"Records": [record]})
@@ -94,11 +94,11 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> Upload | Removal
     # The ledger could not store these.
     if longest > _MAX_TEXT_BYTES or abs(size_bytes) > _MAX_SIZE_BYTES:
         return "an invalid record"
-    request = _request_of(record) or message_id
+    request_id = _request_id_of(record) or message_id
     if source != bucket:
         return f"another bucket: {ascii(source)[:_QUOTED_CHARACTERS]}"
     if event in _MARKERS | _DELETIONS:
-        return Removal(source, key, version, sequencer, event in _MARKERS, request)
+        return Removal(source, key, version, sequencer, event in _MARKERS, request_id)
     if not event.startswith("ObjectCreated:"):
         return f"an event of another type: {ascii(event)[:_QUOTED_CHARACTERS]}"
     if is_folder(key, size_bytes):
@@ -111,7 +111,7 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> Upload | Removal
         size_bytes=size_bytes,
         sequencer=sequencer,
         arrived=_moment(record.get("eventTime")),
-        request=request,
+        request_id=request_id,
     )
 
 
@@ -124,8 +124,8 @@ def _moment(event_time: Any) -> str:
         return now()
 
 
-def _request_of(record: dict[str, Any]) -> str:
+def _request_id_of(record: dict[str, Any]) -> str:
     """Returns the request id of a record; empty if it is invalid, since logs contain it."""
     elements = record.get("responseElements")
-    request = str(elements.get(_REQUEST, "")) if isinstance(elements, dict) else ""
-    return request if _REQUEST_ID.fullmatch(request) else ""
+    request_id = str(elements.get(_REQUEST, "")) if isinstance(elements, dict) else ""
+    return request_id if _REQUEST_ID.fullmatch(request_id) else ""

@@ -47,7 +47,7 @@ class Parking:
             removal.key,
             removal.failed_as,
             sequencer=removal.sequencer,
-            request=removal.request,
+            request_id=removal.request_id,
         )
         entry = replace(stored or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
         # A later event undoes a delete marker, but not a permanent deletion.

@@ -74,7 +74,7 @@ class Reconciler:
         current = self.originals.latest(change.key)
         if current is None:
             return self._reconcile_with_s3(change, worker)
-        rendered = self.render(replace(current, request=change.request), worker, expected_revision)
+        rendered = self.render(replace(current, request_id=change.request_id), worker, expected_revision)
         return [rendered, *self._close_failure(change.picture_id, NO_VERSION, State.SUPERSEDED)]
 
     def render(self, upload: Upload, worker: Worker, expected_revision: int | None = None) -> Entry:
@@ -84,8 +84,8 @@ class Reconciler:
         and the errors of `Renderer.render`.
         """
         entry = self.ledger.find(upload.picture_id, upload.version)
-        if entry and entry.upload.request:  # the correlation id of its first event is kept
-            upload = replace(upload, request=entry.upload.request)
+        if entry and entry.upload.request_id:  # the correlation id of its first event is kept
+            upload = replace(upload, request_id=entry.upload.request_id)
         latest = self.ledger.latest(upload.picture_id)
         check_lease(entry)
         if entry and entry.state.terminal and entry.revision != expected_revision:
@@ -95,8 +95,12 @@ class Reconciler:
                 is_newest = self._is_newest(upload, latest)  # otherwise the newer version's event will come
                 return self._record_event(replace(entry, upload=upload), latest) if is_newest else entry
         # An upload read from S3 has no sequencer: that of the entry, from its event, is kept.
-        known = upload if upload.sequencer or not entry else replace(entry.upload, request=upload.request)
-        entry = replace(entry, upload=known) if entry else new_entry(known, State.RENDERING, self.ledger)
+        if entry is None:
+            entry = new_entry(upload, State.RENDERING, self.ledger)
+        elif upload.sequencer:
+            entry = replace(entry, upload=upload)
+        else:
+            entry = replace(entry, upload=replace(entry.upload, request_id=upload.request_id))
         if not self._is_newest(upload, latest):
             return self._advance(entry.moved(State.SUPERSEDED))
         begun = entry.begun(worker.lease_expires or now())
@@ -293,7 +297,7 @@ class Reconciler:
         self, change: Upload | Removal, current: Upload, entry: Entry | None, worker: Worker
     ) -> Entry:
         """Renders S3's current version again, under the correlation id of the change."""
-        upload = replace(current, request=change.request)
+        upload = replace(current, request_id=change.request_id)
         return self.render(upload, worker, expected_revision=entry.revision if entry else None)
 
     def _close_failure(self, picture_id: str, version: str, state: State) -> list[Entry]:
