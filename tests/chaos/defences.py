@@ -44,8 +44,8 @@ DEFENCES = (
     Defence(
         "a result is published only if its version is still the latest",
         "services/reconciling.py",
-        "published = self.ledger.advance(concluded, *replaced, unchanged=written)",
-        "published = self.ledger.advance(concluded, *replaced)",
+        "published = self.ledger.advance(result, *replaced_renditions, unchanged=own_latest)",
+        "published = self.ledger.advance(result, *replaced_renditions)",
         "tests/unit/services/test_order.py::test_an_older_version_that_finishes_late_is_not_published",
     ),
     Defence(
@@ -144,7 +144,7 @@ DEFENCES = (
     Defence(
         "a failed attempt records its reason",
         "services/reconciling.py",
-        "self._record_fault(begun, fault)",
+        "self._record_fault(entry, fault)",
         "pass",
         "tests/unit/services/test_parking.py::test_a_failure_has_the_reason_of_the_last_attempt",
     ),
@@ -186,8 +186,8 @@ DEFENCES = (
     Defence(
         "a failed version is recorded beside the live versions",
         "services/parking.py",
-        "after = [] if superseded or version in known.live_versions else [known.with_live(version)]",
-        "after: list[Latest] = []",
+        "next_items = [] if superseded or version in latest.live_versions else [latest.with_live(version)]",
+        "next_items: list[Latest] = []",
         "tests/unit/services/test_order.py::test_a_version_that_failed_before_its_first_attempt_is_superseded_by_a_newer_one",
     ),
     Defence(
@@ -200,8 +200,8 @@ DEFENCES = (
     Defence(
         "superseded renditions are recorded in the same transaction",
         "services/reconciling.py",
-        "*older, *replaced, *superseded, after)",
-        "*older, after)",
+        "*superseded_entries, *replaced_renditions, *superseded_renditions, next_item",
+        "*superseded_entries, next_item",
         "tests/unit/services/test_sweeping.py::test_only_live_renditions_of_a_frequently_stored_key_are_kept",
     ),
     Defence(
@@ -235,8 +235,8 @@ DEFENCES = (
     Defence(
         "an event refused by EventBridge fails its record",
         "services/projecting.py",
-        "faults |= self._send_events(projected, progress)",
-        "self._send_events(projected, progress)",
+        "faults |= self._send_events(projected_records, progress)",
+        "self._send_events(projected_records, progress)",
         "tests/unit/services/test_projecting.py::test_a_refused_event_fails_only_its_record",
     ),
     Defence(

@@ -57,11 +57,11 @@ class Parking:
     def _fail(self, entry: Entry, message: str, latest: Latest | None, superseded: bool) -> Entry:
         """Writes a failure, and lists its version as live, so that a newer version supersedes it."""
         updated = entry.moved(State.SUPERSEDED) if superseded else entry.moved(State.FAILED, message=message)
-        known = latest or Latest(entry.picture_id, "", "", 0)
+        latest = latest or Latest(entry.picture_id, "", "", 0)
         version = entry.upload.version
-        after = [] if superseded or version in known.live_versions else [known.with_live(version)]
+        next_items = [] if superseded or version in latest.live_versions else [latest.with_live(version)]
         renditions = updated.superseded_renditions(updated.rendition_keys) if superseded else ()
-        if not self.ledger.advance(updated, *after, *renditions):
+        if not self.ledger.advance(updated, *next_items, *renditions):
             raise RevisionConflict(f"{entry.upload.key!r} changed while it was recorded as failed")
         return updated
 

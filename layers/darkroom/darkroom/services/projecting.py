@@ -234,10 +234,10 @@ def rebuild(views: Views, records: Iterable[Change]) -> Iterator[tuple[int, int]
     Yields the number of records read and of views written, batch by batch. Raises the faults of a batch.
     """
     for batch in batched(records, _MAX_REBUILD_BATCH, strict=False):
-        applied = Projection(views).apply(batch)
-        if applied.faults:
-            raise ExceptionGroup("some views could not be written", list(applied.faults.values()))
-        yield len(batch), len(applied.entries)
+        result = Projection(views).apply(batch)
+        if result.faults:
+            raise ExceptionGroup("some views could not be written", list(result.faults.values()))
+        yield len(batch), len(result.entries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,26 +270,26 @@ class Broadcast:
     def process(self, records: Sequence[Record]) -> BatchResult:
         """Projects a batch, then sends its events and pushes. A repeated batch sends its events again."""
         began = self.clock()
-        applied = self.projection.apply(record.change for record in records if record.change)
+        result = self.projection.apply(record.change for record in records if record.change)
         faults = {record.id: record.fault for record in records if record.fault}
         for record in records:
-            if record.change and (fault := applied.faults.get(_key(record.change))):
+            if record.change and (fault := result.faults.get(_key(record.change))):
                 faults[record.id] = fault
-        projected = [record for record in records if record.change and record.id not in faults]
-        progress = tuple(self._progress(projected, applied))
-        faults |= self._send_events(projected, progress)
+        projected_records = [record for record in records if record.change and record.id not in faults]
+        progress = tuple(self._progress(projected_records, result))
+        faults |= self._send_events(projected_records, progress)
         for job_progress in progress:
             rows = [serialize_row(row, JOB_ROOT) for row in job_progress.rows]
             self.channel.push(serialize_job(job_progress.job, JOB_ROOT), rows)
         if progress:
             self.sleep(max(0.0, began + _MIN_SECONDS - self.clock()))
-        return BatchResult(applied.entries, progress, faults)
+        return BatchResult(result.entries, progress, faults)
 
-    def _progress(self, records: Sequence[Record], applied: ApplyResult) -> Iterator[Progress]:
+    def _progress(self, records: Sequence[Record], result: ApplyResult) -> Iterator[Progress]:
         for job_id in dict.fromkeys(_job_of(record.change) for record in records if record.change):
             view = self.projection.views.job(job_id) if job_id else None
             if view:
-                yield Progress(view, tuple(row for row in applied.rows if row.job_id == job_id))
+                yield Progress(view, tuple(row for row in result.rows if row.job_id == job_id))
 
     def _send_events(self, records: Sequence[Record], progress: Iterable[Progress]) -> dict[str, Exception]:
         """Sends an event for every terminal upload and every complete job; returns faults by record id."""

@@ -103,69 +103,72 @@ class Reconciler:
             entry = replace(entry, upload=replace(entry.upload, request_id=upload.request_id))
         if not self._is_newest(upload, latest):
             return self._advance(entry.moved(State.SUPERSEDED))
-        begun = entry.begun(worker.lease_expires or now())
-        written = next_latest(upload.picture_id, upload.version, upload.sequencer, self._pruned(latest))
-        if not self.ledger.advance(begun, written):
+        entry = entry.begun(worker.lease_expires or now())
+        latest = next_latest(upload.picture_id, upload.version, upload.sequencer, self._pruned(latest))
+        if not self.ledger.advance(entry, latest):
             raise RevisionConflict(f"another worker began {upload.key!r}")
         try:
-            return self._attempt(begun, written, worker)
+            return self._attempt(entry, latest, worker)
         except Exception as fault:
-            self._record_fault(begun, fault)
+            self._record_fault(entry, fault)
             raise
 
-    def _attempt(self, begun: Entry, written: Latest, worker: Worker) -> Entry:
-        """Renders and publishes; `written` is the Latest item that this attempt wrote."""
+    def _attempt(self, entry: Entry, own_latest: Latest, worker: Worker) -> Entry:
+        """Renders and publishes; `own_latest` is the Latest item that this attempt wrote."""
         try:
-            receipt = self.renderer.render(begun.upload, worker.engine, crashed_before=begun.has_crashed)
+            receipt = self.renderer.render(entry.upload, worker.engine, crashed_before=entry.has_crashed)
         except UploadGone:  # deleted since its event; the deletion's own event may have come before
-            gone = self._advance(begun.ended(State.DELETED, Outcome.CONCLUDED))
-            self._reconcile_with_s3(begun.upload, worker)
+            gone = self._advance(entry.ended(State.DELETED, Outcome.CONCLUDED))
+            self._reconcile_with_s3(entry.upload, worker)
             return gone
-        return self._publish(begun, receipt, written)
+        return self._publish(entry, receipt, own_latest)
 
-    def _publish(self, begun: Entry, receipt: Receipt, written: Latest) -> Entry:
+    def _publish(self, entry: Entry, receipt: Receipt, own_latest: Latest) -> Entry:
         """Writes the outcome and supersedes older versions, unless a later event was applied meanwhile."""
-        upload = begun.upload
+        upload = entry.upload
         state = State.REJECTED if receipt.rejection else State.RENDERED
-        concluded = begun.ended(state, Outcome.CONCLUDED, receipt=receipt)
-        replaced = concluded.superseded_renditions({*begun.rendition_keys} - {*concluded.rendition_keys})
-        others = [entry for entry in self._live_entries(written) if entry.upload.version != upload.version]
-        older = [entry.moved(State.SUPERSEDED) for entry in self._older(others, written, upload)][:_MAX_MOVED]
-        left = {upload.version, *(entry.upload.version for entry in others)}
-        left -= {entry.upload.version for entry in older}
-        live = tuple(version for version in written.live_versions if version in left)
-        if live == written.live_versions:
-            published = self.ledger.advance(concluded, *replaced, unchanged=written)
+        result = entry.ended(state, Outcome.CONCLUDED, receipt=receipt)
+        replaced_renditions = result.superseded_renditions({*entry.rendition_keys} - {*result.rendition_keys})
+        others = [other for other in self._live_entries(own_latest) if other.upload.version != upload.version]
+        older = self._superseded_by(upload, others, own_latest)[:_MAX_MOVED]
+        superseded_entries = [other.moved(State.SUPERSEDED) for other in older]
+        live_ids = {upload.version, *(other.upload.version for other in others)}
+        live_ids -= {other.upload.version for other in superseded_entries}
+        live_versions = tuple(version for version in own_latest.live_versions if version in live_ids)
+        if live_versions == own_latest.live_versions:
+            published = self.ledger.advance(result, *replaced_renditions, unchanged=own_latest)
         else:
-            after = replace(written, revision=written.revision + 1, live_versions=live)
-            superseded = [
+            next_item = replace(own_latest, revision=own_latest.revision + 1, live_versions=live_versions)
+            superseded_renditions = [
                 renditions
-                for entry in older
-                for renditions in entry.superseded_renditions(entry.rendition_keys)
+                for other in superseded_entries
+                for renditions in other.superseded_renditions(other.rendition_keys)
             ]
-            published = self.ledger.advance(concluded, *older, *replaced, *superseded, after)
+            published = self.ledger.advance(
+                result, *superseded_entries, *replaced_renditions, *superseded_renditions, next_item
+            )
         if published:
-            return concluded
+            return result
         latest = self.ledger.latest(upload.picture_id)
         if latest and latest.version != upload.version:
-            return self._advance(replace(concluded, state=State.SUPERSEDED), *begun.rendition_keys)
+            return self._advance(replace(result, state=State.SUPERSEDED), *entry.rendition_keys)
         raise RevisionConflict(f"{upload.key!r} changed while it was rendered")
 
-    def _older(self, others: list[Entry], written: Latest, upload: Upload) -> list[Entry]:
+    def _superseded_by(self, upload: Upload, others: list[Entry], own_latest: Latest) -> list[Entry]:
         """Returns the live entries superseded by an upload.
 
-        One that failed before its first attempt may be newer, with a later sequencer than `written`: then S3
-        decides.
+        One that failed before its first attempt may be newer, with a later sequencer than `own_latest` has:
+        then S3 decides.
         """
         replaceable = [entry for entry in others if _can_be_superseded(entry)]
         earlier = [
             entry
             for entry in replaceable
-            if sequencer_order(entry.upload.sequencer) <= sequencer_order(written.sequencer)
+            if sequencer_order(entry.upload.sequencer) <= sequencer_order(own_latest.sequencer)
         ]
         return replaceable if earlier == replaceable or self._is_latest_in_s3(upload) else earlier
 
-    def _record_fault(self, begun: Entry, fault: Exception) -> None:
+    def _record_fault(self, entry: Entry, fault: Exception) -> None:
         """Writes the outcome of a failed attempt to the ledger, on a best-effort basis."""
         outcome = (
             Outcome.CHILD_DIED
@@ -176,14 +179,14 @@ class Reconciler:
         )
         detail = redact(f"{type(fault).__name__}: {fault}")[:_FAULT_CHARACTERS]
         with suppress(Exception):
-            self.ledger.advance(begun.ended(State.RENDERING, outcome, detail))
+            self.ledger.advance(entry.ended(State.RENDERING, outcome, detail))
 
     def _record_event(self, entry: Entry, latest: Latest | None) -> Entry:
         """Writes the sequencer of a late event; its upload was read from S3 before."""
         upload = entry.upload
         updated = entry.moved(entry.state)
-        written = next_latest(upload.picture_id, upload.version, upload.sequencer, latest)
-        if not self.ledger.advance(updated, written):
+        next_item = next_latest(upload.picture_id, upload.version, upload.sequencer, latest)
+        if not self.ledger.advance(updated, next_item):
             raise RevisionConflict(f"{upload.key!r} changed while its event was applied")
         return updated
 
@@ -224,8 +227,9 @@ class Reconciler:
     def _apply_delete_marker(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies a delete marker, unless a later event is known."""
         latest = self.ledger.latest(removal.picture_id)
-        sequencer, known = removal.sequencer, latest.sequencer if latest else ""
-        if sequencer and sequencer_order(sequencer) < sequencer_order(known):
+        latest_sequencer = latest.sequencer if latest else ""
+        sequencer = removal.sequencer
+        if sequencer and sequencer_order(sequencer) < sequencer_order(latest_sequencer):
             return []
         return self._reconcile_with_s3(removal, worker, removal.sequencer)
 
@@ -258,22 +262,21 @@ class Reconciler:
         """Deletes the entries and renditions of a key without a current version in S3."""
         picture_id = change.picture_id
         # One read of the older entries is enough: the rest are superseded and no longer shown.
-        known = {
+        entries_by_id = {
             entry.id: entry for entry in (*self._live_entries(latest), *self.ledger.of_picture(picture_id))
         }
-        entries = list(known.values())
+        entries = list(entries_by_id.values())
         remaining = [entry for entry in entries if entry.state is not State.DELETED]
         remaining.sort(key=lambda entry: entry.state is State.SUPERSEDED)  # live entries first
         deleted = [entry.moved(State.DELETED) for entry in remaining[:_MAX_MOVED]]
-        left = {
+        live_ids = {
             entry.upload.version for entry in remaining[_MAX_MOVED:] if entry.state is not State.SUPERSEDED
         }
-        after = next_latest(picture_id, "", sequencer, latest)
-        after = replace(
-            after, live_versions=tuple(version for version in after.live_versions if version in left)
-        )
-        recorded = latest and (latest.version, latest.sequencer) == (after.version, after.sequencer)
-        if (deleted or not recorded) and not self.ledger.advance(after, *deleted):
+        next_item = next_latest(picture_id, "", sequencer, latest)
+        live_versions = tuple(version for version in next_item.live_versions if version in live_ids)
+        next_item = replace(next_item, live_versions=live_versions)
+        is_recorded = latest is not None and (latest.version, latest.sequencer) == ("", next_item.sequencer)
+        if (deleted or not is_recorded) and not self.ledger.advance(next_item, *deleted):
             raise RevisionConflict(f"{picture_id} changed while it was deleted")
         # After the ledger write. If a crash here leaves files, the redelivery removes them.
         self.renditions.remove([key for entry in entries for key in entry.rendition_keys])

@@ -16,7 +16,7 @@ from darkroom.services.notifications import notification_of
 _UPLOADS, _RENDITIONS = "uploads", "renditions"  # names of scan cursors
 # A scan reaches the end of its bucket within this number of runs: a week of one every 15 minutes.
 _RUNS = 7 * 24 * 4
-_SUPERSEDED_AT_ONCE, _JOBS_AT_ONCE = 75, 10
+_MAX_SUPERSEDED, _MAX_JOBS = 75, 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Sweep:
     def remove_superseded(self) -> Iterator[SweptPage]:
         """Removes renditions superseded more than `keep_hours` ago, in batches, until none is left."""
         before = _ago(hours=self.keep_hours)
-        while records := self.ledger.superseded_renditions(before, _SUPERSEDED_AT_ONCE):
+        while records := self.ledger.superseded_renditions(before, _MAX_SUPERSEDED):
             yield SweptPage(len(records), tuple(self._remove_renditions_of(records)))
 
     def _remove_renditions_of(self, records: Sequence[SupersededRenditions]) -> list[str]:
@@ -175,7 +175,7 @@ class Sweep:
     def settle_jobs(self) -> Iterator[SweptPage]:
         """Ends the announced uploads of old jobs, one page of members at a time, until no job is left."""
         before = _ago(minutes=self.job_timeout_minutes)
-        for job in chain.from_iterable(iter(lambda: self.jobs.due(before, _JOBS_AT_ONCE), [])):
+        for job in chain.from_iterable(iter(lambda: self.jobs.due(before, _MAX_JOBS), [])):
             page = 0
             while manifest := self.jobs.manifest(job.id, page):
                 announced = list(member_entries(self.originals.bucket, job, page, manifest))
