@@ -380,7 +380,7 @@ class FakeSockets:
 
 
 @dataclass
-class FakeChannel:
+class FakeJobPush:
     """Records pushes."""
 
     pushed: list[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]] = field(default_factory=list)

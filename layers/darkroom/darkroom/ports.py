@@ -308,7 +308,7 @@ class Sockets(Protocol):
         """Closes a connection. Closing one that is gone is no error."""
 
 
-class Channel(Protocol):
+class JobPush(Protocol):
     """Pushes changes of jobs to their followers."""
 
     def push(self, job: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -18,7 +18,7 @@ from darkroom.domain.rows import Tally, contribution, row_of
 from darkroom.ports import Commit
 from darkroom.services.projecting import BatchResult, Broadcast, Change, Projection, Record, chunks, rebuild
 from tests.builders import a_job, a_member, a_receipt, a_rejected_receipt, an_attempt, an_entry
-from tests.fakes import FakeChannel, FakeEventBus, FakeViews
+from tests.fakes import FakeEventBus, FakeJobPush, FakeViews
 
 JOB = a_job().id
 
@@ -27,7 +27,7 @@ JOB = a_job().id
 class Setup:
     views: FakeViews = field(default_factory=FakeViews)
     event_bus: FakeEventBus = field(default_factory=FakeEventBus)
-    channel: FakeChannel = field(default_factory=FakeChannel)
+    job_push: FakeJobPush = field(default_factory=FakeJobPush)
     pauses: list[float] = field(default_factory=list)
 
     @property
@@ -35,7 +35,7 @@ class Setup:
         return Broadcast(
             Projection(self.views, lambda _: None),
             self.event_bus,
-            self.channel,
+            self.job_push,
             self.pauses.append,
             lambda: sum(self.pauses),
         )
@@ -343,7 +343,7 @@ def test_a_batch_returns_the_changed_rows_of_each_job(setup: Setup) -> None:
     [progress] = projected.progress
     assert progress.job == setup.views.job(JOB)
     assert [row.number for row in progress.rows] == [1]
-    job, rows = setup.channel.pushed[-1]
+    job, rows = setup.job_push.pushed[-1]
     assert (job["waiting"], [row["state"] for row in rows]) == (0, ["rendered"])
 
 

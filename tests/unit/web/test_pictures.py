@@ -50,11 +50,11 @@ class Api:
             responder_for(self.originals, self.renditions),
             settings,
             lambda action, entry: self.reported.append((action, entry)),
-            pause=self._pause,
+            sleep=self._sleep,
             clock=lambda: self.waited,
         )
 
-    def _pause(self, seconds: float) -> None:
+    def _sleep(self, seconds: float) -> None:
         self.waited += seconds
         self.on_pause()
 
@@ -71,7 +71,7 @@ class Api:
         )
 
     def render_on_pause(self, state: State = State.RENDERED) -> None:
-        """Renders every stored upload at the next pause."""
+        """Renders every stored upload at the next sleep."""
 
         def render() -> None:
             for key, version in self.originals.objects:

@@ -97,7 +97,7 @@ class InvalidTokens(PermanentError):
     """The stored token document is invalid; every request is refused."""
 
     def __init__(self) -> None:
-        super().__init__("the stored token document is invalid; `darkroom token` writes it")
+        super().__init__("the stored token document is invalid; only `darkroom token` may write it")
 
 
 class TokensUnavailable(TransientError):

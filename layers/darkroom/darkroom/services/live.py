@@ -114,7 +114,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Pusher:
-    """Implements ports.Channel on a best-effort basis: faults are reported and ignored."""
+    """Implements ports.JobPush on a best-effort basis: faults are reported and ignored."""
 
     channels: Channels
     sockets: Sockets

@@ -22,7 +22,7 @@ from darkroom.domain.serialization import (
     serialize_upload,
 )
 from darkroom.domain.uploads import EXPECTED_VERSION
-from darkroom.ports import TRANSACTION_ITEMS, Channel, Commit, Event, EventBus, Replacement, Views
+from darkroom.ports import TRANSACTION_ITEMS, Commit, Event, EventBus, JobPush, Replacement, Views
 from darkroom.services.retries import Backoff
 
 # Records per batch of the stream, as in template.yaml. Each may write a view and a row, and one transaction
@@ -263,7 +263,7 @@ class Broadcast:
 
     projection: Projection
     event_bus: EventBus
-    channel: Channel
+    job_push: JobPush
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
@@ -280,7 +280,7 @@ class Broadcast:
         faults |= self._send_events(projected_records, progress)
         for job_progress in progress:
             rows = [serialize_row(row, JOB_ROOT) for row in job_progress.rows]
-            self.channel.push(serialize_job(job_progress.job, JOB_ROOT), rows)
+            self.job_push.push(serialize_job(job_progress.job, JOB_ROOT), rows)
         if progress:
             self.sleep(max(0.0, began + _MIN_SECONDS - self.clock()))
         return BatchResult(result.entries, progress, faults)

@@ -44,7 +44,7 @@ _NO_IMAGE = {
 class PictureRoutes:
     """The routes of pictures and of the start page.
 
-    `report` is called with each stored upload. `pause` sleeps for seconds; `clock` returns monotonic seconds.
+    `report` is called with each stored upload. `sleep` sleeps for seconds; `clock` returns monotonic seconds.
     """
 
     originals: Originals
@@ -54,7 +54,7 @@ class PictureRoutes:
     responder: Responder
     settings: WebSettings
     report: Callable[[str, Entry], None]
-    pause: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
 
     def home(self, request: Request) -> Response:
@@ -151,7 +151,7 @@ class PictureRoutes:
             entry = shown(self.views.of_picture(picture_id))
             if (entry and entry.has_result) or self.clock() >= deadline:
                 return entry
-            self.pause(_POLL_SECONDS)
+            self.sleep(_POLL_SECONDS)
 
     def _respond(self, request: Request, entry: Entry) -> Response:
         if entry.state is State.DELETED:
