@@ -521,8 +521,8 @@ class Chaos:
     @property
     def unsettled(self) -> bool:
         failed = any(entry.state is State.FAILED for entry in self.setup.ledger.of_picture(PICTURE))
-        on_top = self.setup.bucket.latest(KEY)
-        lost = on_top and not self.setup.ledger.find(PICTURE, on_top.version)
+        current = self.setup.bucket.latest(KEY)
+        lost = current and not self.setup.ledger.find(PICTURE, current.version)
         return bool(self.waiting or failed or lost)
 
     def send_events(self) -> None:
@@ -533,9 +533,9 @@ class Chaos:
         self.events_sent = len(self.setup.bucket.events)
 
     def sweep(self) -> None:
-        on_top = self.setup.bucket.latest(KEY)
-        if on_top and not self.setup.ledger.find(PICTURE, on_top.version):
-            self.waiting.append((on_top, None, 0))
+        current = self.setup.bucket.latest(KEY)
+        if current and not self.setup.ledger.find(PICTURE, current.version):
+            self.waiting.append((current, None, 0))
 
     def render_again(self) -> None:
         for entry in self.setup.ledger.of_picture(PICTURE):

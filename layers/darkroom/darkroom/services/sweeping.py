@@ -29,7 +29,7 @@ class SweptPage:
 
 @dataclass(frozen=True, slots=True)
 class ScanCursor:
-    """The resume point of a bucket scan after `pages` pages. `whole` counts those of the last full scan."""
+    """Resumes a bucket scan after `pages` pages at `cursor`. The last full scan had `whole` pages."""
 
     cursor: str = ""
     pages: int = 0
