@@ -128,7 +128,7 @@ def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Im
 
 def _error_by_colour(image: Image.Image) -> float:
     sample = Sample(image, _COLOUR_TILES).picture
-    return Ssimulacra2(sample).error(encode.halved_colour(sample))
+    return Ssimulacra2(sample).error(encode.subsampled(sample))
 
 
 class Sample:
@@ -136,12 +136,12 @@ class Sample:
 
     def __init__(self, image: Image.Image, tiles: Tiles) -> None:
         side = tiles.across * tiles.side
-        self.whole = image.width * image.height < 2 * side * side or min(image.size) < side
+        self.is_whole_picture = image.width * image.height < 2 * side * side or min(image.size) < side
         self._tiles = tiles
         # The picture's pixels, as a multiple of the sample's.
-        self.times = 1.0 if self.whole else image.width * image.height / side**2
-        self.picture = image.convert("RGB") if self.whole else Image.new("RGB", (side, side))
-        if not self.whole:
+        self.times = 1.0 if self.is_whole_picture else image.width * image.height / side**2
+        self.picture = image.convert("RGB") if self.is_whole_picture else Image.new("RGB", (side, side))
+        if not self.is_whole_picture:
             detail = _Detail(image)
             for column, row in product(range(tiles.across), repeat=2):
                 tile = image.crop(detail.typical((column, row), tiles))
@@ -150,7 +150,7 @@ class Sample:
     def without_margins(self, picture: Image.Image) -> Image.Image:
         """Crops the margins from the sample, or from an encoding of it."""
         across, side, margin = self._tiles
-        if self.whole or not margin:
+        if self.is_whole_picture or not margin:
             return picture
         inner = side - 2 * margin
         cropped = Image.new("RGB", (across * inner, across * inner))
@@ -222,10 +222,14 @@ class Trials:
 
 
 class _Search:
+    """Searches the qualities for one ladder's pictures, from the narrowest to the widest.
+
+    Each search starts from the typical curve plus `_offset`, the last large picture's distance from it.
+    """
+
     def __init__(self, wanted: Format, target: float) -> None:
         self._format = wanted
         self._target = target
-        # The ladder's scores minus the typical curve.
         self._offset = 0.0
 
     def run(self, image: Image.Image, subsampling: str) -> Chosen:
@@ -240,11 +244,12 @@ class _Search:
             if distance < _CLOSE_ENOUGH or quality in tried:
                 break
             if distance < _NEAR[self._format] and not small:
-                return self._found(quality, score, subsampling, small)
+                return self._conclude(quality, score, subsampling, small)
         quality, score = min(tried.items(), key=lambda trial: abs(trial[1] - self._target))
-        return self._found(quality, score, subsampling, small)
+        return self._conclude(quality, score, subsampling, small)
 
-    def _found(self, quality: int, score: float, subsampling: str, small: bool) -> Chosen:
+    def _conclude(self, quality: int, score: float, subsampling: str, small: bool) -> Chosen:
+        """Returns the settings; a large picture also sets the offset for the next."""
         if not small:
             self._offset = score - typical_score(self._format, quality)
         return Chosen(quality, round(score, 1), subsampling)
@@ -275,7 +280,7 @@ def typical_score(wanted: Format, quality: int) -> float:
     for (low, low_score), (high, high_score) in pairwise(TYPICAL[wanted]):
         if quality <= high:
             return low_score + (high_score - low_score) * (quality - low) / (high - low)
-    raise ValueError(f"a quality of {quality}")
+    raise ValueError(f"quality must be at most 100, not {quality}")
 
 
 def quality_at(wanted: Format, score: float) -> int:

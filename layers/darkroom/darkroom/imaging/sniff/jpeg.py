@@ -92,4 +92,6 @@ def _check_frame(frame: bytes) -> None:
     if bits != 8:
         raise unsupported(f"The JPEG has {bits} bits per channel; only 8 bits are supported.")
     if kind not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
-        raise unsupported("Lossless and hierarchical JPEGs are not supported, nor do browsers show them.")
+        raise unsupported(
+            "Lossless and hierarchical JPEGs are not supported; browsers can't show them either."
+        )
