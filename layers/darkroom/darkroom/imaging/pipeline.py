@@ -33,7 +33,7 @@ from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Header, corrupt
 from darkroom.imaging.sniff.png import holds_every_row
 
-# Raised whenever the same upload and profile would give different bytes.
+# Increase it with each change that gives different bytes for the same upload and profile.
 _REVISION = "r6"
 # A test compares it with the installed version: importlib.metadata would cost every cold start 25 ms.
 _MOZJPEG = "1.3.2"
@@ -130,10 +130,10 @@ def plan(work: Work) -> Work:
                 f"The largest size is {width} x {height} pixels:"
                 f" a side of a JPEG is at most {encode.SIDE_LIMITS[Format.JPEG]:,} pixels.",
             )
-    return _noting_frames(work)
+    return _record_frames(work)
 
 
-def _noting_frames(work: Work) -> Work:
+def _record_frames(work: Work) -> Work:
     frames = work.header.frames
     if work.header.animation and animates(work.profile):
         return work.with_decision(
@@ -339,7 +339,7 @@ def encode_webp(work: Work) -> Work:
     """Encodes every rung of the WebP ladders, animated where the original and the ladder are."""
     made = []
     for plan, choice in work.plans_with(Format.WEBP):
-        work = _noting_side_limit(work, plan, Format.WEBP)
+        work = _record_side_limit(work, plan, Format.WEBP)
         rungs = _fitting(plan, Format.WEBP)
         for rung, settings in zip(rungs, chosen(choice, rungs), strict=True):
             if work.header.animation and plan.ladder.animation:
@@ -371,12 +371,12 @@ def _fitting(plan: Plan, wanted: Format) -> list[Image.Image]:
     return [rung for rung in plan.rungs if max(rung.size) <= encode.SIDE_LIMITS[wanted]]
 
 
-def _noting_side_limit(work: Work, plan: Plan, wanted: Format) -> Work:
+def _record_side_limit(work: Work, plan: Plan, wanted: Format) -> Work:
     for rung in plan.rungs:
         if max(rung.size) > encode.SIDE_LIMITS[wanted]:
             work = work.with_decision(
                 f"{wanted.value}_skipped",
-                f"No {_named(wanted)} of {rung.width} x {rung.height} pixels:"
+                f"No {_label(wanted)} of {rung.width} x {rung.height} pixels:"
                 f" the format's limit is {encode.SIDE_LIMITS[wanted]:,} pixels a side.",
             )
     return work
@@ -398,14 +398,14 @@ def collect_avif(work: Work) -> Work:
             child.end()
     done = {(rendition.ladder, rendition.width) for rendition in made}
     for plan, _ in work.plans_with(Format.AVIF):
-        work = _noting_side_limit(work, plan, Format.AVIF)
+        work = _record_side_limit(work, plan, Format.AVIF)
         for rung in reversed(_fitting(plan, Format.AVIF)):
             if (plan.ladder.name, rung.width) not in done:
                 work = work.with_decision("avif_skipped", f"No AVIF {rung.width} pixels wide: {reason}.")
     return replace(work, avif=()).with_renditions(*made)
 
 
-# Points below the target: a search comes closer, unless the format can't reach the target.
+# Maximum points below the target. A search comes closer, unless the format can't reach the target.
 MAX_SHORTFALL = 2.5
 
 
@@ -423,7 +423,7 @@ def drop_below_target(work: Work) -> Work:
             continue
         work = work.with_decision(
             f"{rendition.format.value}_short",
-            f"No {_named(rendition.format)} {rendition.width} pixels wide:"
+            f"No {_label(rendition.format)} {rendition.width} pixels wide:"
             f" its best score is {score:.0f}, below the target of {target:g}.",
         )
     return replace(work, renditions=tuple(kept))
@@ -447,10 +447,10 @@ def drop_larger_alternatives(work: Work) -> Work:
                     continue
                 work = work.with_decision(
                     f"{rendition.format.value}_dropped",
-                    f"No {_named(rendition.format)} {size[0]} pixels wide: with {len(rendition.data):,} bytes"
-                    f" it is not smaller than the {_named(smallest.format)} ({len(smallest.data):,} bytes).",
+                    f"No {_label(rendition.format)} {size[0]} pixels wide: with {len(rendition.data):,} bytes"
+                    f" it is not smaller than the {_label(smallest.format)} ({len(smallest.data):,} bytes).",
                 )
-    return _noting_a_smaller_original(replace(work, renditions=tuple(kept)))
+    return _record_smaller_original(replace(work, renditions=tuple(kept)))
 
 
 def _is_complete(work: Work, rendition: Encoded) -> bool:
@@ -468,7 +468,7 @@ def _of_size(work: Work, plan: Plan, size: Size) -> list[Encoded]:
     return sorted(found, key=lambda rendition: _BY_SUPPORT.index(rendition.format))
 
 
-def _noting_a_smaller_original(work: Work) -> Work:
+def _record_smaller_original(work: Work) -> Work:
     at_full_size = _of_size(work, work.plans[0], work.header.upright_size)
     sizes = [len(r.data) for r in at_full_size if r.frames > 1] or [len(r.data) for r in at_full_size]
     if not sizes or min(sizes) < work.size_bytes:
@@ -492,7 +492,7 @@ def add_reference(work: Work) -> Work:
     return work.with_renditions(made)
 
 
-def _named(wanted: Format) -> str:
+def _label(wanted: Format) -> str:
     return {Format.JPEG: "JPEG", Format.WEBP: "WebP", Format.AVIF: "AVIF"}[wanted]
 
 

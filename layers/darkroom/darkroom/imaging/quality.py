@@ -80,12 +80,13 @@ _POSITIONS = 7
 SAMPLING_ERROR = {Format.JPEG: (1.00, 0.02), Format.WEBP: (1.00, 0.07), Format.AVIF: (0.94, 0.08)}
 
 # Subsampling costs more bytes than it saves if it causes more than this share of the error that the target
-# allows; coarsest first. Wider copies of a picture lose less. Measured on photographs of 640 to 1920 pixels.
+# allows; coarsest first. Measured on photographs of 640 to 1920 pixels.
 _SUBSAMPLINGS = {
     Format.JPEG: (("4:2:0", 0.42), ("4:2:2", 0.75)),
     Format.AVIF: (("4:2:0", 0.6),),
 }
-_LESS_IN_WIDER = 0.75
+# The error from subsampling falls with this power of the width.
+_ERROR_EXPONENT = 0.75
 _COLOUR_TILES = Tiles(3, 112, 0)
 
 
@@ -121,12 +122,12 @@ def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Im
         if scales(image.size) < ALL_SCALES or encode.loses_colour_when_subsampled(coloured):
             yield "4:4:4"
             continue
-        width, error = measured = measured or (image.width, _error_by_colour(coloured))
-        lost, allowed = error * (width / image.width) ** _LESS_IN_WIDER, error_at(target)
+        width, error = measured = measured or (image.width, _error_of_subsampling(coloured))
+        lost, allowed = error * (width / image.width) ** _ERROR_EXPONENT, error_at(target)
         yield next((name for name, share in _SUBSAMPLINGS[wanted] if lost < share * allowed), "4:4:4")
 
 
-def _error_by_colour(image: Image.Image) -> float:
+def _error_of_subsampling(image: Image.Image) -> float:
     sample = Sample(image, _COLOUR_TILES).picture
     return Ssimulacra2(sample).error(encode.subsampled(sample))
 
@@ -139,7 +140,7 @@ class Sample:
         self.is_whole_picture = image.width * image.height < 2 * side * side or min(image.size) < side
         self._tiles = tiles
         # The picture's pixels, as a multiple of the sample's.
-        self.times = 1.0 if self.is_whole_picture else image.width * image.height / side**2
+        self.pixel_ratio = 1.0 if self.is_whole_picture else image.width * image.height / side**2
         self.picture = image.convert("RGB") if self.is_whole_picture else Image.new("RGB", (side, side))
         if not self.is_whole_picture:
             detail = _Detail(image)
@@ -211,7 +212,7 @@ class Trials:
         self._exact = is_small(image)
         self._encoder = encode.trial(wanted, subsampling, fast=not self._exact)
         factor, growth = (1.0, 0.0) if self._exact else SAMPLING_ERROR[wanted]
-        self.correction = factor * self.sample.times**growth
+        self.correction = factor * self.sample.pixel_ratio**growth
 
     def error(self, quality: int) -> float:
         decoded = reopened(self._encoder(self.sample.picture, quality), self._format)

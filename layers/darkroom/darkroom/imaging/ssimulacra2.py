@@ -293,11 +293,14 @@ def _names(picture: Image.Image) -> list[Plane]:
 
 
 def _planes(picture: Image.Image, wanted: Container[Plane]) -> Iterator[tuple[Plane, Image.Image]]:
-    """Yields the planes in SSIMULACRA2's shifted XYB, reduced in linear light, which matters most for B."""
+    """Yields the planes in SSIMULACRA2's shifted XYB.
+
+    They are reduced in linear light: plane B would be least accurate otherwise.
+    """
     linear = [channel.point(_LINEAR, "F") for channel in picture.split()]
     first, reached = 0, 1
     if not is_small(picture):
-        # These two scales need lightness only, which the stored values give without a root per pixel.
+        # These two scales need lightness only; a table gives it from stored values, without a root per pixel.
         light = picture.convert("L").point(_LIGHT, "F")
         yield (1, 1), light
         yield (1, 2), light.reduce(2)

@@ -22,7 +22,7 @@ def read_jpeg(content: bytes) -> Header:
     frames = [content[start:stop] for marker, start, stop in segments if marker in _FRAMES]
     scans = [start for marker, start, _ in segments if marker == _SCAN]
     if len(frames) != 1 or not scans:
-        raise Damaged("not one frame with its scans")
+        raise Damaged("there must be one frame, with scans")
     _check_frame(frames[0])
     if len(scans) > MAX_SCANS:
         raise RejectedPicture(

@@ -181,19 +181,20 @@ _INFLATE_BYTES = 1 << 18
 
 def holds_every_row(content: bytes) -> bool:
     """True if the data has every row. Decoders accept a valid zlib stream with too few."""
-    width, height, bits, kind, interlaced = numbers(">IIBBxxB", content, 16)
-    wanted = 0
+    width, height, bits, colour_type, interlaced = numbers(">IIBBxxB", content, 16)
+    missing_bytes = 0
     for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
         if columns > 0:
-            wanted += max(0, rows) * (1 + -(-columns * bits * _CHANNELS[kind] // 8))
+            row_bytes = 1 + -(-columns * bits * _CHANNELS[colour_type] // 8)  # with the filter's byte
+            missing_bytes += max(0, rows) * row_bytes
     view, inflater = memoryview(content), zlib.decompressobj()
-    for name, start, end in _png_chunks(content):
-        waiting: bytes | memoryview = view[start:end] if name == b"IDAT" else b""
-        while waiting and wanted > 0:
-            wanted -= len(inflater.decompress(waiting, _INFLATE_BYTES))
-            waiting = inflater.unconsumed_tail
-    return wanted <= 0
+    for kind, start, end in _png_chunks(content):
+        deflated: bytes | memoryview = view[start:end] if kind == b"IDAT" else b""
+        while deflated and missing_bytes > 0:
+            missing_bytes -= len(inflater.decompress(deflated, _INFLATE_BYTES))
+            deflated = inflater.unconsumed_tail
+    return missing_bytes <= 0
 
 
 def _is_sound(content: bytes, start: int, end: int) -> bool:
