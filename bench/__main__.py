@@ -24,7 +24,7 @@ from bench.pictures import ENCODERS, opened_upright
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import quality
-from darkroom.imaging.pipeline import SHORT_BY
+from darkroom.imaging.pipeline import MAX_SHORTFALL
 from darkroom_cli.stack import PROJECT
 
 _WIDTHS = (640, 1280, 1920)
@@ -133,7 +133,7 @@ def _within(
             for target in _TARGETS:
                 chosen = quality.chosen(FormatChoice(wanted, None, target), pictures)
                 for path, picture, settings in zip(paths, pictures, chosen, strict=True):
-                    if settings.score is not None and settings.score < target - SHORT_BY:
+                    if settings.score is not None and settings.score < target - MAX_SHORTFALL:
                         continue  # the pipeline drops it too
                     content = encoder(picture, settings)
                     off[wanted, target].append(Candidate(path, scores).score(content) - target)

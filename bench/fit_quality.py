@@ -57,7 +57,7 @@ def main(folder: Path) -> None:
                         trials = quality.Trials(wanted, small, settings.subsampling)
                         predicted = error_at(settings.score or score) / trials.correction
                         missed = log(error_at(score) / predicted)
-                        errors[wanted].append((log(trials.sample.times), missed))
+                        errors[wanted].append((log(trials.sample.pixel_ratio), missed))
     for (wanted, number), found_scores in scores.items():
         print(f"{wanted.value} {number}: {median(found_scores):.1f}")  # noqa: T201
     for wanted, pairs in errors.items():

@@ -86,7 +86,7 @@ class Gallery:
             "no-failures": lambda: pages.failures("./", [], ""),
             "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.url}/image.jpg"),
             "sign-in": lambda: pages.sign_in("./", "failures"),
-            "wrong-token": lambda: pages.sign_in("./", "failures", wrong=True),
+            "wrong-token": lambda: pages.sign_in("./", "failures", invalid_token=True),
             "signed-in": lambda: pages.failures("./", _failures(), "more", signed_in=True),
             "problem": lambda: pages.problem(
                 "./", "Not found", "There is no picture at this address.", "See the recent pictures."

@@ -8,14 +8,11 @@ With --steps it prints milliseconds and peak memory of each step, as JSON.
 import json
 import re
 import sys
-from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 
 from darkroom.domain.profile import parse_profile
 from darkroom.imaging import pipeline
-
-type Step = Callable[[pipeline.Work], pipeline.Work]
 
 
 def main(profile: Path, file: Path, folder: Path, *, steps: bool) -> None:
@@ -31,7 +28,7 @@ def main(profile: Path, file: Path, folder: Path, *, steps: bool) -> None:
         print(json.dumps({s: {"milliseconds": taken[s], "peak_mb": peaks[s]} for s in peaks}))  # noqa: T201
 
 
-def _watched(step: Step, peaks: dict[str, float]) -> Step:
+def _watched(step: pipeline.Step, peaks: dict[str, float]) -> pipeline.Step:
     """Wraps a step to record the process's peak resident memory during it. Linux only."""
 
     @wraps(step)
@@ -39,7 +36,7 @@ def _watched(step: Step, peaks: dict[str, float]) -> Step:
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak
         after = step(work)
         found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-        peaks[step.__name__] = int(found[1]) / 1024 if found else 0.0
+        peaks[pipeline.step_name(step)] = int(found[1]) / 1024 if found else 0.0
         return after
 
     return watched

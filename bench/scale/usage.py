@@ -25,7 +25,7 @@ from darkroom.domain.jobs import AnnouncedUpload
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Original, Rendered
 from darkroom.domain.uploads import Upload
-from darkroom.imaging.pipeline import PIPELINE
+from darkroom.imaging.pipeline import PIPELINE, step_name
 from darkroom.ports import SendResult
 from darkroom.services.jobs import Jobs
 from darkroom.services.live import CONNECTION_SECONDS, Pusher
@@ -307,4 +307,4 @@ def an_original(size_bytes: int) -> Original:
 
 def of_each_step() -> dict[str, float]:
     """Returns a number for every step, as in a receipt."""
-    return {step.__name__: 100.0 for step in PIPELINE}
+    return {step_name(step): 100.0 for step in PIPELINE}

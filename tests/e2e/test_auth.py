@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from darkroom.web.auth import Public
+from darkroom.web.auth import PublicAccess
 from darkroom.web.routes import ROUTES
 from darkroom_cli.client import signer
 from darkroom_cli.tokens import tokens_parameter
@@ -64,7 +64,7 @@ def sign_in(stack: Stack, secret: str, origin: str = "") -> Response:
 
 
 def test_every_route_needs_a_token(closed_stack: Stack) -> None:
-    for route in (route for route in ROUTES if route.public is not Public.ALWAYS):
+    for route in (route for route in ROUTES if route.public is not PublicAccess.ALWAYS):
         path = re.sub(r"\{\w+\}", "0" * 32, route.path)
         response = request(closed_stack, path, route.method, Origin=closed_stack.status["web"])
         assert (response.status, response.json["type"]) == (401, "/docs/problems#unauthorized"), route.key

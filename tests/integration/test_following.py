@@ -66,17 +66,17 @@ let last = Promise.resolve();
 const next = (kind, body) => (last = last.then(() => post(kind, body)));
 const onJob = (job) => next("job", job);
 const onRows = (rows) => next("rows", rows);
-follow("/jobs/JOB?cursor=1#x", onJob, onRows, PAUSES).then(() => next("end"));
+follow("/jobs/JOB?cursor=1#x", onJob, onRows, TIMING).then(() => next("end"));
 </script>"""
 
 
 @asynccontextmanager
 async def browser(server: JobServer, seen: Seen, silence: float) -> AsyncIterator[None]:
     long = 1000 * LONG
-    pauses = {"least": 50, "most": 200, "hello": long, "silence": 1000 * silence, "noSocket": long}
+    timing = {"minPoll": 50, "maxPoll": 200, "hello": long, "silence": 1000 * silence, "retrySocket": long}
 
     async def page(_request: web.Request) -> web.Response:
-        text = PAGE.replace("JOB", JOB).replace("PAUSES", str(pauses))
+        text = PAGE.replace("JOB", JOB).replace("TIMING", str(timing))
         return web.Response(text=text, content_type="text/html")
 
     async def script(_request: web.Request) -> web.Response:

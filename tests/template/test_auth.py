@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from darkroom.domain.auth import AuthMode
-from darkroom.web.auth import Public
+from darkroom.web.auth import PublicAccess
 from darkroom.web.routes import ROUTES
 from darkroom_cli.tokens import tokens_parameter
 from tests.cloudformation import PROJECT, Node, load_template, of_type
@@ -14,7 +14,7 @@ from tests.cloudformation import PROJECT, Node, load_template, of_type
 TEMPLATE = load_template()
 RESOURCES: Node = TEMPLATE["Resources"]
 WEB: Node = RESOURCES["WebFunction"]["Properties"]
-READING = {route.key for route in ROUTES if route.public is Public.AS_A_PAGE}
+READING = {route.key for route in ROUTES if route.public is PublicAccess.IF_PAGES_ARE_PUBLIC}
 
 
 def value(node: Any, parameters: dict[str, str]) -> Any:

@@ -9,7 +9,7 @@ from darkroom.domain.auth import AuthMode
 from darkroom.domain.rows import Tally
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_token, parse_tokens, serialize_tokens
 from darkroom.web import pages
-from darkroom.web.auth import COOKIE, Authorizer, Public, TokenCache
+from darkroom.web.auth import COOKIE, Authorizer, PublicAccess, TokenCache
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.routes import ROUTES, Handler, Route, dispatch
 from darkroom.web.sign_in import SignInRoutes
@@ -190,7 +190,7 @@ def test_public_pages_opens_only_the_two_picture_routes() -> None:
         route.key
         for route in ROUTES
         if dispatch(route, handlers, authorizer, Request("/x", method=route.method), {}).status != 401
-        and route.public is not Public.ALWAYS
+        and route.public is not PublicAccess.ALWAYS
     ]
 
     assert opened == ["GET /pictures/{id}", "GET /{proxy+}"]

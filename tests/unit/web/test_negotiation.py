@@ -13,10 +13,10 @@ CHROMIUM_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avi
         ("*/*", Wanted.PAGE),  # curl
         ("", Wanted.PAGE),
         (CHROMIUM_PAGE, Wanted.PAGE),
-        ("application/json", Wanted.RECEIPT),
-        ("Application/JSON, */*", Wanted.RECEIPT),
+        ("application/json", Wanted.JSON),
+        ("Application/JSON, */*", Wanted.JSON),
         ("text/html;q=0.5, application/json", Wanted.PAGE),
-        ("text/html;q=0, application/json", Wanted.RECEIPT),
+        ("text/html;q=0, application/json", Wanted.JSON),
         (CHROMIUM_IMG, Wanted.IMAGE),
         ("image/*", Wanted.IMAGE),
         ("image/jpeg", Wanted.IMAGE),

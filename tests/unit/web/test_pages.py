@@ -536,6 +536,7 @@ def test_post_response_for_a_rejected_picture_shows_the_reason() -> None:
 
     assert page.texts["title"] == ["note.png: This is not a picture: it starts like a text."]
     assert "Save it as JPEG or PNG" in page.text
+    assert "See it at" not in page.text
 
 
 def test_home_page_works_without_script() -> None:
@@ -615,7 +616,7 @@ def test_complete_job_shows_its_saving() -> None:
 
 
 def test_complete_job_without_renditions_shows_no_saving() -> None:
-    assert job_page(a_row(0, State.REJECTED)).texts["h1"] == ["1 picture, all done"]
+    assert job_page(a_row(0, State.REJECTED)).texts["h1"] == ["1 picture, none rendered"]
 
 
 def test_each_picture_of_a_job_has_a_line_with_state_and_reason() -> None:

@@ -72,7 +72,7 @@ class ChildFailed(Exception):
 
 
 class Child[Result]:
-    """A forked child that runs an iterator and sends each result as soon as it is there.
+    """A forked child process that runs an iterator and sends each result to the parent at once.
 
     The caller must have no other thread: only the forking thread continues in the child.
     """
@@ -111,8 +111,8 @@ class Child[Result]:
 
         Raises ChildTimedOut, ChildDied or ChildFailed, or the work's own RejectedPicture or MemoryError.
         """
-        while (frame := self._frame()) is not None:
-            kind, value = pickle.loads(frame)  # noqa: S301 - our own fork, which has our rights anyway
+        while (message := self._next_message()) is not None:
+            kind, value = pickle.loads(message)  # noqa: S301 - our own fork, which has our rights anyway
             if kind == "result":
                 yield value
             elif kind == "done":
@@ -137,8 +137,8 @@ class Child[Result]:
             self._status = os.waitstatus_to_exitcode(os.waitpid(self._pid, 0)[1])
         return self._status
 
-    def _frame(self) -> bytes | None:
-        """Reads the next message; None if the child ended without one."""
+    def _next_message(self) -> bytes | None:
+        """Reads the next message; None if the child ended without sending a whole one."""
         prefix = self._read(_LENGTH_BYTES)
         if len(prefix) < _LENGTH_BYTES:
             return None
@@ -230,7 +230,7 @@ def _send_all[Result](work: Callable[[], Iterator[Result]], pipe: int) -> None:
 
 
 def _send(pipe: int, kind: str, value: object) -> None:
-    frame = pickle.dumps((kind, value))
-    rest = memoryview(len(frame).to_bytes(_LENGTH_BYTES) + frame)
+    message = pickle.dumps((kind, value))
+    rest = memoryview(len(message).to_bytes(_LENGTH_BYTES) + message)
     while rest:
         rest = rest[os.write(pipe, rest) :]

@@ -54,7 +54,7 @@ def strictly() -> Iterator[None]:
         raise corrupt() from fault
 
 
-# Arbitrary entropy-coded bytes, before a restart marker and after each of the eight.
+# Arbitrary entropy-coded bytes, separated by all eight restart markers.
 _FILLER = b"".join(bytes((0xFF, 0xD0 + number)) + bytes(range(7, 240, 11)) for number in (*range(8), 0))[2:]
 _END = b"\xff\xd9"
 
@@ -71,7 +71,7 @@ def with_filler(stream: bytes) -> bytes:
 
 
 def may_lack_rows(image: Image.Image) -> bool:
-    """True if a PNG's last row is empty, or if rows are interlaced: missing rows can be anywhere then."""
+    """True if a PNG's last row is empty, or if it is interlaced, which scatters missing rows."""
     last = image.crop((0, image.height - 1, image.width, image.height))
     return bool(image.info.get("interlace")) or not any(last.tobytes())
 
@@ -85,7 +85,7 @@ def plain(image: Image.Image) -> Image.Image:
             "unsupported_format",
             "The pixel format can't be shown on the web; export it as JPEG.",
         )
-    # Not converted to its own mode: that would copy a large picture.
+    # Convert only to another mode: a conversion copies the picture.
     wanted = image.mode if image.mode in ("L", "LA", "RGBA", "CMYK") else "RGB"
     if image.has_transparency_data and wanted != "LA":
         wanted = "RGBA"
@@ -98,9 +98,9 @@ _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:
-    levels = image if image.mode == "I;16" else image.convert("I")  # `point` has no other byte order
+    levels = image if image.mode == "I;16" else image.convert("I")  # `point` supports no other 16-bit mode
     grey = levels.point(lambda level: level * (1 / 256)).convert("L")
-    # Pillow inverts such a TIFF itself at 8 bits or fewer, but not at 16.
+    # Pillow inverts a TIFF whose white is 0 only at 8 bits or fewer.
     inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     return ImageChops.invert(grey) if inverted else grey
 

@@ -66,8 +66,8 @@ def quantisation(
     """Returns the tables for luma, Cb and Cr, row by row."""
     luma = _steps(shapes[0], scale)
     chroma = [_steps(shape, scale * (_FINER_COLOUR if finer_colour else 1)) for shape in shapes[1:]]
-    # Pure white is 127 x 8 and black -128 x 8 from the middle: steps that divide 8 keep both exactly. That
-    # saves 5 to 9% of the bytes of pictures with large white areas, and costs nothing elsewhere.
+    # The DC coefficient is 127 x 8 for white and -128 x 8 for black: a step that divides 8 keeps both exact.
+    # This saves 5 to 9% of the bytes of pictures with large white areas, and costs nothing elsewhere.
     luma[0] = max(divisor for divisor in (1, 2, 4, 8) if divisor <= max(1.0, _FIRST_STEP * scale))
     return [luma, *chroma]
 
@@ -116,7 +116,7 @@ def loses_colour_when_subsampled(image: Image.Image) -> bool:
     return steps > pixels / 2 * _COLOUR_STEPS_SHARE
 
 
-def halved_colour(image: Image.Image) -> Image.Image:
+def subsampled(image: Image.Image) -> Image.Image:
     """Applies chroma subsampling (4:2:0) and no other loss."""
     lightness, *colours = image.convert("YCbCr").split()
     halved = (colour.reduce(2).resize(colour.size, Image.Resampling.BILINEAR) for colour in colours)
@@ -124,13 +124,12 @@ def halved_colour(image: Image.Image) -> Image.Image:
 
 
 def jpeg(image: Image.Image, quality: int, subsampling: str = "4:2:0", *, repack: bool = True) -> bytes:
-    """Encodes an L or RGB picture; with `repack`, returns the smallest of it and its lossless repacking."""
+    """Encodes an L or RGB picture. With `repack`, returns the smallest of several lossless variants."""
     options = _jpeg_options(image, quality, subsampling)
     if not repack:
         return _optimized(image, options)
-    # Baseline first: Pillow's `optimize` and `progressive` fail on noisy pictures, which overflow its
-    # buffer, and repacking does both better. Repack only bytes from our own encoder: hostile bytes end
-    # the process.
+    # Neither `optimize` nor `progressive`: repacking does both better, and noisy pictures overflow the buffer
+    # that Pillow allocates for them. Hostile bytes would crash the repacking, so it gets our encoder's only.
     plain = _saved(image, Format.JPEG, **options)
     candidates: list[bytes] = [plain, optimize(plain)]
     if image.width * image.height <= _BASELINE_UP_TO_PIXELS:
@@ -139,13 +138,10 @@ def jpeg(image: Image.Image, quality: int, subsampling: str = "4:2:0", *, repack
 
 
 def _optimized(image: Image.Image, options: dict[str, object]) -> bytes:
-    """Encodes with optimised Huffman codes; large pictures progressively.
-
-    3% larger than repacked, in a third of the time.
-    """
-    scans = image.width * image.height > _BASELINE_UP_TO_PIXELS
+    """Encodes with optimised Huffman codes, large pictures progressively: about 3% larger than repacked."""
+    progressive = image.width * image.height > _BASELINE_UP_TO_PIXELS
     try:
-        return _saved(image, Format.JPEG, optimize=True, progressive=scans, **options)
+        return _saved(image, Format.JPEG, optimize=True, progressive=progressive, **options)
     except OSError:  # noise overflows Pillow's buffer
         return _saved(image, Format.JPEG, **options)
 
@@ -156,7 +152,7 @@ def _jpeg_options(image: Image.Image, quality: int, subsampling: str) -> dict[st
 
 
 def trial(wanted: Format, subsampling: str, *, fast: bool) -> Callable[[Image.Image, int], bytes]:
-    """Returns the encoder for a trial; `fast` AVIF takes a quarter of the time at about the same quality."""
+    """Returns the encoder for a trial. `fast` AVIF takes a quarter of the time for about the same score."""
     if wanted is Format.WEBP:
         return webp
     if wanted is Format.AVIF:
@@ -210,7 +206,7 @@ def _avif(image: Image.Image, quality: int, subsampling: str, *, speed: int) -> 
 
 
 class _File(BytesIO):
-    """A file with a name, from which Pillow infers the format; passing the format imports five plugins."""
+    """A named file: Pillow infers the format from its name; passing a format would import five plugins."""
 
     def __init__(self, wanted: Format) -> None:
         super().__init__()

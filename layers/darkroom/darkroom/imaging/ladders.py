@@ -16,46 +16,50 @@ _LONGEST = SIDE_LIMITS[Format.JPEG]
 class Plan:
     """One ladder's sizes for one picture, in pixels of the upright picture.
 
-    `window` is the part of the picture to show, `sizes` are those of the renditions, widest first, and
-    `rungs` the resized pictures. `scale` is the widest size divided by the window's.
+    - `upright_size`: of the whole picture. `window`: the part of it to show.
+    - `sizes`: of the renditions, widest first. `scale`: of the widest, relative to the window.
+    - `side_limited`: the widest is limited by the longest side of a JPEG.
+    - `rungs`: the resized pictures, added by `step_down`.
     """
 
     ladder: Ladder
-    shown: Size
+    upright_size: Size
     window: tuple[int, int, int, int]
     sizes: tuple[Size, ...]
     scale: float
-    cut_short: bool
+    side_limited: bool
     rungs: tuple[Image.Image, ...] = ()
 
     def window_in(self, size: Size) -> Box | None:
         """The window in a picture resized to `size`; None if it covers the whole picture."""
-        if self.window == (0, 0, *self.shown):
+        if self.window == (0, 0, *self.upright_size):
             return None
-        across, down = size[0] / self.shown[0], size[1] / self.shown[1]
+        across, down = size[0] / self.upright_size[0], size[1] / self.upright_size[1]
         left, top, right, bottom = self.window
         return left * across, top * down, right * across, bottom * down
 
 
-def planned(ladder: Ladder, shown: Size) -> Plan:
-    """Plans one ladder: never larger than the picture, sides from 1 to JPEG's limit, each width once."""
-    window = _window(ladder.crop, shown)
+def planned(ladder: Ladder, upright_size: Size) -> Plan:
+    """Plans one ladder: no size exceeds the picture or JPEG's limit, and each width occurs once."""
+    window = _window(ladder.crop, upright_size)
     width, height = window[2] - window[0], window[3] - window[1]
     scales = [_scale(ladder.crop, wanted_width, (width, height)) for wanted_width in ladder.widths]
+    longest = max(width, height)
+    too_long, at_limit = longest > _LONGEST, max(scales) * longest >= _LONGEST
     sizes = sorted((max(1, round(width * scale)), max(1, round(height * scale))) for scale in scales)
     return Plan(
         ladder=ladder,
-        shown=shown,
+        upright_size=upright_size,
         window=window,
         sizes=tuple(sorted(dict(sizes).items(), reverse=True)),
         scale=max(scales),
-        cut_short=max(scales) * max(width, height) >= _LONGEST < max(width, height),
+        side_limited=too_long and at_limit,
     )
 
 
-def _window(crop: Crop | None, shown: Size) -> tuple[int, int, int, int]:
+def _window(crop: Crop | None, upright_size: Size) -> tuple[int, int, int, int]:
     """For `cover`, the largest part with the crop's ratio, its centre as near the focus as possible."""
-    width, height = shown
+    width, height = upright_size
     if crop is None or crop.fit is Fit.CONTAIN:
         return 0, 0, width, height
     across, down = crop.ratio
@@ -65,7 +69,7 @@ def _window(crop: Crop | None, shown: Size) -> tuple[int, int, int, int]:
     )
     left, top = (
         min(max(0, round(share * whole - kept / 2)), whole - kept)
-        for share, whole, kept in zip(crop.focus, shown, part, strict=True)
+        for share, whole, kept in zip(crop.focus, upright_size, part, strict=True)
     )
     return left, top, left + part[0], top + part[1]
 

@@ -33,7 +33,7 @@ from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Header, corrupt
 from darkroom.imaging.sniff.png import holds_every_row
 
-# Raised whenever the same upload and profile would give different bytes.
+# Increase it with each change that gives different bytes for the same upload and profile.
 _REVISION = "r6"
 # A test compares it with the installed version: importlib.metadata would cost every cold start 25 ms.
 _MOZJPEG = "1.3.2"
@@ -42,7 +42,7 @@ ENGINE = f"pillow-{PIL.__version__} mozjpeg-{_MOZJPEG} {_REVISION}"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The state of one rendering: first the whole `image`, then the plans' rungs, then `renditions`."""
+    """The state of one rendering. Steps fill in the `image`, the plans' rungs and the `renditions`."""
 
     header: Header
     profile: Profile
@@ -55,23 +55,23 @@ class Work:
     placeholder: str = ""
     colour: str = ""
 
-    def decided(self, code: str, why: str) -> "Work":
+    def with_decision(self, code: str, why: str) -> "Work":
         return replace(self, decisions=(*self.decisions, Decision(code, why)))
 
-    def made(self, *renditions: Encoded) -> "Work":
+    def with_renditions(self, *renditions: Encoded) -> "Work":
         return replace(self, renditions=(*self.renditions, *renditions))
 
-    def wanting(self, wanted: Format) -> Iterator[tuple[Plan, FormatChoice]]:
-        """The plans of ladders with a format, each with its settings for that format."""
+    def plans_with(self, wanted: Format) -> Iterator[tuple[Plan, FormatChoice]]:
+        """Yields each plan whose ladder has a format, with the settings for that format."""
         for plan in self.plans:
             choice = plan.ladder.choice(wanted)
             if choice:
                 yield plan, choice
 
     @property
-    def whole(self) -> Size:
-        """The smallest size of the picture that is large enough for every plan."""
-        width, height = self.header.shown
+    def working_size(self) -> Size:
+        """Upright size of the whole picture at the largest scale of any plan."""
+        width, height = self.header.upright_size
         scale = max(plan.scale for plan in self.plans)
         return max(1, round(width * scale)), max(1, round(height * scale))
 
@@ -84,18 +84,18 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
     """
     started = time.perf_counter()
     work = Work(admitted(content, profile, memory_bytes), profile, len(content))
-    del content  # the header holds it until it is decoded; then its memory is free
+    del content  # now only the header refers to it, until `decode` frees the memory
     milliseconds, peak_mb = {"header": _milliseconds_since(started)}, {"header": _peak_mb()}
     try:
         for step in PIPELINE:
             started = time.perf_counter()
             work = step(work)
-            milliseconds[step.__name__] = _milliseconds_since(started)
-            peak_mb[step.__name__] = _peak_mb()
+            milliseconds[step_name(step)] = _milliseconds_since(started)
+            peak_mb[step_name(step)] = _peak_mb()
     finally:
         for child in work.avif:
             child.end()
-    width, height = work.header.shown
+    width, height = work.header.upright_size
     return Rendered(
         original=Original(work.header.format, width, height, work.size_bytes),
         renditions=work.renditions,
@@ -119,25 +119,28 @@ def _peak_mb() -> float:
 
 def plan(work: Work) -> Work:
     """Plans the crop and sizes of each ladder."""
-    work = replace(work, plans=tuple(planned(ladder, work.header.shown) for ladder in work.profile.ladders))
+    work = replace(
+        work, plans=tuple(planned(ladder, work.header.upright_size) for ladder in work.profile.ladders)
+    )
     for ladder_plan in work.plans:
-        if ladder_plan.cut_short:
+        if ladder_plan.side_limited:
             width, height = ladder_plan.sizes[0]
-            work = work.decided(
+            work = work.with_decision(
                 "side_limited",
-                f"The largest size is {width} x {height} pixels: no side of a JPEG can be longer.",
+                f"The largest size is {width} x {height} pixels:"
+                f" a side of a JPEG is at most {encode.SIDE_LIMITS[Format.JPEG]:,} pixels.",
             )
-    return _noting_frames(work)
+    return _record_frames(work)
 
 
-def _noting_frames(work: Work) -> Work:
+def _record_frames(work: Work) -> Work:
     frames = work.header.frames
     if work.header.animation and animates(work.profile):
-        return work.decided(
+        return work.with_decision(
             "animated", f"WebP is animated with all {frames} frames; other formats show the first frame."
         )
     if frames > 1:
-        return work.decided("first_frame", f"Only the first of {frames} frames was rendered.")
+        return work.with_decision("first_frame", f"Only the first of {frames} frames was rendered.")
     return work
 
 
@@ -178,23 +181,23 @@ def _first_frame(work: Work) -> Image.Image:
 def _jpeg(work: Work, stream: bytes) -> Image.Image:
     image = opened(work.header, stream)
     if not work.profile.linear_light:
-        # 1.5 times the size needed scores 93 to 97 against a full decoding: no visible difference, and
-        # better than sharp's reduction. Twice the size would cost 24 megapixels half a second.
-        width, height = _as_stored(work, work.whole)
+        # Decoded at 1.5 times the size needed, a picture scores 93 to 97 against a full decoding: no visible
+        # difference. Twice the size would take 24 megapixels half a second longer.
+        width, height = _in_stored_axes(work, work.working_size)
         image.draft(None, (width * 3 // 2, height * 3 // 2))
     image.load()
     return image
 
 
-def _as_stored(work: Work, size: Size) -> Size:
+def _in_stored_axes(work: Work, size: Size) -> Size:
     """Converts a size of the upright picture to the stored picture's axes."""
     return (size[1], size[0]) if work.header.orientation >= 5 else size
 
 
 def shrink(work: Work) -> Work:
-    """Resizes to the size for the widest rendition; later steps have fewer pixels."""
-    wanted = _as_stored(work, work.whole)
-    smaller = resized(work.image, wanted, linear=work.profile.linear_light)
+    """Resizes to the working size; later steps have fewer pixels."""
+    size = _in_stored_axes(work, work.working_size)
+    smaller = resized(work.image, size, linear=work.profile.linear_light)
     return replace(work, image=without_opaque_alpha(smaller))
 
 
@@ -224,7 +227,7 @@ def to_srgb(work: Work) -> Work:
     converted = _in_srgb(work.image, work.header)
     if converted is not None:
         return replace(work, image=converted)
-    return replace(work, image=_without_profile(work.image)).decided(
+    return replace(work, image=_without_profile(work.image)).with_decision(
         "profile_ignored", "The colour profile is broken or does not match the pixels; sRGB was assumed."
     )
 
@@ -255,7 +258,7 @@ def step_down(work: Work) -> Work:
 
 
 def _rungs(work: Work, plan: Plan) -> tuple[Image.Image, ...]:
-    """Resizes the first from the whole picture, others from the narrowest rung at least twice as wide."""
+    """Resizes the widest rung from the picture, each other from the narrowest rung at least twice as wide."""
     linear = work.profile.linear_light
     rungs = [resized(work.image, plan.sizes[0], plan.window_in(work.image.size), linear=linear)]
     for size in plan.sizes[1:]:
@@ -273,14 +276,14 @@ def describe(work: Work) -> Work:
 def begin_avif(work: Work) -> Work:
     """Starts the AVIF encoders in two child processes: one for the widest sizes, one for all others.
 
-    Both take about as long as the other formats. Only a process can be stopped when its time is over.
+    Each takes about as long as the other formats together. Processes, since a thread can't be stopped.
     """
     seconds = work.profile.limits.avif_seconds
     children = []
     for part in (slice(1, None), slice(1)):
         batch = [
             (plan, choice, rungs)
-            for plan, choice in work.wanting(Format.AVIF)
+            for plan, choice in work.plans_with(Format.AVIF)
             if (rungs := _fitting(plan, Format.AVIF)[part])
         ]
         if batch and seconds:
@@ -289,7 +292,7 @@ def begin_avif(work: Work) -> Work:
 
 
 def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Iterator[Encoded]:
-    """Encodes the narrowest first, so that only wide ones miss the deadline."""
+    """Encodes the narrowest first: at the deadline, only wide ones are missing."""
     for plan, choice, rungs in batch:
         for rung, settings in reversed([*zip(rungs, chosen(choice, rungs), strict=True)]):
             content = encode.avif(rung, settings.quality, settings.subsampling)
@@ -315,12 +318,12 @@ def _encoded(
 def encode_jpeg(work: Work) -> Work:
     """Encodes every rung of the JPEG ladders, over the background colour."""
     made = []
-    for plan, choice in work.wanting(Format.JPEG):
+    for plan, choice in work.plans_with(Format.JPEG):
         flat = [_flattened(rung, plan.ladder.background) for rung in plan.rungs]
         for rung, settings in zip(flat, chosen(choice, flat), strict=True):
             content = encode.jpeg(rung, settings.quality, settings.subsampling, repack=work.profile.repack)
             made.append(_encoded(choice, plan, rung, settings, content))
-    return work.made(*made)
+    return work.with_renditions(*made)
 
 
 def _flattened(image: Image.Image, background: str) -> Image.Image:
@@ -335,8 +338,8 @@ def _flattened(image: Image.Image, background: str) -> Image.Image:
 def encode_webp(work: Work) -> Work:
     """Encodes every rung of the WebP ladders, animated where the original and the ladder are."""
     made = []
-    for plan, choice in work.wanting(Format.WEBP):
-        work = _noting_side_limit(work, plan, Format.WEBP)
+    for plan, choice in work.plans_with(Format.WEBP):
+        work = _record_side_limit(work, plan, Format.WEBP)
         rungs = _fitting(plan, Format.WEBP)
         for rung, settings in zip(rungs, chosen(choice, rungs), strict=True):
             if work.header.animation and plan.ladder.animation:
@@ -348,11 +351,11 @@ def encode_webp(work: Work) -> Work:
             else:
                 content = encode.webp(rung, settings.quality)
                 made.append(_encoded(choice, plan, rung, settings, content))
-    return work.made(*made)
+    return work.with_renditions(*made)
 
 
 def _finisher(work: Work, plan: Plan, size: Size) -> Callable[[Image.Image], Image.Image]:
-    """Returns a function with the steps from decoded frame to rung, for the frames of an animation."""
+    """Returns a function to turn, crop, resize and convert one decoded frame of an animation."""
 
     def finished(frame: Image.Image) -> Image.Image:
         upright = _upright(frame, work.header)
@@ -368,19 +371,19 @@ def _fitting(plan: Plan, wanted: Format) -> list[Image.Image]:
     return [rung for rung in plan.rungs if max(rung.size) <= encode.SIDE_LIMITS[wanted]]
 
 
-def _noting_side_limit(work: Work, plan: Plan, wanted: Format) -> Work:
+def _record_side_limit(work: Work, plan: Plan, wanted: Format) -> Work:
     for rung in plan.rungs:
         if max(rung.size) > encode.SIDE_LIMITS[wanted]:
-            work = work.decided(
+            work = work.with_decision(
                 f"{wanted.value}_skipped",
-                f"No {_named(wanted)} of {rung.width} x {rung.height} pixels:"
+                f"No {_label(wanted)} of {rung.width} x {rung.height} pixels:"
                 f" the format's limit is {encode.SIDE_LIMITS[wanted]:,} pixels a side.",
             )
     return work
 
 
-def encode_avif(work: Work) -> Work:
-    """Collects the results of `begin_avif`, waiting until its time budget ends at the latest."""
+def collect_avif(work: Work) -> Work:
+    """Collects the results of `begin_avif`; waits until the end of its time budget at most."""
     made: list[Encoded] = []
     seconds = work.profile.limits.avif_seconds
     reason = f"over its time budget of {seconds:g} s"
@@ -394,63 +397,64 @@ def encode_avif(work: Work) -> Work:
         finally:
             child.end()
     done = {(rendition.ladder, rendition.width) for rendition in made}
-    for plan, _ in work.wanting(Format.AVIF):
-        work = _noting_side_limit(work, plan, Format.AVIF)
+    for plan, _ in work.plans_with(Format.AVIF):
+        work = _record_side_limit(work, plan, Format.AVIF)
         for rung in reversed(_fitting(plan, Format.AVIF)):
             if (plan.ladder.name, rung.width) not in done:
-                work = work.decided("avif_skipped", f"No AVIF {rung.width} pixels wide: {reason}.")
-    return replace(work, avif=()).made(*made)
+                work = work.with_decision("avif_skipped", f"No AVIF {rung.width} pixels wide: {reason}.")
+    return replace(work, avif=()).with_renditions(*made)
 
 
-# A search ends within this many points of its target, unless the format can't reach it.
-SHORT_BY = 2.5
+# Maximum points below the target. A search comes closer, unless the format can't reach the target.
+MAX_SHORTFALL = 2.5
 
 
-def drop_what_falls_short(work: Work) -> Work:
-    """Drops renditions below their target: WebP and AVIF halve the resolution of colour, which is visible
-    in small pictures at any quality. JPEG always stays; animations stay, since only WebP has them.
+def drop_below_target(work: Work) -> Work:
+    """Drops renditions below their target. WebP halves the resolution of colour, which small pictures show.
+
+    JPEG is never dropped; animations are not, since no other format has them.
     """
     kept: list[Encoded] = []
     for rendition in work.renditions:
         target, score = rendition.target, rendition.score or 0
         always = rendition.format is Format.JPEG or rendition.frames > 1
-        if always or not target or score >= target - SHORT_BY:
+        if always or not target or score >= target - MAX_SHORTFALL:
             kept.append(rendition)
             continue
-        work = work.decided(
+        work = work.with_decision(
             f"{rendition.format.value}_short",
-            f"No {_named(rendition.format)} {rendition.width} pixels wide:"
+            f"No {_label(rendition.format)} {rendition.width} pixels wide:"
             f" its best score is {score:.0f}, below the target of {target:g}.",
         )
     return replace(work, renditions=tuple(kept))
 
 
-def keep_the_smaller(work: Work) -> Work:
-    """Drops a rendition no smaller than a more widely supported one of the same size.
+def drop_larger_alternatives(work: Work) -> Work:
+    """Drops renditions with no fewer bytes than a more widely supported one of the same width and height.
 
-    JPEG always stays, since originals are never served; a decision records a smaller original.
+    JPEG is never dropped, since originals are never served. A decision records a smaller original.
     """
     kept: list[Encoded] = []
     for plan in work.plans:
         for size in plan.sizes:
             smallest: Encoded | None = None
             for rendition in _of_size(work, plan, size):
-                # An animation shows more than a still: it is kept, and no still is dropped for it.
+                # Animations and stills don't replace each other: only stills are compared.
                 if rendition.frames > 1 or smallest is None or len(rendition.data) < len(smallest.data):
                     kept.append(rendition)
                     if _is_complete(work, rendition):
                         smallest = rendition
                     continue
-                work = work.decided(
+                work = work.with_decision(
                     f"{rendition.format.value}_dropped",
-                    f"No {_named(rendition.format)} {size[0]} pixels wide: with {len(rendition.data):,} bytes"
-                    f" it is not smaller than the {_named(smallest.format)} ({len(smallest.data):,} bytes).",
+                    f"No {_label(rendition.format)} {size[0]} pixels wide: with {len(rendition.data):,} bytes"
+                    f" it is not smaller than the {_label(smallest.format)} ({len(smallest.data):,} bytes).",
                 )
-    return _noting_a_smaller_original(replace(work, renditions=tuple(kept)))
+    return _record_smaller_original(replace(work, renditions=tuple(kept)))
 
 
 def _is_complete(work: Work, rendition: Encoded) -> bool:
-    """False for an animation, and for a JPEG of a transparent picture: neither can replace another format."""
+    """True for a still that keeps the picture's transparency: it can replace other formats."""
     transparent = work.image.mode in ("LA", "RGBA")
     return rendition.frames == 1 and not (rendition.format is Format.JPEG and transparent)
 
@@ -464,20 +468,20 @@ def _of_size(work: Work, plan: Plan, size: Size) -> list[Encoded]:
     return sorted(found, key=lambda rendition: _BY_SUPPORT.index(rendition.format))
 
 
-def _noting_a_smaller_original(work: Work) -> Work:
-    at_full_size = _of_size(work, work.plans[0], work.header.shown)
+def _record_smaller_original(work: Work) -> Work:
+    at_full_size = _of_size(work, work.plans[0], work.header.upright_size)
     sizes = [len(r.data) for r in at_full_size if r.frames > 1] or [len(r.data) for r in at_full_size]
     if not sizes or min(sizes) < work.size_bytes:
         return work
-    return work.decided(
+    return work.with_decision(
         "original_smaller",
-        f"No rendition of the original's size is smaller than the original ({work.size_bytes:,} bytes);"
-        f" the smallest has {min(sizes):,} bytes.",
+        f"At the original's width and height, no rendition has fewer bytes than the original"
+        f" ({work.size_bytes:,} bytes); the smallest has {min(sizes):,} bytes.",
     )
 
 
 def add_reference(work: Work) -> Work:
-    """Adds a rendition without visible loss, for comparing the others by eye."""
+    """Adds a JPEG without visible loss, to compare the others with by eye."""
     if not work.profile.reference:
         return work
     main = work.plans[0]
@@ -485,14 +489,16 @@ def add_reference(work: Work) -> Work:
     made = Encoded(
         Format.JPEG, *flat.size, encode.REFERENCE_QUALITY, encode.reference(flat), ladder=REFERENCE
     )
-    return work.made(made)
+    return work.with_renditions(made)
 
 
-def _named(wanted: Format) -> str:
+def _label(wanted: Format) -> str:
     return {Format.JPEG: "JPEG", Format.WEBP: "WebP", Format.AVIF: "AVIF"}[wanted]
 
 
-PIPELINE: tuple[Callable[[Work], Work], ...] = (
+type Step = Callable[[Work], Work]
+
+PIPELINE: tuple[Step, ...] = (
     plan,
     decode,  # once for all sizes; a JPEG at a reduced scale
     shrink,
@@ -503,8 +509,20 @@ PIPELINE: tuple[Callable[[Work], Work], ...] = (
     begin_avif,
     encode_jpeg,
     encode_webp,
-    encode_avif,
-    drop_what_falls_short,
-    keep_the_smaller,
+    collect_avif,
+    drop_below_target,
+    drop_larger_alternatives,
     add_reference,  # last: it must not be dropped
 )
+
+# Receipts keep these names of steps for their clients.
+_NAMES_IN_RECEIPTS = {
+    "collect_avif": "encode_avif",
+    "drop_below_target": "drop_what_falls_short",
+    "drop_larger_alternatives": "keep_the_smaller",
+}
+
+
+def step_name(step: Step) -> str:
+    """Returns the name of a step in receipts."""
+    return _NAMES_IN_RECEIPTS.get(step.__name__, step.__name__)

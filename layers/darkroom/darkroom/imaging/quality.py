@@ -80,12 +80,13 @@ _POSITIONS = 7
 SAMPLING_ERROR = {Format.JPEG: (1.00, 0.02), Format.WEBP: (1.00, 0.07), Format.AVIF: (0.94, 0.08)}
 
 # Subsampling costs more bytes than it saves if it causes more than this share of the error that the target
-# allows; coarsest first. Wider copies of a picture lose less. Measured on photographs of 640 to 1920 pixels.
+# allows; coarsest first. Measured on photographs of 640 to 1920 pixels.
 _SUBSAMPLINGS = {
     Format.JPEG: (("4:2:0", 0.42), ("4:2:2", 0.75)),
     Format.AVIF: (("4:2:0", 0.6),),
 }
-_LESS_IN_WIDER = 0.75
+# The error from subsampling falls with this power of the width.
+_ERROR_EXPONENT = 0.75
 _COLOUR_TILES = Tiles(3, 112, 0)
 
 
@@ -121,14 +122,14 @@ def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Im
         if scales(image.size) < ALL_SCALES or encode.loses_colour_when_subsampled(coloured):
             yield "4:4:4"
             continue
-        width, error = measured = measured or (image.width, _error_by_colour(coloured))
-        lost, allowed = error * (width / image.width) ** _LESS_IN_WIDER, error_at(target)
+        width, error = measured = measured or (image.width, _error_of_subsampling(coloured))
+        lost, allowed = error * (width / image.width) ** _ERROR_EXPONENT, error_at(target)
         yield next((name for name, share in _SUBSAMPLINGS[wanted] if lost < share * allowed), "4:4:4")
 
 
-def _error_by_colour(image: Image.Image) -> float:
+def _error_of_subsampling(image: Image.Image) -> float:
     sample = Sample(image, _COLOUR_TILES).picture
-    return Ssimulacra2(sample).error(encode.halved_colour(sample))
+    return Ssimulacra2(sample).error(encode.subsampled(sample))
 
 
 class Sample:
@@ -136,12 +137,12 @@ class Sample:
 
     def __init__(self, image: Image.Image, tiles: Tiles) -> None:
         side = tiles.across * tiles.side
-        self.whole = image.width * image.height < 2 * side * side or min(image.size) < side
+        self.is_whole_picture = image.width * image.height < 2 * side * side or min(image.size) < side
         self._tiles = tiles
         # The picture's pixels, as a multiple of the sample's.
-        self.times = 1.0 if self.whole else image.width * image.height / side**2
-        self.picture = image.convert("RGB") if self.whole else Image.new("RGB", (side, side))
-        if not self.whole:
+        self.pixel_ratio = 1.0 if self.is_whole_picture else image.width * image.height / side**2
+        self.picture = image.convert("RGB") if self.is_whole_picture else Image.new("RGB", (side, side))
+        if not self.is_whole_picture:
             detail = _Detail(image)
             for column, row in product(range(tiles.across), repeat=2):
                 tile = image.crop(detail.typical((column, row), tiles))
@@ -150,7 +151,7 @@ class Sample:
     def without_margins(self, picture: Image.Image) -> Image.Image:
         """Crops the margins from the sample, or from an encoding of it."""
         across, side, margin = self._tiles
-        if self.whole or not margin:
+        if self.is_whole_picture or not margin:
             return picture
         inner = side - 2 * margin
         cropped = Image.new("RGB", (across * inner, across * inner))
@@ -211,7 +212,7 @@ class Trials:
         self._exact = is_small(image)
         self._encoder = encode.trial(wanted, subsampling, fast=not self._exact)
         factor, growth = (1.0, 0.0) if self._exact else SAMPLING_ERROR[wanted]
-        self.correction = factor * self.sample.times**growth
+        self.correction = factor * self.sample.pixel_ratio**growth
 
     def error(self, quality: int) -> float:
         decoded = reopened(self._encoder(self.sample.picture, quality), self._format)
@@ -222,10 +223,14 @@ class Trials:
 
 
 class _Search:
+    """Searches the qualities for one ladder's pictures, from the narrowest to the widest.
+
+    Each search starts from the typical curve plus `_offset`, the last large picture's distance from it.
+    """
+
     def __init__(self, wanted: Format, target: float) -> None:
         self._format = wanted
         self._target = target
-        # The ladder's scores minus the typical curve.
         self._offset = 0.0
 
     def run(self, image: Image.Image, subsampling: str) -> Chosen:
@@ -240,11 +245,12 @@ class _Search:
             if distance < _CLOSE_ENOUGH or quality in tried:
                 break
             if distance < _NEAR[self._format] and not small:
-                return self._found(quality, score, subsampling, small)
+                return self._conclude(quality, score, subsampling, small)
         quality, score = min(tried.items(), key=lambda trial: abs(trial[1] - self._target))
-        return self._found(quality, score, subsampling, small)
+        return self._conclude(quality, score, subsampling, small)
 
-    def _found(self, quality: int, score: float, subsampling: str, small: bool) -> Chosen:
+    def _conclude(self, quality: int, score: float, subsampling: str, small: bool) -> Chosen:
+        """Returns the settings; a large picture also sets the offset for the next."""
         if not small:
             self._offset = score - typical_score(self._format, quality)
         return Chosen(quality, round(score, 1), subsampling)
@@ -275,7 +281,7 @@ def typical_score(wanted: Format, quality: int) -> float:
     for (low, low_score), (high, high_score) in pairwise(TYPICAL[wanted]):
         if quality <= high:
             return low_score + (high_score - low_score) * (quality - low) / (high - low)
-    raise ValueError(f"a quality of {quality}")
+    raise ValueError(f"quality must be at most 100, not {quality}")
 
 
 def quality_at(wanted: Format, score: float) -> int:

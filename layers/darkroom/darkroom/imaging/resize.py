@@ -31,13 +31,13 @@ def resized(image: Image.Image, size: Size, box: Box | None = None, *, linear: b
     return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
 
 
-# Rows of the result per band: every band computes its weights again, which takes an eighth longer at 128.
+# Rows of the result per band. At 128, computing the weights for each band takes an eighth longer.
 _BAND_ROWS = 128
 _LANCZOS_REACH = 3
 
 
 def _resized_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
-    """Resizes band by band, with the same result: Pillow's premultiplied copy is of one band only."""
+    """Resizes in bands, so that Pillow premultiplies a copy of one band only; the result is the same."""
     left, top, right, bottom = box
     width, height = size
     scale = (bottom - top) / height
@@ -57,11 +57,11 @@ def _resized_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
 def _resized_in_linear_light(image: Image.Image, size: Size, box: Box | None) -> Image.Image:
     """Resizes one channel at a time, since floating point takes four times the bytes."""
     if not image.mode.endswith("A"):
-        channels = [_as_stored(_scaled(_as_light(channel), size, box)) for channel in image.split()]
+        channels = [_to_srgb_levels(_scaled(_as_light(channel), size, box)) for channel in image.split()]
         return Image.merge(image.mode, channels)
     *colours, alpha = image.split()
     small_alpha = alpha.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
-    channels = [_as_stored(_weighted_by_alpha(colour, alpha, size, box)) for colour in colours]
+    channels = [_to_srgb_levels(_weighted_by_alpha(colour, alpha, size, box)) for colour in colours]
     return Image.merge(image.mode, [*channels, small_alpha])
 
 
@@ -85,7 +85,7 @@ def _as_light(channel: Image.Image) -> Image.Image:
     return channel.point(_to_light(), "F")
 
 
-def _as_stored(light: Image.Image) -> Image.Image:
+def _to_srgb_levels(light: Image.Image) -> Image.Image:
     # Lanczos overshoots at both ends; the table clips values outside it.
     return light.convert("I").point(_from_light(), "L")
 

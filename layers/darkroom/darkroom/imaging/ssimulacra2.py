@@ -1,7 +1,7 @@
 """SSIMULACRA2 computed with Pillow alone, since numpy would cost the function 90 ms and 60 MB.
 
-For a small picture it is the full metric, at every pixel. For others it is a prediction, from the largest of
-the 108 terms at every fourth pixel; `make bench` measures the error of that prediction.
+A small picture is scored by all significant terms at every pixel. The score of a larger one is a prediction
+from the most significant of the 108 terms at every fourth pixel; `make bench` measures its error.
 """
 
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -126,7 +126,7 @@ _WEIGHTS = (
 _SCALES = (1, 2, 4, 8, 16, 32)
 ALL_SCALES = len(_SCALES)
 
-# Terms up to this weight are ignored; less so in a small picture, where a single term can be large.
+# Terms up to this weight are ignored. It is lower for a small picture, where a single term can be large.
 _NEGLIGIBLE, _NEGLIGIBLE_IN_SMALL = 2.0, 0.5
 _SMALL_PIXELS = 40_000
 
@@ -148,7 +148,7 @@ def is_small(picture: Image.Image) -> bool:
 
 
 def scales(size: tuple[int, int]) -> int:
-    """Counts the scales with at least eight pixels either way, plus one, up to six."""
+    """Returns the number of scales: those with both sides of at least 8 pixels, and one more; at most 6."""
     return min(len(_SCALES), 1 + sum(1 for scale in _SCALES if -(-min(size) // scale) >= 8))
 
 
@@ -293,11 +293,14 @@ def _names(picture: Image.Image) -> list[Plane]:
 
 
 def _planes(picture: Image.Image, wanted: Container[Plane]) -> Iterator[tuple[Plane, Image.Image]]:
-    """Yields the planes in SSIMULACRA2's shifted XYB, reduced in linear light, which matters most for B."""
+    """Yields the planes in SSIMULACRA2's shifted XYB.
+
+    They are reduced in linear light: plane B would be least accurate otherwise.
+    """
     linear = [channel.point(_LINEAR, "F") for channel in picture.split()]
     first, reached = 0, 1
     if not is_small(picture):
-        # These two scales need lightness only, which the stored values give without a root per pixel.
+        # These two scales need lightness only; a table gives it from stored values, without a root per pixel.
         light = picture.convert("L").point(_LIGHT, "F")
         yield (1, 1), light
         yield (1, 2), light.reduce(2)

@@ -19,7 +19,7 @@ _START = """const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 document.documentElement.classList.toggle("dark-mode", dark);
 SwaggerUIBundle({url: document.body.dataset.url, dom_id: "#docs", validatorUrl: null});
 """
-# Only these files. Styles set by a script on elements need no 'unsafe-inline'.
+# Allows the files of this site. The styles that Swagger UI's script sets need no 'unsafe-inline'.
 _POLICY = "; ".join(
     (
         "default-src 'none'",

@@ -40,7 +40,7 @@ class FailureRoutes:
             serialize_failure(entry) | {"page": f"{request.root}pictures/{entry.picture_id}"}
             for entry in entries
         ]
-        if request.wants is Wanted.RECEIPT:
+        if request.wants is Wanted.JSON:
             return self.responder.json(200, {"failures": failures, "cursor": cursor})
         later = bool(request.query.get("cursor"))
         page = pages.failures(request.root, failures, cursor, later=later, signed_in=request.signed_in)
@@ -55,11 +55,11 @@ class FailureRoutes:
         return self._one(request, failure_id, "skip", self.failures.skip)
 
     def retry_all(self, request: Request) -> Response:
-        """`POST /failures/retry`: enqueues all failed uploads again, until time runs out."""
+        """`POST /failures/retry`: enqueues all failed uploads again, for up to 20 s."""
         return self._act(request, self.failures.list_all(), "retry", self.failures.retry)
 
     def skip_all(self, request: Request) -> Response:
-        """`POST /failures/skip`: marks all failed uploads as skipped, until time runs out."""
+        """`POST /failures/skip`: marks all failed uploads as skipped, for up to 20 s."""
         return self._act(request, self.failures.list_all(), "skip", self.failures.skip)
 
     def _one(self, request: Request, failure_id: str, action: str, act: Callable[[Entry], bool]) -> Response:
@@ -73,13 +73,13 @@ class FailureRoutes:
     def _act(
         self, request: Request, entries: Iterator[Entry], action: str, act: Callable[[Entry], bool]
     ) -> Response:
-        deadline, done = self.clock() + _ACTION_SECONDS, 0
+        deadline, changed = self.clock() + _ACTION_SECONDS, 0
         for entry in entries:
             if self.clock() >= deadline:
                 break
             if act(entry):
                 self.report(_REPORTED[action], entry)
-                done += 1
+                changed += 1
         if request.wants is Wanted.PAGE:
             return self.responder.redirect(303, f"{request.root}failures")
-        return self.responder.json(202, {"action": action, "uploads": done})
+        return self.responder.json(202, {"action": action, "uploads": changed})

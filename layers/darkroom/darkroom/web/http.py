@@ -20,15 +20,15 @@ class Visitor(Enum):
     TRUSTED = "by API Gateway, or not at all where the stack is open"
     TOKEN = "by a valid token"  # noqa: S105
     SIGNED_IN = "by a valid cookie"
-    STRANGER = "without a valid token or cookie"
-    UNKNOWN = "the tokens could not be loaded"
+    ANONYMOUS = "without a valid token or cookie"
+    UNCHECKED = "the tokens could not be loaded"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """HTTP request. `path` is decoded, begins with a slash and has no stage.
 
-    `origin` is this site's own, like `http://localhost:8000`, or empty. Names in `headers` are lower case.
+    `origin` is the site's, like `http://localhost:8000`; empty if unknown. Names in `headers` are lower case.
     `route_key` is the API Gateway route of the request. `visitor` is set by `routes.dispatch`.
     """
 
@@ -41,7 +41,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     method: str = "GET"
     route_key: str = ""
-    visitor: Visitor = Visitor.STRANGER
+    visitor: Visitor = Visitor.ANONYMOUS
 
     @property
     def signed_in(self) -> bool:
@@ -179,7 +179,7 @@ class Responder:
 def responder_for(originals: Originals, renditions: Renditions, live_url: str = "") -> Responder:
     """Creates a Responder with the origins of both buckets and of the WebSocket.
 
-    `live_url` is a path, or empty, if the WebSocket has the site's own origin.
+    `live_url` is a path or empty if the WebSocket has the site's own origin.
     """
     connect_urls = [originals.post_form("x", "image/png", 1, 60).url]
     if "://" in live_url:
@@ -191,7 +191,7 @@ def responder_for(originals: Originals, renditions: Renditions, live_url: str = 
 
 
 def _cache_headers(status: int) -> Mapping[str, str]:
-    """Cache headers: clients revalidate a 200 by its ETag and store nothing else."""
+    """Returns headers to let clients store a 200, and revalidate it by its ETag, but nothing else."""
     # Responses vary by Origin because API Gateway adds CORS headers.
     return {"Vary": "Accept, Origin", "Cache-Control": "private, no-cache" if status == 200 else "no-store"}
 

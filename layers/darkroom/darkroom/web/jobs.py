@@ -42,7 +42,7 @@ def _with_job(route: "Callable[[JobRoutes, Request, JobView], Response]") -> "_R
     return wrapped
 
 
-def _with_page(route: "Callable[[JobRoutes, Request, JobView, int], Response]") -> "_Route":
+def _with_page_number(route: "Callable[[JobRoutes, Request, JobView, int], Response]") -> "_Route":
     """Adds the page number from `?cursor=`; returns 400 for an invalid cursor."""
 
     @wraps(route)
@@ -88,9 +88,9 @@ class JobRoutes:
         }
         return self.responder.json(201, document, {"Location": f"{request.root}jobs/{job.id}"})
 
-    @_with_page
+    @_with_page_number
     def job(self, request: Request, job: JobView, number: int) -> Response:
-        """`GET /jobs/{id}`: returns a page of the job, or the job with a ticket for its live channel."""
+        """`GET /jobs/{id}`: returns the HTML page, or JSON with a ticket for the live channel."""
         if request.wants is not Wanted.PAGE:
             return self.responder.json(200, self._serialize(request, job))
         rows = [self._serialize_row(request, member) for member in self.jobs.page(job, number)]
@@ -105,9 +105,9 @@ class JobRoutes:
         )
         return self.responder.page(200, page)
 
-    @_with_page
+    @_with_page_number
     def uploads(self, request: Request, job: JobView, number: int) -> Response:
-        """`GET /jobs/{id}/uploads`: returns a page of members, with forms for uploads still expected."""
+        """`GET /jobs/{id}/uploads`: lists 100 members, with forms for those still expected."""
         members = self.jobs.page(job, number)
         return self.responder.json(
             200, {"uploads": self._serialize_rows(request, members), "cursor": _next_cursor(job, number)}
@@ -124,9 +124,9 @@ class JobRoutes:
         members = self._with_entries(self.jobs.members(job))
         return self._report(job, json_report(members), "json", "application/json")
 
-    @_with_page
+    @_with_page_number
     def script(self, request: Request, job: JobView, number: int) -> Response:
-        """`GET /jobs/{id}/fetch.sh`: returns a script to fetch one page of members."""
+        """`GET /jobs/{id}/fetch.sh`: returns a script to fetch the renditions of 100 members."""
         cursor = _next_cursor(job, number)
         text = fetch_script(
             job.id,

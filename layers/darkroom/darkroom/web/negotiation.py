@@ -1,4 +1,4 @@
-"""Content negotiation: a page, a receipt or an image, and the image formats."""
+"""Content negotiation: a page, JSON or an image, and the image formats."""
 
 from enum import StrEnum
 
@@ -7,7 +7,7 @@ from darkroom.domain.renditions import Format
 
 class Wanted(StrEnum):
     PAGE = "page"
-    RECEIPT = "receipt"
+    JSON = "json"
     IMAGE = "image"
 
 
@@ -23,12 +23,12 @@ def accepted_types(accept: str) -> frozenset[str]:
 
 
 def wanted(accept: str) -> Wanted:
-    """HTML if listed, else JSON, else an image; HTML for any other header (curl, address bar)."""
+    """HTML if listed, else JSON, else an image. HTML if none is listed, as in curl's `*/*`."""
     types = accepted_types(accept)
     if "text/html" in types:
         return Wanted.PAGE
     if "application/json" in types:
-        return Wanted.RECEIPT
+        return Wanted.JSON
     if any(media_type.startswith("image/") for media_type in types):
         return Wanted.IMAGE
     return Wanted.PAGE

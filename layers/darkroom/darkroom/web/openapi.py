@@ -2,7 +2,7 @@
 
 from darkroom.domain.serialization import JsonObject
 from darkroom.web import problems
-from darkroom.web.auth import COOKIE, Public
+from darkroom.web.auth import COOKIE, PublicAccess
 from darkroom.web.problems import Problem
 from darkroom.web.routes import COMMON_PROBLEMS, HTML, ROUTES, Route
 from darkroom.web.schemas import SCHEMAS, ref
@@ -64,7 +64,7 @@ def _operation(route: Route) -> JsonObject:
         "summary": route.summary,
         "responses": _responses(route),
     }
-    if route.public is not Public.NEVER:
+    if route.public is not PublicAccess.NEVER:
         operation["security"] = [*({name: []} for name in _SECURITY_SCHEMES), _ANONYMOUS]
     if route.parameters:
         operation["parameters"] = [

@@ -34,10 +34,8 @@ _RECENT_PICTURES = 24
 _MAX_NAMESAKES = 500  # pictures of one name to compare with a path
 # Redirects expire from caches before the presigned URL that they lead to.
 _REDIRECT_SHARE = 0.5
-_NO_IMAGE = {
-    False: "The picture is not rendered yet. Try again shortly.",
-    True: "The picture has no rendition in a format that this client accepts.",
-}
+_NOT_READY = "The picture is not rendered yet. Try again shortly."
+_NO_RENDITION = "The picture has no rendition for this client."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class PictureRoutes:
             recent, cursor = self._recent(request.query.get("cursor", ""))
         except BadRequest as fault:
             return self.responder.problem(request, problems.BAD_CURSOR, str(fault))
-        if request.wants is Wanted.RECEIPT:
+        if request.wants is Wanted.JSON:
             documents = [self._serialize(request, entry) for entry in recent]
             totals = serialize_totals(self.views.totals())
             return self.responder.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
@@ -91,7 +89,7 @@ class PictureRoutes:
             return self.responder.problem(request, problems.NOT_ONE_FILE, str(fault))
         status = 422 if entry.rejection else 201 if entry.has_result else 202
         headers = {"Location": f"{request.root}pictures/{entry.picture_id}"}
-        if request.wants is Wanted.RECEIPT:
+        if request.wants is Wanted.JSON:
             return self.responder.json(status, self._serialize(request, entry), headers)
         alias_url = self._alias_url(request, entry)
         shown_url = f"{request.origin}/{pages.path_segment(entry.alias)}" if request.origin else alias_url
@@ -125,7 +123,7 @@ class PictureRoutes:
     def _recent(self, cursor: str) -> tuple[list[Entry], str]:
         """Newest uploads, one entry per picture, and a cursor to older ones. Raises BadRequest."""
         pictures: dict[str, list[Entry]] = {}
-        # A POST creates two entries: one when it is expected, one when it arrives.
+        # A posted picture has two entries: the expected upload and the arrived one.
         entries, cursor = self.views.recent(2 * _RECENT_PICTURES, cursor)
         for entry in entries:
             pictures.setdefault(entry.picture_id, []).append(entry)
@@ -156,7 +154,7 @@ class PictureRoutes:
     def _respond(self, request: Request, entry: Entry) -> Response:
         if entry.state is State.DELETED:
             return self.responder.problem(request, problems.DELETED, "This picture was deleted.")
-        if request.wants is Wanted.RECEIPT:
+        if request.wants is Wanted.JSON:
             return self.responder.json(200 if entry.has_result else 202, self._serialize(request, entry))
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
@@ -185,7 +183,9 @@ class PictureRoutes:
         formats = accepted_formats(request.accept)
         best = best_rendition(self._renditions(entry), formats, int(width) if width else None)
         if not best:
-            sentence = entry.rejection.sentence if entry.rejection else _NO_IMAGE[entry.has_result]
+            sentence = _NO_RENDITION if entry.has_result else _NOT_READY
+            if entry.rejection:
+                sentence = entry.rejection.sentence
             return self.responder.problem(request, problems.NO_IMAGE, sentence)
         max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
         headers = {
@@ -210,7 +210,7 @@ class PictureRoutes:
             request,
             problems.TOO_LARGE,
             f"The picture is {actual / 1e6:.1f} MB; this form takes up to {limit / 1e6:g} MB. "
-            "Upload it directly to S3 within five minutes:",
+            "Upload it directly to S3 within five minutes.",
             {"presigned": {"url": form.url, "fields": form.fields, "page": page}},
             advice=_curl(form, posted.name),
         )
@@ -253,7 +253,7 @@ class PictureRoutes:
     def _markup(self, request: Request, entry: Entry) -> str | None:
         """Markup for other sites, with permanent public URLs; None if renditions are private.
 
-        Never with the alias, which moves to the next picture of that name.
+        It never uses the alias, because that later leads to the next picture of the same name.
         """
         receipt = entry.receipt
         if not receipt or not receipt.shown:
@@ -294,7 +294,7 @@ class PictureRoutes:
 def _curl(form: PostForm, name: str) -> str:
     """Formats a presigned form as a curl command, quoted for the shell and for curl.
 
-    Plain names stay unquoted: curl prints the page's source, in which quotes are escaped.
+    Names are quoted only if necessary: curl prints HTML, where a quote is `&#34;` and can't be pasted.
     """
     quoted = name
     if not _PLAIN_NAME.fullmatch(name):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from darkroom.domain.limits import ID_PATTERN
 from darkroom.domain.serialization import JsonObject
 from darkroom.web import problems
-from darkroom.web.auth import Authorizer, Public
+from darkroom.web.auth import Authorizer, PublicAccess
 from darkroom.web.http import Request, Response, conditional
 from darkroom.web.problems import Problem
 from darkroom.web.schemas import ref
@@ -56,12 +56,12 @@ class Route:
     problems: tuple[Problem, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     request_body: tuple[str, JsonObject] | None = None
-    public: Public = Public.NEVER
+    public: PublicAccess = PublicAccess.NEVER
 
     @property
     def refusals(self) -> tuple[Problem, ...]:
         """Problems returned by the authorizer."""
-        token = () if self.public is Public.ALWAYS else (problems.UNAUTHORIZED, problems.UNCHECKED)
+        token = () if self.public is PublicAccess.ALWAYS else (problems.UNAUTHORIZED, problems.UNCHECKED)
         return token if self.method == "GET" else (*token, problems.FOREIGN_ORIGIN)
 
     @property
@@ -74,7 +74,7 @@ class Route:
     def rule(self) -> str:
         """Path as a rule of Powertools' router."""
         if self.operation == _CATCH_ALL:
-            return "/((?s:.+))"  # a group: the router matches routes without one first
+            return "/((?s:.+))"  # the router tries routes without a group first
         return re.sub(r"\{(\w+)\}", r"<\1>", self.path.replace(".", r"\."))
 
     @property
@@ -113,7 +113,7 @@ def dispatch(
     request = replace(request, visitor=authorizer.visitor(request))
     if refusal := authorizer.refusal(request, route.public, route.key):
         return refusal
-    if route.method == "GET" and not route.matches(values):  # a key in a folder with a route's name
+    if route.method == "GET" and not route.matches(values):  # such as jobs/x.jpg, a picture's key
         response = handlers[_CATCH_ALL](request)
     else:
         response = handlers[route.operation](request, *values.values())
@@ -225,7 +225,7 @@ ROUTES = (
         _PICTURE,
         (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
         (_id("The picture's id: a hash of bucket and key."), _WIDTH),
-        public=Public.AS_A_PAGE,
+        public=PublicAccess.IF_PAGES_ARE_PUBLIC,
     ),
     Route(
         "sign_in_page",
@@ -238,7 +238,7 @@ ROUTES = (
             _UNCHANGED,
         ),
         parameters=(Parameter("to", "query", "Path on this site to open after signing in.", _TEXT),),
-        public=Public.ALWAYS,
+        public=PublicAccess.ALWAYS,
     ),
     Route(
         "sign_in",
@@ -248,7 +248,7 @@ ROUTES = (
         (ResponseSpec(303, "Signed in: redirects to `to`.", {}, ("Location",)),),
         (problems.UNAUTHORIZED, problems.UNCHECKED),
         request_body=("application/x-www-form-urlencoded", ref("SignIn")),
-        public=Public.ALWAYS,
+        public=PublicAccess.ALWAYS,
     ),
     Route(
         "sign_out",
@@ -256,7 +256,7 @@ ROUTES = (
         "/sign-out",
         "Sign out. Deletes the session cookie.",
         (ResponseSpec(303, "Signed out: redirects to the sign-in form.", {}, ("Location",)),),
-        public=Public.ALWAYS,
+        public=PublicAccess.ALWAYS,
     ),
     Route(
         "failures",
@@ -380,6 +380,6 @@ ROUTES = (
         _PICTURE,
         (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
         (Parameter("name", "path", "The name, or the end of the key including slashes.", _TEXT), _WIDTH),
-        public=Public.AS_A_PAGE,
+        public=PublicAccess.IF_PAGES_ARE_PUBLIC,
     ),
 )

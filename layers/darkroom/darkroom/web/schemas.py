@@ -76,7 +76,7 @@ _RECEIPT: JsonObject = {
     "decisions": _list(ref("Decision")),
     "milliseconds": {"type": "object", "additionalProperties": _NUMBER},
     "placeholder": _text("A tiny preview as a `data:` URL; may be empty."),
-    "colour": _text("The mean colour, like `#aabbcc`; may be empty."),
+    "colour": _text("The dominant colour, like `#aabbcc`; may be empty."),
     "saved_bytes": {"type": "integer", "description": "Saved by the smallest file at full width."},
     "saved_percent": _NUMBER,
 }
@@ -94,7 +94,7 @@ _UPLOAD: JsonObject = {
 }
 
 _JOB: JsonObject = {
-    "id": _text("Grants access to the job.", pattern=_ID),
+    "id": _text("The job's id: random, so that it can't be guessed.", pattern=_ID),
     "state": {"enum": ["open", "running", "complete"]},
     "size": _whole("The number of uploads."),
     "sealed": {
@@ -136,7 +136,7 @@ SCHEMAS: JsonObject = {
             "quality": _whole("The quality setting of the encoder."),
             "size_bytes": _WHOLE,
             "key": _text("The key in the renditions bucket."),
-            "ladder": _text("The set of widths in the profile."),
+            "ladder": _text("The name of the ladder (a set of sizes) in the profile."),
             "frames": _WHOLE,
             "target": _or_null(_NUMBER | {"description": "The target SSIMULACRA2 score."}),
             "score": _or_null(_NUMBER | {"description": "The SSIMULACRA2 score of this file."}),
@@ -178,7 +178,10 @@ SCHEMAS: JsonObject = {
             "id": _TEXT,
             "key": _TEXT,
             "version": _TEXT,
-            "removal": {"type": "boolean", "description": "True if the removal of the upload failed."},
+            "removal": {
+                "type": "boolean",
+                "description": "True if the deletion failed, false if the rendering did.",
+            },
             "reason": _text("A stable error code."),
             "detail": _TEXT,
             "attempts": _WHOLE,

@@ -27,10 +27,10 @@ class SignInRoutes:
 
     def page(self, request: Request) -> Response:
         """`GET /sign-in`: returns the form, or redirects if the client is already signed in."""
-        to = request.query.get("to", "")
-        if request.visitor in (Visitor.STRANGER, Visitor.UNKNOWN):
-            return self.responder.page(200, pages.sign_in(request.root, to))
-        return self.responder.redirect(303, _local_url(request.root, to))
+        next_path = request.query.get("to", "")
+        if request.visitor in (Visitor.ANONYMOUS, Visitor.UNCHECKED):
+            return self.responder.page(200, pages.sign_in(request.root, next_path))
+        return self.responder.redirect(303, _local_url(request.root, next_path))
 
     def sign_in(self, request: Request) -> Response:
         """`POST /sign-in`: exchanges a token for a session cookie and redirects."""
@@ -38,14 +38,14 @@ class SignInRoutes:
             return self.responder.redirect(303, request.root)
         form = _parse_form(request)
         try:
-            token = self.token_cache.bearer(form.get("token", "").strip())
-            cookie = self.token_cache.cookie(token) if token else ""
+            token = self.token_cache.find_by_secret(form.get("token", "").strip())
+            cookie = self.token_cache.new_cookie(token) if token else ""
         except TokensUnavailable:
             return tokens_unavailable(self.responder, request)
-        to = form.get("to", "")
+        next_path = form.get("to", "")
         if not cookie:
-            return unauthorized(self.responder, request, to, wrong=True)
-        response = self.responder.redirect(303, _local_url(request.root, to))
+            return unauthorized(self.responder, request, next_path, invalid_token=True)
+        response = self.responder.redirect(303, _local_url(request.root, next_path))
         return replace(response, cookies=(Cookie(COOKIE, cookie, SIGNED_IN_SECONDS),))
 
     def sign_out(self, request: Request) -> Response:
@@ -54,12 +54,12 @@ class SignInRoutes:
         return replace(response, cookies=(Cookie(COOKIE, "", 0),))
 
 
-def _local_url(root: str, to: str) -> str:
+def _local_url(root: str, next_path: str) -> str:
     """Resolves a path against the site's root; returns the root for an invalid path.
 
     The result begins with the root, so it never leads to another site.
     """
-    path = to.lstrip("/")
+    path = next_path.lstrip("/")
     return root + path if _URL_CHARACTERS.fullmatch(path) else root
 
 

@@ -8,7 +8,7 @@ from darkroom.domain.errors import RejectedPicture
 # jpegtran's own scripts write at most 14 scans. Decoding 22,000 scans of 16 megapixels takes over 20 s.
 MAX_SCANS = 100
 
-# Segments, chunks or boxes of one file. A real maximum: 100 MB of PNG in chunks of 8 kB has 12,000.
+# Maximum of segments, chunks or boxes in a file. 100 MB of PNG in chunks of 8 kB has 12,000.
 MAX_PARTS = 100_000
 
 # Profiles have 0.5 to 4 kB for displays and up to 2 MB for presses; PNG compresses them.
@@ -34,8 +34,8 @@ class Animation:
 class Screen:
     """The screen described by PNG's cHRM and gAMA.
 
-    `points` are white, red, green and blue as CIE x and y. A level is light to the power of `gamma`; 0 means
-    sRGB's curve.
+    `points` are white, red, green and blue as CIE x and y. `gamma` is the exponent from light to stored
+    levels; 0 means sRGB's curve.
     """
 
     points: tuple[tuple[float, float], ...]
@@ -51,8 +51,8 @@ class Header:
     - `icc`: empty without a profile. `primaries`: ITU-T H.273's number of the colour space, 0 if the file
       names none. `screen`: None if the file describes none, or sRGB's.
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
-    - `too_few_bytes`: there are fewer bytes than these pixels can be coded in.
-    - `uninverted`: a CMYK JPEG without Adobe's marker, which does not store its inks inverted.
+    - `too_few_bytes`: the coded data is shorter than the minimum for this number of pixels.
+    - `uninverted`: a JPEG without Adobe's marker; if it is CMYK, its inks are not stored inverted.
     - `animation`: for GIF, WebP and PNG of two frames or more.
     """
 
@@ -75,7 +75,7 @@ class Header:
         return max(self.width * self.height, self.largest_pixels)
 
     @property
-    def shown(self) -> tuple[int, int]:
+    def upright_size(self) -> tuple[int, int]:
         """Width and height after orientation."""
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
@@ -85,7 +85,7 @@ def corrupt() -> RejectedPicture:
 
 
 class Damaged(Exception):
-    """The bytes contradict their own format."""
+    """The bytes violate their file format."""
 
 
 def unsupported(sentence: str) -> RejectedPicture:

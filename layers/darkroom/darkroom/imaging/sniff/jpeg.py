@@ -22,7 +22,7 @@ def read_jpeg(content: bytes) -> Header:
     frames = [content[start:stop] for marker, start, stop in segments if marker in _FRAMES]
     scans = [start for marker, start, _ in segments if marker == _SCAN]
     if len(frames) != 1 or not scans:
-        raise Damaged("not one frame with its scans")
+        raise Damaged("there must be one frame, with scans")
     _check_frame(frames[0])
     if len(scans) > MAX_SCANS:
         raise RejectedPicture(
@@ -92,4 +92,6 @@ def _check_frame(frame: bytes) -> None:
     if bits != 8:
         raise unsupported(f"The JPEG has {bits} bits per channel; only 8 bits are supported.")
     if kind not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
-        raise unsupported("Lossless and hierarchical JPEGs are not supported, nor do browsers show them.")
+        raise unsupported(
+            "Lossless and hierarchical JPEGs are not supported; browsers can't show them either."
+        )

@@ -28,7 +28,7 @@ def read_png(content: bytes) -> Header:
     if content[12:16] != b"IHDR":
         raise Damaged("no IHDR")
     width, height = numbers(">II", content, 16)
-    content = _with_key_in_eight_bits(content)
+    content = _with_transparent_colour_in_eight_bits(content)
     view = memoryview(content)
     kept: list[bytes | memoryview] = [PNG_MAGIC]
     animation_chunks: list[tuple[bytes, int, int]] = []
@@ -65,8 +65,8 @@ def read_png(content: bytes) -> Header:
     )
 
 
-def _with_key_in_eight_bits(content: bytes) -> bytes:
-    """Converts tRNS's transparent colour to 8 bits: Pillow compares 8-bit pixels with the stored levels."""
+def _with_transparent_colour_in_eight_bits(content: bytes) -> bytes:
+    """Converts tRNS's colour to 8 bits: Pillow compares it with pixels that it has converted to 8 bits."""
     bits, colour_type = numbers(">BB", content, 24)
     if colour_type not in (0, 2) or bits not in (2, 4, 16):
         return content
@@ -76,8 +76,8 @@ def _with_key_in_eight_bits(content: bytes) -> bytes:
             break
         if kind == b"tRNS" and end - start == calcsize(layout) and _is_sound(content, start, end):
             levels = numbers(layout, content, start)
-            key = pack(layout, *(_in_eight_bits(level, bits) for level in levels))
-            return content[:start] + key + pack(">I", zlib.crc32(b"tRNS" + key)) + content[end + 4 :]
+            colour = pack(layout, *(_in_eight_bits(level, bits) for level in levels))
+            return content[:start] + colour + pack(">I", zlib.crc32(b"tRNS" + colour)) + content[end + 4 :]
     return content
 
 
@@ -87,7 +87,7 @@ def _in_eight_bits(level: int, bits: int) -> int:
 
 
 def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int, Screen | None]:
-    """Returns the primaries, the ICC profile or the screen, by the priority of the third edition, 4.3."""
+    """Returns ICC profile, primaries and screen: at most one, by the priority in the third edition, 4.3."""
     named = metadata.get((b"cICP", b""))
     primaries = screen_primaries(*numbers(">BB", named, 0)) if named is not None else 0
     if primaries:
@@ -136,21 +136,23 @@ def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Anim
     Source: W3C PNG, third edition, 11.3.5.
     """
     kinds = [kind for kind, _, _ in chunks]
-    if b"acTL" not in kinds[: kinds.index(b"IDAT") if b"IDAT" in kinds else 0] or kinds.count(b"acTL") > 1:
+    before_pixels = kinds[: kinds.index(b"IDAT")] if b"IDAT" in kinds else []
+    if b"acTL" not in before_pixels or kinds.count(b"acTL") > 1:
         return None
     frames, plays = numbers(">II", content, chunks[kinds.index(b"acTL")][1])
     controls = [start for kind, start, _ in chunks if kind == b"fcTL"]
     numbered = [numbers(">I", content, start)[0] for kind, start, _ in chunks if kind in (b"fcTL", b"fdAT")]
-    view = memoryview(content)
-    sound = all(_is_sound(content, start, end) for _, start, end in chunks)
-    if frames != len(controls) or numbered != list(range(len(numbered))) or not sound:
+    in_sequence = numbered == list(range(len(numbered)))
+    are_sound = all(_is_sound(content, start, end) for _, start, end in chunks)
+    if len(controls) != frames or not in_sequence or not are_sound:
         return None
+    view = memoryview(content)
     delays = (numbers(">HH", content, start + 20) for start in controls)
     return Animation(
         durations=tuple(round(1000 * delay / (of or 100)) for delay, of in delays),
         loops=plays,
         stream=b"".join([PNG_MAGIC, *(view[start - 8 : end + 4] for _, start, end in chunks)]),
-        # A default image without a frame control is not part of the animation.
+        # A default image without a frame control before it is not part of the animation.
         first=0 if kinds.index(b"fcTL") < kinds.index(b"IDAT") else 1,
     )
 
@@ -178,20 +180,21 @@ _INFLATE_BYTES = 1 << 18
 
 
 def holds_every_row(content: bytes) -> bool:
-    """True if there is data for every row: decoders don't report data that ends early but validly."""
-    width, height, bits, kind, interlaced = numbers(">IIBBxxB", content, 16)
-    wanted = 0
+    """True if the data has every row. Decoders accept a valid zlib stream with too few."""
+    width, height, bits, colour_type, interlaced = numbers(">IIBBxxB", content, 16)
+    missing_bytes = 0
     for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
         columns, rows = -(-(width - left) // across), -(-(height - top) // down)
         if columns > 0:
-            wanted += max(0, rows) * (1 + -(-columns * bits * _CHANNELS[kind] // 8))
+            row_bytes = 1 + -(-columns * bits * _CHANNELS[colour_type] // 8)  # with the filter's byte
+            missing_bytes += max(0, rows) * row_bytes
     view, inflater = memoryview(content), zlib.decompressobj()
-    for name, start, end in _png_chunks(content):
-        waiting: bytes | memoryview = view[start:end] if name == b"IDAT" else b""
-        while waiting and wanted > 0:
-            wanted -= len(inflater.decompress(waiting, _INFLATE_BYTES))
-            waiting = inflater.unconsumed_tail
-    return wanted <= 0
+    for kind, start, end in _png_chunks(content):
+        deflated: bytes | memoryview = view[start:end] if kind == b"IDAT" else b""
+        while deflated and missing_bytes > 0:
+            missing_bytes -= len(inflater.decompress(deflated, _INFLATE_BYTES))
+            deflated = inflater.unconsumed_tail
+    return missing_bytes <= 0
 
 
 def _is_sound(content: bytes, start: int, end: int) -> bool:

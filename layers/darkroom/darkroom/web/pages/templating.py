@@ -22,7 +22,7 @@ _SCRIPTS = (
 STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
 SCRIPT = "".join((_FOLDER / "scripts" / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 
-# The value of a picture's progress bar: uploading is most of the way.
+# Values of a picture's progress bar; 1 in any terminal state. Uploading takes it from 0 to 0.8.
 PROGRESS = {State.EXPECTED: 0.0, State.RENDERING: 0.8}
 
 
@@ -32,9 +32,9 @@ def render_template(template: str, **values: Any) -> str:
 
 
 def content_security_policy(image_origins: list[str], connect_origins: list[str]) -> str:
-    """Returns the Content-Security-Policy of every page: only the inlined style and script may run.
+    """Returns the Content-Security-Policy of the pages. It allows the inlined style and script by hash.
 
-    Origins are like `https://host:port`: `image_origins` serve pictures, `connect_origins` answer the script.
+    Pages may load images from `image_origins` and connect to `connect_origins`, like `https://host:port`.
     """
     return "; ".join(
         (
@@ -74,7 +74,7 @@ def _environment() -> Environment:
         "row_text": wording.row_text,
         "progress": lambda state: PROGRESS.get(state, 1.0),
     }
-    # All of it is our own; style and script must stay unescaped to match their hashes.
+    # Our own files, not escaped: they must match the hashes in the policy.
     trusted = {"style": STYLE, "script": SCRIPT}
     environment.globals |= {name: Markup(text) for name, text in trusted.items()}  # noqa: S704
     return environment

@@ -1,9 +1,9 @@
 """The pages, one function each. They return complete HTML documents.
 
-Style, script and markup are inside the document; only pictures are loaded. `root` is the relative URL of the
-site's root ("./", "../", ...): links work behind a stage, a custom domain and the local front door. Names and
-keys are hostile: templates escape all values, and `path_segment` everything in a URL path. `signed_in` adds
-a sign-out button to the links, and the token option to curl commands.
+Style and script are inside the document; only pictures are loaded. `root` is the relative URL of the site's
+root ("./", "../", ...), so that links work below any path, such as an API stage. Names and keys are
+untrusted: templates escape all values, and the filter `segment` escapes those in a URL path. `signed_in` adds
+a sign-out button to the navigation, and the token option to curl commands.
 """
 
 import json
@@ -18,7 +18,7 @@ from darkroom.web.pages.markup import Link, fallback_link
 from darkroom.web.pages.templating import PROGRESS, render_template
 from darkroom.web.problems import Problem
 
-# Fewer columns would be too broad, and more too narrow to see.
+# Limits of the chart: fewer columns would be too wide, more too narrow to see.
 _MIN_COLUMNS = 16
 _MAX_COLUMNS = 100
 
@@ -77,7 +77,7 @@ def picture(
     markup: str | None = None,
     signed_in: bool = False,
 ) -> str:
-    """One picture's page, in any terminal state.
+    """The page of one picture, once there is a result to show.
 
     `links` are the receipt's renditions, `reference` is the rendition to compare them with, and `embedded` is
     a rendition as `data:` URL. `alias_url` is None if the alias leads to another picture; `markup` is None if
@@ -135,8 +135,8 @@ def job(
 def _columns(rows: list[JsonObject]) -> tuple[list[tuple[float, float]], int]:
     """Returns the chart's columns (before, after) in percent of the highest, and the highest in bytes.
 
-    A terminal upload without renditions counts as 0 bytes: with its size before and nothing after, it would
-    look like the greatest saving of all.
+    An upload that ended without renditions counts as 0 bytes before and after: with its size before, it would
+    look like a saving of 100%.
     """
     bins = max(min(len(rows), _MAX_COLUMNS), _MIN_COLUMNS)
     before, after = [0] * bins, [0] * bins
@@ -182,8 +182,8 @@ def waiting(root: str, name: str, picture_id: str, state: State, *, signed_in: b
 def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
     """The response to `POST /`, in any state of the picture.
 
-    Readable in a terminal: the text comes last. `shown_url` is the text of the link to `alias_url`, absolute
-    where that is relative.
+    The text comes last, to be readable in a terminal. `shown_url` is the text of the link to `alias_url`: the
+    absolute URL, if the site's origin is known.
     """
     return _page(
         "stored.html",
@@ -204,12 +204,14 @@ def problem(
     return _page("problem.html", root, title=title, sentence=sentence, advice=advice, signed_in=signed_in)
 
 
-def sign_in(root: str, to: str, *, wrong: bool = False, again: bool = False) -> str:
-    """The form to sign in with a token; `to` is the path to continue to, relative to the site's root.
+def sign_in(root: str, next_path: str, *, invalid_token: bool = False, reload_once: bool = False) -> str:
+    """The form to sign in with a token, and to continue to `next_path`, relative to the site's root.
 
-    `wrong` reports that the last token was invalid. With `again` the page reloads itself once.
+    `invalid_token` adds an error message. `reload_once` makes the browser load the page again immediately.
     """
-    return _page("sign-in.html", root, to=to, wrong=wrong, again=again)
+    return _page(
+        "sign-in.html", root, next_path=next_path, invalid_token=invalid_token, reload_once=reload_once
+    )
 
 
 def docs(root: str) -> str:

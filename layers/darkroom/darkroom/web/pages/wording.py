@@ -51,9 +51,9 @@ _ADVICE = {
 
 
 def headline(entry: Entry) -> str | None:
-    """Returns the saving of a rendered picture, or None without one.
+    """Returns the saving of a picture, or None without renditions.
 
-    While the picture is rendered again, the saving of its last rendering holds.
+    During another rendering it is the saving of the previous one.
     """
     best = entry.receipt and entry.receipt.smallest_at_full_width
     if entry.state not in (State.RENDERED, State.RENDERING) or entry.receipt is None or best is None:
@@ -87,7 +87,7 @@ def job_headline(job: JsonObject) -> str:
     if job["state"] != "complete":
         return f"{size}, {job['size'] - job['waiting']:,} done"
     if not job["counts"].get("rendered"):
-        return f"{size}, all done"
+        return f"{size}, none rendered"
     return f"{size}: {filesize(job['bytes_before'])} became {filesize(job['bytes_after'])}"
 
 
@@ -98,7 +98,10 @@ def job_counts(job: JsonObject) -> str:
 
 
 def failures_headline(count: int, *, more: bool, later: bool) -> str:
-    """Returns the heading of a page with `count` failures: of a `later` page, or one with `more` after it."""
+    """Returns the heading of a page of `count` failures.
+
+    `later` is True on every page but the first, `more` on every page but the last.
+    """
     if later:
         return "More failed pictures"
     return f"{'More than ' if more else ''}{pictures(count)} failed"

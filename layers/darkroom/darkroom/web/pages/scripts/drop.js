@@ -2,7 +2,7 @@
 const MAX_FILES = 10_000; // in one job
 const MAX_NAMES = 3; // of skipped files
 
-// The files below a file system entry, with all folders in it.
+// All files of a dropped file or folder, subfolders included.
 const filesIn = async (entry) => {
   if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
   const reader = entry.createReader();

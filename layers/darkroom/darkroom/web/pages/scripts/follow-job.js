@@ -1,10 +1,10 @@
-// Follows a job (docs/live.md): over its WebSocket, or by polling where there is none.
+// Follows a job (docs/live.md): over its WebSocket, or by polling if it can't connect.
 // `url` is the job's own address. `onJob` receives each newer job document, `onRows` the rows that changed.
 // The promise resolves once the job is complete and all its rows have been delivered.
-const PAUSES = { least: 1000, most: 5000, hello: 5000, silence: 15_000, noSocket: 30_000 }; // milliseconds
+const TIMING = { minPoll: 1000, maxPoll: 5000, hello: 5000, silence: 15_000, retrySocket: 30_000 }; // milliseconds
 const TERMINAL = new Set(["rendered", "rejected", "failed", "skipped", "superseded", "deleted"]);
 
-async function follow(url, onJob, onRows, pauses = PAUSES) {
+async function follow(url, onJob, onRows, timing = TIMING) {
   const address = new URL(url, location.href);
   address.search = address.hash = "";
   let job; // the newest document received; older ones are ignored
@@ -60,14 +60,14 @@ async function follow(url, onJob, onRows, pauses = PAUSES) {
         resolve(welcomed);
         socket.close();
       };
-      const within = (milliseconds, otherwise) => {
+      const startTimer = (milliseconds, callback) => {
         clearTimeout(timer);
-        timer = setTimeout(otherwise, milliseconds);
+        timer = setTimeout(callback, milliseconds);
       };
       // After silence: a newer job over HTTP means that the socket is dead.
       const check = async () => {
         if (takeJob(await getJson()) || complete()) leave();
-        else within(pauses.silence, () => check().catch(leave));
+        else startTimer(timing.silence, () => check().catch(leave));
       };
       const receive = async (message) => {
         if (message.type === "state") {
@@ -81,31 +81,31 @@ async function follow(url, onJob, onRows, pauses = PAUSES) {
           if (message.type === "job.completed") leave();
         }
       };
-      within(pauses.hello, leave);
+      startTimer(timing.hello, leave);
       socket.addEventListener("open", () => {
         socket.send(JSON.stringify({ action: "hello", job: address.pathname.split("/").pop(), ticket: live.ticket }));
       });
       socket.addEventListener("message", ({ data }) => {
         const message = JSON.parse(data);
-        if (welcomed || message.type === "state") within(pauses.silence, () => check().catch(leave));
+        if (welcomed || message.type === "state") startTimer(timing.silence, () => check().catch(leave));
         receive(message).catch(leave);
       });
       socket.addEventListener("close", leave);
     });
 
   let socketsFrom = 0; // no WebSocket is tried before this time
-  for (let pause = pauses.least; ; pause = Math.min(2 * pause, pauses.most)) {
+  for (let pause = timing.minPoll; ; pause = Math.min(2 * pause, timing.maxPoll)) {
     try {
       const found = await getJson();
       takeJob(found);
       if (found.live && !complete() && Date.now() >= socketsFrom) {
-        if (await listen(found.live).catch(() => false)) pause = pauses.least;
-        else socketsFrom = Date.now() + pauses.noSocket;
+        if (await listen(found.live).catch(() => false)) pause = timing.minPoll;
+        else socketsFrom = Date.now() + timing.retrySocket;
       }
       await fetchRows();
       if (complete()) return;
     } catch (fault) {
-      if (fault.status < 500 && fault.status !== 429) return; // there is no such job
+      if (fault.status < 500 && fault.status !== 429) return; // a client error such as 404: repeating the request is useless
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }

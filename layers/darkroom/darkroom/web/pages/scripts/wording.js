@@ -20,7 +20,7 @@ const isComplete = (job) => job.state === "complete";
 const jobHeadline = (job) => {
   const done = job.size - job.waiting;
   if (!isComplete(job)) return `${pictures(job.size)}, ${done.toLocaleString("en")} done`;
-  if (!job.counts.rendered) return `${pictures(job.size)}, all done`;
+  if (!job.counts.rendered) return `${pictures(job.size)}, none rendered`;
   return `${pictures(job.size)}: ${filesize(job.bytes_before)} became ${filesize(job.bytes_after)}`;
 };
 const jobCounts = (job) =>
