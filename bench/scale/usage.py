@@ -301,10 +301,10 @@ def deployed(kind: str) -> int:
     return len(of_type(_template(), kind))
 
 
-def an_original(size_bytes: int) -> Original:
+def original_of(size_bytes: int) -> Original:
     return Original("jpeg", 4032, 3024, size_bytes)
 
 
-def of_each_step() -> dict[str, float]:
+def number_of_each_step() -> dict[str, float]:
     """Returns a number for every step, as in a receipt."""
     return {step.__name__: 100.0 for step in PIPELINE}
