@@ -22,8 +22,8 @@ from bench.scale.limits import (
     Limit,
     Load,
     cost,
-    first_of_aws,
     limits,
+    nearest_aws_limit,
     scan_days,
 )
 from bench.scale.rendering import Measured
@@ -222,7 +222,7 @@ def _amount(value: float) -> str:
 def _limits_of(load: Load) -> str:
     found = limits(load)
     nearest = [limit for limit in found if limit.share >= 0.02][:8] or found[:4]
-    first = first_of_aws(load)
+    first = nearest_aws_limit(load)
     head = ["limit", "needed", "available", "used", "set by", "raised by"]
     table = _table(head, [_limit_row(limit) for limit in nearest])
     return (

@@ -258,7 +258,7 @@ def limits(load: Load) -> list[Limit]:
     return sorted(found, key=lambda limit: -limit.share)
 
 
-def first_of_aws(load: Load) -> Limit:
+def nearest_aws_limit(load: Load) -> Limit:
     """Returns AWS's nearest limit, for an account that is not new and with parameters raised."""
     return next(
         limit

@@ -12,8 +12,8 @@ from bench.scale.limits import (
     SCANNED_A_DAY,
     Load,
     cost,
-    first_of_aws,
     limits,
+    nearest_aws_limit,
     scan_days,
     traced,
 )
@@ -53,7 +53,7 @@ def test_the_nearest_limit_is_listed_first() -> None:
 
     assert shares == sorted(shares, reverse=True)
     assert limits(a_load(1_000))[0].raised_by.startswith("`MaximumConcurrency`")
-    assert first_of_aws(a_load(100_000)).what == "concurrent executions"
+    assert nearest_aws_limit(a_load(100_000)).what == "concurrent executions"
 
 
 def test_cost_is_proportional_to_the_load() -> None:
