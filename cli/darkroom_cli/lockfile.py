@@ -1,4 +1,4 @@
-"""A lock file with the id of its holder."""
+"""A lock file with the process id of its holder."""
 
 import fcntl
 import os
