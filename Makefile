@@ -84,7 +84,7 @@ screenshots: setup ## Take screenshots of the pages, light and dark, phone and d
 	@$(RUN) python -m bench.screenshots
 
 build: setup ## Build for AWS, into .aws-sam/
-	@rm -f .aws-sam/built # the local stack's mark of its own build
+	@rm -f .aws-sam/built # records the local stack's build in the same folder, which this one replaces
 	$(SAM) build
 
 deploy: setup ## Deploy to AWS; the first time asks for a stack name and a region

@@ -72,7 +72,7 @@ class Candidate:
         while reaching - below > 2:
             score, _ = at(quality)
             below, reaching = (quality, reaching) if score < target else (below, quality)
-            # Near here one quality step changes the score by about one, which beats bisection.
+            # Near the target one quality step changes the score by about one: faster than bisection.
             step = max(1, round(abs(target - score)))
             guess = quality + step if score < target else quality - step
             quality = guess if below < guess < reaching else (below + reaching) // 2

@@ -29,7 +29,7 @@ _QUALITIES = {
     Format.AVIF: (35, 50, 60, 70, 80, 90),
 }
 _TARGETS = (70.0, 80.0)
-# Scores outside this range missed for another reason: the format can't reach the target.
+# Scores outside this range are left out: there the format can't reach the target, whatever the constants.
 _SCORES = (60.0, 90.0)
 # Points of score for an e-fold error, at a score of 75.
 _POINTS = 15.7

@@ -133,34 +133,34 @@ def fit(found: list[Crop], shapes: Shapes) -> Shapes:
         def over_all(candidate: Shapes) -> float:
             return fmean(pool.map(lambda crop: crop.estimate(candidate), found))
 
-        moves = dict.fromkeys(_places(), _FIRST_MOVE)
+        moves = dict.fromkeys(_step_indexes(), _FIRST_MOVE)
         print(f"{exp(fmean(settled())):.0f} bytes at first", flush=True)  # noqa: T201
         for sweep in range(_SWEEPS):
             best = over_all(shapes)
-            for place, width in moves.items():
-                left, right = (over_all(_moved(shapes, place, by)) for by in (-width, width))
+            for index, width in moves.items():
+                left, right = (over_all(_moved(shapes, index, by)) for by in (-width, width))
                 bend = left + right - 2 * best
                 by = 0.5 * width * (left - right) / bend if bend > 0 else width * (1 if right < left else -1)
                 by = max(-1.3 * width, min(1.3 * width, by))
-                vertex = over_all(_moved(shapes, place, by))
+                vertex = over_all(_moved(shapes, index, by))
                 best, by = min((best, 0.0), (left, -width), (right, width), (vertex, by))
-                shapes = _moved(shapes, place, by)
-                moves[place] = max(_LAST_MOVE, width * 0.7) if abs(by) < width * 0.8 else width
+                shapes = _moved(shapes, index, by)
+                moves[index] = max(_LAST_MOVE, width * 0.7) if abs(by) < width * 0.8 else width
             print(f"sweep {sweep}: {exp(fmean(settled())):.0f}\n{shapes}", flush=True)  # noqa: T201
     return shapes
 
 
-type Place = tuple[int, str, int]  # table, quality, distance
+type StepIndex = tuple[int, str, int]  # table, quality, distance
 
 
-def _places() -> list[Place]:
+def _step_indexes() -> list[StepIndex]:
     """Lists all steps except luma's first, which is fixed by white and black."""
-    places = product(range(len(encode.SHAPES)), ("at_85", "at_60"), range(len(encode.DISTANCES)))
-    return [place for place in places if place[::2] != (0, 0)]
+    indexes = product(range(len(encode.SHAPES)), ("at_85", "at_60"), range(len(encode.DISTANCES)))
+    return [index for index in indexes if index[::2] != (0, 0)]
 
 
-def _moved(shapes: Shapes, place: Place, by: float) -> Shapes:
-    number, name, distance = place
+def _moved(shapes: Shapes, index: StepIndex, by: float) -> Shapes:
+    number, name, distance = index
     steps = list(getattr(shapes[number], name))
     steps[distance] *= exp(by)
     moved = replace(shapes[number], **{name: tuple(steps)})

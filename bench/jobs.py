@@ -262,14 +262,14 @@ rebuilt from the ledger.
 | writes of the most written item | {max(result.writes):,} |
 | views that differ from rebuilt ones | {result.differences} |
 | `POST /jobs` | {result.created_seconds:.1f} s |
-| from then until it was complete | {result.completed_seconds:.0f} s |
+| from the start of `POST /jobs` until the job was complete | {result.completed_seconds:.0f} s |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | versions | Python {platform.python_version()}, Pillow {version("pillow")}, MiniStack {pinned_ministack()} |
 | date | {datetime.now(UTC):%Y-%m-%d} |
 | seed | each picture's number, 0 to {TRUNCATED - 1} |
 
 The local stack's single thread invokes `project` with about one picture at a time, so that nearly every
-picture causes a write; AWS polls a stream four times a second and delivers all records since.
+picture causes a write. AWS polls a stream four times a second and delivers all new records at once.
 """
 
 

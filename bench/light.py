@@ -37,7 +37,7 @@ class Bench:
     cache: Path
     rounds: int
 
-    def sharp(self, name: str, qualities: Qualities, file: Path | None = None) -> Command:
+    def peer(self, name: str, qualities: Qualities, file: Path | None = None) -> Command:
         """Returns the command for a peer's whole process, with a quality for each width."""
         sizes = ",".join(f"{width}:{qualities[width]}" for width in sorted(qualities))
         return peers.node(self.cache, "ladder", name, sizes, str(file or self.file), str(self.cache / "out"))
@@ -131,20 +131,20 @@ def _ladder_section(bench: Bench) -> str:
     at_fixed = _as_good(bench, "sharp", dict.fromkeys(LADDER, fixed))
     widest = ours[max(ours)]
     by_target = {
-        "sharp": bench.sharp("sharp", equal["sharp"]),
-        "sharp without `mozjpeg`": bench.sharp("sharp-plain", equal["sharp-plain"]),
+        "sharp": bench.peer("sharp", equal["sharp"]),
+        "sharp without `mozjpeg`": bench.peer("sharp-plain", equal["sharp-plain"]),
         "`default`, by target": bench.darkroom(_as_jpeg("default", target=_TARGET)),
         "`default`, fixed quality": bench.darkroom(_as_jpeg("default", quality=widest)),
     }
     by_quality = {
-        "sharp": bench.sharp("sharp", at_fixed),
+        "sharp": bench.peer("sharp", at_fixed),
         "`default`": bench.darkroom(_as_jpeg("default", quality=fixed)),
         "`fast`": bench.darkroom(_as_jpeg("fast")),
         "`fast`, by `darkroom render`": bench.command_line("fast"),
     }
     runs = paired(by_target, bench.rounds)
     # Once: it takes 15 seconds, so that disturbances hardly matter.
-    runs |= paired({"Squoosh": bench.sharp("squoosh", equal["sharp"])}, 1)
+    runs |= paired({"Squoosh": bench.peer("squoosh", equal["sharp"])}, 1)
     searched, direct = runs["`default`, by target"], runs["`default`, fixed quality"]
     overhead = searched.cpu_seconds / direct.cpu_seconds - 1
     return "\n".join(
@@ -208,7 +208,7 @@ def _originals_section(bench: Bench) -> str:
     for name, file in _in_other_formats(bench).items():
         runs = paired(
             {
-                "sharp": bench.sharp("sharp", qualities, file),
+                "sharp": bench.peer("sharp", qualities, file),
                 "ours": bench.darkroom(_as_jpeg("default", target=_TARGET), file),
             },
             bench.rounds,
@@ -272,10 +272,11 @@ def _formats_section(bench: Bench) -> str:
     return f"""## Both processors
 
 The `default` profile, all formats and widths: {run.wall_seconds:.2f} s, and {run.cpu_seconds:.2f} s
-of processor: {run.cpu_seconds / run.wall_seconds:.2f} processors on average. Two independent loops got
-{two.cpu_seconds / two.wall_seconds:.2f} here, in turn with it. The largest process had {run.peak_mb:.0f} MB.
+of processor time: {run.cpu_seconds / run.wall_seconds:.2f} processors on average. For comparison, two
+independent loops kept {two.cpu_seconds / two.wall_seconds:.2f} processors busy in the same rounds. The
+largest process had {run.peak_mb:.0f} MB.
 
-With fixed qualities, those chosen for the widest, it takes {straight.cpu_seconds:.2f} s of processor:
+With fixed qualities, those chosen for the widest, it takes {straight.cpu_seconds:.2f} s of processor time:
 searching in all formats takes {run.cpu_seconds / straight.cpu_seconds - 1:.0%} more."""
 
 

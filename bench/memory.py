@@ -206,7 +206,7 @@ render has a JPEG of {width} x {height}, makes all formats, and keeps {_PROCESSO
 
 Estimates for each memory size, with {processor} for one processor: seconds until a cold function is ready for
 its first event, milliseconds per event, and the cost of 1,000 events at {price} a
-GB-second (darkroom_cli/prices.py). Waiting for AWS comes on top: it takes as long at every size, and costs
+GB-second (darkroom_cli/prices.py). The wait for AWS is additional: it is as long at every size, and costs
 more with more memory.
 
 | function | {" | ".join(f"{size} MB" for size in _SIZES_MB)} |

@@ -1,4 +1,4 @@
-"""Writes docs/performance.md; several commands measure it, and each replaces its own sections."""
+"""Writes docs/performance.md, to which several commands contribute; each replaces its own sections."""
 
 import os
 import platform

@@ -63,13 +63,14 @@ Written by `make throughput` (bench/throughput.py); seed {SEED}.
 
 | what | figure |
 |---|---|
-| pictures uploaded, and views of rendered pictures | {pictures}, {rendered} |
+| pictures uploaded | {pictures} |
+| pictures rendered | {rendered} |
 | messages in the dead-letter queue | {dead_letters} |
 | each picture | {SIZE[0]} x {SIZE[1]} JPEG, {megabytes / pictures * 1000:.0f} KB on average |
 | profile | default: 4 widths at most, as JPEG, WebP and AVIF |
-| from the first put to the last view | {seconds:.1f} s |
+| from the start of the drop to the last result | {seconds:.1f} s |
 | pictures a second | {pictures / seconds:.1f} |
-| concurrent renderings | 2 (`MaximumConcurrency` in samconfig [local]) |
+| concurrent renderings | 2 (`MaximumConcurrency` under `[local]` in samconfig.toml) |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | Python, Pillow | {platform.python_version()}, {version("pillow")} |
 | date | {datetime.now(UTC):%Y-%m-%d} |

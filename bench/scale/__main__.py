@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from bench.scale import service, usage
+from bench.scale import rendering, usage
 from bench.scale.limits import (
     CALL_SECONDS,
     LEAST_PAGES,
@@ -22,11 +22,11 @@ from bench.scale.limits import (
     Limit,
     Load,
     cost,
-    first_of_aws,
     limits,
+    nearest_aws_limit,
     scan_days,
 )
-from bench.scale.service import Measured
+from bench.scale.rendering import Measured
 from darkroom.domain.profile import built_in
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.renditions import Encoded, Format, Rendition
@@ -40,8 +40,8 @@ RENDERINGS = 24
 RATES = (10.0, 1_000.0, 100_000.0)
 ARCHITECTURE = "arm64"
 _JOB = 48
-# Records per batch of the stream by pictures a minute: one picture's own two, as many as arrive while a batch
-# is projected, and the maximum.
+# Records per batch of the stream, by pictures a minute: at 10 one picture's two records, at 1,000 the records
+# that arrive while the previous batch is projected, at 100,000 the maximum.
 _BATCHES = {10.0: 2, 1_000.0: 12, 100_000.0: 48}
 _CONCURRENCIES = (5, 100, 1_000)
 
@@ -62,7 +62,7 @@ def main() -> None:
     arguments = parser.parse_args()
     stored = DOCS / "scale.json"
     if not arguments.measured:
-        measured, rendered = service.measure(arguments.renderings, SEED, built_in("default"))
+        measured, rendered = rendering.measure(arguments.renderings, SEED, built_in("default"))
         known = Known(
             measured,
             [rendition.stored_as(rendition.name) for rendition in rendered.renditions],
@@ -71,8 +71,8 @@ def main() -> None:
         stored.write_text(json.dumps(asdict(known), indent=1) + "\n")
     known = read(stored.read_text())
     loads = [load(rate, known) for rate in RATES]
-    services = lambda_seconds(known.measured)
-    (DOCS / "scale.md").write_text(page(known, loads, services))
+    rendering_seconds = lambda_seconds(known.measured)
+    (DOCS / "scale.md").write_text(page(known, loads, rendering_seconds))
 
 
 def read(text: str) -> Known:
@@ -98,34 +98,34 @@ def lambda_seconds(measured: Measured) -> tuple[float, ...]:
 
 
 def load(rate: float, known: Known) -> Load:
-    """Counts the calls for pictures of a job with one follower, which need more than single pictures."""
+    """Counts the calls for pictures of a job with one follower; single pictures need fewer."""
     profile, batch = built_in("default"), _BATCHES[rate]
     per_picture = usage.measure(rendered_of(known), profile, _JOB, as_job=True, batch=batch)
     return Load(rate, fmean(lambda_seconds(known.measured)), MEMORY_MB / 1024, per_picture)
 
 
 def rendered_of(known: Known) -> Rendered:
-    """Builds a rendering of the same size in the ledger, with empty files."""
+    """Builds a rendering whose ledger entry has the measured size; its files are empty."""
     encoded = tuple(
         Encoded(r.format, r.width, r.height, r.quality, b"", r.ladder, r.frames, r.target, r.score)
         for r in known.renditions
     )
-    original = usage.an_original(known.original_bytes)
-    numbers = usage.of_each_step()
+    original = usage.original_of(known.original_bytes)
+    numbers = usage.number_of_each_step()
     return Rendered(original, encoded, (), numbers, numbers, "data:" + "x" * 300, "#336699")
 
 
-def page(known: Known, loads: Sequence[Load], services: Sequence[float]) -> str:
+def page(known: Known, loads: Sequence[Load], rendering_seconds: Sequence[float]) -> str:
     """Fills in page.md."""
     text = Path(__file__).with_name("page.md").read_text()
     for name, value in {
-        "facts": _facts(known, services),
-        "asked": _asked(loads),
-        "needs": _needs(loads),
+        "facts": _facts(known, rendering_seconds),
+        "usage": _usage(loads),
+        "capacity_needed": _capacity_needed(loads),
         "limits": "\n\n".join(_limits_of(load) for load in loads),
         "scans": _scans(),
         "cost": _cost(loads, known),
-        "capacity": _capacity(services),
+        "capacity": _capacity(rendering_seconds),
         "sources": _sources(loads),
         "architecture": ARCHITECTURE,
         "alarms": f"{usage.deployed('AWS::CloudWatch::Alarm')}",
@@ -143,13 +143,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _facts(known: Known, services: Sequence[float]) -> str:
+def _facts(known: Known, rendering_seconds: Sequence[float]) -> str:
     measured = known.measured
     seconds = measured.processor_seconds
     stored = sum(rendition.size_bytes for rendition in known.renditions)
-    mix = ", ".join(f"{n} of {w} x {h}" for w, h, n in service.MIX)
+    mix = ", ".join(f"{n} of {w} x {h}" for w, h, n in rendering.MIX)
     least, mean, most = min(seconds), fmean(seconds), max(seconds)
-    warm, longest = fmean(services), max(services)
+    warm, longest = fmean(rendering_seconds), max(rendering_seconds)
     renditions = f"{len(known.renditions)}, {stored / 1e6:.2f} MB"
     return _table(
         ["", ""],
@@ -168,7 +168,7 @@ def _facts(known: Known, services: Sequence[float]) -> str:
     )
 
 
-def _asked(loads: Sequence[Load]) -> str:
+def _usage(loads: Sequence[Load]) -> str:
     def rows(kind: str, counts: Sequence[Mapping[str, float]]) -> list[list[str]]:
         names = sorted({name for count in counts for name in count})
         return [[f"{kind}{name}", *(f"{count.get(name, 0):.2f}" for count in counts)] for name in names]
@@ -187,18 +187,21 @@ def _asked(loads: Sequence[Load]) -> str:
     )
 
 
-def _needs(loads: Sequence[Load]) -> str:
+def _capacity_needed(loads: Sequence[Load]) -> str:
     def row(what: str, values: Sequence[float]) -> list[str]:
         return [what, *(_amount(value) for value in values)]
 
     rows = [
-        row("concurrent renderings (Little's law: rate x seconds)", [load.rendering for load in loads]),
+        row(
+            "concurrent renderings (Little's law: rate x seconds)",
+            [load.concurrent_renderings for load in loads],
+        ),
         row(
             "pollers of ten (`RenderPollers`), with 25% headroom",
-            [1.25 * load.rendering / 10 for load in loads],
+            [1.25 * load.concurrent_renderings / 10 for load in loads],
         ),
         row("batches projected a second", [load.batches for load in loads]),
-        row("concurrent projections", [load.projecting for load in loads]),
+        row("concurrent projections", [load.concurrent_projections for load in loads]),
         row("shards of the stream, at least", [load.shards for load in loads]),
         row("ledger: write units a second", [load.writes("ledger") for load in loads]),
         row("ledger: read units a second", [load.reads("ledger") for load in loads]),
@@ -219,12 +222,12 @@ def _amount(value: float) -> str:
 def _limits_of(load: Load) -> str:
     found = limits(load)
     nearest = [limit for limit in found if limit.share >= 0.02][:8] or found[:4]
-    first = first_of_aws(load)
+    first = nearest_aws_limit(load)
     head = ["limit", "needed", "available", "used", "set by", "raised by"]
     table = _table(head, [_limit_row(limit) for limit in nearest])
     return (
-        f"### {load.pictures_a_minute:,.0f} a minute\n\n{table}\n\nWith the parameters raised, in an account "
-        f"that is not new, the first limit is one of AWS: {first.what}, {_percent(first)} used."
+        f"### {load.pictures_a_minute:,.0f} a minute\n\n{table}\n\nOnce the parameters are raised and the "
+        f"account is not new, the nearest limit is set by AWS: {first.what}, {_percent(first)} used."
     )
 
 
@@ -274,8 +277,8 @@ def _span(days: float) -> str:
     return f"{24 * days:,.0f} hours" if days < 1 else f"{days:,.0f} days"
 
 
-def _capacity(services: Sequence[float]) -> str:
-    rows = [[f"{workers:,}", f"{60 * workers / fmean(services):,.0f}"] for workers in _CONCURRENCIES]
+def _capacity(rendering_seconds: Sequence[float]) -> str:
+    rows = [[f"{workers:,}", f"{60 * workers / fmean(rendering_seconds):,.0f}"] for workers in _CONCURRENCIES]
     return _table(["concurrent renderings (`MaximumConcurrency`)", "pictures a minute"], rows)
 
 

@@ -12,8 +12,8 @@ MINUTES_A_MONTH = 730 * 60
 QUOTAS_AS_OF = "2026-11"
 _INDEX_SHARDS = 4  # adapters/items.py
 _PARTITION_WRITES = 1_000
-# Not measured, for lack of an account: one call to DynamoDB or EventBridge, and one to S3 with a picture's
-# bytes. AWS's documentation speaks of single-digit and of tens of milliseconds.
+# Assumed, not measured: one call to DynamoDB or EventBridge, and one to S3 with a picture's bytes. AWS's
+# documentation says single-digit milliseconds, and tens of milliseconds.
 CALL_SECONDS, OBJECT_SECONDS = 0.010, 0.040
 _OTHER_FUNCTIONS_GB = 0.5
 _LOG_BYTES_A_PICTURE = 3_000  # five of our lines, and Lambda's own
@@ -31,7 +31,7 @@ class Load:
     """A rate of pictures, with the mean rendering time, the memory, and the calls of each picture."""
 
     pictures_a_minute: float
-    service_seconds: float
+    rendering_seconds: float
     memory_gb: float
     per_picture: PerPicture
 
@@ -40,9 +40,9 @@ class Load:
         return self.pictures_a_minute / 60
 
     @property
-    def rendering(self) -> float:
+    def concurrent_renderings(self) -> float:
         """The mean number of concurrent renderings, by Little's law."""
-        return self.rate * self.service_seconds
+        return self.rate * self.rendering_seconds
 
     @property
     def batch_seconds(self) -> float:
@@ -55,7 +55,7 @@ class Load:
         return self.rate * self.per_picture.batches
 
     @property
-    def projecting(self) -> float:
+    def concurrent_projections(self) -> float:
         return self.batches * self.batch_seconds
 
     @property
@@ -102,13 +102,13 @@ _SQS = "docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quota
 _EVENTS = "docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html"
 _GATEWAY = "docs.aws.amazon.com/apigateway/latest/developerguide/limits.html"
 
-# Headroom over the mean, since pictures arrive at random and in bursts.
+# Factor over the mean, because pictures arrive at random and in bursts.
 _PEAK = 1.25
 
 
 def limits(load: Load) -> list[Limit]:
     """Lists all limits, the nearest first."""
-    rendering = _PEAK * load.rendering
+    rendering = _PEAK * load.concurrent_renderings
     found = [
         Limit(
             "concurrent renderings",
@@ -130,7 +130,7 @@ def limits(load: Load) -> list[Limit]:
         ),
         Limit(
             "concurrent executions in a new account",
-            rendering + load.projecting,
+            rendering + load.concurrent_projections,
             10,
             "",
             "AWS",
@@ -139,7 +139,7 @@ def limits(load: Load) -> list[Limit]:
         ),
         Limit(
             "concurrent executions",
-            rendering + load.projecting,
+            rendering + load.concurrent_projections,
             1_000,
             "",
             "AWS",
@@ -202,7 +202,7 @@ def limits(load: Load) -> list[Limit]:
         ),
         Limit(
             "concurrent batches of the ledger's stream",
-            load.projecting / load.shards,
+            load.concurrent_projections / load.shards,
             1,
             "per shard",
             "Darkroom, a default",
@@ -258,7 +258,7 @@ def limits(load: Load) -> list[Limit]:
     return sorted(found, key=lambda limit: -limit.share)
 
 
-def first_of_aws(load: Load) -> Limit:
+def nearest_aws_limit(load: Load) -> Limit:
     """Returns AWS's nearest limit, for an account that is not new and with parameters raised."""
     return next(
         limit
@@ -267,7 +267,7 @@ def first_of_aws(load: Load) -> Limit:
     )
 
 
-WATCHING = "watching (CloudWatch: alarms, dashboard, metrics; X-Ray)"
+MONITORING = "monitoring (CloudWatch: alarms, dashboard, metrics; X-Ray)"
 
 
 def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: float) -> Mapping[str, float]:
@@ -279,9 +279,9 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
     others = used.batches * load.batch_seconds * _OTHER_FUNCTIONS_GB
     stored_gb = pictures * rendition_bytes / 1e9
     log_gb = pictures * _LOG_BYTES_A_PICTURE / 1e9
-    profile_requests = max(1.0, load.rendering) * MINUTES_A_MONTH * 60 / _PROFILE_SECONDS
+    profile_requests = max(1.0, load.concurrent_renderings) * MINUTES_A_MONTH * 60 / _PROFILE_SECONDS
     return {
-        "rendering (Lambda)": gb_second.of(pictures * load.service_seconds * load.memory_gb)
+        "rendering (Lambda)": gb_second.of(pictures * load.rendering_seconds * load.memory_gb)
         + prices.LAMBDA_REQUEST.of(pictures),
         "projecting (Lambda)": gb_second.of(pictures * others)
         + prices.LAMBDA_REQUEST.of(pictures * used.batches),
@@ -295,7 +295,7 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
         "messages to followers of jobs (WebSocket)": prices.WEBSOCKET_MESSAGE.of(pictures * used.messages),
         "logs": prices.LOGS_INGESTED.of(log_gb) + prices.LOGS_STORED.of(log_gb * _RETENTION_MONTHS),
         "profile (AppConfig)": prices.APPCONFIG_REQUEST.of(profile_requests),
-        WATCHING: _watching(load),
+        MONITORING: _monitoring(load),
         "one month's ledger and views kept for a month (DynamoDB)": prices.DYNAMODB_STORAGE.of(
             pictures * used.kept_bytes / 1e9
         ),
@@ -304,7 +304,7 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
     }
 
 
-def _watching(load: Load) -> float:
+def _monitoring(load: Load) -> float:
     """Computes US dollars a month for monitoring, most of it independent of traffic."""
     traces = sum(map(traced, (load.rate, load.batches))) * 60 * MINUTES_A_MONTH
     return (
@@ -316,7 +316,7 @@ def _watching(load: Load) -> float:
 
 
 def traced(calls: float) -> float:
-    """Computes the maximum of traces a second for a function's calls a second."""
+    """Computes the maximum number of traces a second, from a function's calls a second."""
     return min(calls, 1) + _TRACED_SHARE * max(0, calls - 1)
 
 

@@ -212,7 +212,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
     with _account():
         meter = Meter()
         s3, dynamodb, events = s3_client(), dynamodb_client(), boto3.client("events")
-        _make(s3, dynamodb, events)
+        _create_resources(s3, dynamodb, events)
         for client in (s3, dynamodb, events):
             meter.listen(client)
         ledger, views = DynamoLedger("ledger", dynamodb), DynamoViews("views", dynamodb)
@@ -277,7 +277,7 @@ def _raise(fault: Exception) -> None:
     raise fault
 
 
-def _make(s3: Any, dynamodb: Any, events: Any) -> None:
+def _create_resources(s3: Any, dynamodb: Any, events: Any) -> None:
     """Creates the buckets and tables, with the properties in template.yaml."""
     for name in ("uploads", "renditions"):
         s3.create_bucket(Bucket=name)
@@ -301,10 +301,10 @@ def deployed(kind: str) -> int:
     return len(of_type(_template(), kind))
 
 
-def an_original(size_bytes: int) -> Original:
+def original_of(size_bytes: int) -> Original:
     return Original("jpeg", 4032, 3024, size_bytes)
 
 
-def of_each_step() -> dict[str, float]:
+def number_of_each_step() -> dict[str, float]:
     """Returns a number for every step, as in a receipt."""
     return {step_name(step): 100.0 for step in PIPELINE}

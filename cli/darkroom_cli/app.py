@@ -146,10 +146,11 @@ def skip(ids: Ids = None, everything: All = False, stack: Stack = None, region: 
 @app.command()
 def sweep(
     stale: Annotated[
-        bool, typer.Option("--stale", help="Render again the results of another profile or engine.")
+        bool, typer.Option("--stale", help="Render uploads of another profile or engine again.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="With --stale: print the number and cost, enqueue nothing.")
+        bool,
+        typer.Option("--dry-run", help="With --stale: print their number and cost, enqueue nothing."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --stale: do not ask for confirmation.")] = False,
     after_minutes: Annotated[
@@ -163,7 +164,7 @@ def sweep(
     stack: Stack = None,
     region: Region = None,
 ) -> None:
-    """Enqueue lost uploads and delete unreferenced renditions now."""
+    """Enqueue lost uploads and delete unused renditions now."""
     from darkroom_cli import sweep as command
 
     if not stale and (dry_run or yes):
@@ -247,14 +248,14 @@ def render() -> None:
     command()
 
 
-profiles = typer.Typer(help="Show, check or activate the rendering profile.", no_args_is_help=True)
+profiles = typer.Typer(help="Show, check or deploy a rendering profile.", no_args_is_help=True)
 app.add_typer(profiles, name="profile")
 ProfileFile = Annotated[Path, typer.Argument(metavar="FILE", help="A profile's JSON file.")]
 
 
 @profiles.command("show")
 def show_profile(stack: Stack = None, region: Region = None) -> None:
-    """Print the active profile with its hash, version and deployment time."""
+    """Print the live profile with its hash, version and deployment time."""
     from darkroom_cli.profile import show
 
     with connect(stack, region) as status:
@@ -272,13 +273,13 @@ def check_profile(file: ProfileFile) -> None:
 
 @profiles.command("push")
 def push_profile(file: ProfileFile, stack: Stack = None, region: Region = None) -> None:
-    """Check a profile's file and activate it, without deploying the stack."""
+    """Check a profile's file and make it the live profile, without deploying the stack."""
     from darkroom_cli.profile import check, push
 
     document, profile = check(file)
     with connect(stack, region) as status:
         version = push(status, document, terminal())
-    typer.echo(f"{profile.name} ({profile.hash}) is active as version {version}.")
+    typer.echo(f"{profile.name} ({profile.hash}) is the live profile, version {version}.")
     typer.echo("Running functions load it within 45 s.")
 
 
@@ -320,7 +321,7 @@ def revoke_token(
     stack: Stack = None,
     region: Region = None,
 ) -> None:
-    """Revoke a token and its sessions, within 30 s."""
+    """Revoke a token and its cookies, within 30 s."""
     from darkroom_cli.tokens import tokens_of
 
     with connect(stack, region) as status:

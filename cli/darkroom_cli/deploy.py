@@ -26,7 +26,7 @@ from darkroom_cli.tokens import ensure_first_token
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]")
 _SECTION = "[default.global.parameters]"
-# The version description of `web` contains both parameters: 256 characters, of which the rest takes 37.
+# Lambda limits a version's description to 256 characters. That of `web` contains both parameters and 37 more.
 _DESCRIBED = ("AllowedOrigins", "RenditionsBaseUrl")
 _DESCRIBED_CHARACTERS = 219
 # Not the local stack's build folder: that build is for this machine's processor.
@@ -34,8 +34,8 @@ _BUILD = Path(".aws-sam/cloud")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A stack's name and region. Raises Fault if either is not valid."""
+class Target:
+    """The stack to deploy: its name and region. Raises Fault if either is not valid."""
 
     stack: str
     region: str
@@ -62,38 +62,38 @@ def deploy(
     console: Console,
 ) -> None:
     """Builds and deploys, then prints the next commands. Raises Fault."""
-    place = _place(stack, region, ask, console)
-    account = _account(place)
-    _check(place, account, parameters or configured_overrides((PROJECT / "samconfig.toml").read_text()))
+    target = _target(stack, region, ask, console)
+    account = _account(target)
+    _check(target, account, parameters or configured_overrides((PROJECT / "samconfig.toml").read_text()))
     overrides = ["--parameter-overrides", *parameters] if parameters else []
     _sam("build", "--build-dir", str(_BUILD), *overrides)
     role_option = ("--role-arn", role) if role else ()
     no_prompt = () if ask else ("--no-confirm-changeset", "--no-progressbar")
     exit_code = _sam(
         *("deploy", "--template-file", str(_BUILD / "template.yaml"), "--no-fail-on-empty-changeset"),
-        *("--stack-name", place.stack, "--region", place.region, *role_option, *no_prompt, *overrides),
+        *("--stack-name", target.stack, "--region", target.region, *role_option, *no_prompt, *overrides),
         may_fail=True,
     )
     if exit_code:
-        raise Fault(_failure_reason(place))
-    outputs = outputs_of(place.stack, place.region)
+        raise Fault(_failure_reason(target))
+    outputs = outputs_of(target.stack, target.region)
     if outputs is None:
         raise Fault("Nothing was deployed: the changes were not confirmed.")
-    status = status_from(outputs, place.stack, place.region, None)
+    status = status_from(outputs, target.stack, target.region, None)
     console.print(f"\nDarkroom is running at {status.web}/", style="bold", soft_wrap=True, highlight=False)
     if status.auth == "token":
-        _first_token(place, status, console)
-    for command in _next_commands(place):
+        _first_token(target, status, console)
+    for command in _next_commands(target):
         console.print(f"  {command}", style="cyan", highlight=False, markup=False, soft_wrap=True)
 
 
-def _place(stack: str | None, region: str | None, ask: bool, console: Console) -> Place:
+def _target(stack: str | None, region: str | None, ask: bool, console: Console) -> Target:
     """Takes the options, else samconfig.toml, else prompts and saves the replies in samconfig.toml."""
     file = PROJECT / "samconfig.toml"
     configured = tomllib.loads(file.read_text())["default"]["global"]["parameters"]
     region = region or configured.get("region")
     if region:
-        return Place(stack or configured["stack_name"], region)
+        return Target(stack or configured["stack_name"], region)
     if not ask or not sys.stdin.isatty():
         raise Fault(
             "No AWS region is set; add --region, or set it in samconfig.toml"
@@ -102,18 +102,18 @@ def _place(stack: str | None, region: str | None, ask: bool, console: Console) -
         )
     console.print("The stack name and the region will be saved in samconfig.toml.")
     default = boto3.Session().region_name
-    place = prompt_place(
+    target = prompt_target(
         lambda question, reply: str(typer.prompt(question, reply)), stack or configured["stack_name"], default
     )
-    file.write_text(with_place(file.read_text(), place))
-    return place
+    file.write_text(with_target(file.read_text(), target))
+    return target
 
 
-def prompt_place(ask: Callable[[str, str | None], str], stack: str, region: str | None) -> Place:
+def prompt_target(ask: Callable[[str, str | None], str], stack: str, region: str | None) -> Target:
     """Prompts for name and region until both are valid."""
     while True:
         try:
-            return Place(
+            return Target(
                 ask("Stack name, also the prefix of its buckets", stack).strip(),
                 ask("AWS region, like eu-central-1", region).strip(),
             )
@@ -121,20 +121,20 @@ def prompt_place(ask: Callable[[str, str | None], str], stack: str, region: str 
             typer.echo(str(fault), err=True)
 
 
-def with_place(samconfig: str, place: Place) -> str:
+def with_target(samconfig: str, target: Target) -> str:
     """Returns samconfig.toml with this name and region, otherwise unchanged."""
     head, section, rest = samconfig.partition(_SECTION + "\n")
     body, blank, others = rest.partition("\n\n")
     lines = [line for line in body.splitlines() if not re.match(r"(stack_name|region)\s*=", line)]
-    replaced = [f'stack_name = "{place.stack}"', f'region = "{place.region}"']
+    replaced = [f'stack_name = "{target.stack}"', f'region = "{target.region}"']
     return head + section + "\n".join([*replaced, *lines]) + blank + others
 
 
-def _account(place: Place) -> str:
+def _account(target: Target) -> str:
     """Returns the AWS account id. Raises Fault without valid credentials."""
     remedy = "sign in (`aws sso login`, `aws configure`) or set AWS_PROFILE, and try again."
     try:
-        return str(boto3.client("sts", region_name=place.region).get_caller_identity()["Account"])
+        return str(boto3.client("sts", region_name=target.region).get_caller_identity()["Account"])
     except ClientError as fault:
         code = fault.response["Error"]["Code"]
         raise Fault(f"AWS rejected the credentials ({code}): {remedy}") from fault
@@ -142,41 +142,42 @@ def _account(place: Place) -> str:
         raise Fault(f"No usable AWS credentials were found ({fault}): {remedy}") from fault
 
 
-def _check(place: Place, account: str, parameters: Sequence[str]) -> None:
+def _check(target: Target, account: str, parameters: Sequence[str]) -> None:
     """Raises Fault for a known obstacle, before anything is built."""
-    description = _description(place) or {}
+    description = _description(target) or {}
     state = description.get("StackStatus")
     current = {
         parameter["ParameterKey"]: parameter["ParameterValue"]
         for parameter in description.get("Parameters", [])
     }
-    obstacle = blocking_state(place, state) or too_long(current, parameters)
+    obstacle = blocking_state(target, state) or too_long(current, parameters)
     if obstacle:
         raise Fault(obstacle)
-    bucket = f"{place.stack}-uploads-{account}-{place.region}"
-    if state is None and _bucket_exists(bucket, place.region):
+    bucket = f"{target.stack}-uploads-{account}-{target.region}"
+    if state is None and _bucket_exists(bucket, target.region):
         raise Fault(
             f"The bucket {bucket} of an earlier stack still exists, with its pictures: choose another name"
-            f" with --stack, or delete the pictures permanently with `darkroom destroy {place} --everything`."
+            " with --stack, or delete the pictures permanently with"
+            f" `darkroom destroy {target} --everything`."
         )
 
 
-def blocking_state(place: Place, state: str | None) -> str | None:
+def blocking_state(target: Target, state: str | None) -> str | None:
     """Returns the error and remedy if a stack cannot be deployed in its state, else None."""
-    aws = f"aws cloudformation %s --stack-name {place.stack} --region {place.region}"
+    aws = f"aws cloudformation %s --stack-name {target.stack} --region {target.region}"
     if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"):
         return (
-            f"Stack {place.stack} is left over from a failed first deployment or deletion ({state}):"
-            f" delete it with `darkroom destroy {place}`, then deploy again."
+            f"Stack {target.stack} is left over from a failed first deployment or deletion ({state}):"
+            f" delete it with `darkroom destroy {target}`, then deploy again."
         )
     if state == "UPDATE_ROLLBACK_FAILED":
         return (
-            f"The rollback of stack {place.stack} failed ({state}): find the failed resource with"
+            f"The rollback of stack {target.stack} failed ({state}): find the failed resource with"
             f" `{aws % 'describe-stack-events'}`, repair it, run"
             f" `{aws % 'continue-update-rollback'}`, then deploy again."
         )
     if state and state.endswith("_IN_PROGRESS") and state != "REVIEW_IN_PROGRESS":
-        return f"Stack {place.stack} is being changed ({state}): wait until it is done, then deploy again."
+        return f"Stack {target.stack} is being changed ({state}): wait until it is done, then deploy again."
     return None
 
 
@@ -200,8 +201,8 @@ def too_long(current: Mapping[str, str], parameters: Sequence[str]) -> str | Non
     )
 
 
-def _description(place: Place) -> Any:
-    return describe_stack(boto3.client("cloudformation", region_name=place.region), place.stack)
+def _description(target: Target) -> Any:
+    return describe_stack(boto3.client("cloudformation", region_name=target.region), target.stack)
 
 
 def _bucket_exists(bucket: str, region: str) -> bool:
@@ -234,17 +235,17 @@ def _sam(*arguments: str, may_fail: bool = False) -> int:
     return code
 
 
-def _failure_reason(place: Place) -> str:
+def _failure_reason(target: Target) -> str:
     """Returns CloudFormation's reason for the first failure, and the remedy."""
-    state = (_description(place) or {}).get("StackStatus")
+    state = (_description(target) or {}).get("StackStatus")
     if state is None or state == "REVIEW_IN_PROGRESS":
         return "SAM deployed nothing; see its last lines above."
-    cloudformation = boto3.client("cloudformation", region_name=place.region)
-    events = cloudformation.describe_stack_events(StackName=place.stack)["StackEvents"]
+    cloudformation = boto3.client("cloudformation", region_name=target.region)
+    events = cloudformation.describe_stack_events(StackName=target.stack)["StackEvents"]
     first = first_failure(list(events))
     reason = f"{first['LogicalResourceId']}: {first['ResourceStatusReason']}" if first else "see above"
     rolled_back = "The stack was rolled back; fix the cause, then deploy again."
-    return f"The deployment failed ({reason}). {blocking_state(place, state) or rolled_back}"
+    return f"The deployment failed ({reason}). {blocking_state(target, state) or rolled_back}"
 
 
 def first_failure(events: list[Any]) -> Any:
@@ -265,16 +266,16 @@ def first_failure(events: list[Any]) -> Any:
     return failed
 
 
-def _first_token(place: Place, status: Status, console: Console) -> None:
+def _first_token(target: Target, status: Status, console: Console) -> None:
     if not sys.stdout.isatty():  # keeps the token out of a pipeline's log
-        console.print(f"Create the first token (shown only once): darkroom token first {place}")
+        console.print(f"Create the first token (shown only once): darkroom token first {target}")
     elif not ensure_first_token(status):
-        console.print(f"The tokens are unchanged: darkroom token list {place}")
+        console.print(f"The tokens are unchanged: darkroom token list {target}")
 
 
-def _next_commands(place: Place) -> tuple[str, str, str]:
+def _next_commands(target: Target) -> tuple[str, str, str]:
     return (
-        f"uv run darkroom drop photo.jpg {place}",
-        f"uv run darkroom failures {place}",
-        f"uv run darkroom destroy {place}",
+        f"uv run darkroom drop photo.jpg {target}",
+        f"uv run darkroom failures {target}",
+        f"uv run darkroom destroy {target}",
     )

@@ -1,4 +1,4 @@
-"""`darkroom destroy`: deletes a stack. Irreplaceable data is kept, unless with `--everything`."""
+"""`darkroom destroy`: deletes a stack, and with `--everything` also the data that can't be recreated."""
 
 import time
 from collections.abc import Callable
@@ -218,7 +218,7 @@ def _confirm(stack: StackResources, lost: list[str], ask: Ask) -> None:
     if lost:
         phrase = "delete everything"
         questions.append(
-            (f"The permanently deleted data cannot be recovered. To confirm, type: {phrase}", phrase)
+            (f"Data deleted permanently cannot be recovered. To confirm, type: {phrase}", phrase)
         )
     for question, expected in questions:
         if ask(question).strip() != expected:

@@ -34,7 +34,7 @@ def render_queue(status: Status) -> SqsQueue:
 
 
 def show(failures: Failures, as_json: bool, console: Console) -> None:
-    """Prints every failed upload: a line of JSON, or a few lines of text."""
+    """Prints every failed upload, as one line of JSON or a few lines of text."""
     entries = list(failures.list_all())
     if as_json:
         for entry in entries:
@@ -56,7 +56,7 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
         ):
             console.print(Text(printable(line), style), soft_wrap=True)
     console.print(
-        "Retry with `darkroom retry ID` or `--all`; ignore with `darkroom skip`."
+        "Retry or skip with `darkroom retry ID` or `darkroom skip ID`; --all selects all."
         " Add the same --stack and --region.",
         style="dim",
     )
@@ -65,18 +65,18 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
 def retry(failures: Failures, ids: list[str], everything: bool, console: Console) -> None:
     """Enqueues failed uploads again. Raises Fault for an unknown id."""
     done = for_each(_selected(failures, ids, everything), failures.retry, "retrying", console)
-    console.print(f"Enqueued {uploads(done)} again." if done else "No failures.")
+    console.print(f"Enqueued {count_of_uploads(done)} again." if done else "No failures.")
 
 
 def skip(failures: Failures, ids: list[str], everything: bool, console: Console) -> None:
     """Marks failed uploads as skipped. Raises Fault for an unknown id."""
     done = for_each(_selected(failures, ids, everything), failures.skip, "skipping", console)
-    console.print(f"Skipped {uploads(done)}." if done else "No failures.")
+    console.print(f"Skipped {count_of_uploads(done)}." if done else "No failures.")
 
 
 def _selected(failures: Failures, ids: list[str], everything: bool) -> list[Entry]:
     if bool(ids) == everything:
-        raise Fault("Give the ids of failures, or --all; list the ids with `darkroom failures`.", 2)
+        raise Fault("Give the ids of failures, or --all, not both; list the ids with `darkroom failures`.", 2)
     if everything:
         return list(failures.list_all())
     entries = {failure_id: failures.find(failure_id) for failure_id in ids}
@@ -89,7 +89,7 @@ def _selected(failures: Failures, ids: list[str], everything: bool) -> list[Entr
 def for_each(
     entries: Iterable[Entry], act: Callable[[Entry], bool], description: str, console: Console
 ) -> int:
-    """Calls a function for every entry behind a progress bar; the number of calls that returned true."""
+    """Calls `act` for every entry, with a progress bar; returns the number of calls that returned true."""
     entries = list(entries)
     if not entries:
         return 0
@@ -99,8 +99,8 @@ def for_each(
         return sum(act(entry) for entry in bar.track(entries, description=description))
 
 
-def uploads(count: int) -> str:
-    """A number of uploads in words, like "1 upload"."""
+def count_of_uploads(count: int) -> str:
+    """Returns the count with its noun, like "1 upload"."""
     return "1 upload" if count == 1 else f"{count} uploads"
 
 

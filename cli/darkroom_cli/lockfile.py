@@ -1,4 +1,4 @@
-"""A lock file with the id of its holder."""
+"""A lock file with the process id of its holder."""
 
 import fcntl
 import os
@@ -24,7 +24,8 @@ class LockFile:
     def acquire(self, timeout_seconds: float = 0.5) -> int | None:
         """Returns an open, locked descriptor, or None if another process holds the lock.
 
-        A process with an inherited descriptor also holds the lock. The timeout outlasts a call of `holder`.
+        A child process that inherits the descriptor also holds the lock. The default timeout is longer than a
+        call of `holder`, which locks the file for a moment.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

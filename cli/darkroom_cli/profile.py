@@ -1,4 +1,4 @@
-"""`darkroom profile`: shows, checks and activates a rendering profile."""
+"""`darkroom profile`: shows, checks and deploys a rendering profile."""
 
 import json
 import re
@@ -26,12 +26,12 @@ _TIMEOUT_SECONDS = 300
 _ROLLED_BACK = {"ROLLING_BACK", "ROLLED_BACK", "REVERTED"}
 _JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}:,]|[^][{}:,"\s]+')
 
-type Place = tuple[str | int, ...]
+type JsonPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class DeployedProfile:
-    """A profile's document as it was deployed."""
+    """A deployed profile: its document, version and deployment time."""
 
     document: bytes
     version: int
@@ -62,15 +62,15 @@ def errors_in(document: bytes) -> list[str]:
         return [f"{fault.lineno}:{fault.colno}: not JSON: {fault.msg}"]
     except (ValueError, RecursionError) as fault:  # thousands of digits, or of brackets
         return [f"1: cannot be parsed as JSON: {fault}"]
-    lines: dict[Place, int] = {(): 1}
+    lines: dict[JsonPath, int] = {(): 1}
     found: list[tuple[int, Flaw]] = []
-    duplicates: set[Place] = set()
-    for place, line in places(text):
-        if place in lines:  # a JSON parser would silently take the last one
-            duplicates.add(place)
-            if place[:-1] not in duplicates:
-                found.append((line, Flaw(f"duplicate of line {lines[place]}", place)))
-        lines[place] = line
+    duplicates: set[JsonPath] = set()
+    for path, line in json_paths(text):
+        if path in lines:  # a JSON parser would silently take the last one
+            duplicates.add(path)
+            if path[:-1] not in duplicates:
+                found.append((line, Flaw(f"duplicate of line {lines[path]}", path)))
+        lines[path] = line
     try:
         parse_profile(text)
     except BadProfile as bad:
@@ -78,7 +78,7 @@ def errors_in(document: bytes) -> list[str]:
     return [f"{line}: {flaw}" for line, flaw in sorted(found, key=lambda numbered: numbered[0])]
 
 
-def places(text: str) -> Iterator[tuple[Place, int]]:
+def json_paths(text: str) -> Iterator[tuple[JsonPath, int]]:
     """Yields the path of each member and item of a JSON text, and the line of its first character."""
     path: list[str | int] = []
     line, offset, begins = 1, 0, False
@@ -98,13 +98,13 @@ def places(text: str) -> Iterator[tuple[Place, int]]:
             path.pop()
 
 
-def _line(place: Place, lines: dict[Place, int]) -> int:
+def _line(path: JsonPath, lines: dict[JsonPath, int]) -> int:
     """Returns the line of a path; for a missing member, the line of its parent."""
-    return lines[place] if place in lines else _line(place[:-1], lines)
+    return lines[path] if path in lines else _line(path[:-1], lines)
 
 
-def active_profile(status: Status) -> DeployedProfile:
-    """Returns the newest profile deployed and not rolled back. Raises Fault."""
+def read_live_profile(status: Status) -> DeployedProfile:
+    """Returns the newest deployed profile, unless rolled back. Raises Fault."""
     client = _client(status)
     deployments = client.list_deployments(
         ApplicationId=status.profile_application, EnvironmentId=status.profile_environment, MaxResults=50
@@ -124,14 +124,14 @@ def active_profile(status: Status) -> DeployedProfile:
 
 
 def show(status: Status) -> str:
-    """Returns the active profile with its name, hash, version and date. Raises Fault."""
-    deployed = active_profile(status)
+    """Returns the live profile with its name, hash, version and date. Raises Fault."""
+    deployed = read_live_profile(status)
     try:
         profile = parse_profile(deployed.document)
     except BadProfile as bad:
         errors = "\n".join(errors_in(deployed.document))
         raise Fault(
-            f"Version {deployed.version} is deployed but not valid; functions use the last valid profile:\n"
+            f"Version {deployed.version} is deployed but not valid; functions use the last good profile:\n"
             + errors,
             BAD_CONFIGURATION,
         ) from bad
@@ -146,7 +146,7 @@ def show(status: Status) -> str:
 
 
 def push(status: Status, document: bytes, console: "Console") -> int:
-    """Deploys a profile and waits until it is active; returns its version. Raises Fault."""
+    """Deploys a profile and waits until it is live; returns its version. Raises Fault."""
     client = _client(status)
     version = client.create_hosted_configuration_version(
         ApplicationId=status.profile_application,
@@ -177,7 +177,7 @@ def _wait_for(client: "AppConfigClient", status: Status, number: int) -> None:
         if state == "COMPLETE":
             return
         if state in _ROLLED_BACK:
-            raise Fault(f"Deployment {number} was rolled back ({state}); the previous profile is active.")
+            raise Fault(f"Deployment {number} was rolled back ({state}); the previous profile stays live.")
         if time.monotonic() > deadline:
             raise Fault(f"Deployment {number} is not complete after {_TIMEOUT_SECONDS} s ({state}).")
         time.sleep(0.5)

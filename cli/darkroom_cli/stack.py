@@ -15,7 +15,7 @@ REGION = "us-east-1"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The addresses of a stack, as `darkroom status --json` prints them."""
+    """A stack's addresses, resource names and kind of authentication: the output of `darkroom status`."""
 
     web: str
     auth: str
@@ -40,7 +40,7 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class LocalStack:
-    """A local stack: two ports, and a folder named after the second."""
+    """A local stack: the ports of its pages and of its AWS endpoint, and a folder named after the latter."""
 
     project: Path
     web_port: int

@@ -82,8 +82,8 @@ class Period:
         return 1000 * sum(self.dollars.values()) / self.pictures if self.pictures else None
 
     @property
-    def views_until_paid(self) -> float | None:
-        """The views per picture after which the saved transfer has paid for the rendering."""
+    def downloads_until_paid(self) -> float | None:
+        """The downloads of each picture that save as much in transfer as its rendering cost."""
         saved = TRANSFER_OUT.of(self.metrics["BytesSaved"] / 1e9)
         return sum(self.dollars.values()) / saved if saved > 0 else None
 
@@ -109,7 +109,7 @@ class Stats:
                 "functions": {name: asdict(usage) for name, usage in period.usage.items()},
                 "dollars": period.dollars,
                 "dollars_per_thousand": period.dollars_per_thousand,
-                "views_until_paid": period.views_until_paid,
+                "downloads_until_paid": period.downloads_until_paid,
             },
             "prices": {"region": REGION, "as_of": AS_OF, "architecture": period.architecture},
         }
@@ -220,8 +220,8 @@ def _show_period(period: Period, console: Console) -> None:
         f"Seconds {source}. AWS list prices for {period.architecture} in {REGION} ({AS_OF}), no free tiers."
         " Not included: storage, transfer, and DynamoDB, SQS and EventBridge (see docs/scale.md)."
     )
-    if period.views_until_paid is not None:
-        views = max(1, round(period.views_until_paid))
+    if period.downloads_until_paid is not None:
+        views = max(1, round(period.downloads_until_paid))
         console.print(
             f"At US$ {TRANSFER_OUT.usd:g} per GB sent to the internet, rendering pays for itself after"
             f" [bold]{views:,}[/] {'view' if views == 1 else 'views'} per picture."

@@ -19,19 +19,19 @@ from darkroom.imaging import ENGINE
 from darkroom.services.notifications import notification_of
 from darkroom.services.sweeping import stale
 from darkroom.settings import SweepSettings, read_settings
-from darkroom_cli.failures import for_each, render_queue, uploads
+from darkroom_cli.failures import count_of_uploads, for_each, render_queue
 from darkroom_cli.faults import Fault
 from darkroom_cli.prices import LAMBDA_GB_SECOND
-from darkroom_cli.profile import active_profile
+from darkroom_cli.profile import read_live_profile
 from darkroom_cli.stack import Status
 
 _ALL_PAGES = 1_000_000
 
 
 def sweep(status: Status, after_minutes: float | None, keep_hours: float | None, console: Console) -> None:
-    """Sweeps both buckets completely; the scheduled function does it in parts.
+    """Sweeps both buckets completely; the scheduled function sweeps them in parts.
 
-    Parameters that are None take the value of the stack's own function.
+    A parameter of None takes the setting of the stack's own function.
     """
     deployed = read_settings(
         SweepSettings, _configuration(status, status.sweep_function)["Environment"]["Variables"]
@@ -47,16 +47,16 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
     with console.status("Looking for lost uploads ...") as progress:
         for page in sweeping.find_lost(_ALL_PAGES):
             checked, lost = checked + page.seen, lost + len(page.acted_on)
-            progress.update(f"{uploads(checked)} checked, {lost} lost ...")
+            progress.update(f"{count_of_uploads(checked)} checked, {lost} lost ...")
         for page in chain(sweeping.remove_superseded(), sweeping.remove_orphaned(_ALL_PAGES)):
             removed += len(page.acted_on)
-            progress.update(f"{removed} unreferenced renditions deleted ...")
+            progress.update(f"{removed} unused renditions deleted ...")
         expired = sum(len(page.acted_on) for page in sweeping.settle_jobs())
-    console.print(f"Checked {uploads(checked)}.")
+    console.print(f"Checked {count_of_uploads(checked)}.")
     console.print(f"{lost} lost {_noun(lost)} enqueued again." if lost else "No lost uploads.")
-    console.print(f"Deleted {removed} unreferenced {'rendition' if removed == 1 else 'renditions'}.")
+    console.print(f"Deleted {removed} unused {'rendition' if removed == 1 else 'renditions'}.")
     if expired:
-        console.print(f"{expired} {_noun(expired)} failed: announced by a job, but never arrived.")
+        console.print(f"{count_of_uploads(expired)} failed: announced in a job, but never arrived.")
 
 
 def _noun(count: int) -> str:
@@ -68,11 +68,11 @@ _PROFILE_SECONDS = 45
 
 
 def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: Console) -> None:
-    """Enqueues the results of any other profile or engine, after a confirmation of the cost.
+    """Enqueues uploads rendered with another profile or engine, after confirmation of the estimated cost.
 
-    Without `confirm` it only prints the number and the cost. Raises Fault.
+    Without `confirm` it only prints their number and the estimated cost. Raises Fault.
     """
-    deployed = active_profile(status)
+    deployed = read_live_profile(status)
     profile = parse_profile(deployed.document)
     ledger = DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint))
     queue = render_queue(status)
@@ -82,11 +82,11 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
     _check_engine(entries, datetime.fromisoformat(render["LastModified"]))
     found = list(stale(iter(entries), profile.hash, ENGINE))
     if not found:
-        console.print(f"No stale results: all use the profile {profile.name} and {ENGINE}.")
+        console.print(f"No stale uploads: all use the live profile {profile.name} and {ENGINE}.")
         return
     console.print(
         f"{len(found)} {_noun(len(found))} rendered with another profile or engine."
-        f" Current: {profile.name}, {ENGINE}."
+        f" Live profile: {profile.name}. Engine: {ENGINE}."
     )
     seconds = _seconds_per_picture(found)
     gigabytes = render["MemorySize"] / 1024
@@ -96,20 +96,20 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
         f"Estimated Lambda cost: US$ {dollars:,.2f}"
         f" ({seconds:.1f} s per picture, from the receipts, at {gigabytes:.1f} GB)."
     )
-    if confirm is None or not confirm(f"Render {uploads(len(found))} again?"):
+    if confirm is None or not confirm(f"Render {count_of_uploads(len(found))} again?"):
         console.print("Nothing was enqueued.")
         return
 
     wait = deployed.at.timestamp() + _PROFILE_SECONDS - time.time()
     if wait > 0:
-        with console.status(f"Waiting {wait:.0f} s until all functions have loaded the profile ..."):
+        with console.status(f"Waiting {wait:.0f} s until all functions have loaded the live profile ..."):
             time.sleep(wait)
 
     def enqueue(entry: Entry) -> bool:
         queue.send(notification_of(entry.upload), entry.revision)
         return True
 
-    console.print(f"Enqueued {uploads(for_each(found, enqueue, 'enqueuing', console))}.")
+    console.print(f"Enqueued {count_of_uploads(for_each(found, enqueue, 'enqueuing', console))}.")
 
 
 def _seconds_per_picture(entries: list[Entry]) -> float:
@@ -120,7 +120,7 @@ def _seconds_per_picture(entries: list[Entry]) -> float:
 
 
 def _check_engine(entries: list[Entry], deployed: datetime) -> None:
-    """Raises Fault if the stack renders with another engine: its results would all stay stale."""
+    """Raises Fault if the stack renders with another engine: every upload would stay stale."""
     receipts = [entry.receipt for entry in entries if entry.receipt]
     newest = max(receipts, key=lambda receipt: receipt.at, default=None)
     if newest and newest.engine != ENGINE and datetime.fromisoformat(newest.at) > deployed:

@@ -1,4 +1,4 @@
-"""The stack that a command works on, from its options `--stack` and `--region`."""
+"""The stack selected by the options `--stack` and `--region`."""
 
 import os
 from collections.abc import Iterator

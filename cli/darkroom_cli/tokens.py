@@ -20,7 +20,7 @@ _MAX_AGE_SECONDS = 30  # of the tokens that a warm function has cached
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one stack with its site at `web`. Every method raises Fault if an AWS request fails."""
+    """The tokens of one stack. Every method raises Fault if an AWS request fails."""
 
     document: TokenDocument
     stack: str
@@ -55,7 +55,7 @@ class Tokens:
             _note(f"There is no valid token; create one with: darkroom token new{self._options}")
 
     def revoke(self, token_id: str, confirm: Callable[[str], bool]) -> None:
-        """Revokes a token and its sessions; asks before it revokes the last token."""
+        """Revokes a token and its cookies; asks before it revokes the last token."""
         tokens, version = self._read()
         rest = tokens.without(token_id)
         if rest == tokens:
@@ -66,7 +66,7 @@ class Tokens:
         ):
             raise Fault(f"Not revoked: {token_id} stays valid.")
         self._write(rest, version)
-        _note(f"{token_id} and its sessions stop working within {_MAX_AGE_SECONDS} s.")
+        _note(f"{token_id} and its cookies stop working within {_MAX_AGE_SECONDS} s.")
 
     def _create(self, tokens: TokenSet, version: int) -> None:
         secret = new_token()

@@ -90,7 +90,7 @@ def page(results: list[Result]) -> str:
 | timeouts | rendering {RENDER_TIMEOUT_SECONDS} s, visibility {VISIBILITY_SECONDS} s |
 | pictures rendered at once | {RENDERED_AT_ONCE} |
 
-| run | keys | events | seed | injected | failed | swept | {" | ".join(ERRORS)} | seconds | ratio |
+| run | keys | events | seed | injected | failed | removed | {" | ".join(ERRORS)} | seconds | ratio |
 |{"---|" * (9 + len(ERRORS))}
 {rows}"""
 
@@ -104,7 +104,7 @@ def _row(result: Result, undisturbed: Result) -> str:
         run.seed,
         result.injected,
         result.failed,
-        result.swept,
+        result.removed,
         *(verdict.count(error) for error in ERRORS),
         f"{result.seconds:.0f}",
         f"{result.ratio(undisturbed, VISIBILITY_SECONDS):.2f}",

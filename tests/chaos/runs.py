@@ -49,14 +49,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The figures of one run: errors, seconds to drain, faults, failed uploads, swept renditions."""
+    """The figures of one run: errors, seconds to drain, faults, failed uploads, removed renditions."""
 
     run: Run
     verdict: Verdict
     seconds: float
     injected: int = 0
     failed: int = 0
-    swept: int = 0
+    removed: int = 0
 
     def ratio(self, undisturbed: "Result", visibility_seconds: int) -> float:
         """Time to drain without visibility timeouts, over the undisturbed time for as many events.
@@ -100,7 +100,7 @@ def perform(
 ) -> list[Result]:
     """Executes runs at the same time and returns one result for each.
 
-    Failed uploads are retried once, as an operator would, and unnamed renditions are swept. `report`
+    Failed uploads are retried once, as an operator would, and unused renditions are removed. `report`
     receives the number of actions done and of uploads that ended.
     """
     plan = Plan(
@@ -121,7 +121,7 @@ def perform(
     if any(failed.values()):
         stage.retry_failures()
         stage.drain(timeout_seconds)
-    swept = {run: verify(stage.snapshot(run.name), {}).count("orphan") for run in group}
+    removed = {run: verify(stage.snapshot(run.name), {}).count("orphan") for run in group}
     stage.sweep()
     stage.drain(timeout_seconds)
     return [
@@ -131,7 +131,7 @@ def perform(
             seconds,
             count_injected(),
             failed[run],
-            swept[run],
+            removed[run],
         )
         for run in group
     ]

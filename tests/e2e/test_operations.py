@@ -65,7 +65,7 @@ def test_stale_results_are_rendered_again_after_confirmation(
     assert before["profile"] != "squoosh"
     wait_for(renewed, "the new result")
     wait_for(
-        lambda: "No stale results" in stack.darkroom("sweep", "--stale", "--dry-run").stdout,
+        lambda: "No stale uploads" in stack.darkroom("sweep", "--stale", "--dry-run").stdout,
         "all results to be renewed",
     )
 

@@ -12,7 +12,7 @@ from darkroom.adapters.clients import appconfigdata_client
 from darkroom.domain.profile import built_in
 from darkroom_cli.app import app
 from darkroom_cli.faults import Fault
-from darkroom_cli.profile import active_profile, push, show
+from darkroom_cli.profile import push, read_live_profile, show
 from darkroom_cli.stack import Status
 from tests.aws import LiveProfile
 from tests.builders import a_status
@@ -36,7 +36,7 @@ def test_a_pushed_profile_is_active_byte_for_byte(status: Status, local_aws: str
     version = push(status, document, Console(quiet=True))
 
     assert version == 2
-    assert (active_profile(status).document, active_profile(status).version) == (document, 2)
+    assert (read_live_profile(status).document, read_live_profile(status).version) == (document, 2)
     faults: list[Exception] = []
     profiles = AppConfigProfiles(
         status.profile_application,
@@ -55,7 +55,7 @@ def test_the_active_profile_is_shown_with_hash_version_and_date(status: Status) 
 
     rows = dict(line.split(maxsplit=1) for line in head.splitlines())
     assert (rows["Profile"], rows["Hash"], rows["Version"]) == ("fast", built_in("fast").hash, "2")
-    assert rows["Deployed"].startswith(f"{active_profile(status).at.astimezone():%Y-%m-%d}")
+    assert rows["Deployed"].startswith(f"{read_live_profile(status).at.astimezone():%Y-%m-%d}")
     assert json.loads(document) == {"built_in": "fast"}
 
 
@@ -68,7 +68,7 @@ def test_a_rolled_back_deployment_is_not_shown(status: Status, live_profile: Liv
         AllowRevert=True,
     )
 
-    assert active_profile(status).version == 1
+    assert read_live_profile(status).version == 1
 
 
 def test_an_invalid_active_document_is_shown_with_its_lines(

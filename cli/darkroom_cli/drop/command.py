@@ -45,7 +45,7 @@ def drop(
     console: Console,
     resume_file: ResumeFile | None = None,
 ) -> tuple[list[Outcome], str]:
-    """Uploads files as a job; returns each outcome, and the job's page (empty if nothing could be sent).
+    """Uploads files as a job; returns the outcomes, and the address of the job's page (empty without a job).
 
     Waits until all pictures are done, or until the timeout passes without progress. Resumes the job in
     `resume_file`. Raises Fault, also after Ctrl-C.
@@ -53,7 +53,7 @@ def drop(
     refused, pictures = check_files(files)
     outcomes = {name: Outcome(name, fault=reason) for name, reason in refused.items()}
     if len(pictures) > MAX_JOB_UPLOADS:
-        raise Fault(f"A job takes at most {MAX_JOB_UPLOADS} pictures, and these are {len(pictures)}.", 2)
+        raise Fault(f"A job takes at most {MAX_JOB_UPLOADS} pictures, not {len(pictures)}.", 2)
     page = ""
     if pictures:
         run = DropRun(pictures, status, timeout_seconds, console, resume_file)

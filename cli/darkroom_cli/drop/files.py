@@ -1,4 +1,4 @@
-"""The files of a drop: found, named, and checked before upload."""
+"""Finds, names and checks the files of a drop before upload."""
 
 import json
 import mimetypes

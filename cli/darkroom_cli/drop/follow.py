@@ -30,9 +30,9 @@ _POLL = Backoff(first_seconds=1, longest_seconds=5)
 class Timing:
     """Waits and timeouts of a follower.
 
-    `poll` is the wait between polls. A socket is closed if the state does not arrive within `hello_seconds`,
-    and checked by a poll after `silence_seconds` without a message. After a useless socket the next one is
-    tried after `socket_retry_seconds`.
+    `poll` is the wait between polls. A socket is closed if the first state does not arrive within
+    `hello_seconds`. After `silence_seconds` without a message the job is polled, to detect a dead socket.
+    After a socket that yielded nothing, the next one is opened after `socket_retry_seconds`.
     """
 
     poll: Backoff = _POLL

@@ -23,7 +23,7 @@ _FORMATS = {"JPEG": Format.JPEG, "WebP": Format.WEBP, "AVIF": Format.AVIF}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one file: its row in the job, or `fault`, the reason for not reaching a result."""
+    """The result of one file: its row in the job; `fault` is the reason if it was not sent or not ready."""
 
     name: str
     page: str = ""
@@ -71,7 +71,7 @@ def report(outcomes: Sequence[Outcome], job_page: str, console: Console) -> bool
     _more(len(problems) - MOST_LISTED, "problems", console)
     if len(outcomes) > 1:
         console.print(Text(_totals(outcomes), style="bold"), soft_wrap=True)
-    # Never wrapped: a terminal makes no link of an address over two lines.
+    # Never wrapped: terminals don't recognise a link that is broken over two lines.
     if len(outcomes) == 1 and not addresses_fit and outcomes[0].page:
         console.print(Text(f"Picture: {outcomes[0].page}"), soft_wrap=True)
     if job_page:

@@ -63,8 +63,9 @@ class Forms:
 class Uploader:
     """Uploads pictures with retries.
 
-    `is_stored` looks up a key in the bucket. `on_sent` receives every number of bytes sent (negative after a
-    failed attempt), `on_arrived` each picture in the bucket, `on_fault` the other pictures with the reason.
+    `is_stored` looks up a key in the bucket. `on_sent` receives the number of bytes just sent, or
+    after a failed attempt the negative number of its bytes. For each picture, `on_arrived` receives its
+    number once it is in the bucket; else `on_fault` receives its number and the reason.
     """
 
     session: ClientSession

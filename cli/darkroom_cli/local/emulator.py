@@ -108,8 +108,8 @@ def _environment(local_stack: LocalStack, scratch: Path) -> dict[str, str]:
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
-        # Hides Docker: on start, MiniStack removes containers with names like its own.
         "AUTH": "true" if local_stack.aws_auth else "false",
+        # Hides Docker: on start, MiniStack removes containers with names like its own.
         "DOCKER_HOST": f"unix://{scratch}/no-docker.sock",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

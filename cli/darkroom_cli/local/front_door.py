@@ -1,4 +1,4 @@
-"""The front door: http://localhost:8000, a proxy with API Gateway's behaviour before the emulator's APIs."""
+"""The front door: a proxy at http://localhost:8000 that gives the emulator's APIs API Gateway's behaviour."""
 
 import asyncio
 import errno
@@ -31,9 +31,9 @@ REQUEST_LIMIT_BYTES = 10_000_000
 # Request or response of a synchronous invocation:
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 PAYLOAD_LIMIT_BYTES = 6 * 1024 * 1024
+LIVE_PATH = "/live"
 # One WebSocket message:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-LIVE_PATH = "/live"
 MESSAGE_LIMIT_BYTES = 128 * 1024
 # Other members of an event of payload format 2.0, or of a function's response.
 ENVELOPE_BYTES = 1024

@@ -34,7 +34,7 @@ _HIDDEN = frozenset(
         "stack_trace",
     }
 )
-# Lines appear when an invocation ends, at most this late.
+# Lines appear when their invocation ends, at most this long after they were written.
 _LOOK_BACK_MS = 10_000
 
 

@@ -30,7 +30,7 @@ def is_loopback(host: str) -> bool:
 def is_local_origin(origin: str | None) -> bool:
     """Returns true for a page served by this machine, and without an Origin header.
 
-    A browser lets a page connect anywhere, and sends the page's origin.
+    Browsers let any page connect to any WebSocket, and send the page's origin.
     """
     return origin is None or _is_this_machine(origin)
 

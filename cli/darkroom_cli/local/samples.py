@@ -7,28 +7,29 @@ from PIL import Image, ImageDraw
 
 _ORIENTATION = 0x0112  # EXIF tag
 _SEED = 20_17
-_GOOD_LIGHT = 0.02  # shares of full scale
-_DUSK = 0.05
+# Weights of random noise blended into a picture.
+_FINE_GRAIN = 0.02
+_COARSE_GRAIN = 0.05
 
 
 def draw(folder: Path) -> tuple[list[str], list[str]]:
     """Writes valid and corrupt pictures into the folder and returns the names of both."""
-    beach = photograph(3000, 2000, grain=_GOOD_LIGHT)
+    beach = photograph(3000, 2000, grain=_FINE_GRAIN)
     exif = Image.Exif()
     exif[_ORIENTATION] = 6  # as written by a phone held upright
     beach.save(folder / "beach.jpg", quality=92, exif=exif)
-    _cut_out(photograph(900, 600, seed=2, grain=_GOOD_LIGHT)).save(folder / "kite with alpha.png")
-    photograph(1600, 1200, seed=3, grain=_GOOD_LIGHT).save(folder / "hills.webp", quality=90)
+    _cut_out(photograph(900, 600, seed=2, grain=_FINE_GRAIN)).save(folder / "kite with alpha.png")
+    photograph(1600, 1200, seed=3, grain=_FINE_GRAIN).save(folder / "hills.webp", quality=90)
     photograph(640, 480, seed=4).quantize(64).save(folder / "poster.gif")
     whole = (folder / "beach.jpg").read_bytes()
     (folder / "torn.jpg").write_bytes(whole[: len(whole) // 3])
     return ["beach.jpg", "kite with alpha.png", "hills.webp", "poster.gif"], ["torn.jpg"]
 
 
-def photograph(width: int, height: int, seed: int = 1, grain: float = _DUSK) -> Image.Image:
+def photograph(width: int, height: int, seed: int = 1, grain: float = _COARSE_GRAIN) -> Image.Image:
     """Draws sky, clouds, hills, sharp edges and grain: as hard to encode as a photograph.
 
-    `grain` is its share of the picture; more grain imitates less light.
+    `grain` is the weight of the noise, from 0 to 1.
     """
     chance = random.Random(_SEED + seed)  # noqa: S311 - a drawing, not a secret
     size = (width, height)

@@ -43,7 +43,8 @@ from darkroom_cli.stack import REGION, LocalStack, Status, local_environment, st
 
 _SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers")
 _COLOURS = {"CRITICAL": "bold red", "ERROR": "bold red", "WARNING": "yellow", "INFO": "green"}
-# SAM's only message if pip cannot download a package; all pinned versions exist.
+# SAM prints the same message for a missing version as for a failed download. All pinned versions exist, so it
+# is the download.
 _DOWNLOAD_FAILED = re.compile(
     r"ResolveDependencies - (?:Could not satisfy the requirement|Unable to download)\W+(\S*)"
 )

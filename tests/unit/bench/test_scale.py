@@ -8,12 +8,12 @@ import pytest
 from bench.scale.__main__ import lambda_seconds, read
 from bench.scale.limits import (
     METRICS,
+    MONITORING,
     SCANNED_A_DAY,
-    WATCHING,
     Load,
     cost,
-    first_of_aws,
     limits,
+    nearest_aws_limit,
     scan_days,
     traced,
 )
@@ -37,11 +37,11 @@ USAGE = PerPicture(
 
 
 def a_load(pictures_a_minute: float) -> Load:
-    return Load(pictures_a_minute, service_seconds=2.0, memory_gb=3.0, per_picture=USAGE)
+    return Load(pictures_a_minute, rendering_seconds=2.0, memory_gb=3.0, per_picture=USAGE)
 
 
 def test_concurrent_renderings_follow_littles_law() -> None:
-    assert a_load(600).rendering == pytest.approx(20)  # ten a second, for two seconds
+    assert a_load(600).concurrent_renderings == pytest.approx(20)  # ten a second, for two seconds
 
 
 def test_an_index_counts_for_its_table() -> None:
@@ -53,22 +53,22 @@ def test_the_nearest_limit_is_listed_first() -> None:
 
     assert shares == sorted(shares, reverse=True)
     assert limits(a_load(1_000))[0].raised_by.startswith("`MaximumConcurrency`")
-    assert first_of_aws(a_load(100_000)).what == "concurrent executions"
+    assert nearest_aws_limit(a_load(100_000)).what == "concurrent executions"
 
 
 def test_cost_is_proportional_to_the_load() -> None:
     once, twice = (cost(a_load(rate), "arm64", 1e6, 4e6) for rate in (1_000, 2_000))
 
     # The price of alarms and metrics does not depend on traffic.
-    shares = {name: dollars / once[name] for name, dollars in twice.items() if name != WATCHING}
-    assert shares == pytest.approx(dict.fromkeys(once.keys() - {WATCHING}, 2))
-    assert 1 < twice[WATCHING] / once[WATCHING] < 2
+    shares = {name: dollars / once[name] for name, dollars in twice.items() if name != MONITORING}
+    assert shares == pytest.approx(dict.fromkeys(once.keys() - {MONITORING}, 2))
+    assert 1 < twice[MONITORING] / once[MONITORING] < 2
 
 
 def test_monitoring_costs_the_same_without_traffic() -> None:
     alarms = len(of_type(load_template(), "AWS::CloudWatch::Alarm"))
 
-    assert cost(a_load(0), "arm64", 1e6, 4e6)[WATCHING] == pytest.approx(0.10 * alarms + 3 + 0.30 * METRICS)
+    assert cost(a_load(0), "arm64", 1e6, 4e6)[MONITORING] == pytest.approx(0.10 * alarms + 3 + 0.30 * METRICS)
 
 
 def test_the_number_of_billed_metrics_matches_the_documented_ones() -> None:

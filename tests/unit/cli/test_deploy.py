@@ -4,18 +4,18 @@ from typing import Any
 import pytest
 
 from darkroom_cli.deploy import (
-    Place,
+    Target,
     blocking_state,
     configured_overrides,
     first_failure,
-    prompt_place,
+    prompt_target,
     too_long,
-    with_place,
+    with_target,
 )
 from darkroom_cli.faults import Fault
 from tests.cloudformation import PROJECT, load_template, of_type
 
-PLACE = Place("darkroom", "eu-central-1")
+TARGET = Target("darkroom", "eu-central-1")
 # The longest name of a region that AWS has.
 LONGEST_REGION = "ap-southeast-1"
 
@@ -23,11 +23,11 @@ LONGEST_REGION = "ap-southeast-1"
 @pytest.mark.parametrize("name", ["Darkroom", "my_pictures", "1st", "-a", "a-", "a", "a" * 25, "a b", ""])
 def test_invalid_stack_names_are_refused(name: str) -> None:
     with pytest.raises(Fault, match="use 2 to 24 lowercase letters"):
-        Place(name, "eu-central-1")
+        Target(name, "eu-central-1")
 
 
 def test_longest_stack_name_fits_every_bucket_name() -> None:
-    place = Place("a" * 24, LONGEST_REGION)
+    target = Target("a" * 24, LONGEST_REGION)
     names = [
         bucket["BucketName"]["Fn::Sub"] for bucket in of_type(load_template(), "AWS::S3::Bucket").values()
     ]
@@ -35,9 +35,9 @@ def test_longest_stack_name_fits_every_bucket_name() -> None:
     assert len(names) == 3
     for name in names:
         longest = (
-            name.replace("${AWS::StackName}", place.stack)
+            name.replace("${AWS::StackName}", target.stack)
             .replace("${AWS::AccountId}", "0" * 12)
-            .replace("${AWS::Region}", place.region)
+            .replace("${AWS::Region}", target.region)
         )
         assert "$" not in longest
         assert len(longest) <= 63
@@ -46,19 +46,19 @@ def test_longest_stack_name_fits_every_bucket_name() -> None:
 @pytest.mark.parametrize("region", ["Frankfurt", "eu-central", "eu-central-1a", "", "eu_central_1"])
 def test_invalid_regions_are_refused(region: str) -> None:
     with pytest.raises(Fault, match="regions look like eu-central-1"):
-        Place("darkroom", region)
+        Target("darkroom", region)
 
 
 @pytest.mark.parametrize("region", ["eu-central-1", LONGEST_REGION, "us-gov-east-1"])
 def test_regions_of_every_partition_are_accepted(region: str) -> None:
-    assert Place("darkroom", region).region == region
+    assert Target("darkroom", region).region == region
 
 
 def test_samconfig_changes_only_in_name_and_region() -> None:
     before = (PROJECT / "samconfig.toml").read_text()
-    place = Place("pictures", "eu-west-1")
+    target = Target("pictures", "eu-west-1")
 
-    after = with_place(before, place)
+    after = with_target(before, target)
 
     new, old = tomllib.loads(after), tomllib.loads(before)
     assert new["default"]["global"]["parameters"] == {"stack_name": "pictures", "region": "eu-west-1"}
@@ -67,13 +67,13 @@ def test_samconfig_changes_only_in_name_and_region() -> None:
     assert [line for line in before.splitlines() if line.startswith("#")] == [
         line for line in after.splitlines() if line.startswith("#")
     ]
-    assert with_place(after, place) == after
+    assert with_target(after, target) == after
 
 
 def test_invalid_replies_are_prompted_for_again(capsys: pytest.CaptureFixture[str]) -> None:
     replies = iter(["My Pictures", "eu-west-1", "pictures", " eu-west-1 "])
 
-    assert prompt_place(lambda _question, _default: next(replies), "darkroom", None) == Place(
+    assert prompt_target(lambda _question, _default: next(replies), "darkroom", None) == Target(
         "pictures", "eu-west-1"
     )
     assert "'My Pictures' is not a valid stack name" in capsys.readouterr().err
@@ -93,7 +93,7 @@ def test_invalid_replies_are_prompted_for_again(capsys: pytest.CaptureFixture[st
     ],
 )
 def test_blocking_states_have_a_remedy(state: str, remedy: str) -> None:
-    sentence = blocking_state(PLACE, state)
+    sentence = blocking_state(TARGET, state)
 
     assert sentence
     assert state in sentence
@@ -105,7 +105,7 @@ def test_blocking_states_have_a_remedy(state: str, remedy: str) -> None:
     [None, "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"],
 )
 def test_other_states_allow_a_deployment(state: str | None) -> None:
-    assert blocking_state(PLACE, state) is None
+    assert blocking_state(TARGET, state) is None
 
 
 def an_event(name: str, status: str, reason: str = "", kind: str = "AWS::Lambda::Function") -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from darkroom.domain.profile import built_in
 from darkroom_cli.faults import Fault
-from darkroom_cli.profile import Place, check, errors_in, places
+from darkroom_cli.profile import JsonPath, check, errors_in, json_paths
 
 BROKEN = """{
   "ladders": {
@@ -80,15 +80,15 @@ def test_members_of_a_duplicate_are_not_reported_again() -> None:
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     )
 )
-def test_places_finds_every_path_in_order(value: object) -> None:
-    def expected(value: object) -> list[Place]:
+def test_json_paths_finds_every_path_in_order(value: object) -> None:
+    def expected(value: object) -> list[JsonPath]:
         members = value.items() if isinstance(value, dict) else []
         items = enumerate(value) if isinstance(value, list) else []
         return [(step, *rest) for step, inner in (*members, *items) for rest in [(), *expected(inner)]]
 
     text = json.dumps(value, indent=0, ensure_ascii=False)
 
-    found = list(places(text))
+    found = list(json_paths(text))
 
     assert [path for path, _ in found] == expected(value)
     # With this indent every value begins on its own line.

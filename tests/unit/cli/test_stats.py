@@ -69,11 +69,11 @@ def test_cost_per_thousand_includes_lambda_and_s3_requests() -> None:
     assert period.dollars_per_thousand == pytest.approx(10 * (lambdas + requests))
 
 
-def test_views_until_paid_compare_cost_and_saved_transfer() -> None:
+def test_downloads_until_paid_compare_cost_and_saved_transfer() -> None:
     period = a_period()
 
-    assert period.views_until_paid == pytest.approx(sum(period.dollars.values()) / TRANSFER_OUT.of(0.008))
-    assert a_period(saved=-1).views_until_paid is None
+    assert period.downloads_until_paid == pytest.approx(sum(period.dollars.values()) / TRANSFER_OUT.of(0.008))
+    assert a_period(saved=-1).downloads_until_paid is None
 
 
 def test_cost_per_thousand_is_none_without_pictures() -> None:

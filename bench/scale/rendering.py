@@ -15,7 +15,7 @@ from darkroom.domain.receipts import Rendered
 from darkroom.imaging import render_isolated
 from darkroom_cli.local.samples import photograph
 
-# Typical uploads, from a web picture to a good camera's: width, height, and how many of twenty.
+# Typical uploads, from a web picture to a good camera's: width, height, and number in a mix of twenty.
 MIX = ((1280, 960, 4), (2560, 1920, 4), (4032, 3024, 10), (6000, 4000, 2))
 _MEMORY_BYTES, _SECONDS = 2_700_000_000, 120.0
 
