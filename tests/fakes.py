@@ -39,16 +39,16 @@ class FakeOriginals:
         except KeyError as fault:
             raise UploadGone(upload.key, upload.version) from fault
 
-    def latest(self, key: str) -> Upload | None:
+    def current(self, key: str) -> Upload | None:
         version = next((version for name, version in reversed(self.objects) if name == key), None)
         if version is None:
             return None
         return Upload(self.bucket, key, version, size_bytes=len(self.objects[key, version]))
 
-    def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
+    def list_current(self, cursor: str) -> tuple[list[Upload], str]:
         keys = sorted({key for key, _ in self.objects if key > cursor})
         page = keys[: self.page_size]
-        uploads = (self.latest(key) for key in page)
+        uploads = (self.current(key) for key in page)
         return [upload for upload in uploads if upload], page[-1] if len(keys) > len(page) else ""
 
     def store(self, key: str, content: bytes, media_type: str) -> str:

@@ -332,5 +332,7 @@ SCANNED_A_DAY = _RUNS_A_DAY * _OBJECTS_A_PAGE * _SCAN_SECONDS / _PAGE_SECONDS
 def scan_days(objects: float, least_pages: int) -> float:
     """Computes the days for one full scan of a bucket by the sweep."""
     pages = objects / _OBJECTS_A_PAGE
-    a_run = min(_SCAN_SECONDS / _PAGE_SECONDS, ScanCursor(whole=math.ceil(pages)).due(least_pages))
+    a_run = min(
+        _SCAN_SECONDS / _PAGE_SECONDS, ScanCursor(full_scan_pages=math.ceil(pages)).pages_per_run(least_pages)
+    )
     return pages / a_run / _RUNS_A_DAY

@@ -45,10 +45,10 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
     sweeping.restart()
     checked = lost = removed = 0
     with console.status("Looking for lost uploads ...") as progress:
-        for page in sweeping.find_lost(_ALL_PAGES):
+        for page in sweeping.enqueue_lost(_ALL_PAGES):
             checked, lost = checked + page.seen, lost + len(page.acted_on)
             progress.update(f"{count_of_uploads(checked)} checked, {lost} lost ...")
-        for page in chain(sweeping.remove_superseded(), sweeping.remove_orphaned(_ALL_PAGES)):
+        for page in chain(sweeping.remove_superseded(), sweeping.remove_unused(_ALL_PAGES)):
             removed += len(page.acted_on)
             progress.update(f"{removed} unused renditions deleted ...")
         expired = sum(len(page.acted_on) for page in sweeping.settle_jobs())

@@ -10,7 +10,7 @@ import typer
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmTokenDocument
 from darkroom.domain.errors import InvalidTokens, TokensUnavailable
-from darkroom.domain.tokens import VALID_AT_ONCE, TokenSet, new_token, parse_tokens, serialize_tokens
+from darkroom.domain.tokens import VALID_AT_ONCE, TokenSet, new_secret, parse_tokens, serialize_tokens
 from darkroom.ports import TokenDocument
 from darkroom_cli.faults import Fault
 from darkroom_cli.stack import Status
@@ -69,7 +69,7 @@ class Tokens:
         _note(f"{token_id} and its cookies stop working within {_MAX_AGE_SECONDS} s.")
 
     def _create(self, tokens: TokenSet, version: int) -> None:
-        secret = new_token()
+        secret = new_secret()
         made = datetime.fromtimestamp(self.clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         tokens = tokens.with_token(secret, made)
         self._write(tokens, version)

@@ -32,8 +32,8 @@ def tasks() -> tuple[Task, ...]:
     return (
         Task("remove superseded renditions", sweep.remove_superseded(), "Removed", 600_000),
         Task("settle old jobs", sweep.settle_jobs(), "NeverArrived", 450_000),
-        Task("enqueue lost uploads", sweep.find_lost(settings.sweep_pages), "Swept", 250_000),
-        Task("remove orphaned renditions", sweep.remove_orphaned(settings.sweep_pages), "Removed", 190_000),
+        Task("enqueue lost uploads", sweep.enqueue_lost(settings.sweep_pages), "Swept", 250_000),
+        Task("remove unused renditions", sweep.remove_unused(settings.sweep_pages), "Removed", 190_000),
     )
 
 

@@ -177,7 +177,7 @@ DEFENCES = (
         "tests/unit/services/test_sweeping.py::test_a_recently_swept_upload_is_not_swept_again",
     ),
     Defence(
-        "a swept message is valid only if its version is S3's latest",
+        "a swept message is valid only if its version is S3's current one",
         "services/reconciling.py",
         "return current is not None and current.version == upload.version",
         "return True",
@@ -207,7 +207,7 @@ DEFENCES = (
     Defence(
         "a rendition removed during a rendering is written again",
         "services/sweeping.py",
-        "self._render_again(picture_id, set(orphans))",
+        "self._render_again(picture_id, set(unused))",
         "pass",
         "tests/unit/services/test_sweeping.py::test_a_rendering_that_relied_on_a_removed_file_is_repeated",
     ),

@@ -98,11 +98,11 @@ class TestOriginals:
         originals.store("a +%.png", b"one", "image/png")
         second = originals.store("a +%.png", b"two", "image/png")
 
-        latest = originals.latest("a +%.png")
+        latest = originals.current("a +%.png")
 
         assert latest
         assert (latest.key, latest.version, latest.sequencer) == ("a +%.png", second, "")
-        assert originals.latest("other.png") is None
+        assert originals.current("other.png") is None
 
     def test_reading_a_missing_version_raises_upload_gone(self, originals: Originals) -> None:
         version = originals.store("image.png", b"one", "image/png")
@@ -110,13 +110,13 @@ class TestOriginals:
         with pytest.raises(UploadGone):
             originals.read(an_upload("other.png", version))
 
-    def test_list_latest_lists_each_key_once_without_a_sequencer(self, originals: Originals) -> None:
+    def test_list_current_lists_each_key_once_without_a_sequencer(self, originals: Originals) -> None:
         versions = {key: originals.store(key, b"", "image/png") for key in KEYS}
         versions[KEYS[0]] = originals.store(KEYS[0], b"newer", "image/png")
 
-        listed, cursor = originals.list_latest("")
+        listed, cursor = originals.list_current("")
         while cursor:
-            more, cursor = originals.list_latest(cursor)
+            more, cursor = originals.list_current(cursor)
             listed += more
 
         assert {upload.key: (upload.version, upload.sequencer) for upload in listed} == {

@@ -9,12 +9,12 @@ import pytest
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmTokenDocument
 from darkroom.domain.errors import BadSettings
-from darkroom.domain.tokens import TokenSet, new_token, serialize_tokens
+from darkroom.domain.tokens import TokenSet, new_secret, serialize_tokens
 from tests.builders import a_request, an_event
 from tests.integration.conftest import Invoke, started
 
 PARAMETER = "/darkroom/darkroom/tokens"
-TOKEN = new_token()
+TOKEN = new_secret()
 
 type Web = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -19,7 +19,7 @@ from types_boto3_s3 import S3Client
 
 from darkroom.adapters.live import DynamoChannels
 from darkroom.adapters.logs import Failed
-from darkroom.domain.tokens import TokenSet, new_token, serialize_tokens
+from darkroom.domain.tokens import TokenSet, new_secret, serialize_tokens
 from darkroom.ports import Ticket
 from tests.aws import LiveProfile
 from tests.builders import a_message, a_notification, a_request, an_event
@@ -239,7 +239,7 @@ def test_no_ticket_is_logged(invoke: Invoke, capfd: pytest.CaptureFixture[str], 
 def test_no_token_or_cookie_is_logged_at_sign_in(
     invoke: Invoke, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, working: bool
 ) -> None:
-    token, name = new_token(), "/darkroom/test/tokens"
+    token, name = new_secret(), "/darkroom/test/tokens"
     tokens = TokenSet.empty().with_token(token, "2026-01-02T03:04:05.678Z")
     boto3.client("ssm").put_parameter(Name=name, Value=serialize_tokens(tokens), Type="SecureString")
     monkeypatch.setenv("AUTH", "token")

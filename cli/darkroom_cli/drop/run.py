@@ -130,7 +130,7 @@ class DropRun:
     async def _is_stored(self, key: str) -> bool:
         """Looks up a key in the bucket; False on an error, because a second upload does no harm."""
         try:
-            return await asyncio.to_thread(self._originals.latest, key) is not None
+            return await asyncio.to_thread(self._originals.current, key) is not None
         except (BotoCoreError, ClientError):
             return False
 

@@ -67,10 +67,10 @@ class Originals(Protocol):
     def read(self, upload: Upload) -> bytes:
         """Returns the bytes of that version. Raises errors.UploadGone."""
 
-    def latest(self, key: str) -> Upload | None:
+    def current(self, key: str) -> Upload | None:
         """Returns the current version of a key, without a sequencer; None if it is deleted."""
 
-    def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
+    def list_current(self, cursor: str) -> tuple[list[Upload], str]:
         """Returns a page of current versions by key, without sequencers, and the next cursor.
 
         The cursor is empty after the last page. Deleted keys are skipped.
@@ -135,19 +135,19 @@ class Ledger(Protocol):
     def of_picture(self, picture_id: str) -> list[Entry]:
         """Reads the entries of one key consistently, without its announcement.
 
-        Complete up to a hundred entries; of more, some may be missing.
+        Returns all entries if there are at most 100; otherwise it may omit some.
         """
 
     def latest(self, picture_id: str) -> Latest | None:
         """Reads the Latest item of a key consistently."""
 
-    def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
+    def latest_each(self, picture_ids: Collection[str]) -> list[Latest | None]:
         """Reads the Latest items of many keys consistently, in their order."""
 
     def live_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
-        """Reads the entries of the live versions of each key."""
+        """Reads the entries of each key's `live_versions` consistently, except superseded or deleted ones."""
 
-    def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
+    def advance(self, *items: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
         """Writes all items in one transaction, each only over its previous revision.
 
         Revision 1 is written only if the item does not exist. Superseded renditions are recorded in the same
@@ -222,10 +222,10 @@ class Views(Protocol):
     def commit(self, commit: Commit) -> bool:
         """Writes everything or nothing. Returns False if a replaced revision is out of date."""
 
-    def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
+    def find_each(self, keys: Collection[tuple[str, str]]) -> list[Entry | None]:
         """Reads the entries of many (picture id, version) pairs consistently, in their order."""
 
-    def rows(self, pictures: Collection[str]) -> list[Row | None]:
+    def rows(self, picture_ids: Collection[str]) -> list[Row | None]:
         """Reads the rows of many members consistently, in their order."""
 
     def job(self, job_id: str) -> JobView | None:
@@ -264,10 +264,10 @@ class Queue(Protocol):
 
 
 class Profiles(Protocol):
-    """The source of the active profile, which may change at any time."""
+    """The source of the live profile, which may change at any time."""
 
     def current(self) -> Profile:
-        """Returns the active profile, possibly some seconds old. Raises errors.ProfileUnavailable."""
+        """Returns the live profile, possibly some seconds old. Raises errors.ProfileUnavailable."""
 
 
 class Channels(Protocol):
@@ -279,13 +279,13 @@ class Channels(Protocol):
     def redeem(self, code: str) -> Ticket | None:
         """Returns and deletes a ticket, which may have expired; None if it was redeemed before."""
 
-    def join(self, job_id: str, connection: str, expires: int) -> None:
+    def join(self, job_id: str, connection_id: str, expires: int) -> None:
         """Makes a connection follow a job until `expires`. Idempotent."""
 
-    def leave(self, job_id: str, connection: str) -> None:
+    def leave(self, job_id: str, connection_id: str) -> None:
         """Makes a connection stop following a job. Idempotent."""
 
-    def leave_all(self, connection: str) -> None:
+    def leave_all(self, connection_id: str) -> None:
         """Makes a connection stop following every job."""
 
     def followers(self, job_id: str) -> list[str]:
@@ -295,7 +295,7 @@ class Channels(Protocol):
 class Sockets(Protocol):
     """The open connections of the WebSocket API."""
 
-    def send(self, connection: str, text: str) -> bool:
+    def send(self, connection_id: str, text: str) -> bool:
         """Sends one message to one connection. Returns False if the connection is gone."""
 
     def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
@@ -304,7 +304,7 @@ class Sockets(Protocol):
         Never raises: a connection that fails or is too slow does not delay the others.
         """
 
-    def close(self, connection: str) -> None:
+    def close(self, connection_id: str) -> None:
         """Closes a connection. Closing one that is gone is no error."""
 
 
@@ -347,5 +347,5 @@ class TokenDocument(Protocol):
     def write(self, document: str, expected_version: int) -> bool:
         """Writes the document over `expected_version`; 0: only if there is none.
 
-        Returns False if another version was stored; this write may have replaced it.
+        Returns False after a conflict with another writer, whose document may have been overwritten.
         """

@@ -12,19 +12,19 @@ from darkroom.domain.tokens import (
     SIGNED_IN_SECONDS,
     Token,
     TokenSet,
-    new_token,
+    new_secret,
     parse_tokens,
     serialize_tokens,
 )
 
 MADE, NOW = "2026-11-22T05:00:00Z", 1_800_000_000
-OLD, NEW = new_token(), new_token()
+OLD, NEW = new_secret(), new_secret()
 TOKENS = TokenSet.empty().with_token(OLD, MADE).with_token(NEW, MADE)
 
 
 def test_a_token_has_256_random_bits_in_url_safe_characters() -> None:
-    assert len({new_token() for _ in range(100)}) == 100
-    assert len(new_token()) == 43  # 6 bits each
+    assert len({new_secret() for _ in range(100)}) == 100
+    assert len(new_secret()) == 43  # 6 bits each
 
 
 def test_nobody_gets_in_where_no_token_was_made() -> None:
@@ -33,7 +33,7 @@ def test_nobody_gets_in_where_no_token_was_made() -> None:
 
 
 def test_two_tokens_are_valid_and_a_third_drops_the_oldest() -> None:
-    newest = new_token()
+    newest = new_secret()
 
     after = TOKENS.with_token(newest, MADE)
 

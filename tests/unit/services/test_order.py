@@ -60,7 +60,7 @@ class Bucket(FakeOriginals):
         if self.stack:
             self.destroy(self.stack[index][0])
 
-    def latest(self, key: str) -> Upload | None:
+    def current(self, key: str) -> Upload | None:
         version, marker = self.stack[-1] if self.stack else ("", True)
         return None if marker else Upload(UPLOADS, KEY, version)
 
@@ -349,7 +349,7 @@ def test_a_retried_older_version_does_not_replace_a_swept_newer_one(
     with pytest.raises(OSError, match="disk"):
         setup.reconciler.apply(older, Worker(failing))
     setup.bucket.put()
-    swept = setup.bucket.latest(KEY)
+    swept = setup.bucket.current(KEY)
     assert swept
     setup.apply(swept)
 
@@ -362,11 +362,11 @@ def test_a_late_event_of_a_swept_version_does_not_replace_a_newer_one_in_progres
     setup: Setup,
 ) -> None:
     setup.bucket.put()
-    first = setup.bucket.latest(KEY)
+    first = setup.bucket.current(KEY)
     assert first
     setup.apply(first)
     setup.bucket.put()
-    second = setup.bucket.latest(KEY)
+    second = setup.bucket.current(KEY)
     assert second
 
     def late(content: bytes, profile: Profile) -> Rendered:
@@ -446,7 +446,7 @@ def test_a_version_swept_while_deleted_is_restored_with_its_delete_marker(
     setup: Setup,
 ) -> None:
     setup.bucket.put()
-    swept = setup.bucket.latest(KEY)
+    swept = setup.bucket.current(KEY)
     assert swept
     with pytest.raises(OSError, match="disk"):
         setup.reconciler.apply(setup.bucket.events[-1], Worker(failing))
@@ -521,7 +521,7 @@ class Chaos:
     @property
     def unsettled(self) -> bool:
         failed = any(entry.state is State.FAILED for entry in self.setup.ledger.of_picture(PICTURE))
-        current = self.setup.bucket.latest(KEY)
+        current = self.setup.bucket.current(KEY)
         lost = current and not self.setup.ledger.find(PICTURE, current.version)
         return bool(self.waiting or failed or lost)
 
@@ -533,7 +533,7 @@ class Chaos:
         self.events_sent = len(self.setup.bucket.events)
 
     def sweep(self) -> None:
-        current = self.setup.bucket.latest(KEY)
+        current = self.setup.bucket.current(KEY)
         if current and not self.setup.ledger.find(PICTURE, current.version):
             self.waiting.append((current, None, 0))
 
@@ -599,7 +599,7 @@ def test_any_history_ends_in_agreement_with_s3(seed: int) -> None:
 
 
 def assert_agrees_with_s3(setup: Setup) -> None:
-    latest, entry = setup.bucket.latest(KEY), setup.shown
+    latest, entry = setup.bucket.current(KEY), setup.shown
     alive = entry if entry and entry.state is not State.DELETED else None
     assert (alive.upload.version if alive else None) == (latest.version if latest else None)
     if alive:

@@ -9,23 +9,23 @@ import pytest
 
 from darkroom.domain.errors import DeadlineExceeded, LeaseHeld
 from darkroom.domain.timestamps import timestamp
-from darkroom.services.retries import MESSAGES, Backoff, deadline, retry_delay
+from darkroom.services.retries import MESSAGE_BACKOFF, Backoff, deadline, retry_delay
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 FAULT = OSError("the disk is gone")
 
 
 def test_each_attempt_waits_longer_than_the_one_before() -> None:
-    assert [MESSAGES.seconds(attempt, jitter=1) for attempt in range(1, 5)] == [4, 16, 64, 256]
+    assert [MESSAGE_BACKOFF.seconds(attempt, jitter=1) for attempt in range(1, 5)] == [4, 16, 64, 256]
 
 
 def test_jitter_spreads_over_the_upper_half_of_the_wait() -> None:
-    assert {MESSAGES.seconds(3, jitter) for jitter in (0, 0.5, 1)} == {32, 48, 64}
-    assert 32 <= MESSAGES.seconds(3) <= 64
+    assert {MESSAGE_BACKOFF.seconds(3, jitter) for jitter in (0, 0.5, 1)} == {32, 48, 64}
+    assert 32 <= MESSAGE_BACKOFF.seconds(3) <= 64
 
 
 def test_no_wait_is_longer_than_five_minutes() -> None:
-    assert MESSAGES.seconds(6, jitter=1) == MESSAGES.seconds(1_000_000, jitter=1) == 300
+    assert MESSAGE_BACKOFF.seconds(6, jitter=1) == MESSAGE_BACKOFF.seconds(1_000_000, jitter=1) == 300
 
 
 def test_there_is_one_wait_less_than_attempts() -> None:
@@ -46,7 +46,7 @@ def test_a_leased_upload_waits_until_the_lease_expires() -> None:
 
 
 def test_any_other_fault_waits_by_the_receive_count() -> None:
-    assert retry_delay(FAULT, 2, 1, MOMENT) == MESSAGES.seconds(2, 1)
+    assert retry_delay(FAULT, 2, 1, MOMENT) == MESSAGE_BACKOFF.seconds(2, 1)
 
 
 def test_a_hanging_call_is_interrupted_before_the_invocation_ends() -> None:

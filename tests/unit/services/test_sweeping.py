@@ -1,4 +1,4 @@
-"""Lost uploads are enqueued once, and orphaned renditions are removed (design: rule 2)."""
+"""Lost uploads are enqueued once, and unused renditions are removed (design: rule 2)."""
 
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -39,8 +39,8 @@ class Bucket(FakeOriginals):
 
     arrived: str = LONG_AGO
 
-    def latest(self, key: str) -> Upload | None:
-        found = super().latest(key)
+    def current(self, key: str) -> Upload | None:
+        found = super().current(key)
         return replace(found, arrived=self.arrived) if found else None
 
 
@@ -72,11 +72,11 @@ class Setup:
         for key in keys:
             self.originals.store(key, b"pixels", "image/png")
 
-    def find_lost(self, pages: int = 100) -> list[str]:
-        return list(chain.from_iterable(page.acted_on for page in self.sweep.find_lost(pages)))
+    def enqueue_lost(self, pages: int = 100) -> list[str]:
+        return list(chain.from_iterable(page.acted_on for page in self.sweep.enqueue_lost(pages)))
 
     def remove(self) -> set[str]:
-        found = (*self.sweep.remove_superseded(), *self.sweep.remove_orphaned(100))
+        found = (*self.sweep.remove_superseded(), *self.sweep.remove_unused(100))
         return set(chain.from_iterable(page.acted_on for page in found))
 
     def make_renditions(self, *names: str) -> None:
@@ -104,12 +104,12 @@ def setup() -> Setup:
 def test_a_lost_upload_is_enqueued_as_an_s3_notification(setup: Setup) -> None:
     setup.store("holiday/ü +%.png")
 
-    assert setup.find_lost() == ["holiday/ü +%.png"]
+    assert setup.enqueue_lost() == ["holiday/ü +%.png"]
 
     [(message, expected_revision)] = setup.queue.sent
     assert expected_revision is None
     [change] = parse_queue_message(message, UPLOADS).changes
-    found = setup.originals.latest("holiday/ü +%.png")
+    found = setup.originals.current("holiday/ü +%.png")
     assert found
     assert isinstance(change, Upload)
     assert change == replace(found, request_id=change.request_id)
@@ -118,25 +118,25 @@ def test_a_lost_upload_is_enqueued_as_an_s3_notification(setup: Setup) -> None:
 
 def test_a_recently_swept_upload_is_not_swept_again(setup: Setup) -> None:
     setup.store("image.png")
-    setup.find_lost()
+    setup.enqueue_lost()
 
-    assert setup.find_lost() == []
+    assert setup.enqueue_lost() == []
 
 
 def test_an_upload_swept_long_ago_without_an_attempt_is_swept_again(setup: Setup) -> None:
     setup.store("image.png")
-    setup.find_lost()
+    setup.enqueue_lost()
     [(key, entry)] = setup.ledger.entries.items()
     setup.ledger.entries[key] = replace(entry, since=LONG_AGO)
 
-    assert setup.find_lost() == ["image.png"]
+    assert setup.enqueue_lost() == ["image.png"]
 
 
 def test_a_recent_upload_is_not_lost(setup: Setup) -> None:
     setup.originals.arrived = timestamp(datetime.now(UTC))
     setup.store("image.png")
 
-    assert setup.find_lost() == []
+    assert setup.enqueue_lost() == []
 
 
 @pytest.mark.parametrize("state", [state for state in State if state.terminal])
@@ -144,15 +144,15 @@ def test_a_terminal_upload_is_not_lost(setup: Setup, state: State) -> None:
     setup.store("image.png")
     setup.record(state)
 
-    assert setup.find_lost() == []
+    assert setup.enqueue_lost() == []
 
 
 def test_an_abandoned_upload_is_lost(setup: Setup) -> None:
     setup.store("image.png")
     begun = setup.record(State.RENDERING)
 
-    assert setup.find_lost() == ["image.png"]
-    assert setup.find_lost() == []
+    assert setup.enqueue_lost() == ["image.png"]
+    assert setup.enqueue_lost() == []
 
     swept = setup.ledger.find(begun.picture_id, "v1")
     assert swept
@@ -164,23 +164,23 @@ def test_a_leased_upload_is_not_lost(setup: Setup) -> None:
     begun = setup.record(State.RENDERING).begun("9999-01-01T00:00:00.000Z")
     setup.ledger.advance(replace(begun, since=LONG_AGO))
 
-    assert setup.find_lost() == []
+    assert setup.enqueue_lost() == []
 
 
 def test_a_run_scans_some_pages_and_the_next_continues(setup: Setup) -> None:
     setup.originals.page_size = 2
     setup.store(*"abcdefg")
 
-    found = [setup.find_lost(pages=2) for _ in range(3)]
+    found = [setup.enqueue_lost(pages=2) for _ in range(3)]
 
     assert found == [["a", "b", "c", "d"], ["e", "f", "g"], []]
 
 
 @pytest.mark.parametrize(("objects", "pages"), [(100, 10), (6_720, 10), (67_200, 100)])
 def test_a_large_bucket_is_scanned_within_a_week(objects: int, pages: int) -> None:
-    cursor = ScanCursor(whole=objects)
+    cursor = ScanCursor(full_scan_pages=objects)
 
-    assert cursor.due(10) == pages
+    assert cursor.pages_per_run(10) == pages
     assert ScanCursor.read(cursor.written) == cursor
 
 
@@ -193,7 +193,7 @@ def test_a_finished_scan_records_its_number_of_pages(setup: Setup) -> None:
     setup.originals.page_size = 2
     setup.store(*"abcde")
 
-    setup.find_lost()
+    setup.enqueue_lost()
 
     assert ScanCursor.read(setup.ledger.cursor("uploads")) == ScanCursor("", 0, 3)
 
@@ -204,7 +204,7 @@ def test_a_scan_can_be_restarted(setup: Setup) -> None:
 
     setup.sweep.restart()
 
-    assert setup.find_lost() == list("abcdef")
+    assert setup.enqueue_lost() == list("abcdef")
 
 
 def engine(content: bytes, profile: Profile) -> object:
@@ -213,7 +213,7 @@ def engine(content: bytes, profile: Profile) -> object:
 
 def test_a_late_event_of_a_swept_upload_changes_nothing(setup: Setup) -> None:
     setup.store("image.png")
-    setup.find_lost()
+    setup.enqueue_lost()
     reconciler = setup.reconciler
     [change] = parse_queue_message(setup.queue.sent[0][0], UPLOADS).changes
 
@@ -226,7 +226,7 @@ def test_a_late_event_of_a_swept_upload_changes_nothing(setup: Setup) -> None:
 
 def test_a_swept_upload_that_is_no_longer_current_is_superseded(setup: Setup) -> None:
     setup.store("image.png")
-    setup.find_lost()
+    setup.enqueue_lost()
     setup.store("image.png")
     reconciler = setup.reconciler
     [change] = parse_queue_message(setup.queue.sent[0][0], UPLOADS).changes
@@ -342,7 +342,7 @@ def test_a_rendering_that_relied_on_a_removed_file_is_repeated(setup: Setup) -> 
 
     @dataclass
     class Racing(FakeRenditions):
-        """Renders an upload just before its orphaned files are removed."""
+        """Renders an upload just before its unused files are removed."""
 
         def remove(self, keys) -> None:  # type: ignore[no-untyped-def]
             [rendered] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
@@ -499,7 +499,7 @@ def test_a_swept_upload_belongs_to_its_job() -> None:
     member = setup.members[0]
     setup.originals.store(member.upload.key, b"pixels", "image/png")
 
-    assert setup.find_lost() == [member.upload.key]
+    assert setup.enqueue_lost() == [member.upload.key]
 
     [recorded] = setup.ledger.of_picture(member.picture_id)
     assert (recorded.job_id, recorded.number) == (member.job_id, 0)

@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.rows import Tally
-from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_token, parse_tokens, serialize_tokens
+from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_secret, parse_tokens, serialize_tokens
 from darkroom.web import pages
 from darkroom.web.auth import COOKIE, Authorizer, PublicAccess, TokenCache
 from darkroom.web.http import Request, Responder, Response
@@ -30,7 +30,7 @@ class Api:
     public_pages: bool = False
     allowed_origins: frozenset[str] = frozenset()
     now: float = 1_800_000_000
-    secret: str = field(default_factory=new_token)
+    secret: str = field(default_factory=new_secret)
     document: FakeTokenDocument = field(default_factory=FakeTokenDocument)
     faults: list[Exception] = field(default_factory=list)
 
@@ -219,7 +219,7 @@ def test_the_tokens_are_reloaded_after_30_s() -> None:
 def test_a_revoked_token_and_its_cookie_are_refused_after_30_s() -> None:
     api = Api()
     cookie = api.cookie
-    api.write(TokenSet.empty().with_token(new_token(), "now"))
+    api.write(TokenSet.empty().with_token(new_secret(), "now"))
 
     api.now += 30
 
@@ -230,7 +230,7 @@ def test_a_revoked_token_and_its_cookie_are_refused_after_30_s() -> None:
 def test_a_new_token_is_accepted_after_5_s_and_the_old_one_too() -> None:
     api = Api()
     api.get(authorization=api.bearer)
-    new = new_token()
+    new = new_secret()
     assert api.document.written
     api.write(parse_tokens(api.document.written.document).with_token(new, "now"))
 

@@ -56,7 +56,7 @@ class S3Originals:
             raise
         return response["Body"].read()
 
-    def latest(self, key: str) -> Upload | None:
+    def current(self, key: str) -> Upload | None:
         try:
             head = self.client.head_object(Bucket=self.bucket, Key=key)
         except ClientError as fault:
@@ -72,7 +72,7 @@ class S3Originals:
             arrived=timestamp(head["LastModified"]),
         )
 
-    def list_latest(self, cursor: str) -> tuple[list[Upload], str]:
+    def list_current(self, cursor: str) -> tuple[list[Upload], str]:
         markers = json.loads(cursor) if cursor else {}
         page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=self.list_page, **markers)
         uploads = [

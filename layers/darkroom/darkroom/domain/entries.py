@@ -1,6 +1,6 @@
 """Ledger entries: the state of each upload, and the attempts to render it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -31,9 +31,9 @@ class State(StrEnum):
 class Latest:
     """The latest version of one key, and the sequencer of the last applied event.
 
-    `version` is empty while the key is deleted. `live_versions` lists the versions that are rendered, failed
-    or in progress, so that a newer version supersedes them without a query for all versions of the key. Some
-    may be superseded or deleted since. Every change increments `revision`.
+    `version` is empty while the key is deleted. `live_versions` lists every version that may be live, so that
+    a newer version supersedes them without a query for all versions of the key. Some may have been superseded
+    or deleted since. Every change increments `revision`.
     """
 
     picture_id: str
@@ -42,10 +42,18 @@ class Latest:
     revision: int
     live_versions: tuple[str, ...] = ()
 
+    def next(self) -> "Latest":
+        """Returns the next revision, otherwise unchanged."""
+        return replace(self, revision=self.revision + 1)
+
     def with_live(self, version: str) -> "Latest":
         """Returns the next revision with one more live version."""
-        live_versions = tuple(dict.fromkeys((*self.live_versions, version)))
-        return replace(self, revision=self.revision + 1, live_versions=live_versions)
+        return replace(self.next(), live_versions=tuple(dict.fromkeys((*self.live_versions, version))))
+
+    def with_only(self, versions: Collection[str]) -> "Latest":
+        """Returns the same revision with only those of its live versions."""
+        remaining = tuple(version for version in self.live_versions if version in versions)
+        return replace(self, live_versions=remaining)
 
 
 @dataclass(frozen=True, slots=True)

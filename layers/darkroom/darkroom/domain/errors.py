@@ -1,6 +1,7 @@
 """Errors in two branches: permanent ones, and transient ones that a retry may resolve.
 
-Each error carries its evidence and one public sentence. `web/` maps errors to HTTP statuses.
+Messages of RejectedPicture, BadRequest and InvalidJobRequest are shown to clients; all others are for
+operators and logs. `web/` maps errors to HTTP statuses.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ class PermanentError(DarkroomError):
 
 
 class TransientError(DarkroomError):
-    """A retry may succeed; the queue retries."""
+    """A retry may succeed."""
 
 
 class RejectedPicture(PermanentError):

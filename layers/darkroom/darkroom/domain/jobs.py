@@ -31,7 +31,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """The hash of an Idempotency-Key, the digest of the request's body, and the job it created.
+    """The hash of an Idempotency-Key, the digest of the announced uploads, and the job created for them.
 
     `expires` is in seconds since 1970: DynamoDB's time to live.
     """

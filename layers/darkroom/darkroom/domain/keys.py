@@ -10,7 +10,7 @@ from darkroom.domain.limits import ID_PATTERN
 _NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
 
 # Keys that Darkroom assigns: a random id and the name.
-_ANNOUNCED = re.compile(f"{ID_PATTERN}/[^/]+")
+_ASSIGNED = re.compile(f"{ID_PATTERN}/[^/]+")
 
 
 def picture_id_of(bucket: str, key: str) -> str:
@@ -33,9 +33,9 @@ def split_key(key: str) -> tuple[str, str]:
     return folders + slash, name or "_"
 
 
-def may_be_announced(key: str) -> bool:
-    """True if an upload of this key may have been announced."""
-    return _ANNOUNCED.fullmatch(key) is not None
+def is_assigned_key(key: str) -> bool:
+    """True if Darkroom may have assigned this key: an id, a slash and a name."""
+    return _ASSIGNED.fullmatch(key) is not None
 
 
 def correlation_of(key: str, request_id: str) -> str:
@@ -43,7 +43,7 @@ def correlation_of(key: str, request_id: str) -> str:
 
     It is the id in a key assigned by Darkroom, else the id of the S3 request that stored the upload.
     """
-    return key.partition("/")[0] if may_be_announced(key) else request_id
+    return key.partition("/")[0] if is_assigned_key(key) else request_id
 
 
 def is_id(text: str) -> bool:

@@ -9,7 +9,7 @@ _THUMBNAIL_WIDTH = 320
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The header of an upload. Width and height are in pixels after orientation."""
+    """The format and size of an original, from its header; pixels are counted after orientation."""
 
     format: str
     width: int

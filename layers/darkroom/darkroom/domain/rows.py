@@ -5,7 +5,8 @@ stream do not matter.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from darkroom.domain.entries import Entry, State, shown
 from darkroom.domain.jobs import Job
@@ -128,7 +129,7 @@ def row_of(entries: Sequence[Entry]) -> Row:
 
 
 def _filled(row: Row, entry: Entry) -> Row:
-    values = asdict(row) | {
+    values: dict[str, Any] = {
         "state": entry.state,
         "version": "" if entry.is_announcement else entry.upload.version,
     }
@@ -141,7 +142,7 @@ def _filled(row: Row, entry: Entry) -> Row:
             "bytes_after": counted.bytes_after,
             "thumbnail": thumbnail.key if thumbnail else "",
         }
-    return Row(**values)
+    return replace(row, **values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def serialize_totals(totals: Tally) -> JsonObject:
     }
 
 
-# The relative path to the root from a job's page, where its followers are.
+# Path to the root from a job's page, which receives the pushes.
 JOB_ROOT = "../"
 
 

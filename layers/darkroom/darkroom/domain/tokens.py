@@ -23,7 +23,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _COOKIE = re.compile(r"([0-9a-f]{8})\.([0-9]{1,12})\.([0-9a-f]{64})")
 
 
-def new_token() -> str:
+def new_secret() -> str:
     """Returns a new secret, valid once it is added by `TokenSet.with_token`."""
     return secrets.token_urlsafe(_SECRET_BYTES)
 

@@ -8,7 +8,8 @@ from darkroom.domain.timestamps import now
 # Range key of the ledger item of an announced upload, before it has a version.
 EXPECTED_VERSION = "expected"
 
-# Stands for a missing version id: an unversioned bucket, or a handwritten event. The latest is read.
+# Stands for a missing version id: an unversioned bucket, or a handwritten event. S3's current version is
+# read.
 NO_VERSION = "null"
 
 # Range key prefix of failed removals. They are not uploads and never shown.
@@ -77,6 +78,10 @@ class Removal:
     def failed_as(self) -> str:
         """The range key of this removal's ledger item if it fails."""
         return f"{REMOVAL_PREFIX}{self.version}"
+
+
+# One S3 event.
+type S3Change = Upload | Removal
 
 
 def sequencer_order(sequencer: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.jobs import AnnouncedUpload, Job
-from darkroom.domain.keys import digest, may_be_announced
+from darkroom.domain.keys import digest, is_assigned_key
 from darkroom.domain.limits import PAGE_SIZE
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.ports import Ledger
@@ -30,6 +30,6 @@ def member_entries(bucket: str, job: Job, page: int, announced: Sequence[Announc
 
 def new_entry(upload: Upload, state: State, ledger: Ledger) -> Entry:
     """Returns an entry at revision 0 for an upload not yet in the ledger, in the job of its key."""
-    announced = ledger.find(upload.picture_id, EXPECTED_VERSION) if may_be_announced(upload.key) else None
+    announced = ledger.find(upload.picture_id, EXPECTED_VERSION) if is_assigned_key(upload.key) else None
     entry = Entry(upload, state, revision=0)
     return entry if announced is None else entry.of_job(announced.job_id, announced.number)

@@ -9,14 +9,14 @@ from urllib.parse import quote_plus, unquote_plus
 
 from darkroom.domain.keys import digest, is_folder
 from darkroom.domain.timestamps import now, timestamp
-from darkroom.domain.uploads import NO_VERSION, Removal, Upload
+from darkroom.domain.uploads import NO_VERSION, Removal, S3Change, Upload
 
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
     """A parsed queue message: its changes, and the reasons for ignoring its other records."""
 
-    changes: tuple[Upload | Removal, ...]
+    changes: tuple[S3Change, ...]
     ignored: tuple[str, ...]
 
     def correlation(self, default: str) -> str:
@@ -73,7 +73,7 @@ _QUOTED_CHARACTERS = 100  # of a foreign message
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
 
 
-def _parse_record(record: Any, bucket: str, message_id: str) -> Upload | Removal | str:
+def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
     """Parses a record; returns the reason if it is to be ignored."""
     try:
         event, notification = str(record["eventName"]).removeprefix("s3:"), record["s3"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from darkroom.domain.entries import Entry, Latest, State, check_lease
 from darkroom.domain.errors import RevisionConflict
-from darkroom.domain.uploads import Removal, Upload, sequencer_order
+from darkroom.domain.uploads import Removal, S3Change, Upload, sequencer_order
 from darkroom.ports import Ledger, Queue, Views
 from darkroom.services.members import new_entry
 
@@ -16,7 +16,7 @@ class Parking:
 
     ledger: Ledger
 
-    def park(self, change: Upload | Removal, message: str) -> Entry | None:
+    def park(self, change: S3Change, message: str) -> Entry | None:
         """Records a change from `message` as failed; returns None if the upload is already terminal.
 
         Raises LeaseHeld while another worker holds the lease, and RevisionConflict if another worker changed

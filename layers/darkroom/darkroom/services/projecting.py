@@ -31,7 +31,7 @@ BATCH = (TRANSACTION_ITEMS - 3) // 2
 _VIEWS_AND_ROWS = 2 * BATCH
 # Each conflict means that another batch made progress.
 _ATTEMPTS = 8
-_CONFLICTS = Backoff(first_seconds=0.05, longest_seconds=6.4)
+_CONFLICT_BACKOFF = Backoff(first_seconds=0.05, longest_seconds=6.4)
 # Minimum duration of a batch with changes of a job: faster changes share one push.
 _MIN_SECONDS = 0.1
 
@@ -194,7 +194,7 @@ class Projection:
         return sum(map(self._apply, chunk.split()), ApplyResult())
 
     def _write(self, chunk: Chunk) -> ApplyResult:
-        for seconds in (*_CONFLICTS.delays(_ATTEMPTS), 0.0):
+        for seconds in (*_CONFLICT_BACKOFF.delays(_ATTEMPTS), 0.0):
             commit = decide(chunk, self._view_state(chunk))
             if not commit.entries and not commit.job:
                 return ApplyResult()

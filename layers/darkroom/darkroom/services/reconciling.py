@@ -12,7 +12,7 @@ from darkroom.domain.entries import Entry, Latest, Outcome, State, check_lease
 from darkroom.domain.errors import DeadlineExceeded, RetryOnce, RevisionConflict, UploadGone
 from darkroom.domain.receipts import Receipt
 from darkroom.domain.timestamps import now
-from darkroom.domain.uploads import NO_VERSION, Removal, Upload, sequencer_order
+from darkroom.domain.uploads import NO_VERSION, Removal, S3Change, Upload, sequencer_order
 from darkroom.ports import TRANSACTION_ITEMS, Ledger, Originals, Renditions
 from darkroom.redaction import redact
 from darkroom.services.members import new_entry
@@ -21,8 +21,9 @@ from darkroom.services.rendering import Engine, Renderer
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
 _FAULT_CHARACTERS = 300  # of an error message in the ledger
-# Maximum of entries superseded or deleted in one transaction. Each takes two items, with its renditions; 10
-# items are reserved for the upload. Further entries wait for the next transaction: they are older, not shown.
+# Maximum number of entries superseded or deleted in one transaction. Each takes two items, with its
+# renditions; 10 items are reserved for the upload. Further entries wait for the next transaction: they are
+# older, not shown.
 _MAX_MOVED = (TRANSACTION_ITEMS - 10) // 2
 # Versions listed per key before the outdated ones are removed from the list.
 _LIVE_VERSIONS_KEPT = 20
@@ -46,7 +47,7 @@ class Reconciler:
     renderer: Renderer
 
     def apply_each(
-        self, changes: Iterable[Upload | Removal], worker: Worker, expected_revision: int | None = None
+        self, changes: Iterable[S3Change], worker: Worker, expected_revision: int | None = None
     ) -> Iterator[Entry]:
         """Applies changes one by one; raises the faults of all of them at the end.
 
@@ -61,9 +62,7 @@ class Reconciler:
         if faults:
             raise ExceptionGroup("some changes of the message could not be applied", faults)
 
-    def apply(
-        self, change: Upload | Removal, worker: Worker, expected_revision: int | None = None
-    ) -> list[Entry]:
+    def apply(self, change: S3Change, worker: Worker, expected_revision: int | None = None) -> list[Entry]:
         """Applies one S3 event; returns the entries that it changed or found to be up to date."""
         if isinstance(change, Removal):
             apply_removal = self._apply_delete_marker if change.marker else self._apply_deletion
@@ -71,7 +70,7 @@ class Reconciler:
             return [*changed, *self._close_failure(change.picture_id, change.failed_as, State.DELETED)]
         if change.version != NO_VERSION:
             return [self.render(change, worker, expected_revision)]
-        current = self.originals.latest(change.key)
+        current = self.originals.current(change.key)
         if current is None:
             return self._reconcile_with_s3(change, worker)
         rendered = self.render(replace(current, request_id=change.request_id), worker, expected_revision)
@@ -91,16 +90,10 @@ class Reconciler:
         if entry and entry.state.terminal and entry.revision != expected_revision:
             if not _is_latest_event(upload, latest):
                 return entry
-            if entry.state in _RESULTS:  # it was read from S3 before its event, and lacks a sequencer
-                is_newest = self._is_newest(upload, latest)  # otherwise the newer version's event will come
-                return self._record_event(replace(entry, upload=upload), latest) if is_newest else entry
-        # An upload read from S3 has no sequencer: that of the entry, from its event, is kept.
-        if entry is None:
-            entry = new_entry(upload, State.RENDERING, self.ledger)
-        elif upload.sequencer:
-            entry = replace(entry, upload=upload)
-        else:
-            entry = replace(entry, upload=replace(entry.upload, request_id=upload.request_id))
+            if entry.state in _RESULTS:
+                return self._apply_late_event(entry, upload, latest)
+            # A failed upload is rendered again by a later event.
+        entry = self._entry_of(upload, entry)
         if not self._is_newest(upload, latest):
             return self._advance(entry.moved(State.SUPERSEDED))
         entry = entry.begun(worker.lease_expires or now())
@@ -132,20 +125,19 @@ class Reconciler:
         others = [other for other in self._live_entries(own_latest) if other.upload.version != upload.version]
         older = self._superseded_by(upload, others, own_latest)[:_MAX_MOVED]
         superseded_entries = [other.moved(State.SUPERSEDED) for other in older]
-        live_ids = {upload.version, *(other.upload.version for other in others)}
-        live_ids -= {other.upload.version for other in superseded_entries}
-        live_versions = tuple(version for version in own_latest.live_versions if version in live_ids)
-        if live_versions == own_latest.live_versions:
+        remaining_versions = {upload.version, *(other.upload.version for other in others)}
+        remaining_versions -= {other.upload.version for other in superseded_entries}
+        next_item = own_latest.with_only(remaining_versions)
+        if next_item.live_versions == own_latest.live_versions:
             published = self.ledger.advance(result, *replaced_renditions, unchanged=own_latest)
         else:
-            next_item = replace(own_latest, revision=own_latest.revision + 1, live_versions=live_versions)
             superseded_renditions = [
                 renditions
                 for other in superseded_entries
                 for renditions in other.superseded_renditions(other.rendition_keys)
             ]
             published = self.ledger.advance(
-                result, *superseded_entries, *replaced_renditions, *superseded_renditions, next_item
+                result, *superseded_entries, *replaced_renditions, *superseded_renditions, next_item.next()
             )
         if published:
             return result
@@ -166,7 +158,7 @@ class Reconciler:
             for entry in replaceable
             if sequencer_order(entry.upload.sequencer) <= sequencer_order(own_latest.sequencer)
         ]
-        return replaceable if earlier == replaceable or self._is_latest_in_s3(upload) else earlier
+        return replaceable if earlier == replaceable or self._is_current_in_s3(upload) else earlier
 
     def _record_fault(self, entry: Entry, fault: Exception) -> None:
         """Writes the outcome of a failed attempt to the ledger, on a best-effort basis."""
@@ -181,10 +173,25 @@ class Reconciler:
         with suppress(Exception):
             self.ledger.advance(entry.ended(State.RENDERING, outcome, detail))
 
-    def _record_event(self, entry: Entry, latest: Latest | None) -> Entry:
-        """Writes the sequencer of a late event; its upload was read from S3 before."""
-        upload = entry.upload
-        updated = entry.moved(entry.state)
+    def _entry_of(self, upload: Upload, entry: Entry | None) -> Entry:
+        """Returns the entry to render: a new one, or the stored one with this upload.
+
+        An upload read from S3 has no sequencer. Then the sequencer of the stored entry is kept.
+        """
+        if entry is None:
+            return new_entry(upload, State.RENDERING, self.ledger)
+        if upload.sequencer:
+            return replace(entry, upload=upload)
+        return replace(entry, upload=replace(entry.upload, request_id=upload.request_id))
+
+    def _apply_late_event(self, entry: Entry, upload: Upload, latest: Latest | None) -> Entry:
+        """Writes the sequencer of an upload that was read from S3 and rendered before its event arrived.
+
+        Changes nothing if a newer version exists: its own event follows.
+        """
+        if not self._is_newest(upload, latest):
+            return entry
+        updated = replace(entry, upload=upload).moved(entry.state)
         next_item = next_latest(upload.picture_id, upload.version, upload.sequencer, latest)
         if not self.ledger.advance(updated, next_item):
             raise RevisionConflict(f"{upload.key!r} changed while its event was applied")
@@ -201,16 +208,17 @@ class Reconciler:
                 return True
             if sequencer_order(upload.sequencer) < sequencer_order(latest.sequencer):
                 return False
-        return upload.version == NO_VERSION or self._is_latest_in_s3(upload)
+        return upload.version == NO_VERSION or self._is_current_in_s3(upload)
 
-    def _is_latest_in_s3(self, upload: Upload) -> bool:
-        current = self.originals.latest(upload.key)
+    def _is_current_in_s3(self, upload: Upload) -> bool:
+        current = self.originals.current(upload.key)
         return current is not None and current.version == upload.version
 
     def _live_entries(self, latest: Latest | None) -> list[Entry]:
         """Reads the entries of the live versions of a key."""
         if latest is None:
             return []
+        # One by one: there is mostly one, and the render role has no BatchGetItem.
         entries = (self.ledger.find(latest.picture_id, version) for version in latest.live_versions)
         return [entry for entry in entries if entry and entry.is_live]
 
@@ -221,8 +229,7 @@ class Reconciler:
         """
         if latest is None or len(latest.live_versions) < _LIVE_VERSIONS_KEPT:
             return latest
-        live = tuple(entry.upload.version for entry in self._live_entries(latest))
-        return replace(latest, live_versions=live)
+        return latest.with_only({entry.upload.version for entry in self._live_entries(latest)})
 
     def _apply_delete_marker(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies a delete marker, unless a later event is known."""
@@ -243,11 +250,9 @@ class Reconciler:
             self.renditions.remove(entry.rendition_keys)
         return [*changed, *self._reconcile_with_s3(removal, worker)]
 
-    def _reconcile_with_s3(
-        self, change: Upload | Removal, worker: Worker, sequencer: str = ""
-    ) -> list[Entry]:
+    def _reconcile_with_s3(self, change: S3Change, worker: Worker, sequencer: str = "") -> list[Entry]:
         """Makes S3's current version the latest in the ledger; returns the entries that this changed."""
-        latest, current = self.ledger.latest(change.picture_id), self.originals.latest(change.key)
+        latest, current = self.ledger.latest(change.picture_id), self.originals.current(change.key)
         if current is None:
             return self._delete_all(change, worker, sequencer, latest)
         entry = self.ledger.find(change.picture_id, current.version)
@@ -257,7 +262,7 @@ class Reconciler:
         return [self._render_current(change, current, entry, worker)]
 
     def _delete_all(
-        self, change: Upload | Removal, worker: Worker, sequencer: str, latest: Latest | None
+        self, change: S3Change, worker: Worker, sequencer: str, latest: Latest | None
     ) -> list[Entry]:
         """Deletes the entries and renditions of a key without a current version in S3."""
         picture_id = change.picture_id
@@ -269,12 +274,10 @@ class Reconciler:
         remaining = [entry for entry in entries if entry.state is not State.DELETED]
         remaining.sort(key=lambda entry: entry.state is State.SUPERSEDED)  # live entries first
         deleted = [entry.moved(State.DELETED) for entry in remaining[:_MAX_MOVED]]
-        live_ids = {
+        remaining_versions = {
             entry.upload.version for entry in remaining[_MAX_MOVED:] if entry.state is not State.SUPERSEDED
         }
-        next_item = next_latest(picture_id, "", sequencer, latest)
-        live_versions = tuple(version for version in next_item.live_versions if version in live_ids)
-        next_item = replace(next_item, live_versions=live_versions)
+        next_item = next_latest(picture_id, "", sequencer, latest).with_only(remaining_versions)
         is_recorded = latest is not None and (latest.version, latest.sequencer) == ("", next_item.sequencer)
         if (deleted or not is_recorded) and not self.ledger.advance(next_item, *deleted):
             raise RevisionConflict(f"{picture_id} changed while it was deleted")
@@ -283,21 +286,21 @@ class Reconciler:
         versions = {entry.upload.version for entry in entries}
         return [*deleted, *self._render_restored(change, worker, versions)]
 
-    def _render_restored(self, change: Upload | Removal, worker: Worker, deleted: set[str]) -> list[Entry]:
-        """Renders the version in S3 if it was restored while it was deleted here.
+    def _render_restored(self, change: S3Change, worker: Worker, deleted: set[str]) -> list[Entry]:
+        """Renders S3's current version if it was restored while its entry was being deleted.
 
-        The event of the restoration was ignored, or relied on files removed since. A version that was not
-        deleted here has an event of its own.
+        The event of the restoration may have been ignored, or may rely on files deleted since. A version that
+        was not deleted by this change has its own event.
         """
-        current, latest = self.originals.latest(change.key), self.ledger.latest(change.picture_id)
+        current, latest = self.originals.current(change.key), self.ledger.latest(change.picture_id)
         if current is None or latest is None or current.version not in deleted:
             return []
-        self.ledger.advance(replace(latest, revision=latest.revision + 1))  # fails attempts under way
+        self.ledger.advance(latest.next())  # fails attempts under way
         entry = self.ledger.find(change.picture_id, current.version)
         return [self._render_current(change, current, entry, worker)]
 
     def _render_current(
-        self, change: Upload | Removal, current: Upload, entry: Entry | None, worker: Worker
+        self, change: S3Change, current: Upload, entry: Entry | None, worker: Worker
     ) -> Entry:
         """Renders S3's current version again, under the correlation id of the change."""
         upload = replace(current, request_id=change.request_id)

@@ -40,7 +40,7 @@ _LARGEST_EXPONENT = 100  # avoids a float overflow; every backoff has reached it
 # 4 s at most after the first attempt, then 16, 64 and 256: a fault of some seconds has passed by the second
 # attempt, and the fifth and last comes minutes after the first. SQS allows a visibility timeout of 12 hours,
 # but dead letters use this backoff too, and are not listed as failures while they wait.
-MESSAGES = Backoff(first_seconds=4, longest_seconds=300, factor=4)
+MESSAGE_BACKOFF = Backoff(first_seconds=4, longest_seconds=300, factor=4)
 # Attempts that wait for the same lease do not all return at once.
 _SPREAD_SECONDS = 2
 # Time to record the outcome before the invocation times out.
@@ -54,7 +54,7 @@ def retry_delay(fault: BaseException, receive_count: int, jitter: float, moment:
     ]
     if leases:
         return ceil(max(0.0, *leases) + _SPREAD_SECONDS * jitter)
-    return round(MESSAGES.seconds(receive_count, jitter))
+    return round(MESSAGE_BACKOFF.seconds(receive_count, jitter))
 
 
 def _lease_expiries(fault: BaseException) -> Iterator[str]:

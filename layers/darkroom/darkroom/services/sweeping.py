@@ -1,12 +1,13 @@
-"""Enqueues lost uploads, settles old jobs, and removes renditions no longer shown."""
+"""Enqueues lost uploads, settles old jobs, and removes unused renditions."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import batched, chain, groupby
+from itertools import batched, groupby
 
 from darkroom.domain.entries import Entry, State, SupersededRenditions
+from darkroom.domain.jobs import Job
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import Upload
 from darkroom.ports import TRANSACTION_ITEMS, JobLedger, Ledger, Originals, Queue, Renditions, StoredObject
@@ -14,7 +15,7 @@ from darkroom.services.members import member_entries, new_entry
 from darkroom.services.notifications import notification_of
 
 _UPLOADS, _RENDITIONS = "uploads", "renditions"  # names of scan cursors
-# A scan reaches the end of its bucket within this number of runs: a week of one every 15 minutes.
+# Runs per week, at one every 15 minutes. Once the size of the bucket is known, a full scan takes no longer.
 _RUNS = 7 * 24 * 4
 _MAX_SUPERSEDED, _MAX_JOBS = 75, 10
 
@@ -29,11 +30,11 @@ class SweptPage:
 
 @dataclass(frozen=True, slots=True)
 class ScanCursor:
-    """Resumes a bucket scan after `pages` pages at `cursor`. The last full scan had `whole` pages."""
+    """Resumes a bucket scan after `pages` pages at `cursor`. The last full scan had `full_scan_pages`."""
 
     cursor: str = ""
     pages: int = 0
-    whole: int = 0
+    full_scan_pages: int = 0
 
     @classmethod
     def read(cls, written: str) -> "ScanCursor":
@@ -45,16 +46,16 @@ class ScanCursor:
 
     @property
     def written(self) -> str:
-        return json.dumps([self.cursor, self.pages, self.whole])
+        return json.dumps([self.cursor, self.pages, self.full_scan_pages])
 
-    def due(self, least: int) -> int:
+    def pages_per_run(self, minimum: int) -> int:
         """Returns the number of pages for one run, proportional to the size of the bucket."""
-        return max(least, -(-max(self.whole, self.pages) // _RUNS))
+        return max(minimum, -(-max(self.full_scan_pages, self.pages) // _RUNS))
 
     def advanced(self, cursor: str) -> "ScanCursor":
         """Returns the resume point after one more page; an empty `cursor` ends the scan."""
         pages = self.pages + 1
-        return ScanCursor(cursor, pages, self.whole) if cursor else ScanCursor("", 0, pages)
+        return ScanCursor(cursor, pages, self.full_scan_pages) if cursor else ScanCursor("", 0, pages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Sweep:
     """Repairs the effects of lost events and crashes, page by page.
 
     An unfinished upload is lost if its entry is unchanged and without a lease for `after_minutes`. Superseded
-    and orphaned renditions are kept for `keep_hours`: open web pages still show them. Uploads announced in a
+    and unused renditions are kept for `keep_hours`: open web pages still show them. Uploads announced in a
     job fail after `job_timeout_minutes`.
     """
 
@@ -80,13 +81,13 @@ class Sweep:
         for name in (_UPLOADS, _RENDITIONS):
             self.ledger.save_cursor(name, "")
 
-    def find_lost(self, pages: int) -> Iterator[SweptPage]:
-        """Enqueues lost uploads from the scan cursor on, page by page; stops at the end of the bucket.
+    def enqueue_lost(self, pages: int) -> Iterator[SweptPage]:
+        """Enqueues lost uploads, page by page, from the scan cursor to the last page of the bucket.
 
-        The next call starts over. Scans at least `pages` pages, more if a full scan would take longer than a
-        week.
+        The call after that starts at the first page again. Scans at least `pages` pages, more if a full scan
+        would take longer than a week.
         """
-        return self._scan(_UPLOADS, pages, self.originals.list_latest, self._enqueue_lost)
+        return self._scan(_UPLOADS, pages, self.originals.list_current, self._enqueue_lost_of)
 
     def _scan[T](
         self,
@@ -97,7 +98,7 @@ class Sweep:
     ) -> Iterator[SweptPage]:
         """Acts on the pages of a bucket, and saves the scan cursor after each."""
         scan = ScanCursor.read(self.ledger.cursor(name))
-        for _ in range(scan.due(pages)):
+        for _ in range(scan.pages_per_run(pages)):
             seen, cursor = page_at(scan.cursor)
             swept = SweptPage(len(seen), tuple(act(seen)))
             scan = scan.advanced(cursor)
@@ -106,7 +107,7 @@ class Sweep:
             if not cursor:
                 return
 
-    def _enqueue_lost(self, uploads: list[Upload]) -> Iterator[str]:
+    def _enqueue_lost_of(self, uploads: list[Upload]) -> Iterator[str]:
         before = _ago(minutes=self.after_minutes)
         old = [upload for upload in uploads if upload.arrived < before]
         for upload, entry in zip(old, self.ledger.find_each(old), strict=True):
@@ -143,20 +144,20 @@ class Sweep:
     def _live_entries(self, pictures: Sequence[str]) -> list[list[Entry]]:
         return self.ledger.live_entries(self.ledger.latest_each(pictures))
 
-    def remove_orphaned(self, pages: int) -> Iterator[SweptPage]:
-        """Removes renditions left by a crash and named by no receipt, page by page, as `find_lost` does."""
-        return self._scan(_RENDITIONS, pages, self.renditions.list_stored, self._remove_orphans)
+    def remove_unused(self, pages: int) -> Iterator[SweptPage]:
+        """Removes renditions without a receipt, left by a crash, page by page as `enqueue_lost` does."""
+        return self._scan(_RENDITIONS, pages, self.renditions.list_stored, self._remove_unused_of)
 
-    def _remove_orphans(self, stored: Sequence[StoredObject]) -> Iterator[str]:
+    def _remove_unused_of(self, stored: Sequence[StoredObject]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
         by_picture = {picture_id: list(files) for picture_id, files in groupby(stored, key=_picture_of)}
         live = self._live_entries([*by_picture])
         for (picture_id, files), entries in zip(by_picture.items(), live, strict=True):
-            orphans = [file.key for file in files if _is_orphan(file, entries, before)]
-            if orphans:
-                self.renditions.remove(orphans)
-                self._render_again(picture_id, set(orphans))
-                yield from orphans
+            unused = [file.key for file in files if _is_unused(file, entries, before)]
+            if unused:
+                self.renditions.remove(unused)
+                self._render_again(picture_id, set(unused))
+                yield from unused
 
     def _render_again(self, picture_id: str, removed: set[str]) -> None:
         """Repeats renderings of a picture that rely on a removed file.
@@ -169,22 +170,24 @@ class Sweep:
             for entry in entries:
                 if entry.state is State.RENDERED and removed & set(entry.rendition_keys):
                     self.queue.send(notification_of(entry.upload), entry.revision)
-            if self.ledger.advance(replace(latest, revision=latest.revision + 1)):
+            if self.ledger.advance(latest.next()):
                 return
 
     def settle_jobs(self) -> Iterator[SweptPage]:
         """Ends the announced uploads of old jobs, one page of members at a time, until no job is left."""
         before = _ago(minutes=self.job_timeout_minutes)
-        for job in chain.from_iterable(iter(lambda: self.jobs.due(before, _MAX_JOBS), [])):
-            page = 0
-            while manifest := self.jobs.manifest(job.id, page):
-                announced = list(member_entries(self.originals.bucket, job, page, manifest))
-                yield SweptPage(
-                    len(announced), tuple(self._end_announcements([entry.upload for entry in announced]))
-                )
-                page += 1
-            # Last: after a crash above, the job falls due again.
-            self.jobs.settle(job)
+        while due := self.jobs.due(before, _MAX_JOBS):
+            for job in due:
+                yield from self._end_members(job)
+                # Last: after a crash above, the job falls due again.
+                self.jobs.settle(job)
+
+    def _end_members(self, job: Job) -> Iterator[SweptPage]:
+        page = 0
+        while manifest := self.jobs.manifest(job.id, page):
+            announced = [entry.upload for entry in member_entries(self.originals.bucket, job, page, manifest)]
+            yield SweptPage(len(announced), tuple(self._end_announcements(announced)))
+            page += 1
 
     def _end_announcements(self, announced: list[Upload]) -> Iterator[str]:
         """Marks announcements without an upload as failed. An upload that arrived has its own entry.
@@ -229,8 +232,11 @@ def _is_lost(entry: Entry | None, before: str) -> bool:
     return waiting and max(entry.since, entry.lease_expires) < before
 
 
-def _is_orphan(stored: StoredObject, live: list[Entry], before: str) -> bool:
-    """True if no live version has this file, nor one superseded since `before`."""
+def _is_unused(stored: StoredObject, live: list[Entry], before: str) -> bool:
+    """True for a file stored before `before`, without a live version that has it.
+
+    False while a live version of its picture is unfinished, or has changed since `before`.
+    """
     if stored.since >= before or any(not entry.state.terminal for entry in live):
         return False
     if any(stored.key in entry.rendition_keys for entry in live):
