@@ -302,7 +302,7 @@ def _page(entries: list[Entry], limit: int, cursor: str) -> tuple[list[Entry], s
 
 @dataclass
 class FakeProfiles:
-    """The active profile; None if it cannot be loaded."""
+    """The live profile; None if it cannot be loaded."""
 
     profile: Profile | None = field(default_factory=lambda: built_in("default"))
 

@@ -294,15 +294,18 @@ class DynamoViews(DynamoTable):
     def _page(self, places: list[Place], limit: int) -> tuple[list[Entry], str]:
         """Returns the entries at the first `limit` places, and a cursor if there are more places."""
         entries = self.find_each([(picture_id, version) for _, picture_id, version in places[:limit]])
+        more = len(places) > limit
+        next_cursor = _cursor(*places[limit - 1]) if more else ""
         # An entry may have been deleted since its index was read.
-        return [entry for entry in entries if entry], _cursor(*places[limit - 1]) if len(
-            places
-        ) > limit else ""
+        return [entry for entry in entries if entry], next_cursor
 
     def _shard_page(
         self, index: str, hash_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool = False
     ) -> list[Place]:
-        """Returns the first `limit` places after `after`, and the others with the time of the last one."""
+        """Returns at least `limit` places after `after`, if there are as many.
+
+        Includes every place with the time of the last one.
+        """
         range_key = _RANGE_KEYS[index]
         bound = (range_key, ">=" if oldest else "<=", after[0]) if after else None
         places: list[Place] = []
