@@ -408,7 +408,7 @@ def test_picture_page_shows_the_markup_as_text() -> None:
 def test_picture_page_explains_why_private_pictures_have_no_markup() -> None:
     page = Parsed(picture_page(a_rendered_entry()))
 
-    assert "only to signed-in clients" in page.text
+    assert "only to authenticated clients" in page.text
     assert "PublicPages" in page.text
     assert "RenditionsBaseUrl" in page.text
 

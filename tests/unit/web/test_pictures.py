@@ -499,7 +499,7 @@ def test_there_is_no_markup_if_pictures_are_private(api: Api) -> None:
     page = picture_page(api)
 
     assert "<picture>" not in page
-    assert "only to signed-in clients" in page
+    assert "only to authenticated clients" in page
 
 
 def test_the_picture_page_shows_the_reference_for_comparison(api: Api) -> None:
