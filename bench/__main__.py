@@ -131,7 +131,7 @@ def _within(
                 pictures.append(stored.convert("RGB"))
         for wanted, encoder in ENCODERS.items():
             for target in _TARGETS:
-                chosen = quality.chosen(FormatChoice(wanted, None, target), pictures)
+                chosen = quality.choose_settings(FormatChoice(wanted, None, target), pictures)
                 for path, picture, settings in zip(paths, pictures, chosen, strict=True):
                     if settings.score is not None and settings.score < target - MAX_SHORTFALL:
                         continue  # the pipeline drops it too

@@ -64,9 +64,11 @@ def main(folder: Path) -> None:
         print(f"{wanted.value}: {_fitted(pairs)}")  # noqa: T201
 
 
-def _made(choice: FormatChoice, small: Image.Image, reference: Reference) -> tuple[quality.Chosen, float]:
+def _made(
+    choice: FormatChoice, small: Image.Image, reference: Reference
+) -> tuple[quality.EncoderSettings, float]:
     """Encodes a picture; returns the settings and the score."""
-    (settings,) = quality.chosen(choice, [small])
+    (settings,) = quality.choose_settings(choice, [small])
     made = quality.reopened(ENCODERS[choice.format](small, settings), choice.format)
     return settings, reference.score(made)
 

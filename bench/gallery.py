@@ -89,7 +89,7 @@ class Gallery:
             "wrong-token": lambda: pages.sign_in("./", "failures", invalid_token=True),
             "signed-in": lambda: pages.failures("./", _failures(), "more", signed_in=True),
             "problem": lambda: pages.problem(
-                "./", "Not found", "There is no picture at this address.", "See the recent pictures."
+                "./", "Not found", "There is no picture or page at this address.", "See the recent pictures."
             ),
         }
         return pages_by_name[name]()

@@ -12,7 +12,7 @@ from PIL import Image
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
-from darkroom.imaging.quality import chosen
+from darkroom.imaging.quality import choose_settings
 
 PACKAGES: Final = {"sharp": "0.35.5", "@squoosh/lib": "0.5.3"}
 _SCRIPT = Path(__file__).with_name("peers.cjs")
@@ -44,7 +44,7 @@ def node(cache: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
 def darkroom(file: Path, quality: int) -> bytes:
     with Image.open(file) as stored:
         picture = stored.convert("RGB")
-    (settings,) = chosen(FormatChoice(Format.JPEG, quality), [picture])
+    (settings,) = choose_settings(FormatChoice(Format.JPEG, quality), [picture])
     return encode.jpeg(picture, quality, settings.subsampling)
 
 

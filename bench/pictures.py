@@ -7,13 +7,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
-from darkroom.imaging.quality import Chosen
+from darkroom.imaging.quality import EncoderSettings
 
 # Called as in the pipeline.
-ENCODERS: dict[Format, Callable[[Image.Image, Chosen], bytes]] = {
-    Format.JPEG: lambda picture, chosen: encode.jpeg(picture, chosen.quality, chosen.subsampling),
-    Format.WEBP: lambda picture, chosen: encode.webp(picture, chosen.quality),
-    Format.AVIF: lambda picture, chosen: encode.avif(picture, chosen.quality, chosen.subsampling),
+ENCODERS: dict[Format, Callable[[Image.Image, EncoderSettings], bytes]] = {
+    Format.JPEG: lambda picture, settings: encode.jpeg(picture, settings.quality, settings.subsampling),
+    Format.WEBP: lambda picture, settings: encode.webp(picture, settings.quality),
+    Format.AVIF: lambda picture, settings: encode.avif(picture, settings.quality, settings.subsampling),
 }
 
 

@@ -135,8 +135,8 @@ class FakeLedger:
     def latest(self, picture_id: str) -> Latest | None:
         return self.latests.get(picture_id)
 
-    def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
-        return [self.latest(picture_id) for picture_id in pictures]
+    def latest_each(self, picture_ids: Collection[str]) -> list[Latest | None]:
+        return [self.latest(picture_id) for picture_id in picture_ids]
 
     def live_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
         return [self._live_entries(latest) if latest else [] for latest in latests]
@@ -145,26 +145,26 @@ class FakeLedger:
         entries = (self.find(latest.picture_id, version) for version in latest.live_versions)
         return [entry for entry in entries if entry and entry.is_live]
 
-    def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
+    def advance(self, *items: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
         if unchanged and self.latest(unchanged.picture_id) != unchanged:
             return False
-        for move in moves:
-            if isinstance(move, SupersededRenditions):
+        for item in items:
+            if isinstance(item, SupersededRenditions):
                 continue
             before = (
-                self.find(move.picture_id, move.upload.version)
-                if isinstance(move, Entry)
-                else self.latest(move.picture_id)
+                self.find(item.picture_id, item.upload.version)
+                if isinstance(item, Entry)
+                else self.latest(item.picture_id)
             )
-            if (before.revision if before else 0) != move.revision - 1:
+            if (before.revision if before else 0) != item.revision - 1:
                 return False
-        for move in moves:
-            if isinstance(move, Entry):
-                self.entries[move.picture_id, move.upload.version] = move
-            elif isinstance(move, Latest):
-                self.latests[move.picture_id] = move
+        for item in items:
+            if isinstance(item, Entry):
+                self.entries[item.picture_id, item.upload.version] = item
+            elif isinstance(item, Latest):
+                self.latests[item.picture_id] = item
             else:
-                self.superseded.append(move)
+                self.superseded.append(item)
         return True
 
     def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
@@ -254,8 +254,8 @@ class FakeViews:
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
         return [self.entries.get(key) for key in uploads]
 
-    def rows(self, pictures: Collection[str]) -> list[Row | None]:
-        return [self.all_rows.get(picture_id) for picture_id in pictures]
+    def rows(self, picture_ids: Collection[str]) -> list[Row | None]:
+        return [self.all_rows.get(picture_id) for picture_id in picture_ids]
 
     def job(self, job_id: str) -> JobView | None:
         return self.jobs.get(job_id)
@@ -302,7 +302,7 @@ def _page(entries: list[Entry], limit: int, cursor: str) -> tuple[list[Entry], s
 
 @dataclass
 class FakeProfiles:
-    """The active profile; None if it cannot be loaded."""
+    """The live profile; None if it cannot be loaded."""
 
     profile: Profile | None = field(default_factory=lambda: built_in("default"))
 
@@ -337,17 +337,17 @@ class FakeChannels:
     def redeem(self, code: str) -> Ticket | None:
         return self.tickets.pop(code, None)
 
-    def join(self, job_id: str, connection: str, expires: int) -> None:
-        self.joined[job_id, connection] = expires
+    def join(self, job_id: str, connection_id: str, expires: int) -> None:
+        self.joined[job_id, connection_id] = expires
 
-    def leave(self, job_id: str, connection: str) -> None:
-        self.joined.pop((job_id, connection), None)
+    def leave(self, job_id: str, connection_id: str) -> None:
+        self.joined.pop((job_id, connection_id), None)
 
-    def leave_all(self, connection: str) -> None:
-        self.joined = {key: expires for key, expires in self.joined.items() if key[1] != connection}
+    def leave_all(self, connection_id: str) -> None:
+        self.joined = {key: expires for key, expires in self.joined.items() if key[1] != connection_id}
 
     def followers(self, job_id: str) -> list[str]:
-        return sorted(connection for followed_id, connection in self.joined if followed_id == job_id)
+        return sorted(connection_id for followed_id, connection_id in self.joined if followed_id == job_id)
 
 
 @dataclass
@@ -357,26 +357,26 @@ class FakeSockets:
     sent: dict[str, list[str]] = field(default_factory=dict)
     broken: set[str] = field(default_factory=set)
 
-    def send(self, connection: str, text: str) -> bool:
-        if connection in self.broken:
-            raise ConnectionError(connection)
-        if connection not in self.sent:
+    def send(self, connection_id: str, text: str) -> bool:
+        if connection_id in self.broken:
+            raise ConnectionError(connection_id)
+        if connection_id not in self.sent:
             return False
-        self.sent[connection].append(text)
+        self.sent[connection_id].append(text)
         return True
 
-    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
+    def send_each(self, connection_ids: Collection[str], texts: Sequence[str]) -> SendResult:
         gone, faults = set(), []
-        for connection in connections:
+        for connection_id in connection_ids:
             try:
-                if not all(self.send(connection, text) for text in texts):
-                    gone.add(connection)
+                if not all(self.send(connection_id, text) for text in texts):
+                    gone.add(connection_id)
             except ConnectionError as fault:
                 faults.append(fault)
         return SendResult(frozenset(gone), tuple(faults))
 
-    def close(self, connection: str) -> None:
-        self.sent.pop(connection, None)
+    def close(self, connection_id: str) -> None:
+        self.sent.pop(connection_id, None)
 
 
 @dataclass

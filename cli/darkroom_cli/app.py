@@ -146,11 +146,17 @@ def skip(ids: Ids = None, everything: All = False, stack: Stack = None, region: 
 @app.command()
 def sweep(
     stale: Annotated[
-        bool, typer.Option("--stale", help="Render uploads of another profile or engine again.")
+        bool,
+        typer.Option(
+            "--stale", help="Render again all uploads that were rendered with another profile or engine."
+        ),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="With --stale: print their number and cost, enqueue nothing."),
+        typer.Option(
+            "--dry-run",
+            help="With --stale: print the number of uploads and the estimated cost; enqueue nothing.",
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --stale: do not ask for confirmation.")] = False,
     after_minutes: Annotated[
@@ -321,7 +327,7 @@ def revoke_token(
     stack: Stack = None,
     region: Region = None,
 ) -> None:
-    """Revoke a token and its cookies, within 30 s."""
+    """Revoke a token and its cookies. Takes effect within 30 s."""
     from darkroom_cli.tokens import tokens_of
 
     with connect(stack, region) as status:

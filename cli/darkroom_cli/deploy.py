@@ -268,9 +268,12 @@ def first_failure(events: list[Any]) -> Any:
 
 def _first_token(target: Target, status: Status, console: Console) -> None:
     if not sys.stdout.isatty():  # keeps the token out of a pipeline's log
-        console.print(f"Create the first token (shown only once): darkroom token first {target}")
+        console.print(
+            "If the stack has no token yet, create one (shown only once):"
+            f" uv run darkroom token first {target}"
+        )
     elif not ensure_first_token(status):
-        console.print(f"The tokens are unchanged: darkroom token list {target}")
+        console.print(f"Existing tokens stay valid. List them: uv run darkroom token list {target}")
 
 
 def _next_commands(target: Target) -> tuple[str, str, str]:

@@ -45,7 +45,7 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
         return
     for entry in entries:
         failure = serialize_failure(entry)
-        prefix = "removal of " if entry.is_removal else ""
+        prefix = "deletion of " if entry.is_removal else ""
         failed_at = entry.since[:16].replace("T", " ")
         # No table: an id broken over two lines could not be copied.
         for line, style in (

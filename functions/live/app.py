@@ -1,4 +1,4 @@
-"""Handles the WebSocket API: lets clients follow one job each."""
+"""Handles the WebSocket API: lets clients follow jobs."""
 
 from typing import Any
 

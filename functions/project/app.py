@@ -7,7 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from darkroom.adapters.logs import entry_point, redacting_logger
-from darkroom.adapters.streams import failures, records_of
+from darkroom.adapters.streams import partial_batch_response, records_of
 from darkroom.bootstrap.project import bootstrap
 
 logger = redacting_logger()
@@ -36,4 +36,4 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     metrics.add_metric(
         "JobsCompleted", MetricUnit.Count, sum(progress.job.complete for progress in result.progress)
     )
-    return failures(result.faults)
+    return partial_batch_response(result.faults)

@@ -1,4 +1,4 @@
-"""Runs on a schedule: enqueues lost uploads, settles old jobs, and removes renditions no longer shown."""
+"""Runs on a schedule: enqueues lost uploads, settles old jobs, and removes unused renditions."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

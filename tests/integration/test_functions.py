@@ -301,7 +301,7 @@ class TestWeb:
         response = invoke("web", a_request(path))
 
         assert response["statusCode"] == 404
-        assert "There is no picture at this address" in response["body"]
+        assert "There is no picture or page at this address" in response["body"]
 
 
 def test_a_posted_picture_is_stored_unchanged(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:

@@ -18,7 +18,7 @@ from PIL.PngImagePlugin import PngInfo
 from types_boto3_s3 import S3Client
 
 from darkroom.adapters.live import DynamoChannels
-from darkroom.adapters.logs import Failed
+from darkroom.adapters.logs import InvocationFailed
 from darkroom.domain.tokens import TokenSet, new_secret, serialize_tokens
 from darkroom.ports import Ticket
 from tests.aws import LiveProfile
@@ -156,7 +156,7 @@ def printed_by(invoke: Invoke, capfd: pytest.CaptureFixture[str], function: str)
     for event in EVENTS[function]:
         try:
             invoke(function, event)
-        except Failed as fault:
+        except InvocationFailed as fault:
             exception = "".join(traceback.format_exception(fault))
             sys.stdout.write(json.dumps({"runtime": exception}) + "\n")
     return "".join(capfd.readouterr())
@@ -227,7 +227,7 @@ def test_no_ticket_is_logged(invoke: Invoke, capfd: pytest.CaptureFixture[str], 
     DynamoChannels("channels", dynamodb).issue(body["ticket"], Ticket(body["job"], 1 << 40))
     capfd.readouterr()
 
-    with pytest.raises(Failed):  # there is no gateway to send the response to
+    with pytest.raises(InvocationFailed):  # there is no gateway to send the response to
         invoke("live", hello)
 
     printed = "".join(capfd.readouterr())

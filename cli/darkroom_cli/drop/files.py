@@ -95,8 +95,10 @@ def check_files(files: Mapping[str, Path]) -> tuple[dict[str, str], list[Picture
             if picture.size_bytes == 0:
                 raise InvalidJobRequest("The file is empty.")
             read_announcements(json.dumps({"uploads": [picture.announcement]}).encode())
-        except (OSError, InvalidJobRequest) as fault:
+        except OSError as fault:
             refused[name] = f"not sent: {fault}"
+        except InvalidJobRequest as fault:
+            refused[name] = f"not sent: {fault.sentence}"
         else:
             pictures.append(picture)
     return refused, pictures

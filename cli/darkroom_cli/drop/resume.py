@@ -28,7 +28,7 @@ class StartedJob:
 
 @dataclass(frozen=True, slots=True)
 class ResumeFile:
-    """A small file per command and stack, deleted when the job is complete."""
+    """A small file per command and stack, deleted once the job is complete and its results are fetched."""
 
     path: Path
 

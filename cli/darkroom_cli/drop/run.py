@@ -92,9 +92,9 @@ class DropRun:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+            await self._collect_outcomes(client)
             if self._resume_file and len(progress.ended) == len(progress.pictures):
                 self._resume_file.delete()
-            await self._collect_outcomes(client)
 
     async def _start(self, client: ApiClient) -> tuple[JsonObject, bool]:
         """Returns the job, and true if an earlier run started it."""

@@ -171,7 +171,7 @@ async def up(local_stack: LocalStack, console: Console) -> None:
     try:
         await work
     except asyncio.CancelledError:
-        console.print("Stopped. Its pictures are kept for the next `darkroom up`.", highlight=False)
+        console.print("The local stack is stopped. Its pictures are kept.", highlight=False)
 
 
 class _Supervisor:

@@ -298,7 +298,7 @@ class Sockets(Protocol):
     def send(self, connection_id: str, text: str) -> bool:
         """Sends one message to one connection. Returns False if the connection is gone."""
 
-    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
+    def send_each(self, connection_ids: Collection[str], texts: Sequence[str]) -> SendResult:
         """Sends all messages, in their order, to each connection, in parallel and in bounded time.
 
         Never raises: a connection that fails or is too slow does not delay the others.

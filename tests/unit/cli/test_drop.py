@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from darkroom.domain.limits import MAX_UPLOAD_BYTES
 from darkroom_cli.client import authentication, signer
-from darkroom_cli.drop.files import Picture, names_for
+from darkroom_cli.drop.files import Picture, check_files, names_for
 from darkroom_cli.drop.follow import Change
 from darkroom_cli.drop.progress import DropProgress
 from darkroom_cli.drop.resume import ResumeFile, digest_of
@@ -77,6 +78,18 @@ def test_a_missing_path_is_a_fault(tmp_path: Path) -> None:
         names_for([tmp_path / "nowhere"])
 
     assert fault.value.exit_code == 2
+
+
+def test_a_file_that_is_not_allowed_in_a_job_has_its_reason_only(tmp_path: Path) -> None:
+    small, large = a_file(tmp_path / "small.png"), a_file(tmp_path / "large.png")
+    small.write_bytes(b"a picture")
+    os.truncate(large, MAX_UPLOAD_BYTES + 1)
+
+    refused, pictures = check_files(names_for([small, large, a_file(tmp_path / "empty.png")]))
+
+    assert [picture.name for picture in pictures] == ["small.png"]
+    assert refused["empty.png"] == "not sent: The file is empty."
+    assert refused["large.png"].startswith("not sent: Its size must be ")
 
 
 def test_a_rejected_picture_has_its_reason() -> None:

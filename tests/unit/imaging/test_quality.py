@@ -17,7 +17,7 @@ from darkroom.domain.renditions import Format
 from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.imaging import encode
 from darkroom.imaging.pipeline import render
-from darkroom.imaging.quality import Chosen, Trials, chosen
+from darkroom.imaging.quality import EncoderSettings, Trials, choose_settings
 from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at, score_of
 
 
@@ -40,7 +40,7 @@ def a_scene(width: int = 640, height: int = 427) -> Image.Image:
 def test_a_target_is_reached_within_2_5_points(width: int, wanted: Format, target: float) -> None:
     scene = a_scene().resize((width, width * 2 // 3))
 
-    (found,) = chosen(FormatChoice(wanted, None, target), [scene])
+    (found,) = choose_settings(FormatChoice(wanted, None, target), [scene])
 
     with Image.open(BytesIO(ENCODERS[wanted](scene, found))) as made:
         score = Reference(scene).score(made)
@@ -91,23 +91,26 @@ def confetti(width: int, height: int) -> Image.Image:
 def test_colourful_pictures_are_not_subsampled(choice: FormatChoice) -> None:
     soft, coloured = a_scene().convert("L").convert("RGB"), confetti(640, 426)
 
-    assert [chosen(choice, [scene])[0].subsampling for scene in (soft, coloured)] == ["4:2:0", "4:4:4"]
+    assert [choose_settings(choice, [scene])[0].subsampling for scene in (soft, coloured)] == [
+        "4:2:0",
+        "4:4:4",
+    ]
 
 
 def test_wider_pictures_are_subsampled_at_least_as_much() -> None:
     wide = a_scene(1280, 854)
 
-    found = chosen(FormatChoice(Format.JPEG, None, 75), [wide, wide.reduce(2), wide.reduce(12)])
+    found = choose_settings(FormatChoice(Format.JPEG, None, 75), [wide, wide.reduce(2), wide.reduce(12)])
 
     assert [settings.subsampling for settings in found] == ["4:2:0", "4:2:0", "4:4:4"]
 
 
 def test_a_fixed_quality_has_no_score() -> None:
-    assert chosen(FormatChoice(Format.JPEG, 63), [a_scene()]) == [Chosen(63, None)]
+    assert choose_settings(FormatChoice(Format.JPEG, 63), [a_scene()]) == [EncoderSettings(63, None)]
 
 
 def test_an_unreachable_target_gets_the_highest_quality() -> None:
-    (found,) = chosen(FormatChoice(Format.JPEG, None, 100), [a_scene()])
+    (found,) = choose_settings(FormatChoice(Format.JPEG, None, 100), [a_scene()])
 
     assert found.quality == 100
     assert found.score is not None

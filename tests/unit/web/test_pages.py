@@ -405,10 +405,11 @@ def test_picture_page_shows_the_markup_as_text() -> None:
     assert not page.all("picture")
 
 
-def test_picture_page_explains_why_private_renditions_have_no_markup() -> None:
+def test_picture_page_explains_why_private_pictures_have_no_markup() -> None:
     page = Parsed(picture_page(a_rendered_entry()))
 
-    assert "renditions are private here" in page.text
+    assert "only to authenticated clients" in page.text
+    assert "PublicPages" in page.text
     assert "RenditionsBaseUrl" in page.text
 
 

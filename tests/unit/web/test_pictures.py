@@ -495,11 +495,11 @@ def test_markup_uses_the_picture_redirect_where_pages_are_public(public: dict[st
     assert f'<img src="https://site.test/pictures/{picture}?w=640"' in page
 
 
-def test_there_is_no_markup_if_renditions_are_private(api: Api) -> None:
+def test_there_is_no_markup_if_pictures_are_private(api: Api) -> None:
     page = picture_page(api)
 
     assert "<picture>" not in page
-    assert "renditions are private here" in page
+    assert "only to authenticated clients" in page
 
 
 def test_the_picture_page_shows_the_reference_for_comparison(api: Api) -> None:

@@ -1,1 +1,1 @@
-"""The only place that imports boto3."""
+"""Adapters of the ports to AWS. Only this package of the layer imports boto3."""

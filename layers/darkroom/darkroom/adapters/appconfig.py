@@ -1,4 +1,4 @@
-"""The active profile in AWS AppConfig."""
+"""The live profile in AWS AppConfig."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types_boto3_appconfigdata import AppConfigDataClient
     from types_boto3_appconfigdata.type_defs import GetLatestConfigurationResponseTypeDef
 
-# A deployed profile is active everywhere within 45 s (docs/reference.md).
+# A pushed profile is live everywhere within 45 s (docs/reference.md).
 _MAX_AGE_SECONDS = 30
 # AppConfig's shortest interval; its default refuses a second poll within 60 s.
 _MIN_POLL_SECONDS = 15
@@ -24,7 +24,7 @@ _MIN_POLL_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class _Poll:
-    """The result of one poll: the active profile, and the token for the next poll."""
+    """The result of one poll: the live profile, and the token for the next poll."""
 
     profile: Profile
     token: str
@@ -34,7 +34,7 @@ class _Poll:
 class AppConfigProfiles:
     """ports.Profiles on one AppConfig configuration, polled when the last poll is older than 30 s.
 
-    After a failed poll or an invalid document the last valid profile stays active and `report` receives the
+    After a failed poll or an invalid document the last good profile stays in use and `report` receives the
     fault.
 
     The provider of Powertools keeps its poll token for ever. Once the token has expired (after 24 hours) or

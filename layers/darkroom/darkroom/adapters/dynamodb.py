@@ -74,8 +74,8 @@ class DynamoLedger(DynamoTable):
         keys = [(upload.picture_id, upload.version) for upload in uploads]
         return self._read_many(keys, entry_of)
 
-    def latest_each(self, pictures: Collection[str]) -> list[Latest | None]:
-        keys = [(picture_id, LATEST) for picture_id in pictures]
+    def latest_each(self, picture_ids: Collection[str]) -> list[Latest | None]:
+        keys = [(picture_id, LATEST) for picture_id in picture_ids]
         return self._read_many(keys, latest_of)
 
     def all_entries(self) -> Iterator[Entry]:
@@ -107,8 +107,8 @@ class DynamoLedger(DynamoTable):
         entries = [[entry_of(items[key]) for key in of_picture if key in items] for of_picture in keys]
         return [[entry for entry in of_picture if entry.is_live] for of_picture in entries]
 
-    def advance(self, *moves: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
-        writes = [_move(self.table, move) for move in moves]
+    def advance(self, *items: Entry | Latest | SupersededRenditions, unchanged: Latest | None = None) -> bool:
+        writes = [_write(self.table, item) for item in items]
         if unchanged:
             writes.append(
                 {
@@ -143,11 +143,11 @@ class DynamoLedger(DynamoTable):
         self._delete_many((key["picture"], key["version"]) for key in keys)
 
 
-def _move(table: str, move: Entry | Latest | SupersededRenditions) -> "TransactWriteItemTypeDef":
-    if isinstance(move, SupersededRenditions):
-        return {"Put": {"TableName": table, "Item": to_wire(superseded_item_of(move))}}
-    item = item_of(move) if isinstance(move, Entry) else latest_item_of(move)
-    return _conditional_put(table, item, move.revision - 1)
+def _write(table: str, item: Entry | Latest | SupersededRenditions) -> "TransactWriteItemTypeDef":
+    if isinstance(item, SupersededRenditions):
+        return {"Put": {"TableName": table, "Item": to_wire(superseded_item_of(item))}}
+    stored = item_of(item) if isinstance(item, Entry) else latest_item_of(item)
+    return _conditional_put(table, stored, item.revision - 1)
 
 
 def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "TransactWriteItemTypeDef":
@@ -244,8 +244,8 @@ class DynamoViews(DynamoTable):
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
         return self._read_many(uploads, entry_of)
 
-    def rows(self, pictures: Collection[str]) -> list[Row | None]:
-        keys = [(picture_id, ROW) for picture_id in pictures]
+    def rows(self, picture_ids: Collection[str]) -> list[Row | None]:
+        keys = [(picture_id, ROW) for picture_id in picture_ids]
         return self._read_many(keys, row_of_item)
 
     def job(self, job_id: str) -> JobView | None:
@@ -294,15 +294,18 @@ class DynamoViews(DynamoTable):
     def _page(self, places: list[Place], limit: int) -> tuple[list[Entry], str]:
         """Returns the entries at the first `limit` places, and a cursor if there are more places."""
         entries = self.find_each([(picture_id, version) for _, picture_id, version in places[:limit]])
+        more = len(places) > limit
+        next_cursor = _cursor(*places[limit - 1]) if more else ""
         # An entry may have been deleted since its index was read.
-        return [entry for entry in entries if entry], _cursor(*places[limit - 1]) if len(
-            places
-        ) > limit else ""
+        return [entry for entry in entries if entry], next_cursor
 
     def _shard_page(
         self, index: str, hash_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool = False
     ) -> list[Place]:
-        """Returns the first `limit` places after `after`, and the others with the time of the last one."""
+        """Returns at least `limit` places after `after`, if there are as many.
+
+        Includes every place with the time of the last one.
+        """
         range_key = _RANGE_KEYS[index]
         bound = (range_key, ">=" if oldest else "<=", after[0]) if after else None
         places: list[Place] = []

@@ -39,18 +39,18 @@ class DynamoChannels:
         item = response.get("Attributes")
         return Ticket(item["job"]["S"], int(item["expires"]["N"])) if item else None
 
-    def join(self, job_id: str, connection: str, expires: int) -> None:
+    def join(self, job_id: str, connection_id: str, expires: int) -> None:
         # In this order, so that leave_all finds every item of the channel.
-        self._put(f"connection:{connection}", job_id, expires)
-        self._put(job_id, connection, expires)
+        self._put(f"connection:{connection_id}", job_id, expires)
+        self._put(job_id, connection_id, expires)
 
-    def leave(self, job_id: str, connection: str) -> None:
-        self._delete(job_id, connection)
-        self._delete(f"connection:{connection}", job_id)
+    def leave(self, job_id: str, connection_id: str) -> None:
+        self._delete(job_id, connection_id)
+        self._delete(f"connection:{connection_id}", job_id)
 
-    def leave_all(self, connection: str) -> None:
-        for job_id in self._members(f"connection:{connection}"):
-            self.leave(job_id, connection)
+    def leave_all(self, connection_id: str) -> None:
+        for job_id in self._members(f"connection:{connection_id}"):
+            self.leave(job_id, connection_id)
 
     def followers(self, job_id: str) -> list[str]:
         return self._members(job_id)
@@ -64,13 +64,13 @@ class DynamoChannels:
         )
         return [item["connection"]["S"] for page in pages for item in page["Items"]]
 
-    def _put(self, channel: str, connection: str, expires: int, **attributes: str) -> None:
-        item = {"channel": channel, "connection": connection} | attributes
+    def _put(self, channel: str, connection_id: str, expires: int, **attributes: str) -> None:
+        item = {"channel": channel, "connection": connection_id} | attributes
         wire = {name: {"S": value} for name, value in item.items()}
         self.client.put_item(TableName=self.table, Item={**wire, "expires": {"N": str(expires)}})
 
-    def _delete(self, channel: str, connection: str) -> None:
-        key = {"channel": {"S": channel}, "connection": {"S": connection}}
+    def _delete(self, channel: str, connection_id: str) -> None:
+        key = {"channel": {"S": channel}, "connection": {"S": connection_id}}
         self.client.delete_item(TableName=self.table, Key=key)
 
 
@@ -84,16 +84,19 @@ class ApiGatewaySockets:
     client: "ApiGatewayManagementApiClient"
     seconds: float = 2.0
 
-    def send(self, connection: str, text: str) -> bool:
+    def send(self, connection_id: str, text: str) -> bool:
         try:
-            self.client.post_to_connection(ConnectionId=connection, Data=text.encode())
+            self.client.post_to_connection(ConnectionId=connection_id, Data=text.encode())
         except self.client.exceptions.GoneException:
             return False
         return True
 
-    def send_each(self, connections: Collection[str], texts: Sequence[str]) -> SendResult:
+    def send_each(self, connection_ids: Collection[str], texts: Sequence[str]) -> SendResult:
         pool = ThreadPoolExecutor(_SENDERS)
-        pending = {pool.submit(self._send_all, connection, texts): connection for connection in connections}
+        pending = {
+            pool.submit(self._send_all, connection_id, texts): connection_id
+            for connection_id in connection_ids
+        }
         done, late = wait(pending, self.seconds)
         # A call in progress ends by the client's timeouts.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -102,12 +105,12 @@ class ApiGatewaySockets:
             faults.append(TimeoutError(f"{len(late)} connections timed out after {self.seconds:g} s"))
         return SendResult(frozenset(pending[sent] for sent in done if _found_gone(sent)), tuple(faults))
 
-    def _send_all(self, connection: str, texts: Sequence[str]) -> bool:
-        return all(self.send(connection, text) for text in texts)
+    def _send_all(self, connection_id: str, texts: Sequence[str]) -> bool:
+        return all(self.send(connection_id, text) for text in texts)
 
-    def close(self, connection: str) -> None:
+    def close(self, connection_id: str) -> None:
         try:
-            self.client.delete_connection(ConnectionId=connection)
+            self.client.delete_connection(ConnectionId=connection_id)
         except self.client.exceptions.GoneException:
             return
 

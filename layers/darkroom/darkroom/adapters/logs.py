@@ -13,7 +13,7 @@ from darkroom.redaction import redact
 type Handler = Callable[[dict[str, Any], Any], Any]
 
 
-class Failed(Exception):
+class InvocationFailed(Exception):
     """Replaces the exception of a handler, without its message: the runtime would log that unredacted."""
 
 
@@ -35,7 +35,7 @@ def _line(entry: object) -> str:
 def entry_point(logger: Logger) -> Callable[[Handler], Handler]:
     """Returns a decorator for handlers: each log line has the invocation's ids, and never the event.
 
-    An exception is logged redacted, and replaced by Failed.
+    An exception is logged redacted, and replaced by InvocationFailed.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -46,7 +46,7 @@ def entry_point(logger: Logger) -> Callable[[Handler], Handler]:
                 return handler(event, context)
             except Exception as fault:
                 logger.exception("invocation failed")
-                raise Failed(type(fault).__name__) from None
+                raise InvocationFailed(type(fault).__name__) from None
 
         return decorated
 

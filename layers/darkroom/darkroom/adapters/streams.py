@@ -30,6 +30,6 @@ def _change_of(change: dict[str, Any]) -> Entry | Job | None:
     return entry_of(item) if is_entry(item) else job_of(item) if is_job(item) else None
 
 
-def failures(sequence_numbers: Iterable[str]) -> dict[str, list[dict[str, str]]]:
+def partial_batch_response(sequence_numbers: Iterable[str]) -> dict[str, list[dict[str, str]]]:
     """Returns the response for failed records: Lambda retries the batch from the first of them."""
     return {"batchItemFailures": [{"itemIdentifier": number} for number in sequence_numbers]}

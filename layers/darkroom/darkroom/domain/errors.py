@@ -155,10 +155,14 @@ class BadRequest(PermanentError):
 
 
 class InvalidJobRequest(PermanentError):
-    """The request for a job is invalid. `number` is the index of the invalid upload, if there is one."""
+    """The request for a job is invalid. `number` is the index of the invalid upload, if there is one.
+
+    `sentence` does not name the upload, the message does.
+    """
 
     def __init__(self, sentence: str, number: int | None = None) -> None:
         super().__init__(sentence if number is None else f"Upload {number}: {sentence}")
+        self.sentence = sentence
         self.number = number
 
 

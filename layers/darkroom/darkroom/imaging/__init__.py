@@ -1,4 +1,4 @@
-"""The engine: pictures in, renditions out. The only package that imports Pillow.
+"""The engine: pictures in, renditions out. Only this package of the layer imports Pillow.
 
 `render` works in this process. `render_isolated` gives the same result from a child process, where a hostile
 picture can crash native code without harm: the caller gets a RejectedPicture.

@@ -16,7 +16,7 @@ _BYTES_PER_LINEAR_PIXEL = 13
 _BASE_BYTES = 250_000_000
 
 
-def admitted(content: bytes, profile: Profile, memory_bytes: int | None) -> Header:
+def read_admissible_header(content: bytes, profile: Profile, memory_bytes: int | None) -> Header:
     """Reads the header. Raises RejectedPicture for a picture over a limit."""
     profile.check_size(len(content))
     header = read_header(content)

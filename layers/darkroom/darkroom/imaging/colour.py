@@ -17,7 +17,7 @@ _SPACES = {
 
 
 def converted(image: Image.Image, icc: bytes) -> Image.Image | None:
-    """Returns the picture in sRGB, CMYK as RGB; None if the profile can't be used."""
+    """Returns the picture in sRGB, CMYK as RGB; None if the ICC profile can't be used."""
     try:
         profile = ImageCms.ImageCmsProfile(BytesIO(icc))
         mode, convertible = _SPACES.get(profile.profile.xcolor_space.strip(), ("", ()))
@@ -48,12 +48,12 @@ _WHITE = (0.9642, 1.0, 0.8249)
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
 
-def profile_of(primaries: int) -> bytes:
+def icc_of_primaries(primaries: int) -> bytes:
     """Returns the ICC profile of BT.2020 (9) or Display P3 (12), empty for other numbers."""
     return _profile(_PRIMARIES[primaries]) if primaries in _PRIMARIES else b""
 
 
-def profile_of_screen(screen: Screen) -> bytes:
+def icc_of_screen(screen: Screen) -> bytes:
     """Returns the ICC profile of a screen; empty if its primaries span no colour space.
 
     Bradford's matrix adapts the screen's white to ICC's, so that white is shown as white.

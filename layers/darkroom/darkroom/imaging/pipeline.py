@@ -14,7 +14,7 @@ from darkroom.domain.profile import FormatChoice, Profile
 from darkroom.domain.receipts import Decision, Original, Rendered
 from darkroom.domain.renditions import REFERENCE, Encoded, Format
 from darkroom.imaging import encode
-from darkroom.imaging.admission import admitted, animates
+from darkroom.imaging.admission import animates, read_admissible_header
 from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import (
@@ -28,7 +28,7 @@ from darkroom.imaging.decoding import (
 )
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
-from darkroom.imaging.quality import Chosen, chosen
+from darkroom.imaging.quality import EncoderSettings, choose_settings
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Header, corrupt
 from darkroom.imaging.sniff.png import holds_every_row
@@ -83,7 +83,7 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
     Raises RejectedPicture.
     """
     started = time.perf_counter()
-    work = Work(admitted(content, profile, memory_bytes), profile, len(content))
+    work = Work(read_admissible_header(content, profile, memory_bytes), profile, len(content))
     del content  # now only the header refers to it, until `decode` frees the memory
     milliseconds, peak_mb = {"header": _milliseconds_since(started)}, {"header": _peak_mb()}
     try:
@@ -223,24 +223,26 @@ def _upright(image: Image.Image, header: Header) -> Image.Image:
 
 
 def to_srgb(work: Work) -> Work:
-    """Converts colours to sRGB; an unusable profile is ignored, with a decision."""
+    """Converts colours to sRGB; an unusable ICC profile is ignored, with a decision."""
     converted = _in_srgb(work.image, work.header)
     if converted is not None:
         return replace(work, image=converted)
-    return replace(work, image=_without_profile(work.image)).with_decision(
+    return replace(work, image=_cmyk_as_rgb(work.image)).with_decision(
         "profile_ignored", "The colour profile is broken or does not match the pixels; sRGB was assumed."
     )
 
 
 def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
-    """Converts to sRGB; None if the picture's profile can't be used."""
+    """Converts to sRGB; None if the picture's ICC profile can't be used."""
     if not header.icc and header.primaries in _AS_SRGB and not header.screen:
-        return _without_profile(image)
-    # Imported only when needed: most pictures have no profile.
+        return _cmyk_as_rgb(image)
+    # Imported only when needed: most pictures have no ICC profile.
     colour = import_module("darkroom.imaging.colour")
-    named = colour.profile_of_screen(header.screen) if header.screen else colour.profile_of(header.primaries)
-    profile = header.icc or named
-    converted: Image.Image | None = colour.converted(image, profile)
+    named = (
+        colour.icc_of_screen(header.screen) if header.screen else colour.icc_of_primaries(header.primaries)
+    )
+    icc = header.icc or named
+    converted: Image.Image | None = colour.converted(image, icc)
     return converted
 
 
@@ -248,7 +250,7 @@ def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
 _AS_SRGB = (0, 1, 2, 5, 6, 7)
 
 
-def _without_profile(image: Image.Image) -> Image.Image:
+def _cmyk_as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB") if image.mode == "CMYK" else image
 
 
@@ -294,13 +296,18 @@ def begin_avif(work: Work) -> Work:
 def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Iterator[Encoded]:
     """Encodes the narrowest first: at the deadline, only wide ones are missing."""
     for plan, choice, rungs in batch:
-        for rung, settings in reversed([*zip(rungs, chosen(choice, rungs), strict=True)]):
+        for rung, settings in reversed([*zip(rungs, choose_settings(choice, rungs), strict=True)]):
             content = encode.avif(rung, settings.quality, settings.subsampling)
             yield _encoded(choice, plan, rung, settings, content)
 
 
 def _encoded(
-    choice: FormatChoice, plan: Plan, rung: Image.Image, settings: Chosen, content: bytes, frames: int = 1
+    choice: FormatChoice,
+    plan: Plan,
+    rung: Image.Image,
+    settings: EncoderSettings,
+    content: bytes,
+    frames: int = 1,
 ) -> Encoded:
     return Encoded(
         choice.format,
@@ -320,7 +327,7 @@ def encode_jpeg(work: Work) -> Work:
     made = []
     for plan, choice in work.plans_with(Format.JPEG):
         flat = [_flattened(rung, plan.ladder.background) for rung in plan.rungs]
-        for rung, settings in zip(flat, chosen(choice, flat), strict=True):
+        for rung, settings in zip(flat, choose_settings(choice, flat), strict=True):
             content = encode.jpeg(rung, settings.quality, settings.subsampling, repack=work.profile.repack)
             made.append(_encoded(choice, plan, rung, settings, content))
     return work.with_renditions(*made)
@@ -341,7 +348,7 @@ def encode_webp(work: Work) -> Work:
     for plan, choice in work.plans_with(Format.WEBP):
         work = _record_side_limit(work, plan, Format.WEBP)
         rungs = _fitting(plan, Format.WEBP)
-        for rung, settings in zip(rungs, chosen(choice, rungs), strict=True):
+        for rung, settings in zip(rungs, choose_settings(choice, rungs), strict=True):
             if work.header.animation and plan.ladder.animation:
                 frames = len(work.header.animation.durations)
                 content = animated_webp(

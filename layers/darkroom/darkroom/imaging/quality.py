@@ -91,7 +91,7 @@ _COLOUR_TILES = Tiles(3, 112, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class EncoderSettings:
     """The settings for encoding one picture; `score` is predicted, and None for a fixed quality."""
 
     quality: int
@@ -99,13 +99,13 @@ class Chosen:
     subsampling: str = "4:2:0"
 
 
-def chosen(choice: FormatChoice, images: Sequence[Image.Image]) -> list[Chosen]:
+def choose_settings(choice: FormatChoice, images: Sequence[Image.Image]) -> list[EncoderSettings]:
     """Chooses settings for each picture of a ladder, widest first; narrow ones guide the search for wider."""
     narrow_first = images[::-1]
     target = choice.target or typical_score(choice.format, choice.quality or 1)
     subsamplings = _subsamplings(choice.format, target, narrow_first)
     if choice.target is None:
-        return [Chosen(choice.quality or 1, None, subsampling) for subsampling in subsamplings][::-1]
+        return [EncoderSettings(choice.quality or 1, None, subsampling) for subsampling in subsamplings][::-1]
     search = _Search(choice.format, choice.target)
     return [search.run(*pair) for pair in zip(narrow_first, subsamplings, strict=True)][::-1]
 
@@ -233,7 +233,7 @@ class _Search:
         self._target = target
         self._offset = 0.0
 
-    def run(self, image: Image.Image, subsampling: str) -> Chosen:
+    def run(self, image: Image.Image, subsampling: str) -> EncoderSettings:
         small = is_small(image)
         trials = Trials(self._format, image, subsampling)
         tried: dict[int, float] = {}
@@ -249,11 +249,11 @@ class _Search:
         quality, score = min(tried.items(), key=lambda trial: abs(trial[1] - self._target))
         return self._conclude(quality, score, subsampling, small)
 
-    def _conclude(self, quality: int, score: float, subsampling: str, small: bool) -> Chosen:
+    def _conclude(self, quality: int, score: float, subsampling: str, small: bool) -> EncoderSettings:
         """Returns the settings; a large picture also sets the offset for the next."""
         if not small:
             self._offset = score - typical_score(self._format, quality)
-        return Chosen(quality, round(score, 1), subsampling)
+        return EncoderSettings(quality, round(score, 1), subsampling)
 
     def _next(self, tried: dict[int, float]) -> tuple[int, float]:
         """Predicts the quality that reaches the target, and its score."""

@@ -86,30 +86,30 @@ class Live:
     find_job: Callable[[str], Mapping[str, Any] | None]
     clock: Clock = time.time
 
-    def receive(self, connection: str, body: str) -> str | None:
+    def receive(self, connection_id: str, body: str) -> str | None:
         """Handles a hello: sends the state, or refuses and closes the connection.
 
         Returns the id of the followed job, or None. The client does not receive the reason for a refusal.
         """
         hello = parse_hello(body)
         if not hello or not self._admits(hello):
-            if self.sockets.send(connection, _dump({"type": "refused"})):
-                self.sockets.close(connection)
+            if self.sockets.send(connection_id, _dump({"type": "refused"})):
+                self.sockets.close(connection_id)
             return None
         # Join before reading the state, so that no change is missed between the two.
-        self.channels.join(hello.job_id, connection, int(self.clock()) + CONNECTION_SECONDS)
+        self.channels.join(hello.job_id, connection_id, int(self.clock()) + CONNECTION_SECONDS)
         state = {"type": "state", "job": self.find_job(hello.job_id)}
-        if not self.sockets.send(connection, _dump(state)):
-            self.channels.leave(hello.job_id, connection)
+        if not self.sockets.send(connection_id, _dump(state)):
+            self.channels.leave(hello.job_id, connection_id)
         return hello.job_id
 
     def _admits(self, hello: Hello) -> bool:
         ticket = self.channels.redeem(hello.ticket)
         return bool(ticket and ticket.job_id == hello.job_id and ticket.expires > self.clock())
 
-    def disconnect(self, connection: str) -> None:
+    def disconnect(self, connection_id: str) -> None:
         """Handles the end of a connection."""
-        self.channels.leave_all(connection)
+        self.channels.leave_all(connection_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class Pusher:
             result = self.sockets.send_each(followers, messages(job, rows))
             for fault in result.faults:
                 self.report(fault)
-            for connection in result.gone:
-                self.channels.leave(job["id"], connection)
+            for connection_id in result.gone:
+                self.channels.leave(job["id"], connection_id)
         except Exception as fault:  # noqa: BLE001 - the views are written already; a lost push is harmless
             self.report(fault)
 

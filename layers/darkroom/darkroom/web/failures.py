@@ -55,11 +55,11 @@ class FailureRoutes:
         return self._one(request, failure_id, "skip", self.failures.skip)
 
     def retry_all(self, request: Request) -> Response:
-        """`POST /failures/retry`: enqueues all failed uploads again, for up to 20 s."""
+        """`POST /failures/retry`: enqueues failed uploads again, until all are done or 20 s have passed."""
         return self._act(request, self.failures.list_all(), "retry", self.failures.retry)
 
     def skip_all(self, request: Request) -> Response:
-        """`POST /failures/skip`: marks all failed uploads as skipped, for up to 20 s."""
+        """`POST /failures/skip`: marks failed uploads as skipped, until all are done or 20 s have passed."""
         return self._act(request, self.failures.list_all(), "skip", self.failures.skip)
 
     def _one(self, request: Request, failure_id: str, action: str, act: Callable[[Entry], bool]) -> Response:

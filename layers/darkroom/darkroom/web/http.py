@@ -165,7 +165,7 @@ class Responder:
         return self.json(kind.status, document | (extra or {}), media_type="application/problem+json")
 
     def not_found(self, request: Request) -> Response:
-        return self.problem(request, problems.NOT_FOUND, "There is no picture at this address.")
+        return self.problem(request, problems.NOT_FOUND, "There is no picture or page at this address.")
 
     def broken(self, request: Request, request_id: str) -> Response:
         """Returns 500 with the request id, without details of the error."""

@@ -103,7 +103,7 @@ class PictureRoutes:
     def alias(self, request: Request) -> Response:
         """`GET /{anything}.jpg`: returns the newest picture with this alias; waits while it is rendered."""
         picture_id = self._find_by_alias(request.path)
-        entry = picture_id and self._wait_until_settled(
+        entry = picture_id and self._wait_for_result(
             picture_id, self.clock() + self.settings.alias_wait_seconds
         )
         return self._respond(request, entry) if entry else self.responder.not_found(request)
@@ -141,10 +141,10 @@ class PictureRoutes:
         self.ledger.advance(expected)
         self.originals.store(key, posted.content, posted.media_type)
         self.report("stored", expected)
-        return self._wait_until_settled(expected.picture_id, deadline) or expected
+        return self._wait_for_result(expected.picture_id, deadline) or expected
 
-    def _wait_until_settled(self, picture_id: str, deadline: float) -> Entry | None:
-        """Polls the views until the picture is settled or the deadline has passed."""
+    def _wait_for_result(self, picture_id: str, deadline: float) -> Entry | None:
+        """Polls the views until the picture has a result or the deadline has passed."""
         while True:
             entry = shown(self.views.of_picture(picture_id))
             if (entry and entry.has_result) or self.clock() >= deadline:
@@ -251,7 +251,7 @@ class PictureRoutes:
         )
 
     def _markup(self, request: Request, entry: Entry) -> str | None:
-        """Markup for other sites, with permanent public URLs; None if renditions are private.
+        """Markup for other sites; None if other sites can't load the picture.
 
         It never uses the alias, because that later leads to the next picture of the same name.
         """

@@ -81,7 +81,7 @@ def picture(
 
     `links` are the receipt's renditions, `reference` is the rendition to compare them with, and `embedded` is
     a rendition as `data:` URL. `alias_url` is None if the alias leads to another picture; `markup` is None if
-    renditions are private.
+    other sites can't load the picture.
     """
     return _page(
         "picture.html",
