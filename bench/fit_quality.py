@@ -3,7 +3,8 @@
     python -m bench.fit_quality FOLDER
 
 Prints the points of TYPICAL and the pairs of SAMPLING_ERROR. Use photographs clearly wider than 640 pixels:
-at its stored size a photograph shows its encoder's blocks. Test on other photographs, with `make bench`.
+at its original size, a photograph shows the blocks of the encoder that saved it. Test on other photographs,
+with `make bench`.
 """
 
 import sys
@@ -31,7 +32,7 @@ _QUALITIES = {
 _TARGETS = (70.0, 80.0)
 # Scores outside this range are left out: there the format can't reach the target, whatever the constants.
 _SCORES = (60.0, 90.0)
-# Points of score for an e-fold error, at a score of 75.
+# Points that the score changes when the error grows by a factor of e, near a score of 75.
 _POINTS = 15.7
 
 # Logarithms of (the picture's pixels / the sample's) and of (true error / the trial's error).

@@ -93,7 +93,7 @@ class Crop:
 
 
 def _slope(tried: list[tuple[float, float, float, float]]) -> float:
-    """Returns the score's change per e-fold step between the two best attempts, from -8 to -40."""
+    """Returns the change of the score when the step grows by a factor of e, limited to -8 to -40."""
     if len(tried) < 2:
         return -20
     (_, score, _, step), (_, other_score, _, other_step) = sorted(tried)[:2]

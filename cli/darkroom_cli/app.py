@@ -248,7 +248,7 @@ def destroy(
 )
 def render() -> None:
     """Render one local file without AWS, and print its receipt as one line of JSON."""
-    # Here for the list of commands: entry.py starts it without Typer.
+    # Only so that `--help` lists it; entry.py runs `render` without Typer.
     from darkroom_cli.render import main as command
 
     command()

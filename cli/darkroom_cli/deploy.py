@@ -26,7 +26,8 @@ from darkroom_cli.tokens import ensure_first_token
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]")
 _SECTION = "[default.global.parameters]"
-# Lambda limits a version's description to 256 characters. That of `web` contains both parameters and 37 more.
+# Lambda limits a version's description to 256 characters. That of `web` contains the values of both
+# parameters and 37 other characters.
 _DESCRIBED = ("AllowedOrigins", "RenditionsBaseUrl")
 _DESCRIBED_CHARACTERS = 219
 # Not the local stack's build folder: that build is for this machine's processor.

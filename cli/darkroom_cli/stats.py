@@ -83,7 +83,7 @@ class Period:
 
     @property
     def downloads_until_paid(self) -> float | None:
-        """The downloads of each picture that save as much in transfer as its rendering cost."""
+        """The number of downloads per picture after which the saved transfer pays for the rendering."""
         saved = TRANSFER_OUT.of(self.metrics["BytesSaved"] / 1e9)
         return sum(self.dollars.values()) / saved if saved > 0 else None
 

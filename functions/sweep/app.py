@@ -28,7 +28,8 @@ class Task:
 
 
 def tasks() -> tuple[Task, ...]:
-    # Tasks proportional to recent traffic run first. The last one stops before the alarm's duration.
+    # Tasks whose work depends only on recent traffic run first. The last task stops early enough for the
+    # run to stay below the duration that raises the alarm.
     return (
         Task("remove superseded renditions", sweep.remove_superseded(), "Removed", 600_000),
         Task("settle old jobs", sweep.settle_jobs(), "NeverArrived", 450_000),

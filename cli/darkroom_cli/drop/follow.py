@@ -32,7 +32,7 @@ class Timing:
 
     `poll` is the wait between polls. A socket is closed if the first state does not arrive within
     `hello_seconds`. After `silence_seconds` without a message the job is polled, to detect a dead socket.
-    After a socket that yielded nothing, the next one is opened after `socket_retry_seconds`.
+    If a socket yielded nothing, the next one is opened `socket_retry_seconds` later.
     """
 
     poll: Backoff = _POLL

@@ -14,7 +14,7 @@ from darkroom_cli.terminal import printable
 
 # Platform lines around every invocation, in the text format.
 _PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ", "XRAY TraceId:")
-# Keys of a Powertools line with their own column, or without use on a local stack.
+# Keys of a Powertools line that have a column already, or are useless on a local stack.
 _HIDDEN = frozenset(
     {
         "level",

@@ -257,7 +257,10 @@ class Queue(Protocol):
     """An SQS queue."""
 
     def send(self, body: str, expected_revision: int | None = None) -> None:
-        """Sends one message; a terminal upload at `expected_revision` is then rendered again."""
+        """Sends one message.
+
+        With `expected_revision`, a terminal upload is rendered again if it is still at that revision.
+        """
 
     def hide(self, receipt_handle: str, seconds: int) -> None:
         """Sets the visibility timeout of a received message, at most 12 hours from now."""

@@ -8,7 +8,8 @@ import re
 
 # The text may be JSON: a backslash ends the match, except in a \uXXXX escape, so that JSON stays valid.
 _CHARACTER = r"(?:[^\s\"'<>\\]|\\u[0-9a-f]{4})"
-# No "?" before the first "=" of a query: a long text of question marks would take minutes to search.
+# The pattern allows no "?" before the first "=": else a long text of question marks would take minutes to
+# search.
 _NAME = r"(?:[^\s\"'<>\\?=]|\\u[0-9a-f]{4})*"
 _SECRETS = (
     (re.compile(rf"\?{_NAME}={_CHARACTER}*"), "?..."),

@@ -37,7 +37,7 @@ class ParkSettings:
 
 @dataclass(frozen=True, slots=True)
 class SweepSettings:
-    """`sweep_pages` is the minimum per run: pages of 1,000 objects of each bucket."""
+    """`sweep_pages` is the minimum number of pages per run and bucket; a page has 1,000 objects."""
 
     uploads_bucket: str
     renditions_bucket: str

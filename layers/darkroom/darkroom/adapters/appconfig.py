@@ -37,8 +37,8 @@ class AppConfigProfiles:
     After a failed poll or an invalid document the last good profile stays in use and `report` receives the
     fault.
 
-    The provider of Powertools keeps its poll token for ever. Once the token has expired (after 24 hours) or
-    was used by a call whose response was lost, that provider receives no further profile.
+    Powertools' own provider is not used: it keeps its poll token for ever, and receives no further profile
+    once that token has expired (after 24 hours) or was used by a call whose response was lost.
     """
 
     application: str
@@ -72,8 +72,8 @@ class AppConfigProfiles:
         document = response["Configuration"].read()
         # An empty document: the profile has not changed since the last poll.
         profile = parse_profile(document) if document else last.profile if last else None
-        # The next token is kept together with the profile: after a fault the last token delivers the same
-        # document again.
+        # Token and profile are kept together: after an invalid document the next poll uses the same token,
+        # and so receives the document again.
         return _Poll(profile, response["NextPollConfigurationToken"]) if profile else None
 
     def _latest(self, token: str) -> "GetLatestConfigurationResponseTypeDef":

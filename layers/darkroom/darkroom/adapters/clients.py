@@ -31,7 +31,8 @@ _S3_CALLS = _CALLS.merge(
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
-# For calls with a fallback: reading the profile and the tokens (the cached ones stay valid), and pushes.
+# For calls with a fallback: reading the profile and the tokens (the cached ones stay valid), and sending to
+# connections (clients then poll).
 _QUICK_CALLS = _CALLS.merge(
     Config(
         retries={"mode": "standard", "total_max_attempts": 2},

@@ -151,12 +151,13 @@ def _write(table: str, item: Entry | Latest | SupersededRenditions) -> "Transact
 
 
 def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "TransactWriteItemTypeDef":
-    """Replaces the item with revision `before`; 0: only if there is none."""
+    """Puts the item if the stored one has revision `before`; with 0, only if none is stored."""
     return {
         "Put": {
             "TableName": table,
             "Item": to_wire(item),
-            # DynamoDB rejects unused values, so :before is in both forms; no item has revision 0.
+            # DynamoDB rejects a value that the condition does not use, so both conditions use :before. No
+            # item has revision 0.
             "ConditionExpression": "revision = :before"
             if before
             else "attribute_not_exists(picture) OR revision = :before",
@@ -302,9 +303,8 @@ class DynamoViews(DynamoTable):
     def _shard_page(
         self, index: str, hash_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool = False
     ) -> list[Place]:
-        """Returns at least `limit` places after `after`, if there are as many.
-
-        Includes every place with the time of the last one.
+        """Returns the places after `after`: at least `limit`, or all if there are fewer. Never separates
+        places of the same time.
         """
         range_key = _RANGE_KEYS[index]
         bound = (range_key, ">=" if oldest else "<=", after[0]) if after else None

@@ -269,8 +269,8 @@ TOTALS = "totals"
 TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
 
 
-# The items that a job's totals are spread over, next to the job itself in the views. Small batches mean many
-# writes; the shards divide them.
+# The items that a job's totals are spread over, next to the job itself in the views. Small batches of the
+# stream update these totals often; the shards share those writes.
 JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
 
 

@@ -22,8 +22,9 @@ _TICKET = "ticket"
 class DynamoChannels:
     """ports.Channels on a table keyed by channel and connection, with expiring items.
 
-    Channel JOB_ID has one item per follower, `ticket:CODE` one ticket, and `connection:ID` one item per job
-    that the connection follows: the `$disconnect` event names the connection only.
+    Channel JOB_ID has one item per follower; channel `ticket:CODE` has one ticket. Channel `connection:ID`
+    has one item per job that the connection follows, because the `$disconnect` event names only the
+    connection.
     """
 
     table: str
@@ -40,7 +41,7 @@ class DynamoChannels:
         return Ticket(item["job"]["S"], int(item["expires"]["N"])) if item else None
 
     def join(self, job_id: str, connection_id: str, expires: int) -> None:
-        # In this order, so that leave_all finds every item of the channel.
+        # The connection's item first: leave_all finds the job's item only through it.
         self._put(f"connection:{connection_id}", job_id, expires)
         self._put(job_id, connection_id, expires)
 

@@ -27,7 +27,7 @@ _STEPS = {
 
 
 def record_steps(rendered: Rendered) -> None:
-    """Records the duration of each step of a rendering, and the peak memory until its end."""
+    """Records the duration of each step of a rendering, and the peak memory up to the end of that step."""
     seconds: dict[str, float] = {}
     peaks: dict[str, float] = {}
     for name, milliseconds in rendered.milliseconds.items():

@@ -51,7 +51,7 @@ class Latest:
         return replace(self.next(), live_versions=tuple(dict.fromkeys((*self.live_versions, version))))
 
     def with_only(self, versions: Collection[str]) -> "Latest":
-        """Returns the same revision with only those of its live versions."""
+        """Returns the same revision without the live versions that are not in `versions`."""
         remaining = tuple(version for version in self.live_versions if version in versions)
         return replace(self, live_versions=remaining)
 

@@ -1,6 +1,6 @@
 """Limits applied by more than one module."""
 
-# Uploads of one job, and of one page of it: in the stored manifest, and in `GET /jobs/{id}/uploads`.
+# The most uploads of a job, and the uploads per page of its stored manifest and of `GET /jobs/{id}/uploads`.
 MAX_JOB_UPLOADS = 10_000
 PAGE_SIZE = 100
 

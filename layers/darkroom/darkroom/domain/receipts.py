@@ -74,7 +74,7 @@ class Receipt:
     def shown(self) -> tuple[Rendition, ...]:
         """The renditions shown on the web: those of the main ladder.
 
-        Of an animation, stills are JPEG only: a browser would prefer a WebP or AVIF still to the animation.
+        The stills of an animation are JPEG only: a browser would prefer a WebP or AVIF still to an animation.
         """
         main = [rendition for rendition in self.renditions if rendition.ladder == MAIN]
         animated = any(rendition.frames > 1 for rendition in main)

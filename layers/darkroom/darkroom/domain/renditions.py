@@ -93,7 +93,10 @@ def smallest(renditions: Iterable[Rendition]) -> Rendition | None:
 def best_rendition(
     renditions: Iterable[Rendition], formats: Collection[Format], width: int | None = None
 ) -> Rendition | None:
-    """Returns the smallest file in one of the formats, at least `width` pixels wide if available."""
+    """Returns the smallest file of one width in one of the formats.
+
+    Its width is the narrowest of at least `width`; without one, or without a `width`, the widest.
+    """
     usable = [rendition for rendition in renditions if rendition.format in formats]
     wide_enough = [r for r in usable if width is not None and r.width >= width]
     if wide_enough:

@@ -8,8 +8,8 @@ from darkroom.domain.timestamps import now
 # Range key of the ledger item of an announced upload, before it has a version.
 EXPECTED_VERSION = "expected"
 
-# Stands for a missing version id: an unversioned bucket, or a handwritten event. S3's current version is
-# read.
+# Stands for a missing version id: an unversioned bucket, or a handwritten event. It means S3's current
+# version.
 NO_VERSION = "null"
 
 # Range key prefix of failed removals. They are not uploads and never shown.

@@ -100,7 +100,7 @@ _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 def _in_eight_bits(image: Image.Image) -> Image.Image:
     levels = image if image.mode == "I;16" else image.convert("I")  # `point` supports no other 16-bit mode
     grey = levels.point(lambda level: level * (1 / 256)).convert("L")
-    # Pillow inverts a TIFF whose white is 0 only at 8 bits or fewer.
+    # At more than 8 bits, Pillow does not invert a TIFF whose white is 0.
     inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     return ImageChops.invert(grey) if inverted else grey
 

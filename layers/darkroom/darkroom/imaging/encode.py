@@ -129,7 +129,8 @@ def jpeg(image: Image.Image, quality: int, subsampling: str = "4:2:0", *, repack
     if not repack:
         return _optimized(image, options)
     # Neither `optimize` nor `progressive`: repacking does both better, and noisy pictures overflow the buffer
-    # that Pillow allocates for them. Hostile bytes would crash the repacking, so it gets our encoder's only.
+    # that Pillow allocates for them. Hostile bytes would crash the repacking, so it only gets bytes from
+    # our own encoder.
     plain = _saved(image, Format.JPEG, **options)
     candidates: list[bytes] = [plain, optimize(plain)]
     if image.width * image.height <= _BASELINE_UP_TO_PIXELS:

@@ -79,8 +79,8 @@ _POSITIONS = 7
 # From bench/fit_quality.py.
 SAMPLING_ERROR = {Format.JPEG: (1.00, 0.02), Format.WEBP: (1.00, 0.07), Format.AVIF: (0.94, 0.08)}
 
-# Subsampling costs more bytes than it saves if it causes more than this share of the error that the target
-# allows; coarsest first. Measured on photographs of 640 to 1920 pixels.
+# Subsampling saves bytes only if it causes less than this share of the error that the target allows. The
+# coarsest comes first. Measured on photographs of 640 to 1920 pixels.
 _SUBSAMPLINGS = {
     Format.JPEG: (("4:2:0", 0.42), ("4:2:2", 0.75)),
     Format.AVIF: (("4:2:0", 0.6),),
@@ -178,7 +178,7 @@ class _Detail:
         self._steps = ImageChops.add(beside, below).reduce(2).convert("F")
 
     def typical(self, place: tuple[int, int], tiles: Tiles) -> Box:
-        """Chooses the tile with the detail nearest to the average of the part of the picture around it."""
+        """Chooses the tile whose detail is nearest to the average detail of its part of the picture."""
         first, last = (
             [side * (number + end) // tiles.across for side, number in zip(self._size, place, strict=True)]
             for end in (0, 1)

@@ -11,8 +11,9 @@ from typing import Any
 from PIL import Image, ImageMath
 
 # The metric's weights, in order of channel (X, Y, B), scale, norm (mean, fourth root of the mean fourth
-# power) and kind (structure, added edges, lost edges). A picture with fewer than six scales uses them from
-# the front, as the reference implementation does.
+# power) and kind (structure, added edges, lost edges). A picture with fewer than six scales takes its
+# weights from the start of the list, without gaps for the missing scales, as the reference implementation
+# does.
 _WEIGHTS = (
     0,
     0.00071,
@@ -239,7 +240,10 @@ class Ssimulacra2:
         )
 
     def _local_means(self, planes: Planes) -> Planes:
-        """Blurs exactly, or with a triangle as wide as SSIMULACRA2's Gaussian at every fourth pixel."""
+        """Blurs a small picture exactly, and a larger one at every fourth pixel.
+
+        The latter with a triangle as wide as SSIMULACRA2's Gaussian.
+        """
         if self._exact:
             return _blurred(planes)
         return {

@@ -125,7 +125,7 @@ class Pusher:
             followers = self.channels.followers(job["id"])
             if not followers:
                 return
-            # In random order: if time runs out, other followers miss a push each time.
+            # In random order: if time runs out, it is not always the same followers that miss a push.
             followers = random.sample(followers, len(followers))
             result = self.sockets.send_each(followers, messages(job, rows))
             for fault in result.faults:

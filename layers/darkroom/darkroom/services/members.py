@@ -29,7 +29,10 @@ def member_entries(bucket: str, job: Job, page: int, announced: Sequence[Announc
 
 
 def new_entry(upload: Upload, state: State, ledger: Ledger) -> Entry:
-    """Returns an entry at revision 0 for an upload not yet in the ledger, in the job of its key."""
+    """Returns an entry at revision 0 for an upload not yet in the ledger.
+
+    If a job announced its key, the entry belongs to that job.
+    """
     announced = ledger.find(upload.picture_id, EXPECTED_VERSION) if is_assigned_key(upload.key) else None
     entry = Entry(upload, state, revision=0)
     return entry if announced is None else entry.of_job(announced.job_id, announced.number)

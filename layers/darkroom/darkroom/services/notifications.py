@@ -78,7 +78,7 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
     try:
         event, notification = str(record["eventName"]).removeprefix("s3:"), record["s3"]
         source, item = notification["bucket"]["name"], notification["object"]
-        # The only place where keys are decoded: a percent-encoded name stays as it was stored.
+        # Keys are decoded here and nowhere else, so only once: a name stored with "%20" in it keeps it.
         key = unquote_plus(item["key"], errors="strict")
         version, etag = str(item.get("versionId") or NO_VERSION), str(item.get("eTag") or "").strip('"')
         longest = max(len(text.encode()) for text in (key, version, etag))

@@ -36,7 +36,8 @@ class Parking:
         """Records a failed removal in its own item; the entry of the removed upload stays as it is."""
         stored = self.ledger.find(removal.picture_id, removal.failed_as)
         latest = self.ledger.latest(removal.picture_id)
-        # A removal can restore another version: then the rendering of that version has failed.
+        # A removal can restore another version, which is then rendered. If that version is unfinished, its
+        # rendering has failed.
         restored = self.ledger.find(removal.picture_id, latest.version) if latest and latest.version else None
         check_lease(restored)
         attempts = restored.attempts[-1:] if restored and not restored.state.terminal else ()

@@ -25,17 +25,17 @@ from darkroom.domain.uploads import EXPECTED_VERSION
 from darkroom.ports import TRANSACTION_ITEMS, Commit, Event, EventBus, JobPush, Replacement, Views
 from darkroom.services.retries import Backoff
 
-# Records per batch of the stream, as in template.yaml. Each may write a view and a row, and one transaction
-# must also hold a job, its totals and the totals of all time: 48.
+# Records per batch of the stream: 48, as in template.yaml. Each may write a view and a row, and one
+# transaction must also hold a job, its totals and the totals of all time.
 BATCH = (TRANSACTION_ITEMS - 3) // 2
 _VIEWS_AND_ROWS = 2 * BATCH
 # Each conflict means that another batch made progress.
 _ATTEMPTS = 8
 _CONFLICT_BACKOFF = Backoff(first_seconds=0.05, longest_seconds=6.4)
-# Minimum duration of a batch with changes of a job: faster changes share one push.
+# A batch with changes of a job takes at least this long. Changes that arrive meanwhile share the next push.
 _MIN_SECONDS = 0.1
 
-# Changes read together in a rebuild, so that more of one job share a transaction.
+# Changes read together in a rebuild: many, so that more changes of one job share a transaction.
 _MAX_REBUILD_BATCH = 2000
 
 type Change = Entry | Job
@@ -117,7 +117,10 @@ def _order(change: Change) -> tuple[str, str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ViewState:
-    """The stored state that a chunk changes. For a row to write, `views` holds all views of its picture."""
+    """The stored state that a chunk changes.
+
+    If a row is to be written, `views` holds all views of its picture.
+    """
 
     views: Mapping[Key, Entry]
     rows: Mapping[str, Row] = field(default_factory=dict)

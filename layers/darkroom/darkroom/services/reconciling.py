@@ -21,9 +21,9 @@ from darkroom.services.rendering import Engine, Renderer
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
 _FAULT_CHARACTERS = 300  # of an error message in the ledger
-# Maximum number of entries superseded or deleted in one transaction. Each takes two items, with its
-# renditions; 10 items are reserved for the upload. Further entries wait for the next transaction: they are
-# older, not shown.
+# Maximum number of entries superseded or deleted in one transaction. Each takes two items: the
+# entry, and the record of its renditions; 10 items are reserved for the upload. Further entries wait for the
+# next transaction: they are older, so no page shows them.
 _MAX_MOVED = (TRANSACTION_ITEMS - 10) // 2
 # Versions listed per key before the outdated ones are removed from the list.
 _LIVE_VERSIONS_KEPT = 20
@@ -149,8 +149,8 @@ class Reconciler:
     def _superseded_by(self, upload: Upload, others: list[Entry], own_latest: Latest) -> list[Entry]:
         """Returns the live entries superseded by an upload.
 
-        One that failed before its first attempt may be newer, with a later sequencer than `own_latest` has:
-        then S3 decides.
+        An entry that failed before its first attempt may be newer than the upload: its sequencer is later
+        than that of `own_latest`. Then S3's current version decides.
         """
         replaceable = [entry for entry in others if _can_be_superseded(entry)]
         earlier = [
@@ -200,8 +200,8 @@ class Reconciler:
     def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
         """Returns True if an upload is the newest version by its sequencer, or by S3 if that is inconclusive.
 
-        A later sequencer is not enough: after a sweep or a removal that restored a version, the Latest item
-        names a version with the sequencer of another event.
+        A later sequencer alone proves nothing: after a sweep, or a removal that restored a version, the
+        sequencer of the Latest item is not that of its version.
         """
         if upload.sequencer:
             if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):
@@ -266,7 +266,7 @@ class Reconciler:
     ) -> list[Entry]:
         """Deletes the entries and renditions of a key without a current version in S3."""
         picture_id = change.picture_id
-        # One read of the older entries is enough: the rest are superseded and no longer shown.
+        # `of_picture` may omit some of more than 100 entries: superseded ones, which no page shows.
         entries_by_id = {
             entry.id: entry for entry in (*self._live_entries(latest), *self.ledger.of_picture(picture_id))
         }
@@ -289,8 +289,8 @@ class Reconciler:
     def _render_restored(self, change: S3Change, worker: Worker, deleted: set[str]) -> list[Entry]:
         """Renders S3's current version if it was restored while its entry was being deleted.
 
-        The event of the restoration may have been ignored, or may rely on files deleted since. A version that
-        was not deleted by this change has its own event.
+        The event of the restoration may have been ignored, or its rendering may use files deleted since. A
+        version that is not in `deleted` is rendered by its own event.
         """
         current, latest = self.originals.current(change.key), self.ledger.latest(change.picture_id)
         if current is None or latest is None or current.version not in deleted:
@@ -312,7 +312,10 @@ class Reconciler:
         return [self._advance(failed.moved(state))] if failed and failed.state is State.FAILED else []
 
     def _advance(self, entry: Entry, *keys: str) -> Entry:
-        """Writes an entry; a superseded one with its renditions and further `keys` to remove later."""
+        """Writes an entry.
+
+        If it is superseded, its renditions and the files `keys` are recorded for later removal.
+        """
         superseded = entry.state is State.SUPERSEDED
         renditions = entry.superseded_renditions((*entry.rendition_keys, *keys)) if superseded else ()
         if not self.ledger.advance(entry, *renditions):

@@ -38,8 +38,9 @@ class Backoff:
 _LARGEST_EXPONENT = 100  # avoids a float overflow; every backoff has reached its cap before
 
 # 4 s at most after the first attempt, then 16, 64 and 256: a fault of some seconds has passed by the second
-# attempt, and the fifth and last comes minutes after the first. SQS allows a visibility timeout of 12 hours,
-# but dead letters use this backoff too, and are not listed as failures while they wait.
+# attempt, and the fifth and last comes minutes after the first. The longest wait is
+# far below the 12 hours of SQS: dead letters use this backoff too, and are not listed as failures while they
+# wait.
 MESSAGE_BACKOFF = Backoff(first_seconds=4, longest_seconds=300, factor=4)
 # Attempts that wait for the same lease do not all return at once.
 _SPREAD_SECONDS = 2
@@ -48,7 +49,11 @@ _RESERVED_SECONDS = 1.0
 
 
 def retry_delay(fault: BaseException, receive_count: int, jitter: float, moment: datetime) -> int:
-    """Returns seconds until the next attempt: after a lease expires, else by the receive count."""
+    """Returns seconds until the next attempt.
+
+    If another worker holds a lease, they last until shortly after it expires; else they grow with the
+    receive count.
+    """
     leases = [
         (datetime.fromisoformat(expires) - moment).total_seconds() for expires in _lease_expiries(fault)
     ]

@@ -15,7 +15,8 @@ from darkroom.services.members import member_entries, new_entry
 from darkroom.services.notifications import notification_of
 
 _UPLOADS, _RENDITIONS = "uploads", "renditions"  # names of scan cursors
-# Runs per week, at one every 15 minutes. Once the size of the bucket is known, a full scan takes no longer.
+# Runs per week, at one every 15 minutes. Once the size of the bucket is known, a full scan takes at most
+# a week.
 _RUNS = 7 * 24 * 4
 _MAX_SUPERSEDED, _MAX_JOBS = 75, 10
 
@@ -30,7 +31,7 @@ class SweptPage:
 
 @dataclass(frozen=True, slots=True)
 class ScanCursor:
-    """Resumes a bucket scan after `pages` pages at `cursor`. The last full scan had `full_scan_pages`."""
+    """Resumes a scan at `cursor`, with `pages` pages done. The last full scan had `full_scan_pages`."""
 
     cursor: str = ""
     pages: int = 0
@@ -82,10 +83,10 @@ class Sweep:
             self.ledger.save_cursor(name, "")
 
     def enqueue_lost(self, pages: int) -> Iterator[SweptPage]:
-        """Enqueues lost uploads, page by page, from the scan cursor to the last page of the bucket.
+        """Enqueues lost uploads, page by page, from the scan cursor on.
 
-        The call after that starts at the first page again. Scans at least `pages` pages, more if a full scan
-        would take longer than a week.
+        Scans `pages` pages, or more if a full scan would otherwise take longer than a week. Stops at the last
+        page of the bucket; the next call starts at the first page.
         """
         return self._scan(_UPLOADS, pages, self.originals.list_current, self._enqueue_lost_of)
 

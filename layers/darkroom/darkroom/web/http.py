@@ -179,7 +179,7 @@ class Responder:
 def responder_for(originals: Originals, renditions: Renditions, live_url: str = "") -> Responder:
     """Creates a Responder with the origins of both buckets and of the WebSocket.
 
-    `live_url` is a path or empty if the WebSocket has the site's own origin.
+    If the WebSocket has the site's own origin, `live_url` is a path or empty.
     """
     connect_urls = [originals.post_form("x", "image/png", 1, 60).url]
     if "://" in live_url:
@@ -191,7 +191,7 @@ def responder_for(originals: Originals, renditions: Renditions, live_url: str = 
 
 
 def _cache_headers(status: int) -> Mapping[str, str]:
-    """Returns headers to let clients store a 200, and revalidate it by its ETag, but nothing else."""
+    """Returns headers that let clients store a 200 only, and revalidate it by its ETag."""
     # Responses vary by Origin because API Gateway adds CORS headers.
     return {"Vary": "Accept, Origin", "Cache-Control": "private, no-cache" if status == 200 else "no-store"}
 

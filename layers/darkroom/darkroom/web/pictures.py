@@ -109,7 +109,8 @@ class PictureRoutes:
         return self._respond(request, entry) if entry else self.responder.not_found(request)
 
     def _find_by_alias(self, path: str) -> str | None:
-        """Id of the newest picture with this alias. Folders in the path must match the end of the key."""
+        """Id of the newest picture with this alias. Folders in the path must be the last folders of the
+        key."""
         # HTTP APIs decode every escape in a path except %25.
         wanted_path = path.lstrip("/").replace("%25", "%")
         if not wanted_path.lower().endswith(".jpg"):

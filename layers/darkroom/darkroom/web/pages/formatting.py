@@ -14,7 +14,7 @@ def filesize(size_bytes: int) -> str:
     """
     if size_bytes < 1000:
         return "1 byte" if size_bytes == 1 else f"{size_bytes} bytes"
-    # From 999.5 KB on the next unit is used: rounded, it would read "1000 KB".
+    # At 999.5 KB and above, the next unit is used: rounded, the size would read "1000 KB".
     unit, scale = next(
         ((unit, scale) for unit, scale in (("KB", 10**3), ("MB", 10**6)) if size_bytes < 999.5 * scale),
         ("GB", 10**9),

@@ -52,7 +52,8 @@ def home(
 ) -> str:
     """The home page: the upload form, the total savings, and recent uploads.
 
-    `upload_limit_bytes` is the limit of the form without script, `job_limit_bytes` of each picture with it.
+    Without script, `upload_limit_bytes` is the form's limit; with script, `job_limit_bytes` is the limit of
+    each picture.
     """
     return _page(
         "home.html",

@@ -64,7 +64,7 @@ async function follow(url, onJob, onRows, timing = TIMING) {
         clearTimeout(timer);
         timer = setTimeout(callback, milliseconds);
       };
-      // After silence: a newer job over HTTP means that the socket is dead.
+      // After silence: if HTTP returns a newer document of the job, the socket is dead.
       const check = async () => {
         if (takeJob(await getJson()) || complete()) leave();
         else startTimer(timing.silence, () => check().catch(leave));
