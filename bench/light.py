@@ -161,8 +161,8 @@ def _ladder_section(bench: Bench) -> str:
             "",
             *_table(runs),
             "",
-            f"At the quality of `fast`, {fixed}; sharp has {_listed(at_fixed)}. `darkroom render` is the",
-            "whole command, including its child process.",
+            f"At the fixed quality of `fast`, {fixed}. For the same scores sharp needs {_listed(at_fixed)}.",
+            "`darkroom render` is the whole command, including its child process.",
             "",
             *_table(paired(by_quality, bench.rounds)),
         ]

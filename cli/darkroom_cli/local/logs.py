@@ -126,7 +126,8 @@ class Follower:
             logGroupName=group, startTime=max(self._begin_ms, self._since_ms - _LOOK_BACK_MS)
         )
         for event in (event for page in pages for event in page["events"]):
-            # MiniStack's events have no id: identical lines of a stream and moment are counted.
+            # MiniStack's events have no id: events with the same stream, time and text are told apart by
+            # counting.
             key = (event["logStreamName"], event["message"], event["timestamp"])
             counts[key] = counts.get(key, 0) + 1
             if counts[key] <= self._seen.get(key, 0):

@@ -364,9 +364,10 @@ def _update(
     assigned: Mapping[str, str | int] | None = None,
     condition: tuple[str, int] | None = None,
 ) -> "TransactWriteItemTypeDef":
-    """Adds to some attributes and sets others, optionally if one has an expected value (0: does not exist).
+    """Adds to some attributes and sets others; the item need not exist.
 
-    The item need not exist.
+    With `condition`, only if that attribute has that value; 0 means that it must not exist.
+
     """
     assigned = assigned or {}
     values: dict[str, str | int] = {f":{name}": value for name, value in (*added.items(), *assigned.items())}

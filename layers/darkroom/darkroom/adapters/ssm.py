@@ -42,5 +42,5 @@ class SsmTokenDocument:
             return written is not None and written.document == document
         except (BotoCoreError, ClientError) as fault:
             raise TokensUnavailable(f"cannot write {self.name}: {fault}") from fault
-        # Our own document: botocore retried a write whose response was lost.
+        # True for our own document: botocore has retried a write whose response was lost.
         return previous["Parameter"]["Value"] == document

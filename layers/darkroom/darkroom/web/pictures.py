@@ -295,7 +295,8 @@ class PictureRoutes:
 def _curl(form: PostForm, name: str) -> str:
     """Formats a presigned form as a curl command, quoted for the shell and for curl.
 
-    Names are quoted only if necessary: curl prints HTML, where a quote is `&#34;` and can't be pasted.
+    Names are quoted only if necessary: in a terminal the command is read from HTML, where a quote is
+    `&#34;`.
     """
     quoted = name
     if not _PLAIN_NAME.fullmatch(name):
