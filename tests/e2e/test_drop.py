@@ -45,7 +45,8 @@ def interrupt_drop(stack: Stack, folder: Path) -> str:
     before = versions(stack)
     with (folder.parent / "output").open("w+") as output, (folder.parent / "errors").open("w+") as errors:
         running = subprocess.Popen(
-            [DARKROOM, "drop", folder, *stack.options],
+            # A shell starts background commands, perhaps this test run, with SIGINT ignored.
+            ["env", "--default-signal=INT", DARKROOM, "drop", folder, *stack.options],
             cwd=PROJECT, env=stack.environment, stdout=output, stderr=errors, text=True,
         )  # fmt: skip
         wait_for(lambda: "/jobs/" in Path(output.name).read_text(), "the job")
