@@ -15,7 +15,7 @@ from darkroom.web.pages import filesize
 from darkroom_cli.client import JsonObject
 from darkroom_cli.terminal import printable
 
-# The totals and the job's page cover the others.
+# Pictures beyond this number are only in the totals and on the job's page.
 MOST_LISTED = 50
 _WIDE_ENOUGH_FOR_ADDRESSES = 140
 _FORMATS = {"JPEG": Format.JPEG, "WebP": Format.WEBP, "AVIF": Format.AVIF}

@@ -183,13 +183,13 @@ class JobLedger(Protocol):
         """Seals a job once all of its members are expected; returns the stored job."""
 
     def due(self, before: str, limit: int) -> list[Job]:
-        """Reads at most `limit` unsettled jobs created before that time, oldest first.
+        """Reads at most `limit` jobs created before that time and not settled yet, oldest first.
 
         Only their ids and creation times are read.
         """
 
     def settle(self, job: Job) -> None:
-        """Removes the due date of a job."""
+        """Marks a job as settled: `due` no longer returns it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,8 @@ class Entry:
         return replace(self, job_id=job_id, number=number)
 
     def begun(self, lease_expires: str) -> "Entry":
-        """Returns the entry with one more attempt; a deleted upload loses its receipt."""
+        """Returns the entry with one more attempt; a restored upload loses its receipt, since its files are
+        gone."""
         attempts = (*self.attempts, Attempt(now(), lease_expires))[-_ATTEMPTS_KEPT:]
         return self.moved(State.RENDERING, attempts=attempts, message="", receipt=self.to_show)
 
@@ -187,7 +188,7 @@ class Entry:
 
     @property
     def has_crashed(self) -> bool:
-        """True if it has crashed the decoder process since its last concluded attempt."""
+        """True if it has crashed the decoder process since it was last rendered or rejected."""
         for attempt in reversed(self.attempts):
             if attempt.outcome is Outcome.CONCLUDED:
                 return False

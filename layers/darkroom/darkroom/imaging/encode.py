@@ -50,7 +50,7 @@ SHAPES = (
     ),
 )
 
-# Maximum of luma's first step at a scale of 1.
+# Luma's first step is the largest of 1, 2, 4 and 8 that is at most this number times the scale.
 _FIRST_STEP = 21.0
 # SSIMULACRA2 has fewer scales for a picture with a side below this, and weighs colour more there: with finer
 # steps for colour, pictures of 100 pixels take a fifth fewer bytes at equal score.

@@ -295,7 +295,8 @@ def begin_avif(work: Work) -> Work:
 
 
 def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Iterator[Encoded]:
-    """Encodes the narrowest first: at the deadline, only wide ones are missing."""
+    """Encodes each ladder from its narrowest rung on: at the deadline, its wide ones and later ladders are
+    missing."""
     for plan, choice, rungs in batch:
         for rung, settings in reversed([*zip(rungs, choose_settings(choice, rungs), strict=True)]):
             content = encode.avif(rung, settings.quality, settings.subsampling)

@@ -270,7 +270,8 @@ class _Search:
         last = max(short) if short else reaching
         offset = tried[last] - typical_score(self._format, last)
         wanted = quality_at(self._format, self._target - offset)
-        # Far from the target, the step is at least the range tried so far: some pictures are not typical.
+        # Far from the target, move at least as far as between the lowest and the highest quality tried: on
+        # an untypical picture the typical curve would move too little.
         far = abs(tried[last] - self._target) > _NEAR[self._format]
         stride = max(1, max(tried) - min(tried)) if far else 1
         quality = min(100, max(last + stride, wanted)) if short else max(1, min(last - stride, wanted))

@@ -221,7 +221,8 @@ class Projection:
         rows = {row.picture_id: row for row in self.views.rows(pictures) if row}
         for picture_id in pictures:
             revisions = [view.revision for key, view in views.items() if key[0] == picture_id]
-            # A row's revision is the sum of its views' revisions: if they differ, there are more views.
+            # A row's revision is the sum of the revisions of all its views. If those read so far have
+            # another sum, there are others: all are read.
             if sum(revisions) != _revision(rows.get(picture_id)):
                 others = self.views.of_picture(picture_id)
                 views |= {_key(view): view for view in others if view.job_id == chunk.job_id}

@@ -31,7 +31,7 @@ _LIVE_VERSIONS_KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """One invocation: its engine, and the time at which it ends at the latest (default: now)."""
+    """One invocation: its engine, and the time at which its leases expire (empty: at once)."""
 
     engine: Engine
     lease_expires: str = ""

@@ -63,8 +63,8 @@ class ScanCursor:
 class Sweep:
     """Repairs the effects of lost events and crashes, page by page.
 
-    An unfinished upload is lost if its entry is unchanged and without a lease for `after_minutes`. Superseded
-    and unused renditions are kept for `keep_hours`: open web pages still show them. Uploads announced in a
+    An unfinished upload is lost if its entry is unchanged and without a lease for `after_minutes`. Unused
+    renditions are kept for `keep_hours`: open web pages still show them. Uploads announced in a
     job fail after `job_timeout_minutes`.
     """
 
@@ -146,7 +146,7 @@ class Sweep:
         return self.ledger.live_entries(self.ledger.latest_each(pictures))
 
     def remove_unused(self, pages: int) -> Iterator[SweptPage]:
-        """Removes renditions without a receipt, left by a crash, page by page as `enqueue_lost` does."""
+        """Removes other unused renditions, mostly left by a crash, page by page as `enqueue_lost` does."""
         return self._scan(_RENDITIONS, pages, self.renditions.list_stored, self._remove_unused_of)
 
     def _remove_unused_of(self, stored: Sequence[StoredObject]) -> Iterator[str]:
