@@ -326,7 +326,7 @@ class Reconciler:
 def next_latest(picture_id: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
     """Returns the next Latest item of a key; without a `sequencer` it keeps the one before."""
     before = latest or Latest(picture_id, "", "", 0)
-    after = before.with_live(version) if version else replace(before, revision=before.revision + 1)
+    after = before.with_live(version) if version else before.next()
     return replace(after, sequencer=sequencer or before.sequencer, version=version)
 
 

@@ -38,9 +38,8 @@ class Backoff:
 _LARGEST_EXPONENT = 100  # avoids a float overflow; every backoff has reached its cap before
 
 # 4 s at most after the first attempt, then 16, 64 and 256: a fault of some seconds has passed by the second
-# attempt, and the fifth and last comes minutes after the first. The longest wait is
-# far below the 12 hours of SQS: dead letters use this backoff too, and are not listed as failures while they
-# wait.
+# attempt, and the fifth and last comes minutes after the first. The longest wait is far below the 12 hours of
+# SQS: dead letters use this backoff too, and are not listed as failures while they wait.
 MESSAGE_BACKOFF = Backoff(first_seconds=4, longest_seconds=300, factor=4)
 # Attempts that wait for the same lease do not all return at once.
 _SPREAD_SECONDS = 2
