@@ -13,7 +13,7 @@ from typing import Any
 
 import boto3
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from rich.console import Console
 
 from darkroom_cli.cloudformation import describe_stack, outputs_of
@@ -25,6 +25,7 @@ from darkroom_cli.tokens import ensure_first_token
 # At most 24 characters: a bucket's name adds account and region, and is limited to 63.
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]")
+_ARCHITECTURE = "Architecture"
 _SECTION = "[default.global.parameters]"
 # Lambda limits a version's description to 256 characters. That of `web` contains the values of both
 # parameters and 37 other characters.
@@ -65,14 +66,24 @@ def deploy(
     """Builds and deploys, then prints the next commands. Raises Fault."""
     target = _target(stack, region, ask, console)
     account = _account(target)
-    _check(target, account, parameters or configured_overrides((PROJECT / "samconfig.toml").read_text()))
-    overrides = ["--parameter-overrides", *parameters] if parameters else []
-    _sam("build", "--build-dir", str(_BUILD), *overrides)
+    overridden = parameters or configured_overrides((PROJECT / "samconfig.toml").read_text())
+    description = _description(target) or {}
+    state = description.get("StackStatus")
+    rolled_back = state == "ROLLBACK_COMPLETE"  # a first deployment failed, and its resources are deleted
+    current = {
+        parameter["ParameterKey"]: parameter["ParameterValue"]
+        for parameter in ([] if rolled_back else description.get("Parameters", []))
+    }
+    _check(target, account, state, current, overridden)
+    if rolled_back:
+        _delete_rolled_back(target, description["StackId"], console)
+    _sam("build", "--build-dir", str(_BUILD), *_option(build_overrides(current, overridden)))
     role_option = ("--role-arn", role) if role else ()
     no_prompt = () if ask else ("--no-confirm-changeset", "--no-progressbar")
     exit_code = _sam(
         *("deploy", "--template-file", str(_BUILD / "template.yaml"), "--no-fail-on-empty-changeset"),
-        *("--stack-name", target.stack, "--region", target.region, *role_option, *no_prompt, *overrides),
+        *("--stack-name", target.stack, "--region", target.region, *role_option, *no_prompt),
+        *_option(parameters),
         may_fail=True,
     )
     if exit_code:
@@ -143,19 +154,15 @@ def _account(target: Target) -> str:
         raise Fault(f"No usable AWS credentials were found ({fault}): {remedy}") from fault
 
 
-def _check(target: Target, account: str, parameters: Sequence[str]) -> None:
+def _check(
+    target: Target, account: str, state: str | None, current: Mapping[str, str], overridden: Sequence[str]
+) -> None:
     """Raises Fault for a known obstacle, before anything is built."""
-    description = _description(target) or {}
-    state = description.get("StackStatus")
-    current = {
-        parameter["ParameterKey"]: parameter["ParameterValue"]
-        for parameter in description.get("Parameters", [])
-    }
-    obstacle = blocking_state(target, state) or too_long(current, parameters)
+    obstacle = blocking_state(target, state) or too_long(current, overridden)
     if obstacle:
         raise Fault(obstacle)
     bucket = f"{target.stack}-uploads-{account}-{target.region}"
-    if state is None and _bucket_exists(bucket, target.region):
+    if state in (None, "ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS") and _bucket_exists(bucket, target.region):
         raise Fault(
             f"The bucket {bucket} of an earlier stack still exists, with its pictures: choose another name"
             " with --stack, or delete the pictures permanently with"
@@ -166,7 +173,7 @@ def _check(target: Target, account: str, parameters: Sequence[str]) -> None:
 def blocking_state(target: Target, state: str | None) -> str | None:
     """Returns the error and remedy if a stack cannot be deployed in its state, else None."""
     aws = f"aws cloudformation %s --stack-name {target.stack} --region {target.region}"
-    if state in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"):
+    if state in ("ROLLBACK_FAILED", "DELETE_FAILED", "CREATE_FAILED"):
         return (
             f"Stack {target.stack} is left over from a failed first deployment or deletion ({state}):"
             f" delete it with `darkroom destroy {target}`, then deploy again."
@@ -180,6 +187,33 @@ def blocking_state(target: Target, state: str | None) -> str | None:
     if state and state.endswith("_IN_PROGRESS") and state != "REVIEW_IN_PROGRESS":
         return f"Stack {target.stack} is being changed ({state}): wait until it is done, then deploy again."
     return None
+
+
+def _delete_rolled_back(target: Target, stack_id: str, console: Console) -> None:
+    """Deletes the stack of a failed first deployment: it has no resources, and can't be deployed again."""
+    console.print(f"Deleting stack {target.stack}: its first deployment failed and left it empty ...")
+    cloudformation = boto3.client("cloudformation", region_name=target.region)
+    try:
+        cloudformation.delete_stack(StackName=stack_id)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack_id)
+    except (ClientError, WaiterError) as fault:
+        raise Fault(
+            f"The stack could not be deleted ({fault}): delete it with `darkroom destroy {target}`."
+        ) from fault
+
+
+def build_overrides(current: Mapping[str, str], overridden: Sequence[str]) -> list[str]:
+    """Returns the build's NAME=VALUE parameters: the overridden ones, and the stack's current architecture.
+
+    A deployment keeps the current values of other parameters; the build would take the template's default
+    architecture, and build libraries that the functions can't load.
+    """
+    kept = [f"{_ARCHITECTURE}={current[_ARCHITECTURE]}"] if _ARCHITECTURE in current else []
+    return [*kept, *overridden]  # SAM uses the last value of a name
+
+
+def _option(parameters: Sequence[str]) -> tuple[str, ...]:
+    return ("--parameter-overrides", *parameters) if parameters else ()
 
 
 def configured_overrides(samconfig: str) -> list[str]:

@@ -114,13 +114,16 @@ def find_stack(account: Account, name: str) -> StackResources:
     if description is None:
         return _deleted_stack(account, name)
     status = description["StackStatus"]
-    if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+    if status == "REVIEW_IN_PROGRESS":  # neither resources nor a template: its changes were never made
+        return StackResources(name, description["StackId"], True, (), ())
+    if status.endswith("_IN_PROGRESS"):
         raise Fault(f"Stack {name} is being changed ({status}): wait until it is done, then try again.")
     policies = _deletion_policies(account, description["StackId"])
     deleted: list[Resource] = []
     retained: list[Resource] = []
     for summary in resources_of(account.cloudformation, description["StackId"]):
-        if summary["ResourceStatus"] != _DELETED and summary.get("PhysicalResourceId"):
+        # What failed to be created may have this name in another stack, and be that stack's data.
+        if summary["ResourceStatus"] not in (_DELETED, "CREATE_FAILED") and summary.get("PhysicalResourceId"):
             is_retained = policies.get(summary["LogicalResourceId"]) in _RETAINED
             (retained if is_retained else deleted).append(_resource(summary))
     return StackResources(name, description["StackId"], True, tuple(deleted), _deletable(retained))
@@ -237,7 +240,7 @@ def _delete_stack(account: Account, stack: StackResources, console: Console) -> 
         for bucket in stack.buckets():
             empty(account, bucket, console)
         account.cloudformation.delete_stack(StackName=stack.id)
-        if _wait_for_deletion(account, stack, console) == _DELETED:
+        if _wait_for_deletion(account, stack, console):
             return
         refilled = [bucket for bucket in stack.buckets() if _first_thousand(account, bucket)]
         if not refilled or attempt == _ATTEMPTS:
@@ -268,13 +271,15 @@ def _first_thousand(account: Account, bucket: str) -> list[dict[str, str]]:
     return [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
 
 
-def _wait_for_deletion(account: Account, stack: StackResources, console: Console) -> str:
+def _wait_for_deletion(account: Account, stack: StackResources, console: Console) -> bool:
+    """Returns whether CloudFormation deleted the stack, once it is deleted or has failed."""
     with console.status("Deleting the stack ...") as progress:
         while True:
-            [description] = account.cloudformation.describe_stacks(StackName=stack.id)["Stacks"]
-            status = str(description["StackStatus"])
-            if status in (_DELETED, "DELETE_FAILED"):
-                return status
+            description = describe_stack(account.cloudformation, stack.id)
+            if description is None:
+                return True
+            if description["StackStatus"] == "DELETE_FAILED":
+                return False
             deleted = sum(
                 resource["ResourceStatus"] == _DELETED
                 for resource in resources_of(account.cloudformation, stack.id)

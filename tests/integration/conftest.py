@@ -155,3 +155,11 @@ def invoke(
         monkeypatch.setenv(name, value)
 
     return call_handler
+
+
+@pytest.fixture
+def use_local_aws(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points boto3 in this process at the emulator."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

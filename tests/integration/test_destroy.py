@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -13,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rich.console import Console
 
-from darkroom_cli.destroy import RETAINED_KINDS, Account, Contents, contents, destroy, empty
+from darkroom_cli.destroy import RETAINED_KINDS, Account, Contents, contents, destroy, empty, find_stack
 from darkroom_cli.faults import Fault
 from darkroom_cli.tokens import tokens_parameter
 from tests.aws import make_bucket
@@ -103,14 +104,6 @@ def exists(request: Callable[[], Any]) -> bool:
     except ClientError:
         return False
     return True
-
-
-@pytest.fixture
-def use_local_aws(local_aws: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Points boto3 in this process at the emulator."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", local_aws)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
 
 
 @pytest.fixture
@@ -241,6 +234,88 @@ def _push_profiles(stack: DeployedStack, application: str, count: int) -> None:
             Content=b"{}",
             ContentType="application/json",
         )
+
+
+def test_a_stack_whose_changes_were_never_made_is_deleted(use_local_aws: None) -> None:
+    stack = DeployedStack()
+    stack.account.cloudformation.create_change_set(
+        StackName=stack.name,
+        ChangeSetName="first",
+        ChangeSetType="CREATE",
+        TemplateBody=_template(stack.uploads, stack.renditions),
+    )
+    [description] = stack.account.cloudformation.describe_stacks(StackName=stack.name)["Stacks"]
+    assert description["StackStatus"] == "REVIEW_IN_PROGRESS"
+    stack.account = replace(stack.account, cloudformation=_WithoutTemplate(stack.account.cloudformation))
+
+    output = stack.destroy(stack.name)
+
+    assert f"This deletes 0 resources of the stack {stack.name}." in output
+    assert not stack.exists()
+
+
+class _WithoutTemplate:
+    """CloudFormation with a stack whose first change set was not executed.
+
+    On AWS it has no template (https://github.com/aws/aws-sam-cli/pull/5687); the emulator returns one.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def get_template(self, **_: str) -> Any:
+        raise ClientError({"Error": {"Code": "ValidationError", "Message": "no template"}}, "GetTemplate")
+
+
+class _FailedRollback:
+    """CloudFormation with a failed first deployment, whose rollback failed too.
+
+    The uploads bucket could not be deleted. The bucket for renditions could not be created: another stack
+    has one of that name.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def describe_stacks(self, **arguments: str) -> Any:
+        response = self._client.describe_stacks(**arguments)
+        for stack in response["Stacks"]:
+            stack["StackStatus"] = stack["StackStatus"].replace("CREATE_COMPLETE", "ROLLBACK_FAILED")
+        return response
+
+    def get_paginator(self, name: str) -> Any:
+        paginator = self._client.get_paginator(name)
+        if name != "list_stack_resources":
+            return paginator
+        return SimpleNamespace(paginate=lambda **arguments: map(self._fail, paginator.paginate(**arguments)))
+
+    def _fail(self, page: Any) -> Any:
+        states = {"UploadsBucket": "DELETE_FAILED", "RenditionsBucket": "CREATE_FAILED"}
+        for resource in page["StackResourceSummaries"]:
+            resource["ResourceStatus"] = states.get(resource["LogicalResourceId"], resource["ResourceStatus"])
+        return page
+
+
+def test_a_stack_whose_rollback_failed_is_deleted_without_the_buckets_of_others(stack: DeployedStack) -> None:
+    stack.put(stack.uploads, "original.png")
+    stack.put(stack.renditions, "of-another-stack.webp")
+    account = stack.account
+    stack.account = replace(account, cloudformation=_FailedRollback(account.cloudformation))
+
+    found = find_stack(stack.account, stack.name)
+
+    assert stack.uploads in [resource.id for resource in found.retained]
+    assert found.buckets() == []
+    output = stack.destroy(stack.name)
+    assert not stack.exists()
+    assert f"the bucket {stack.uploads}: 1 object, 5 bytes" in output
+    assert stack.renditions not in output
 
 
 class _RefilledBucket:

@@ -82,8 +82,7 @@ def test_invalid_replies_are_prompted_for_again(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("state", "remedy"),
     [
-        ("ROLLBACK_COMPLETE", "darkroom destroy --stack darkroom --region eu-central-1"),
-        ("ROLLBACK_FAILED", "darkroom destroy"),
+        ("ROLLBACK_FAILED", "darkroom destroy --stack darkroom --region eu-central-1"),
         ("CREATE_FAILED", "darkroom destroy"),
         ("DELETE_FAILED", "darkroom destroy"),
         ("UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback --stack-name darkroom"),
@@ -102,7 +101,10 @@ def test_blocking_states_have_a_remedy(state: str, remedy: str) -> None:
 
 @pytest.mark.parametrize(
     "state",
-    [None, "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS"],
+    [
+        *(None, "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"),
+        *("REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"),
+    ],
 )
 def test_other_states_allow_a_deployment(state: str | None) -> None:
     assert blocking_state(TARGET, state) is None
