@@ -16,7 +16,7 @@ from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.adapters.metrics import record_fault
 from darkroom.bootstrap.web import bootstrap
 from darkroom.domain.entries import Entry
-from darkroom.web.http import Request, Response, with_security_headers
+from darkroom.web.http import Request, Response, complete
 from darkroom.web.routes import ROUTES, Route, dispatch
 
 logger = redacting_logger()
@@ -59,7 +59,7 @@ def handle_exception(_: Exception) -> GatewayResponse[str]:
 
 
 def respond(response: Response) -> GatewayResponse[str]:
-    response = with_security_headers(request(), response)
+    response = complete(request(), response)
     cookies = [
         Cookie(
             cookie.name,
@@ -98,7 +98,7 @@ def request() -> Request:
 
 app.exception_handler(Exception)(handle_exception)
 for route in ROUTES:
-    app.route(route.rule, method=route.method)(endpoint(route))
+    app.route(route.rule, method=list(route.methods))(endpoint(route))
 
 
 @entry_point(logger)

@@ -239,6 +239,19 @@ def test_the_home_page_lists_new_pictures(stack: Stack) -> None:
     assert "home page.png" in stack.get("/", "text/html").text
 
 
+def test_head_requests_and_trailing_slashes_reach_the_api(stack: Stack) -> None:
+    rendered = stack.rendered("headed.png", a_small_png(4))
+    web = stack.status["web"]
+
+    for path in ("/", "/docs", "/openapi.json", f"/pictures/{rendered['id']}", "/headed.jpg", "/failures"):
+        of_head = fetch(web + path, "application/json", "HEAD")
+        assert (of_head.status, of_head.text) == (200, ""), path
+        assert of_head.headers["etag"]
+    assert fetch(f"{web}/nonesuch.jpg", "application/json", "HEAD").status == 404
+    redirected = fetch(f"{web}/headed.jpg/?w=100", "application/json")
+    assert (redirected.status, redirected.headers["location"]) == (308, "../headed.jpg?w=100")
+
+
 def test_an_unknown_picture_is_404(stack: Stack) -> None:
     assert stack.get("/nobody.jpg").status == 404
     assert stack.get("/pictures/0123456789abcdef").status == 404

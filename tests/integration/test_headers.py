@@ -103,6 +103,54 @@ def test_every_response_of_every_route_has_security_headers(send: Send, route: R
             assert response["statusCode"] < 500
 
 
+@pytest.mark.parametrize(
+    "route", [route for route in ROUTES if route.method == "GET"], ids=lambda route: route.operation
+)
+def test_head_has_the_status_and_headers_of_get_and_no_body(send: Send, route: Route) -> None:
+    for path in paths_of(route, a_job(send)):
+        for accept in (PAGE, DOCUMENT, IMAGE):
+            of_get, of_head = send("GET", path, accept), send("HEAD", path, accept)
+
+            assert of_head["statusCode"] == of_get["statusCode"]
+            assert of_head["headers"].keys() == of_get["headers"].keys()
+            assert of_head["headers"].get("Content-Type") == of_get["headers"].get("Content-Type")
+            assert of_head["body"] == ""
+            assert_safe(of_head)
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/docs/", "../docs"),
+        ("/docs/problems/", "../../docs/problems"),
+        ("/image.jpg/", "../image.jpg"),
+        ("/a b/c%.jpg//", "../../../a%20b/c%25.jpg"),
+        ("//evil.test/", "../../evil.test"),
+        ("/https:/", "../https%3A"),
+    ],
+)
+def test_a_trailing_slash_leads_to_the_path_without_it(send: Send, path: str, location: str) -> None:
+    for method in ("GET", "HEAD"):
+        for accept in (PAGE, DOCUMENT, IMAGE):
+            response = send(method, path, accept)
+
+            assert response["statusCode"] == 308
+            assert response["headers"]["Location"] == location
+            assert_safe(response)
+
+
+def test_a_redirect_from_a_trailing_slash_keeps_the_query(send: Send) -> None:
+    response = send("GET", "/image.jpg/", IMAGE, query={"w": "640"})
+
+    assert response["headers"]["Location"] == "../image.jpg?w=640"
+
+
+@pytest.mark.parametrize("path", ["/", "//", "/nonesuch"])
+def test_other_paths_do_not_redirect(send: Send, path: str) -> None:
+    assert send("GET", path, DOCUMENT)["statusCode"] in (200, 404)
+    assert send("DELETE", "/docs/", DOCUMENT)["statusCode"] == 404
+
+
 WITHOUT_AWS = ("openapi", "docs", "docs_file", "problems", "sign_in_page", "sign_in", "sign_out")
 
 

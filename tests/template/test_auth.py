@@ -14,7 +14,7 @@ from tests.cloudformation import PROJECT, Node, load_template, of_type
 TEMPLATE = load_template()
 RESOURCES: Node = TEMPLATE["Resources"]
 WEB: Node = RESOURCES["WebFunction"]["Properties"]
-READING = {route.key for route in ROUTES if route.public is PublicAccess.IF_PAGES_ARE_PUBLIC}
+READING = {key for route in ROUTES if route.public is PublicAccess.IF_PAGES_ARE_PUBLIC for key in route.keys}
 
 
 def value(node: Any, parameters: dict[str, str]) -> Any:

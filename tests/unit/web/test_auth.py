@@ -55,7 +55,7 @@ class Api:
         sign_in = self.sign_in_routes
         handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, _home)
         handlers |= {"sign_in_page": sign_in.page, "sign_in": sign_in.sign_in, "sign_out": sign_in.sign_out}
-        return dispatch(route, handlers, self.authorizer, replace(request, route_key=route.key), {})
+        return dispatch(route, handlers, self.authorizer, replace(request, route_key=route.keys[0]), {})
 
     def get(self, path: str = "/", accept: str = JSON, **headers: str) -> Response:
         return self.send(Request(path, ORIGIN, accept, headers=_named(headers)))
@@ -175,7 +175,7 @@ def test_with_iam_a_request_authorized_for_another_route_is_not_found() -> None:
     failures = next(route for route in ROUTES if route.operation == "failures")
     handlers: dict[str, Handler] = {"failures": lambda _: pytest.fail("the handler was called")}
 
-    for route_key in ("GET /{proxy+}", ""):
+    for route_key in ("GET /{proxy+}", "HEAD /{proxy+}", ""):
         request = Request("/failures", ORIGIN, JSON, route_key=route_key)
         assert (
             dispatch(failures, handlers, an_authorizer(AuthMode.IAM, public_pages=True), request, {}).status
@@ -187,13 +187,16 @@ def test_public_pages_opens_only_the_two_picture_routes() -> None:
     authorizer = an_authorizer(AuthMode.TOKEN, public_pages=True)
     handlers: dict[str, Handler] = dict.fromkeys(_OPERATIONS, lambda *_: Responder().page(200, ""))
     opened = [
-        route.key
+        route.keys
         for route in ROUTES
         if dispatch(route, handlers, authorizer, Request("/x", method=route.method), {}).status != 401
         and route.public is not PublicAccess.ALWAYS
     ]
 
-    assert opened == ["GET /pictures/{id}", "GET /{proxy+}"]
+    assert opened == [
+        ("GET /pictures/{id}", "HEAD /pictures/{id}"),
+        ("GET /{proxy+}", "HEAD /{proxy+}"),
+    ]
 
 
 def test_a_request_without_credentials_does_not_read_the_tokens() -> None:

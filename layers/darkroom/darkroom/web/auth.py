@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from urllib.parse import quote, urlencode
 
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import InvalidTokens, TokensUnavailable
@@ -15,7 +14,7 @@ from darkroom.domain.tokens import Token, TokenSet, parse_tokens
 from darkroom.ports import TokenDocument
 from darkroom.services.caching import CachedValue
 from darkroom.web import pages, problems
-from darkroom.web.http import Request, Responder, Response, Visitor
+from darkroom.web.http import SAFE_METHODS, Request, Responder, Response, Visitor, relative_url
 from darkroom.web.negotiation import Wanted
 
 # With this prefix, browsers accept a cookie only if it is Secure, host-only and valid for all paths.
@@ -28,7 +27,6 @@ _MAX_AGE_IF_MISSING_SECONDS = 5
 # While Parameter Store is unavailable, the last known tokens stay valid for this long.
 _HOLD_SECONDS = 600
 
-_SAFE_METHODS = frozenset({"GET", "HEAD"})
 _CHALLENGE = 'Bearer realm="darkroom"'
 
 
@@ -117,17 +115,17 @@ class Authorizer:
         except TokensUnavailable:
             return Visitor.UNCHECKED
 
-    def refusal(self, request: Request, public: PublicAccess, route_key: str) -> Response | None:
+    def refusal(self, request: Request, public: PublicAccess, route_keys: tuple[str, ...]) -> Response | None:
         """Returns the response to a refused request, or None if the request is allowed.
 
-        `route_key` is API Gateway's key of the matched route.
+        `route_keys` are API Gateway's keys of the matched route.
         """
-        if self.auth is AuthMode.IAM and request.route_key != route_key:
+        if self.auth is AuthMode.IAM and request.route_key not in route_keys:
             # API Gateway authorized another route; that permission does not cover this one.
             return self.responder.not_found(request)
         if request.visitor in (Visitor.ANONYMOUS, Visitor.UNCHECKED) and not self._is_public(public):
             return self._refuse(request)
-        if request.method not in _SAFE_METHODS and not self._is_origin_allowed(request):
+        if request.method not in SAFE_METHODS and not self._is_origin_allowed(request):
             return self.responder.problem(
                 request, problems.FOREIGN_ORIGIN, "Cross-site requests can't change anything here."
             )
@@ -151,12 +149,12 @@ class Authorizer:
     def _refuse(self, request: Request) -> Response:
         if request.visitor is Visitor.UNCHECKED:
             return tokens_unavailable(self.responder, request)
-        if request.wants is not Wanted.PAGE or request.method not in _SAFE_METHODS:
+        if request.wants is not Wanted.PAGE or request.method not in SAFE_METHODS:
             return unauthorized(self.responder, request)
         # The cookie is SameSite=Strict: browsers leave it out when a link on another site is followed.
         # The sign-in page reloads itself once; that request has the cookie.
         cross_site = request.headers.get("sec-fetch-site") == "cross-site"
-        return unauthorized(self.responder, request, _relative_url(request), reload_once=cross_site)
+        return unauthorized(self.responder, request, relative_url(request), reload_once=cross_site)
 
 
 def unauthorized(
@@ -188,10 +186,3 @@ def tokens_unavailable(responder: Responder, request: Request) -> Response:
 
 def _with_headers(response: Response, headers: Mapping[str, str]) -> Response:
     return replace(response, headers={**response.headers, **headers})
-
-
-def _relative_url(request: Request) -> str:
-    """Path and query of a request, percent-encoded and relative to the site's root."""
-    # HTTP APIs decode every escape in a path except %25.
-    path = quote(request.path.lstrip("/").replace("%25", "%"), errors="replace")
-    return f"{path}?{urlencode(request.query)}" if request.query else path

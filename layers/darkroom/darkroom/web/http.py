@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import sha256
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from darkroom.domain.serialization import JsonObject
 from darkroom.ports import Originals, Renditions
@@ -83,6 +83,8 @@ class Response:
     cookies: tuple[Cookie, ...] = ()
 
 
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
 # Sent with every response: no content sniffing, no scripts, no frames, no referrer to other sites.
 SECURITY_HEADERS = {
     "Content-Security-Policy": "; ".join(
@@ -100,10 +102,18 @@ SECURITY_HEADERS = {
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
-def with_security_headers(request: Request, response: Response) -> Response:
-    """Adds security headers; headers of the response take precedence."""
+def complete(request: Request, response: Response) -> Response:
+    """Adds security headers, unless the response has them; removes the body of a response to HEAD."""
     hsts = _HSTS if request.origin.startswith("https:") else {}
-    return replace(response, headers={**SECURITY_HEADERS, **hsts, **response.headers})
+    text = "" if request.method == "HEAD" else response.text
+    return replace(response, text=text, headers={**SECURITY_HEADERS, **hsts, **response.headers})
+
+
+def relative_url(request: Request) -> str:
+    """Path and query of a request, percent-encoded and relative to the site's root."""
+    # HTTP APIs decode every escape in a path except %25.
+    path = quote(request.path.lstrip("/").replace("%25", "%"), errors="replace")
+    return f"{path}?{urlencode(request.query)}" if request.query else path
 
 
 def conditional(request: Request, response: Response) -> Response:
@@ -165,6 +175,10 @@ class Responder:
         return self.json(kind.status, document | (extra or {}), media_type="application/problem+json")
 
     def not_found(self, request: Request) -> Response:
+        """Returns 404, or redirects from a path with a trailing slash to the one without."""
+        path = request.path.rstrip("/")
+        if path != request.path and path and request.method in SAFE_METHODS:
+            return self.redirect(308, request.root + relative_url(replace(request, path=path)))
         return self.problem(request, problems.NOT_FOUND, "There is no picture or page at this address.")
 
     def broken(self, request: Request, request_id: str) -> Response:

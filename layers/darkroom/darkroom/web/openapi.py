@@ -11,9 +11,10 @@ _PROBLEM = "application/problem+json"
 
 _DESCRIPTION = (
     "Upload a picture to S3 and get small JPEG, WebP and AVIF copies, with a receipt of the bytes saved. "
-    "The response format depends on `Accept`. Requests need a token (`Auth=token`) or an IAM signature "
-    "(`Auth=iam`), depending on how the stack was deployed. Sign-in routes need neither. With "
-    "`PublicPages=true`, picture routes need neither. The local stack needs no authentication."
+    "The response format depends on `Accept`. Every `GET` route also serves `HEAD`. "
+    "Requests need a token (`Auth=token`) or an IAM signature (`Auth=iam`), depending on how the stack was "
+    "deployed. Sign-in routes need neither. With `PublicPages=true`, picture routes need neither. The local "
+    "stack needs no authentication."
 )
 _SECURITY_SCHEMES: JsonObject = {
     "token": {

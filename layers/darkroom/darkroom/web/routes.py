@@ -78,9 +78,15 @@ class Route:
         return re.sub(r"\{(\w+)\}", r"<\1>", self.path.replace(".", r"\."))
 
     @property
-    def key(self) -> str:
-        """Route key of API Gateway. It can't match a suffix: the handler checks for `.jpg`."""
-        return f"{self.method} {'/{proxy+}' if self.operation == _CATCH_ALL else self.path}"
+    def methods(self) -> tuple[str, ...]:
+        """A GET route also serves HEAD."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Route keys of API Gateway. They can't match a suffix: the handler checks for `.jpg`."""
+        path = "/{proxy+}" if self.operation == _CATCH_ALL else self.path
+        return tuple(f"{method} {path}" for method in self.methods)
 
     def matches(self, values: Mapping[str, str]) -> bool:
         """Checks path values against the patterns of their parameters."""
@@ -111,7 +117,7 @@ def dispatch(
 ) -> Response:
     """Authorizes a request and calls the handler of its route."""
     request = replace(request, visitor=authorizer.visitor(request))
-    if refusal := authorizer.refusal(request, route.public, route.key):
+    if refusal := authorizer.refusal(request, route.public, route.keys):
         return refusal
     if route.method == "GET" and not route.matches(values):  # such as jobs/x.jpg, a picture's key
         response = handlers[_CATCH_ALL](request)
@@ -377,7 +383,10 @@ ROUTES = (
         "GET",
         "/{name}.jpg",
         "Get the newest picture with this name. Waits up to 5 s for a picture that is being rendered.",
-        _PICTURE,
+        (
+            *_PICTURE,
+            ResponseSpec(308, "The path ends with a slash: redirects to the one without.", {}, ("Location",)),
+        ),
         (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
         (Parameter("name", "path", "The name, or the end of the key including slashes.", _TEXT), _WIDTH),
         public=PublicAccess.IF_PAGES_ARE_PUBLIC,
