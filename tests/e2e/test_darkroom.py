@@ -8,6 +8,7 @@ from html import unescape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from boto3.s3.transfer import TransferConfig
@@ -274,6 +275,14 @@ def test_a_presigned_url_with_a_changed_signature_is_refused(stack: Stack) -> No
     assert fetch(rendition["url"]).status == 200
     assert fetch(other).status == 403
     assert fetch(rendition["url"].split("?")[0]).status == 403
+
+
+def test_presigned_urls_have_a_session_token_as_in_the_cloud(stack: Stack) -> None:
+    receipt = stack.rendered("long-url.png", a_small_png(10))
+
+    [token] = parse_qs(urlsplit(receipt["renditions"][0]["url"]).query)["X-Amz-Security-Token"]
+
+    assert len(token) > 1000
 
 
 def test_a_post_over_four_megabytes_returns_a_working_form(stack: Stack) -> None:

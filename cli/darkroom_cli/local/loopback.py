@@ -1,11 +1,14 @@
 """Restricts local servers to requests from this machine. As a program, starts MiniStack with this check.
 
+The program also gives the functions' roles a session token of realistic length.
+
 MiniStack 1.5.33 accepts any Host and sends `Access-Control-Allow-Origin: *`: any web page open in the user's
 browser could read its buckets and run functions. Runs in MiniStack's environment, so it imports only the
 standard library.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import os
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -74,8 +77,26 @@ def restricted(app: App) -> App:
     return respond
 
 
+def with_session_token(
+    credentials: Callable[[Message], dict[str, str]], sessions: Mapping[str, dict[str, Any]]
+) -> Callable[[Message], dict[str, str]]:
+    """Wraps MiniStack's credentials of a function; a session of its role gets the token of this process."""
+
+    def wrapped(config: Message) -> dict[str, str]:
+        found = credentials(config)
+        if session := sessions.get(found["AWS_ACCESS_KEY_ID"]):
+            session["SessionToken"] = found["AWS_SESSION_TOKEN"] = os.environ["AWS_SESSION_TOKEN"]
+        return found
+
+    return wrapped
+
+
 if __name__ == "__main__":
     from ministack import app as emulator  # type: ignore[import-not-found]  # an environment of its own
+    from ministack.core import lambda_runtime  # type: ignore[import-not-found]
+    from ministack.services import lambda_svc, sts  # type: ignore[import-not-found]
 
+    for module in (lambda_runtime, lambda_svc):
+        module.execution_credentials = with_session_token(module.execution_credentials, sts._sessions)
     emulator.app = restricted(emulator.app)
     emulator.main()

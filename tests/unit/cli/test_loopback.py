@@ -1,6 +1,21 @@
+from typing import Any
+
 import pytest
 
-from darkroom_cli.local.loopback import is_allowed, is_local_origin, is_loopback
+from darkroom_cli.local.emulator import session_token
+from darkroom_cli.local.loopback import is_allowed, is_local_origin, is_loopback, with_session_token
+
+
+def test_functions_get_a_session_token_as_long_as_lambdas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", session_token())
+    sessions: dict[str, dict[str, Any]] = {"ASIA": {"SessionToken": "short"}}
+    given = {"AWS_ACCESS_KEY_ID": "ASIA", "AWS_SESSION_TOKEN": "short"}
+
+    credentials = with_session_token(lambda _config: dict(given), sessions)({})
+
+    assert credentials["AWS_SESSION_TOKEN"] == sessions["ASIA"]["SessionToken"] == session_token()
+    assert len(session_token()) == 1300
+    assert {"+", "/"} <= set(session_token())
 
 
 @pytest.mark.parametrize(

@@ -406,6 +406,32 @@ def test_the_home_page_as_json(api: Api) -> None:
     assert home["cursor"] == ""
 
 
+class LongAddresses(FakeRenditions):
+    """Addresses as long as with a role's session token."""
+
+    def url(self, key: str, seconds: int) -> str:
+        return f"{super().url(key, seconds)}&X-Amz-Security-Token={'t' * 2000}"
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_a_full_list_fits_a_response_of_lambda(accept: str) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 6 MB, as JSON."""
+    api = Api(renditions=LongAddresses())
+    ladder = [a_rendition(width=width, key=f"{width:032}/{width}.jpg") for width in range(1, 61)]
+    for number in range(48):
+        api.add(an_entry(f"{number}.png", receipt=a_receipt(*ladder)))
+
+    response = api.routes.home(get("/", accept))
+
+    assert len(json.dumps(response.text).encode()) < 6 * 1024 * 1024 / 2
+    if accept == "application/json":
+        uploads = parse(response)["recent"]
+        assert [len(upload["renditions"]) for upload in uploads] == [60] * 48
+        assert not any("url" in rendition for upload in uploads for rendition in upload["renditions"])
+        picture = parse(api.routes.picture(get("/pictures/x", accept), uploads[0]["id"]))
+        assert all("X-Amz-Security-Token" in rendition["url"] for rendition in picture["renditions"])
+
+
 def test_recent_pictures_are_listed_in_pages(api: Api) -> None:
     api.add(*(an_entry(f"{number}.png") for number in range(60)))
 

@@ -62,7 +62,8 @@ class PictureRoutes:
         except BadRequest as fault:
             return self.responder.problem(request, problems.BAD_CURSOR, str(fault))
         if request.wants is Wanted.JSON:
-            documents = [self._serialize(request, entry) for entry in recent]
+            # Presigned URLs of every rendition would exceed the 6 MB that Lambda allows for a response.
+            documents = [self._serialize(request, entry, with_urls=False) for entry in recent]
             totals = serialize_totals(self.views.totals())
             return self.responder.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
         tiles = [self._tile(entry) for entry in recent[:_RECENT_PICTURES]]
@@ -216,8 +217,8 @@ class PictureRoutes:
             advice=_curl(form, posted.name),
         )
 
-    def _serialize(self, request: Request, entry: Entry) -> JsonObject:
-        """One upload with its state, its receipt and the URLs of its renditions."""
+    def _serialize(self, request: Request, entry: Entry, *, with_urls: bool = True) -> JsonObject:
+        """One upload with its state, its receipt and, by default, the URLs of its renditions."""
         document: JsonObject = {
             "id": entry.picture_id,
             "name": entry.upload.name,
@@ -231,10 +232,9 @@ class PictureRoutes:
         }
         if receipt := entry.to_show:
             document |= serialize_receipt(receipt)
-            document["renditions"] = [
-                serialized | {"url": self._url(rendition)}
-                for serialized, rendition in zip(document["renditions"], receipt.renditions, strict=True)
-            ]
+            if with_urls:
+                for serialized, rendition in zip(document["renditions"], receipt.renditions, strict=True):
+                    serialized["url"] = self._url(rendition)
         return document
 
     def _tile(self, entry: Entry) -> pages.Tile:

@@ -141,7 +141,11 @@ SCHEMAS: JsonObject = {
             "target": _or_null(_NUMBER | {"description": "The target SSIMULACRA2 score."}),
             "score": _or_null(_NUMBER | {"description": "The predicted SSIMULACRA2 score of this file."}),
             "score_kind": _text("`predicted`; empty without a score."),
-            "url": _text("The URL of the file; presigned unless renditions are public.", format="uri"),
+        },
+        {
+            "url": _text(
+                "The URL of the file; presigned unless renditions are public. Absent in lists.", format="uri"
+            )
         },
     ),
     "Rejection": _object(
