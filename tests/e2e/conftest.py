@@ -130,9 +130,9 @@ class Stack:
 
     @property
     def curl(self) -> list[str]:
-        """A curl command without progress output."""
+        """A curl command without progress output. It retries a throttled request."""
         headers = [f"{name}: {value}" for name, value in self.auth_headers.items()]
-        return ["curl", "-sS", *(word for header in headers for word in ("-H", header))]
+        return ["curl", "-sS", "--retry", "5", *(word for header in headers for word in ("-H", header))]
 
     @classmethod
     def on(cls, ports: Mapping[str, int]) -> "Stack":
@@ -204,9 +204,13 @@ class Stack:
             f'--X\r\nContent-Disposition: form-data; name="upload"; filename="{escaped}"\r\n'
             "Content-Type: application/octet-stream\r\n\r\n"
         ).encode() + content + b"\r\n--X--\r\n"  # fmt: skip
-        return fetch(
-            self.status["web"] + "/", accept, "POST", body, Content_Type="multipart/form-data; boundary=X"
-        )
+        kind = "multipart/form-data; boundary=X"
+
+        def accepted() -> Response | None:
+            response = fetch(f"{self.status['web']}/", accept, "POST", body, Content_Type=kind)
+            return None if response.status == 429 else response  # a stack in the cloud limits these requests
+
+        return wait_for(accepted, "the request not to be throttled")
 
     def announce(self, pictures: Mapping[str, bytes], **headers: str) -> Any:
         """Announces a job of PNG files, given by name."""

@@ -85,8 +85,8 @@ class WebSettings:
     views_table: str
     render_queue_url: str
     post_limit_bytes: int = 4_000_000
-    post_wait_seconds: float = 10.0
-    alias_wait_seconds: float = 5.0
+    post_wait_seconds: float = 4.0
+    alias_wait_seconds: float = 1.0
     embed_limit_bytes: int = 512_000
     url_seconds: int = 3600
     renditions_base_url: str = ""

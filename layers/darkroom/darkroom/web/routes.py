@@ -181,7 +181,7 @@ ROUTES = (
         "post",
         "POST",
         "/",
-        "Upload one picture and wait up to 10 s for the result.",
+        "Upload one picture and wait a few seconds for the result.",
         (
             ResponseSpec(201, "The picture was rendered.", _RECEIPT, ("Location",)),
             ResponseSpec(202, "The picture was stored and is not ready yet.", _RECEIPT, ("Location",)),
@@ -382,7 +382,7 @@ ROUTES = (
         _CATCH_ALL,
         "GET",
         "/{name}.jpg",
-        "Get the newest picture with this name. Waits up to 5 s for a picture that is being rendered.",
+        "Get the newest picture with this name. Waits shortly for a picture that is being rendered.",
         (
             *_PICTURE,
             ResponseSpec(308, "The path ends with a slash: redirects to the one without.", {}, ("Location",)),
