@@ -385,6 +385,28 @@ def test_a_stream_batch_fits_one_transaction() -> None:
     assert source["BatchSize"] == projecting.BATCH
 
 
+def test_an_own_kms_key_encrypts_originals_and_only_render_may_decrypt_them() -> None:
+    key = {"Ref": "UploadsKmsKeyArn"}
+    [encryption] = RESOURCES["UploadsBucket"]["Properties"]["BucketEncryption"][
+        "ServerSideEncryptionConfiguration"
+    ]
+    condition, own_key, without = encryption["Fn::If"]
+    policies = {
+        policy["RoleName"]["Ref"]: policy["PolicyDocument"]["Statement"]
+        for policy in of_type(TEMPLATE, "AWS::IAM::RolePolicy").values()
+    }
+
+    assert own_key["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}
+    assert without["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    assert {
+        role: [(action, statement["Resource"]) for statement in statements for action in statement["Action"]]
+        for role, statements in policies.items()
+    } == {"RenderRole": [("kms:Decrypt", key)], "WebRole": [("kms:GenerateDataKey", key)]}
+    for resource in RESOURCES.values():
+        if resource["Type"] == "AWS::IAM::RolePolicy":
+            assert resource["Condition"] == condition == "HasUploadsKey"
+
+
 def test_web_can_only_read_views() -> None:
     read = {"dynamodb:BatchGetItem", "dynamodb:Query"}
     assert actions_on("WebFunction", "Views") == read

@@ -316,6 +316,15 @@ def test_cross_site_writes_are_refused_even_on_an_open_stack(
     assert status == 200 or '"/docs/problems#foreign-origin"' in response.text
 
 
+def test_behind_cloudfront_pages_need_an_allowed_origin() -> None:
+    """CloudFront keeps its own Host to itself, and any client can send a forwarded host."""
+    page = {"origin": "https://www.example.com", "x_forwarded_host": "www.example.com"}
+    allowed = Api(AuthMode.OPEN, allowed_origins=frozenset({"https://www.example.com"}))
+
+    assert Api(AuthMode.OPEN).post(**page).status == 403
+    assert allowed.post(**page).status == 200
+
+
 def test_reads_are_allowed_from_any_origin() -> None:
     assert Api(AuthMode.OPEN).get(origin="https://evil.example").status == 200
 
