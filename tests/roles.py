@@ -128,7 +128,8 @@ def uses_by_lambda(template: Node) -> Iterator[Use]:
 
     https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html
     https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-example-lamda-process-dynamodb-streams.html
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-errors.html
     https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
     """
     resolver = Resolver(template)
@@ -168,6 +169,17 @@ class Comparison:
 
     unused: list[Grant]
     missing: list[Use]
+
+    @property
+    def differences(self) -> list[str]:
+        """A sentence for each."""
+        return [
+            *(f"{grant.role} allows {grant.action} on {grant.resource}: unused" for grant in self.unused),
+            *sorted(
+                f"{use.function} needs {use.action} on {use.resource} in {use.by}: not allowed"
+                for use in self.missing
+            ),
+        ]
 
 
 def compare(template: Node, recorded: Collection[Use]) -> Comparison:

@@ -5,8 +5,10 @@ tests/driving.py runs the functions, tests/calls.py maps their calls to IAM acti
 
 import ast
 import inspect
+import json
 from collections.abc import Iterator
 from copy import deepcopy
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,14 +16,19 @@ import pytest
 from darkroom import ports
 from tests import roles
 from tests.calls import PACKAGE, ApiCall, RecordedCall, Use
-from tests.cloudformation import load_template
+from tests.cloudformation import PROJECT, Node, load_template, parse_template
 from tests.driving import recorded_calls
-from tests.roles import WITHOUT_PERMISSION, Comparison, Grant, compare, grants
+from tests.roles import WITHOUT_PERMISSION, Grant, compare, grants
 
 TEMPLATE = load_template()
 GRANTS = grants(TEMPLATE)
 ROLES = sorted(roles.roles(TEMPLATE).values())
 
+# Actions that IAM cannot limit to a resource, limited anyway, and why.
+LIMITED_ANYWAY = {
+    "dynamodb:ListStreams": "as in https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/"
+    "iam-policy-example-lamda-process-dynamodb-streams.html",
+}
 # Operations that no function calls, by the code that does.
 NOT_BY_FUNCTIONS = {
     ("DynamoLedger.records", "scan"): "only the command line reads the whole table",
@@ -41,7 +48,9 @@ def uses(calls: list[RecordedCall]) -> set[Use]:
 
 
 def test_each_call_has_a_permission_and_each_permission_is_used(uses: set[Use]) -> None:
-    assert compare(TEMPLATE, uses) == Comparison(unused=[], missing=[])
+    differences = compare(TEMPLATE, uses).differences
+
+    assert not differences, "\n".join(differences)
 
 
 @pytest.mark.parametrize("exception", WITHOUT_PERMISSION, ids="-".join)
@@ -115,13 +124,49 @@ def test_a_call_of_an_unmapped_operation_is_an_error() -> None:
         list(call.uses)
 
 
+# Actions that IAM does not know, or cannot limit
+
+
+def ineffective(template: Node) -> list[str]:
+    """Permissions that allow nothing, by the copy of the Service Authorization Reference in cfn-lint."""
+    package = find_spec("cfnlint")
+    assert package
+    assert package.origin
+    path = Path(package.origin).parent / "data" / "AdditionalSpecs" / "Policies.json"
+    services = json.loads(path.read_text())
+    found = []
+    for grant in grants(template):
+        service, action = grant.action.lower().split(":")
+        known = services[service]["Actions"].get(action)
+        if known is None:
+            found.append(f"{grant.role}: {grant.action} is no action of IAM")
+        elif bool(known.get("Resources")) != (grant.arn != "*") and grant.action not in LIMITED_ANYWAY:
+            found.append(f"{grant.role}: {grant.action} cannot be allowed on {grant.resource}")
+    return found
+
+
+def test_each_permission_has_an_effect() -> None:
+    assert ineffective(TEMPLATE) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("xray:PutTraceSegments", "xray:PutTraces"), ("sqs:SendMessage", "sqs:ListQueues")]
+)
+def test_a_permission_without_effect_is_noticed(old: str, new: str) -> None:
+    text = (PROJECT / "template.yaml").read_text().replace(old, new)
+
+    [first, *_] = ineffective(parse_template(text))
+
+    assert new in first
+
+
 # The run reaches every call
 
 
-def parsed(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
+def modules(*folders: str) -> Iterator[ast.Module]:
     for folder in folders:
-        for path in (PACKAGE / folder).glob("*.py"):
-            yield path, ast.parse(path.read_text())
+        for path in (PACKAGE / folder).rglob("*.py"):
+            yield ast.parse(path.read_text())
 
 
 def test_the_run_reaches_every_operation_of_the_adapters(calls: list[RecordedCall]) -> None:
@@ -133,16 +178,15 @@ def test_the_run_reaches_every_operation_of_the_adapters(calls: list[RecordedCal
 def operations_in_code() -> set[tuple[str, str]]:
     """Calls of boto3 clients in the adapters: the code, and the operation."""
     found = set()
-    for _, module in parsed("adapters"):
-        for scope, name in scopes(module):
-            for node in ast.walk(scope):
-                match node:
-                    case ast.Call(func=ast.Attribute(value=client, attr=operation), args=arguments) if (
-                        ast.unparse(client) in ("self.client", "client")
-                    ):
-                        if operation in ("get_paginator", "generate_presigned_url"):
-                            operation = ast.literal_eval(arguments[0])
-                        found.add((name, {"generate_presigned_post": "put_object"}.get(operation, operation)))
+    for scope, name in (pair for module in modules("adapters") for pair in scopes(module)):
+        for node in ast.walk(scope):
+            match node:
+                case ast.Call(
+                    ast.Attribute(ast.Name("client") | ast.Attribute(attr="client"), operation), arguments
+                ):
+                    if operation in ("get_paginator", "generate_presigned_url"):
+                        operation = ast.literal_eval(arguments[0])
+                    found.add((name, "put_object" if operation == "generate_presigned_post" else operation))
     return found
 
 
@@ -193,23 +237,18 @@ def test_a_method_that_is_not_reached_is_noticed(
 def port_methods_in_code() -> set[tuple[str, str]]:
     """Methods of ports that the services and routes use: the class or function, and the method."""
     found = set()
-    for _, module in parsed("services", "web"):
-        for scope in module.body:
-            if not isinstance(scope, ast.ClassDef | ast.FunctionDef):
-                continue
-            annotated = {
-                ast.unparse(node.target): ast.unparse(node.annotation)
-                for node in ast.walk(scope)
-                if isinstance(node, ast.AnnAssign)
-            } | {
-                node.arg: ast.unparse(node.annotation)
-                for node in ast.walk(scope)
-                if isinstance(node, ast.arg) and node.annotation
-            }
-            for node in ast.walk(scope):
-                if isinstance(node, ast.Attribute):
-                    receiver = ast.unparse(node.value).rpartition(".")[2]
-                    port = annotated.get(receiver, receiver.title())
-                    if node.attr in PORTS.get(port, ()):
-                        found.add((scope.name, node.attr))
+    for scope in (node for module in modules("services", "web") for node in module.body):
+        if not isinstance(scope, ast.ClassDef | ast.FunctionDef):
+            continue
+        types: dict[str, str] = {}  # of fields and arguments
+        for node in ast.walk(scope):
+            match node:
+                case ast.AnnAssign(ast.Name(name), annotation) | ast.arg(name, ast.expr() as annotation):
+                    types[name] = ast.unparse(annotation)
+        for node in ast.walk(scope):
+            match node:
+                case ast.Attribute(ast.Name(receiver) | ast.Attribute(attr=receiver), method):
+                    # Without an annotation the name tells: `self.projection.views`.
+                    if method in PORTS.get(types.get(receiver, receiver.title()), ()):
+                        found.add((scope.name, method))
     return found
