@@ -8,6 +8,7 @@ import inspect
 import json
 from collections.abc import Iterator
 from copy import deepcopy
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -234,6 +235,7 @@ def test_a_method_that_is_not_reached_is_noticed(
     assert method in port_methods_in_code() - recorded
 
 
+@cache
 def port_methods_in_code() -> set[tuple[str, str]]:
     """Methods of ports that the services and routes use: the class or function, and the method."""
     found = set()
