@@ -1,5 +1,6 @@
 """Buckets, tables and profiles with the properties of template.yaml."""
 
+import os
 import secrets
 import socket
 from contextlib import suppress
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+import pytest
 from types_boto3_appconfig import AppConfigClient
 from types_boto3_dynamodb import DynamoDBClient
 from types_boto3_s3 import S3Client
@@ -20,6 +22,21 @@ ACCOUNT = {
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
+
+# Variables of the developer's shell that must not affect a test.
+_FOREIGN = ("AWS_", "DARKROOM_", "POWERTOOLS_", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_")
+
+
+def forget_environment(patch: pytest.MonkeyPatch) -> None:
+    """Removes accounts, stacks and terminal settings from the environment."""
+    for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
+        patch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        patch.setenv(name, os.devnull)
+    # A proxy cannot connect back to this machine.
+    no_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+    for name in ("NO_PROXY", "no_proxy"):
+        patch.setenv(name, ",".join(filter(None, [no_proxy, "localhost", "127.0.0.1"])))
 
 
 def make_bucket(client: S3Client, logical_id: str, name: str) -> None:

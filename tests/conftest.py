@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from darkroom_cli.local.emulator import ministack
 from darkroom_cli.stack import LocalStack
-from tests.aws import ACCOUNT, free_port
+from tests.aws import ACCOUNT, forget_environment, free_port
 from tests.cloudformation import PROJECT
 
 # The same examples on every run, without a deadline: a slow machine must not fail a test.
@@ -17,23 +17,12 @@ settings.register_profile("darkroom", deadline=None, derandomize=True)
 settings.load_profile("darkroom")
 
 
-# Variables of the developer's shell that must not affect a test.
-_FOREIGN = ("AWS_", "DARKROOM_", "POWERTOOLS_", "FORCE_COLOR", "NO_COLOR", "COLUMNS", "TTY_")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def plain_environment() -> Iterator[None]:
     """Removes accounts, stacks and terminal settings, unless the tests run against a deployed stack."""
     with pytest.MonkeyPatch.context() as patch:
         if not os.environ.get("DARKROOM_E2E_STACK"):
-            for name in [name for name in os.environ if name.startswith(_FOREIGN)]:
-                patch.delenv(name)
-            for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-                patch.setenv(name, os.devnull)
-            # A proxy cannot connect back to this machine.
-            no_proxy = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
-            for name in ("NO_PROXY", "no_proxy"):
-                patch.setenv(name, ",".join(filter(None, [no_proxy, "localhost", "127.0.0.1"])))
+            forget_environment(patch)
         yield
 
 

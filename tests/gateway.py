@@ -42,7 +42,7 @@ class _Connections(BaseHTTPRequestHandler):
 
     def _connection(self) -> str:
         stage, _, connection = unquote(self.path).partition("/@connections/")
-        assert stage == "/live"
+        assert stage.rpartition("/")[2] == "live"
         return connection
 
     def _respond(self, status: int, error: str = "") -> None:

@@ -52,8 +52,8 @@ def call_handler(function: str, event: dict[str, Any]) -> Any:
     return started(function)(event)
 
 
-def started(function: str) -> Callable[[dict[str, Any]], Any]:
-    """Loads a function and returns its handler."""
+def started(function: str, milliseconds: int = 30_000) -> Callable[[dict[str, Any]], Any]:
+    """Loads a function and returns its handler, for invocations with so many milliseconds left."""
     path = PROJECT / "functions" / function / "app.py"
     spec = importlib.util.spec_from_file_location(f"{function}_app", path)
     assert spec
@@ -66,7 +66,7 @@ def started(function: str) -> Callable[[dict[str, Any]], Any]:
         invoked_function_arn=f"arn:aws:lambda:eu-central-1:123456789012:function:{function}",
         function_version="7",
         aws_request_id="52fdfc07-2182-154f-163f-5f0f9a621d72",
-        get_remaining_time_in_millis=lambda: 30_000,
+        get_remaining_time_in_millis=lambda: milliseconds,
     )
     return lambda event: module.handler(event, context)
 

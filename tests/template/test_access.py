@@ -201,12 +201,6 @@ def test_every_log_group_has_a_retention_period(name: str) -> None:
 # Permissions of the functions
 
 
-def test_the_page_of_permissions_matches_the_template() -> None:
-    print(roles.table(TEMPLATE))  # noqa: T201 - visible with `pytest -s`
-
-    assert roles.PAGE.read_text() == roles.page(TEMPLATE), "run: python -m tests.roles"
-
-
 @pytest.mark.parametrize("function", ROLES)
 def test_each_function_has_its_own_role_for_lambda_only(function: str) -> None:
     role = RESOURCES[ROLES[function]]["Properties"]
