@@ -17,8 +17,9 @@ from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.web import pages
-from darkroom.web.pages import Link, Tile, filesize, path_segment
-from darkroom.web.pages.formatting import savings
+from darkroom.web.pages.formatting import filesize, path_segment, savings
+from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
+from darkroom.web.pages.templating import content_security_policy
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",
@@ -83,6 +84,8 @@ RENDITIONS = tuple(
 )
 
 REFERENCE = replace(RENDITIONS[1], quality=95, key="prefix/reference-1920.jpg", ladder="reference")
+
+THUMBNAIL = a_rendition(Format.JPEG, 320, 30_000)
 
 EMBEDDED = Link("data:image/jpeg;base64,AAAA", RENDITIONS[1])
 
@@ -181,22 +184,18 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
 
 def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
     """One page of each kind, for a picture with this name."""
-    key, identity = f"a/{name}", picture_id_of("uploads", f"a/{name}")
+    key = f"a/{name}"
     rendered, rejected = a_rendered_entry(key), a_rejected_entry(key)
     alias_url = root + path_segment(rendered.alias)
-    tiles = [
-        Tile(name, identity, State.RENDERED, "https://renditions.example/t.jpg?a=1&b=2", 92.6, 320, 213),
-        Tile(name, identity, State.REJECTED),
-    ]
+    thumbnail = Link("https://renditions.example/t.jpg?a=1&b=2", THUMBNAIL)
     return {
         "home": pages.home(
             root,
-            tiles,
+            [(rendered, thumbnail), (rejected, None)],
             4_000_000,
-            100_000_000,
             Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000),
         ),
-        "empty home": pages.home(root, [], 4_000_000, 100_000_000, Tally()),
+        "empty home": pages.home(root, [], 4_000_000, Tally()),
         "rendered": pages.picture(
             root,
             rendered,
@@ -204,9 +203,7 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
             reference=Link("https://renditions.example/reference.jpg?a=1&b=2", REFERENCE),
             embedded=EMBEDDED,
             alias_url=alias_url,
-            markup=pages.redirect_markup(
-                name, rendered.receipt or a_receipt(), lambda w: f"https://x/?w={w}"
-            ),
+            markup=redirect_markup(name, rendered.receipt or a_receipt(), lambda w: f"https://x/?w={w}"),
         ),
         "rejected": pages.picture(root, rejected, (), alias_url=alias_url),
         "deleted": pages.picture(root, Entry(an_upload(key), State.DELETED, 4), ()),
@@ -218,7 +215,7 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
             "http://localhost:8000",
         ),
         "failures": pages.failures(root, [a_failure(key, page=f"{root}pictures/ab12")], "more"),
-        "waiting": pages.waiting(root, name, identity, State.RENDERING),
+        "waiting": pages.waiting(root, Entry(an_upload(key), State.RENDERING, 1)),
         "stored": pages.stored(root, rendered, alias_url, alias_url),
         "stored, rejected": pages.stored(root, rejected, alias_url, alias_url),
         "stored, waiting": pages.stored(root, Entry(an_upload(key), State.EXPECTED, 1), alias_url, alias_url),
@@ -261,7 +258,7 @@ def test_decisions_are_escaped() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_page_has_exactly_the_style_and_script_of_the_policy(kind: str) -> None:
     page = Parsed(every_page()[kind])
-    policy = pages.content_security_policy([], [])
+    policy = content_security_policy([], [])
 
     assert len(page.all("script")) == (kind in SCRIPTED)
     for directive, tag in (("style-src", "style"), ("script-src", "script")):
@@ -282,7 +279,7 @@ def test_no_attribute_contains_style_or_script(kind: str) -> None:
 
 
 def test_policy_allows_only_its_origins() -> None:
-    policy = pages.content_security_policy(["https://pictures.example"], ["wss://live.example"]).split("; ")
+    policy = content_security_policy(["https://pictures.example"], ["wss://live.example"]).split("; ")
 
     assert [part for part in policy if "-src 'sha256-" not in part] == [
         "default-src 'none'",
@@ -369,9 +366,7 @@ def candidates(source: dict[str, str]) -> list[str]:
 
 def test_markup_has_every_format_and_width() -> None:
     receipt = replace(a_receipt(), placeholder="data:image/webp;base64,AAAA", colour="#336699")
-    sources, image = parse_markup(
-        pages.picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}")
-    )
+    sources, image = parse_markup(picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}"))
 
     assert [source["type"] for source in sources] == ["image/avif", "image/webp"]
     for source, extension in zip([*sources, image], ("avif", "webp", "jpg"), strict=True):
@@ -383,7 +378,7 @@ def test_markup_has_every_format_and_width() -> None:
 
 
 def test_redirect_markup_has_one_url_per_width() -> None:
-    sources, image = parse_markup(pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
+    sources, image = parse_markup(redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
 
     assert not sources
     assert candidates(image) == ["https://x/1?w=640 640w", "https://x/1?w=1920 1920w"]
@@ -391,14 +386,14 @@ def test_redirect_markup_has_one_url_per_width() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_escaped_in_markup(name: str) -> None:
-    _, image = parse_markup(pages.redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
+    _, image = parse_markup(redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
 
     assert image["alt"] == name
     assert not [attribute for attribute in image if attribute.startswith("on")]
 
 
 def test_picture_page_shows_the_markup_as_text() -> None:
-    markup = pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}")
+    markup = redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}")
     page = Parsed(picture_page(a_rendered_entry(), markup=markup))
 
     assert markup in page.texts["code"]
@@ -415,7 +410,7 @@ def test_picture_page_explains_why_private_pictures_have_no_markup() -> None:
 
 def test_formats_without_full_width_are_for_download_only() -> None:
     receipt = a_receipt(*(it for it in RENDITIONS if (it.format, it.width) != (Format.AVIF, 1920)))
-    sources, _ = parse_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))
+    sources, _ = parse_markup(picture_markup("a.png", receipt, lambda it: it.key))
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt)))
 
     assert [source["type"] for source in sources] == ["image/webp"]
@@ -426,7 +421,7 @@ def test_picture_page_works_without_jpeg() -> None:
     receipt = a_receipt(RENDITIONS[2], RENDITIONS[3])
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt), embedded=None))
 
-    assert parse_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))[0] == []
+    assert parse_markup(picture_markup("a.png", receipt, lambda it: it.key))[0] == []
     assert "1920.webp" in page.all("img")[0]["src"]
 
 
@@ -508,11 +503,12 @@ def test_deleted_pictures_show_no_saving_and_no_rejection(before: Entry) -> None
 
 
 def test_waiting_page_refreshes_without_script() -> None:
-    page = pages.waiting("./", "Beach 1.PNG", "ab12", State.RENDERING)
+    entry = Entry(an_upload(), State.RENDERING, 1)
+    page = pages.waiting("./", entry)
 
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
     assert "data-poll" in Parsed(page).all("main")[0]
-    assert "./pictures/ab12" in [link["href"] for link in Parsed(page).all("a")]
+    assert f"./pictures/{entry.picture_id}" in [link["href"] for link in Parsed(page).all("a")]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "waiting"])
@@ -541,7 +537,7 @@ def test_post_response_for_a_rejected_picture_shows_the_reason() -> None:
 
 
 def test_home_page_works_without_script() -> None:
-    page = Parsed(pages.home("./", [], 4_000_000, 100_000_000, Tally()))
+    page = Parsed(pages.home("./", [], 4_000_000, Tally()))
 
     (form,) = page.all("form")
     assert (form["method"], form["action"], form["enctype"]) == ("post", "./", "multipart/form-data")
@@ -555,7 +551,7 @@ def test_home_page_works_without_script() -> None:
 
 
 def test_empty_home_page_shows_the_first_commands() -> None:
-    text = re.sub(r"<[^>]+>", "", pages.home("./", [], 4_000_000, 100_000_000, Tally()))
+    text = re.sub(r"<[^>]+>", "", pages.home("./", [], 4_000_000, Tally()))
 
     assert "curl -F upload=@image.png http://localhost:8000/\n" in text
     assert "open http://localhost:8000/image.jpg\n" in text
@@ -571,8 +567,9 @@ def test_home_page_shows_recent_uploads_with_their_outcomes() -> None:
 
 def test_home_page_shows_a_placeholder_behind_each_thumbnail() -> None:
     soft = "data:image/webp;base64,AAAA"
-    tile = Tile("a.png", "ab", State.RENDERED, "https://renditions.example/t.jpg", 92.6, 320, 213, soft)
-    placeholder, thumbnail = Parsed(pages.home("./", [tile], 1, 1, Tally())).all("img")
+    entry = a_rendered_entry(receipt=replace(a_receipt(), placeholder=soft))
+    tile = (entry, Link("https://renditions.example/t.jpg", THUMBNAIL))
+    placeholder, thumbnail = Parsed(pages.home("./", [tile], 1, Tally())).all("img")
 
     assert (placeholder["src"], placeholder["alt"]) == (soft, "")
     assert thumbnail["src"] == "https://renditions.example/t.jpg"
@@ -580,11 +577,9 @@ def test_home_page_shows_a_placeholder_behind_each_thumbnail() -> None:
 
 def test_home_page_shows_total_savings_after_the_first_rendering() -> None:
     used = Parsed(
-        pages.home(
-            "./", [], 1, 1, Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
-        )
+        pages.home("./", [], 1, Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000))
     )
-    unused = Parsed(pages.home("./", [], 1, 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
+    unused = Parsed(pages.home("./", [], 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
 
     assert [text.replace("\u00a0", " ") for text in used.texts["dd"]] == [
         "1,240",

@@ -8,7 +8,6 @@ from pathlib import Path
 from darkroom.web import pages
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.openapi import openapi
-from darkroom.web.problems import PROBLEMS
 
 # Swagger UI from the Powertools package, and the script to start it.
 _FILES = {
@@ -51,7 +50,7 @@ class DocsRoutes:
 
     def problems(self, request: Request) -> Response:
         """`GET /docs/problems`: describes the problem types."""
-        return self.responder.page(200, pages.problems(request.root, PROBLEMS, signed_in=request.signed_in))
+        return self.responder.page(200, pages.problems(request.root, signed_in=request.signed_in))
 
     def file(self, request: Request, name: str) -> Response:
         """`GET /docs/{file}`: returns a file of Swagger UI."""

@@ -11,6 +11,7 @@ from darkroom.domain.serialization import JsonObject
 from darkroom.ports import Originals, Renditions
 from darkroom.web import pages, problems
 from darkroom.web.negotiation import Wanted, wanted
+from darkroom.web.pages.templating import content_security_policy
 from darkroom.web.problems import Problem
 
 
@@ -129,7 +130,7 @@ class Responder:
     connect_origins: tuple[str, ...] = ()
 
     def page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-        policy = pages.content_security_policy(list(self.image_origins), list(self.connect_origins))
+        policy = content_security_policy(list(self.image_origins), list(self.connect_origins))
         return self.text(
             status, text, "text/html; charset=utf-8", {"Content-Security-Policy": policy, **(headers or {})}
         )
