@@ -9,12 +9,13 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from darkroom.domain.entries import Attempt, Entry, Latest, Outcome, State, SupersededRenditions
-from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
+from darkroom.domain.jobs import Job
 from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.domain.uploads import Upload
 
-type Attributes = dict[str, str | int]
+type Key = tuple[str, str]  # partition key and range key
+type Item = dict[str, Any]
 
 _INDEX_SHARDS = 4
 # Time to live of an announced upload without a job. The announcements of a job end by its timeout instead.
@@ -24,21 +25,26 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def to_wire(item: Mapping[str, Any]) -> dict[str, Any]:
+def to_wire(item: Mapping[str, Any]) -> Item:
     return {name: _serialize(value) for name, value in item.items()}
 
 
-def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
+def from_wire(item: Mapping[str, Any]) -> Item:
     return {name: _deserialize(value) for name, value in item.items()}
 
 
-def item_of(entry: Entry) -> Attributes:
+def keyed(key: Key, **attributes: Any) -> Item:
+    partition, range_key = key
+    return {"picture": partition, "version": range_key, **attributes}
+
+
+def item_of(entry: Entry) -> Item:
     """Returns an entry's item. The receipt is JSON text, because boto3 accepts no floats."""
     upload = entry.upload
     since = entry.since or upload.arrived
     is_temporary = entry.state is State.EXPECTED and not entry.job_id
-    expires: Attributes = {"expires": _seconds(since) + _EXPECTED_SECONDS} if is_temporary else {}
-    member: Attributes = {"job": entry.job_id, "number": entry.number} if entry.job_id else {}
+    expires: Item = {"expires": _seconds(since) + _EXPECTED_SECONDS} if is_temporary else {}
+    member: Item = {"job": entry.job_id, "number": entry.number} if entry.job_id else {}
     return (
         expires
         | member
@@ -66,7 +72,7 @@ def _seconds(timestamp: str) -> int:
     return int(datetime.fromisoformat(timestamp).timestamp())
 
 
-def entry_of(item: Mapping[str, Any]) -> Entry:
+def entry_of(item: Item) -> Entry:
     """Parses an entry's item; other attributes are ignored."""
     return Entry(
         upload=Upload(
@@ -97,24 +103,23 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
 LATEST = "latest"
 
 
-def is_entry(item: Mapping[str, Any]) -> bool:
+def is_entry(item: Item) -> bool:
     """Distinguishes the item of an upload from Latest items, scan cursors and jobs."""
     return "state" in item
 
 
-def latest_item_of(latest: Latest) -> Attributes:
+def latest_item_of(latest: Latest) -> Item:
     """Returns the item of a picture's latest version."""
-    return {
-        "picture": latest.picture_id,
-        "version": LATEST,
-        "revision": latest.revision,
-        "sequencer": latest.sequencer,
-        "latest_version": latest.version,
-        "live_versions": json.dumps(latest.live_versions),
-    }
+    return keyed(
+        (latest.picture_id, LATEST),
+        revision=latest.revision,
+        sequencer=latest.sequencer,
+        latest_version=latest.version,
+        live_versions=json.dumps(latest.live_versions),
+    )
 
 
-def latest_of(item: Mapping[str, Any]) -> Latest:
+def latest_of(item: Item) -> Latest:
     """Parses a Latest item."""
     return Latest(
         picture_id=item["picture"],
@@ -125,26 +130,18 @@ def latest_of(item: Mapping[str, Any]) -> Latest:
     )
 
 
-_SUPERSEDED = "superseded:"
-
-
 def superseded_partition(shard: str) -> str:
     """Returns the partition key of a shard of superseded renditions, which are sorted by time."""
-    return f"{_SUPERSEDED}{shard}"
+    return f"superseded:{shard}"
 
 
-def superseded_key(superseded_renditions: SupersededRenditions) -> dict[str, str]:
-    range_key = (
-        f"{superseded_renditions.since}.{superseded_renditions.picture_id}.{superseded_renditions.version}"
-    )
-    return {"picture": superseded_partition(shard_of(superseded_renditions.picture_id)), "version": range_key}
+def superseded_key(superseded_renditions: SupersededRenditions) -> Key:
+    picture_id = superseded_renditions.picture_id
+    range_key = f"{superseded_renditions.since}.{picture_id}.{superseded_renditions.version}"
+    return superseded_partition(shard_of(picture_id)), range_key
 
 
-def superseded_item_of(superseded_renditions: SupersededRenditions) -> dict[str, str]:
-    return superseded_key(superseded_renditions) | {"keys": json.dumps(superseded_renditions.keys)}
-
-
-def superseded_of(item: Mapping[str, Any]) -> SupersededRenditions:
+def superseded_of(item: Item) -> SupersededRenditions:
     """Parses an item of superseded renditions."""
     # The time itself contains a dot, before its milliseconds.
     seconds, milliseconds, picture_id, version = str(item["version"]).split(".", 3)
@@ -177,88 +174,38 @@ def sharded(shard: str, alias: str) -> str:
 # Each job has its own partition; no picture id has this prefix.
 _JOB = "job:"
 _JOB_ITEM = "job"
-_MANIFEST = "page:"
-# The partition of the unsettled jobs, sorted by their creation time.
-DUE = "jobs"
-_REQUEST = "request:"
 
 
-def job_key(job_id: str) -> dict[str, str]:
-    """Returns the key of a job's item, in the ledger and in the views."""
-    return {"picture": f"{_JOB}{job_id}", "version": _JOB_ITEM}
+def job_key(job_id: str, range_key: str = _JOB_ITEM) -> Key:
+    """Returns the key of a job's item in the ledger and in the views, or of another item of its partition."""
+    return f"{_JOB}{job_id}", range_key
 
 
-def is_job(item: Mapping[str, Any]) -> bool:
+def is_job(item: Item) -> bool:
     """Distinguishes a job's item from the other items of the ledger."""
     return item["version"] == _JOB_ITEM and str(item["picture"]).startswith(_JOB)
 
 
-def job_item_of(job: Job) -> Attributes:
-    return {**job_key(job.id), "size": job.size, "created": job.created, "revision": job.revision}
+def job_item_of(job: Job) -> Item:
+    return keyed(job_key(job.id), size=job.size, created=job.created, revision=job.revision)
 
 
-def job_of(item: Mapping[str, Any]) -> Job:
+def job_of(item: Item) -> Job:
     """Parses a job's item."""
     job_id = str(item["picture"]).removeprefix(_JOB)
     return Job(job_id, int(item["size"]), item["created"], int(item["revision"]))
-
-
-def manifest_key(job_id: str, page: int) -> dict[str, str]:
-    return {"picture": f"{_JOB}{job_id}", "version": f"{_MANIFEST}{page:04}"}
-
-
-def manifest_item_of(job_id: str, page: int, announced: Sequence[AnnouncedUpload]) -> dict[str, str]:
-    """Returns the item of one manifest page: 100 names of at most 255 characters, far below 400 KB."""
-    return manifest_key(job_id, page) | {"announced": json.dumps([asdict(member) for member in announced])}
-
-
-def manifest_of(item: Mapping[str, Any]) -> list[AnnouncedUpload]:
-    return [AnnouncedUpload(**member) for member in json.loads(item["announced"])]
-
-
-def due_item_of(job: Job) -> dict[str, str]:
-    return {"picture": DUE, "version": f"{job.created}.{job.id}"}
-
-
-def due_job_of(item: Mapping[str, Any]) -> Job:
-    created, _, job_id = str(item["version"]).rpartition(".")
-    return Job(job_id, 0, created)
-
-
-def request_key(key_hash: str) -> dict[str, str]:
-    return {"picture": f"{_REQUEST}{key_hash}", "version": "request"}
-
-
-def request_item_of(idempotent_request: IdempotentRequest) -> Attributes:
-    return {
-        **request_key(idempotent_request.key_hash),
-        "digest": idempotent_request.digest,
-        "job": idempotent_request.job_id,
-        "created": idempotent_request.created,
-        "expires": idempotent_request.expires,
-    }
-
-
-def request_of(item: Mapping[str, Any]) -> IdempotentRequest:
-    key_hash = str(item["picture"]).removeprefix(_REQUEST)
-    return IdempotentRequest(key_hash, item["digest"], item["job"], item["created"], int(item["expires"]))
 
 
 # The range key of a member's row, next to the views of its uploads; no S3 version id looks like this.
 ROW = "row"
 
 
-def row_item_of(row: Row) -> Attributes:
+def row_item_of(row: Row) -> Item:
     """Returns the item of a row. The row is JSON text: only its revision is used by conditions."""
-    return {
-        "picture": row.picture_id,
-        "version": ROW,
-        "revision": row.revision,
-        "row": json.dumps(asdict(row)),
-    }
+    return keyed((row.picture_id, ROW), revision=row.revision, row=json.dumps(asdict(row)))
 
 
-def row_of_item(item: Mapping[str, Any]) -> Row:
+def row_of_item(item: Item) -> Row:
     row = json.loads(item["row"])
     return Row(**row | {"state": State(row["state"])})
 
@@ -274,7 +221,7 @@ TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
 JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
 
 
-def job_view_of(job_id: str, items: Sequence[Mapping[str, Any]]) -> JobView:
+def job_view_of(job_id: str, items: Sequence[Item]) -> JobView:
     """Combines a job and its totals."""
     job = next((item for item in items if item["version"] == _JOB_ITEM), {})
     return JobView(
@@ -287,5 +234,5 @@ def job_view_of(job_id: str, items: Sequence[Mapping[str, Any]]) -> JobView:
     )
 
 
-def tally_of(item: Mapping[str, Any]) -> Tally:
+def tally_of(item: Item) -> Tally:
     return Tally(**{field.name: int(item.get(field.name, 0)) for field in fields(Tally)})
