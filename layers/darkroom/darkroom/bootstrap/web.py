@@ -44,13 +44,9 @@ def bootstrap(
         SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client)), report_token_fault
     )
     authorizer = Authorizer(
-        settings.auth,
-        settings.public_pages,
-        settings.allowed_origins,
-        token_cache,
-        responder,
+        settings.auth, settings.public_pages, settings.allowed_origins, token_cache, responder
     )
-    sign_in_routes = SignInRoutes(authorizer, token_cache, responder)
+    sign_in_routes = SignInRoutes(authorizer)
     picture_routes = PictureRoutes(originals, renditions, ledger, views, responder, settings, report)
     failure_routes, docs_routes = FailureRoutes(views, failures, responder, report), DocsRoutes(responder)
     job_routes = JobRoutes(

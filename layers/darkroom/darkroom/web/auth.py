@@ -4,8 +4,8 @@ A request that can't be checked is refused.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import quote, urlencode
 
@@ -176,18 +176,14 @@ def unauthorized(
         page = pages.sign_in(request.root, next_path, invalid_token=invalid_token, reload_once=reload_once)
         return responder.page(401, page, challenge)
     sentence = "Send a valid token, as in: Authorization: Bearer TOKEN. In a browser, sign in."
-    return _with_headers(responder.problem(request, problems.UNAUTHORIZED, sentence), challenge)
+    return responder.problem(request, problems.UNAUTHORIZED, sentence, headers=challenge)
 
 
 def tokens_unavailable(responder: Responder, request: Request) -> Response:
     """Returns 503: the tokens could not be loaded."""
     sentence = "Your token could not be checked. Try again shortly."
-    response = responder.problem(request, problems.UNCHECKED, sentence)
-    return _with_headers(response, {"Retry-After": str(_MAX_AGE_IF_MISSING_SECONDS)})
-
-
-def _with_headers(response: Response, headers: Mapping[str, str]) -> Response:
-    return replace(response, headers={**response.headers, **headers})
+    retry_after = {"Retry-After": str(_MAX_AGE_IF_MISSING_SECONDS)}
+    return responder.problem(request, problems.UNCHECKED, sentence, headers=retry_after)
 
 
 def _relative_url(request: Request) -> str:

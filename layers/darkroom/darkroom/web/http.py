@@ -154,19 +154,24 @@ class Responder:
         self,
         request: Request,
         kind: Problem,
-        sentence: str,
+        sentence: str = "",
         extra: JsonObject | None = None,
         advice: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Returns a page with the `advice`, or JSON with the `extra` members."""
+        """Returns a page with the `advice`, or JSON with the `extra` members.
+
+        Without a sentence, it states the meaning of the problem.
+        """
+        sentence = sentence or kind.meaning
         if request.wants is Wanted.PAGE:
             page = pages.problem(request.root, kind.title, sentence, advice, signed_in=request.signed_in)
-            return self.page(kind.status, page)
+            return self.page(kind.status, page, headers)
         document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
-        return self.json(kind.status, document | (extra or {}), media_type="application/problem+json")
+        return self.json(kind.status, document | (extra or {}), headers, "application/problem+json")
 
     def not_found(self, request: Request) -> Response:
-        return self.problem(request, problems.NOT_FOUND, "There is no picture or page at this address.")
+        return self.problem(request, problems.NOT_FOUND)
 
     def broken(self, request: Request, request_id: str) -> Response:
         """Returns 500 with the request id, without details of the error."""

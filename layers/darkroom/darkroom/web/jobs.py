@@ -36,7 +36,7 @@ def _with_job(route: "Callable[[JobRoutes, Request, JobView], Response]") -> "_R
     def wrapped(routes: "JobRoutes", request: Request, job_id: str) -> Response:
         view = routes.jobs.find(job_id)
         if not view:
-            return routes.responder.problem(request, problems.NO_JOB, "There is no job with this id.")
+            return routes.responder.problem(request, problems.NO_JOB)
         return route(routes, request, view)
 
     return wrapped

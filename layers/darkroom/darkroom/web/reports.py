@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 from io import StringIO
-from itertools import islice
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.keys import split_key
@@ -110,5 +109,4 @@ def fetch_script(
 
 def _folder_of(member: Member) -> str:
     stem = member.row.name.rpartition(".")[0] or member.row.name
-    safe = "".join(islice(_NOT_IN_FOLDERS.sub("_", stem), _FOLDER_CHARACTERS))
-    return f"{member.row.number:05}-{safe}"
+    return f"{member.row.number:05}-{_NOT_IN_FOLDERS.sub('_', stem)[:_FOLDER_CHARACTERS]}"

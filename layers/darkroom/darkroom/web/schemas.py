@@ -24,6 +24,10 @@ def _whole(description: str) -> JsonObject:
     return {**_WHOLE, "description": description}
 
 
+def _boolean(description: str) -> JsonObject:
+    return {"type": "boolean", "description": description}
+
+
 def _or_null(schema: JsonObject) -> JsonObject:
     return {"anyOf": [schema, {"type": "null"}]}
 
@@ -97,10 +101,7 @@ _JOB: JsonObject = {
     "id": _text("The job's id: random, so that it can't be guessed.", pattern=_ID),
     "state": {"enum": ["open", "running", "complete"]},
     "size": _whole("The number of uploads."),
-    "sealed": {
-        "type": "boolean",
-        "description": "True when all uploads are recorded. The job can't complete earlier.",
-    },
+    "sealed": _boolean("True when all uploads are recorded. The job can't complete earlier."),
     "created": _TEXT,
     "revision": _whole("Increases with each change: the higher revision is newer."),
     "counts": _object(
@@ -178,10 +179,7 @@ SCHEMAS: JsonObject = {
             "id": _TEXT,
             "key": _TEXT,
             "version": _TEXT,
-            "removal": {
-                "type": "boolean",
-                "description": "True if the deletion failed, false if the rendering did.",
-            },
+            "removal": _boolean("True if the deletion failed, false if the rendering did."),
             "reason": _text("A stable error code."),
             "detail": _TEXT,
             "attempts": _WHOLE,
@@ -265,10 +263,7 @@ SCHEMAS: JsonObject = {
         {"sentence": _text("The reason in words."), "post": ref("PresignedForm")},
     ),
     "NewJobResponse": {
-        "allOf": [
-            ref("Job"),
-            _object("The first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR}),
-        ]
+        "allOf": [ref("Job"), _object("The first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR})]
     },
     "JobUploads": _object(
         "One page of a job's uploads. Uploads still expected have a newly presigned form.",

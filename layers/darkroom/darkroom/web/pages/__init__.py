@@ -83,13 +83,7 @@ def picture(
 
 
 def job(
-    root: str,
-    job: JsonObject,
-    rows: list[JsonObject],
-    cursor: str,
-    origin: str,
-    *,
-    signed_in: bool = False,
+    root: str, job: JsonObject, rows: list[JsonObject], cursor: str, origin: str, *, signed_in: bool = False
 ) -> str:
     """One job's page; its script keeps it up to date.
 
