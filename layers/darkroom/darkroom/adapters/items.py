@@ -42,34 +42,28 @@ def item_of(entry: Entry) -> Item:
     """Returns an entry's item. The receipt is JSON text, because boto3 accepts no floats."""
     upload = entry.upload
     since = entry.since or upload.arrived
-    is_temporary = entry.state is State.EXPECTED and not entry.job_id
-    expires: Item = {"expires": _seconds(since) + _EXPECTED_SECONDS} if is_temporary else {}
-    member: Item = {"job": entry.job_id, "number": entry.number} if entry.job_id else {}
-    return (
-        expires
-        | member
-        | {
-            "picture": upload.picture_id,
-            "version": upload.version,
-            "state": entry.state.value,
-            "revision": entry.revision,
-            "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
-            "since": since,
-            "message": entry.message,
-            "bucket": upload.bucket,
-            "key": upload.key,
-            "etag": upload.etag,
-            "size_bytes": upload.size_bytes,
-            "sequencer": upload.sequencer,
-            "arrived": upload.arrived,
-            "request": upload.request_id,
-            "receipt": json.dumps(serialize_receipt(entry.receipt)) if entry.receipt else "",
-        }
-    )
-
-
-def _seconds(timestamp: str) -> int:
-    return int(datetime.fromisoformat(timestamp).timestamp())
+    item: Item = {
+        "picture": upload.picture_id,
+        "version": upload.version,
+        "state": entry.state.value,
+        "revision": entry.revision,
+        "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
+        "since": since,
+        "message": entry.message,
+        "bucket": upload.bucket,
+        "key": upload.key,
+        "etag": upload.etag,
+        "size_bytes": upload.size_bytes,
+        "sequencer": upload.sequencer,
+        "arrived": upload.arrived,
+        "request": upload.request_id,
+        "receipt": json.dumps(serialize_receipt(entry.receipt)) if entry.receipt else "",
+    }
+    if entry.job_id:
+        item |= {"job": entry.job_id, "number": entry.number}
+    elif entry.state is State.EXPECTED:
+        item["expires"] = int(datetime.fromisoformat(since).timestamp()) + _EXPECTED_SECONDS
+    return item
 
 
 def entry_of(item: Item) -> Entry:
@@ -109,7 +103,6 @@ def is_entry(item: Item) -> bool:
 
 
 def latest_item_of(latest: Latest) -> Item:
-    """Returns the item of a picture's latest version."""
     return keyed(
         (latest.picture_id, LATEST),
         revision=latest.revision,
@@ -120,7 +113,6 @@ def latest_item_of(latest: Latest) -> Item:
 
 
 def latest_of(item: Item) -> Latest:
-    """Parses a Latest item."""
     return Latest(
         picture_id=item["picture"],
         sequencer=item["sequencer"],
@@ -142,7 +134,6 @@ def superseded_key(superseded_renditions: SupersededRenditions) -> Key:
 
 
 def superseded_of(item: Item) -> SupersededRenditions:
-    """Parses an item of superseded renditions."""
     # The time itself contains a dot, before its milliseconds.
     seconds, milliseconds, picture_id, version = str(item["version"]).split(".", 3)
     return SupersededRenditions(
@@ -191,7 +182,6 @@ def job_item_of(job: Job) -> Item:
 
 
 def job_of(item: Item) -> Job:
-    """Parses a job's item."""
     job_id = str(item["picture"]).removeprefix(_JOB)
     return Job(job_id, int(item["size"]), item["created"], int(item["revision"]))
 

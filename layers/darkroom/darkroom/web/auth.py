@@ -111,9 +111,9 @@ class Authorizer:
             if scheme:
                 token = scheme.lower() == "bearer" and self.token_cache.find_by_secret(secret.strip())
                 return Visitor.TOKEN if token else Visitor.ANONYMOUS
-            return (
-                Visitor.SIGNED_IN if cookie and self.token_cache.find_by_cookie(cookie) else Visitor.ANONYMOUS
-            )
+            if cookie and self.token_cache.find_by_cookie(cookie):
+                return Visitor.SIGNED_IN
+            return Visitor.ANONYMOUS
         except TokensUnavailable:
             return Visitor.UNCHECKED
 
@@ -159,22 +159,14 @@ class Authorizer:
         return unauthorized(self.responder, request, _relative_url(request), reload_once=cross_site)
 
 
-def unauthorized(
-    responder: Responder,
-    request: Request,
-    next_path: str = "",
-    *,
-    invalid_token: bool = False,
-    reload_once: bool = False,
-) -> Response:
+def unauthorized(responder: Responder, request: Request, next_path: str = "", **form: bool) -> Response:
     """Returns 401: the sign-in form for a browser, otherwise a problem.
 
-    The parameters are those of the form, `pages.sign_in`.
+    `next_path` and `form` are the parameters of `pages.sign_in`.
     """
     challenge = {"WWW-Authenticate": _CHALLENGE}
     if request.wants is Wanted.PAGE:
-        page = pages.sign_in(request.root, next_path, invalid_token=invalid_token, reload_once=reload_once)
-        return responder.page(401, page, challenge)
+        return responder.page(401, pages.sign_in(request.root, next_path, **form), challenge)
     sentence = "Send a valid token, as in: Authorization: Bearer TOKEN. In a browser, sign in."
     return responder.problem(request, problems.UNAUTHORIZED, sentence, headers=challenge)
 

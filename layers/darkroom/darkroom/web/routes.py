@@ -13,7 +13,7 @@ from darkroom.web import problems
 from darkroom.web.auth import Authorizer, PublicAccess
 from darkroom.web.http import Request, Response, conditional
 from darkroom.web.problems import Problem
-from darkroom.web.schemas import ref
+from darkroom.web.schemas import TEXT, ref
 
 type Handler = Callable[..., Response]
 
@@ -126,23 +126,22 @@ def dispatch(
 # Any route may respond with these.
 COMMON_PROBLEMS = (problems.BROKEN,)
 
-_TEXT: JsonObject = {"type": "string"}
-_PAGE: Mapping[str, JsonObject] = {HTML: _TEXT}
-_RECEIPT: Mapping[str, JsonObject] = {JSON: ref("Upload"), HTML: _TEXT}
+_PAGE: Mapping[str, JsonObject] = {HTML: TEXT}
+_RECEIPT: Mapping[str, JsonObject] = {JSON: ref("Upload"), HTML: TEXT}
 
 
 def _id(description: str) -> Parameter:
     return Parameter("id", "path", description, {"type": "string", "pattern": f"^{ID_PATTERN}$"})
 
 
-_CURSOR = Parameter("cursor", "query", "The `cursor` of the previous page.", _TEXT)
+_CURSOR = Parameter("cursor", "query", "The `cursor` of the previous page.", TEXT)
 _WIDTH = Parameter(
     "w",
     "query",
     "For image requests: selects the narrowest rendition of at least this width, in pixels.",
     {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"},
 )
-_FAILURE = Parameter("id", "path", "The id of the failed upload.", _TEXT)
+_FAILURE = Parameter("id", "path", "The id of the failed upload.", TEXT)
 
 _IMAGE = ResponseSpec(302, "For image requests: the best rendition for this client.", {}, ("Location",))
 _PICTURE = (
@@ -166,7 +165,7 @@ ROUTES = (
         "GET",
         "/",
         "List recent pictures, with an upload form.",
-        (ResponseSpec(200, "A page or a list.", {JSON: ref("Recent"), HTML: _TEXT}),),
+        (ResponseSpec(200, "A page or a list.", {JSON: ref("Recent"), HTML: TEXT}),),
         (problems.BAD_CURSOR,),
         (_CURSOR,),
     ),
@@ -209,7 +208,7 @@ ROUTES = (
         "GET",
         "/docs/{file}",
         "Get a file of the page at `/docs`.",
-        (ResponseSpec(200, "The file.", {"text/javascript": _TEXT, "text/css": _TEXT}),),
+        (ResponseSpec(200, "The file.", {"text/javascript": TEXT, "text/css": TEXT}),),
         (problems.NOT_FOUND,),
         (Parameter("file", "path", "The file name.", {"type": "string", "pattern": r"^[a-z-]+\.(js|css)$"}),),
     ),
@@ -232,7 +231,7 @@ ROUTES = (
             ResponseSpec(200, "The form.", _PAGE),
             ResponseSpec(303, "Already signed in: redirects to `to`.", {}, ("Location",)),
         ),
-        parameters=(Parameter("to", "query", "Path on this site to open after signing in.", _TEXT),),
+        parameters=(Parameter("to", "query", "Path on this site to open after signing in.", TEXT),),
         public=PublicAccess.ALWAYS,
     ),
     Route(
@@ -258,7 +257,7 @@ ROUTES = (
         "GET",
         "/failures",
         "List failed uploads, oldest first.",
-        (ResponseSpec(200, "A page or a list.", {JSON: ref("Failures"), HTML: _TEXT}),),
+        (ResponseSpec(200, "A page or a list.", {JSON: ref("Failures"), HTML: TEXT}),),
         (problems.BAD_CURSOR,),
         (_CURSOR,),
     ),
@@ -320,7 +319,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}",
         "Get a job, with a ticket for live updates.",
-        (ResponseSpec(200, "A page or the job.", {JSON: ref("Job"), HTML: _TEXT}),),
+        (ResponseSpec(200, "A page or the job.", {JSON: ref("Job"), HTML: TEXT}),),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -338,7 +337,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/receipts.csv",
         "Download a job's receipts as CSV, one line per upload.",
-        (ResponseSpec(200, "The receipts.", {"text/csv": _TEXT}), _STORED_REPORT),
+        (ResponseSpec(200, "The receipts.", {"text/csv": TEXT}), _STORED_REPORT),
         _NO_JOB,
         (_JOB,),
     ),
@@ -356,7 +355,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/fetch.sh",
         "Download a shell script that fetches a job's renditions with curl, 100 uploads at a time.",
-        (ResponseSpec(200, "The script.", {"text/x-shellscript": _TEXT}), _STORED_REPORT),
+        (ResponseSpec(200, "The script.", {"text/x-shellscript": TEXT}), _STORED_REPORT),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -367,7 +366,7 @@ ROUTES = (
         "Get the newest picture with this name. Waits up to 5 s for a picture that is being rendered.",
         _PICTURE,
         _PICTURE_PROBLEMS,
-        (Parameter("name", "path", "The name, or the end of the key including slashes.", _TEXT), _WIDTH),
+        (Parameter("name", "path", "The name, or the end of the key including slashes.", TEXT), _WIDTH),
         public=PublicAccess.IF_PAGES_ARE_PUBLIC,
     ),
 )
