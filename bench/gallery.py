@@ -24,6 +24,7 @@ from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.imaging.pipeline import render
 from darkroom.web import pages
+from darkroom.web.http import Request, Visitor
 from darkroom.web.pages.formatting import path_segment
 from darkroom.web.pages.markup import Link, picture_markup
 from darkroom.web.pages.templating import content_security_policy
@@ -77,22 +78,27 @@ class Gallery:
     def page(self, name: str) -> str:
         """Returns one page. Raises KeyError for an unknown name."""
         first, rejected = self.entries[0], self._rejected
+        request = Request("/", self.url)
+        signed_in = Request("/", self.url, visitor=Visitor.SIGNED_IN)
         pages_by_name = {
-            "home": lambda: pages.home("./", self._tiles, 4_000_000, _SAVED),
-            "empty": lambda: pages.home("./", [], 4_000_000, Tally()),
+            "home": lambda: pages.home(request, self._tiles, 4_000_000, _SAVED),
+            "empty": lambda: pages.home(request, [], 4_000_000, Tally()),
             "picture": lambda: self._picture(first),
             "private": lambda: self._picture(self.entries[1], markup=None, reference=None),
             "hostile": lambda: self._picture(self.hostile),
-            "rejected": lambda: pages.picture("./", rejected, ()),
-            "job": lambda: pages.job("./", self.job, self.rows, "", self.url),
-            "failures": lambda: pages.failures("./", _failures(), ""),
-            "no-failures": lambda: pages.failures("./", [], ""),
-            "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.url}/image.jpg"),
-            "sign-in": lambda: pages.sign_in("./", "failures"),
-            "wrong-token": lambda: pages.sign_in("./", "failures", invalid_token=True),
-            "signed-in": lambda: pages.failures("./", _failures(), "more", signed_in=True),
+            "rejected": lambda: pages.picture(request, rejected, ()),
+            "job": lambda: pages.job(request, self.job, self.rows, ""),
+            "failures": lambda: pages.failures(request, _failures(), ""),
+            "no-failures": lambda: pages.failures(request, [], ""),
+            "stored": lambda: pages.stored(request, first, "./image.jpg", f"{self.url}/image.jpg"),
+            "sign-in": lambda: pages.sign_in(request, "failures"),
+            "wrong-token": lambda: pages.sign_in(request, "failures", invalid_token=True),
+            "signed-in": lambda: pages.failures(signed_in, _failures(), "more"),
             "problem": lambda: pages.problem(
-                "./", "Not found", "There is no picture or page at this address.", "See the recent pictures."
+                request,
+                "Not found",
+                "There is no picture or page at this address.",
+                "See the recent pictures.",
             ),
         }
         return pages_by_name[name]()
@@ -187,7 +193,7 @@ class Gallery:
             "markup": picture_markup(entry.upload.name, receipt, self._url),
         }
         links = tuple(Link(self._url(rendition), rendition) for rendition in receipt.shown)
-        return pages.picture("./", entry, links, **values | changes)
+        return pages.picture(Request("/"), entry, links, **values | changes)
 
     def _row(self, number: int, entry: Entry, state: State, sentence: str = "") -> dict[str, Any]:
         receipt, done = _receipt(entry), state is State.RENDERED

@@ -83,7 +83,7 @@ _OPERATIONS = [route.operation for route in ROUTES]
 
 
 def _home(request: Request) -> Response:
-    page = pages.home(request.root, [], 1, Tally(), signed_in=request.signed_in)
+    page = pages.home(request, [], 1, Tally())
     return Responder().page(200, page)
 
 

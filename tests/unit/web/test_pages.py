@@ -17,6 +17,7 @@ from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.web import pages
+from darkroom.web.http import Request
 from darkroom.web.pages.formatting import filesize, path_segment, savings
 from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
 from darkroom.web.pages.templating import content_security_policy
@@ -122,9 +123,14 @@ def links_of(entry: Entry) -> tuple[Link, ...]:
     )
 
 
+def a_request(root: str) -> Request:
+    """A request for a page with this relative URL of the site's root."""
+    return Request("/" + "x/" * root.count("../"), "http://localhost:8000")
+
+
 def picture_page(entry: Entry, embedded: Link | None = EMBEDDED, **more: Any) -> str:
     links = links_of(entry) if entry.receipt else ()
-    return pages.picture("../", entry, links, embedded=embedded, **more)
+    return pages.picture(a_request("../"), entry, links, embedded=embedded, **more)
 
 
 def a_row(number: int = 0, state: State = State.RENDERED, **changes: Any) -> dict[str, Any]:
@@ -184,20 +190,20 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
 
 def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
     """One page of each kind, for a picture with this name."""
-    key = f"a/{name}"
+    key, request = f"a/{name}", a_request(root)
     rendered, rejected = a_rendered_entry(key), a_rejected_entry(key)
     alias_url = root + path_segment(rendered.alias)
     thumbnail = Link("https://renditions.example/t.jpg?a=1&b=2", THUMBNAIL)
     return {
         "home": pages.home(
-            root,
+            request,
             [(rendered, thumbnail), (rejected, None)],
             4_000_000,
             Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000),
         ),
-        "empty home": pages.home(root, [], 4_000_000, Tally()),
+        "empty home": pages.home(request, [], 4_000_000, Tally()),
         "rendered": pages.picture(
-            root,
+            request,
             rendered,
             links_of(rendered),
             reference=Link("https://renditions.example/reference.jpg?a=1&b=2", REFERENCE),
@@ -205,21 +211,22 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
             alias_url=alias_url,
             markup=redirect_markup(name, rendered.receipt or a_receipt(), lambda w: f"https://x/?w={w}"),
         ),
-        "rejected": pages.picture(root, rejected, (), alias_url=alias_url),
-        "deleted": pages.picture(root, Entry(an_upload(key), State.DELETED, 4), ()),
+        "rejected": pages.picture(request, rejected, (), alias_url=alias_url),
+        "deleted": pages.picture(request, Entry(an_upload(key), State.DELETED, 4), ()),
         "job": pages.job(
-            root,
+            request,
             a_job(a_row(), a_row(1, State.REJECTED)),
             [a_row(name=name), a_row(1, State.REJECTED, name=name, sentence=f"{name} can't be used.")],
             "more",
-            "http://localhost:8000",
         ),
-        "failures": pages.failures(root, [a_failure(key, page=f"{root}pictures/ab12")], "more"),
-        "waiting": pages.waiting(root, Entry(an_upload(key), State.RENDERING, 1)),
-        "stored": pages.stored(root, rendered, alias_url, alias_url),
-        "stored, rejected": pages.stored(root, rejected, alias_url, alias_url),
-        "stored, waiting": pages.stored(root, Entry(an_upload(key), State.EXPECTED, 1), alias_url, alias_url),
-        "problem": pages.problem(root, name, f"{name} is not known here.", f"Upload {name} first."),
+        "failures": pages.failures(request, [a_failure(key, page=f"{root}pictures/ab12")], "more"),
+        "waiting": pages.waiting(request, Entry(an_upload(key), State.RENDERING, 1)),
+        "stored": pages.stored(request, rendered, alias_url, alias_url),
+        "stored, rejected": pages.stored(request, rejected, alias_url, alias_url),
+        "stored, waiting": pages.stored(
+            request, Entry(an_upload(key), State.EXPECTED, 1), alias_url, alias_url
+        ),
+        "problem": pages.problem(request, name, f"{name} is not known here.", f"Upload {name} first."),
     }
 
 
@@ -488,7 +495,7 @@ def test_every_rejection_reason_has_advice(reason: str) -> None:
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.RENDERED, State.REJECTED}))
 def test_other_states_have_a_page_without_a_receipt(state: State) -> None:
-    page = Parsed(pages.picture("../", Entry(an_upload(), state, 2), ()))
+    page = Parsed(pages.picture(a_request("../"), Entry(an_upload(), state, 2), ()))
 
     assert page.texts["h1"][0]
     assert page.all("img") == []
@@ -497,14 +504,14 @@ def test_other_states_have_a_page_without_a_receipt(state: State) -> None:
 @pytest.mark.parametrize("before", [a_rendered_entry(), a_rejected_entry()])
 def test_deleted_pictures_show_no_saving_and_no_rejection(before: Entry) -> None:
     deleted = replace(before, state=State.DELETED)
-    page = Parsed(pages.picture("../", deleted, ()))
+    page = Parsed(pages.picture(a_request("../"), deleted, ()))
 
     assert page.texts["h1"] == ["This picture was deleted."]
 
 
 def test_waiting_page_refreshes_without_script() -> None:
     entry = Entry(an_upload(), State.RENDERING, 1)
-    page = pages.waiting("./", entry)
+    page = pages.waiting(a_request("./"), entry)
 
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
     assert "data-poll" in Parsed(page).all("main")[0]
@@ -520,7 +527,9 @@ def test_only_the_waiting_page_refreshes(kind: str) -> None:
 
 
 def test_post_response_ends_with_outcome_and_link() -> None:
-    page = pages.stored("./", a_rendered_entry("image.png"), "./image.jpg", "http://localhost:8000/image.jpg")
+    page = pages.stored(
+        a_request("./"), a_rendered_entry("image.png"), "./image.jpg", "http://localhost:8000/image.jpg"
+    )
 
     assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB: 92.6% smaller"]
     tail = page.split("</script>")[-1]
@@ -529,7 +538,7 @@ def test_post_response_ends_with_outcome_and_link() -> None:
 
 
 def test_post_response_for_a_rejected_picture_shows_the_reason() -> None:
-    page = Parsed(pages.stored("./", a_rejected_entry("note.png"), "./note.jpg", "./note.jpg"))
+    page = Parsed(pages.stored(a_request("./"), a_rejected_entry("note.png"), "./note.jpg", "./note.jpg"))
 
     assert page.texts["title"] == ["note.png: This is not a picture: it starts like a text."]
     assert "Save it as JPEG or PNG" in page.text
@@ -537,7 +546,7 @@ def test_post_response_for_a_rejected_picture_shows_the_reason() -> None:
 
 
 def test_home_page_works_without_script() -> None:
-    page = Parsed(pages.home("./", [], 4_000_000, Tally()))
+    page = Parsed(pages.home(a_request("./"), [], 4_000_000, Tally()))
 
     (form,) = page.all("form")
     assert (form["method"], form["action"], form["enctype"]) == ("post", "./", "multipart/form-data")
@@ -551,7 +560,7 @@ def test_home_page_works_without_script() -> None:
 
 
 def test_empty_home_page_shows_the_first_commands() -> None:
-    text = re.sub(r"<[^>]+>", "", pages.home("./", [], 4_000_000, Tally()))
+    text = re.sub(r"<[^>]+>", "", pages.home(a_request("./"), [], 4_000_000, Tally()))
 
     assert "curl -F upload=@image.png http://localhost:8000/\n" in text
     assert "open http://localhost:8000/image.jpg\n" in text
@@ -569,7 +578,7 @@ def test_home_page_shows_a_placeholder_behind_each_thumbnail() -> None:
     soft = "data:image/webp;base64,AAAA"
     entry = a_rendered_entry(receipt=replace(a_receipt(), placeholder=soft))
     tile = (entry, Link("https://renditions.example/t.jpg", THUMBNAIL))
-    placeholder, thumbnail = Parsed(pages.home("./", [tile], 1, Tally())).all("img")
+    placeholder, thumbnail = Parsed(pages.home(a_request("./"), [tile], 1, Tally())).all("img")
 
     assert (placeholder["src"], placeholder["alt"]) == (soft, "")
     assert thumbnail["src"] == "https://renditions.example/t.jpg"
@@ -577,9 +586,14 @@ def test_home_page_shows_a_placeholder_behind_each_thumbnail() -> None:
 
 def test_home_page_shows_total_savings_after_the_first_rendering() -> None:
     used = Parsed(
-        pages.home("./", [], 1, Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000))
+        pages.home(
+            a_request("./"),
+            [],
+            1,
+            Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000),
+        )
     )
-    unused = Parsed(pages.home("./", [], 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
+    unused = Parsed(pages.home(a_request("./"), [], 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
 
     assert [text.replace("\u00a0", " ") for text in used.texts["dd"]] == [
         "1,240",
@@ -594,7 +608,7 @@ def test_home_page_shows_total_savings_after_the_first_rendering() -> None:
 
 
 def job_page(*rows: dict[str, Any], cursor: str = "", **changes: Any) -> Parsed:
-    return Parsed(pages.job("../", a_job(*rows, **changes), list(rows), cursor, "http://localhost:8000"))
+    return Parsed(pages.job(a_request("../"), a_job(*rows, **changes), list(rows), cursor))
 
 
 def test_running_job_shows_its_progress() -> None:
@@ -676,7 +690,7 @@ def test_job_page_links_to_receipts_script_and_next_page() -> None:
 
 
 def test_each_failure_shows_its_reason_and_can_be_retried_or_skipped() -> None:
-    page = Parsed(pages.failures("../", [a_failure()], ""))
+    page = Parsed(pages.failures(a_request("../"), [a_failure()], ""))
 
     assert page.texts["h1"] == ["1 picture failed"]
     assert "child died : The worker was killed before it finished." in page.text
@@ -689,8 +703,8 @@ def test_each_failure_shows_its_reason_and_can_be_retried_or_skipped() -> None:
 
 
 def test_long_list_of_failures_has_pages() -> None:
-    first = Parsed(pages.failures("../", [a_failure()], "a b"))
-    last = Parsed(pages.failures("../", [a_failure()], "", later=True))
+    first = Parsed(pages.failures(a_request("../"), [a_failure()], "a b"))
+    last = Parsed(pages.failures(a_request("../"), [a_failure()], "", later=True))
 
     assert "../failures?cursor=a%20b" in [link["href"] for link in first.all("a")]
     assert first.texts["h1"] == ["More than 1 picture failed"]

@@ -166,7 +166,7 @@ def unauthorized(responder: Responder, request: Request, next_path: str = "", **
     """
     challenge = {"WWW-Authenticate": _CHALLENGE}
     if request.wants is Wanted.PAGE:
-        return responder.page(401, pages.sign_in(request.root, next_path, **form), challenge)
+        return responder.page(401, pages.sign_in(request, next_path, **form), challenge)
     sentence = "Send a valid token, as in: Authorization: Bearer TOKEN. In a browser, sign in."
     return responder.problem(request, problems.UNAUTHORIZED, sentence, headers=challenge)
 

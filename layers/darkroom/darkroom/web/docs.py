@@ -38,11 +38,11 @@ class DocsRoutes:
 
     def docs(self, request: Request) -> Response:
         """`GET /docs`: returns Swagger UI."""
-        return self.responder.page(200, pages.docs(request.root), {"Content-Security-Policy": _POLICY})
+        return self.responder.page(200, pages.docs(request), {"Content-Security-Policy": _POLICY})
 
     def problems(self, request: Request) -> Response:
         """`GET /docs/problems`: describes the problem types."""
-        return self.responder.page(200, pages.problems(request.root, signed_in=request.signed_in))
+        return self.responder.page(200, pages.problems(request))
 
     def file(self, request: Request, name: str) -> Response:
         """`GET /docs/{file}`: returns a file of Swagger UI."""

@@ -43,7 +43,7 @@ class FailureRoutes:
         if request.wants is Wanted.JSON:
             return self.responder.json(200, {"failures": failures, "cursor": cursor})
         later = bool(request.query.get("cursor"))
-        page = pages.failures(request.root, failures, cursor, later=later, signed_in=request.signed_in)
+        page = pages.failures(request, failures, cursor, later=later)
         return self.responder.page(200, page)
 
     def retry_one(self, request: Request, failure_id: str) -> Response:

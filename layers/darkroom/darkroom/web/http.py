@@ -165,7 +165,7 @@ class Responder:
         """
         sentence = sentence or kind.meaning
         if request.wants is Wanted.PAGE:
-            page = pages.problem(request.root, kind.title, sentence, advice, signed_in=request.signed_in)
+            page = pages.problem(request, kind.title, sentence, advice)
             return self.page(kind.status, page, headers)
         document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
         return self.json(kind.status, document | (extra or {}), headers, "application/problem+json")

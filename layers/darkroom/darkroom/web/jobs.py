@@ -93,8 +93,8 @@ class JobRoutes:
         if request.wants is not Wanted.PAGE:
             return self.responder.json(200, self._serialize(request, job))
         rows = [self._serialize_row(request, member) for member in self.jobs.page(job, number)]
-        document, cursor = serialize_job(job, request.root), _next_cursor(job, number)
-        page = pages.job(request.root, document, rows, cursor, request.origin, signed_in=request.signed_in)
+        document = serialize_job(job, request.root)
+        page = pages.job(request, document, rows, _next_cursor(job, number))
         return self.responder.page(200, page)
 
     @_with_page_number

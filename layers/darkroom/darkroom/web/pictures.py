@@ -69,8 +69,7 @@ class PictureRoutes:
             document = {"recent": documents, "cursor": cursor, "totals": serialize_totals(totals)}
             return self.responder.json(200, document)
         tiles = [(entry, self._thumbnail(entry)) for entry in recent[:_RECENT_PICTURES]]
-        limit = self.settings.post_limit_bytes
-        page = pages.home(request.root, tiles, limit, totals, signed_in=request.signed_in)
+        page = pages.home(request, tiles, self.settings.post_limit_bytes, totals)
         return self.responder.page(200, page)
 
     def post(self, request: Request) -> Response:
@@ -90,7 +89,7 @@ class PictureRoutes:
             return self.responder.json(status, self._serialize(request, entry), headers)
         alias_url = self._alias_url(request, entry)
         shown_url = f"{request.origin}/{path_segment(entry.alias)}" if request.origin else alias_url
-        return self.responder.page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
+        return self.responder.page(status, pages.stored(request, entry, alias_url, shown_url), headers)
 
     def picture(self, request: Request, picture_id: str) -> Response:
         """`GET /pictures/{id}`: returns a picture's page or receipt, or redirects to a rendition."""
@@ -157,18 +156,17 @@ class PictureRoutes:
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
         if not entry.has_result:
-            page = pages.waiting(request.root, entry, signed_in=request.signed_in)
+            page = pages.waiting(request, entry)
             return self.responder.page(202, page, {"Retry-After": "2"})
         reference = entry.receipt and entry.receipt.reference
         page = pages.picture(
-            request.root,
+            request,
             entry,
             tuple(self._link(rendition) for rendition in self._renditions(entry)),
             reference=self._link(reference) if reference else None,
             embedded=self._embedded(entry),
             alias_url=self._alias_url(request, entry) if self._owns_alias(entry) else None,
             markup=self._markup(request, entry),
-            signed_in=request.signed_in,
         )
         return self.responder.page(200, page)
 

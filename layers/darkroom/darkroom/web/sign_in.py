@@ -27,7 +27,7 @@ class SignInRoutes:
         """`GET /sign-in`: returns the form, or redirects if the client is already signed in."""
         next_path = request.query.get("to", "")
         if request.visitor in (Visitor.ANONYMOUS, Visitor.UNCHECKED):
-            return self.authorizer.responder.page(200, pages.sign_in(request.root, next_path))
+            return self.authorizer.responder.page(200, pages.sign_in(request, next_path))
         return self.authorizer.responder.redirect(303, _local_url(request.root, next_path))
 
     def sign_in(self, request: Request) -> Response:

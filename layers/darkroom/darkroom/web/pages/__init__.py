@@ -1,13 +1,13 @@
 """The HTML pages, one function each. They return complete HTML documents.
 
-Style and script are inside the document; only pictures are loaded. `root` is the relative URL of the site's
-root ("./", "../", ...), so that links work below any path, such as an API stage. Names and keys are
-untrusted: templates escape all values, and the filter `segment` escapes those in a URL path. `signed_in` adds
-a sign-out button to the navigation, and the token option to curl commands.
+Style and script are inside the document; only pictures are loaded. Links are relative to the path of the
+request, so that they work below any path, such as an API stage. Names and keys are untrusted: templates
+escape all values, and the filter `segment` escapes those in a URL path. A signed-in browser gets a sign-out
+button in the navigation, and the token option in curl commands.
 """
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.limits import MAX_UPLOAD_BYTES
@@ -18,18 +18,16 @@ from darkroom.web.pages.markup import Link, fallback_link
 from darkroom.web.pages.templating import PROGRESS, render_template
 from darkroom.web.problems import PROBLEMS
 
+if TYPE_CHECKING:
+    from darkroom.web.http import Request
+
 # Limits of the chart: fewer columns would be too wide, more too narrow to see.
 _MIN_COLUMNS = 16
 _MAX_COLUMNS = 100
 
 
 def home(
-    root: str,
-    recent: list[tuple[Entry, Link | None]],
-    upload_limit_bytes: int,
-    totals: Tally,
-    *,
-    signed_in: bool = False,
+    request: "Request", recent: list[tuple[Entry, Link | None]], upload_limit_bytes: int, totals: Tally
 ) -> str:
     """The home page: the upload form, the total savings, and recent uploads, each with its thumbnail.
 
@@ -37,18 +35,17 @@ def home(
     """
     return _page(
         "home.html",
-        root,
+        request,
         recent=recent,
         upload_limit_bytes=upload_limit_bytes,
         job_limit_bytes=MAX_UPLOAD_BYTES,
         totals=totals,
-        signed_in=signed_in,
         lines=json.dumps(wording.LINES),
     )
 
 
 def picture(
-    root: str,
+    request: "Request",
     entry: Entry,
     links: tuple[Link, ...],
     *,
@@ -56,7 +53,6 @@ def picture(
     embedded: Link | None = None,
     alias_url: str | None = None,
     markup: str | None = None,
-    signed_in: bool = False,
 ) -> str:
     """The page of one picture, once there is a result to show.
 
@@ -66,7 +62,7 @@ def picture(
     """
     return _page(
         "picture.html",
-        root,
+        request,
         entry=entry,
         receipt=entry.receipt,
         headline=wording.headline(entry),
@@ -78,22 +74,18 @@ def picture(
         first=embedded or fallback_link(links),
         alias_url=alias_url,
         markup=markup,
-        signed_in=signed_in,
     )
 
 
-def job(
-    root: str, job: JsonObject, rows: list[JsonObject], cursor: str, origin: str, *, signed_in: bool = False
-) -> str:
+def job(request: "Request", job: JsonObject, rows: list[JsonObject], cursor: str) -> str:
     """One job's page; its script keeps it up to date.
 
-    `job` and `rows` are JSON documents of the API. `cursor` leads to the next rows. `origin` is the site's
-    origin as the client knows it.
+    `job` and `rows` are JSON documents of the API. `cursor` leads to the next rows.
     """
     columns, highest = _columns(rows)
     return _page(
         "job.html",
-        root,
+        request,
         job=job,
         rows=rows,
         cursor=cursor,
@@ -101,8 +93,7 @@ def job(
         counts=wording.job_counts(job),
         columns=columns,
         highest=highest,
-        address=f"{origin}/" if origin else root,
-        signed_in=signed_in,
+        address=f"{request.origin}/" if request.origin else request.root,
         lines=json.dumps(wording.LINES),
     )
 
@@ -125,9 +116,7 @@ def _columns(rows: list[JsonObject]) -> tuple[list[tuple[float, float]], int]:
     return [(round(100 * b / highest, 2), round(100 * a / highest, 2)) for b, a in pairs], highest
 
 
-def failures(
-    root: str, failures: list[JsonObject], cursor: str, *, later: bool = False, signed_in: bool = False
-) -> str:
+def failures(request: "Request", failures: list[JsonObject], cursor: str, *, later: bool = False) -> str:
     """The list of failed uploads, each with its reason, a retry and a skip button.
 
     `cursor` leads to the next page; `later` is True on every page but the first.
@@ -135,25 +124,24 @@ def failures(
     headline = wording.failures_headline(len(failures), more=bool(cursor), later=later)
     return _page(
         "failures.html",
-        root,
+        request,
         headline=headline,
         failures=failures,
         cursor=cursor,
         later=later,
-        signed_in=signed_in,
     )
 
 
-def waiting(root: str, entry: Entry, *, signed_in: bool = False) -> str:
+def waiting(request: "Request", entry: Entry) -> str:
     """The page of a picture in progress.
 
     Its script polls the page's own address while the status is 202, then reloads. Without script the page
     refreshes every 2 seconds.
     """
-    return _page("waiting.html", root, entry=entry, sentence=wording.sentence(entry), signed_in=signed_in)
+    return _page("waiting.html", request, entry=entry, sentence=wording.sentence(entry))
 
 
-def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
+def stored(request: "Request", entry: Entry, alias_url: str, shown_url: str) -> str:
     """The response to `POST /`, in any state of the picture.
 
     The text comes last, to be readable in a terminal. `shown_url` is the text of the link to `alias_url`: the
@@ -161,7 +149,7 @@ def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
     """
     return _page(
         "stored.html",
-        root,
+        request,
         entry=entry,
         headline=wording.headline(entry),
         sentence=wording.sentence(entry),
@@ -171,32 +159,32 @@ def stored(root: str, entry: Entry, alias_url: str, shown_url: str) -> str:
     )
 
 
-def problem(
-    root: str, title: str, sentence: str, advice: str | None = None, *, signed_in: bool = False
-) -> str:
+def problem(request: "Request", title: str, sentence: str, advice: str | None = None) -> str:
     """A problem in one sentence, with optional advice."""
-    return _page("problem.html", root, title=title, sentence=sentence, advice=advice, signed_in=signed_in)
+    return _page("problem.html", request, title=title, sentence=sentence, advice=advice)
 
 
-def sign_in(root: str, next_path: str, *, invalid_token: bool = False, reload_once: bool = False) -> str:
+def sign_in(
+    request: "Request", next_path: str, *, invalid_token: bool = False, reload_once: bool = False
+) -> str:
     """The form to sign in with a token, and to continue to `next_path`, relative to the site's root.
 
     `invalid_token` adds an error message. `reload_once` makes the browser load the page again immediately.
     """
     return _page(
-        "sign-in.html", root, next_path=next_path, invalid_token=invalid_token, reload_once=reload_once
+        "sign-in.html", request, next_path=next_path, invalid_token=invalid_token, reload_once=reload_once
     )
 
 
-def docs(root: str) -> str:
+def docs(request: "Request") -> str:
     """The API documentation with Swagger UI; it needs a Content-Security-Policy of its own."""
-    return _page("docs.html", root)
+    return _page("docs.html", request)
 
 
-def problems(root: str, *, signed_in: bool = False) -> str:
+def problems(request: "Request") -> str:
     """The reference of problem types, each under its name as anchor."""
-    return _page("problems.html", root, problems=PROBLEMS, signed_in=signed_in)
+    return _page("problems.html", request, problems=PROBLEMS)
 
 
-def _page(template: str, root: str, **values: Any) -> str:
-    return render_template(template, root=root, **values)
+def _page(template: str, request: "Request", **values: Any) -> str:
+    return render_template(template, root=request.root, signed_in=request.signed_in, **values)
