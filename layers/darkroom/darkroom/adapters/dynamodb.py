@@ -5,39 +5,26 @@ import json
 import random
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from darkroom.adapters.items import (
     INDEX_SHARDS,
-    JOB_SHARDS,
-    LATEST,
-    ROW,
-    SCAN_CURSORS,
-    TOTALS,
-    TOTALS_SHARDS,
+    JOB_ITEM,
     Item,
     Key,
+    change_of,
     entry_of,
     from_wire,
     is_entry,
-    is_job,
     item_of,
     job_key,
-    job_of,
-    job_view_of,
     keyed,
-    latest_item_of,
-    latest_of,
-    row_item_of,
-    row_of_item,
     shard_of,
-    sharded,
     superseded_key,
     superseded_of,
     superseded_partition,
-    tally_of,
     to_wire,
 )
 from darkroom.adapters.tables import DynamoTable, key_of, replacing
@@ -51,6 +38,20 @@ from darkroom.ports import AliasMatch, Commit, Replacement
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
+# Range keys that no S3 version id looks like: of a picture's Latest item, and of the row of a job's member,
+# next to the views of its uploads.
+_LATEST = "latest"
+_ROW = "row"
+# Partitions that no picture id looks like.
+_SCAN_CURSORS = "scan-cursors"
+_TOTALS = "totals"
+# The totals of all time are spread over items and added up when they are read; 32 items let a hundred batches
+# of the stream be projected in parallel.
+_TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
+# The items that a job's totals are spread over, next to the job itself in the views. Small batches of the
+# stream update these totals often; the shards share those writes.
+_JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
+
 
 @dataclass(frozen=True, slots=True)
 class DynamoLedger(DynamoTable):
@@ -61,8 +62,8 @@ class DynamoLedger(DynamoTable):
         return entry_of(item) if item and is_entry(item) else None
 
     def latest(self, picture_id: str) -> Latest | None:
-        item = self._get(picture_id, LATEST)
-        return latest_of(item) if item else None
+        item = self._get(picture_id, _LATEST)
+        return _latest_of(item) if item else None
 
     def of_picture(self, picture_id: str) -> list[Entry]:
         # One page: a key that is overwritten every second has millions of versions.
@@ -70,12 +71,10 @@ class DynamoLedger(DynamoTable):
         return [entry for entry in entries if not entry.is_announcement]
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        keys = [(upload.picture_id, upload.version) for upload in uploads]
-        return self._read_many(keys, entry_of)
+        return self._read_many([(upload.picture_id, upload.version) for upload in uploads], entry_of)
 
     def latest_each(self, picture_ids: Collection[str]) -> list[Latest | None]:
-        keys = [(picture_id, LATEST) for picture_id in picture_ids]
-        return self._read_many(keys, latest_of)
+        return self._read_many([(picture_id, _LATEST) for picture_id in picture_ids], _latest_of)
 
     def all_entries(self) -> Iterator[Entry]:
         return (record for record in self.records() if isinstance(record, Entry))
@@ -83,18 +82,14 @@ class DynamoLedger(DynamoTable):
     def records(self) -> Iterator[Entry | Job]:
         pages = self.client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
         for page in pages:
-            for item in map(from_wire, page["Items"]):
-                if is_entry(item):
-                    yield entry_of(item)
-                elif is_job(item):
-                    yield job_of(item)
+            yield from filter(None, map(change_of, map(from_wire, page["Items"])))
 
     def cursor(self, name: str) -> str:
-        item = self._get(SCAN_CURSORS, name)
+        item = self._get(_SCAN_CURSORS, name)
         return item["cursor"] if item else ""
 
     def save_cursor(self, name: str, cursor: str) -> None:
-        self.client.put_item(TableName=self.table, Item=to_wire(keyed((SCAN_CURSORS, name), cursor=cursor)))
+        self.client.put_item(TableName=self.table, Item=to_wire(keyed((_SCAN_CURSORS, name), cursor=cursor)))
 
     def live_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
         keys = [
@@ -112,7 +107,7 @@ class DynamoLedger(DynamoTable):
                 {
                     "ConditionCheck": {
                         "TableName": self.table,
-                        "Key": key_of(unchanged.picture_id, LATEST),
+                        "Key": key_of(unchanged.picture_id, _LATEST),
                         "ConditionExpression": "revision = :now",
                         "ExpressionAttributeValues": {":now": {"N": str(unchanged.revision)}},
                     }
@@ -129,11 +124,31 @@ class DynamoLedger(DynamoTable):
         self._delete_many(map(superseded_key, superseded_renditions))
 
 
+def _latest_item_of(latest: Latest) -> Item:
+    return keyed(
+        (latest.picture_id, _LATEST),
+        revision=latest.revision,
+        sequencer=latest.sequencer,
+        latest_version=latest.version,
+        live_versions=json.dumps(latest.live_versions),
+    )
+
+
+def _latest_of(item: Item) -> Latest:
+    return Latest(
+        picture_id=item["picture"],
+        sequencer=item["sequencer"],
+        version=item["latest_version"],
+        revision=int(item["revision"]),
+        live_versions=tuple(json.loads(item["live_versions"])),
+    )
+
+
 def _write(table: str, item: Entry | Latest | SupersededRenditions) -> "TransactWriteItemTypeDef":
     if isinstance(item, SupersededRenditions):
         stored = keyed(superseded_key(item), keys=json.dumps(item.keys))
         return {"Put": {"TableName": table, "Item": to_wire(stored)}}
-    stored = item_of(item) if isinstance(item, Entry) else latest_item_of(item)
+    stored = item_of(item) if isinstance(item, Entry) else _latest_item_of(item)
     return {"Put": replacing(table, stored, item.revision - 1)}
 
 
@@ -171,7 +186,7 @@ class DynamoViews(DynamoTable):
     def commit(self, commit: Commit) -> bool:
         items = [
             *((_view_item_of(entry.new), entry.before) for entry in commit.entries),
-            *((row_item_of(row.new), row.before) for row in commit.rows),
+            *((_row_item_of(row.new), row.before) for row in commit.rows),
         ]
         writes: list[TransactWriteItemTypeDef] = [
             {"Put": replacing(self.table, item, before)} for item, before in items
@@ -180,10 +195,10 @@ class DynamoViews(DynamoTable):
             writes.append(self._job_update(commit.job))
         # Random shards: two batches at once rarely conflict.
         if commit.job_delta != Tally():
-            shard = job_key(commit.job_id, random.choice(JOB_SHARDS))  # noqa: S311 - no secret
+            shard = job_key(commit.job_id, random.choice(_JOB_SHARDS))  # noqa: S311 - no secret
             writes.append(self._addition(shard, commit.job_delta.amounts | {"revision": 1}))
         if commit.delta != Tally():
-            shard = TOTALS, random.choice(TOTALS_SHARDS)  # noqa: S311 - no secret
+            shard = _TOTALS, random.choice(_TOTALS_SHARDS)  # noqa: S311 - no secret
             writes.append(self._addition(shard, commit.delta.amounts))
         return self._transact(writes)
 
@@ -222,8 +237,7 @@ class DynamoViews(DynamoTable):
         return self._read_many(uploads, entry_of)
 
     def rows(self, picture_ids: Collection[str]) -> list[Row | None]:
-        keys = [(picture_id, ROW) for picture_id in picture_ids]
-        return self._read_many(keys, row_of_item)
+        return self._read_many([(picture_id, _ROW) for picture_id in picture_ids], _row_of)
 
     def job(self, job_id: str) -> JobView | None:
         view = self._job(job_id)
@@ -236,11 +250,21 @@ class DynamoViews(DynamoTable):
     def _job(self, job_id: str) -> JobView | None:
         partition, _ = job_key(job_id)
         items = list(chain.from_iterable(self._partition_pages(partition)))
-        return job_view_of(job_id, items) if items else None
+        if not items:
+            return None
+        job = next((item for item in items if item["version"] == JOB_ITEM), {})
+        return JobView(
+            id=job_id,
+            size=int(job.get("size", 0)),
+            created=job.get("created", ""),
+            job_revision=int(job.get("job_revision", 0)),
+            tally=sum(map(_tally_of, items), Tally()),
+            revision=sum(int(item["revision"]) for item in items),
+        )
 
     def totals(self) -> Tally:
-        items = self._get_many((TOTALS, shard) for shard in TOTALS_SHARDS)
-        return sum(map(tally_of, items.values()), Tally())
+        items = self._get_many((_TOTALS, shard) for shard in _TOTALS_SHARDS)
+        return sum(map(_tally_of, items.values()), Tally())
 
     def of_picture(self, picture_id: str) -> list[Entry]:
         items = chain.from_iterable(self._partition_pages(picture_id))
@@ -248,7 +272,7 @@ class DynamoViews(DynamoTable):
 
     def named(self, alias: str) -> Iterator[AliasMatch]:
         shards = (
-            self._index("by-alias", "alias = :alias", {":alias": sharded(shard, alias)})
+            self._index("by-alias", "alias = :alias", {":alias": _sharded(shard, alias)})
             for shard in INDEX_SHARDS
         )
         for item in heapq.merge(*shards, key=lambda item: str(item["arrived"]), reverse=True):
@@ -311,13 +335,18 @@ class DynamoViews(DynamoTable):
         return (from_wire(item) for page in pages for item in page["Items"])
 
 
+def _sharded(shard: str, alias: str) -> str:
+    """Returns the partition key of an alias in one shard."""
+    return f"{shard}/{alias}"
+
+
 def _view_item_of(entry: Entry) -> Item:
     """Returns an entry's item with the index keys for its lists."""
     item = item_of(entry)
     if not entry.is_removal:
         # An announced upload that never arrived must not hide one of the same name that did.
         if not (entry.is_announcement and entry.state.terminal):
-            item["alias"] = sharded(shard_of(entry.picture_id), entry.alias)
+            item["alias"] = _sharded(shard_of(entry.picture_id), entry.alias)
         # The announcements of a job would push everything else off the home page.
         if not (entry.is_announcement and entry.job_id):
             item["recent_shard"] = shard_of(entry.picture_id)
@@ -325,3 +354,17 @@ def _view_item_of(entry: Entry) -> Item:
     if entry.state is State.FAILED and not entry.is_announcement:
         item["failed_shard"] = shard_of(entry.picture_id)
     return item
+
+
+def _row_item_of(row: Row) -> Item:
+    """Returns the item of a row. The row is JSON text: only its revision is used by conditions."""
+    return keyed((row.picture_id, _ROW), revision=row.revision, row=json.dumps(asdict(row)))
+
+
+def _row_of(item: Item) -> Row:
+    row = json.loads(item["row"])
+    return Row(**row | {"state": State(row["state"])})
+
+
+def _tally_of(item: Item) -> Tally:
+    return Tally(**{field.name: int(item.get(field.name, 0)) for field in fields(Tally)})

@@ -1,16 +1,15 @@
 """Domain objects as DynamoDB items, the same in the ledger, its stream and the views."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom.domain.entries import Attempt, Entry, Latest, Outcome, State, SupersededRenditions
+from darkroom.domain.entries import Attempt, Entry, Outcome, State, SupersededRenditions
 from darkroom.domain.jobs import Job
-from darkroom.domain.rows import JobView, Row, Tally
 from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.domain.uploads import Upload
 
@@ -93,33 +92,9 @@ def entry_of(item: Item) -> Entry:
     )
 
 
-# The range key of a picture's Latest item; no S3 version id looks like this.
-LATEST = "latest"
-
-
 def is_entry(item: Item) -> bool:
     """Distinguishes the item of an upload from Latest items, scan cursors and jobs."""
     return "state" in item
-
-
-def latest_item_of(latest: Latest) -> Item:
-    return keyed(
-        (latest.picture_id, LATEST),
-        revision=latest.revision,
-        sequencer=latest.sequencer,
-        latest_version=latest.version,
-        live_versions=json.dumps(latest.live_versions),
-    )
-
-
-def latest_of(item: Item) -> Latest:
-    return Latest(
-        picture_id=item["picture"],
-        sequencer=item["sequencer"],
-        version=item["latest_version"],
-        revision=int(item["revision"]),
-        live_versions=tuple(json.loads(item["live_versions"])),
-    )
 
 
 def superseded_partition(shard: str) -> str:
@@ -141,10 +116,6 @@ def superseded_of(item: Item) -> SupersededRenditions:
     )
 
 
-# The partition of the scan cursors; no picture id looks like this.
-SCAN_CURSORS = "scan-cursors"
-
-
 def shard_of(picture_id: str) -> str:
     """Returns the shard of a picture in each index.
 
@@ -157,24 +128,14 @@ def shard_of(picture_id: str) -> str:
 INDEX_SHARDS = tuple(str(shard) for shard in range(_INDEX_SHARDS))
 
 
-def sharded(shard: str, alias: str) -> str:
-    """Returns the partition key of an alias in one shard."""
-    return f"{shard}/{alias}"
-
-
 # Each job has its own partition; no picture id has this prefix.
 _JOB = "job:"
-_JOB_ITEM = "job"
+JOB_ITEM = "job"
 
 
-def job_key(job_id: str, range_key: str = _JOB_ITEM) -> Key:
+def job_key(job_id: str, range_key: str = JOB_ITEM) -> Key:
     """Returns the key of a job's item in the ledger and in the views, or of another item of its partition."""
     return f"{_JOB}{job_id}", range_key
-
-
-def is_job(item: Item) -> bool:
-    """Distinguishes a job's item from the other items of the ledger."""
-    return item["version"] == _JOB_ITEM and str(item["picture"]).startswith(_JOB)
 
 
 def job_item_of(job: Job) -> Item:
@@ -186,43 +147,9 @@ def job_of(item: Item) -> Job:
     return Job(job_id, int(item["size"]), item["created"], int(item["revision"]))
 
 
-# The range key of a member's row, next to the views of its uploads; no S3 version id looks like this.
-ROW = "row"
-
-
-def row_item_of(row: Row) -> Item:
-    """Returns the item of a row. The row is JSON text: only its revision is used by conditions."""
-    return keyed((row.picture_id, ROW), revision=row.revision, row=json.dumps(asdict(row)))
-
-
-def row_of_item(item: Item) -> Row:
-    row = json.loads(item["row"])
-    return Row(**row | {"state": State(row["state"])})
-
-
-# The partition of the all-time totals. They are spread over items and added up when they are read; 32 items
-# let a hundred batches of the stream be projected in parallel.
-TOTALS = "totals"
-TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
-
-
-# The items that a job's totals are spread over, next to the job itself in the views. Small batches of the
-# stream update these totals often; the shards share those writes.
-JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
-
-
-def job_view_of(job_id: str, items: Sequence[Item]) -> JobView:
-    """Combines a job and its totals."""
-    job = next((item for item in items if item["version"] == _JOB_ITEM), {})
-    return JobView(
-        id=job_id,
-        size=int(job.get("size", 0)),
-        created=job.get("created", ""),
-        job_revision=int(job.get("job_revision", 0)),
-        tally=sum(map(tally_of, items), Tally()),
-        revision=sum(int(item["revision"]) for item in items),
-    )
-
-
-def tally_of(item: Item) -> Tally:
-    return Tally(**{field.name: int(item.get(field.name, 0)) for field in fields(Tally)})
+def change_of(item: Item) -> Entry | Job | None:
+    """Parses an upload's or a job's item; None for the other items of the ledger."""
+    if is_entry(item):
+        return entry_of(item)
+    is_job = item["version"] == JOB_ITEM and str(item["picture"]).startswith(_JOB)
+    return job_of(item) if is_job else None
