@@ -17,9 +17,9 @@ sweep, settings = bootstrap()
 @entry_point(logger)
 @metrics.log_metrics
 def handler(_event: dict[str, Any], context: LambdaContext) -> None:
-    # A task stops when less time remains than its last number; the next run continues. Tasks whose work
-    # depends only on recent traffic run first. The last task stops early enough for the run to stay below the
-    # duration that raises the alarm.
+    # A task stops when fewer milliseconds remain than its last value; the next run continues. Tasks whose
+    # work depends only on recent traffic run first. The last task stops early enough for the run to stay
+    # below the duration that raises the alarm.
     tasks = (
         ("remove superseded renditions", sweep.remove_superseded(), "Removed", 600_000),
         ("settle old jobs", sweep.settle_jobs(), "NeverArrived", 450_000),

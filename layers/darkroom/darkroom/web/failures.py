@@ -13,7 +13,6 @@ from darkroom.web import pages, problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
 
-_REPORTED = {"retry": "retried", "skip": "skipped"}
 _ACTION_SECONDS = 20  # below the 30 s timeout of an HTTP API
 
 
@@ -69,13 +68,14 @@ class FailureRoutes:
         return self._act(request, [entry], action)
 
     def _act(self, request: Request, entries: Iterable[Entry], action: str) -> Response:
-        act = {"retry": self.failures.retry, "skip": self.failures.skip}[action]
+        actions = {"retry": (self.failures.retry, "retried"), "skip": (self.failures.skip, "skipped")}
+        act, reported = actions[action]
         deadline, changed = self.clock() + _ACTION_SECONDS, 0
         for entry in entries:
             if self.clock() >= deadline:
                 break
             if act(entry):
-                self.report(_REPORTED[action], entry)
+                self.report(reported, entry)
                 changed += 1
         if request.wants is Wanted.PAGE:
             return self.responder.redirect(303, f"{request.root}failures")

@@ -129,20 +129,19 @@ class JobRoutes:
         return serialize_job(job, request.root) | ({"live": live} if live else {})
 
     def _serialize_rows(self, request: Request, members: Iterable[Member]) -> list[JsonObject]:
-        return [self._serialize_row_with_form(request, member) for member in members]
+        return [self._serialize_row(request, member) | self._serialize_form(member) for member in members]
 
     def _serialize_row(self, request: Request, member: Member) -> JsonObject:
         row = member.row
         thumbnail = self.renditions.url(row.thumbnail, self.url_seconds) if row.thumbnail else None
         return serialize_row(row, request.root) | {"thumbnail": thumbnail}
 
-    def _serialize_row_with_form(self, request: Request, member: Member) -> JsonObject:
-        document = self._serialize_row(request, member)
+    def _serialize_form(self, member: Member) -> JsonObject:
         if member.arrived:
-            return document
+            return {}
         row, announced = member.row, member.announced
         form = self.originals.post_form(row.key, announced.media_type, announced.size_bytes, FORM_SECONDS)
-        return document | {"post": {"url": form.url, "fields": form.fields}}
+        return {"post": {"url": form.url, "fields": form.fields}}
 
     def _with_entries(self, members: Iterable[Member]) -> Iterator[tuple[Member, Entry | None]]:
         for batch in batched(members, PAGE_SIZE, strict=False):
