@@ -122,14 +122,7 @@ def failures(request: "Request", failures: list[JsonObject], cursor: str, *, lat
     `cursor` leads to the next page; `later` is True on every page but the first.
     """
     headline = wording.failures_headline(len(failures), more=bool(cursor), later=later)
-    return _page(
-        "failures.html",
-        request,
-        headline=headline,
-        failures=failures,
-        cursor=cursor,
-        later=later,
-    )
+    return _page("failures.html", request, headline=headline, failures=failures, cursor=cursor, later=later)
 
 
 def waiting(request: "Request", entry: Entry) -> str:
