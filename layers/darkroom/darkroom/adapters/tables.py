@@ -39,7 +39,7 @@ def key_of(partition: str, range_key: str) -> Item:
 
 
 def replacing(table: str, item: Item, before: int) -> "PutTypeDef":
-    """Puts the item if the stored one has revision `before`; with 0, only if none is stored."""
+    """Returns a put of the item if the stored one has revision `before`; with 0, only if none is stored."""
     return {
         "TableName": table,
         "Item": to_wire(item),

@@ -85,7 +85,8 @@ def _operation(route: Route) -> JsonObject:
 
 def _responses(route: Route) -> JsonObject:
     responses: JsonObject = {}
-    for spec in (*route.responses, *([_UNCHANGED] if route.method == "GET" else [])):
+    unchanged = (_UNCHANGED,) if route.method == "GET" else ()
+    for spec in (*route.responses, *unchanged):
         headers = ("ETag",) if spec.status == 200 else spec.headers
         responses[str(spec.status)] = {
             "description": spec.description,
