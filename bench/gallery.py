@@ -24,6 +24,10 @@ from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.imaging.pipeline import render
 from darkroom.web import pages
+from darkroom.web.http import Request, Visitor
+from darkroom.web.pages.formatting import path_segment
+from darkroom.web.pages.markup import Link, picture_markup
+from darkroom.web.pages.templating import content_security_policy
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
 _HEIC = "HEIC is not supported; open the picture in a photo app and export it as JPEG."
@@ -74,22 +78,27 @@ class Gallery:
     def page(self, name: str) -> str:
         """Returns one page. Raises KeyError for an unknown name."""
         first, rejected = self.entries[0], self._rejected
+        request = Request("/", self.url)
+        signed_in = Request("/", self.url, visitor=Visitor.SIGNED_IN)
         pages_by_name = {
-            "home": lambda: pages.home("./", self._tiles, 4_000_000, 100_000_000, _SAVED),
-            "empty": lambda: pages.home("./", [], 4_000_000, 100_000_000, Tally()),
+            "home": lambda: pages.home(request, self._tiles, 4_000_000, _SAVED),
+            "empty": lambda: pages.home(request, [], 4_000_000, Tally()),
             "picture": lambda: self._picture(first),
             "private": lambda: self._picture(self.entries[1], markup=None, reference=None),
             "hostile": lambda: self._picture(self.hostile),
-            "rejected": lambda: pages.picture("./", rejected, ()),
-            "job": lambda: pages.job("./", self.job, self.rows, "", self.url),
-            "failures": lambda: pages.failures("./", _failures(), ""),
-            "no-failures": lambda: pages.failures("./", [], ""),
-            "stored": lambda: pages.stored("./", first, "./image.jpg", f"{self.url}/image.jpg"),
-            "sign-in": lambda: pages.sign_in("./", "failures"),
-            "wrong-token": lambda: pages.sign_in("./", "failures", invalid_token=True),
-            "signed-in": lambda: pages.failures("./", _failures(), "more", signed_in=True),
+            "rejected": lambda: pages.picture(request, rejected, ()),
+            "job": lambda: pages.job(request, self.job, self.rows, ""),
+            "failures": lambda: pages.failures(request, _failures(), ""),
+            "no-failures": lambda: pages.failures(request, [], ""),
+            "stored": lambda: pages.stored(request, first, "./image.jpg", f"{self.url}/image.jpg"),
+            "sign-in": lambda: pages.sign_in(request, "failures"),
+            "wrong-token": lambda: pages.sign_in(request, "failures", invalid_token=True),
+            "signed-in": lambda: pages.failures(signed_in, _failures(), "more"),
             "problem": lambda: pages.problem(
-                "./", "Not found", "There is no picture or page at this address.", "See the recent pictures."
+                request,
+                "Not found",
+                "There is no picture or page at this address.",
+                "See the recent pictures.",
             ),
         }
         return pages_by_name[name]()
@@ -162,39 +171,29 @@ class Gallery:
         return Entry(Upload("uploads", "scans/letter.heic", "v1"), State.REJECTED, 2, receipt=receipt)
 
     @property
-    def _tiles(self) -> list[pages.Tile]:
+    def _tiles(self) -> list[tuple[Entry, Link | None]]:
         tiles = [self._tile(entry) for entry in (*self.entries, self.hostile)]
-        tiles.insert(3, pages.Tile("letter.heic", "ab" * 16, State.REJECTED))
-        tiles.insert(6, pages.Tile("a name that goes on and on.png", "cd" * 16, State.RENDERING))
+        rendering = Entry(Upload("uploads", "a name that goes on and on.png", "v1"), State.RENDERING, 1)
+        tiles.insert(3, (self._rejected, None))
+        tiles.insert(6, (rendering, None))
         return tiles
 
-    def _tile(self, entry: Entry) -> pages.Tile:
-        receipt, small = _receipt(entry), self._thumbnail(entry)
-        return pages.Tile(
-            entry.upload.name,
-            entry.picture_id,
-            entry.state,
-            self._url(small),
-            receipt.saved_percent,
-            small.width,
-            small.height,
-            receipt.placeholder,
-        )
+    def _tile(self, entry: Entry) -> tuple[Entry, Link | None]:
+        small = self._thumbnail(entry)
+        return entry, Link(self._url(small), small)
 
     def _picture(self, entry: Entry, **changes: Any) -> str:
         receipt = _receipt(entry)
         widest = receipt.of_format(Format.JPEG)[-1]
         content = b64encode(self.files[widest.key]).decode()
         values: dict[str, Any] = {
-            "reference": pages.Link(self._url(receipt.reference), receipt.reference)
-            if receipt.reference
-            else None,
-            "embedded": pages.Link(f"data:image/jpeg;base64,{content}", widest),
-            "alias_url": "./" + pages.path_segment(entry.alias),
-            "markup": pages.picture_markup(entry.upload.name, receipt, self._url),
+            "reference": Link(self._url(receipt.reference), receipt.reference) if receipt.reference else None,
+            "embedded": Link(f"data:image/jpeg;base64,{content}", widest),
+            "alias_url": "./" + path_segment(entry.alias),
+            "markup": picture_markup(entry.upload.name, receipt, self._url),
         }
-        links = tuple(pages.Link(self._url(rendition), rendition) for rendition in receipt.shown)
-        return pages.picture("./", entry, links, **values | changes)
+        links = tuple(Link(self._url(rendition), rendition) for rendition in receipt.shown)
+        return pages.picture(Request("/"), entry, links, **values | changes)
 
     def _row(self, number: int, entry: Entry, state: State, sentence: str = "") -> dict[str, Any]:
         receipt, done = _receipt(entry), state is State.RENDERED
@@ -292,7 +291,7 @@ def gallery() -> Iterator[Gallery]:
                 return self.respond(shown.foreign_html.encode(), "text/html; charset=utf-8")
             if path not in Gallery.PAGES:
                 return self.send_error(404)
-            policy = pages.content_security_policy([shown.bucket_url], [])
+            policy = content_security_policy([shown.bucket_url], [])
             return self.respond(
                 shown.page(path).encode(), "text/html; charset=utf-8", {"Content-Security-Policy": policy}
             )

@@ -114,7 +114,7 @@ def _writes(status: Status, job_id: str) -> Iterator[int]:
     response = dynamodb_client().query(
         TableName=status.views_table,
         KeyConditionExpression="picture = :job",
-        ExpressionAttributeValues={":job": {"S": job_key(job_id)["picture"]}},
+        ExpressionAttributeValues={":job": {"S": job_key(job_id)[0]}},
     )
     for item in response["Items"]:
         yield int(item["revision"]["N"])

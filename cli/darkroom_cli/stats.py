@@ -17,7 +17,7 @@ from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.domain.rows import Tally
 from darkroom.domain.serialization import serialize_totals
 from darkroom.services.parking import failed
-from darkroom.web.pages import filesize
+from darkroom.web.pages.formatting import filesize
 from darkroom_cli.cloudformation import functions_of
 from darkroom_cli.local.logs import json_object
 from darkroom_cli.prices import AS_OF, LAMBDA_GB_SECOND, LAMBDA_REQUEST, REGION, S3_GET, S3_PUT, TRANSFER_OUT

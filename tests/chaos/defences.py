@@ -29,7 +29,7 @@ class Defence:
 DEFENCES = (
     Defence(
         "a transition needs the previous revision",
-        "adapters/dynamodb.py",
+        "adapters/tables.py",
         '"ConditionExpression": "revision = :before"',
         '"ConditionExpression": "attribute_not_exists(none) OR revision = :before"',
         "tests/contract/test_tables.py::TestLedger::test_only_the_next_revision_is_accepted",

@@ -13,7 +13,8 @@ from types_boto3_s3 import S3Client
 
 from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
-from darkroom.adapters.items import manifest_item_of
+from darkroom.adapters.items import keyed
+from darkroom.adapters.jobs import manifest_key
 from darkroom.bootstrap.web import bootstrap
 from darkroom.domain.entries import State
 from darkroom.domain.keys import picture_id_of
@@ -212,7 +213,7 @@ def test_project_writes_rows_and_totals_and_ignores_other_items(invoke: Invoke, 
     job = a_job(size=2, revision=2)
     torn = {"picture": "x", "version": "v1", "state": "rendered"}
     members = a_member(0, State.RENDERED), a_member(1, State.REJECTED)
-    event = a_batch(manifest_item_of(job.id, 0, []), members[0], job, torn, members[1])
+    event = a_batch(keyed(manifest_key(job.id, 0), announced="[]"), members[0], job, torn, members[1])
     event["Records"].insert(4, {"dynamodb": {"SequenceNumber": "removed", "Keys": {}}})
 
     for _ in range(2):

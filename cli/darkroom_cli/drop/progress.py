@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from darkroom.web.pages import filesize
+from darkroom.web.pages.formatting import filesize
 from darkroom_cli.client import JsonObject
 from darkroom_cli.drop.files import Picture
 from darkroom_cli.drop.follow import TERMINAL, Change

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from darkroom.domain.entries import State
 from darkroom.domain.renditions import MAIN, Format
-from darkroom.web.pages import filesize
+from darkroom.web.pages.formatting import filesize
 from darkroom_cli.client import JsonObject
 from darkroom_cli.terminal import printable
 

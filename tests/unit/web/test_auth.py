@@ -37,7 +37,7 @@ class Api:
     def __post_init__(self) -> None:
         self.write(TokenSet.empty().with_token(self.secret, "then"))
         self.token_cache = TokenCache(self.document, self.faults.append, clock=lambda: self.now)
-        self.sign_in_routes = SignInRoutes(self.authorizer, self.token_cache, Responder())
+        self.sign_in_routes = SignInRoutes(self.authorizer)
 
     @property
     def authorizer(self) -> Authorizer:
@@ -83,7 +83,7 @@ _OPERATIONS = [route.operation for route in ROUTES]
 
 
 def _home(request: Request) -> Response:
-    page = pages.home(request.root, [], 1, 1, Tally(), signed_in=request.signed_in)
+    page = pages.home(request, [], 1, Tally())
     return Responder().page(200, page)
 
 

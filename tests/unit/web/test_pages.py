@@ -17,8 +17,10 @@ from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.web import pages
-from darkroom.web.pages import Link, Tile, filesize, path_segment
-from darkroom.web.pages.formatting import savings
+from darkroom.web.http import Request
+from darkroom.web.pages.formatting import filesize, path_segment, savings
+from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
+from darkroom.web.pages.templating import content_security_policy
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",
@@ -84,6 +86,8 @@ RENDITIONS = tuple(
 
 REFERENCE = replace(RENDITIONS[1], quality=95, key="prefix/reference-1920.jpg", ladder="reference")
 
+THUMBNAIL = a_rendition(Format.JPEG, 320, 30_000)
+
 EMBEDDED = Link("data:image/jpeg;base64,AAAA", RENDITIONS[1])
 
 
@@ -119,9 +123,14 @@ def links_of(entry: Entry) -> tuple[Link, ...]:
     )
 
 
+def a_request(root: str) -> Request:
+    """A request for a page with this relative URL of the site's root."""
+    return Request("/" + "x/" * root.count("../"), "http://localhost:8000")
+
+
 def picture_page(entry: Entry, embedded: Link | None = EMBEDDED, **more: Any) -> str:
     links = links_of(entry) if entry.receipt else ()
-    return pages.picture("../", entry, links, embedded=embedded, **more)
+    return pages.picture(a_request("../"), entry, links, embedded=embedded, **more)
 
 
 def a_row(number: int = 0, state: State = State.RENDERED, **changes: Any) -> dict[str, Any]:
@@ -181,48 +190,43 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
 
 def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
     """One page of each kind, for a picture with this name."""
-    key, identity = f"a/{name}", picture_id_of("uploads", f"a/{name}")
+    key, request = f"a/{name}", a_request(root)
     rendered, rejected = a_rendered_entry(key), a_rejected_entry(key)
     alias_url = root + path_segment(rendered.alias)
-    tiles = [
-        Tile(name, identity, State.RENDERED, "https://renditions.example/t.jpg?a=1&b=2", 92.6, 320, 213),
-        Tile(name, identity, State.REJECTED),
-    ]
+    thumbnail = Link("https://renditions.example/t.jpg?a=1&b=2", THUMBNAIL)
     return {
         "home": pages.home(
-            root,
-            tiles,
+            request,
+            [(rendered, thumbnail), (rejected, None)],
             4_000_000,
-            100_000_000,
             Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000),
         ),
-        "empty home": pages.home(root, [], 4_000_000, 100_000_000, Tally()),
+        "empty home": pages.home(request, [], 4_000_000, Tally()),
         "rendered": pages.picture(
-            root,
+            request,
             rendered,
             links_of(rendered),
             reference=Link("https://renditions.example/reference.jpg?a=1&b=2", REFERENCE),
             embedded=EMBEDDED,
             alias_url=alias_url,
-            markup=pages.redirect_markup(
-                name, rendered.receipt or a_receipt(), lambda w: f"https://x/?w={w}"
-            ),
+            markup=redirect_markup(name, rendered.receipt or a_receipt(), lambda w: f"https://x/?w={w}"),
         ),
-        "rejected": pages.picture(root, rejected, (), alias_url=alias_url),
-        "deleted": pages.picture(root, Entry(an_upload(key), State.DELETED, 4), ()),
+        "rejected": pages.picture(request, rejected, (), alias_url=alias_url),
+        "deleted": pages.picture(request, Entry(an_upload(key), State.DELETED, 4), ()),
         "job": pages.job(
-            root,
+            request,
             a_job(a_row(), a_row(1, State.REJECTED)),
             [a_row(name=name), a_row(1, State.REJECTED, name=name, sentence=f"{name} can't be used.")],
             "more",
-            "http://localhost:8000",
         ),
-        "failures": pages.failures(root, [a_failure(key, page=f"{root}pictures/ab12")], "more"),
-        "waiting": pages.waiting(root, name, identity, State.RENDERING),
-        "stored": pages.stored(root, rendered, alias_url, alias_url),
-        "stored, rejected": pages.stored(root, rejected, alias_url, alias_url),
-        "stored, waiting": pages.stored(root, Entry(an_upload(key), State.EXPECTED, 1), alias_url, alias_url),
-        "problem": pages.problem(root, name, f"{name} is not known here.", f"Upload {name} first."),
+        "failures": pages.failures(request, [a_failure(key, page=f"{root}pictures/ab12")], "more"),
+        "waiting": pages.waiting(request, Entry(an_upload(key), State.RENDERING, 1)),
+        "stored": pages.stored(request, rendered, alias_url, alias_url),
+        "stored, rejected": pages.stored(request, rejected, alias_url, alias_url),
+        "stored, waiting": pages.stored(
+            request, Entry(an_upload(key), State.EXPECTED, 1), alias_url, alias_url
+        ),
+        "problem": pages.problem(request, name, f"{name} is not known here.", f"Upload {name} first."),
     }
 
 
@@ -261,7 +265,7 @@ def test_decisions_are_escaped() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_page_has_exactly_the_style_and_script_of_the_policy(kind: str) -> None:
     page = Parsed(every_page()[kind])
-    policy = pages.content_security_policy([], [])
+    policy = content_security_policy([], [])
 
     assert len(page.all("script")) == (kind in SCRIPTED)
     for directive, tag in (("style-src", "style"), ("script-src", "script")):
@@ -282,7 +286,7 @@ def test_no_attribute_contains_style_or_script(kind: str) -> None:
 
 
 def test_policy_allows_only_its_origins() -> None:
-    policy = pages.content_security_policy(["https://pictures.example"], ["wss://live.example"]).split("; ")
+    policy = content_security_policy(["https://pictures.example"], ["wss://live.example"]).split("; ")
 
     assert [part for part in policy if "-src 'sha256-" not in part] == [
         "default-src 'none'",
@@ -369,9 +373,7 @@ def candidates(source: dict[str, str]) -> list[str]:
 
 def test_markup_has_every_format_and_width() -> None:
     receipt = replace(a_receipt(), placeholder="data:image/webp;base64,AAAA", colour="#336699")
-    sources, image = parse_markup(
-        pages.picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}")
-    )
+    sources, image = parse_markup(picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}"))
 
     assert [source["type"] for source in sources] == ["image/avif", "image/webp"]
     for source, extension in zip([*sources, image], ("avif", "webp", "jpg"), strict=True):
@@ -383,7 +385,7 @@ def test_markup_has_every_format_and_width() -> None:
 
 
 def test_redirect_markup_has_one_url_per_width() -> None:
-    sources, image = parse_markup(pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
+    sources, image = parse_markup(redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
 
     assert not sources
     assert candidates(image) == ["https://x/1?w=640 640w", "https://x/1?w=1920 1920w"]
@@ -391,14 +393,14 @@ def test_redirect_markup_has_one_url_per_width() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_escaped_in_markup(name: str) -> None:
-    _, image = parse_markup(pages.redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
+    _, image = parse_markup(redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
 
     assert image["alt"] == name
     assert not [attribute for attribute in image if attribute.startswith("on")]
 
 
 def test_picture_page_shows_the_markup_as_text() -> None:
-    markup = pages.redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}")
+    markup = redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}")
     page = Parsed(picture_page(a_rendered_entry(), markup=markup))
 
     assert markup in page.texts["code"]
@@ -415,7 +417,7 @@ def test_picture_page_explains_why_private_pictures_have_no_markup() -> None:
 
 def test_formats_without_full_width_are_for_download_only() -> None:
     receipt = a_receipt(*(it for it in RENDITIONS if (it.format, it.width) != (Format.AVIF, 1920)))
-    sources, _ = parse_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))
+    sources, _ = parse_markup(picture_markup("a.png", receipt, lambda it: it.key))
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt)))
 
     assert [source["type"] for source in sources] == ["image/webp"]
@@ -426,7 +428,7 @@ def test_picture_page_works_without_jpeg() -> None:
     receipt = a_receipt(RENDITIONS[2], RENDITIONS[3])
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt), embedded=None))
 
-    assert parse_markup(pages.picture_markup("a.png", receipt, lambda it: it.key))[0] == []
+    assert parse_markup(picture_markup("a.png", receipt, lambda it: it.key))[0] == []
     assert "1920.webp" in page.all("img")[0]["src"]
 
 
@@ -493,7 +495,7 @@ def test_every_rejection_reason_has_advice(reason: str) -> None:
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.RENDERED, State.REJECTED}))
 def test_other_states_have_a_page_without_a_receipt(state: State) -> None:
-    page = Parsed(pages.picture("../", Entry(an_upload(), state, 2), ()))
+    page = Parsed(pages.picture(a_request("../"), Entry(an_upload(), state, 2), ()))
 
     assert page.texts["h1"][0]
     assert page.all("img") == []
@@ -502,17 +504,18 @@ def test_other_states_have_a_page_without_a_receipt(state: State) -> None:
 @pytest.mark.parametrize("before", [a_rendered_entry(), a_rejected_entry()])
 def test_deleted_pictures_show_no_saving_and_no_rejection(before: Entry) -> None:
     deleted = replace(before, state=State.DELETED)
-    page = Parsed(pages.picture("../", deleted, ()))
+    page = Parsed(pages.picture(a_request("../"), deleted, ()))
 
     assert page.texts["h1"] == ["This picture was deleted."]
 
 
 def test_waiting_page_refreshes_without_script() -> None:
-    page = pages.waiting("./", "Beach 1.PNG", "ab12", State.RENDERING)
+    entry = Entry(an_upload(), State.RENDERING, 1)
+    page = pages.waiting(a_request("./"), entry)
 
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in page
     assert "data-poll" in Parsed(page).all("main")[0]
-    assert "./pictures/ab12" in [link["href"] for link in Parsed(page).all("a")]
+    assert f"./pictures/{entry.picture_id}" in [link["href"] for link in Parsed(page).all("a")]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "waiting"])
@@ -524,7 +527,9 @@ def test_only_the_waiting_page_refreshes(kind: str) -> None:
 
 
 def test_post_response_ends_with_outcome_and_link() -> None:
-    page = pages.stored("./", a_rendered_entry("image.png"), "./image.jpg", "http://localhost:8000/image.jpg")
+    page = pages.stored(
+        a_request("./"), a_rendered_entry("image.png"), "./image.jpg", "http://localhost:8000/image.jpg"
+    )
 
     assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB: 92.6% smaller"]
     tail = page.split("</script>")[-1]
@@ -533,7 +538,7 @@ def test_post_response_ends_with_outcome_and_link() -> None:
 
 
 def test_post_response_for_a_rejected_picture_shows_the_reason() -> None:
-    page = Parsed(pages.stored("./", a_rejected_entry("note.png"), "./note.jpg", "./note.jpg"))
+    page = Parsed(pages.stored(a_request("./"), a_rejected_entry("note.png"), "./note.jpg", "./note.jpg"))
 
     assert page.texts["title"] == ["note.png: This is not a picture: it starts like a text."]
     assert "Save it as JPEG or PNG" in page.text
@@ -541,7 +546,7 @@ def test_post_response_for_a_rejected_picture_shows_the_reason() -> None:
 
 
 def test_home_page_works_without_script() -> None:
-    page = Parsed(pages.home("./", [], 4_000_000, 100_000_000, Tally()))
+    page = Parsed(pages.home(a_request("./"), [], 4_000_000, Tally()))
 
     (form,) = page.all("form")
     assert (form["method"], form["action"], form["enctype"]) == ("post", "./", "multipart/form-data")
@@ -555,7 +560,7 @@ def test_home_page_works_without_script() -> None:
 
 
 def test_empty_home_page_shows_the_first_commands() -> None:
-    text = re.sub(r"<[^>]+>", "", pages.home("./", [], 4_000_000, 100_000_000, Tally()))
+    text = re.sub(r"<[^>]+>", "", pages.home(a_request("./"), [], 4_000_000, Tally()))
 
     assert "curl -F upload=@image.png http://localhost:8000/\n" in text
     assert "open http://localhost:8000/image.jpg\n" in text
@@ -571,8 +576,9 @@ def test_home_page_shows_recent_uploads_with_their_outcomes() -> None:
 
 def test_home_page_shows_a_placeholder_behind_each_thumbnail() -> None:
     soft = "data:image/webp;base64,AAAA"
-    tile = Tile("a.png", "ab", State.RENDERED, "https://renditions.example/t.jpg", 92.6, 320, 213, soft)
-    placeholder, thumbnail = Parsed(pages.home("./", [tile], 1, 1, Tally())).all("img")
+    entry = a_rendered_entry(receipt=replace(a_receipt(), placeholder=soft))
+    tile = (entry, Link("https://renditions.example/t.jpg", THUMBNAIL))
+    placeholder, thumbnail = Parsed(pages.home(a_request("./"), [tile], 1, Tally())).all("img")
 
     assert (placeholder["src"], placeholder["alt"]) == (soft, "")
     assert thumbnail["src"] == "https://renditions.example/t.jpg"
@@ -581,10 +587,13 @@ def test_home_page_shows_a_placeholder_behind_each_thumbnail() -> None:
 def test_home_page_shows_total_savings_after_the_first_rendering() -> None:
     used = Parsed(
         pages.home(
-            "./", [], 1, 1, Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000)
+            a_request("./"),
+            [],
+            1,
+            Tally(rendered=1240, bytes_before=41_900_000_000, bytes_after=3_100_000_000),
         )
     )
-    unused = Parsed(pages.home("./", [], 1, 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
+    unused = Parsed(pages.home(a_request("./"), [], 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
 
     assert [text.replace("\u00a0", " ") for text in used.texts["dd"]] == [
         "1,240",
@@ -599,7 +608,7 @@ def test_home_page_shows_total_savings_after_the_first_rendering() -> None:
 
 
 def job_page(*rows: dict[str, Any], cursor: str = "", **changes: Any) -> Parsed:
-    return Parsed(pages.job("../", a_job(*rows, **changes), list(rows), cursor, "http://localhost:8000"))
+    return Parsed(pages.job(a_request("../"), a_job(*rows, **changes), list(rows), cursor))
 
 
 def test_running_job_shows_its_progress() -> None:
@@ -681,7 +690,7 @@ def test_job_page_links_to_receipts_script_and_next_page() -> None:
 
 
 def test_each_failure_shows_its_reason_and_can_be_retried_or_skipped() -> None:
-    page = Parsed(pages.failures("../", [a_failure()], ""))
+    page = Parsed(pages.failures(a_request("../"), [a_failure()], ""))
 
     assert page.texts["h1"] == ["1 picture failed"]
     assert "child died : The worker was killed before it finished." in page.text
@@ -694,8 +703,8 @@ def test_each_failure_shows_its_reason_and_can_be_retried_or_skipped() -> None:
 
 
 def test_long_list_of_failures_has_pages() -> None:
-    first = Parsed(pages.failures("../", [a_failure()], "a b"))
-    last = Parsed(pages.failures("../", [a_failure()], "", later=True))
+    first = Parsed(pages.failures(a_request("../"), [a_failure()], "a b"))
+    last = Parsed(pages.failures(a_request("../"), [a_failure()], "", later=True))
 
     assert "../failures?cursor=a%20b" in [link["href"] for link in first.all("a")]
     assert first.texts["h1"] == ["More than 1 picture failed"]

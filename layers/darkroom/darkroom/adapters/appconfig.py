@@ -22,12 +22,8 @@ _MAX_AGE_SECONDS = 30
 _MIN_POLL_SECONDS = 15
 
 
-@dataclass(frozen=True, slots=True)
-class _Poll:
-    """The result of one poll: the live profile, and the token for the next poll."""
-
-    profile: Profile
-    token: str
+# The result of one poll: the live profile, and the token for the next poll.
+type _Poll = tuple[Profile, str]
 
 
 @dataclass(slots=True)
@@ -65,16 +61,18 @@ class AppConfigProfiles:
             fault = self._polls.fault
             why = f"no profile is known: {fault}" if fault else "no profile has been deployed yet"
             raise ProfileUnavailable(why) from fault
-        return poll.profile
+        profile, _ = poll
+        return profile
 
     def _poll(self, last: _Poll | None) -> _Poll | None:
-        response = self._latest(last.token if last else "")
-        document = response["Configuration"].read()
+        profile, token = last or (None, "")
+        response = self._latest(token)
         # An empty document: the profile has not changed since the last poll.
-        profile = parse_profile(document) if document else last.profile if last else None
+        if document := response["Configuration"].read():
+            profile = parse_profile(document)
         # Token and profile are kept together: after an invalid document the next poll uses the same token,
         # and so receives the document again.
-        return _Poll(profile, response["NextPollConfigurationToken"]) if profile else None
+        return (profile, response["NextPollConfigurationToken"]) if profile else None
 
     def _latest(self, token: str) -> "GetLatestConfigurationResponseTypeDef":
         if token:

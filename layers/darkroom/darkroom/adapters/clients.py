@@ -1,6 +1,7 @@
 """boto3 clients with the timeouts and retries of Darkroom."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import boto3
@@ -34,11 +35,7 @@ _S3_CALLS = _CALLS.merge(
 # For calls with a fallback: reading the profile and the tokens (the cached ones stay valid), and sending to
 # connections (clients then poll).
 _QUICK_CALLS = _CALLS.merge(
-    Config(
-        retries={"mode": "standard", "total_max_attempts": 2},
-        connect_timeout=1,
-        read_timeout=2,
-    )
+    Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 )
 
 
@@ -84,10 +81,7 @@ def lazy[C](create: Callable[[], C]) -> C:
 
 class _LazyClient:
     def __init__(self, create: Callable[[], Any]) -> None:
-        self._create = create
-        self._client: Any = None
+        self._client = cache(create)
 
     def __getattr__(self, name: str) -> Any:
-        if self._client is None:
-            self._client = self._create()
-        return getattr(self._client, name)
+        return getattr(self._client(), name)

@@ -5,41 +5,29 @@ import json
 import random
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from darkroom.adapters.items import (
     INDEX_SHARDS,
-    JOB_SHARDS,
-    LATEST,
-    ROW,
-    SCAN_CURSORS,
-    TOTALS,
-    TOTALS_SHARDS,
-    Attributes,
+    JOB_ITEM,
+    Item,
+    Key,
+    change_of,
     entry_of,
     from_wire,
     is_entry,
-    is_job,
     item_of,
     job_key,
-    job_of,
-    job_view_of,
-    latest_item_of,
-    latest_of,
-    row_item_of,
-    row_of_item,
+    keyed,
     shard_of,
-    sharded,
-    superseded_item_of,
     superseded_key,
     superseded_of,
     superseded_partition,
-    tally_of,
     to_wire,
 )
-from darkroom.adapters.tables import DynamoTable, key_of
+from darkroom.adapters.tables import DynamoTable, key_of, replacing
 from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.errors import BadRequest
 from darkroom.domain.jobs import Job
@@ -48,8 +36,21 @@ from darkroom.domain.uploads import Upload
 from darkroom.ports import AliasMatch, Commit, Replacement
 
 if TYPE_CHECKING:
-    from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+# Range keys that no S3 version id looks like: of a picture's Latest item, and of the row of a job's member,
+# next to the views of its uploads.
+_LATEST = "latest"
+_ROW = "row"
+# Partitions that no picture id looks like.
+_SCAN_CURSORS = "scan-cursors"
+_TOTALS = "totals"
+# The totals of all time are spread over items and added up when they are read; 32 items let a hundred batches
+# of the stream be projected in parallel.
+_TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
+# The items that a job's totals are spread over, next to the job itself in the views. Small batches of the
+# stream update these totals often; the shards share those writes.
+_JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +62,19 @@ class DynamoLedger(DynamoTable):
         return entry_of(item) if item and is_entry(item) else None
 
     def latest(self, picture_id: str) -> Latest | None:
-        item = self._get(picture_id, LATEST)
-        return latest_of(item) if item else None
+        item = self._get(picture_id, _LATEST)
+        return _latest_of(item) if item else None
 
     def of_picture(self, picture_id: str) -> list[Entry]:
-        # One page, at most 1 MB: a key that is overwritten every second has millions of versions.
-        response = self.client.query(**_query(self.table, picture_id))
-        entries = (entry_of(item) for item in map(from_wire, response["Items"]) if is_entry(item))
+        # One page: a key that is overwritten every second has millions of versions.
+        entries = (entry_of(item) for item in next(self._partition_pages(picture_id)) if is_entry(item))
         return [entry for entry in entries if not entry.is_announcement]
 
     def find_each(self, uploads: Collection[Upload]) -> list[Entry | None]:
-        keys = [(upload.picture_id, upload.version) for upload in uploads]
-        return self._read_many(keys, entry_of)
+        return self._read_many([(upload.picture_id, upload.version) for upload in uploads], entry_of)
 
     def latest_each(self, picture_ids: Collection[str]) -> list[Latest | None]:
-        keys = [(picture_id, LATEST) for picture_id in picture_ids]
-        return self._read_many(keys, latest_of)
+        return self._read_many([(picture_id, _LATEST) for picture_id in picture_ids], _latest_of)
 
     def all_entries(self) -> Iterator[Entry]:
         return (record for record in self.records() if isinstance(record, Entry))
@@ -84,19 +82,14 @@ class DynamoLedger(DynamoTable):
     def records(self) -> Iterator[Entry | Job]:
         pages = self.client.get_paginator("scan").paginate(TableName=self.table, ConsistentRead=True)
         for page in pages:
-            for item in map(from_wire, page["Items"]):
-                if is_entry(item):
-                    yield entry_of(item)
-                elif is_job(item):
-                    yield job_of(item)
+            yield from filter(None, map(change_of, map(from_wire, page["Items"])))
 
     def cursor(self, name: str) -> str:
-        item = self._get(SCAN_CURSORS, name)
+        item = self._get(_SCAN_CURSORS, name)
         return item["cursor"] if item else ""
 
     def save_cursor(self, name: str, cursor: str) -> None:
-        item = to_wire({"picture": SCAN_CURSORS, "version": name, "cursor": cursor})
-        self.client.put_item(TableName=self.table, Item=item)
+        self.client.put_item(TableName=self.table, Item=to_wire(keyed((_SCAN_CURSORS, name), cursor=cursor)))
 
     def live_entries(self, latests: Sequence[Latest | None]) -> list[list[Entry]]:
         keys = [
@@ -114,7 +107,7 @@ class DynamoLedger(DynamoTable):
                 {
                     "ConditionCheck": {
                         "TableName": self.table,
-                        "Key": key_of(unchanged.picture_id, LATEST),
+                        "Key": key_of(unchanged.picture_id, _LATEST),
                         "ConditionExpression": "revision = :now",
                         "ExpressionAttributeValues": {":now": {"N": str(unchanged.revision)}},
                     }
@@ -123,54 +116,44 @@ class DynamoLedger(DynamoTable):
         return self._transact(writes)
 
     def superseded_renditions(self, before: str, limit: int) -> list[SupersededRenditions]:
-        superseded: list[SupersededRenditions] = []
-        for shard in INDEX_SHARDS:
-            response = self.client.query(
-                TableName=self.table,
-                KeyConditionExpression="picture = :superseded AND version < :before",
-                ExpressionAttributeValues={
-                    ":superseded": {"S": superseded_partition(shard)},
-                    ":before": {"S": before},
-                },
-                Limit=limit,
-                ConsistentRead=True,
-            )
-            superseded += (superseded_of(from_wire(item)) for item in response["Items"])
-        return superseded[:limit]
+        partitions = map(superseded_partition, INDEX_SHARDS)
+        items = chain.from_iterable(self._before(partition, before, limit) for partition in partitions)
+        return [superseded_of(item) for item in items][:limit]
 
     def forget(self, superseded_renditions: Collection[SupersededRenditions]) -> None:
-        keys = map(superseded_key, superseded_renditions)
-        self._delete_many((key["picture"], key["version"]) for key in keys)
+        self._delete_many(map(superseded_key, superseded_renditions))
+
+
+def _latest_item_of(latest: Latest) -> Item:
+    return keyed(
+        (latest.picture_id, _LATEST),
+        revision=latest.revision,
+        sequencer=latest.sequencer,
+        latest_version=latest.version,
+        live_versions=json.dumps(latest.live_versions),
+    )
+
+
+def _latest_of(item: Item) -> Latest:
+    return Latest(
+        picture_id=item["picture"],
+        sequencer=item["sequencer"],
+        version=item["latest_version"],
+        revision=int(item["revision"]),
+        live_versions=tuple(json.loads(item["live_versions"])),
+    )
 
 
 def _write(table: str, item: Entry | Latest | SupersededRenditions) -> "TransactWriteItemTypeDef":
     if isinstance(item, SupersededRenditions):
-        return {"Put": {"TableName": table, "Item": to_wire(superseded_item_of(item))}}
-    stored = item_of(item) if isinstance(item, Entry) else latest_item_of(item)
-    return _conditional_put(table, stored, item.revision - 1)
-
-
-def _conditional_put(table: str, item: Mapping[str, Any], before: int) -> "TransactWriteItemTypeDef":
-    """Puts the item if the stored one has revision `before`; with 0, only if none is stored."""
-    return {
-        "Put": {
-            "TableName": table,
-            "Item": to_wire(item),
-            # DynamoDB rejects a value that the condition does not use, so both conditions use :before. No
-            # item has revision 0.
-            "ConditionExpression": "revision = :before"
-            if before
-            else "attribute_not_exists(picture) OR revision = :before",
-            "ExpressionAttributeValues": {":before": {"N": str(before)}},
-        }
-    }
+        stored = keyed(superseded_key(item), keys=json.dumps(item.keys))
+        return {"Put": {"TableName": table, "Item": to_wire(stored)}}
+    stored = item_of(item) if isinstance(item, Entry) else _latest_item_of(item)
+    return {"Put": replacing(table, stored, item.revision - 1)}
 
 
 # The position of an entry in a list: time, picture id and version. Several entries may have the same time.
 type Place = tuple[str, str, str]
-
-# The range key of each index.
-_RANGE_KEYS = {"recent": "arrived", "failed": "since"}
 
 
 def _cursor(at: str, picture_id: str, version: str) -> str:
@@ -194,60 +177,67 @@ def _can_be_a_key(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and 0 < len(value) <= 1024
 
 
-_FAILED_PAGE = 100
-
-
-def _query(table: str, picture_id: str) -> dict[str, Any]:
-    return {
-        "TableName": table,
-        "KeyConditionExpression": "picture = :picture",
-        "ExpressionAttributeValues": {":picture": {"S": picture_id}},
-        "ConsistentRead": True,
-    }
-
-
-def _items_of(client: "DynamoDBClient", table: str, picture_id: str) -> Iterator[dict[str, Any]]:
-    pages = client.get_paginator("query").paginate(**_query(table, picture_id))
-    return (from_wire(item) for page in pages for item in page["Items"])
-
-
 @dataclass(frozen=True, slots=True)
 class DynamoViews(DynamoTable):
     """ports.Views on a table keyed by picture and version, with the indexes by-alias, recent and failed."""
 
-    failed_page: int = _FAILED_PAGE
+    failed_page: int = 100
 
     def commit(self, commit: Commit) -> bool:
-        writes = [
-            *(
-                _conditional_put(self.table, _view_item_of(entry.new), entry.before)
-                for entry in commit.entries
-            ),
-            *(_conditional_put(self.table, row_item_of(row.new), row.before) for row in commit.rows),
+        items = [
+            *((_view_item_of(entry.new), entry.before) for entry in commit.entries),
+            *((_row_item_of(row.new), row.before) for row in commit.rows),
+        ]
+        writes: list[TransactWriteItemTypeDef] = [
+            {"Put": replacing(self.table, item, before)} for item, before in items
         ]
         if commit.job:
             writes.append(self._job_update(commit.job))
         # Random shards: two batches at once rarely conflict.
         if commit.job_delta != Tally():
-            shard = key_of(job_key(commit.job_id)["picture"], random.choice(JOB_SHARDS))  # noqa: S311 - no secret
-            writes.append(_update(self.table, shard, commit.job_delta.amounts | {"revision": 1}))
+            shard = job_key(commit.job_id, random.choice(_JOB_SHARDS))  # noqa: S311 - no secret
+            writes.append(self._addition(shard, commit.job_delta.amounts | {"revision": 1}))
         if commit.delta != Tally():
-            shard = key_of(TOTALS, random.choice(TOTALS_SHARDS))  # noqa: S311 - no secret
-            writes.append(_update(self.table, shard, commit.delta.amounts))
+            shard = _TOTALS, random.choice(_TOTALS_SHARDS)  # noqa: S311 - no secret
+            writes.append(self._addition(shard, commit.delta.amounts))
         return self._transact(writes)
 
     def _job_update(self, replacement: Replacement[Job]) -> "TransactWriteItemTypeDef":
-        job = replacement.new
-        values: Attributes = {"size": job.size, "created": job.created, "job_revision": job.revision}
-        condition = ("job_revision", replacement.before)
-        return _update(self.table, to_wire(job_key(job.id)), {"revision": 1}, values, condition)
+        job, before = replacement.new, replacement.before
+        values = {":one": 1, ":size": job.size, ":created": job.created, ":revision": job.revision}
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": key_of(*job_key(job.id)),
+                "UpdateExpression": "ADD revision :one "
+                "SET #size = :size, created = :created, job_revision = :revision",
+                "ConditionExpression": "job_revision = :before"
+                if before
+                else "attribute_not_exists(job_revision)",
+                "ExpressionAttributeNames": {"#size": "size"},  # a reserved word
+                "ExpressionAttributeValues": to_wire(values | ({":before": before} if before else {})),
+            }
+        }
+
+    def _addition(self, key: Key, amounts: Mapping[str, int]) -> "TransactWriteItemTypeDef":
+        """Adds to attributes of an item, which need not exist."""
+        return {
+            "Update": {
+                "TableName": self.table,
+                "Key": key_of(*key),
+                "UpdateExpression": "ADD " + ", ".join(f"#{name} :{name}" for name in amounts),
+                "ExpressionAttributeNames": {f"#{name}": name for name in amounts},
+                "ExpressionAttributeValues": to_wire(
+                    {f":{name}": amount for name, amount in amounts.items()}
+                ),
+            }
+        }
 
     def find_each(self, uploads: Collection[tuple[str, str]]) -> list[Entry | None]:
         return self._read_many(uploads, entry_of)
 
     def rows(self, picture_ids: Collection[str]) -> list[Row | None]:
-        keys = [(picture_id, ROW) for picture_id in picture_ids]
-        return self._read_many(keys, row_of_item)
+        return self._read_many([(picture_id, _ROW) for picture_id in picture_ids], _row_of)
 
     def job(self, job_id: str) -> JobView | None:
         view = self._job(job_id)
@@ -258,58 +248,71 @@ class DynamoViews(DynamoTable):
         return view
 
     def _job(self, job_id: str) -> JobView | None:
-        items = list(_items_of(self.client, self.table, job_key(job_id)["picture"]))
-        return job_view_of(job_id, items) if items else None
+        partition, _ = job_key(job_id)
+        items = list(chain.from_iterable(self._partition_pages(partition)))
+        if not items:
+            return None
+        job = next((item for item in items if item["version"] == JOB_ITEM), {})
+        return JobView(
+            id=job_id,
+            size=int(job.get("size", 0)),
+            created=job.get("created", ""),
+            job_revision=int(job.get("job_revision", 0)),
+            tally=sum(map(_tally_of, items), Tally()),
+            revision=sum(int(item["revision"]) for item in items),
+        )
 
     def totals(self) -> Tally:
-        items = self._get_many((TOTALS, shard) for shard in TOTALS_SHARDS)
-        return sum(map(tally_of, items.values()), Tally())
+        items = self._get_many((_TOTALS, shard) for shard in _TOTALS_SHARDS)
+        return sum(map(_tally_of, items.values()), Tally())
 
     def of_picture(self, picture_id: str) -> list[Entry]:
-        items = _items_of(self.client, self.table, picture_id)
+        items = chain.from_iterable(self._partition_pages(picture_id))
         return [entry_of(item) for item in items if is_entry(item)]
 
     def named(self, alias: str) -> Iterator[AliasMatch]:
-        shards = (self._index("by-alias", "alias", sharded(shard, alias)) for shard in INDEX_SHARDS)
+        shards = (
+            self._index("by-alias", "alias = :alias", {":alias": _sharded(shard, alias)})
+            for shard in INDEX_SHARDS
+        )
         for item in heapq.merge(*shards, key=lambda item: str(item["arrived"]), reverse=True):
             yield AliasMatch(item["picture"], item["key"])
 
     def recent(self, limit: int, cursor: str = "") -> tuple[list[Entry], str]:
-        after = _read_cursor(cursor) if cursor else None
-        shards = [
-            self._shard_page("recent", "recent_shard", shard, limit + 1, after) for shard in INDEX_SHARDS
-        ]
-        return self._page(heapq.nlargest(limit + 1, chain(*shards)), limit)
+        return self._list("recent", "arrived", limit, cursor)
 
     def failed(self, cursor: str = "") -> tuple[list[Entry], str]:
-        after = _read_cursor(cursor) if cursor else None
-        limit = self.failed_page
-        shards = [
-            self._shard_page("failed", "failed_shard", shard, limit + 1, after, oldest=True)
-            for shard in INDEX_SHARDS
-        ]
-        entries, cursor = self._page(heapq.nsmallest(limit + 1, chain(*shards)), limit)
+        entries, cursor = self._list("failed", "since", self.failed_page, cursor, oldest=True)
         # An index is eventually consistent.
         return [entry for entry in entries if entry.state is State.FAILED], cursor
 
-    def _page(self, places: list[Place], limit: int) -> tuple[list[Entry], str]:
-        """Returns the entries at the first `limit` places, and a cursor if there are more places."""
+    def _list(
+        self, index: str, range_key: str, limit: int, cursor: str, *, oldest: bool = False
+    ) -> tuple[list[Entry], str]:
+        """Returns at most `limit` entries of an index after a cursor, and the next cursor, if any."""
+        after = _read_cursor(cursor) if cursor else None
+        shards = (
+            self._shard_page(index, range_key, shard, limit + 1, after, oldest=oldest)
+            for shard in INDEX_SHARDS
+        )
+        places = sorted(chain(*shards), reverse=not oldest)
         entries = self.find_each([(picture_id, version) for _, picture_id, version in places[:limit]])
-        more = len(places) > limit
-        next_cursor = _cursor(*places[limit - 1]) if more else ""
+        next_cursor = _cursor(*places[limit - 1]) if len(places) > limit else ""
         # An entry may have been deleted since its index was read.
         return [entry for entry in entries if entry], next_cursor
 
     def _shard_page(
-        self, index: str, hash_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool = False
+        self, index: str, range_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool
     ) -> list[Place]:
         """Returns the places after `after`: at least `limit`, or all if there are fewer. Never separates
         places of the same time.
         """
-        range_key = _RANGE_KEYS[index]
-        bound = (range_key, ">=" if oldest else "<=", after[0]) if after else None
+        condition, values = f"{index}_shard = :shard", {":shard": shard}
+        if after:
+            condition += f" AND {range_key} {'>=' if oldest else '<='} :at"
+            values[":at"] = after[0]
         places: list[Place] = []
-        for item in self._index(index, hash_key, shard, bound, limit, oldest=oldest):
+        for item in self._index(index, condition, values, limit, oldest=oldest):
             place = (str(item[range_key]), str(item["picture"]), str(item["version"]))
             if len(places) >= limit and place[0] != places[-1][0]:
                 break
@@ -318,36 +321,32 @@ class DynamoViews(DynamoTable):
         return places
 
     def _index(
-        self,
-        index: str,
-        hash_key: str,
-        value: str,
-        bound: tuple[str, str, str] | None = None,
-        page_size: int = 100,
-        *,
-        oldest: bool = False,
-    ) -> Iterator[dict[str, Any]]:
-        """Reads one partition of an index, newest first; `bound` limits the range key."""
-        name, comparison, at = bound or ("", "", "")
-        within = f" AND {name} {comparison} :at" if bound else ""
+        self, index: str, condition: str, values: Item, page_size: int = 100, *, oldest: bool = False
+    ) -> Iterator[Item]:
+        """Reads one partition of an index, newest first."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             IndexName=index,
-            KeyConditionExpression=f"{hash_key} = :value{within}",
-            ExpressionAttributeValues={":value": {"S": value}} | ({":at": {"S": at}} if bound else {}),
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_wire(values),
             ScanIndexForward=oldest,
             PaginationConfig={"PageSize": page_size},
         )
         return (from_wire(item) for page in pages for item in page["Items"])
 
 
-def _view_item_of(entry: Entry) -> dict[str, Any]:
+def _sharded(shard: str, alias: str) -> str:
+    """Returns the partition key of an alias in one shard."""
+    return f"{shard}/{alias}"
+
+
+def _view_item_of(entry: Entry) -> Item:
     """Returns an entry's item with the index keys for its lists."""
-    item: dict[str, Any] = item_of(entry)
+    item = item_of(entry)
     if not entry.is_removal:
         # An announced upload that never arrived must not hide one of the same name that did.
         if not (entry.is_announcement and entry.state.terminal):
-            item["alias"] = sharded(shard_of(entry.picture_id), entry.alias)
+            item["alias"] = _sharded(shard_of(entry.picture_id), entry.alias)
         # The announcements of a job would push everything else off the home page.
         if not (entry.is_announcement and entry.job_id):
             item["recent_shard"] = shard_of(entry.picture_id)
@@ -357,37 +356,15 @@ def _view_item_of(entry: Entry) -> dict[str, Any]:
     return item
 
 
-def _update(
-    table: str,
-    key: dict[str, Any],
-    added: Mapping[str, int],
-    assigned: Mapping[str, str | int] | None = None,
-    condition: tuple[str, int] | None = None,
-) -> "TransactWriteItemTypeDef":
-    """Adds to some attributes and sets others; the item need not exist.
+def _row_item_of(row: Row) -> Item:
+    """Returns the item of a row. The row is JSON text: only its revision is used by conditions."""
+    return keyed((row.picture_id, _ROW), revision=row.revision, row=json.dumps(asdict(row)))
 
-    With `condition`, only if that attribute has that value; 0 means that it must not exist.
 
-    """
-    assigned = assigned or {}
-    values: dict[str, str | int] = {f":{name}": value for name, value in (*added.items(), *assigned.items())}
-    expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
-    if assigned:
-        expression += " SET " + ", ".join(f"#{name} = :{name}" for name in assigned)
-    options = {}
-    if condition:
-        name, before = condition
-        values |= {":before": before} if before else {}
-        options = {
-            "ConditionExpression": f"#{name} = :before" if before else f"attribute_not_exists(#{name})"
-        }
-    return {
-        "Update": {
-            "TableName": table,
-            "Key": key,
-            "UpdateExpression": expression,
-            "ExpressionAttributeNames": {f"#{name}": name for name in (*added, *assigned)},
-            "ExpressionAttributeValues": to_wire(values),
-            **options,  # type: ignore[typeddict-item]  # the stubs accept no unpacked option
-        }
-    }
+def _row_of(item: Item) -> Row:
+    row = json.loads(item["row"])
+    return Row(**row | {"state": State(row["state"])})
+
+
+def _tally_of(item: Item) -> Tally:
+    return Tally(**{field.name: int(item.get(field.name, 0)) for field in fields(Tally)})

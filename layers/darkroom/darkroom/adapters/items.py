@@ -1,20 +1,20 @@
 """Domain objects as DynamoDB items, the same in the ledger, its stream and the views."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from darkroom.domain.entries import Attempt, Entry, Latest, Outcome, State, SupersededRenditions
-from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
-from darkroom.domain.rows import JobView, Row, Tally
+from darkroom.domain.entries import Attempt, Entry, Outcome, State, SupersededRenditions
+from darkroom.domain.jobs import Job
 from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.domain.uploads import Upload
 
-type Attributes = dict[str, str | int]
+type Key = tuple[str, str]  # partition key and range key
+type Item = dict[str, Any]
 
 _INDEX_SHARDS = 4
 # Time to live of an announced upload without a job. The announcements of a job end by its timeout instead.
@@ -24,49 +24,48 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def to_wire(item: Mapping[str, Any]) -> dict[str, Any]:
+def to_wire(item: Mapping[str, Any]) -> Item:
     return {name: _serialize(value) for name, value in item.items()}
 
 
-def from_wire(item: Mapping[str, Any]) -> dict[str, Any]:
+def from_wire(item: Mapping[str, Any]) -> Item:
     return {name: _deserialize(value) for name, value in item.items()}
 
 
-def item_of(entry: Entry) -> Attributes:
+def keyed(key: Key, **attributes: Any) -> Item:
+    partition, range_key = key
+    return {"picture": partition, "version": range_key, **attributes}
+
+
+def item_of(entry: Entry) -> Item:
     """Returns an entry's item. The receipt is JSON text, because boto3 accepts no floats."""
     upload = entry.upload
     since = entry.since or upload.arrived
-    is_temporary = entry.state is State.EXPECTED and not entry.job_id
-    expires: Attributes = {"expires": _seconds(since) + _EXPECTED_SECONDS} if is_temporary else {}
-    member: Attributes = {"job": entry.job_id, "number": entry.number} if entry.job_id else {}
-    return (
-        expires
-        | member
-        | {
-            "picture": upload.picture_id,
-            "version": upload.version,
-            "state": entry.state.value,
-            "revision": entry.revision,
-            "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
-            "since": since,
-            "message": entry.message,
-            "bucket": upload.bucket,
-            "key": upload.key,
-            "etag": upload.etag,
-            "size_bytes": upload.size_bytes,
-            "sequencer": upload.sequencer,
-            "arrived": upload.arrived,
-            "request": upload.request_id,
-            "receipt": json.dumps(serialize_receipt(entry.receipt)) if entry.receipt else "",
-        }
-    )
+    item: Item = {
+        "picture": upload.picture_id,
+        "version": upload.version,
+        "state": entry.state.value,
+        "revision": entry.revision,
+        "attempts": json.dumps([asdict(attempt) for attempt in entry.attempts]),
+        "since": since,
+        "message": entry.message,
+        "bucket": upload.bucket,
+        "key": upload.key,
+        "etag": upload.etag,
+        "size_bytes": upload.size_bytes,
+        "sequencer": upload.sequencer,
+        "arrived": upload.arrived,
+        "request": upload.request_id,
+        "receipt": json.dumps(serialize_receipt(entry.receipt)) if entry.receipt else "",
+    }
+    if entry.job_id:
+        item |= {"job": entry.job_id, "number": entry.number}
+    elif entry.state is State.EXPECTED:
+        item["expires"] = int(datetime.fromisoformat(since).timestamp()) + _EXPECTED_SECONDS
+    return item
 
 
-def _seconds(timestamp: str) -> int:
-    return int(datetime.fromisoformat(timestamp).timestamp())
-
-
-def entry_of(item: Mapping[str, Any]) -> Entry:
+def entry_of(item: Item) -> Entry:
     """Parses an entry's item; other attributes are ignored."""
     return Entry(
         upload=Upload(
@@ -93,68 +92,28 @@ def entry_of(item: Mapping[str, Any]) -> Entry:
     )
 
 
-# The range key of a picture's Latest item; no S3 version id looks like this.
-LATEST = "latest"
-
-
-def is_entry(item: Mapping[str, Any]) -> bool:
+def is_entry(item: Item) -> bool:
     """Distinguishes the item of an upload from Latest items, scan cursors and jobs."""
     return "state" in item
 
 
-def latest_item_of(latest: Latest) -> Attributes:
-    """Returns the item of a picture's latest version."""
-    return {
-        "picture": latest.picture_id,
-        "version": LATEST,
-        "revision": latest.revision,
-        "sequencer": latest.sequencer,
-        "latest_version": latest.version,
-        "live_versions": json.dumps(latest.live_versions),
-    }
-
-
-def latest_of(item: Mapping[str, Any]) -> Latest:
-    """Parses a Latest item."""
-    return Latest(
-        picture_id=item["picture"],
-        sequencer=item["sequencer"],
-        version=item["latest_version"],
-        revision=int(item["revision"]),
-        live_versions=tuple(json.loads(item["live_versions"])),
-    )
-
-
-_SUPERSEDED = "superseded:"
-
-
 def superseded_partition(shard: str) -> str:
     """Returns the partition key of a shard of superseded renditions, which are sorted by time."""
-    return f"{_SUPERSEDED}{shard}"
+    return f"superseded:{shard}"
 
 
-def superseded_key(superseded_renditions: SupersededRenditions) -> dict[str, str]:
-    range_key = (
-        f"{superseded_renditions.since}.{superseded_renditions.picture_id}.{superseded_renditions.version}"
-    )
-    return {"picture": superseded_partition(shard_of(superseded_renditions.picture_id)), "version": range_key}
+def superseded_key(superseded_renditions: SupersededRenditions) -> Key:
+    picture_id = superseded_renditions.picture_id
+    range_key = f"{superseded_renditions.since}.{picture_id}.{superseded_renditions.version}"
+    return superseded_partition(shard_of(picture_id)), range_key
 
 
-def superseded_item_of(superseded_renditions: SupersededRenditions) -> dict[str, str]:
-    return superseded_key(superseded_renditions) | {"keys": json.dumps(superseded_renditions.keys)}
-
-
-def superseded_of(item: Mapping[str, Any]) -> SupersededRenditions:
-    """Parses an item of superseded renditions."""
+def superseded_of(item: Item) -> SupersededRenditions:
     # The time itself contains a dot, before its milliseconds.
     seconds, milliseconds, picture_id, version = str(item["version"]).split(".", 3)
     return SupersededRenditions(
         picture_id, version, f"{seconds}.{milliseconds}", tuple(json.loads(item["keys"]))
     )
-
-
-# The partition of the scan cursors; no picture id looks like this.
-SCAN_CURSORS = "scan-cursors"
 
 
 def shard_of(picture_id: str) -> str:
@@ -169,123 +128,28 @@ def shard_of(picture_id: str) -> str:
 INDEX_SHARDS = tuple(str(shard) for shard in range(_INDEX_SHARDS))
 
 
-def sharded(shard: str, alias: str) -> str:
-    """Returns the partition key of an alias in one shard."""
-    return f"{shard}/{alias}"
-
-
 # Each job has its own partition; no picture id has this prefix.
 _JOB = "job:"
-_JOB_ITEM = "job"
-_MANIFEST = "page:"
-# The partition of the unsettled jobs, sorted by their creation time.
-DUE = "jobs"
-_REQUEST = "request:"
+JOB_ITEM = "job"
 
 
-def job_key(job_id: str) -> dict[str, str]:
-    """Returns the key of a job's item, in the ledger and in the views."""
-    return {"picture": f"{_JOB}{job_id}", "version": _JOB_ITEM}
+def job_key(job_id: str, range_key: str = JOB_ITEM) -> Key:
+    """Returns the key of a job's item in the ledger and in the views, or of another item of its partition."""
+    return f"{_JOB}{job_id}", range_key
 
 
-def is_job(item: Mapping[str, Any]) -> bool:
-    """Distinguishes a job's item from the other items of the ledger."""
-    return item["version"] == _JOB_ITEM and str(item["picture"]).startswith(_JOB)
+def job_item_of(job: Job) -> Item:
+    return keyed(job_key(job.id), size=job.size, created=job.created, revision=job.revision)
 
 
-def job_item_of(job: Job) -> Attributes:
-    return {**job_key(job.id), "size": job.size, "created": job.created, "revision": job.revision}
-
-
-def job_of(item: Mapping[str, Any]) -> Job:
-    """Parses a job's item."""
+def job_of(item: Item) -> Job:
     job_id = str(item["picture"]).removeprefix(_JOB)
     return Job(job_id, int(item["size"]), item["created"], int(item["revision"]))
 
 
-def manifest_key(job_id: str, page: int) -> dict[str, str]:
-    return {"picture": f"{_JOB}{job_id}", "version": f"{_MANIFEST}{page:04}"}
-
-
-def manifest_item_of(job_id: str, page: int, announced: Sequence[AnnouncedUpload]) -> dict[str, str]:
-    """Returns the item of one manifest page: 100 names of at most 255 characters, far below 400 KB."""
-    return manifest_key(job_id, page) | {"announced": json.dumps([asdict(member) for member in announced])}
-
-
-def manifest_of(item: Mapping[str, Any]) -> list[AnnouncedUpload]:
-    return [AnnouncedUpload(**member) for member in json.loads(item["announced"])]
-
-
-def due_item_of(job: Job) -> dict[str, str]:
-    return {"picture": DUE, "version": f"{job.created}.{job.id}"}
-
-
-def due_job_of(item: Mapping[str, Any]) -> Job:
-    created, _, job_id = str(item["version"]).rpartition(".")
-    return Job(job_id, 0, created)
-
-
-def request_key(key_hash: str) -> dict[str, str]:
-    return {"picture": f"{_REQUEST}{key_hash}", "version": "request"}
-
-
-def request_item_of(idempotent_request: IdempotentRequest) -> Attributes:
-    return {
-        **request_key(idempotent_request.key_hash),
-        "digest": idempotent_request.digest,
-        "job": idempotent_request.job_id,
-        "created": idempotent_request.created,
-        "expires": idempotent_request.expires,
-    }
-
-
-def request_of(item: Mapping[str, Any]) -> IdempotentRequest:
-    key_hash = str(item["picture"]).removeprefix(_REQUEST)
-    return IdempotentRequest(key_hash, item["digest"], item["job"], item["created"], int(item["expires"]))
-
-
-# The range key of a member's row, next to the views of its uploads; no S3 version id looks like this.
-ROW = "row"
-
-
-def row_item_of(row: Row) -> Attributes:
-    """Returns the item of a row. The row is JSON text: only its revision is used by conditions."""
-    return {
-        "picture": row.picture_id,
-        "version": ROW,
-        "revision": row.revision,
-        "row": json.dumps(asdict(row)),
-    }
-
-
-def row_of_item(item: Mapping[str, Any]) -> Row:
-    row = json.loads(item["row"])
-    return Row(**row | {"state": State(row["state"])})
-
-
-# The partition of the all-time totals. They are spread over items and added up when they are read; 32 items
-# let a hundred batches of the stream be projected in parallel.
-TOTALS = "totals"
-TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
-
-
-# The items that a job's totals are spread over, next to the job itself in the views. Small batches of the
-# stream update these totals often; the shards share those writes.
-JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
-
-
-def job_view_of(job_id: str, items: Sequence[Mapping[str, Any]]) -> JobView:
-    """Combines a job and its totals."""
-    job = next((item for item in items if item["version"] == _JOB_ITEM), {})
-    return JobView(
-        id=job_id,
-        size=int(job.get("size", 0)),
-        created=job.get("created", ""),
-        job_revision=int(job.get("job_revision", 0)),
-        tally=sum(map(tally_of, items), Tally()),
-        revision=sum(int(item["revision"]) for item in items),
-    )
-
-
-def tally_of(item: Mapping[str, Any]) -> Tally:
-    return Tally(**{field.name: int(item.get(field.name, 0)) for field in fields(Tally)})
+def change_of(item: Item) -> Entry | Job | None:
+    """Parses an upload's or a job's item; None for the other items of the ledger."""
+    if is_entry(item):
+        return entry_of(item)
+    is_job = item["version"] == JOB_ITEM and str(item["picture"]).startswith(_JOB)
+    return job_of(item) if is_job else None

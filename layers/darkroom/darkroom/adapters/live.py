@@ -1,7 +1,8 @@
 """The live channel: the table of followers and tickets, and the connections of the WebSocket API."""
 
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -104,20 +105,15 @@ class ApiGatewaySockets:
         faults = [fault for sent in done if isinstance(fault := sent.exception(), Exception)]
         if late:
             faults.append(TimeoutError(f"{len(late)} connections timed out after {self.seconds:g} s"))
-        return SendResult(frozenset(pending[sent] for sent in done if _found_gone(sent)), tuple(faults))
+        gone = frozenset(pending[sent] for sent in done if not (sent.exception() or sent.result()))
+        return SendResult(gone, tuple(faults))
 
     def _send_all(self, connection_id: str, texts: Sequence[str]) -> bool:
         return all(self.send(connection_id, text) for text in texts)
 
     def close(self, connection_id: str) -> None:
-        try:
+        with suppress(self.client.exceptions.GoneException):
             self.client.delete_connection(ConnectionId=connection_id)
-        except self.client.exceptions.GoneException:
-            return
-
-
-def _found_gone(sent: Future[bool]) -> bool:
-    return not sent.exception() and not sent.result()
 
 
 # Lifetime of a signed URL. A ticket expires earlier.

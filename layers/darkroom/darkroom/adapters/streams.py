@@ -3,9 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from darkroom.adapters.items import entry_of, from_wire, is_entry, is_job, job_of
-from darkroom.domain.entries import Entry
-from darkroom.domain.jobs import Job
+from darkroom.adapters.items import change_of, from_wire
 from darkroom.services.projecting import Record
 
 
@@ -17,17 +15,11 @@ def records_of(event: dict[str, Any]) -> list[Record]:
 def _record_of(change: dict[str, Any]) -> Record:
     sequence_number = change["SequenceNumber"]
     try:
-        return Record(sequence_number, _change_of(change))
+        # An expired item has no image. Its view has its own expiry.
+        item = from_wire(change.get("NewImage", {}))
+        return Record(sequence_number, change_of(item) if item else None)
     except Exception as fault:  # noqa: BLE001 - an unreadable record fails like one that cannot be projected
         return Record(sequence_number, fault=fault)
-
-
-def _change_of(change: dict[str, Any]) -> Entry | Job | None:
-    # An expired item has no image. Its view has its own expiry.
-    item = from_wire(change.get("NewImage", {}))
-    if not item:
-        return None
-    return entry_of(item) if is_entry(item) else job_of(item) if is_job(item) else None
 
 
 def partial_batch_response(sequence_numbers: Iterable[str]) -> dict[str, list[dict[str, str]]]:

@@ -2,21 +2,18 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from darkroom.adapters.items import from_wire, to_wire
+from darkroom.adapters.items import Item, Key, from_wire, keyed, to_wire
 from darkroom.services.retries import Backoff
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
-
-type Key = tuple[str, str]  # partition key and range key
-type Item = dict[str, Any]
+    from types_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
 # DynamoDB's limits for BatchGetItem and BatchWriteItem.
 _READ_BATCH = 100
@@ -38,7 +35,21 @@ _UNPROCESSED = Backoff(first_seconds=0.1, longest_seconds=2)
 
 
 def key_of(partition: str, range_key: str) -> Item:
-    return to_wire({"picture": partition, "version": range_key})
+    return to_wire(keyed((partition, range_key)))
+
+
+def replacing(table: str, item: Item, before: int) -> "PutTypeDef":
+    """Returns a put of the item if the stored one has revision `before`; with 0, only if none is stored."""
+    return {
+        "TableName": table,
+        "Item": to_wire(item),
+        # DynamoDB rejects a value that the condition does not use, so both conditions use :before. No item
+        # has revision 0.
+        "ConditionExpression": "revision = :before"
+        if before
+        else "attribute_not_exists(picture) OR revision = :before",
+        "ExpressionAttributeValues": {":before": {"N": str(before)}},
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,27 @@ class DynamoTable:
                 pending = list(unprocessed["Keys"])
                 self.sleep(seconds)
         return items
+
+    def _partition_pages(self, partition: str) -> Iterator[list[Item]]:
+        """Reads the items of one partition, in pages of at most 1 MB."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            KeyConditionExpression="picture = :partition",
+            ExpressionAttributeValues={":partition": {"S": partition}},
+            ConsistentRead=True,
+        )
+        return (list(map(from_wire, page["Items"])) for page in pages)
+
+    def _before(self, partition: str, before: str, limit: int) -> list[Item]:
+        """Reads the first `limit` items of a partition with a range key below `before`."""
+        response = self.client.query(
+            TableName=self.table,
+            KeyConditionExpression="picture = :partition AND version < :before",
+            ExpressionAttributeValues={":partition": {"S": partition}, ":before": {"S": before}},
+            Limit=limit,
+            ConsistentRead=True,
+        )
+        return list(map(from_wire, response["Items"]))
 
     def _read_many[T](self, keys: Collection[Key], parse: Callable[[Item], T]) -> list[T | None]:
         """Returns the parsed items in the order of their keys; None for a missing item."""

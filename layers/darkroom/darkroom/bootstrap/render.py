@@ -21,17 +21,13 @@ def bootstrap(
     originals = S3Originals(settings.uploads_bucket, s3)
     renditions = S3Renditions(settings.renditions_bucket, s3)
     ledger = DynamoLedger(settings.ledger_table, dynamodb_client())
-    renderer = Renderer(
-        originals=originals,
-        renditions=renditions,
-        profiles=AppConfigProfiles(
-            settings.profile_application,
-            settings.profile_environment,
-            settings.live_profile,
-            appconfigdata_client(),
-            report_profile_fault,
-        ),
-        engine_version=engine_version,
+    profiles = AppConfigProfiles(
+        settings.profile_application,
+        settings.profile_environment,
+        settings.live_profile,
+        appconfigdata_client(),
+        report_profile_fault,
     )
+    renderer = Renderer(originals, renditions, profiles, engine_version)
     reconciler = Reconciler(originals, renditions, ledger, renderer)
     return reconciler, SqsQueue(settings.render_queue_url, lazy(sqs_client)), settings

@@ -40,33 +40,20 @@ def bootstrap(
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, lazy(sqs_client)))
     responder = responder_for(originals, renditions, settings.live_url)
-    token_cache = TokenCache(
-        SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client)), report_token_fault
-    )
+    token_document = SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client))
+    token_cache = TokenCache(token_document, report_token_fault)
     authorizer = Authorizer(
-        settings.auth,
-        settings.public_pages,
-        settings.allowed_origins,
-        token_cache,
-        responder,
+        settings.auth, settings.public_pages, settings.allowed_origins, token_cache, responder
     )
-    sign_in_routes = SignInRoutes(authorizer, token_cache, responder)
+    sign_in_routes = SignInRoutes(authorizer)
     picture_routes = PictureRoutes(originals, renditions, ledger, views, responder, settings, report)
     failure_routes, docs_routes = FailureRoutes(views, failures, responder, report), DocsRoutes(responder)
+    jobs = Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views)
+    reports = S3Reports(settings.reports_bucket, s3)
+    channels = DynamoChannels(settings.channels_table, dynamodb)
+    tickets = Tickets(channels, settings.live_url, settings.ticket_seconds, address_signer())
     job_routes = JobRoutes(
-        Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views),
-        views,
-        originals,
-        renditions,
-        S3Reports(settings.reports_bucket, s3),
-        Tickets(
-            DynamoChannels(settings.channels_table, dynamodb),
-            settings.live_url,
-            settings.ticket_seconds,
-            address_signer(),
-        ),
-        responder,
-        settings.url_seconds,
+        jobs, views, originals, renditions, reports, tickets, responder, settings.url_seconds
     )
     return authorizer, {
         "home": picture_routes.home,

@@ -4,8 +4,8 @@ A request that can't be checked is refused.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
 
 from darkroom.domain.auth import AuthMode
@@ -109,9 +109,9 @@ class Authorizer:
             if scheme:
                 token = scheme.lower() == "bearer" and self.token_cache.find_by_secret(secret.strip())
                 return Visitor.TOKEN if token else Visitor.ANONYMOUS
-            return (
-                Visitor.SIGNED_IN if cookie and self.token_cache.find_by_cookie(cookie) else Visitor.ANONYMOUS
-            )
+            if cookie and self.token_cache.find_by_cookie(cookie):
+                return Visitor.SIGNED_IN
+            return Visitor.ANONYMOUS
         except TokensUnavailable:
             return Visitor.UNCHECKED
 
@@ -157,32 +157,20 @@ class Authorizer:
         return unauthorized(self.responder, request, relative_url(request), reload_once=cross_site)
 
 
-def unauthorized(
-    responder: Responder,
-    request: Request,
-    next_path: str = "",
-    *,
-    invalid_token: bool = False,
-    reload_once: bool = False,
-) -> Response:
+def unauthorized(responder: Responder, request: Request, next_path: str = "", **form: bool) -> Response:
     """Returns 401: the sign-in form for a browser, otherwise a problem.
 
-    The parameters are those of the form, `pages.sign_in`.
+    `next_path` and `form` are the parameters of `pages.sign_in`.
     """
     challenge = {"WWW-Authenticate": _CHALLENGE}
     if request.wants is Wanted.PAGE:
-        page = pages.sign_in(request.root, next_path, invalid_token=invalid_token, reload_once=reload_once)
-        return responder.page(401, page, challenge)
+        return responder.page(401, pages.sign_in(request, next_path, **form), challenge)
     sentence = "Send a valid token, as in: Authorization: Bearer TOKEN. In a browser, sign in."
-    return _with_headers(responder.problem(request, problems.UNAUTHORIZED, sentence), challenge)
+    return responder.problem(request, problems.UNAUTHORIZED, sentence, headers=challenge)
 
 
 def tokens_unavailable(responder: Responder, request: Request) -> Response:
     """Returns 503: the tokens could not be loaded."""
     sentence = "Your token could not be checked. Try again shortly."
-    response = responder.problem(request, problems.UNCHECKED, sentence)
-    return _with_headers(response, {"Retry-After": str(_MAX_AGE_IF_MISSING_SECONDS)})
-
-
-def _with_headers(response: Response, headers: Mapping[str, str]) -> Response:
-    return replace(response, headers={**response.headers, **headers})
+    retry_after = {"Retry-After": str(_MAX_AGE_IF_MISSING_SECONDS)}
+    return responder.problem(request, problems.UNCHECKED, sentence, headers=retry_after)

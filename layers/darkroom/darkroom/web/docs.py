@@ -8,7 +8,6 @@ from pathlib import Path
 from darkroom.web import pages
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.openapi import openapi
-from darkroom.web.problems import PROBLEMS
 
 # Swagger UI from the Powertools package, and the script to start it.
 _FILES = {
@@ -20,17 +19,9 @@ document.documentElement.classList.toggle("dark-mode", dark);
 SwaggerUIBundle({url: document.body.dataset.url, dom_id: "#docs", validatorUrl: null});
 """
 # Allows the files of this site. The styles that Swagger UI's script sets need no 'unsafe-inline'.
-_POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "form-action 'none'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 _CACHE_HEADERS = {"Vary": "Origin", "Cache-Control": "private, max-age=3600"}
 
@@ -47,11 +38,11 @@ class DocsRoutes:
 
     def docs(self, request: Request) -> Response:
         """`GET /docs`: returns Swagger UI."""
-        return self.responder.page(200, pages.docs(request.root), {"Content-Security-Policy": _POLICY})
+        return self.responder.page(200, pages.docs(request), {"Content-Security-Policy": _POLICY})
 
     def problems(self, request: Request) -> Response:
         """`GET /docs/problems`: describes the problem types."""
-        return self.responder.page(200, pages.problems(request.root, PROBLEMS, signed_in=request.signed_in))
+        return self.responder.page(200, pages.problems(request))
 
     def file(self, request: Request, name: str) -> Response:
         """`GET /docs/{file}`: returns a file of Swagger UI."""

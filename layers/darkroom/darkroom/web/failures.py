@@ -1,7 +1,7 @@
 """The routes of failed uploads: list, retry and skip."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from darkroom.domain.entries import Entry
@@ -13,7 +13,6 @@ from darkroom.web import pages, problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
 
-_REPORTED = {"retry": "retried", "skip": "skipped"}
 _ACTION_SECONDS = 20  # below the 30 s timeout of an HTTP API
 
 
@@ -43,42 +42,40 @@ class FailureRoutes:
         if request.wants is Wanted.JSON:
             return self.responder.json(200, {"failures": failures, "cursor": cursor})
         later = bool(request.query.get("cursor"))
-        page = pages.failures(request.root, failures, cursor, later=later, signed_in=request.signed_in)
+        page = pages.failures(request, failures, cursor, later=later)
         return self.responder.page(200, page)
 
     def retry_one(self, request: Request, failure_id: str) -> Response:
         """`POST /failures/{id}/retry`: enqueues one failed upload again."""
-        return self._one(request, failure_id, "retry", self.failures.retry)
+        return self._one(request, failure_id, "retry")
 
     def skip_one(self, request: Request, failure_id: str) -> Response:
         """`POST /failures/{id}/skip`: marks one failed upload as skipped."""
-        return self._one(request, failure_id, "skip", self.failures.skip)
+        return self._one(request, failure_id, "skip")
 
     def retry_all(self, request: Request) -> Response:
         """`POST /failures/retry`: enqueues failed uploads again, until all are done or 20 s have passed."""
-        return self._act(request, self.failures.list_all(), "retry", self.failures.retry)
+        return self._act(request, self.failures.list_all(), "retry")
 
     def skip_all(self, request: Request) -> Response:
         """`POST /failures/skip`: marks failed uploads as skipped, until all are done or 20 s have passed."""
-        return self._act(request, self.failures.list_all(), "skip", self.failures.skip)
+        return self._act(request, self.failures.list_all(), "skip")
 
-    def _one(self, request: Request, failure_id: str, action: str, act: Callable[[Entry], bool]) -> Response:
+    def _one(self, request: Request, failure_id: str, action: str) -> Response:
         entry = self.failures.find(failure_id)
         if entry is None:
-            return self.responder.problem(
-                request, problems.NO_FAILURE, "There is no failed upload with this id."
-            )
-        return self._act(request, iter([entry]), action, act)
+            return self.responder.problem(request, problems.NO_FAILURE)
+        return self._act(request, [entry], action)
 
-    def _act(
-        self, request: Request, entries: Iterator[Entry], action: str, act: Callable[[Entry], bool]
-    ) -> Response:
+    def _act(self, request: Request, entries: Iterable[Entry], action: str) -> Response:
+        actions = {"retry": (self.failures.retry, "retried"), "skip": (self.failures.skip, "skipped")}
+        act, reported = actions[action]
         deadline, changed = self.clock() + _ACTION_SECONDS, 0
         for entry in entries:
             if self.clock() >= deadline:
                 break
             if act(entry):
-                self.report(_REPORTED[action], entry)
+                self.report(reported, entry)
                 changed += 1
         if request.wants is Wanted.PAGE:
             return self.responder.redirect(303, f"{request.root}failures")

@@ -11,6 +11,7 @@ from darkroom.domain.serialization import JsonObject
 from darkroom.ports import Originals, Renditions
 from darkroom.web import pages, problems
 from darkroom.web.negotiation import Wanted, wanted
+from darkroom.web.pages.templating import content_security_policy
 from darkroom.web.problems import Problem
 
 
@@ -139,7 +140,7 @@ class Responder:
     connect_origins: tuple[str, ...] = ()
 
     def page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-        policy = pages.content_security_policy(list(self.image_origins), list(self.connect_origins))
+        policy = content_security_policy(list(self.image_origins), list(self.connect_origins))
         return self.text(
             status, text, "text/html; charset=utf-8", {"Content-Security-Policy": policy, **(headers or {})}
         )
@@ -163,23 +164,28 @@ class Responder:
         self,
         request: Request,
         kind: Problem,
-        sentence: str,
+        sentence: str = "",
         extra: JsonObject | None = None,
         advice: str | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Returns a page with the `advice`, or JSON with the `extra` members."""
+        """Returns a page with the `advice`, or JSON with the `extra` members.
+
+        Without a sentence, it states the meaning of the problem.
+        """
+        sentence = sentence or kind.meaning
         if request.wants is Wanted.PAGE:
-            page = pages.problem(request.root, kind.title, sentence, advice, signed_in=request.signed_in)
-            return self.page(kind.status, page)
+            page = pages.problem(request, kind.title, sentence, advice)
+            return self.page(kind.status, page, headers)
         document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
-        return self.json(kind.status, document | (extra or {}), media_type="application/problem+json")
+        return self.json(kind.status, document | (extra or {}), headers, "application/problem+json")
 
     def not_found(self, request: Request) -> Response:
         """Returns 404, or redirects from a path with a trailing slash to the one without."""
         path = request.path.rstrip("/")
         if path != request.path and path and request.method in SAFE_METHODS:
             return self.redirect(308, request.root + relative_url(replace(request, path=path)))
-        return self.problem(request, problems.NOT_FOUND, "There is no picture or page at this address.")
+        return self.problem(request, problems.NOT_FOUND)
 
     def broken(self, request: Request, request_id: str) -> Response:
         """Returns 500 with the request id, without details of the error."""

@@ -8,7 +8,7 @@ from hashlib import sha256
 from itertools import batched
 
 from darkroom.domain.entries import Entry
-from darkroom.domain.errors import BadRequest, IdempotencyKeyReused, InvalidJobRequest
+from darkroom.domain.errors import IdempotencyKeyReused, InvalidJobRequest
 from darkroom.domain.limits import FORM_SECONDS, PAGE_SIZE
 from darkroom.domain.renditions import Rendition
 from darkroom.domain.rows import JobView
@@ -36,7 +36,7 @@ def _with_job(route: "Callable[[JobRoutes, Request, JobView], Response]") -> "_R
     def wrapped(routes: "JobRoutes", request: Request, job_id: str) -> Response:
         view = routes.jobs.find(job_id)
         if not view:
-            return routes.responder.problem(request, problems.NO_JOB, "There is no job with this id.")
+            return routes.responder.problem(request, problems.NO_JOB)
         return route(routes, request, view)
 
     return wrapped
@@ -47,11 +47,10 @@ def _with_page_number(route: "Callable[[JobRoutes, Request, JobView, int], Respo
 
     @wraps(route)
     def wrapped(routes: "JobRoutes", request: Request, job: JobView) -> Response:
-        try:
-            number = _page_number(request, job)
-        except BadRequest as fault:
-            return routes.responder.problem(request, problems.BAD_CURSOR, str(fault))
-        return route(routes, request, job, number)
+        cursor = request.query.get("cursor", "")
+        if cursor and (not _CURSOR.fullmatch(cursor) or int(cursor) >= pages_of(job)):
+            return routes.responder.problem(request, problems.BAD_CURSOR, "Invalid cursor.")
+        return route(routes, request, job, int(cursor or 0))
 
     return _with_job(wrapped)
 
@@ -95,23 +94,14 @@ class JobRoutes:
             return self.responder.json(200, self._serialize(request, job))
         rows = [self._serialize_row(request, member) for member in self.jobs.page(job, number)]
         document = serialize_job(job, request.root)
-        page = pages.job(
-            request.root,
-            document,
-            rows,
-            _next_cursor(job, number),
-            request.origin,
-            signed_in=request.signed_in,
-        )
+        page = pages.job(request, document, rows, _next_cursor(job, number))
         return self.responder.page(200, page)
 
     @_with_page_number
     def uploads(self, request: Request, job: JobView, number: int) -> Response:
         """`GET /jobs/{id}/uploads`: lists 100 members, with forms for those still expected."""
-        members = self.jobs.page(job, number)
-        return self.responder.json(
-            200, {"uploads": self._serialize_rows(request, members), "cursor": _next_cursor(job, number)}
-        )
+        rows = self._serialize_rows(request, self.jobs.page(job, number))
+        return self.responder.json(200, {"uploads": rows, "cursor": _next_cursor(job, number)})
 
     @_with_job
     def table(self, _request: Request, job: JobView) -> Response:
@@ -128,12 +118,9 @@ class JobRoutes:
     def script(self, request: Request, job: JobView, number: int) -> Response:
         """`GET /jobs/{id}/fetch.sh`: returns a script to fetch the renditions of 100 members."""
         cursor = _next_cursor(job, number)
-        text = fetch_script(
-            job.id,
-            self._with_entries(self.jobs.page(job, number)),
-            self._url,
-            f"{request.origin}{request.path}?cursor={cursor}" if cursor else "",
-        )
+        next_url = f"{request.origin}{request.path}?cursor={cursor}" if cursor else ""
+        members = self._with_entries(self.jobs.page(job, number))
+        text = fetch_script(job.id, members, self._url, next_url)
         return self._report(job, text, "sh", "text/x-shellscript; charset=utf-8")
 
     def _serialize(self, request: Request, job: JobView) -> JsonObject:
@@ -142,20 +129,19 @@ class JobRoutes:
         return serialize_job(job, request.root) | ({"live": live} if live else {})
 
     def _serialize_rows(self, request: Request, members: Iterable[Member]) -> list[JsonObject]:
-        return [self._serialize_row_with_form(request, member) for member in members]
+        return [self._serialize_row(request, member) | self._serialize_form(member) for member in members]
 
     def _serialize_row(self, request: Request, member: Member) -> JsonObject:
         row = member.row
         thumbnail = self.renditions.url(row.thumbnail, self.url_seconds) if row.thumbnail else None
         return serialize_row(row, request.root) | {"thumbnail": thumbnail}
 
-    def _serialize_row_with_form(self, request: Request, member: Member) -> JsonObject:
-        document = self._serialize_row(request, member)
+    def _serialize_form(self, member: Member) -> JsonObject:
         if member.arrived:
-            return document
+            return {}
         row, announced = member.row, member.announced
         form = self.originals.post_form(row.key, announced.media_type, announced.size_bytes, FORM_SECONDS)
-        return document | {"post": {"url": form.url, "fields": form.fields}}
+        return {"post": {"url": form.url, "fields": form.fields}}
 
     def _with_entries(self, members: Iterable[Member]) -> Iterator[tuple[Member, Entry | None]]:
         for batch in batched(members, PAGE_SIZE, strict=False):
@@ -172,22 +158,11 @@ class JobRoutes:
         content = text.encode()
         if len(content) <= self.response_limit_bytes:
             disposition = f'attachment; filename="job-{job.id[:8]}.{extension}"'
-            return self.responder.text(
-                200, text, media_type, {"Content-Disposition": disposition, **_NO_STORE}
-            )
+            headers = {"Content-Disposition": disposition, **_NO_STORE}
+            return self.responder.text(200, text, media_type, headers)
         key = f"{job.id}/{sha256(content).hexdigest()[:32]}.{extension}"
         self.reports.store(key, content, media_type)
         return self.responder.redirect(303, self.reports.url(key, self.url_seconds), _NO_STORE)
-
-
-def _page_number(request: Request, job: JobView) -> int:
-    """Page number from the request's cursor. Raises BadRequest."""
-    cursor = request.query.get("cursor", "")
-    if not cursor:
-        return 0
-    if not _CURSOR.fullmatch(cursor) or int(cursor) >= pages_of(job):
-        raise BadRequest("Invalid cursor.")
-    return int(cursor)
 
 
 def _next_cursor(job: JobView, page: int) -> str:

@@ -37,8 +37,4 @@ def wanted(accept: str) -> Wanted:
 def accepted_formats(accept: str) -> frozenset[Format]:
     """Image formats of the client: JPEG always, WebP and AVIF only if listed by name."""
     types = accepted_types(accept)
-    return frozenset(
-        image_format
-        for image_format in Format
-        if image_format is Format.JPEG or image_format.media_type in types
-    )
+    return frozenset({Format.JPEG, *(kind for kind in Format if kind.media_type in types)})

@@ -4,8 +4,8 @@ from darkroom.domain.serialization import JsonObject
 from darkroom.web import problems
 from darkroom.web.auth import COOKIE, PublicAccess
 from darkroom.web.problems import Problem
-from darkroom.web.routes import COMMON_PROBLEMS, HTML, ROUTES, Route
-from darkroom.web.schemas import SCHEMAS, ref
+from darkroom.web.routes import COMMON_PROBLEMS, HTML, ROUTES, ResponseSpec, Route
+from darkroom.web.schemas import SCHEMAS, TEXT, ref
 
 _PROBLEM = "application/problem+json"
 
@@ -36,7 +36,7 @@ _SECURITY_SCHEMES: JsonObject = {
     },
 }
 _ANONYMOUS: JsonObject = {}
-_TEXT: JsonObject = {"type": "string"}
+_UNCHANGED = ResponseSpec(304, "Not modified: `If-None-Match` has the current ETag.", {}, ("ETag",))
 
 
 def openapi(routes: tuple[Route, ...] = ROUTES) -> JsonObject:
@@ -86,11 +86,13 @@ def _operation(route: Route) -> JsonObject:
 
 def _responses(route: Route) -> JsonObject:
     responses: JsonObject = {}
-    for spec in route.responses:
+    unchanged = (_UNCHANGED,) if route.method == "GET" else ()
+    for spec in (*route.responses, *unchanged):
+        headers = ("ETag",) if spec.status == 200 else spec.headers
         responses[str(spec.status)] = {
             "description": spec.description,
             "content": {media_type: {"schema": schema} for media_type, schema in spec.content.items()},
-            "headers": {name: {"required": True, "schema": _TEXT} for name in spec.headers},
+            "headers": {name: {"required": True, "schema": TEXT} for name in headers},
         }
     possible = {*route.problems, *route.refusals, *COMMON_PROBLEMS}
     for status in sorted({kind.status for kind in possible}):
@@ -99,7 +101,7 @@ def _responses(route: Route) -> JsonObject:
         response["description"] = " ".join(
             filter(None, [response["description"], *(kind.meaning for kind in kinds)])
         )
-        response["content"] |= {_PROBLEM: {"schema": _problem_schema(kinds)}, HTML: {"schema": _TEXT}}
+        response["content"] |= {_PROBLEM: {"schema": _problem_schema(kinds)}, HTML: {"schema": TEXT}}
     return responses
 
 

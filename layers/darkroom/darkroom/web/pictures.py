@@ -26,6 +26,8 @@ from darkroom.web import pages, problems
 from darkroom.web.forms import PostedFile, posted_file
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted, accepted_formats
+from darkroom.web.pages.formatting import path_segment
+from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
 
 _PLAIN_NAME = re.compile(r"[\w.-]+", re.ASCII)
 _WIDTH = re.compile(r"[1-9][0-9]{0,5}")
@@ -61,20 +63,14 @@ class PictureRoutes:
             recent, cursor = self._recent(request.query.get("cursor", ""))
         except BadRequest as fault:
             return self.responder.problem(request, problems.BAD_CURSOR, str(fault))
+        totals = self.views.totals()
         if request.wants is Wanted.JSON:
             # Presigned URLs of every rendition would exceed the 6 MB that Lambda allows for a response.
             documents = [self._serialize(request, entry, with_urls=False) for entry in recent]
-            totals = serialize_totals(self.views.totals())
-            return self.responder.json(200, {"recent": documents, "cursor": cursor, "totals": totals})
-        tiles = [self._tile(entry) for entry in recent[:_RECENT_PICTURES]]
-        page = pages.home(
-            request.root,
-            tiles,
-            self.settings.post_limit_bytes,
-            MAX_UPLOAD_BYTES,
-            self.views.totals(),
-            signed_in=request.signed_in,
-        )
+            document = {"recent": documents, "cursor": cursor, "totals": serialize_totals(totals)}
+            return self.responder.json(200, document)
+        tiles = [(entry, self._thumbnail(entry)) for entry in recent[:_RECENT_PICTURES]]
+        page = pages.home(request, tiles, self.settings.post_limit_bytes, totals)
         return self.responder.page(200, page)
 
     def post(self, request: Request) -> Response:
@@ -93,8 +89,8 @@ class PictureRoutes:
         if request.wants is Wanted.JSON:
             return self.responder.json(status, self._serialize(request, entry), headers)
         alias_url = self._alias_url(request, entry)
-        shown_url = f"{request.origin}/{pages.path_segment(entry.alias)}" if request.origin else alias_url
-        return self.responder.page(status, pages.stored(request.root, entry, alias_url, shown_url), headers)
+        shown_url = f"{request.origin}/{path_segment(entry.alias)}" if request.origin else alias_url
+        return self.responder.page(status, pages.stored(request, entry, alias_url, shown_url), headers)
 
     def picture(self, request: Request, picture_id: str) -> Response:
         """`GET /pictures/{id}`: returns a picture's page or receipt, or redirects to a rendition."""
@@ -161,17 +157,17 @@ class PictureRoutes:
         if request.wants is Wanted.IMAGE:
             return self._image(request, entry)
         if not entry.has_result:
-            return self._waiting(request, entry)
+            page = pages.waiting(request, entry)
+            return self.responder.page(202, page, {"Retry-After": "2"})
         reference = entry.receipt and entry.receipt.reference
         page = pages.picture(
-            request.root,
+            request,
             entry,
             tuple(self._link(rendition) for rendition in self._renditions(entry)),
             reference=self._link(reference) if reference else None,
             embedded=self._embedded(entry),
             alias_url=self._alias_url(request, entry) if self._owns_alias(entry) else None,
             markup=self._markup(request, entry),
-            signed_in=request.signed_in,
         )
         return self.responder.page(200, page)
 
@@ -195,12 +191,6 @@ class PictureRoutes:
             "Cross-Origin-Resource-Policy": "cross-origin",  # pages of other sites may show it
         }
         return self.responder.redirect(302, self._url(best), headers)
-
-    def _waiting(self, request: Request, entry: Entry) -> Response:
-        text = pages.waiting(
-            request.root, entry.upload.name, entry.picture_id, entry.state, signed_in=request.signed_in
-        )
-        return self.responder.page(202, text, {"Retry-After": "2"})
 
     def _too_large(self, request: Request, posted: PostedFile, key: str) -> Response:
         """Returns 413 with a presigned form for a direct upload to S3."""
@@ -237,19 +227,9 @@ class PictureRoutes:
                     serialized["url"] = self._url(rendition)
         return document
 
-    def _tile(self, entry: Entry) -> pages.Tile:
-        receipt = entry.to_show
-        thumbnail = receipt and receipt.thumbnail
-        return pages.Tile(
-            name=entry.upload.name,
-            picture_id=entry.picture_id,
-            state=entry.state,
-            thumbnail_url=self._url(thumbnail) if thumbnail else None,
-            saved_percent=receipt.saved_percent if receipt and thumbnail else None,
-            width=thumbnail.width if thumbnail else None,
-            height=thumbnail.height if thumbnail else None,
-            placeholder=receipt.placeholder if receipt else "",
-        )
+    def _thumbnail(self, entry: Entry) -> Link | None:
+        thumbnail = entry.to_show and entry.to_show.thumbnail
+        return self._link(thumbnail) if thumbnail else None
 
     def _markup(self, request: Request, entry: Entry) -> str | None:
         """Markup for other sites; None if other sites can't load the picture.
@@ -260,13 +240,13 @@ class PictureRoutes:
         if not receipt or not receipt.shown:
             return None
         if self.settings.renditions_base_url:
-            return pages.picture_markup(entry.upload.name, receipt, self._url)
+            return picture_markup(entry.upload.name, receipt, self._url)
         if self.settings.auth is not AuthMode.OPEN and not self.settings.public_pages:
             return None
         picture_url = f"{request.origin}/pictures/{entry.picture_id}"
-        return pages.redirect_markup(entry.upload.name, receipt, lambda width: f"{picture_url}?w={width}")
+        return redirect_markup(entry.upload.name, receipt, lambda width: f"{picture_url}?w={width}")
 
-    def _embedded(self, entry: Entry) -> pages.Link | None:
+    def _embedded(self, entry: Entry) -> Link | None:
         """The widest JPEG within the embed limit, as a `data:` URL."""
         if not entry.receipt:
             return None
@@ -277,19 +257,19 @@ class PictureRoutes:
         content = self.renditions.read(fitting[-1].key)
         if content is None:
             return None
-        return pages.Link(f"data:image/jpeg;base64,{b64encode(content).decode('ascii')}", fitting[-1])
+        return Link(f"data:image/jpeg;base64,{b64encode(content).decode('ascii')}", fitting[-1])
 
     def _renditions(self, entry: Entry) -> tuple[Rendition, ...]:
         return entry.receipt.shown if entry.receipt else ()
 
-    def _link(self, rendition: Rendition) -> pages.Link:
-        return pages.Link(self._url(rendition), rendition)
+    def _link(self, rendition: Rendition) -> Link:
+        return Link(self._url(rendition), rendition)
 
     def _url(self, rendition: Rendition) -> str:
         return self.renditions.url(rendition.key, self.settings.url_seconds)
 
     def _alias_url(self, request: Request, entry: Entry) -> str:
-        return request.root + pages.path_segment(entry.alias)
+        return request.root + path_segment(entry.alias)
 
 
 def _curl(form: PostForm, name: str) -> str:

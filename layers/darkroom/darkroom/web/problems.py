@@ -82,20 +82,5 @@ UNCHECKED = Problem(
     "unchecked", 503, "Temporarily unavailable", "The token could not be checked. Try again shortly."
 )
 
-PROBLEMS = (
-    NOT_ONE_FILE,
-    BAD_WIDTH,
-    BAD_CURSOR,
-    UNAUTHORIZED,
-    FOREIGN_ORIGIN,
-    NOT_FOUND,
-    NO_IMAGE,
-    NO_FAILURE,
-    NO_JOB,
-    DELETED,
-    TOO_LARGE,
-    BAD_JOB,
-    KEY_REUSED,
-    BROKEN,
-    UNCHECKED,
-)
+# In the order of their definitions.
+PROBLEMS = tuple(value for value in list(globals().values()) if isinstance(value, Problem))

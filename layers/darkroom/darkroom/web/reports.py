@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 from io import StringIO
-from itertools import islice
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.keys import split_key
@@ -14,19 +13,9 @@ from darkroom.domain.renditions import Rendition
 from darkroom.domain.serialization import JsonObject, serialize_receipt, serialize_row
 from darkroom.services.jobs import Member
 
-_COLUMNS = (
-    "number",
-    "name",
-    "key",
-    "picture",
-    "version",
-    "state",
-    "reason",
-    "announced_bytes",
-    "bytes_before",
-    "bytes_after",
-    "saved_bytes",
-    "saved_percent",
+_HEADER = (
+    "number,name,key,picture,version,state,reason,"
+    "announced_bytes,bytes_before,bytes_after,saved_bytes,saved_percent"
 )
 # Spreadsheets read a cell with this prefix as a formula; the last four are the full-width forms.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -37,7 +26,7 @@ _FOLDER_CHARACTERS = 60
 def csv_report(members: Iterable[Member]) -> str:
     """Writes one CSV line per member (RFC 4180). Formulas are escaped with a leading `'`."""
     output = StringIO()
-    table = csv.DictWriter(output, _COLUMNS, extrasaction="ignore")
+    table = csv.DictWriter(output, _HEADER.split(","), extrasaction="ignore")
     table.writeheader()
     for member in members:
         row = serialize_row(member.row)
@@ -120,5 +109,4 @@ def fetch_script(
 
 def _folder_of(member: Member) -> str:
     stem = member.row.name.rpartition(".")[0] or member.row.name
-    safe = "".join(islice(_NOT_IN_FOLDERS.sub("_", stem), _FOLDER_CHARACTERS))
-    return f"{member.row.number:05}-{safe}"
+    return f"{member.row.number:05}-{_NOT_IN_FOLDERS.sub('_', stem)[:_FOLDER_CHARACTERS]}"

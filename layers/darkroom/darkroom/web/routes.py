@@ -13,7 +13,7 @@ from darkroom.web import problems
 from darkroom.web.auth import Authorizer, PublicAccess
 from darkroom.web.http import Request, Response, conditional
 from darkroom.web.problems import Problem
-from darkroom.web.schemas import ref
+from darkroom.web.schemas import TEXT, ref
 
 type Handler = Callable[..., Response]
 
@@ -32,7 +32,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class ResponseSpec:
-    """Possible response. `content` maps media types to schemas; `headers` are always present."""
+    """Possible response. `content` maps media types to schemas; `headers` are always present.
+
+    The 304 of every GET, and the ETag of its 200, are not part of the table: see `dispatch`.
+    """
 
     status: int
     description: str
@@ -129,32 +132,30 @@ def dispatch(
 # Any route may respond with these.
 COMMON_PROBLEMS = (problems.BROKEN,)
 
-_TEXT: JsonObject = {"type": "string"}
-_PAGE: Mapping[str, JsonObject] = {HTML: _TEXT}
-_RECEIPT: Mapping[str, JsonObject] = {JSON: ref("Upload"), HTML: _TEXT}
+_PAGE: Mapping[str, JsonObject] = {HTML: TEXT}
+_RECEIPT: Mapping[str, JsonObject] = {JSON: ref("Upload"), HTML: TEXT}
 
 
 def _id(description: str) -> Parameter:
     return Parameter("id", "path", description, {"type": "string", "pattern": f"^{ID_PATTERN}$"})
 
 
-_CURSOR = Parameter("cursor", "query", "The `cursor` of the previous page.", _TEXT)
+_CURSOR = Parameter("cursor", "query", "The `cursor` of the previous page.", TEXT)
 _WIDTH = Parameter(
     "w",
     "query",
     "For image requests: selects the narrowest rendition of at least this width, in pixels.",
     {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"},
 )
-_FAILURE = Parameter("id", "path", "The id of the failed upload.", _TEXT)
+_FAILURE = Parameter("id", "path", "The id of the failed upload.", TEXT)
 
-_UNCHANGED = ResponseSpec(304, "Not modified: `If-None-Match` has the current ETag.", {}, ("ETag",))
 _IMAGE = ResponseSpec(302, "For image requests: the best rendition for this client.", {}, ("Location",))
 _PICTURE = (
-    ResponseSpec(200, "The picture's page or receipt.", _RECEIPT, ("ETag",)),
+    ResponseSpec(200, "The picture's page or receipt.", _RECEIPT),
     ResponseSpec(202, "The picture is not ready yet. Try again shortly.", _RECEIPT),
     _IMAGE,
-    _UNCHANGED,
 )
+_PICTURE_PROBLEMS = (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED)
 _ACTION_RESPONSES = (
     ResponseSpec(202, "The action was applied.", {JSON: ref("ActionResult")}),
     ResponseSpec(303, "For browsers: redirects to the list of failures.", {}, ("Location",)),
@@ -170,10 +171,7 @@ ROUTES = (
         "GET",
         "/",
         "List recent pictures, with an upload form.",
-        (
-            ResponseSpec(200, "A page or a list.", {JSON: ref("Recent"), HTML: _TEXT}, ("ETag",)),
-            _UNCHANGED,
-        ),
+        (ResponseSpec(200, "A page or a list.", {JSON: ref("Recent"), HTML: TEXT}),),
         (problems.BAD_CURSOR,),
         (_CURSOR,),
     ),
@@ -195,31 +193,28 @@ ROUTES = (
         "GET",
         "/openapi.json",
         "Get this description.",
-        (ResponseSpec(200, "OpenAPI 3.1.", {JSON: ref("OpenApi")}, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "OpenAPI 3.1.", {JSON: ref("OpenApi")}),),
     ),
     Route(
         "docs",
         "GET",
         "/docs",
         "Read and try the API in a browser.",
-        (ResponseSpec(200, "A page.", _PAGE, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "A page.", _PAGE),),
     ),
     Route(
         "problems",
         "GET",
         "/docs/problems",
         "List the problem types.",
-        (ResponseSpec(200, "A page.", _PAGE, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "A page.", _PAGE),),
     ),
     Route(
         "docs_file",
         "GET",
         "/docs/{file}",
         "Get a file of the page at `/docs`.",
-        (
-            ResponseSpec(200, "The file.", {"text/javascript": _TEXT, "text/css": _TEXT}, ("ETag",)),
-            _UNCHANGED,
-        ),
+        (ResponseSpec(200, "The file.", {"text/javascript": TEXT, "text/css": TEXT}),),
         (problems.NOT_FOUND,),
         (Parameter("file", "path", "The file name.", {"type": "string", "pattern": r"^[a-z-]+\.(js|css)$"}),),
     ),
@@ -229,7 +224,7 @@ ROUTES = (
         "/pictures/{id}",
         "Get a picture.",
         _PICTURE,
-        (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
+        _PICTURE_PROBLEMS,
         (_id("The picture's id: a hash of bucket and key."), _WIDTH),
         public=PublicAccess.IF_PAGES_ARE_PUBLIC,
     ),
@@ -239,11 +234,10 @@ ROUTES = (
         "/sign-in",
         "Get the sign-in form.",
         (
-            ResponseSpec(200, "The form.", _PAGE, ("ETag",)),
+            ResponseSpec(200, "The form.", _PAGE),
             ResponseSpec(303, "Already signed in: redirects to `to`.", {}, ("Location",)),
-            _UNCHANGED,
         ),
-        parameters=(Parameter("to", "query", "Path on this site to open after signing in.", _TEXT),),
+        parameters=(Parameter("to", "query", "Path on this site to open after signing in.", TEXT),),
         public=PublicAccess.ALWAYS,
     ),
     Route(
@@ -269,10 +263,7 @@ ROUTES = (
         "GET",
         "/failures",
         "List failed uploads, oldest first.",
-        (
-            ResponseSpec(200, "A page or a list.", {JSON: ref("Failures"), HTML: _TEXT}, ("ETag",)),
-            _UNCHANGED,
-        ),
+        (ResponseSpec(200, "A page or a list.", {JSON: ref("Failures"), HTML: TEXT}),),
         (problems.BAD_CURSOR,),
         (_CURSOR,),
     ),
@@ -334,7 +325,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}",
         "Get a job, with a ticket for live updates.",
-        (ResponseSpec(200, "A page or the job.", {JSON: ref("Job"), HTML: _TEXT}, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "A page or the job.", {JSON: ref("Job"), HTML: TEXT}),),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -343,7 +334,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/uploads",
         "List a job's uploads, 100 per page.",
-        (ResponseSpec(200, "One page of uploads.", {JSON: ref("JobUploads")}, ("ETag",)), _UNCHANGED),
+        (ResponseSpec(200, "One page of uploads.", {JSON: ref("JobUploads")}),),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -352,7 +343,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/receipts.csv",
         "Download a job's receipts as CSV, one line per upload.",
-        (ResponseSpec(200, "The receipts.", {"text/csv": _TEXT}, ("ETag",)), _STORED_REPORT, _UNCHANGED),
+        (ResponseSpec(200, "The receipts.", {"text/csv": TEXT}), _STORED_REPORT),
         _NO_JOB,
         (_JOB,),
     ),
@@ -361,7 +352,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/receipts.json",
         "Download a job's receipts as JSON.",
-        (ResponseSpec(200, "The receipts.", {JSON: ref("Receipts")}, ("ETag",)), _STORED_REPORT, _UNCHANGED),
+        (ResponseSpec(200, "The receipts.", {JSON: ref("Receipts")}), _STORED_REPORT),
         _NO_JOB,
         (_JOB,),
     ),
@@ -370,11 +361,7 @@ ROUTES = (
         "GET",
         "/jobs/{id}/fetch.sh",
         "Download a shell script that fetches a job's renditions with curl, 100 uploads at a time.",
-        (
-            ResponseSpec(200, "The script.", {"text/x-shellscript": _TEXT}, ("ETag",)),
-            _STORED_REPORT,
-            _UNCHANGED,
-        ),
+        (ResponseSpec(200, "The script.", {"text/x-shellscript": TEXT}), _STORED_REPORT),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
     ),
@@ -387,8 +374,8 @@ ROUTES = (
             *_PICTURE,
             ResponseSpec(308, "The path ends with a slash: redirects to the one without.", {}, ("Location",)),
         ),
-        (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED),
-        (Parameter("name", "path", "The name, or the end of the key including slashes.", _TEXT), _WIDTH),
+        _PICTURE_PROBLEMS,
+        (Parameter("name", "path", "The name, or the end of the key including slashes.", TEXT), _WIDTH),
         public=PublicAccess.IF_PAGES_ARE_PUBLIC,
     ),
 )

@@ -11,7 +11,7 @@ from darkroom.domain.serialization import JsonObject
 
 _ID = f"^{ID_PATTERN}$"
 
-_TEXT: JsonObject = {"type": "string"}
+TEXT: JsonObject = {"type": "string"}
 _WHOLE: JsonObject = {"type": "integer", "minimum": 0}
 _NUMBER: JsonObject = {"type": "number"}
 
@@ -22,6 +22,10 @@ def _text(description: str, **more: Any) -> JsonObject:
 
 def _whole(description: str) -> JsonObject:
     return {**_WHOLE, "description": description}
+
+
+def _boolean(description: str) -> JsonObject:
+    return {"type": "boolean", "description": description}
 
 
 def _or_null(schema: JsonObject) -> JsonObject:
@@ -48,7 +52,7 @@ def ref(name: str) -> JsonObject:
 
 def _of(kind: type, description: str) -> JsonObject:
     """Derives the schema of a flat dataclass of strings and integers."""
-    schemas = {str: _TEXT, int: _WHOLE}
+    schemas = {str: TEXT, int: _WHOLE}
     return _object(description, {name: schemas[hint] for name, hint in get_type_hints(kind).items()})
 
 
@@ -60,13 +64,13 @@ _FORM = _object(
     "A presigned POST: send every field in a multipart form, before the file.",
     {
         "url": _text("The URL to post to.", format="uri"),
-        "fields": {"type": "object", "additionalProperties": _TEXT},
+        "fields": {"type": "object", "additionalProperties": TEXT},
     },
 )
 
 _RECEIPT: JsonObject = {
     "profile": _text("The profile's name."),
-    "profile_hash": _TEXT,
+    "profile_hash": TEXT,
     "engine": _text("The version of the rendering engine."),
     "at": _text("The time of the rendering."),
     "size_bytes": _whole("The size of the original."),
@@ -83,12 +87,12 @@ _RECEIPT: JsonObject = {
 
 _UPLOAD: JsonObject = {
     "id": _text("The picture's id: a hash of bucket and key.", pattern=_ID),
-    "name": _TEXT,
+    "name": TEXT,
     "key": _text("The key in the uploads bucket."),
     "version": _text("The S3 version id, or `expected` until the upload arrives."),
     "correlation_id": _CORRELATION,
     "status": _STATE,
-    "arrived": _TEXT,
+    "arrived": TEXT,
     "page": _PAGE,
     "image": _text("URL of the newest picture of this name, relative to the URL of the request."),
 }
@@ -97,11 +101,8 @@ _JOB: JsonObject = {
     "id": _text("The job's id: random, so that it can't be guessed.", pattern=_ID),
     "state": {"enum": ["open", "running", "complete"]},
     "size": _whole("The number of uploads."),
-    "sealed": {
-        "type": "boolean",
-        "description": "True when all uploads are recorded. The job can't complete earlier.",
-    },
-    "created": _TEXT,
+    "sealed": _boolean("True when all uploads are recorded. The job can't complete earlier."),
+    "created": TEXT,
     "revision": _whole("Increases with each change: the higher revision is newer."),
     "counts": _object(
         "The number of uploads in each terminal state.",
@@ -121,7 +122,7 @@ _LIVE = _object(
     {
         "url": _text("The URL of the WebSocket."),
         "ticket": _text("Grants access to this job's channel until it expires."),
-        "expires": _TEXT,
+        "expires": TEXT,
     },
 )
 
@@ -152,7 +153,7 @@ SCHEMAS: JsonObject = {
         "The reason for a rejection.",
         {
             "reason": {"enum": sorted(RejectedPicture.REASONS)},
-            "sentence": _TEXT,
+            "sentence": TEXT,
             "limit": _or_null(_NUMBER),
             "actual": _or_null(_NUMBER),
         },
@@ -179,17 +180,14 @@ SCHEMAS: JsonObject = {
     "Failure": _object(
         "A failed upload.",
         {
-            "id": _TEXT,
-            "key": _TEXT,
-            "version": _TEXT,
-            "removal": {
-                "type": "boolean",
-                "description": "True if the deletion failed, false if the rendering did.",
-            },
+            "id": TEXT,
+            "key": TEXT,
+            "version": TEXT,
+            "removal": _boolean("True if the deletion failed, false if the rendering did."),
             "reason": _text("A stable error code."),
-            "detail": _TEXT,
+            "detail": TEXT,
             "attempts": _WHOLE,
-            "since": _TEXT,
+            "since": TEXT,
             "page": _PAGE,
         },
     ),
@@ -204,7 +202,7 @@ SCHEMAS: JsonObject = {
         "A problem (RFC 9457).",
         {
             "type": _text("Stable problem type; a link to its description.", format="uri-reference"),
-            "title": _TEXT,
+            "title": TEXT,
             "status": _WHOLE,
             "detail": _text("One sentence for people."),
         },
@@ -225,7 +223,7 @@ SCHEMAS: JsonObject = {
     )
     | {"maxProperties": 1},
     "SignIn": _object(
-        "A token, and a path on this site to open after signing in.", {"token": _TEXT}, {"to": _TEXT}
+        "A token, and a path on this site to open after signing in.", {"token": TEXT}, {"to": TEXT}
     ),
     "NewJob": _object(
         "The uploads of a new job.",
@@ -252,27 +250,24 @@ SCHEMAS: JsonObject = {
         {
             "number": _whole("The number of the upload in the job, from 0."),
             "picture": _text("The picture's id.", pattern=_ID),
-            "name": _TEXT,
-            "key": _TEXT,
+            "name": TEXT,
+            "key": TEXT,
             "correlation_id": _CORRELATION,
             "state": _STATE,
             "reason": _text("A stable code if it was rejected or failed, else empty."),
-            "version": _TEXT,
+            "version": TEXT,
             "announced_bytes": _WHOLE,
             "bytes_before": _WHOLE,
             "bytes_after": _WHOLE,
             "saved_percent": _NUMBER,
             "revision": _whole("Increases with each change of this row."),
             "page": _PAGE,
-            "thumbnail": _or_null(_TEXT),
+            "thumbnail": _or_null(TEXT),
         },
         {"sentence": _text("The reason in words."), "post": ref("PresignedForm")},
     ),
     "NewJobResponse": {
-        "allOf": [
-            ref("Job"),
-            _object("The first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR}),
-        ]
+        "allOf": [ref("Job"), _object("The first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR})]
     },
     "JobUploads": _object(
         "One page of a job's uploads. Uploads still expected have a newly presigned form.",

@@ -9,8 +9,8 @@ from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import TokensUnavailable
 from darkroom.domain.tokens import SIGNED_IN_SECONDS
 from darkroom.web import pages
-from darkroom.web.auth import COOKIE, Authorizer, TokenCache, tokens_unavailable, unauthorized
-from darkroom.web.http import Cookie, Request, Responder, Response, Visitor
+from darkroom.web.auth import COOKIE, Authorizer, tokens_unavailable, unauthorized
+from darkroom.web.http import Cookie, Request, Response, Visitor
 
 _FORM_LIMIT_BYTES = 8_000
 _FORM_LIMIT_FIELDS = 8
@@ -22,35 +22,33 @@ class SignInRoutes:
     """The routes `/sign-in` and `/sign-out`."""
 
     authorizer: Authorizer
-    token_cache: TokenCache
-    responder: Responder
 
     def page(self, request: Request) -> Response:
         """`GET /sign-in`: returns the form, or redirects if the client is already signed in."""
         next_path = request.query.get("to", "")
         if request.visitor in (Visitor.ANONYMOUS, Visitor.UNCHECKED):
-            return self.responder.page(200, pages.sign_in(request.root, next_path))
-        return self.responder.redirect(303, _local_url(request.root, next_path))
+            return self.authorizer.responder.page(200, pages.sign_in(request, next_path))
+        return self.authorizer.responder.redirect(303, _local_url(request.root, next_path))
 
     def sign_in(self, request: Request) -> Response:
         """`POST /sign-in`: exchanges a token for a session cookie and redirects."""
         if self.authorizer.auth is not AuthMode.TOKEN:
-            return self.responder.redirect(303, request.root)
+            return self.authorizer.responder.redirect(303, request.root)
         form = _parse_form(request)
         try:
-            token = self.token_cache.find_by_secret(form.get("token", "").strip())
-            cookie = self.token_cache.new_cookie(token) if token else ""
+            token = self.authorizer.token_cache.find_by_secret(form.get("token", "").strip())
+            cookie = self.authorizer.token_cache.new_cookie(token) if token else ""
         except TokensUnavailable:
-            return tokens_unavailable(self.responder, request)
+            return tokens_unavailable(self.authorizer.responder, request)
         next_path = form.get("to", "")
         if not cookie:
-            return unauthorized(self.responder, request, next_path, invalid_token=True)
-        response = self.responder.redirect(303, _local_url(request.root, next_path))
+            return unauthorized(self.authorizer.responder, request, next_path, invalid_token=True)
+        response = self.authorizer.responder.redirect(303, _local_url(request.root, next_path))
         return replace(response, cookies=(Cookie(COOKIE, cookie, SIGNED_IN_SECONDS),))
 
     def sign_out(self, request: Request) -> Response:
         """`POST /sign-out`: deletes the session cookie."""
-        response = self.responder.redirect(303, f"{request.root}sign-in")
+        response = self.authorizer.responder.redirect(303, f"{request.root}sign-in")
         return replace(response, cookies=(Cookie(COOKIE, "", 0),))
 
 

@@ -54,30 +54,24 @@ def _hash(inlined: str) -> str:
     return f"sha256-{b64encode(sha256(inlined.encode()).digest()).decode()}"
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_FOLDER / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "segment": formatting.path_segment,
-        "filesize": formatting.filesize,
-        "savings": formatting.savings,
-        "share": formatting.share,
-        "label": formatting.label,
-        "tied": formatting.tied,
-        "saved_percent": formatting.saved_percent,
-        "duration": formatting.duration,
-        "row_text": wording.row_text,
-        "progress": lambda state: PROGRESS.get(state, 1.0),
-    }
-    # Our own files, not escaped: they must match the hashes in the policy.
-    trusted = {"style": STYLE, "script": SCRIPT}
-    environment.globals |= {name: Markup(text) for name, text in trusted.items()}  # noqa: S704
-    return environment
-
-
-_TEMPLATES = _environment()
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(_FOLDER / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters |= {
+    "segment": formatting.path_segment,
+    "filesize": formatting.filesize,
+    "savings": formatting.savings,
+    "share": formatting.share,
+    "label": formatting.label,
+    "tied": formatting.tied,
+    "saved_percent": formatting.saved_percent,
+    "duration": formatting.duration,
+    "row_text": wording.row_text,
+    "progress": lambda state: PROGRESS.get(state, 1.0),
+}
+# Our own files, not escaped: they must match the hashes in the policy.
+_TEMPLATES.globals |= {"style": Markup(STYLE), "script": Markup(SCRIPT)}  # noqa: S704
