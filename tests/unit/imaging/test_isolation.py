@@ -3,6 +3,7 @@
 import faulthandler
 import os
 import resource
+import select
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -87,8 +88,12 @@ def test_an_endless_loop_is_ended_at_the_deadline() -> None:
     assert (caught.value.reason, caught.value.limit) == ("timed_out", 0.3)
 
 
-def test_processes_forked_by_the_child_end_with_it() -> None:
+@pytest.mark.parametrize("parent", ["in time", "late"])
+def test_processes_forked_by_the_child_end_with_it(parent: str, monkeypatch: pytest.MonkeyPatch) -> None:
     held, inherited = os.pipe()
+    set_group = os.setpgid
+    if parent == "late":  # the child forks before its parent continues
+        monkeypatch.setattr(os, "setpgid", lambda pid, group: None if pid else set_group(pid, group))
 
     def forks() -> int:
         if os.fork() == 0:
@@ -100,6 +105,7 @@ def test_processes_forked_by_the_child_end_with_it() -> None:
 
     # The pipe's end is read only when no process has its other end open.
     os.close(inherited)
+    assert select.select([held], [], [], 30)[0], "a process is still alive"
     assert os.read(held, 1) == b""
     os.close(held)
 

@@ -98,13 +98,13 @@ class Child[Result]:
         with suppress(OSError):
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._pid = os.fork()
+        if own_group:
+            # In both processes: the group must exist before the child forks, and before `end` can be called.
+            os.setpgid(self._pid, self._pid)
         if not self._pid:
             os.close(self._pipe)
             _run_child(work, writing, seconds, memory_bytes)
         os.close(writing)
-        if own_group:
-            # Set here and not in the child, so that the group exists before `end` can be called.
-            os.setpgid(self._pid, self._pid)
 
     def results(self) -> Iterator[Result]:
         """Yields results as they arrive.
