@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from darkroom.domain.renditions import MAIN, REFERENCE, Encoded, Format, Rendition, best_rendition, smallest
+from darkroom.domain.renditions import MAIN, REFERENCE, Encoded, Format, Rendition, best_rendition
 
 _THUMBNAIL_WIDTH = 320
 
@@ -98,8 +98,7 @@ class Receipt:
 
     @property
     def smallest_at_full_width(self) -> Rendition | None:
-        widest = max((rendition.width for rendition in self.shown), default=0)
-        return smallest(rendition for rendition in self.shown if rendition.width == widest)
+        return best_rendition(self.shown, list(Format))
 
     @property
     def thumbnail(self) -> Rendition | None:

@@ -98,9 +98,6 @@ def best_rendition(
     Its width is the narrowest of at least `width`; without one, or without a `width`, the widest.
     """
     usable = [rendition for rendition in renditions if rendition.format in formats]
-    wide_enough = [r for r in usable if width is not None and r.width >= width]
-    if wide_enough:
-        narrowest = min(r.width for r in wide_enough)
-        return smallest(r for r in wide_enough if r.width == narrowest)
-    widest = max((r.width for r in usable), default=0)
-    return smallest(r for r in usable if r.width == widest)
+    wide_enough = [r.width for r in usable if width is not None and r.width >= width]
+    chosen = min(wide_enough) if wide_enough else max((r.width for r in usable), default=0)
+    return smallest(r for r in usable if r.width == chosen)

@@ -125,10 +125,8 @@ def row_of(entries: Sequence[Entry]) -> Row:
         announced_bytes=sum(max(0, entry.upload.size_bytes) for entry in entries if entry.is_announcement),
     )
     entry = shown(entries)
-    return _filled(row, entry) if entry else row
-
-
-def _filled(row: Row, entry: Entry) -> Row:
+    if entry is None:
+        return row
     values: dict[str, Any] = {
         "state": entry.state,
         "version": "" if entry.is_announcement else entry.upload.version,

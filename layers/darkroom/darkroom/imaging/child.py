@@ -211,16 +211,7 @@ def _send_all[Result](work: Callable[[], Iterator[Result]], pipe: int) -> None:
             _send(pipe, "result", result)
         _send(pipe, "done", None)
     except RejectedPicture as rejected:
-        _send(
-            pipe,
-            "rejected",
-            {
-                "reason": rejected.reason,
-                "sentence": rejected.sentence,
-                "limit": rejected.limit,
-                "actual": rejected.actual,
-            },
-        )
+        _send(pipe, "rejected", vars(rejected))
     except MemoryError:
         _send(pipe, "no memory", None)
     except Exception as fault:  # noqa: BLE001 - sent to the parent, which raises it

@@ -34,5 +34,5 @@ def new_entry(upload: Upload, state: State, ledger: Ledger) -> Entry:
     If a job announced its key, the entry belongs to that job.
     """
     announced = ledger.find(upload.picture_id, EXPECTED_VERSION) if is_assigned_key(upload.key) else None
-    entry = Entry(upload, state, revision=0)
-    return entry if announced is None else entry.of_job(announced.job_id, announced.number)
+    job_id, number = (announced.job_id, announced.number) if announced else ("", 0)
+    return Entry(upload, state, revision=0, job_id=job_id, number=number)

@@ -73,16 +73,6 @@ def _is_superseded(upload: Upload, latest: Latest | None) -> bool:
     return sequencer_order(upload.sequencer) < sequencer_order(latest.sequencer)
 
 
-def failed(views: Views) -> Iterator[Entry]:
-    """Reads every failed upload from the views, oldest first."""
-    cursor = ""
-    while True:
-        entries, cursor = views.failed(cursor)
-        yield from entries
-        if not cursor:
-            return
-
-
 @dataclass(frozen=True, slots=True)
 class Failures:
     """Lists, retries and skips failed uploads."""
@@ -93,7 +83,12 @@ class Failures:
 
     def list_all(self) -> Iterator[Entry]:
         """Reads every failed upload from the views, oldest first."""
-        return failed(self.views)
+        cursor = ""
+        while True:
+            entries, cursor = self.views.failed(cursor)
+            yield from entries
+            if not cursor:
+                return
 
     def find(self, entry_id: str) -> Entry | None:
         """Returns the entry with this id (see Entry.id) if it is a failed upload."""

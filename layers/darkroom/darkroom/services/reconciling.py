@@ -234,11 +234,10 @@ class Reconciler:
     def _apply_delete_marker(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies a delete marker, unless a later event is known."""
         latest = self.ledger.latest(removal.picture_id)
-        latest_sequencer = latest.sequencer if latest else ""
         sequencer = removal.sequencer
-        if sequencer and sequencer_order(sequencer) < sequencer_order(latest_sequencer):
+        if latest and sequencer and sequencer_order(sequencer) < sequencer_order(latest.sequencer):
             return []
-        return self._reconcile_with_s3(removal, worker, removal.sequencer)
+        return self._reconcile_with_s3(removal, worker, sequencer)
 
     def _apply_deletion(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies the permanent deletion of a version; S3's current version, if any, is rendered."""
