@@ -1,8 +1,5 @@
 """`darkroom rebuild-views`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import boto3
 from rich.console import Console
 
@@ -35,22 +32,13 @@ def _ensure_views_table(status: Status) -> bool:
     try:
         dynamodb.describe_table(TableName=status.views_table)
     except dynamodb.exceptions.ResourceNotFoundException:
-        _create_table(status, "Views", status.views_table)
+        create_table(status, "Views", status.views_table)
         return True
     return False
 
 
-@contextmanager
-def table_like(status: Status, logical_id: str, name: str) -> Iterator[str]:
-    """Creates a temporary table with the properties of one in the deployed template."""
-    _create_table(status, logical_id, name)
-    try:
-        yield name
-    finally:
-        dynamodb_client(status.region, status.aws_endpoint).delete_table(TableName=name)
-
-
-def _create_table(status: Status, logical_id: str, name: str) -> None:
+def create_table(status: Status, logical_id: str, name: str) -> None:
+    """Creates a table with the properties of one in the deployed template."""
     cloudformation = boto3.client(
         "cloudformation", region_name=status.region, endpoint_url=status.aws_endpoint
     )

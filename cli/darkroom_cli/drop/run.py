@@ -79,9 +79,7 @@ class DropRun:
             if "rows" in job:
                 forms.add_first_page(job["rows"])
             progress = self._progress
-            uploader = Uploader(
-                session, forms, self._is_stored, progress.add_sent, progress.add_arrived, progress.add_fault
-            )
+            uploader = Uploader(session, forms, self._is_stored, progress)
             tasks = [
                 asyncio.create_task(uploader.upload(enumerate(progress.pictures), resumed=resumed)),
                 asyncio.create_task(self._follow(session, client, job["id"])),
@@ -118,14 +116,11 @@ class DropRun:
         return job, resumed
 
     async def _with_retries(self, request: Callable[[], Awaitable[JsonObject]]) -> JsonObject:
-        delays = _REQUESTS.delays(_REQUEST_ATTEMPTS)
-        while True:
+        for seconds in (*_REQUESTS.delays(_REQUEST_ATTEMPTS), 0):
             with suppress(ServiceUnavailable):
                 return await request()
-            delay = next(delays, None)
-            if delay is None:
-                raise Fault(f"{self._status.web} does not respond; try again later.")
-            await asyncio.sleep(delay)
+            await asyncio.sleep(seconds)
+        raise Fault(f"{self._status.web} does not respond; try again later.")
 
     async def _is_stored(self, key: str) -> bool:
         """Looks up a key in the bucket; False on an error, because a second upload does no harm."""

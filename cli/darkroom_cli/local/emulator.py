@@ -5,7 +5,6 @@ fails, so that each workaround is checked again.
 """
 
 import asyncio
-import errno
 import json
 import os
 import shutil
@@ -25,7 +24,7 @@ from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.services.projecting import rebuild
 from darkroom_cli.faults import Fault
-from darkroom_cli.local.front_door import port_taken
+from darkroom_cli.local.front_door import bound, port_taken
 from darkroom_cli.lockfile import LockFile, closing
 from darkroom_cli.stack import PROJECT, REGION, LocalStack, Status
 
@@ -46,7 +45,8 @@ async def ministack(local_stack: LocalStack) -> AsyncIterator[asyncio.subprocess
     """Starts the emulator, yields once it responds, and saves its state at the end. Raises Fault."""
     # A killed supervisor leaves its emulator running.
     await asyncio.to_thread(local_stack.ministack.stop_holder, _STOP_SECONDS)
-    _check_free(local_stack.aws_port)
+    # Raises Fault if the port is in use.
+    bound(socket.AF_INET, "127.0.0.1", local_stack.aws_port, "DARKROOM_AWS_PORT").close()
     scratch = local_stack.folder / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -79,15 +79,6 @@ async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess
         )
         LockFile.write_id(descriptor, process.pid)
     return process
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as fault:
-            raise port_taken(port, "DARKROOM_AWS_PORT", fault.errno or errno.EADDRINUSE) from fault
 
 
 def _environment(local_stack: LocalStack, scratch: Path) -> dict[str, str]:

@@ -189,7 +189,7 @@ class _Supervisor:
         started_ms = int(time.time() * 1000)
         async with AsyncExitStack() as exits:
             exits.enter_context(_lock(self._local_stack))
-            sockets = exits.enter_context(_bound(self._local_stack.web_port))
+            sockets = [exits.enter_context(listener) for listener in bind(self._local_stack.web_port)]
             with self._step("Starting MiniStack"):
                 server = await exits.enter_async_context(ministack(self._local_stack))
             await while_alive(server, self._local_stack, self._serve(sockets, started_ms))
@@ -324,16 +324,6 @@ def _lock(local_stack: LocalStack) -> Iterator[None]:
             yield
         finally:
             local_stack.remove_status()
-
-
-@contextmanager
-def _bound(port: int) -> Iterator[list[socket.socket]]:
-    sockets = bind(port)
-    try:
-        yield sockets
-    finally:
-        for listener in sockets:
-            listener.close()
 
 
 @asynccontextmanager
