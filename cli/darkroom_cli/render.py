@@ -90,20 +90,8 @@ def _write(rendered: Rendered, stem: str, folder: Path) -> tuple[Rendition, ...]
 
 
 def _receipt(rendered: Rendered, profile: Profile, renditions: tuple[Rendition, ...]) -> dict[str, object]:
-    receipt = Receipt(
-        profile=profile.name,
-        profile_hash=profile.hash,
-        engine=ENGINE,
-        at=now(),
-        size_bytes=rendered.original.size_bytes,
-        original=rendered.original,
-        renditions=renditions,
-        decisions=rendered.decisions,
-        milliseconds=rendered.milliseconds,
-        placeholder=rendered.placeholder,
-        colour=rendered.colour,
-    )
-    document = serialize_receipt(receipt)
+    blank = Receipt(profile.name, profile.hash, ENGINE, now(), rendered.original.size_bytes)
+    document = serialize_receipt(blank.with_result(rendered, renditions))
     del document["rejection"]
     document["renditions"] = [
         {"file" if name == "key" else name: value for name, value in rendition.items()}

@@ -16,7 +16,10 @@ def rebuild_views(status: Status, console: Console) -> None:
     """Writes the views again from the ledger; creates their table if it is missing."""
     dynamodb = dynamodb_client(status.region, status.aws_endpoint)
     ledger, views = DynamoLedger(status.ledger_table, dynamodb), DynamoViews(status.views_table, dynamodb)
-    if _ensure_views_table(status):
+    try:
+        dynamodb.describe_table(TableName=status.views_table)
+    except dynamodb.exceptions.ResourceNotFoundException:
+        create_table(status, "Views", status.views_table)
         console.print(f"The table {status.views_table} was missing and has been created.")
     written = total = 0
     with console.status("Reading the ledger ...") as progress:
@@ -24,17 +27,6 @@ def rebuild_views(status: Status, console: Console) -> None:
             total, written = total + records_read, written + views_written
             progress.update(f"{total} records read, {written} views written ...")
     console.print(f"{total} records read, {written} views written; all other views were up to date.")
-
-
-def _ensure_views_table(status: Status) -> bool:
-    """Creates the views table if it is missing; True if it was created."""
-    dynamodb = dynamodb_client(status.region, status.aws_endpoint)
-    try:
-        dynamodb.describe_table(TableName=status.views_table)
-    except dynamodb.exceptions.ResourceNotFoundException:
-        create_table(status, "Views", status.views_table)
-        return True
-    return False
 
 
 def create_table(status: Status, logical_id: str, name: str) -> None:

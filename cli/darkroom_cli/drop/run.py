@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from botocore.exceptions import BotoCoreError, ClientError
@@ -106,13 +107,13 @@ class DropRun:
                 return await self._with_retries(lambda: client.get(path)), True
             started = None
         resumed = started is not None
-        if started is None:
-            pictures = self._progress.pictures
-            started = self._resume_file.start(pictures) if self._resume_file else StartedJob.of(pictures)
+        started = started or StartedJob.of(self._progress.pictures)
+        if self._resume_file:
+            self._resume_file.write(started)  # before the request: a repeated one gets the same job
         uploads, key = [picture.announcement for picture in self._progress.pictures], started.key
         job = await self._with_retries(lambda: client.create_job(uploads, key))
         if self._resume_file:
-            self._resume_file.created(started, job["id"])
+            self._resume_file.write(replace(started, job_id=job["id"]))
         return job, resumed
 
     async def _with_retries(self, request: Callable[[], Awaitable[JsonObject]]) -> JsonObject:

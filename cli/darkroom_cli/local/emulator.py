@@ -25,7 +25,7 @@ from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.services.projecting import rebuild
 from darkroom_cli.faults import Fault
 from darkroom_cli.local.front_door import bound, port_taken
-from darkroom_cli.lockfile import LockFile, closing
+from darkroom_cli.lockfile import LockFile
 from darkroom_cli.stack import PROJECT, REGION, LocalStack, Status
 
 
@@ -61,10 +61,10 @@ async def ministack(local_stack: LocalStack) -> AsyncIterator[asyncio.subprocess
 
 
 async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess.Process:
-    descriptor = local_stack.ministack.acquire()
-    if descriptor is None:
+    file = local_stack.ministack.acquire()
+    if file is None:
         raise port_taken(local_stack.aws_port, "DARKROOM_AWS_PORT")
-    with closing(descriptor), (local_stack.folder / "ministack.log").open("w") as log:
+    with file, (local_stack.folder / "ministack.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
             local_stack.project / ".tools/stack/bin/python",
             "-P",  # keeps this folder off its import path
@@ -75,9 +75,9 @@ async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # not stopped by Ctrl-C, but by us, after everything else
-            pass_fds=(descriptor,),
+            pass_fds=(file.fileno(),),
         )
-        LockFile.write_id(descriptor, process.pid)
+        LockFile.write_id(file, process.pid)
     return process
 
 

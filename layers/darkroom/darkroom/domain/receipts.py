@@ -1,6 +1,6 @@
 """The receipt of one rendering: original, renditions, decisions and savings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from darkroom.domain.renditions import MAIN, REFERENCE, Encoded, Format, Rendition, best_rendition
 
@@ -69,6 +69,19 @@ class Receipt:
     milliseconds: dict[str, float] = field(default_factory=dict)
     placeholder: str = ""
     colour: str = ""
+
+    def with_result(self, rendered: Rendered, renditions: tuple[Rendition, ...]) -> "Receipt":
+        """Returns the receipt of the engine's output, stored as these renditions."""
+        return replace(
+            self,
+            size_bytes=rendered.original.size_bytes,
+            original=rendered.original,
+            renditions=renditions,
+            decisions=rendered.decisions,
+            milliseconds=rendered.milliseconds,
+            placeholder=rendered.placeholder,
+            colour=rendered.colour,
+        )
 
     @property
     def shown(self) -> tuple[Rendition, ...]:

@@ -41,7 +41,6 @@ class Tally:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers of uploads by terminal state."""
         return {state.value: getattr(self, state.value) for state in State if state.terminal}
 
     @property

@@ -62,13 +62,8 @@ class Renderer:
         Raises UploadGone and ProfileUnavailable.
         """
         profile = self.profiles.current()  # read once: a receipt names one profile
-        blank = Receipt(
-            profile=profile.name,
-            profile_hash=profile.hash,
-            engine=self.engine_version,
-            at=now(),
-            size_bytes=max(0, upload.size_bytes),
-        )
+        size_bytes = max(0, upload.size_bytes)
+        blank = Receipt(profile.name, profile.hash, self.engine_version, now(), size_bytes)
         try:
             profile.check_size(upload.size_bytes)  # before the original is loaded into memory
             rendered = engine(self.originals.read(upload), profile)
@@ -78,16 +73,7 @@ class Renderer:
             return replace(
                 blank, rejection=Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
             )
-        return replace(
-            blank,
-            size_bytes=rendered.original.size_bytes,
-            original=rendered.original,
-            renditions=self._write(upload, profile, rendered.renditions),
-            decisions=rendered.decisions,
-            milliseconds=rendered.milliseconds,
-            placeholder=rendered.placeholder,
-            colour=rendered.colour,
-        )
+        return blank.with_result(rendered, self._write(upload, profile, rendered.renditions))
 
     def _write(self, upload: Upload, profile: Profile, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:
         prefix = rendition_prefix(upload, profile.hash, self.engine_version)
