@@ -46,10 +46,10 @@ def main() -> None:
 def render(source: Path, folder: Path, profile_file: Path | None) -> tuple[str, int]:
     """Writes each rendition as `{stem}-{name}`; returns the line to print and the exit code. Raises Fault."""
     profile = _profile(profile_file)
-    limits = budget(MEMORY_MB, TIMEOUT_SECONDS * 1000)
+    memory, seconds = budget(MEMORY_MB, TIMEOUT_SECONDS * 1000)
     try:
         content = _read(source, profile)
-        rendered = render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+        rendered = render_isolated(content, profile, memory_bytes=memory, seconds=seconds)
     except RejectedPicture as fault:
         rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
         return json.dumps({"status": "rejected"} | asdict(rejection)), DATA_ERROR

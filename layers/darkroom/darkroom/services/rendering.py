@@ -27,23 +27,17 @@ _CONCLUDE_SECONDS = 4.0
 _MIN_SECONDS = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Memory and time of the decoder process."""
+def budget(memory_mb: int, remaining_milliseconds: int) -> tuple[int, float]:
+    """Returns the decoder process's memory in bytes and its time in seconds.
 
-    memory_bytes: int
-    seconds: float
-
-
-def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
-    """Returns limits below those of the function: the decoder process dies first.
+    Both are below the limits of the function: the decoder process dies first.
 
     Raises DeadlineExceeded if too little time remains to render any picture.
     """
     seconds = remaining_milliseconds / 1000 - _CONCLUDE_SECONDS
     if seconds < _MIN_SECONDS:
         raise DeadlineExceeded(f"{remaining_milliseconds} ms are not enough to render a picture")
-    return Budget(memory_mb * 1024 * 1024 - _PARENT_BYTES, seconds)
+    return memory_mb * 1024 * 1024 - _PARENT_BYTES, seconds
 
 
 @dataclass(frozen=True, slots=True)
