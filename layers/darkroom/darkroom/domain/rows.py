@@ -157,7 +157,9 @@ class JobView:
     revision: int = 0
 
     def with_job(self, job: Job) -> "JobView":
-        """Returns the view after the projection of that job."""
+        """Returns the view after the projection of that job, which may have been projected already."""
+        if self.job_revision >= job.revision:
+            return self
         return JobView(self.id, job.size, job.created, job.revision, self.tally, self.revision)
 
     @property

@@ -18,13 +18,8 @@ def member_key(job_id: str, number: int, name: str) -> str:
 def member_entries(bucket: str, job: Job, page: int, announced: Sequence[AnnouncedUpload]) -> Iterator[Entry]:
     """Returns the announced entries of one manifest page, the same each time."""
     for number, announcement in enumerate(announced, page * PAGE_SIZE):
-        upload = Upload(
-            bucket,
-            member_key(job.id, number, announcement.name),
-            EXPECTED_VERSION,
-            size_bytes=announcement.size_bytes,
-            arrived=job.created,
-        )
+        key, size_bytes = member_key(job.id, number, announcement.name), announcement.size_bytes
+        upload = Upload(bucket, key, EXPECTED_VERSION, size_bytes=size_bytes, arrived=job.created)
         yield Entry(upload, State.EXPECTED, revision=1, since=job.created, job_id=job.id, number=number)
 
 

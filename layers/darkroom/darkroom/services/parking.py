@@ -44,11 +44,7 @@ class Parking:
         if stored and stored.state.terminal and (stored.state is State.FAILED or not attempts):
             return None
         upload = Upload(
-            removal.bucket,
-            removal.key,
-            removal.failed_as,
-            sequencer=removal.sequencer,
-            request_id=removal.request_id,
+            removal.bucket, removal.key, removal.failed_as, removal.sequencer, request_id=removal.request_id
         )
         entry = replace(stored or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
         # A later event undoes a delete marker, but not a permanent deletion.
