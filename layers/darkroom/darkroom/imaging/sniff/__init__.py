@@ -6,7 +6,6 @@ Every read is bounds-checked: hostile bytes cause a RejectedPicture and no other
 import re
 from collections.abc import Callable
 
-from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.avif import read_avif
 from darkroom.imaging.sniff.bmp import read_bmp
 from darkroom.imaging.sniff.gif import read_gif
@@ -22,10 +21,8 @@ __all__ = ["Animation", "Header", "Screen", "corrupt", "read_header"]
 def read_header(content: bytes) -> Header:
     """Reads the header of a picture; the format comes from its content, never from its name.
 
-    Raises RejectedPicture: empty_file, unsupported_format, corrupt_image or too_many_scans.
+    Raises RejectedPicture: unsupported_format, corrupt_image or too_many_scans.
     """
-    if not content:
-        raise RejectedPicture("empty_file", "The file is empty.")
     reader = next((reader for begin, reader in _READERS if re.match(begin, content, re.DOTALL)), None)
     if reader is None:
         raise unsupported("The file is not a JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP picture.")
