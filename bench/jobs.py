@@ -23,6 +23,7 @@ import boto3
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
+from bench.tables import table_like
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import job_key
@@ -35,7 +36,6 @@ from darkroom_cli.local.emulator import pinned_ministack
 from darkroom_cli.local.samples import photograph
 from darkroom_cli.local.up import running_stack
 from darkroom_cli.stack import PROJECT, LocalStack, Status
-from darkroom_cli.views import table_like
 
 REPORT = PROJECT / "docs" / "jobs.md"
 # One picture in 50 is truncated, and must be rejected.

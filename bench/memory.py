@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 
 from bench.page import machine
+from bench.tables import table_like
 from darkroom.adapters.clients import dynamodb_client, s3_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.live import DynamoChannels
@@ -28,7 +29,6 @@ from darkroom_cli.local.samples import photograph
 from darkroom_cli.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST
 from darkroom_cli.render import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
 from darkroom_cli.stack import PROJECT, Status
-from darkroom_cli.views import table_like
 
 _EVENTS = 6  # after the cold start
 _SIZES_MB = (256, 512, 1024, MB_PER_PROCESSOR, MEMORY_MB)

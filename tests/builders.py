@@ -96,7 +96,7 @@ def a_member(number: int = 0, state: State = State.EXPECTED, job_id: str = "a" *
     if state is State.EXPECTED:
         upload = an_upload(key, EXPECTED_VERSION, etag="", sequencer="", arrived=a_job().created)
         return Entry(upload, state, 1, since=a_job().created, job_id=job_id, number=number)
-    return an_entry(key, state, **changes).of_job(job_id, number)
+    return replace(an_entry(key, state, **changes), job_id=job_id, number=number)
 
 
 def an_attempt(outcome: Outcome | None = Outcome.CONCLUDED, detail: str = "") -> Attempt:

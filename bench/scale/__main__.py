@@ -107,7 +107,17 @@ def load(rate: float, known: Known) -> Load:
 def rendered_of(known: Known) -> Rendered:
     """Builds a rendering whose ledger entry has the measured size; its files are empty."""
     encoded = tuple(
-        Encoded(r.format, r.width, r.height, r.quality, b"", r.ladder, r.frames, r.target, r.score)
+        Encoded(
+            r.format,
+            r.width,
+            r.height,
+            r.quality,
+            b"",
+            ladder=r.ladder,
+            frames=r.frames,
+            target=r.target,
+            score=r.score,
+        )
         for r in known.renditions
     )
     original = usage.original_of(known.original_bytes)

@@ -103,9 +103,11 @@ def drop(
 ) -> None:
     """Upload pictures as a job, follow it, and show the savings. Resumes an interrupted job."""
     from darkroom_cli.drop.command import drop_pictures
-    from darkroom_cli.drop.files import find_files
+    from darkroom_cli.drop.files import names_for
 
-    files = find_files(paths)
+    files = names_for(paths)
+    if not files:
+        raise Fault("There are no pictures at these paths.", 2)
     with connect(stack, region) as status:
         rendered = drop_pictures(status, LocalStack.of(os.environ), paths, files, timeout, new=new)
     if not rendered:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import ClientError, ClientSession
@@ -29,12 +29,6 @@ class NotFound(Fault):
     """The server answered 404."""
 
 
-def without_authentication(
-    _method: str, _url: str, headers: Mapping[str, str], _body: bytes
-) -> Mapping[str, str]:
-    return headers
-
-
 def authentication(status: Status, environment: Mapping[str, str]) -> Authenticate:
     """Returns the stack's kind of authentication. Raises Fault if DARKROOM_TOKEN is required and not set."""
     if status.auth == "iam":
@@ -42,14 +36,13 @@ def authentication(status: Status, environment: Mapping[str, str]) -> Authentica
     token = environment.get("DARKROOM_TOKEN", "").strip()
     if not token and status.auth == "token":
         raise Fault(f"{status.web} requires a token. {_TOKEN_ADVICE}")
-    return bearer(token) if token else without_authentication
+    return bearer(token)
 
 
-def bearer(token: str) -> Authenticate:
-    def add_token(_method: str, _url: str, headers: Mapping[str, str], _body: bytes) -> Mapping[str, str]:
-        return {**headers, "Authorization": f"Bearer {token}"}
-
-    return add_token
+def bearer(token: str = "") -> Authenticate:
+    """Adds the token, if it is not empty."""
+    added = {"Authorization": f"Bearer {token}"} if token else {}
+    return lambda _method, _url, headers, _body: {**headers, **added}
 
 
 def signer(region: str) -> Authenticate:
@@ -77,7 +70,7 @@ class ApiClient:
 
     session: ClientSession
     root: str
-    authenticate: Authenticate = without_authentication
+    authenticate: Authenticate = field(default_factory=bearer)
 
     async def get(self, path: str) -> JsonObject:
         """Returns the JSON object at a path. Raises NotFound."""

@@ -1,7 +1,7 @@
 """`darkroom failures`, `retry` and `skip`."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 import typer
 from rich.console import Console
@@ -51,7 +51,7 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
         for line, style in (
             (prefix + entry.upload.key, "bold"),
             (f"  {failure['reason']}: {failure['detail']}", ""),
-            (f"  failed {failed_at} UTC after {_attempts(len(entry.attempts))}", "dim"),
+            (f"  failed {failed_at} UTC after {counted(len(entry.attempts), 'attempt')}", "dim"),
             (f"  {entry.id}", ""),
         ):
             console.print(Text(printable(line), style), soft_wrap=True)
@@ -65,13 +65,13 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
 def retry(failures: Failures, ids: list[str], everything: bool, console: Console) -> None:
     """Enqueues failed uploads again. Raises Fault for an unknown id."""
     done = for_each(_selected(failures, ids, everything), failures.retry, "retrying", console)
-    console.print(f"Enqueued {count_of_uploads(done)} again." if done else "No failures.")
+    console.print(f"Enqueued {counted(done, 'upload')} again." if done else "No failures.")
 
 
 def skip(failures: Failures, ids: list[str], everything: bool, console: Console) -> None:
     """Marks failed uploads as skipped. Raises Fault for an unknown id."""
     done = for_each(_selected(failures, ids, everything), failures.skip, "skipping", console)
-    console.print(f"Skipped {count_of_uploads(done)}." if done else "No failures.")
+    console.print(f"Skipped {counted(done, 'upload')}." if done else "No failures.")
 
 
 def _selected(failures: Failures, ids: list[str], everything: bool) -> list[Entry]:
@@ -87,10 +87,9 @@ def _selected(failures: Failures, ids: list[str], everything: bool) -> list[Entr
 
 
 def for_each(
-    entries: Iterable[Entry], act: Callable[[Entry], bool], description: str, console: Console
+    entries: Sequence[Entry], act: Callable[[Entry], bool], description: str, console: Console
 ) -> int:
     """Calls `act` for every entry, with a progress bar; returns the number of calls that returned true."""
-    entries = list(entries)
     if not entries:
         return 0
     with Progress(
@@ -99,10 +98,6 @@ def for_each(
         return sum(act(entry) for entry in bar.track(entries, description=description))
 
 
-def count_of_uploads(count: int) -> str:
-    """Returns the count with its noun, like "1 upload"."""
-    return "1 upload" if count == 1 else f"{count} uploads"
-
-
-def _attempts(count: int) -> str:
-    return "1 attempt" if count == 1 else f"{count} attempts"
+def counted(count: int, noun: str) -> str:
+    """Returns the count with its noun, like "1 upload" or "2 uploads"."""
+    return f"1 {noun}" if count == 1 else f"{count} {noun}s"

@@ -4,9 +4,8 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 from darkroom_cli.faults import Fault
@@ -21,41 +20,38 @@ class LockFile:
 
     path: Path
 
-    def acquire(self, timeout_seconds: float = 0.5) -> int | None:
-        """Returns an open, locked descriptor, or None if another process holds the lock.
+    def acquire(self, timeout_seconds: float = 0.5) -> FileIO | None:
+        """Returns the file, open and locked until it is closed; None if another process holds the lock.
 
-        A child process that inherits the descriptor also holds the lock. The default timeout is longer than a
+        A child process that inherits its descriptor also holds the lock. The default timeout is longer than a
         call of `holder`, which locks the file for a moment.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
         deadline = time.monotonic() + timeout_seconds
-        while not _locked(descriptor, fcntl.LOCK_EX):
+        while not _locked(file, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
-                os.close(descriptor)
+                file.close()
                 return None
             time.sleep(0.02)
-        return descriptor
+        return file
 
     @staticmethod
-    def write_id(descriptor: int, process_id: int) -> None:
+    def write_id(file: FileIO, process_id: int) -> None:
         """Writes the id of the holder into the file."""
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(process_id).encode(), 0)
+        file.truncate(0)
+        file.write(str(process_id).encode())
 
     def holder(self) -> int | None:
         """Returns the id of the process holding the lock, or None."""
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            with FileIO(self.path, "r+") as file:
+                if _locked(file, fcntl.LOCK_SH):
+                    return None
+                content = file.read(20)
+                return int(content) if content.isdigit() else None
         except FileNotFoundError:
             return None
-        try:
-            if _locked(descriptor, fcntl.LOCK_SH):
-                return None
-            content = os.pread(descriptor, 20, 0)
-            return int(content) if content.isdigit() else None
-        finally:
-            os.close(descriptor)
 
     def stop_holder(self, timeout_seconds: float) -> bool:
         """Sends SIGTERM to the holder and waits for its end; False if there is no holder. Raises Fault."""
@@ -71,18 +67,9 @@ class LockFile:
         return True
 
 
-def _locked(descriptor: int, kind: int) -> bool:
+def _locked(file: FileIO, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-@contextmanager
-def closing(descriptor: int) -> Iterator[None]:
-    """Closes a descriptor at the end, and so releases its lock."""
-    try:
-        yield
-    finally:
-        os.close(descriptor)

@@ -46,10 +46,10 @@ def main() -> None:
 def render(source: Path, folder: Path, profile_file: Path | None) -> tuple[str, int]:
     """Writes each rendition as `{stem}-{name}`; returns the line to print and the exit code. Raises Fault."""
     profile = _profile(profile_file)
-    limits = budget(MEMORY_MB, TIMEOUT_SECONDS * 1000)
+    memory, seconds = budget(MEMORY_MB, TIMEOUT_SECONDS * 1000)
     try:
         content = _read(source, profile)
-        rendered = render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+        rendered = render_isolated(content, profile, memory_bytes=memory, seconds=seconds)
     except RejectedPicture as fault:
         rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
         return json.dumps({"status": "rejected"} | asdict(rejection)), DATA_ERROR
@@ -90,20 +90,8 @@ def _write(rendered: Rendered, stem: str, folder: Path) -> tuple[Rendition, ...]
 
 
 def _receipt(rendered: Rendered, profile: Profile, renditions: tuple[Rendition, ...]) -> dict[str, object]:
-    receipt = Receipt(
-        profile=profile.name,
-        profile_hash=profile.hash,
-        engine=ENGINE,
-        at=now(),
-        size_bytes=rendered.original.size_bytes,
-        original=rendered.original,
-        renditions=renditions,
-        decisions=rendered.decisions,
-        milliseconds=rendered.milliseconds,
-        placeholder=rendered.placeholder,
-        colour=rendered.colour,
-    )
-    document = serialize_receipt(receipt)
+    blank = Receipt(profile.name, profile.hash, ENGINE, now(), rendered.original.size_bytes)
+    document = serialize_receipt(blank.with_result(rendered, renditions))
     del document["rejection"]
     document["renditions"] = [
         {"file" if name == "key" else name: value for name, value in rendition.items()}

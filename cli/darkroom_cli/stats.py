@@ -3,8 +3,8 @@
 import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import boto3
@@ -12,13 +12,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from darkroom.adapters.clients import dynamodb_client
-from darkroom.adapters.dynamodb import DynamoViews
 from darkroom.domain.rows import Tally
 from darkroom.domain.serialization import serialize_totals
-from darkroom.services.parking import failed
 from darkroom.web.pages.formatting import filesize
 from darkroom_cli.cloudformation import functions_of
+from darkroom_cli.failures import failures_of
 from darkroom_cli.local.logs import json_object
 from darkroom_cli.prices import AS_OF, LAMBDA_GB_SECOND, LAMBDA_REQUEST, REGION, S3_GET, S3_PUT, TRANSFER_OUT
 from darkroom_cli.stack import Status
@@ -31,14 +29,6 @@ _COUNTED = (*_OUTCOMES, "Renditions", "BytesIn", "BytesSaved")
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
-    """The billed duration and memory of one invocation."""
-
-    seconds: float
-    memory_mb: int
-
-
-@dataclass(frozen=True, slots=True)
 class Usage:
     """All invocations of one function."""
 
@@ -46,9 +36,10 @@ class Usage:
     seconds: float = 0.0
     gb_seconds: float = 0.0
 
-    def __add__(self, invocation: Invocation) -> "Usage":
-        gb_seconds = invocation.seconds * invocation.memory_mb / 1024
-        return Usage(self.calls + 1, self.seconds + invocation.seconds, self.gb_seconds + gb_seconds)
+    def with_call(self, seconds: float, memory_mb: int) -> "Usage":
+        """Returns the usage with one more invocation, of this billed duration and memory."""
+        gb_seconds = self.gb_seconds + seconds * memory_mb / 1024
+        return Usage(self.calls + 1, self.seconds + seconds, gb_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +110,15 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def invocation_in(line: str) -> Invocation | None:
-    """Returns the invocation in a REPORT line, in text or in JSON."""
+def invocation_in(line: str) -> tuple[float, int] | None:
+    """Returns an invocation's billed seconds and memory in MB from a REPORT line, in text or in JSON."""
     if found := _REPORT.match(line):
-        return Invocation(float(found[1]) / 1000, int(found[2]))
+        return float(found[1]) / 1000, int(found[2])
     entry = json_object(line) or {}
     if entry.get("type") != "platform.report":
         return None
     metrics = entry["record"]["metrics"]
-    return Invocation(metrics["billedDurationMs"] / 1000, int(metrics["memorySizeMB"]))
+    return metrics["billedDurationMs"] / 1000, int(metrics["memorySizeMB"])
 
 
 def metrics_in(line: str) -> dict[str, float]:
@@ -139,32 +130,22 @@ def metrics_in(line: str) -> dict[str, float]:
     return {name: sum(entry[name]) for name in _COUNTED if isinstance(entry.get(name), list)}
 
 
-@dataclass
-class _Sums:
-    """Sums over all lines read so far."""
-
-    usage: dict[str, Usage] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0.0))
-
-    def add(self, function: str, lines: Iterable[str]) -> None:
-        for line in lines:
-            if invocation := invocation_in(line):
-                self.usage[function] = self.usage.get(function, Usage()) + invocation
-            for name, value in metrics_in(line).items():
-                self.metrics[name] += value
-
-
 def gather(status: Status, hours: float) -> Stats:
     """Reads a stack's totals and all log lines of the last hours."""
-    views = DynamoViews(status.views_table, dynamodb_client(status.region, status.aws_endpoint))
     since_ms = round((time.time() - hours * 3600) * 1000)
-    sums, architecture = _Sums(), "arm64"
+    usage: dict[str, Usage] = {}
+    metrics, architecture = dict.fromkeys(_COUNTED, 0.0), "arm64"
     for function, configuration in functions_of(status.stack, status.region, status.aws_endpoint):
         architecture = configuration["Architectures"][0]
-        sums.add(function, _lines(status, configuration["LoggingConfig"]["LogGroup"], since_ms))
+        for line in _lines(status, configuration["LoggingConfig"]["LogGroup"], since_ms):
+            if invocation := invocation_in(line):
+                usage[function] = usage.get(function, Usage()).with_call(*invocation)
+            for name, value in metrics_in(line).items():
+                metrics[name] += value
     local = status.aws_endpoint is not None
-    period = Period(hours, architecture, local, dict(sorted(sums.usage.items())), sums.metrics)
-    return Stats(views.totals(), sum(1 for _ in failed(views)), period)
+    period = Period(hours, architecture, local, dict(sorted(usage.items())), metrics)
+    failures = failures_of(status)
+    return Stats(failures.views.totals(), sum(1 for _ in failures.list_all()), period)
 
 
 def _lines(status: Status, group: str, since_ms: int) -> Iterator[str]:

@@ -19,7 +19,7 @@ from darkroom.imaging import ENGINE
 from darkroom.services.notifications import notification_of
 from darkroom.services.sweeping import stale
 from darkroom.settings import SweepSettings, read_settings
-from darkroom_cli.failures import count_of_uploads, for_each, render_queue
+from darkroom_cli.failures import counted, for_each, render_queue
 from darkroom_cli.faults import Fault
 from darkroom_cli.prices import LAMBDA_GB_SECOND
 from darkroom_cli.profile import read_live_profile
@@ -47,16 +47,16 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
     with console.status("Looking for lost uploads ...") as progress:
         for page in sweeping.enqueue_lost(_ALL_PAGES):
             checked, lost = checked + page.seen, lost + len(page.acted_on)
-            progress.update(f"{count_of_uploads(checked)} checked, {lost} lost ...")
+            progress.update(f"{counted(checked, 'upload')} checked, {lost} lost ...")
         for page in chain(sweeping.remove_superseded(), sweeping.remove_unused(_ALL_PAGES)):
             removed += len(page.acted_on)
             progress.update(f"{removed} unused renditions deleted ...")
         expired = sum(len(page.acted_on) for page in sweeping.settle_jobs())
-    console.print(f"Checked {count_of_uploads(checked)}.")
+    console.print(f"Checked {counted(checked, 'upload')}.")
     console.print(f"{lost} lost {_noun(lost)} enqueued again." if lost else "No lost uploads.")
-    console.print(f"Deleted {removed} unused {'rendition' if removed == 1 else 'renditions'}.")
+    console.print(f"Deleted {counted(removed, 'unused rendition')}.")
     if expired:
-        console.print(f"{count_of_uploads(expired)} failed: announced in a job, but never arrived.")
+        console.print(f"{counted(expired, 'upload')} failed: announced in a job, but never arrived.")
 
 
 def _noun(count: int) -> str:
@@ -96,7 +96,7 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
         f"Estimated Lambda cost: US$ {dollars:,.2f}"
         f" ({seconds:.1f} s per picture, from the receipts, at {gigabytes:.1f} GB)."
     )
-    if confirm is None or not confirm(f"Render {count_of_uploads(len(found))} again?"):
+    if confirm is None or not confirm(f"Render {counted(len(found), 'upload')} again?"):
         console.print("Nothing was enqueued.")
         return
 
@@ -109,7 +109,7 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
         queue.send(notification_of(entry.upload), entry.revision)
         return True
 
-    console.print(f"Enqueued {count_of_uploads(for_each(found, enqueue, 'enqueuing', console))}.")
+    console.print(f"Enqueued {counted(for_each(found, enqueue, 'enqueuing', console), 'upload')}.")
 
 
 def _seconds_per_picture(entries: list[Entry]) -> float:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from darkroom.domain.errors import TokensUnavailable
 from darkroom_cli.cloudformation import outputs_of
 from darkroom_cli.faults import Fault
 from darkroom_cli.stack import LocalStack, Status, status_from, use_local
@@ -55,5 +56,5 @@ def aws_faults() -> Iterator[None]:
 
     try:
         yield
-    except (BotoCoreError, ClientError) as fault:
+    except (BotoCoreError, ClientError, TokensUnavailable) as fault:
         raise Fault(f"AWS request failed: {fault}") from fault

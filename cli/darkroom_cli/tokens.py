@@ -9,7 +9,7 @@ import typer
 
 from darkroom.adapters.clients import ssm_client
 from darkroom.adapters.ssm import SsmTokenDocument
-from darkroom.domain.errors import InvalidTokens, TokensUnavailable
+from darkroom.domain.errors import InvalidTokens
 from darkroom.domain.tokens import VALID_AT_ONCE, TokenSet, new_secret, parse_tokens, serialize_tokens
 from darkroom.ports import TokenDocument
 from darkroom_cli.faults import Fault
@@ -20,7 +20,7 @@ _MAX_AGE_SECONDS = 30  # of the tokens that a warm function has cached
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one stack. Every method raises Fault if an AWS request fails."""
+    """The tokens of one stack. Every method raises TokensUnavailable if an AWS request fails."""
 
     document: TokenDocument
     stack: str
@@ -82,22 +82,16 @@ class Tokens:
 
     def _read(self) -> tuple[TokenSet, int]:
         """Returns the tokens and the version of their document, 0 if there is none yet."""
+        stored = self.document.read()
         try:
-            stored = self.document.read()
             return (parse_tokens(stored.document), stored.version) if stored else (TokenSet.empty(), 0)
-        except TokensUnavailable as fault:
-            raise Fault(f"AWS request failed: {fault}") from fault
         except InvalidTokens as fault:
             raise Fault(
                 f"{tokens_parameter(self.stack)}: {fault}. Delete the parameter to start again."
             ) from fault
 
     def _write(self, tokens: TokenSet, expected_version: int) -> None:
-        try:
-            written = self.document.write(serialize_tokens(tokens), expected_version)
-        except TokensUnavailable as fault:
-            raise Fault(f"AWS request failed: {fault}") from fault
-        if not written:
+        if not self.document.write(serialize_tokens(tokens), expected_version):
             raise Fault(
                 "Another command changed the tokens at the same time, so one of the two changes may be lost."
                 f" Check with `darkroom token list{self._options}`: revoke unknown tokens, and repeat your"

@@ -1,8 +1,5 @@
 """`darkroom rebuild-views`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import boto3
 from rich.console import Console
 
@@ -19,7 +16,10 @@ def rebuild_views(status: Status, console: Console) -> None:
     """Writes the views again from the ledger; creates their table if it is missing."""
     dynamodb = dynamodb_client(status.region, status.aws_endpoint)
     ledger, views = DynamoLedger(status.ledger_table, dynamodb), DynamoViews(status.views_table, dynamodb)
-    if _ensure_views_table(status):
+    try:
+        dynamodb.describe_table(TableName=status.views_table)
+    except dynamodb.exceptions.ResourceNotFoundException:
+        create_table(status, "Views", status.views_table)
         console.print(f"The table {status.views_table} was missing and has been created.")
     written = total = 0
     with console.status("Reading the ledger ...") as progress:
@@ -29,28 +29,8 @@ def rebuild_views(status: Status, console: Console) -> None:
     console.print(f"{total} records read, {written} views written; all other views were up to date.")
 
 
-def _ensure_views_table(status: Status) -> bool:
-    """Creates the views table if it is missing; True if it was created."""
-    dynamodb = dynamodb_client(status.region, status.aws_endpoint)
-    try:
-        dynamodb.describe_table(TableName=status.views_table)
-    except dynamodb.exceptions.ResourceNotFoundException:
-        _create_table(status, "Views", status.views_table)
-        return True
-    return False
-
-
-@contextmanager
-def table_like(status: Status, logical_id: str, name: str) -> Iterator[str]:
-    """Creates a temporary table with the properties of one in the deployed template."""
-    _create_table(status, logical_id, name)
-    try:
-        yield name
-    finally:
-        dynamodb_client(status.region, status.aws_endpoint).delete_table(TableName=name)
-
-
-def _create_table(status: Status, logical_id: str, name: str) -> None:
+def create_table(status: Status, logical_id: str, name: str) -> None:
+    """Creates a table with the properties of one in the deployed template."""
     cloudformation = boto3.client(
         "cloudformation", region_name=status.region, endpoint_url=status.aws_endpoint
     )

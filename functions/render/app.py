@@ -46,8 +46,8 @@ def render(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
     def engine(content: bytes, profile: Profile) -> Rendered:
         # Computed after the original was read, which takes part of the remaining time.
-        limits = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
-        rendered = render_isolated(content, profile, memory_bytes=limits.memory_bytes, seconds=limits.seconds)
+        memory, seconds = budget(settings.memory_mb, lambda_context.get_remaining_time_in_millis())
+        rendered = render_isolated(content, profile, memory_bytes=memory, seconds=seconds)
         record_steps(rendered)
         return rendered
 

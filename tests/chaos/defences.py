@@ -37,7 +37,7 @@ DEFENCES = (
     Defence(
         "a view accepts only newer revisions",
         "services/projecting.py",
-        "if entry.revision > _revision(state.views.get(_key(entry)))",
+        "if entry.revision > _revision(views.get(_key(entry)))",
         "if True",
         "tests/contract/test_tables.py::TestViews::test_a_late_or_repeated_revision_is_ignored",
     ),

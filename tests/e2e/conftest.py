@@ -150,9 +150,9 @@ class Stack:
         """Deploys the existing build again, with changed parameters."""
         samconfig, local_stack = (PROJECT / "samconfig.toml").read_text(), LocalStack.of(self.environment)
         processor = architecture(platform.machine())
-        local = deployment(samconfig, processor, local_stack.web_port, local_stack.aws_endpoint)
+        _, parameters = deployment(samconfig, processor, local_stack.web_port, local_stack.aws_endpoint)
         self.sam(
-            *("deploy", "--config-env", "local", "--parameter-overrides", *local.overrides, *overrides),
+            *("deploy", "--config-env", "local", "--parameter-overrides", *parameters, *overrides),
         )
 
     def a_token(self) -> str:

@@ -110,10 +110,7 @@ def send(bucket: Bucket, pictures: Sequence[Picture], *, resumed: bool = False) 
     async def go() -> None:
         async with serving(bucket), ClientSession() as client:
             forms = Forms(ApiClient(client, bucket.url).get, JOB)
-            uploader = Uploader(
-                client, forms, is_stored, progress.add_sent, progress.add_arrived, progress.add_fault,
-                Backoff(0.001, 0.05),
-            )  # fmt: skip
+            uploader = Uploader(client, forms, is_stored, progress, Backoff(0.001, 0.05))
             await uploader.upload(enumerate(pictures), resumed=resumed)
 
     asyncio.run(go())

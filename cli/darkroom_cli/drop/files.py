@@ -37,14 +37,6 @@ class Picture:
         return {"name": PurePath(self.name).name, "size": self.size_bytes, "type": media_type}
 
 
-def find_files(paths: Iterable[Path]) -> dict[str, Path]:
-    """Finds the files at these paths. Raises Fault if there are none."""
-    files = names_for(paths)
-    if not files:
-        raise Fault("There are no pictures at these paths.", 2)
-    return files
-
-
 def names_for(paths: Iterable[Path]) -> dict[str, Path]:
     """Maps display names to files; hidden files in folders are left out.
 

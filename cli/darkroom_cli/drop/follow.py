@@ -87,7 +87,7 @@ async def _listen(
                 message = await _receive(socket, timing.silence_seconds if greeted else timing.hello_seconds)
             except TimeoutError:
                 # A changed job without a message means that the socket is dead.
-                if not greeted or await known.fetch_job() or known.complete:
+                if not greeted or known.update_job(await known.get(f"jobs/{known.id}")) or known.complete:
                     return
                 continue
             kind = message.get("type")
@@ -143,9 +143,6 @@ class _KnownJob:
             return False
         self.job = {name: value for name, value in job.items() if name != "live"}
         return True
-
-    async def fetch_job(self) -> bool:
-        return self.update_job(await self.get(f"jobs/{self.id}"))
 
     def update_rows(self, rows: Iterable[JsonObject]) -> tuple[JsonObject, ...]:
         """Stores rows and returns the newer ones."""

@@ -2,10 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -45,9 +44,6 @@ class DropProgress:
         self.sent_bytes += sent_bytes
         self.changed_at = time.monotonic()
 
-    def add_arrived(self, number: int) -> None:
-        self.arrived.add(number)
-
     def add_fault(self, number: int, reason: str) -> None:
         self.faults[number] = f"not sent: {reason}"
         self.changed_at = time.monotonic()
@@ -75,13 +71,9 @@ class DropProgress:
         return ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
 
 
-class Show(Protocol):
-    def __call__(self, progress: DropProgress) -> None: ...
-
-
 @contextmanager
-def display(console: Console) -> Iterator[Show]:
-    """Yields a display: bars on a terminal, else a line every ten seconds."""
+def display(console: Console) -> Iterator[Callable[[DropProgress], None]]:
+    """Yields a function that shows progress: as bars on a terminal, else as a line every ten seconds."""
     if not console.is_terminal:
         yield _Lines(console)
         return

@@ -3,9 +3,9 @@
 import json
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -52,25 +52,17 @@ class ResumeFile:
             return StartedJob(**json.loads(self.path.read_text()))
         return None
 
-    def start(self, pictures: Sequence[Picture]) -> StartedJob:
-        """Records a job before the request to create it. Raises OSError."""
-        return self._write(StartedJob.of(pictures))
-
-    def created(self, started: StartedJob, job_id: str) -> StartedJob:
-        """Records the id of the created job. Raises OSError."""
-        return self._write(replace(started, job_id=job_id))
-
     def delete(self) -> None:
         self.path.unlink(missing_ok=True)
 
-    def _write(self, started: StartedJob) -> StartedJob:
+    def write(self, started: StartedJob) -> None:
+        """Records a job. Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         scratch = self.path.with_suffix(".new")
         # Readable by the user alone: the job's id grants access to it.
         with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123
             json.dump(asdict(started), file)
         scratch.replace(self.path)
-        return started
 
 
 def digest_of(pictures: Iterable[Picture]) -> str:

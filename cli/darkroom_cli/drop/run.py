@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 from botocore.exceptions import BotoCoreError, ClientError
@@ -79,9 +80,7 @@ class DropRun:
             if "rows" in job:
                 forms.add_first_page(job["rows"])
             progress = self._progress
-            uploader = Uploader(
-                session, forms, self._is_stored, progress.add_sent, progress.add_arrived, progress.add_fault
-            )
+            uploader = Uploader(session, forms, self._is_stored, progress)
             tasks = [
                 asyncio.create_task(uploader.upload(enumerate(progress.pictures), resumed=resumed)),
                 asyncio.create_task(self._follow(session, client, job["id"])),
@@ -108,24 +107,21 @@ class DropRun:
                 return await self._with_retries(lambda: client.get(path)), True
             started = None
         resumed = started is not None
-        if started is None:
-            pictures = self._progress.pictures
-            started = self._resume_file.start(pictures) if self._resume_file else StartedJob.of(pictures)
+        started = started or StartedJob.of(self._progress.pictures)
+        if self._resume_file:
+            self._resume_file.write(started)  # before the request: a repeated one gets the same job
         uploads, key = [picture.announcement for picture in self._progress.pictures], started.key
         job = await self._with_retries(lambda: client.create_job(uploads, key))
         if self._resume_file:
-            self._resume_file.created(started, job["id"])
+            self._resume_file.write(replace(started, job_id=job["id"]))
         return job, resumed
 
     async def _with_retries(self, request: Callable[[], Awaitable[JsonObject]]) -> JsonObject:
-        delays = _REQUESTS.delays(_REQUEST_ATTEMPTS)
-        while True:
+        for seconds in (*_REQUESTS.delays(_REQUEST_ATTEMPTS), 0):
             with suppress(ServiceUnavailable):
                 return await request()
-            delay = next(delays, None)
-            if delay is None:
-                raise Fault(f"{self._status.web} does not respond; try again later.")
-            await asyncio.sleep(delay)
+            await asyncio.sleep(seconds)
+        raise Fault(f"{self._status.web} does not respond; try again later.")
 
     async def _is_stored(self, key: str) -> bool:
         """Looks up a key in the bucket; False on an error, because a second upload does no harm."""

@@ -15,6 +15,7 @@ from darkroom.domain.limits import PAGE_SIZE
 from darkroom.services.retries import Backoff
 from darkroom_cli.client import Get, JsonObject, ServiceUnavailable
 from darkroom_cli.drop.files import Picture
+from darkroom_cli.drop.progress import DropProgress
 
 CONCURRENT_UPLOADS = 8
 ATTEMPTS = 6
@@ -61,19 +62,12 @@ class Forms:
 
 @dataclass(frozen=True, slots=True)
 class Uploader:
-    """Uploads pictures with retries.
-
-    `is_stored` looks up a key in the bucket. `on_sent` receives the number of bytes just sent, or
-    after a failed attempt the negative number of its bytes. For each picture, `on_arrived` receives its
-    number once it is in the bucket; else `on_fault` receives its number and the reason.
-    """
+    """Uploads pictures with retries, and records their progress. `is_stored` looks up a key in the bucket."""
 
     session: ClientSession
     forms: Forms
     is_stored: Callable[[str], Awaitable[bool]]
-    on_sent: Callable[[int], None]
-    on_arrived: Callable[[int], None]
-    on_fault: Callable[[int, str], None]
+    progress: DropProgress
     backoff: Backoff = _BACKOFF
 
     async def upload(self, pictures: Iterable[tuple[int, Picture]], *, resumed: bool) -> None:
@@ -90,27 +84,26 @@ class Uploader:
 
     async def _upload(self, number: int, picture: Picture, resumed: bool) -> None:
         attempted_at, reason = 0.0, ""
-        for attempt in range(1, ATTEMPTS + 1):
-            if attempt > 1:
-                await asyncio.sleep(self.backoff.seconds(attempt - 1))
+        for attempt, seconds in enumerate((0.0, *self.backoff.delays(ATTEMPTS)), 1):
+            await asyncio.sleep(seconds)
             try:
                 row = await self.forms.row(number, attempted_at)
                 attempted_at = time.monotonic()
                 form = row.get("post")
                 # The bucket also has uploads that the row does not show yet, or whose response was lost.
                 if form is None or ((resumed or attempt > 1) and await self.is_stored(row["key"])):
-                    self.on_sent(picture.size_bytes)
+                    self.progress.add_sent(picture.size_bytes)
                 else:
                     await self._post(form, picture)
             except _PermanentError as fault:
-                return self.on_fault(number, str(fault))
+                return self.progress.add_fault(number, str(fault))
             except ServiceUnavailable:
                 reason = "the server does not respond"
             except _RetryableError as fault:
                 reason = str(fault)
             else:
-                return self.on_arrived(number)
-        return self.on_fault(number, f"{reason} ({ATTEMPTS} attempts)")
+                return self.progress.arrived.add(number)
+        return self.progress.add_fault(number, f"{reason} ({ATTEMPTS} attempts)")
 
     async def _post(self, form: JsonObject, picture: Picture) -> None:
         _check_unchanged(picture)
@@ -125,7 +118,7 @@ class Uploader:
                 while chunk := file.read(min(_CHUNK_BYTES, picture.size_bytes - sent)):
                     yield chunk
                     sent += len(chunk)
-                    self.on_sent(len(chunk))
+                    self.progress.add_sent(len(chunk))
             yield tail
 
         headers = {
@@ -140,11 +133,11 @@ class Uploader:
                 text = await response.text(errors="replace")
                 status = response.status
         except (ClientError, TimeoutError, OSError) as fault:
-            self.on_sent(-sent)
+            self.progress.add_sent(-sent)
             _check_unchanged(picture)
             raise _RetryableError(f"{type(fault).__name__}: {fault}") from fault
         if status >= 300:
-            self.on_sent(-sent)
+            self.progress.add_sent(-sent)
             # 403: the form has expired, or this machine's clock was wrong.
             retryable = status in (403, 408, 429) or status >= 500
             raise (_RetryableError if retryable else _PermanentError)(_s3_error(status, text))

@@ -5,7 +5,6 @@ fails, so that each workaround is checked again.
 """
 
 import asyncio
-import errno
 import json
 import os
 import shutil
@@ -27,8 +26,8 @@ from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.services.projecting import rebuild
 from darkroom_cli.faults import Fault
-from darkroom_cli.local.front_door import port_taken
-from darkroom_cli.lockfile import LockFile, closing
+from darkroom_cli.local.front_door import bound, port_taken
+from darkroom_cli.lockfile import LockFile
 from darkroom_cli.stack import PROJECT, REGION, LocalStack, Status
 
 
@@ -48,7 +47,8 @@ async def ministack(local_stack: LocalStack) -> AsyncIterator[asyncio.subprocess
     """Starts the emulator, yields once it responds, and saves its state at the end. Raises Fault."""
     # A killed supervisor leaves its emulator running.
     await asyncio.to_thread(local_stack.ministack.stop_holder, _STOP_SECONDS)
-    _check_free(local_stack.aws_port)
+    # Raises Fault if the port is in use.
+    bound(socket.AF_INET, "127.0.0.1", local_stack.aws_port, "DARKROOM_AWS_PORT").close()
     scratch = local_stack.folder / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -63,10 +63,10 @@ async def ministack(local_stack: LocalStack) -> AsyncIterator[asyncio.subprocess
 
 
 async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess.Process:
-    descriptor = local_stack.ministack.acquire()
-    if descriptor is None:
+    file = local_stack.ministack.acquire()
+    if file is None:
         raise port_taken(local_stack.aws_port, "DARKROOM_AWS_PORT")
-    with closing(descriptor), (local_stack.folder / "ministack.log").open("w") as log:
+    with file, (local_stack.folder / "ministack.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
             local_stack.project / ".tools/stack/bin/python",
             "-P",  # keeps this folder off its import path
@@ -77,19 +77,10 @@ async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # not stopped by Ctrl-C, but by us, after everything else
-            pass_fds=(descriptor,),
+            pass_fds=(file.fileno(),),
         )
-        LockFile.write_id(descriptor, process.pid)
+        LockFile.write_id(file, process.pid)
     return process
-
-
-def _check_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as fault:
-            raise port_taken(port, "DARKROOM_AWS_PORT", fault.errno or errno.EADDRINUSE) from fault
 
 
 def _environment(local_stack: LocalStack, scratch: Path) -> dict[str, str]:

@@ -61,15 +61,16 @@ def bind(port: int) -> list[socket.socket]:
 
     Browsers try ::1 first for `localhost`, where another process could listen.
     """
-    sockets = [_bound(socket.AF_INET, "127.0.0.1", port)]
+    sockets = [bound(socket.AF_INET, "127.0.0.1", port, "DARKROOM_PORT")]
     if socket.has_ipv6:
         with suppress(OSError):
-            sockets.append(_bound(socket.AF_INET6, "::1", port))
+            sockets.append(bound(socket.AF_INET6, "::1", port, "DARKROOM_PORT"))
     return sockets
 
 
-def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
-    """Raises Fault if the port is in use, OSError if the address does not exist."""
+def bound(family: socket.AddressFamily, address: str, port: int, variable: str) -> socket.socket:
+    """Returns a bound socket. Raises Fault with the name of the port's `variable` if the port is in use, and
+    OSError if the address does not exist."""
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -77,7 +78,7 @@ def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.sock
     except OSError as fault:
         listener.close()
         if fault.errno in (errno.EADDRINUSE, errno.EACCES):
-            raise port_taken(port, "DARKROOM_PORT", fault.errno) from fault
+            raise port_taken(port, variable, fault.errno) from fault
         raise
     return listener
 

@@ -47,9 +47,6 @@ class Line:
     level: str
     message: str
 
-    def __str__(self) -> str:
-        return f"{self.at.astimezone():%H:%M:%S} {self.function:<8} {self.level:<7} {self.message}"
-
 
 def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
     """Formats a log event; None for platform lines and metrics."""

@@ -16,7 +16,6 @@ import time
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -38,7 +37,7 @@ from darkroom_cli.local.emulator import (
 )
 from darkroom_cli.local.front_door import FrontDoor, bind
 from darkroom_cli.local.logs import Follower, Line
-from darkroom_cli.lockfile import LockFile, closing
+from darkroom_cli.lockfile import LockFile
 from darkroom_cli.stack import REGION, LocalStack, Status, local_environment, status_from, use_local
 
 _SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers")
@@ -50,16 +49,9 @@ _DOWNLOAD_FAILED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """The local stack's name and parameters."""
-
-    stack: str
-    overrides: tuple[str, ...]
-
-
-def deployment(samconfig: str, processor: str, port: int, endpoint: str) -> Deployment:
-    """Returns samconfig.toml's [local], with this machine's processor, origins and emulator added.
+def deployment(samconfig: str, processor: str, port: int, endpoint: str) -> tuple[str, tuple[str, ...]]:
+    """Returns the stack's name and parameters: those of samconfig.toml's [local], and this machine's
+    processor, origins and emulator.
 
     SAM takes overrides either from the file or from the command line.
     """
@@ -71,7 +63,7 @@ def deployment(samconfig: str, processor: str, port: int, endpoint: str) -> Depl
         f"AllowedOrigins=http://localhost:{port},http://127.0.0.1:{port}",
         f"LocalEndpoint={endpoint}",
     )
-    return Deployment(local["global"]["parameters"]["stack_name"], (*overrides, *added))
+    return local["global"]["parameters"]["stack_name"], (*overrides, *added)
 
 
 def architecture(machine: str) -> str:
@@ -189,41 +181,36 @@ class _Supervisor:
         started_ms = int(time.time() * 1000)
         async with AsyncExitStack() as exits:
             exits.enter_context(_lock(self._local_stack))
-            sockets = exits.enter_context(_bound(self._local_stack.web_port))
+            sockets = [exits.enter_context(listener) for listener in bind(self._local_stack.web_port)]
             with self._step("Starting MiniStack"):
                 server = await exits.enter_async_context(ministack(self._local_stack))
             await while_alive(server, self._local_stack, self._serve(sockets, started_ms))
 
     async def _serve(self, sockets: list[socket.socket], started_ms: int) -> None:
         """Deploys changes, serves the front door, and prints the logs until cancelled."""
-        use_local(self._local_stack)
-        sources = await asyncio.to_thread(fingerprint, self._local_stack.project, self._processor)
-        samconfig = (self._local_stack.project / "samconfig.toml").read_text()
-        local = deployment(
-            samconfig, self._processor, self._local_stack.web_port, self._local_stack.aws_endpoint
-        )
-        outputs = await self._deployed(local, sources)
-        status = status_from(outputs, local.stack, REGION, self._local_stack)
+        local_stack = self._local_stack
+        use_local(local_stack)
+        sources = await asyncio.to_thread(fingerprint, local_stack.project, self._processor)
+        samconfig = (local_stack.project / "samconfig.toml").read_text()
+        endpoint = local_stack.aws_endpoint
+        stack, overrides = deployment(samconfig, self._processor, local_stack.web_port, endpoint)
+        outputs = await self._deployed(stack, overrides, sources)
+        status = status_from(outputs, stack, REGION, local_stack)
         await asyncio.to_thread(catch_up, status)
-        door = FrontDoor(
-            self._local_stack.aws_endpoint,
-            outputs["WebApiId"],
-            outputs["LiveApiId"],
-            limits=self._local_stack.aws_limits,
-        )
-        runner = await door.serve(sockets)
+        apis = outputs["WebApiId"], outputs["LiveApiId"]
+        runner = await FrontDoor(endpoint, *apis, limits=local_stack.aws_limits).serve(sockets)
         try:
-            follower = await asyncio.to_thread(Follower, local.stack, started_ms)
-            self._local_stack.write_status(status)  # `detach` waits for it
+            follower = await asyncio.to_thread(Follower, stack, started_ms)
+            local_stack.write_status(status)  # `detach` waits for it
             _print_addresses(self._console, status)
             async for line in follower.lines():
                 self._console.print(_coloured(line), soft_wrap=True)
         finally:
             await runner.cleanup()
 
-    async def _deployed(self, local: Deployment, sources: str) -> dict[str, str]:
+    async def _deployed(self, stack: str, overrides: tuple[str, ...], sources: str) -> dict[str, str]:
         """Builds and deploys the stack if its sources have changed, and returns its outputs."""
-        outputs = await asyncio.to_thread(outputs_of, local.stack, REGION)
+        outputs = await asyncio.to_thread(outputs_of, stack, REGION)
         deployed = f"{sources} {self._local_stack.web_port}"
         if outputs and await asyncio.to_thread(deployed_sources) == deployed:
             return outputs
@@ -234,12 +221,12 @@ class _Supervisor:
                 await self._sam(
                     *("deploy", "--config-env", "local", "--resolve-s3", "--no-progressbar"),
                     *("--no-confirm-changeset", "--no-fail-on-empty-changeset"),
-                    *("--parameter-overrides", *local.overrides),
+                    *("--parameter-overrides", *overrides),
                 )
         await asyncio.to_thread(fix_concurrency)
-        outputs = await asyncio.to_thread(outputs_of, local.stack, REGION)
+        outputs = await asyncio.to_thread(outputs_of, stack, REGION)
         if not outputs:
-            raise Fault(f"Stack {local.stack} was not deployed; see {self._sam_log}.")
+            raise Fault(f"Stack {stack} was not deployed; see {self._sam_log}.")
         await asyncio.to_thread(save_deployed_sources, deployed)
         return outputs
 
@@ -311,29 +298,19 @@ class _Supervisor:
 
 @contextmanager
 def _lock(local_stack: LocalStack) -> Iterator[None]:
-    descriptor = local_stack.supervisor.acquire()
-    if descriptor is None:
+    file = local_stack.supervisor.acquire()
+    if file is None:
         raise Fault(
             f"A local stack is already running on port {local_stack.aws_port}; stop it with `darkroom down`,"
             " or set DARKROOM_AWS_PORT and DARKROOM_PORT to start a second one."
         )
-    with closing(descriptor):
+    with file:
         local_stack.remove_status()
-        LockFile.write_id(descriptor, os.getpid())
+        LockFile.write_id(file, os.getpid())
         try:
             yield
         finally:
             local_stack.remove_status()
-
-
-@contextmanager
-def _bound(port: int) -> Iterator[list[socket.socket]]:
-    sockets = bind(port)
-    try:
-        yield sockets
-    finally:
-        for listener in sockets:
-            listener.close()
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from darkroom_cli.client import authentication, signer
 from darkroom_cli.drop.files import Picture, check_files, names_for
 from darkroom_cli.drop.follow import Change
 from darkroom_cli.drop.progress import DropProgress
-from darkroom_cli.drop.resume import ResumeFile, digest_of
+from darkroom_cli.drop.resume import ResumeFile, StartedJob, digest_of
 from darkroom_cli.drop.summary import MOST_LISTED, Outcome, report
 from darkroom_cli.faults import Fault
 from darkroom_cli.stack import LocalStack, Status
@@ -201,10 +201,10 @@ def test_same_command_and_stack_find_the_started_job(tmp_path: Path) -> None:
     pictures = [Picture.of("a.jpg", a_file(folder / "a.jpg"))]
     file = resume_file(tmp_path, folder)
 
-    started = file.created(file.start(pictures), "job")
+    started = StartedJob(StartedJob.of(pictures).files, "key", "job")
+    file.write(started)
 
     assert resume_file(tmp_path, folder).read() == started
-    assert started.job_id == "job"
     assert started.files == digest_of(pictures)
     assert file.path.is_relative_to(tmp_path / "state" / "darkroom")
     assert file.path.stat().st_mode & 0o077 == 0
@@ -214,11 +214,11 @@ def test_same_command_and_stack_find_the_started_job(tmp_path: Path) -> None:
 
 def test_a_deleted_or_damaged_resume_file_starts_a_new_job(tmp_path: Path) -> None:
     file = resume_file(tmp_path, tmp_path)
-    first = file.start([])
+    file.write(StartedJob.of([]))
     file.path.write_text("{")
     assert file.read() is None
 
-    assert file.start([]).key != first.key
+    assert StartedJob.of([]).key != StartedJob.of([]).key
     file.delete()
     file.delete()
     assert file.read() is None

@@ -67,13 +67,13 @@ def test_status_without_a_running_stack_is_a_fault(local_stack: LocalStack) -> N
 
 def test_a_stack_is_running_while_its_lock_is_held(local_stack: LocalStack) -> None:
     status = status_from(OUTPUTS, "darkroom", "us-east-1", local_stack)
-    descriptor = local_stack.supervisor.acquire()
-    assert descriptor is not None
-    LockFile.write_id(descriptor, os.getpid())
+    file = local_stack.supervisor.acquire()
+    assert file is not None
+    LockFile.write_id(file, os.getpid())
     local_stack.write_status(status)
 
     while_held = local_stack.status()
-    os.close(descriptor)
+    file.close()
 
     assert while_held == status
     with pytest.raises(Fault, match="No local stack is running"):
@@ -82,13 +82,13 @@ def test_a_stack_is_running_while_its_lock_is_held(local_stack: LocalStack) -> N
 
 def test_a_held_lock_cannot_be_acquired(tmp_path: Path) -> None:
     lock = LockFile(tmp_path / "up.pid")
-    descriptor = lock.acquire()
-    assert descriptor is not None
-    LockFile.write_id(descriptor, 4711)
+    file = lock.acquire()
+    assert file is not None
+    LockFile.write_id(file, 4711)
 
     assert lock.acquire(timeout_seconds=0) is None
     assert lock.holder() == 4711
-    os.close(descriptor)
+    file.close()
     assert lock.holder() is None
 
 
@@ -179,10 +179,10 @@ def test_local_parameters_are_added_to_samconfigs(configured: str) -> None:
         parameter_overrides = {configured}
     """
 
-    local = deployment(samconfig, "arm64", 8000, "http://127.0.0.1:4566")
+    stack, overrides = deployment(samconfig, "arm64", 8000, "http://127.0.0.1:4566")
 
-    assert local.stack == "darkroom"
-    assert local.overrides == (
+    assert stack == "darkroom"
+    assert overrides == (
         "Open=true",
         "MaximumConcurrency=2",
         "Architecture=arm64",

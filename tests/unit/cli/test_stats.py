@@ -6,7 +6,7 @@ from rich.console import Console
 
 from darkroom.domain.rows import Tally
 from darkroom_cli.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST, S3_GET, S3_PUT, TRANSFER_OUT
-from darkroom_cli.stats import Invocation, Period, Stats, Usage, invocation_in, metrics_in, show
+from darkroom_cli.stats import Period, Stats, Usage, invocation_in, metrics_in, show
 
 REPORT = (
     "REPORT RequestId: 85e064b2\tDuration: 905.12 ms\tBilled Duration: 921 ms\tMemory Size: 3008 MB\t"
@@ -27,7 +27,7 @@ IN_JSON = json.dumps(
 
 @pytest.mark.parametrize("line", [REPORT, IN_JSON])
 def test_report_lines_are_read_in_text_and_json(line: str) -> None:
-    assert invocation_in(line) == Invocation(0.921, 3008)
+    assert invocation_in(line) == (0.921, 3008)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def a_period(rendered: float = 80, rejected: float = 20, saved: float = 8e6) -> 
     names = ("Rendered", "Rejected", "Superseded", "Deleted", "Failed", "Renditions", "BytesIn", "BytesSaved")
     metrics = dict.fromkeys(names, 0.0)
     metrics |= {"Rendered": rendered, "Rejected": rejected, "Renditions": 900, "BytesIn": 1e7}
-    usage = Usage() + Invocation(100.0, 2048) + Invocation(50.0, 2048)
+    usage = Usage().with_call(100.0, 2048).with_call(50.0, 2048)
     return Period(24, "arm64", False, {"render": usage}, metrics | {"BytesSaved": saved})
 
 

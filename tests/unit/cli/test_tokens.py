@@ -4,6 +4,7 @@ import pytest
 
 from darkroom.domain.tokens import parse_tokens
 from darkroom_cli.faults import Fault
+from darkroom_cli.target import aws_faults
 from darkroom_cli.tokens import Tokens, ensure_first_token, tokens_of
 from tests.builders import a_status
 from tests.fakes import FakeTokenDocument
@@ -146,7 +147,7 @@ def test_failed_requests_and_invalid_documents_are_faults(
         tokens.list()
 
     document.broken = True
-    with pytest.raises(Fault, match="AWS request failed"):
+    with pytest.raises(Fault, match="AWS request failed"), aws_faults():
         tokens.new()
 
 

@@ -43,7 +43,9 @@ def test_a_key_is_decoded_exactly_once(key: str) -> None:
 def test_delete_markers_and_permanent_deletions_are_told_apart(event: str, marker: bool) -> None:
     [removal] = parse_queue_message(a_notification("a b.png", event=event, version="v2"), UPLOADS).changes
 
-    assert removal == Removal(UPLOADS, "a b.png", "v2", "0055AED6DCD90281E5", marker, REQUEST)
+    assert removal == Removal(
+        UPLOADS, "a b.png", "v2", "0055AED6DCD90281E5", marker=marker, request_id=REQUEST
+    )
 
 
 @given(st.text(min_size=1, max_size=200).filter(lambda key: key.isprintable()))

@@ -73,7 +73,8 @@ class Api:
 
     def finish(self, row: dict[str, Any], state: State = State.RENDERED, **changes: Any) -> Entry:
         entry = an_entry(row["key"], state, revision=2, **changes)
-        entry = entry.of_job(self.ledger.entries[row["picture"], "expected"].job_id, row["number"])
+        job_id = self.ledger.entries[row["picture"], "expected"].job_id
+        entry = replace(entry, job_id=job_id, number=row["number"])
         self.ledger.entries[entry.picture_id, entry.upload.version] = entry
         return entry
 

@@ -165,10 +165,6 @@ class Entry:
         """Returns the next revision of the entry, in a new state."""
         return replace(self, state=state, revision=self.revision + 1, since=now(), **changes)
 
-    def of_job(self, job_id: str, number: int) -> "Entry":
-        """Returns the entry as a member of a job."""
-        return replace(self, job_id=job_id, number=number)
-
     def begun(self, lease_expires: str) -> "Entry":
         """Returns the entry with one more attempt; a restored upload loses its receipt, since its files are
         gone."""
@@ -189,12 +185,9 @@ class Entry:
     @property
     def has_crashed(self) -> bool:
         """True if it has crashed the decoder process since it was last rendered or rejected."""
-        for attempt in reversed(self.attempts):
-            if attempt.outcome is Outcome.CONCLUDED:
-                return False
-            if attempt.outcome is Outcome.CHILD_DIED:
-                return True
-        return False
+        decisive = (Outcome.CONCLUDED, Outcome.CHILD_DIED)
+        outcomes = [attempt.outcome for attempt in self.attempts if attempt.outcome in decisive]
+        return outcomes[-1:] == [Outcome.CHILD_DIED]
 
     @property
     def failure(self) -> Failure | None:

@@ -110,8 +110,6 @@ class UploadGone(PermanentError):
 
     def __init__(self, key: str, version: str) -> None:
         super().__init__(f"version {version} of {key!r} is no longer in the uploads bucket")
-        self.key = key
-        self.version = version
 
 
 class DeadlineExceeded(TransientError):
@@ -139,7 +137,6 @@ class DeletionIncomplete(TransientError):
 
     def __init__(self, keys: list[str]) -> None:
         super().__init__(f"{len(keys)} renditions could not be deleted, including {keys[0]!r}")
-        self.keys = keys
 
 
 class EventNotAccepted(TransientError):
@@ -147,7 +144,6 @@ class EventNotAccepted(TransientError):
 
     def __init__(self, event_type: str, event_id: str) -> None:
         super().__init__(f"the event bus did not accept {event_type} {event_id}")
-        self.event_id = event_id
 
 
 class BadRequest(PermanentError):

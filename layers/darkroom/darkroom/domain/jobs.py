@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedUpload:
-    """One announced upload of a job."""
-
     name: str
     size_bytes: int
     media_type: str

@@ -185,13 +185,14 @@ def _crop(raw: dict[str, Any]) -> Crop:
 
 type Path = tuple[str | int, ...]
 
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "boolean": bool,
-    "integer": int,
-    "number": (int, float),
+# Each type of a schema as Python's, and the names of the limits for its length or value.
+_TYPES: dict[str, tuple[Any, str, str]] = {
+    "object": (dict, "minProperties", "maxProperties"),
+    "array": (list, "minItems", "maxItems"),
+    "string": (str, "minLength", "maxLength"),
+    "boolean": (bool, "minimum", "maximum"),
+    "integer": (int, "minimum", "maximum"),
+    "number": ((int, float), "minimum", "maximum"),
 }
 
 
@@ -222,25 +223,17 @@ def _rule(value: object, schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def _fits(value: object, schema: dict[str, Any]) -> bool:
+def _fits(value: Any, schema: dict[str, Any]) -> bool:
     """Checks the type and size of a value, without its members."""
-    kind = schema["type"]
+    kind, minimum, maximum = _TYPES[schema["type"]]
     # bool is a subclass of int.
-    if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         return False
-    if isinstance(value, str):
-        return (
-            len(value) >= schema.get("minLength", 0)
-            and bool(re.fullmatch(schema.get("pattern", "(.|\n)*"), value))
-            and value in schema.get("enum", [value])
-        )
-    if isinstance(value, list):
-        return bool(schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)))
-    if isinstance(value, dict):
-        return bool(schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", len(value)))
-    if isinstance(value, int | float):
-        return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
-    return True
+    if "pattern" in schema and not re.fullmatch(schema["pattern"], value):
+        return False
+    size = value if isinstance(value, int | float) else len(value)
+    in_range = schema.get(minimum, size) <= size <= schema.get(maximum, size)
+    return bool(in_range) and value in schema.get("enum", [value])
 
 
 def _flaws_of_members(value: dict[str, Any], schema: dict[str, Any], path: Path) -> Iterator[Flaw]:

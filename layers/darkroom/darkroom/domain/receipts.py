@@ -1,8 +1,8 @@
 """The receipt of one rendering: original, renditions, decisions and savings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from darkroom.domain.renditions import MAIN, REFERENCE, Encoded, Format, Rendition, best_rendition, smallest
+from darkroom.domain.renditions import MAIN, REFERENCE, Encoded, Format, Rendition, best_rendition
 
 _THUMBNAIL_WIDTH = 320
 
@@ -70,6 +70,19 @@ class Receipt:
     placeholder: str = ""
     colour: str = ""
 
+    def with_result(self, rendered: Rendered, renditions: tuple[Rendition, ...]) -> "Receipt":
+        """Returns the receipt of the engine's output, stored as these renditions."""
+        return replace(
+            self,
+            size_bytes=rendered.original.size_bytes,
+            original=rendered.original,
+            renditions=renditions,
+            decisions=rendered.decisions,
+            milliseconds=rendered.milliseconds,
+            placeholder=rendered.placeholder,
+            colour=rendered.colour,
+        )
+
     @property
     def shown(self) -> tuple[Rendition, ...]:
         """The renditions shown on the web: those of the main ladder.
@@ -98,8 +111,7 @@ class Receipt:
 
     @property
     def smallest_at_full_width(self) -> Rendition | None:
-        widest = max((rendition.width for rendition in self.shown), default=0)
-        return smallest(rendition for rendition in self.shown if rendition.width == widest)
+        return best_rendition(self.shown, list(Format))
 
     @property
     def thumbnail(self) -> Rendition | None:

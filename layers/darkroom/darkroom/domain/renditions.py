@@ -1,7 +1,7 @@
 """Renditions, their formats, and the choice of the best one for a client."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from enum import StrEnum
 
 # The ladder shown on the web; every profile has it. Other ladders are requested by name.
@@ -12,8 +12,6 @@ REFERENCE = "reference"
 
 
 class Format(StrEnum):
-    """Formats of renditions."""
-
     JPEG = "jpeg"
     WEBP = "webp"
     AVIF = "avif"
@@ -28,45 +26,8 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
-    """One rendition from the engine, before it has a key."""
-
-    format: Format
-    width: int
-    height: int
-    quality: int
-    data: bytes
-    ladder: str = MAIN
-    frames: int = 1
-    target: float | None = None
-    score: float | None = None
-    score_kind: str = ""
-
-    @property
-    def name(self) -> str:
-        """A file name, unique among the renditions of the picture."""
-        ladder = "" if self.ladder == MAIN else f"{self.ladder}-"
-        return f"{ladder}{self.width}.{self.format.extension}"
-
-    def stored_as(self, key: str) -> "Rendition":
-        return Rendition(
-            self.format,
-            self.width,
-            self.height,
-            self.quality,
-            len(self.data),
-            key,
-            ladder=self.ladder,
-            frames=self.frames,
-            target=self.target,
-            score=self.score,
-            score_kind=self.score_kind,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Rendition:
-    """One derived file in the renditions bucket. An animation has more than one of `frames`.
+class _DerivedFile:
+    """The facts about one derived file. An animation has more than one of `frames`.
 
     `target` is the requested SSIMULACRA2 score, and `score` the achieved one, predicted or measured as in
     `score_kind`.
@@ -76,13 +37,37 @@ class Rendition:
     width: int
     height: int
     quality: int
-    size_bytes: int
-    key: str
+    _: KW_ONLY
     ladder: str = MAIN
     frames: int = 1
     target: float | None = None
     score: float | None = None
     score_kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded(_DerivedFile):
+    """One rendition from the engine, before it has a key."""
+
+    data: bytes
+
+    @property
+    def name(self) -> str:
+        """A file name, unique among the renditions of the picture."""
+        ladder = "" if self.ladder == MAIN else f"{self.ladder}-"
+        return f"{ladder}{self.width}.{self.format.extension}"
+
+    def stored_as(self, key: str) -> "Rendition":
+        facts = {fact.name: getattr(self, fact.name) for fact in fields(_DerivedFile)}
+        return Rendition(**facts, size_bytes=len(self.data), key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition(_DerivedFile):
+    """One derived file in the renditions bucket."""
+
+    size_bytes: int
+    key: str
 
 
 def smallest(renditions: Iterable[Rendition]) -> Rendition | None:
@@ -98,9 +83,6 @@ def best_rendition(
     Its width is the narrowest of at least `width`; without one, or without a `width`, the widest.
     """
     usable = [rendition for rendition in renditions if rendition.format in formats]
-    wide_enough = [r for r in usable if width is not None and r.width >= width]
-    if wide_enough:
-        narrowest = min(r.width for r in wide_enough)
-        return smallest(r for r in wide_enough if r.width == narrowest)
-    widest = max((r.width for r in usable), default=0)
-    return smallest(r for r in usable if r.width == widest)
+    wide_enough = [r.width for r in usable if width is not None and r.width >= width]
+    chosen = min(wide_enough) if wide_enough else max((r.width for r in usable), default=0)
+    return smallest(r for r in usable if r.width == chosen)

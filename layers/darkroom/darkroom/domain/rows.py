@@ -41,7 +41,6 @@ class Tally:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Numbers of uploads by terminal state."""
         return {state.value: getattr(self, state.value) for state in State if state.terminal}
 
     @property
@@ -125,10 +124,8 @@ def row_of(entries: Sequence[Entry]) -> Row:
         announced_bytes=sum(max(0, entry.upload.size_bytes) for entry in entries if entry.is_announcement),
     )
     entry = shown(entries)
-    return _filled(row, entry) if entry else row
-
-
-def _filled(row: Row, entry: Entry) -> Row:
+    if entry is None:
+        return row
     values: dict[str, Any] = {
         "state": entry.state,
         "version": "" if entry.is_announcement else entry.upload.version,
@@ -160,7 +157,9 @@ class JobView:
     revision: int = 0
 
     def with_job(self, job: Job) -> "JobView":
-        """Returns the view after the projection of that job."""
+        """Returns the view after the projection of that job, which may have been projected already."""
+        if self.job_revision >= job.revision:
+            return self
         return JobView(self.id, job.size, job.created, job.revision, self.tally, self.revision)
 
     @property

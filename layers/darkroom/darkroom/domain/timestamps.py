@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """Returns the current time as a timestamp."""
     return timestamp(datetime.now(UTC))
 
 

@@ -59,7 +59,6 @@ class TokenSet:
         return replace(self, tokens=tokens[-VALID_AT_ONCE:])
 
     def without(self, token_id: str) -> "TokenSet":
-        """Returns the set without one token."""
         return replace(self, tokens=tuple(token for token in self.tokens if token.id != token_id))
 
     def bearer(self, secret: str) -> Token | None:

@@ -26,21 +26,17 @@ def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """One version of one original object in the uploads bucket.
+class _ObjectVersion:
+    """One version of one object in the uploads bucket.
 
-    `arrived` is the event's time (see `now`). `sequencer` orders the events of one key only. `size_bytes` is
-    -1 if unknown. `request_id` is that of the S3 request in the first event.
+    `sequencer` orders the events of one key only. `request_id` is that of the S3 request in the first event.
     """
 
     bucket: str
     key: str
     version: str
-    etag: str = ""
-    size_bytes: int = -1
     sequencer: str = ""
-    arrived: str = field(default_factory=now)
-    request_id: str = ""
+    request_id: str = field(default="", kw_only=True)
 
     @property
     def picture_id(self) -> str:
@@ -49,30 +45,26 @@ class Upload:
     @property
     def correlation(self) -> str:
         return correlation_of(self.key, self.request_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload(_ObjectVersion):
+    """One version of an original. `arrived` is the event's time (see `now`), `size_bytes` -1 if unknown."""
+
+    etag: str = ""
+    size_bytes: int = -1
+    arrived: str = field(default_factory=now)
 
     @property
     def name(self) -> str:
         return split_key(self.key)[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal(_ObjectVersion):
     """A deleted version of an object, or a delete marker: then `version` is the marker's."""
 
-    bucket: str
-    key: str
-    version: str
-    sequencer: str
     marker: bool
-    request_id: str = ""
-
-    @property
-    def picture_id(self) -> str:
-        return picture_id_of(self.bucket, self.key)
-
-    @property
-    def correlation(self) -> str:
-        return correlation_of(self.key, self.request_id)
 
     @property
     def failed_as(self) -> str:

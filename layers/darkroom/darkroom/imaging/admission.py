@@ -54,7 +54,6 @@ def read_admissible_header(content: bytes, profile: Profile, memory_bytes: int |
 
 
 def animates(profile: Profile) -> bool:
-    """True if the profile makes animations."""
     return any(ladder.animation and ladder.choice(Format.WEBP) for ladder in profile.ladders)
 
 

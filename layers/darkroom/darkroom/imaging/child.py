@@ -178,7 +178,10 @@ def _run_child[Result](
 ) -> NoReturn:
     """Runs the child from fork to exit; never returns into the parent's code."""
     try:
-        _discard_output()
+        # The output of native code can quote the picture, so it must not reach the log.
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
         _limit(resource.RLIMIT_CORE, 0)
         # At the deadline the parent may be dead or busy, so the child also ends itself.
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -198,29 +201,13 @@ def _limit(kind: int, wanted: int) -> None:
     resource.setrlimit(kind, (limit, limit))
 
 
-def _discard_output() -> None:
-    """Keeps the output of native code, which can quote the picture, out of the log."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    os.dup2(null, 2)
-
-
 def _send_all[Result](work: Callable[[], Iterator[Result]], pipe: int) -> None:
     try:
         for result in work():
             _send(pipe, "result", result)
         _send(pipe, "done", None)
     except RejectedPicture as rejected:
-        _send(
-            pipe,
-            "rejected",
-            {
-                "reason": rejected.reason,
-                "sentence": rejected.sentence,
-                "limit": rejected.limit,
-                "actual": rejected.actual,
-            },
-        )
+        _send(pipe, "rejected", vars(rejected))
     except MemoryError:
         _send(pipe, "no memory", None)
     except Exception as fault:  # noqa: BLE001 - sent to the parent, which raises it

@@ -11,24 +11,15 @@ from PIL import Image, ImageChops, ImageFile
 from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff import Header, corrupt
 
-_PLUGINS = {
-    "jpeg": ("PIL.JpegImagePlugin", "JpegImageFile"),
-    "png": ("PIL.PngImagePlugin", "PngImageFile"),
-    "webp": ("PIL.WebPImagePlugin", "WebPImageFile"),
-    "gif": ("PIL.GifImagePlugin", "GifImageFile"),
-    "avif": ("PIL.AvifImagePlugin", "AvifImageFile"),
-    "tiff": ("PIL.TiffImagePlugin", "TiffImageFile"),
-    "bmp": ("PIL.BmpImagePlugin", "BmpImageFile"),
-}
-
 
 def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
     """Opens a picture with the decoder for its format, without decoding pixels.
 
     Image.open would import five plugins and try each, although the format is known.
     """
-    module, plugin = _PLUGINS[kind]
-    image: ImageFile.ImageFile = getattr(import_module(module), plugin)(BytesIO(stream))
+    name = "WebP" if kind == "webp" else kind.capitalize()
+    plugin = import_module(f"PIL.{name}ImagePlugin")  # for example JpegImageFile in PIL.JpegImagePlugin
+    image: ImageFile.ImageFile = getattr(plugin, f"{name}ImageFile")(BytesIO(stream))
     return image
 
 

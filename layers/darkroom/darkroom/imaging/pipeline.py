@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib import import_module
 
 import PIL
 from PIL import Image, ImageChops
@@ -159,9 +158,9 @@ def decode(work: Work) -> Work:
 def _first_frame(work: Work) -> Image.Image:
     header = work.header
     if header.format == "webp":
-        # Imported only when needed.
-        webp = import_module("darkroom.imaging.webp")
-        still: Image.Image | None = webp.still(header.stream, (header.width, header.height))
+        from darkroom.imaging import webp  # imported only when needed
+
+        still = webp.still(header.stream, (header.width, header.height))
         if still:
             return still
     if header.format == "jpeg":
@@ -236,14 +235,11 @@ def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
     """Converts to sRGB; None if the picture's ICC profile can't be used."""
     if not header.icc and header.primaries in _AS_SRGB and not header.screen:
         return _cmyk_as_rgb(image)
-    # Imported only when needed: most pictures have no ICC profile.
-    colour = import_module("darkroom.imaging.colour")
-    named = (
-        colour.icc_of_screen(header.screen) if header.screen else colour.icc_of_primaries(header.primaries)
-    )
-    icc = header.icc or named
-    converted: Image.Image | None = colour.converted(image, icc)
-    return converted
+    from darkroom.imaging import colour  # imported only when needed: most pictures have no ICC profile
+
+    if header.screen:
+        return colour.converted(image, header.icc or colour.icc_of_screen(header.screen))
+    return colour.converted(image, header.icc or colour.icc_of_primaries(header.primaries))
 
 
 # ITU-T H.273: not named (0), sRGB (1), unspecified (2), and analogue television (nearly the same as sRGB).
@@ -350,16 +346,15 @@ def encode_webp(work: Work) -> Work:
     for plan, choice in work.plans_with(Format.WEBP):
         work = _record_side_limit(work, plan, Format.WEBP)
         rungs = _fitting(plan, Format.WEBP)
+        animation = work.header.animation if plan.ladder.animation else None
         for rung, settings in zip(rungs, choose_settings(choice, rungs), strict=True):
-            if work.header.animation and plan.ladder.animation:
-                frames = len(work.header.animation.durations)
-                content = animated_webp(
-                    work.header, work.header.animation, settings.quality, _finisher(work, plan, rung.size)
-                )
-                made.append(_encoded(choice, plan, rung, settings, content, frames))
+            if animation:
+                finish = _finisher(work, plan, rung.size)
+                content = animated_webp(work.header, animation, settings.quality, finish)
             else:
                 content = encode.webp(rung, settings.quality)
-                made.append(_encoded(choice, plan, rung, settings, content))
+            frames = len(animation.durations) if animation else 1
+            made.append(_encoded(choice, plan, rung, settings, content, frames))
     return work.with_renditions(*made)
 
 

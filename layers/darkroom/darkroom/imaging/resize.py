@@ -28,7 +28,7 @@ def resized(image: Image.Image, size: Size, box: Box | None = None, *, linear: b
         return _resized_in_linear_light(image, size, box)
     if image.mode in ("LA", "RGBA"):
         return _resized_in_bands(image, size, box or (0, 0, *image.size))
-    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
+    return _scaled(image, size, box)
 
 
 # Rows of the result per band. At 128, computing the weights for each band takes an eighth longer.
@@ -49,8 +49,7 @@ def _resized_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
         above, below = max(0, floor(begin) - reach), min(image.height, ceil(end) + reach)
         band = image.crop((0, above, image.width, below))
         part = left, begin - above, right, end - above
-        rows = band.resize((width, last - first), Image.Resampling.LANCZOS, part, reducing_gap=2.0)
-        result.paste(rows, (0, first))
+        result.paste(_scaled(band, (width, last - first), part), (0, first))
     return result
 
 
@@ -60,7 +59,7 @@ def _resized_in_linear_light(image: Image.Image, size: Size, box: Box | None) ->
         channels = [_to_srgb_levels(_scaled(_as_light(channel), size, box)) for channel in image.split()]
         return Image.merge(image.mode, channels)
     *colours, alpha = image.split()
-    small_alpha = alpha.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
+    small_alpha = _scaled(alpha, size, box)
     channels = [_to_srgb_levels(_weighted_by_alpha(colour, alpha, size, box)) for colour in colours]
     return Image.merge(image.mode, [*channels, small_alpha])
 
@@ -77,8 +76,8 @@ def _weighted_by_alpha(colour: Image.Image, alpha: Image.Image, size: Size, box:
     return unweighted
 
 
-def _scaled(channel: Image.Image, size: Size, box: Box | None) -> Image.Image:
-    return channel.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
+def _scaled(image: Image.Image, size: Size, box: Box | None) -> Image.Image:
+    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
 
 
 def _as_light(channel: Image.Image) -> Image.Image:

@@ -100,7 +100,8 @@ class Jobs:
                 members = announced[start : start + _MAX_ENTRIES]
                 self.ledger.expect(list(member_entries(self.bucket, job, start // PAGE_SIZE, members)))
             stored_job = self.ledger.seal(job)
-        return _with_job(self.views.job(stored_job.id), stored_job)
+        view = self.views.job(stored_job.id) or JobView(stored_job.id)
+        return view.with_job(stored_job)
 
     def _job_of_key(self, idempotency_key: str, announced: Sequence[AnnouncedUpload], job: Job) -> Job:
         """Returns the job of an earlier call with this key; without one, stores the key with `job`."""
@@ -128,7 +129,7 @@ class Jobs:
             return view
         # A new job is not projected yet.
         job = self.ledger.find_job(job_id)
-        return _with_job(view, job) if job else None
+        return (view or JobView(job.id)).with_job(job) if job else None
 
     def page(self, job: JobView, number: int) -> list[Member]:
         """Returns one page of members by number; an empty list after the last page."""
@@ -145,12 +146,6 @@ class Jobs:
         """Reads all members, page by page."""
         for number in range(pages_of(job)):
             yield from self.page(job, number)
-
-
-def _with_job(view: JobView | None, job: Job) -> JobView:
-    """Returns the view of a job, updated with the job if its revision is not projected yet."""
-    view = view or JobView(job.id)
-    return view if view.job_revision >= job.revision else view.with_job(job)
 
 
 # Entries of announced uploads in memory at once, in whole pages.

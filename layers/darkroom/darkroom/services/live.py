@@ -56,28 +56,6 @@ class Tickets:
 
 
 @dataclass(frozen=True, slots=True)
-class Hello:
-    """The first message of a client."""
-
-    job_id: str
-    ticket: str
-
-
-def parse_hello(body: str) -> Hello | None:
-    """Parses a hello; returns None for any other message."""
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(message, dict) or message.get("action") != "hello":
-        return None
-    job_id, ticket = message.get("job"), message.get("ticket")
-    if not isinstance(job_id, str) or not isinstance(ticket, str):
-        return None
-    return Hello(job_id, ticket) if is_id(job_id) and is_id(ticket) else None
-
-
-@dataclass(frozen=True, slots=True)
 class Live:
     """Handles messages of clients. `find_job` reads a serialized job consistently."""
 
@@ -91,21 +69,31 @@ class Live:
 
         Returns the id of the followed job, or None. The client does not receive the reason for a refusal.
         """
-        hello = parse_hello(body)
-        if not hello or not self._admits(hello):
+        job_id = self._admitted(body)
+        if job_id is None:
             if self.sockets.send(connection_id, _dump({"type": "refused"})):
                 self.sockets.close(connection_id)
             return None
         # Join before reading the state, so that no change is missed between the two.
-        self.channels.join(hello.job_id, connection_id, int(self.clock()) + CONNECTION_SECONDS)
-        state = {"type": "state", "job": self.find_job(hello.job_id)}
+        self.channels.join(job_id, connection_id, int(self.clock()) + CONNECTION_SECONDS)
+        state = {"type": "state", "job": self.find_job(job_id)}
         if not self.sockets.send(connection_id, _dump(state)):
-            self.channels.leave(hello.job_id, connection_id)
-        return hello.job_id
+            self.channels.leave(job_id, connection_id)
+        return job_id
 
-    def _admits(self, hello: Hello) -> bool:
-        ticket = self.channels.redeem(hello.ticket)
-        return bool(ticket and ticket.job_id == hello.job_id and ticket.expires > self.clock())
+    def _admitted(self, body: str) -> str | None:
+        """Returns the id of the job in a hello, if its ticket is valid; None for any other message."""
+        try:
+            message = json.loads(body)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(message, dict) or message.get("action") != "hello":
+            return None
+        job_id, code = message.get("job"), message.get("ticket")
+        if not (isinstance(job_id, str) and isinstance(code, str) and is_id(job_id) and is_id(code)):
+            return None
+        ticket = self.channels.redeem(code)
+        return job_id if ticket and ticket.job_id == job_id and ticket.expires > self.clock() else None
 
     def disconnect(self, connection_id: str) -> None:
         """Handles the end of a connection."""

@@ -18,13 +18,8 @@ def member_key(job_id: str, number: int, name: str) -> str:
 def member_entries(bucket: str, job: Job, page: int, announced: Sequence[AnnouncedUpload]) -> Iterator[Entry]:
     """Returns the announced entries of one manifest page, the same each time."""
     for number, announcement in enumerate(announced, page * PAGE_SIZE):
-        upload = Upload(
-            bucket,
-            member_key(job.id, number, announcement.name),
-            EXPECTED_VERSION,
-            size_bytes=announcement.size_bytes,
-            arrived=job.created,
-        )
+        key, size_bytes = member_key(job.id, number, announcement.name), announcement.size_bytes
+        upload = Upload(bucket, key, EXPECTED_VERSION, size_bytes=size_bytes, arrived=job.created)
         yield Entry(upload, State.EXPECTED, revision=1, since=job.created, job_id=job.id, number=number)
 
 
@@ -34,5 +29,5 @@ def new_entry(upload: Upload, state: State, ledger: Ledger) -> Entry:
     If a job announced its key, the entry belongs to that job.
     """
     announced = ledger.find(upload.picture_id, EXPECTED_VERSION) if is_assigned_key(upload.key) else None
-    entry = Entry(upload, state, revision=0)
-    return entry if announced is None else entry.of_job(announced.job_id, announced.number)
+    job_id, number = (announced.job_id, announced.number) if announced else ("", 0)
+    return Entry(upload, state, revision=0, job_id=job_id, number=number)

@@ -98,7 +98,7 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
     if source != bucket:
         return f"another bucket: {ascii(source)[:_QUOTED_CHARACTERS]}"
     if event in _MARKERS | _DELETIONS:
-        return Removal(source, key, version, sequencer, event in _MARKERS, request_id)
+        return Removal(source, key, version, sequencer, marker=event in _MARKERS, request_id=request_id)
     if not event.startswith("ObjectCreated:"):
         return f"an event of another type: {ascii(event)[:_QUOTED_CHARACTERS]}"
     if is_folder(key, size_bytes):

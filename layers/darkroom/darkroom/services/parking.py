@@ -44,11 +44,7 @@ class Parking:
         if stored and stored.state.terminal and (stored.state is State.FAILED or not attempts):
             return None
         upload = Upload(
-            removal.bucket,
-            removal.key,
-            removal.failed_as,
-            sequencer=removal.sequencer,
-            request_id=removal.request_id,
+            removal.bucket, removal.key, removal.failed_as, removal.sequencer, request_id=removal.request_id
         )
         entry = replace(stored or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
         # A later event undoes a delete marker, but not a permanent deletion.
@@ -73,16 +69,6 @@ def _is_superseded(upload: Upload, latest: Latest | None) -> bool:
     return sequencer_order(upload.sequencer) < sequencer_order(latest.sequencer)
 
 
-def failed(views: Views) -> Iterator[Entry]:
-    """Reads every failed upload from the views, oldest first."""
-    cursor = ""
-    while True:
-        entries, cursor = views.failed(cursor)
-        yield from entries
-        if not cursor:
-            return
-
-
 @dataclass(frozen=True, slots=True)
 class Failures:
     """Lists, retries and skips failed uploads."""
@@ -93,7 +79,12 @@ class Failures:
 
     def list_all(self) -> Iterator[Entry]:
         """Reads every failed upload from the views, oldest first."""
-        return failed(self.views)
+        cursor = ""
+        while True:
+            entries, cursor = self.views.failed(cursor)
+            yield from entries
+            if not cursor:
+                return
 
     def find(self, entry_id: str) -> Entry | None:
         """Returns the entry with this id (see Entry.id) if it is a failed upload."""

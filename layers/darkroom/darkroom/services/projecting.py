@@ -115,43 +115,32 @@ def _order(change: Change) -> tuple[str, str, str]:
     return (_job_of(change), *(("", "") if isinstance(change, Job) else _key(change)))
 
 
-@dataclass(frozen=True, slots=True)
-class ViewState:
-    """The stored state that a chunk changes.
+def decide(
+    chunk: Chunk, views: Mapping[Key, Entry], rows: Mapping[str, Row], job_view: JobView | None
+) -> Commit:
+    """Returns the transaction for the newer changes of a chunk, from the stored state that they change.
 
     If a row is to be written, `views` holds all views of its picture.
     """
-
-    views: Mapping[Key, Entry]
-    rows: Mapping[str, Row] = field(default_factory=dict)
-    job_view: JobView | None = None
-
-
-def decide(chunk: Chunk, state: ViewState) -> Commit:
-    """Returns the transaction for the newer changes of a chunk."""
     newer = {
-        _key(entry): entry
-        for entry in chunk.entries
-        if entry.revision > _revision(state.views.get(_key(entry)))
+        _key(entry): entry for entry in chunk.entries if entry.revision > _revision(views.get(_key(entry)))
     }
-    rows = []
+    new_rows = []
     job_delta = Tally()
     for picture_id in dict.fromkeys(picture_id for picture_id, _ in newer) if chunk.job_id else ():
-        before = state.rows.get(picture_id)
-        views = {key: view for key, view in state.views.items() if key[0] == picture_id}
-        row = row_of(list((views | {key: newer[key] for key in newer if key[0] == picture_id}).values()))
-        rows.append(Replacement(row, _revision(before)))
+        before = rows.get(picture_id)
+        row = row_of([view for key, view in {**views, **newer}.items() if key[0] == picture_id])
+        new_rows.append(Replacement(row, _revision(before)))
         job_delta += row.tally - (before.tally if before else Tally())
-    job_revision = state.job_view.job_revision if state.job_view else 0
+    job_revision = job_view.job_revision if job_view else 0
     return Commit(
-        entries=tuple(Replacement(entry, _revision(state.views.get(key))) for key, entry in newer.items()),
-        rows=tuple(rows),
+        entries=tuple(Replacement(entry, _revision(views.get(key))) for key, entry in newer.items()),
+        rows=tuple(new_rows),
         job_id=chunk.job_id,
         job=Replacement(chunk.job, job_revision) if chunk.job and chunk.job.revision > job_revision else None,
         job_delta=job_delta,
         delta=sum(
-            (contribution(entry) - contribution(state.views.get(key)) for key, entry in newer.items()),
-            Tally(),
+            (contribution(entry) - contribution(views.get(key)) for key, entry in newer.items()), Tally()
         ),
     )
 
@@ -198,7 +187,7 @@ class Projection:
 
     def _write(self, chunk: Chunk) -> ApplyResult:
         for seconds in (*_CONFLICT_BACKOFF.delays(_ATTEMPTS), 0.0):
-            commit = decide(chunk, self._view_state(chunk))
+            commit = decide(chunk, *self._stored(chunk))
             if not commit.entries and not commit.job:
                 return ApplyResult()
             if self.views.commit(commit):
@@ -209,15 +198,16 @@ class Projection:
             self.sleep(seconds)
         raise RevisionConflict(f"{_ATTEMPTS} conflicts on the views of {_key(chunk.changes[0])}")
 
-    def _view_state(self, chunk: Chunk) -> ViewState:
+    def _stored(self, chunk: Chunk) -> tuple[dict[Key, Entry], dict[str, Row], JobView | None]:
+        """Reads the views, rows and job view that a chunk changes."""
         keys = [_key(entry) for entry in chunk.entries]
         if not chunk.job_id:
-            return ViewState(self._views(keys))
+            return self._views(keys), {}, None
         pictures = list(dict.fromkeys(entry.picture_id for entry in chunk.entries))
         views = self._views([*keys, *((picture_id, EXPECTED_VERSION) for picture_id in pictures)])
         job_view = self.views.job(chunk.job_id) if chunk.job else None
         if all(entry.revision <= _revision(views.get(_key(entry))) for entry in chunk.entries):
-            return ViewState(views, job_view=job_view)  # nothing newer: no row will be written
+            return views, {}, job_view  # nothing newer: no row will be written
         rows = {row.picture_id: row for row in self.views.rows(pictures) if row}
         for picture_id in pictures:
             revisions = [view.revision for key, view in views.items() if key[0] == picture_id]
@@ -226,7 +216,7 @@ class Projection:
             if sum(revisions) != _revision(rows.get(picture_id)):
                 others = self.views.of_picture(picture_id)
                 views |= {_key(view): view for view in others if view.job_id == chunk.job_id}
-        return ViewState(views, rows, job_view)
+        return views, rows, job_view
 
     def _views(self, keys: Sequence[Key]) -> dict[Key, Entry]:
         return {_key(view): view for view in self.views.find_each(keys) if view}

@@ -20,6 +20,7 @@ from darkroom.services.rendering import Engine, Renderer
 
 _RESULTS = {State.RENDERED, State.REJECTED, State.SKIPPED}
 _PUBLISHED = _RESULTS | {State.FAILED}
+_OUTCOMES: dict[type[Exception], Outcome] = {RetryOnce: Outcome.CHILD_DIED, DeadlineExceeded: Outcome.TIMEOUT}
 _FAULT_CHARACTERS = 300  # of an error message in the ledger
 # Maximum number of entries superseded or deleted in one transaction. Each takes two items: the
 # entry, and the record of its renditions; 10 items are reserved for the upload. Further entries wait for the
@@ -162,13 +163,7 @@ class Reconciler:
 
     def _record_fault(self, entry: Entry, fault: Exception) -> None:
         """Writes the outcome of a failed attempt to the ledger, on a best-effort basis."""
-        outcome = (
-            Outcome.CHILD_DIED
-            if isinstance(fault, RetryOnce)
-            else Outcome.TIMEOUT
-            if isinstance(fault, DeadlineExceeded)
-            else Outcome.EXCEPTION
-        )
+        outcome = _OUTCOMES.get(type(fault), Outcome.EXCEPTION)
         detail = redact(f"{type(fault).__name__}: {fault}")[:_FAULT_CHARACTERS]
         with suppress(Exception):
             self.ledger.advance(entry.ended(State.RENDERING, outcome, detail))
@@ -234,11 +229,10 @@ class Reconciler:
     def _apply_delete_marker(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies a delete marker, unless a later event is known."""
         latest = self.ledger.latest(removal.picture_id)
-        latest_sequencer = latest.sequencer if latest else ""
         sequencer = removal.sequencer
-        if sequencer and sequencer_order(sequencer) < sequencer_order(latest_sequencer):
+        if latest and sequencer and sequencer_order(sequencer) < sequencer_order(latest.sequencer):
             return []
-        return self._reconcile_with_s3(removal, worker, removal.sequencer)
+        return self._reconcile_with_s3(removal, worker, sequencer)
 
     def _apply_deletion(self, removal: Removal, worker: Worker) -> list[Entry]:
         """Applies the permanent deletion of a version; S3's current version, if any, is rendered."""

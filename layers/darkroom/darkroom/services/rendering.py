@@ -27,23 +27,17 @@ _CONCLUDE_SECONDS = 4.0
 _MIN_SECONDS = 4.0
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Memory and time of the decoder process."""
+def budget(memory_mb: int, remaining_milliseconds: int) -> tuple[int, float]:
+    """Returns the decoder process's memory in bytes and its time in seconds.
 
-    memory_bytes: int
-    seconds: float
-
-
-def budget(memory_mb: int, remaining_milliseconds: int) -> Budget:
-    """Returns limits below those of the function: the decoder process dies first.
+    Both are below the limits of the function: the decoder process dies first.
 
     Raises DeadlineExceeded if too little time remains to render any picture.
     """
     seconds = remaining_milliseconds / 1000 - _CONCLUDE_SECONDS
     if seconds < _MIN_SECONDS:
         raise DeadlineExceeded(f"{remaining_milliseconds} ms are not enough to render a picture")
-    return Budget(memory_mb * 1024 * 1024 - _PARENT_BYTES, seconds)
+    return memory_mb * 1024 * 1024 - _PARENT_BYTES, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +56,8 @@ class Renderer:
         Raises UploadGone and ProfileUnavailable.
         """
         profile = self.profiles.current()  # read once: a receipt names one profile
-        blank = Receipt(
-            profile=profile.name,
-            profile_hash=profile.hash,
-            engine=self.engine_version,
-            at=now(),
-            size_bytes=max(0, upload.size_bytes),
-        )
+        size_bytes = max(0, upload.size_bytes)
+        blank = Receipt(profile.name, profile.hash, self.engine_version, now(), size_bytes)
         try:
             profile.check_size(upload.size_bytes)  # before the original is loaded into memory
             rendered = engine(self.originals.read(upload), profile)
@@ -78,16 +67,7 @@ class Renderer:
             return replace(
                 blank, rejection=Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
             )
-        return replace(
-            blank,
-            size_bytes=rendered.original.size_bytes,
-            original=rendered.original,
-            renditions=self._write(upload, profile, rendered.renditions),
-            decisions=rendered.decisions,
-            milliseconds=rendered.milliseconds,
-            placeholder=rendered.placeholder,
-            colour=rendered.colour,
-        )
+        return blank.with_result(rendered, self._write(upload, profile, rendered.renditions))
 
     def _write(self, upload: Upload, profile: Profile, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:
         prefix = rendition_prefix(upload, profile.hash, self.engine_version)

@@ -215,10 +215,8 @@ class Sweep:
 def stale(entries: Iterator[Entry], profile_hash: str, engine: str) -> Iterator[Entry]:
     """Selects entries rendered with another profile or engine."""
     for entry in entries:
-        receipt = entry.receipt
-        if entry.state not in (State.RENDERED, State.REJECTED) or not receipt:
-            continue
-        if (receipt.profile_hash, receipt.engine) != (profile_hash, engine):
+        receipt = entry.receipt if entry.state in (State.RENDERED, State.REJECTED) else None
+        if receipt and (receipt.profile_hash, receipt.engine) != (profile_hash, engine):
             yield entry
 
 

@@ -3,9 +3,9 @@
 Every read is bounds-checked: hostile bytes cause a RejectedPicture and no other error.
 """
 
+import re
 from collections.abc import Callable
 
-from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.avif import read_avif
 from darkroom.imaging.sniff.bmp import read_bmp
 from darkroom.imaging.sniff.gif import read_gif
@@ -21,11 +21,11 @@ __all__ = ["Animation", "Header", "Screen", "corrupt", "read_header"]
 def read_header(content: bytes) -> Header:
     """Reads the header of a picture; the format comes from its content, never from its name.
 
-    Raises RejectedPicture: empty_file, unsupported_format, corrupt_image or too_many_scans.
+    Raises RejectedPicture: unsupported_format, corrupt_image or too_many_scans.
     """
-    if not content:
-        raise RejectedPicture("empty_file", "The file is empty.")
-    reader = _reader_for(content)
+    reader = next((reader for begin, reader in _READERS if re.match(begin, content, re.DOTALL)), None)
+    if reader is None:
+        raise unsupported("The file is not a JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP picture.")
     try:
         header = reader(content)
     except (Damaged, IndexError, ValueError) as fault:
@@ -35,19 +35,13 @@ def read_header(content: bytes) -> Header:
     return header
 
 
-def _reader_for(content: bytes) -> Callable[[bytes], Header]:
-    if content.startswith(b"\xff\xd8"):
-        return read_jpeg
-    if content.startswith(PNG_MAGIC):
-        return read_png
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return read_webp
-    if content.startswith((b"GIF87a", b"GIF89a")):
-        return read_gif
-    if content[4:8] == b"ftyp":
-        return read_avif
-    if content.startswith((b"II*\0", b"MM\0*")):
-        return read_tiff
-    if content.startswith(b"BM"):
-        return read_bmp
-    raise unsupported("The file is not a JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP picture.")
+# The beginning of each format as a regular expression.
+_READERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
+    (rb"\xff\xd8", read_jpeg),
+    (re.escape(PNG_MAGIC), read_png),
+    (rb"RIFF....WEBP", read_webp),
+    (rb"GIF8[79]a", read_gif),
+    (rb"....ftyp", read_avif),
+    (rb"II\*\0|MM\0\*", read_tiff),
+    (rb"BM", read_bmp),
+)

@@ -106,28 +106,16 @@ def _associations(content: bytes, position: int) -> dict[int, list[int]]:
     return found
 
 
-# Anti-clockwise quarter turns and mirror (None, 0: top and bottom, 1: left and right) -> EXIF orientation.
-_TURNED_AND_MIRRORED = {
-    (0, None): 1,
-    (1, None): 8,
-    (2, None): 3,
-    (3, None): 6,
-    (0, 0): 4,
-    (1, 0): 5,
-    (2, 0): 2,
-    (3, 0): 7,
-    (0, 1): 2,
-    (1, 1): 7,
-    (2, 1): 4,
-    (3, 1): 5,
-}
+# EXIF's orientation after 0 to 3 anti-clockwise quarter turns, without a mirror (None), with one of top and
+# bottom (0), or of left and right (1).
+_ORIENTATIONS = {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}
 
 
 def _avif_orientation(content: bytes, properties: dict[bytes, int]) -> int:
     """Reads the orientation from the item's properties; AVIF says to ignore EXIF's."""
     turns = content[properties[b"irot"]] & 3 if b"irot" in properties else 0
     mirror = content[properties[b"imir"]] & 1 if b"imir" in properties else None
-    return _TURNED_AND_MIRRORED[turns, mirror]
+    return _ORIENTATIONS[mirror][turns]
 
 
 def _boxes(content: bytes, position: int, limit: int, depth: int) -> Iterator[tuple[bytes, int, int]]:

@@ -1,7 +1,8 @@
 """PNG headers: W3C, third edition."""
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from struct import calcsize, pack
 
 from darkroom.imaging.sniff.exif import exif_orientation, xmp_orientation
@@ -215,11 +216,13 @@ def _inflated(deflated: bytes, limit_bytes: int) -> bytes:
 _RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
 
 
-def _raw_profile_orientation(text: bytes) -> int:
+def _raw_profile_orientation(text: bytes, *, deflated: bool = False) -> int:
     """Reads the orientation from ImageMagick's EXIF in a PNG: hex digits in a text chunk."""
     keyword, _, body = text.partition(b"\0")
     if keyword not in _RAW_PROFILES:
         return 0
+    if deflated:
+        body = _inflated(body[1:], MAX_METADATA_BYTES)
     try:
         raw = bytes.fromhex(b"".join(body.split()[2:]).decode("ascii"))
     except ValueError:
@@ -227,17 +230,10 @@ def _raw_profile_orientation(text: bytes) -> int:
     return exif_orientation(raw)
 
 
-def _deflated_raw_profile_orientation(text: bytes) -> int:
-    keyword, _, body = text.partition(b"\0")
-    if keyword not in _RAW_PROFILES:
-        return 0
-    return _raw_profile_orientation(keyword + b"\0" + _inflated(body[1:], MAX_METADATA_BYTES))
-
-
 # Chunks that can hold a PNG's orientation, the most reliable first.
-_PNG_ORIENTATIONS = {
+_PNG_ORIENTATIONS: dict[bytes, Callable[[bytes], int]] = {
     b"eXIf": exif_orientation,
     b"iTXt": xmp_orientation,
-    b"zTXt": _deflated_raw_profile_orientation,
+    b"zTXt": partial(_raw_profile_orientation, deflated=True),
     b"tEXt": _raw_profile_orientation,
 }
