@@ -267,6 +267,13 @@ def nearest_aws_limit(load: Load) -> Limit:
     )
 
 
+# Each worker of `render` receives the profile once; Lambda replaces workers after some hours (assumed).
+_WORKER_MINUTES = 120
+# Lambda polls a queue with five connections, each for 20 s while the queue is empty.
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+_POLLED_QUEUES = 2  # the render queue and the dead letters
+POLLS_A_MINUTE = _POLLED_QUEUES * 5 * 60 / 20
+POLLING = "polling of empty queues (SQS)"
 MONITORING = "monitoring (CloudWatch: alarms, dashboard, metrics; X-Ray)"
 
 
@@ -279,7 +286,8 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
     others = used.batches * load.batch_seconds * _OTHER_FUNCTIONS_GB
     stored_gb = pictures * rendition_bytes / 1e9
     log_gb = pictures * _LOG_BYTES_A_PICTURE / 1e9
-    profile_requests = max(1.0, load.concurrent_renderings) * MINUTES_A_MONTH * 60 / _PROFILE_SECONDS
+    workers = max(1.0, load.concurrent_renderings)
+    profile_requests = workers * MINUTES_A_MONTH * 60 / _PROFILE_SECONDS
     return {
         "rendering (Lambda)": gb_second.of(pictures * load.rendering_seconds * load.memory_gb)
         + prices.LAMBDA_REQUEST.of(pictures),
@@ -294,10 +302,15 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
         "events published (EventBridge)": prices.EVENTBRIDGE_EVENT.of(pictures),
         "messages to followers of jobs (WebSocket)": prices.WEBSOCKET_MESSAGE.of(pictures * used.messages),
         "logs": prices.LOGS_INGESTED.of(log_gb) + prices.LOGS_STORED.of(log_gb * _RETENTION_MONTHS),
-        "profile (AppConfig)": prices.APPCONFIG_REQUEST.of(profile_requests),
+        "profile (AppConfig)": prices.APPCONFIG_REQUEST.of(profile_requests)
+        + prices.APPCONFIG_RECEIVED.of(workers * MINUTES_A_MONTH / _WORKER_MINUTES),
+        POLLING: prices.SQS_REQUEST.of(POLLS_A_MINUTE * MINUTES_A_MONTH),
         MONITORING: _monitoring(load),
         "one month's ledger and views kept for a month (DynamoDB)": prices.DYNAMODB_STORAGE.of(
             pictures * used.kept_bytes / 1e9
+        ),
+        "point-in-time recovery of one month's ledger (DynamoDB)": prices.DYNAMODB_RECOVERY.of(
+            pictures * used.kept_ledger_bytes / 1e9
         ),
         "one month's renditions kept for a month (S3)": prices.S3_STORAGE.of(stored_gb),
         "one month's originals kept for a month (S3)": prices.S3_STORAGE.of(pictures * original_bytes / 1e9),

@@ -46,7 +46,8 @@ _ITEM_OVERHEAD_BYTES = 100  # billed by DynamoDB for each stored item
 class Usage:
     """Calls by service and operation, and units by table or table/index.
 
-    `projecting` are the calls made by `project`; `kept_bytes` is the size of the tables in the end.
+    `projecting` are the calls made by `project`; `kept_bytes` is the size of the tables in the end,
+    `kept_ledger_bytes` that of the ledger alone.
     """
 
     calls: Counter[str] = field(default_factory=Counter)
@@ -54,6 +55,7 @@ class Usage:
     writes: Counter[str] = field(default_factory=Counter)
     reads: Counter[str] = field(default_factory=Counter)
     kept_bytes: int = 0
+    kept_ledger_bytes: int = 0
     messages: int = 0
     batches: int = 0
     records: int = 0
@@ -70,6 +72,7 @@ class Usage:
             share(self.writes),
             share(self.reads),
             self.kept_bytes / pictures,
+            self.kept_ledger_bytes / pictures,
             self.messages / pictures,
             self.batches / pictures,
             self.records / pictures,
@@ -85,6 +88,7 @@ class PerPicture:
     writes: Mapping[str, float]
     reads: Mapping[str, float]
     kept_bytes: float
+    kept_ledger_bytes: float
     messages: float
     batches: float
     records: float
@@ -238,7 +242,10 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             upload = Upload("uploads", key, version, size_bytes=4_000_000, sequencer=f"{number:016X}")
             reconciler.apply(upload, Worker(lambda _content, _profile: rendered))
         _project(meter, broadcast, batch)
-        meter.usage.kept_bytes = _kept_bytes(boto3.client("dynamodb"))
+        client, ledger_scan = boto3.client("dynamodb"), {"TableName": "ledger"}
+        meter.usage.kept_ledger_bytes = _kept_bytes(client, ledger_scan)
+        indexes = [{"TableName": "views", "IndexName": index} for index in _INDEXES]
+        meter.usage.kept_bytes = _kept_bytes(client, ledger_scan, {"TableName": "views"}, *indexes)
         return meter.usage.per_picture(pictures)
 
 
@@ -257,13 +264,11 @@ def _project(meter: Meter, broadcast: Broadcast, batch: int) -> None:
     meter.usage.projecting = meter.usage.calls - before
 
 
-def _kept_bytes(dynamodb: Any) -> int:
-    """Sums the bytes that pictures take in the tables and indexes.
+def _kept_bytes(dynamodb: Any, *scans: Mapping[str, str]) -> int:
+    """Sums the bytes that pictures take in the scanned tables and indexes.
 
     Excludes items that expire within days, and totals, whose number does not grow.
     """
-    scans = [{"TableName": "ledger"}, {"TableName": "views"}]
-    scans += [{"TableName": "views", "IndexName": index} for index in _INDEXES]
     return sum(
         _size(item) + _ITEM_OVERHEAD_BYTES
         for scan in scans

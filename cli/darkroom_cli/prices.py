@@ -43,6 +43,7 @@ DYNAMODB_WRITE = Price(0.625, 1_000_000, "write request unit", _DYNAMODB)
 # Up to 4 KB with a consistent read, else 8 KB. Stream reads by Lambda are free.
 DYNAMODB_READ = Price(0.125, 1_000_000, "read request unit", _DYNAMODB)
 DYNAMODB_STORAGE = Price(0.25, 1, "GB-month", _DYNAMODB)  # indexes included
+DYNAMODB_RECOVERY = Price(0.20, 1, "GB-month of a table with point-in-time recovery", _DYNAMODB)
 
 # Per 64 KB of a message, for each send, receive, delete and empty poll.
 SQS_REQUEST = Price(0.40, 1_000_000, "request", "https://aws.amazon.com/sqs/pricing/")
@@ -60,7 +61,10 @@ DASHBOARD = Price(3.00, 1, "dashboard and month", _CLOUDWATCH)
 
 XRAY_TRACE = Price(5.00, 1_000_000, "trace recorded", "https://aws.amazon.com/xray/pricing/")
 
-APPCONFIG_REQUEST = Price(0.20, 1_000_000, "request", "https://aws.amazon.com/systems-manager/pricing/")
+_APPCONFIG = "https://aws.amazon.com/systems-manager/pricing/"
+APPCONFIG_REQUEST = Price(0.20, 1_000_000, "request", _APPCONFIG)
+# A request of a session receives a configuration only the first time, and after each change.
+APPCONFIG_RECEIVED = Price(0.0008, 1, "configuration received", _APPCONFIG)
 
 # To the internet, after the first 100 GB of a month. Inbound traffic, and traffic within a region, is free.
 TRANSFER_OUT = Price(0.09, 1, "GB", "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer")

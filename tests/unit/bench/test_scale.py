@@ -9,6 +9,8 @@ from bench.scale.__main__ import lambda_seconds, read
 from bench.scale.limits import (
     METRICS,
     MONITORING,
+    POLLING,
+    POLLS_A_MINUTE,
     SCANNED_A_DAY,
     Load,
     cost,
@@ -30,10 +32,14 @@ USAGE = PerPicture(
     writes={"ledger": 20.0, "views": 20.0, "views/recent": 1.0},
     reads={"ledger": 4.0, "views": 8.0},
     kept_bytes=5_000.0,
+    kept_ledger_bytes=3_000.0,
     messages=2.0,
     batches=2.0,
     records=4.0,
 )
+
+
+FIXED = {MONITORING, POLLING}
 
 
 def a_load(pictures_a_minute: float) -> Load:
@@ -59,10 +65,32 @@ def test_the_nearest_limit_is_listed_first() -> None:
 def test_cost_is_proportional_to_the_load() -> None:
     once, twice = (cost(a_load(rate), "arm64", 1e6, 4e6) for rate in (1_000, 2_000))
 
-    # The price of alarms and metrics does not depend on traffic.
-    shares = {name: dollars / once[name] for name, dollars in twice.items() if name != MONITORING}
-    assert shares == pytest.approx(dict.fromkeys(once.keys() - {MONITORING}, 2))
+    # The price of alarms, metrics and polls does not depend on traffic.
+    shares = {name: dollars / once[name] for name, dollars in twice.items() if name not in FIXED}
+    assert shares == pytest.approx(dict.fromkeys(once.keys() - FIXED, 2))
     assert 1 < twice[MONITORING] / once[MONITORING] < 2
+
+
+def test_an_idle_stack_pays_for_polls_and_one_profile() -> None:
+    idle = cost(a_load(0), "arm64", 1e6, 4e6)
+
+    assert idle[POLLING] == pytest.approx(0.53, abs=0.01)  # 15 polls a minute of each queue, for a month
+    assert idle["profile (AppConfig)"] == pytest.approx(0.31, abs=0.01)
+    event_sources = [
+        event
+        for function in of_type(load_template(), "AWS::Serverless::Function").values()
+        for event in function.get("Events", {}).values()
+        if event["Type"] == "SQS"
+    ]
+    assert 15 * len(event_sources) == POLLS_A_MINUTE
+
+
+def test_only_the_ledger_has_point_in_time_recovery() -> None:
+    tables = of_type(load_template(), "AWS::DynamoDB::Table")
+
+    assert [name for name, table in tables.items() if "PointInTimeRecoverySpecification" in table] == [
+        "Ledger"
+    ]
 
 
 def test_monitoring_costs_the_same_without_traffic() -> None:
@@ -92,6 +120,7 @@ def test_calls_per_picture_are_counted(as_job: bool) -> None:
     assert usage.calls["s3:GetObject"] == 1
     assert usage.calls["s3:PutObject"] == 1 + len(rendered.renditions)  # one is the client's upload
     assert usage.writes["views/recent"] == 1
+    assert usage.kept_bytes > usage.kept_ledger_bytes > len(str(rendered)) / 2
     assert usage.kept_bytes > len(str(rendered))  # the receipt, in the ledger and in the views
     assert usage.records >= 3  # begun, latest, concluded
     assert usage.messages > 0 if as_job else usage.messages == 0
