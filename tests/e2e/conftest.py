@@ -25,6 +25,7 @@ import boto3
 import pytest
 from aiohttp import ClientSession
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.domain.keys import alias_of
 from darkroom_cli.client import ApiClient
@@ -33,6 +34,7 @@ from darkroom_cli.local.up import architecture, deployment
 from darkroom_cli.stack import LocalStack, local_environment, status_from
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
+from tests.e2e.report import facts_of, failed_events, outcomes_of, write_report
 
 DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
 
@@ -370,6 +372,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 _LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Prints and stores the report of a run on a deployed stack."""
+    name = os.environ.get(_STACK_VARIABLE)
+    if not name or config.option.collectonly:
+        return
+    region = os.environ.get("DARKROOM_E2E_REGION") or boto3.Session().region_name or ""
+    try:
+        facts, events = facts_of(name, region), failed_events(name, region)
+    except (BotoCoreError, ClientError) as fault:
+        facts, events = {"stack": f"{name} in {region}: {fault}"}, []
+    left_out = config.stash.get(_LEFT_OUT, Counter())
+    text = write_report(facts, outcomes_of(terminalreporter.stats), left_out, events)
+    file = PROJECT / ".darkroom" / f"e2e-{name}.md"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+    terminalreporter.write_line(f"\n{text}")
+    terminalreporter.write_line(f"This report is in {file}. Attach it to an issue if a test failed.")
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:

@@ -142,7 +142,7 @@ def test_waiting_posts_leave_rendering_its_share_of_a_new_accounts_executions() 
     _, _, wait_seconds = RESOURCES["WebFunction"]["Properties"]["Environment"]["Variables"][
         "POST_WAIT_SECONDS"
     ]["Fn::If"]
-    waiting = limits["ThrottlingBurstLimit"] + limits["ThrottlingRateLimit"] * wait_seconds
+    waiting = limits["ThrottlingBurstLimit"] + limits["ThrottlingRateLimit"] * float(wait_seconds)
     rendering = TEMPLATE["Parameters"]["MaximumConcurrency"]["Default"]
     projecting = TEMPLATE["Parameters"]["ProjectParallelism"]["Default"]
 

@@ -333,6 +333,29 @@ def test_functions_and_layers_have_one_architecture_and_python() -> None:
         }
 
 
+def strings_and_numbers(node: Any) -> Iterator[Any]:
+    """Every value in a node of the template, without names of functions and their references."""
+    match node:
+        case {"Fn::If": [_, *values]} | [*values]:
+            for value in values:
+                yield from strings_and_numbers(value)
+        case str() | int() | float():
+            yield node
+
+
+def test_every_environment_variable_is_a_string() -> None:
+    """Lambda's API takes no numbers, and neither does the local stack."""
+    variables = [
+        (name, value)
+        for function in FUNCTIONS.values()
+        for name, node in function.get("Environment", {}).get("Variables", {}).items()
+        for value in strings_and_numbers(node)
+    ]
+
+    assert variables
+    assert [(name, value) for name, value in variables if not isinstance(value, str)] == []
+
+
 def test_the_default_architecture_is_arm64() -> None:
     assert TEMPLATE["Parameters"]["Architecture"]["Default"] == "arm64"
 
