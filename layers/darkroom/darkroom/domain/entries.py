@@ -211,7 +211,7 @@ class Entry:
         return tuple(rendition.key for rendition in self.receipt.renditions) if self.receipt else ()
 
     def superseded_renditions(self, keys: Iterable[str]) -> tuple[SupersededRenditions, ...]:
-        """Returns a record of the renditions superseded at this revision, or nothing without `keys`."""
+        """Returns a record of the renditions superseded at this revision; empty if there are none."""
         if not (superseded := tuple(sorted(set(keys)))):
             return ()
         return (SupersededRenditions(self.picture_id, self.upload.version, self.since, superseded),)

@@ -144,7 +144,7 @@ def row_of(entries: Sequence[Entry]) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job in the views. `job_revision` is the projected revision of the job itself, 0 before that.
+    """A job in the views. `job_revision` is the projected revision of the job, 0 if it is not projected.
 
     Every change increments `revision`.
     """
