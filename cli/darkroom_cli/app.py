@@ -201,7 +201,7 @@ def stats(
 
 @app.command()
 def rebuild_views(stack: Stack = None, region: Region = None) -> None:
-    """Restore the views from the ledger. Creates the table again if it is missing."""
+    """Restore the views from the ledger. Creates the views table if it is missing."""
     from darkroom_cli import views as command
 
     with connect(stack, region) as status:
@@ -250,7 +250,7 @@ def destroy(
 )
 def render() -> None:
     """Render one local file without AWS, and print its receipt as one line of JSON."""
-    # Only so that `--help` lists it; entry.py runs `render` without Typer.
+    # This command exists only so that `--help` lists it; entry.py runs `render` without Typer.
     from darkroom_cli.render import main as command
 
     command()
@@ -297,7 +297,7 @@ app.add_typer(tokens, name="token")
 
 @tokens.command("new")
 def new_token(stack: Stack = None, region: Region = None) -> None:
-    """Create a token and print it once. The newest earlier token stays valid, older ones do not."""
+    """Create a token and print it once. The previous token stays valid; older tokens do not."""
     from darkroom_cli.tokens import tokens_of
 
     with connect(stack, region) as status:
@@ -325,7 +325,9 @@ def list_tokens(stack: Stack = None, region: Region = None) -> None:
 @tokens.command("revoke")
 def revoke_token(
     token_id: Annotated[str, typer.Argument(metavar="ID", help="An id from `darkroom token list`.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Revoke the last token without confirmation.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask for confirmation if this is the only valid token.")
+    ] = False,
     stack: Stack = None,
     region: Region = None,
 ) -> None:

@@ -27,8 +27,8 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,22}[a-z0-9]")
 _REGION = re.compile(r"[a-z]{2,4}(-[a-z]+){1,2}-[0-9]")
 _ARCHITECTURE = "Architecture"
 _SECTION = "[default.global.parameters]"
-# Lambda limits a version's description to 256 characters. That of `web` contains the values of both
-# parameters and 37 other characters.
+# Lambda limits a version's description to 256 characters. The description of `web` contains the values of the
+# two parameters below and 37 other characters.
 _DESCRIBED = ("AllowedOrigins", "RenditionsBaseUrl")
 _DESCRIBED_CHARACTERS = 219
 # Not the local stack's build folder: that build is for this machine's processor.
@@ -232,7 +232,7 @@ def too_long(current: Mapping[str, str], parameters: Sequence[str]) -> str | Non
         return None
     return (
         f"{' and '.join(_DESCRIBED)} have {characters} characters together; shorten them to"
-        f" {_DESCRIBED_CHARACTERS}, because Lambda's version description must hold both."
+        f" {_DESCRIBED_CHARACTERS} characters, because Lambda's version description must hold both."
     )
 
 

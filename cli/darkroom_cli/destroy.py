@@ -86,8 +86,12 @@ def destroy(account: Account, name: str, everything: bool, ask: Ask | None, cons
     stack = find_stack(account, name)
     retained = [resource for resource in stack.retained if _exists(account, resource)]
     if not stack.exists and not (everything and retained):
-        rest = f" Delete the data it left with `{_everything(account, name)}`." if retained else ""
-        raise Fault(f"There is no stack {name} in {account.region}.{rest}")
+        if not retained:
+            raise Fault(f"There is no stack {name} in {account.region}.")
+        raise Fault(
+            f"The stack {name} in {account.region} is already deleted, but its data is still there."
+            f" To delete the data, run `{_everything(account, name)}`."
+        )
     lost = _describe(account, retained) if everything else []
     _print_plan(stack, lost, console)
     if ask:
@@ -122,7 +126,7 @@ def find_stack(account: Account, name: str) -> StackResources:
     deleted: list[Resource] = []
     retained: list[Resource] = []
     for summary in resources_of(account.cloudformation, description["StackId"]):
-        # What failed to be created may have this name in another stack, and be that stack's data.
+        # A resource that could not be created may exist in another stack, with that stack's data.
         if summary["ResourceStatus"] not in (_DELETED, "CREATE_FAILED") and summary.get("PhysicalResourceId"):
             is_retained = policies.get(summary["LogicalResourceId"]) in _RETAINED
             (retained if is_retained else deleted).append(_resource(summary))
@@ -272,7 +276,7 @@ def _first_thousand(account: Account, bucket: str) -> list[dict[str, str]]:
 
 
 def _wait_for_deletion(account: Account, stack: StackResources, console: Console) -> bool:
-    """Returns whether CloudFormation deleted the stack, once it is deleted or has failed."""
+    """Waits until CloudFormation has finished; returns False if the deletion failed."""
     with console.status("Deleting the stack ...") as progress:
         while True:
             description = describe_stack(account.cloudformation, stack.id)

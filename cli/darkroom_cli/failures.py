@@ -57,7 +57,7 @@ def show(failures: Failures, as_json: bool, console: Console) -> None:
             console.print(Text(printable(line), style), soft_wrap=True)
     console.print(
         "Retry or skip with `darkroom retry ID` or `darkroom skip ID`; --all selects all."
-        " Add the same --stack and --region.",
+        " If you gave --stack and --region to this command, add them there too.",
         style="dim",
     )
 

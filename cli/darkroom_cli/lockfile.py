@@ -23,8 +23,8 @@ class LockFile:
     def acquire(self, timeout_seconds: float = 0.5) -> FileIO | None:
         """Returns the file, open and locked until it is closed; None if another process holds the lock.
 
-        A child process that inherits its descriptor also holds the lock. The default timeout is longer than a
-        call of `holder`, which locks the file for a moment.
+        A child process that inherits the file descriptor also holds the lock. The default timeout is longer
+        than a call of `holder`, which locks the file for a moment.
         """
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")

@@ -1,7 +1,7 @@
 """AWS list prices of the services in use, without free tiers and discounts.
 
-Region us-east-1, first tier of each. Prices change, and other regions cost more: each price names its page.
-`AS_OF` is the month of the last update.
+Region us-east-1, first price tier of each service. Prices change, and other regions cost more: each price
+names its page. `AS_OF` is the month of the last update.
 """
 
 from dataclasses import dataclass

@@ -52,7 +52,7 @@ def check(file: Path) -> tuple[bytes, Profile]:
 
 
 def errors_in(document: bytes) -> list[str]:
-    """Returns every error with its line, like "7: name: missing"; a JSON syntax error comes alone."""
+    """Returns every error with its line, like "7: name: missing"; a JSON syntax error is the only one."""
     try:
         text = document.decode()
         json.loads(text)
@@ -104,7 +104,7 @@ def _line(path: JsonPath, lines: dict[JsonPath, int]) -> int:
 
 
 def read_live_profile(status: Status) -> DeployedProfile:
-    """Returns the newest deployed profile, unless rolled back. Raises Fault."""
+    """Returns the newest deployed profile that was not rolled back. Raises Fault."""
     client = _client(status)
     deployments = client.list_deployments(
         ApplicationId=status.profile_application, EnvironmentId=status.profile_environment, MaxResults=50

@@ -122,7 +122,10 @@ def invocation_in(line: str) -> tuple[float, int] | None:
 
 
 def metrics_in(line: str) -> dict[str, float]:
-    """Returns the sums of a line's metrics; metrics with further dimensions are repetitions and left out."""
+    """Returns the sums of a line's metrics.
+
+    Metrics with more dimensions than `service` repeat other metrics and are left out.
+    """
     entry = json_object(line) or {}
     directives = entry.get("_aws", {}).get("CloudWatchMetrics", [])
     if not any(directive["Dimensions"] == [["service"]] for directive in directives):
@@ -176,7 +179,7 @@ def _show_totals(stats: Stats, console: Console) -> None:
         )
     if stats.failures:
         noun = "upload" if stats.failures == 1 else "uploads"
-        console.print(f"{stats.failures:,} failed {noun}; list with `darkroom failures`.")
+        console.print(f"{stats.failures:,} failed {noun}; list them with `darkroom failures`.")
 
 
 def _show_period(period: Period, console: Console) -> None:

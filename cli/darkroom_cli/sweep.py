@@ -31,7 +31,7 @@ _ALL_PAGES = 1_000_000
 def sweep(status: Status, after_minutes: float | None, keep_hours: float | None, console: Console) -> None:
     """Sweeps both buckets completely; the scheduled function sweeps them in parts.
 
-    A parameter of None takes the setting of the stack's own function.
+    If a parameter is None, the setting of the stack's sweep function is used.
     """
     deployed = read_settings(
         SweepSettings, _configuration(status, status.sweep_function)["Environment"]["Variables"]

@@ -29,7 +29,7 @@ class Tokens:
     clock: Callable[[], float] = time.time
 
     def new(self) -> None:
-        """Creates a token and prints it; of the earlier tokens only the newest stays valid."""
+        """Creates a token and prints it. The previous token stays valid; older tokens do not."""
         tokens, version = self._read()
         kept = tokens.tokens[-(VALID_AT_ONCE - 1) :]
         self._create(tokens, version)
@@ -76,7 +76,7 @@ class Tokens:
         _note(f"Token {tokens.tokens[-1].id} of {self.stack}. Save it now: it is shown only once.")
         typer.echo(secret)
         _note(f"In a browser, sign in with it at {self.web}/")
-        _note("On the command line, `darkroom drop` uses it after: export DARKROOM_TOKEN=...")
+        _note("For `darkroom drop`, first run: export DARKROOM_TOKEN=...")
         _note("With curl:")
         _note(f'  curl -H "Authorization: Bearer $DARKROOM_TOKEN" -F upload=@image.png {self.web}/')
 

@@ -166,7 +166,7 @@ def test_kept_data_can_be_deleted_later(stack: DeployedStack) -> None:
     stack.put(stack.uploads, "original.png")
     stack.destroy(stack.name)
 
-    with pytest.raises(Fault, match=f"no stack {stack.name}.*--everything"):
+    with pytest.raises(Fault, match=f"{stack.name} in us-east-1 is already deleted, .*--everything"):
         stack.destroy()
     stack.destroy("delete everything", everything=True)
 

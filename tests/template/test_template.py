@@ -542,7 +542,7 @@ def test_web_receives_the_public_base_url_of_renditions() -> None:
     ]
     assert TEMPLATE["Outputs"]["RenditionsBaseUrl"] == {
         "Condition": "ServesRenditions",
-        "Description": "Public base URL of the renditions, under the keys of the bucket",
+        "Description": "Public base URL of the renditions: append a slash and a key of the bucket",
         "Value": {"Fn::If": ["HasBaseUrl", {"Ref": "RenditionsBaseUrl"}, distribution]},
     }
 

@@ -146,7 +146,7 @@ def test_readme_quotes_the_measured_throughput() -> None:
     measured = (PROJECT / "docs" / "throughput.md").read_text()
     [figure] = re.findall(r"^\| pictures a second \| ([\d.]+) \|$", measured, re.MULTILINE)
 
-    assert f"takes {figure} pictures a second" in README
+    assert f"renders {figure} pictures a second" in README
 
 
 def test_readme_quotes_the_computed_cost() -> None:

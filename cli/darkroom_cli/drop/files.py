@@ -27,7 +27,7 @@ class Picture:
 
     @property
     def unchanged(self) -> bool:
-        """True if size and modification time are the same now. Raises OSError."""
+        """True if size and modification time are still the same. Raises OSError."""
         return Picture.of(self.name, self.path) == self
 
     @property
@@ -78,7 +78,7 @@ def _unused(name: str, used: Mapping[str, Path]) -> str:
 
 
 def check_files(files: Mapping[str, Path]) -> tuple[dict[str, str], list[Picture]]:
-    """Returns the reasons for files not allowed in a job, by name, and the pictures to upload."""
+    """Returns the files not allowed in a job, each name with the reason, and the pictures to upload."""
     refused: dict[str, str] = {}
     pictures = []
     for name, path in files.items():

@@ -32,7 +32,7 @@ class Timing:
 
     `poll` is the wait between polls. A socket is closed if the first state does not arrive within
     `hello_seconds`. After `silence_seconds` without a message the job is polled, to detect a dead socket.
-    If a socket yielded nothing, the next one is opened `socket_retry_seconds` later.
+    If a socket delivered nothing, the next one is opened `socket_retry_seconds` later.
     """
 
     poll: Backoff = _POLL
@@ -73,7 +73,10 @@ async def follow(
 async def _listen(
     session: ClientSession, live: JsonObject, known: "_KnownJob", timing: Timing
 ) -> AsyncIterator[Change]:
-    """Yields changes from a WebSocket until it ends or is silent; nothing if it cannot be opened."""
+    """Yields changes from a WebSocket until it closes, has missed a change, or the job is complete.
+
+    Yields nothing if the WebSocket cannot be opened.
+    """
     try:
         async with asyncio.timeout(timing.hello_seconds):
             socket = await session.ws_connect(live["url"])

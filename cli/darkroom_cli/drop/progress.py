@@ -54,7 +54,8 @@ class DropProgress:
             self.rows[number] = row
             if row["version"]:
                 self.arrived.add(number)
-            # A row without a version timed out before its upload arrived, and can still be sent.
+            # A terminal row without a version has timed out before its picture arrived. The picture can still
+            # be sent.
             if row["version"] and row["state"] in TERMINAL:
                 self.ended.add(number)
             else:

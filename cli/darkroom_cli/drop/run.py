@@ -27,7 +27,7 @@ from darkroom_cli.stack import Status
 
 _REFRESH_SECONDS = 0.2
 _REQUEST_TIMEOUT = ClientTimeout(total=60)
-# A job of 10,000 takes longer to create than one request may; a retry continues its creation.
+# Creating a job of 10,000 uploads takes longer than one request may last; a retry continues the creation.
 _REQUESTS = Backoff(first_seconds=0.5, longest_seconds=10)
 _REQUEST_ATTEMPTS = 8
 
@@ -134,7 +134,7 @@ class DropRun:
         while True:
             async for change in follow(session, client.get, job_id):
                 self._progress.update(change)
-            # The job timed out without some pictures, which are still being sent.
+            # The job timed out before some pictures arrived. They are still being sent.
             await asyncio.sleep(2)
 
     async def _wait(self, tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -49,7 +49,7 @@ class Outcome:
 
     @property
     def problem(self) -> str:
-        """The reason for not being rendered; empty if the picture was rendered."""
+        """The reason if the picture was not rendered, else empty."""
         if self.fault or self.row is None:
             return self.fault
         if self.state is State.RENDERED:
@@ -118,7 +118,7 @@ def _cells(outcome: Outcome) -> tuple[str, ...]:
 
 
 def _size_at_full_width(receipt: JsonObject | None, kind: Format) -> str:
-    """Returns the size of a format's largest rendition, "-" without a rendition at full width."""
+    """Returns the size of a format's smallest file at full width, or "-" if it has none."""
     renditions = [
         rendition for rendition in (receipt or {}).get("renditions", []) if rendition["ladder"] == MAIN
     ]

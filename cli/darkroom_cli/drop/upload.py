@@ -90,7 +90,8 @@ class Uploader:
                 row = await self.forms.row(number, attempted_at)
                 attempted_at = time.monotonic()
                 form = row.get("post")
-                # The bucket also has uploads that the row does not show yet, or whose response was lost.
+                # The bucket may also have an upload that the row does not show yet, or whose response was
+                # lost.
                 if form is None or ((resumed or attempt > 1) and await self.is_stored(row["key"])):
                     self.progress.add_sent(picture.size_bytes)
                 else:

@@ -1,7 +1,7 @@
 """Starts and stops MiniStack, the AWS emulator, with workarounds for bugs in 1.5.33.
 
-No other module depends on its internals. When another version is pinned, tests/unit/cli/test_emulator.py
-fails, so that each workaround is checked again.
+Apart from this module, only loopback.py and front_door.py depend on MiniStack's internals. When another
+version is pinned, tests/unit/cli/test_emulator.py fails, so that each workaround is checked again.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ def pinned_ministack() -> str:
     return str(version)
 
 
-# Time to write its state to disk.
+# Time for MiniStack to write its state to disk.
 _STOP_SECONDS = 30
 
 
@@ -69,7 +69,7 @@ async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess
     with file, (local_stack.folder / "ministack.log").open("w") as log:
         process = await asyncio.create_subprocess_exec(
             local_stack.project / ".tools/stack/bin/python",
-            "-P",  # keeps this folder off its import path
+            "-P",  # keeps the script's folder off the import path
             PROJECT / "cli/darkroom_cli/local/loopback.py",
             cwd=local_stack.folder,
             env=_environment(local_stack, scratch),
@@ -163,8 +163,8 @@ def last_lines(sentence: str, log: Path) -> str:
 def forget_stream_positions(state: Path) -> None:
     """Removes stream positions from the saved state of a stopped MiniStack.
 
-    1.5.33 saves the number of stream records read, but not the records: after a restart it would skip as many
-    new ones.
+    MiniStack 1.5.33 saves the number of stream records read, but not the records: after a restart it would
+    skip as many new ones.
     """
     if state.exists():
         saved = json.loads(state.read_text())
@@ -190,7 +190,7 @@ def save_deployed_sources(sources: str) -> None:
 
 
 def catch_up(status: Status) -> None:
-    """Rebuilds the views: 1.5.33 loses stream records that were unread when it stopped."""
+    """Rebuilds the views: MiniStack 1.5.33 loses stream records that were unread when it stopped."""
     dynamodb = dynamodb_client()
     records = DynamoLedger(status.ledger_table, dynamodb).records()
     for _ in rebuild(DynamoViews(status.views_table, dynamodb), records):
@@ -200,7 +200,7 @@ def catch_up(status: Status) -> None:
 def fix_concurrency() -> None:
     """Sets MaximumConcurrency again as a number.
 
-    1.5.33 keeps a number from a template parameter as text, and its poller fails.
+    MiniStack 1.5.33 keeps a number from a template parameter as text, and its poller fails.
     """
     functions = boto3.client("lambda")
     for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:

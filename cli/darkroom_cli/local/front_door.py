@@ -1,4 +1,4 @@
-"""The front door: a proxy at http://localhost:8000 that gives the emulator's APIs API Gateway's behaviour."""
+"""The front door: a proxy at http://localhost:8000. With it, the emulator's APIs behave like API Gateway."""
 
 import asyncio
 import errno
@@ -35,7 +35,7 @@ LIVE_PATH = "/live"
 # One WebSocket message:
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 MESSAGE_LIMIT_BYTES = 128 * 1024
-# Other members of an event of payload format 2.0, or of a function's response.
+# Estimated size of an event (payload format 2.0), or of a function's response, without headers and body.
 ENVELOPE_BYTES = 1024
 
 # RFC 9110, section 7.6.1, and headers that each connection sets for itself.
@@ -69,8 +69,11 @@ def bind(port: int) -> list[socket.socket]:
 
 
 def bound(family: socket.AddressFamily, address: str, port: int, variable: str) -> socket.socket:
-    """Returns a bound socket. Raises Fault with the name of the port's `variable` if the port is in use, and
-    OSError if the address does not exist."""
+    """Returns a bound socket.
+
+    Raises Fault with the name of the port's `variable` if the port is in use, and OSError if the address does
+    not exist.
+    """
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -34,7 +34,8 @@ _HIDDEN = frozenset(
         "stack_trace",
     }
 )
-# Lines appear when their invocation ends, at most this long after they were written.
+# MiniStack gives each line the time at which its invocation ended, and stores the lines a moment later. So
+# each poll begins this long before the newest known line.
 _LOOK_BACK_MS = 10_000
 
 
@@ -64,7 +65,7 @@ def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
 
 
 def json_object(text: str) -> dict[str, Any] | None:
-    """Parses a log line as a JSON object, else returns None."""
+    """Returns a log line parsed as a JSON object; None if it is anything else."""
     try:
         entry = json.loads(text) if text.startswith("{") else None
     except ValueError:
@@ -123,8 +124,8 @@ class Follower:
             logGroupName=group, startTime=max(self._begin_ms, self._since_ms - _LOOK_BACK_MS)
         )
         for event in (event for page in pages for event in page["events"]):
-            # MiniStack's events have no id: events with the same stream, time and text are told apart by
-            # counting.
+            # MiniStack's events have no id: events with the same stream, time and text are counted to
+            # recognise new ones.
             key = (event["logStreamName"], event["message"], event["timestamp"])
             counts[key] = counts.get(key, 0) + 1
             if counts[key] <= self._seen.get(key, 0):

@@ -31,7 +31,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_local_origin(origin: str | None) -> bool:
-    """Returns true for a page served by this machine, and without an Origin header.
+    """Returns true for the origin of a page on this machine, and for a missing Origin header.
 
     Browsers let any page connect to any WebSocket, and send the page's origin.
     """
@@ -80,7 +80,7 @@ def restricted(app: App) -> App:
 def with_session_token(
     credentials: Callable[[Message], dict[str, str]], sessions: Mapping[str, dict[str, Any]]
 ) -> Callable[[Message], dict[str, str]]:
-    """Wraps MiniStack's credentials of a function; a session of its role gets the token of this process."""
+    """Wraps MiniStack's function for credentials: sessions of a role get the token of this process."""
 
     def wrapped(config: Message) -> dict[str, str]:
         found = credentials(config)

@@ -42,18 +42,18 @@ from darkroom_cli.stack import REGION, LocalStack, Status, local_environment, st
 
 _SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers")
 _COLOURS = {"CRITICAL": "bold red", "ERROR": "bold red", "WARNING": "yellow", "INFO": "green"}
-# SAM prints the same message for a missing version as for a failed download. All pinned versions exist, so it
-# is the download.
+# SAM prints the same message for a missing version as for a failed download. All pinned versions exist, so
+# the download has failed.
 _DOWNLOAD_FAILED = re.compile(
     r"ResolveDependencies - (?:Could not satisfy the requirement|Unable to download)\W+(\S*)"
 )
 
 
 def deployment(samconfig: str, processor: str, port: int, endpoint: str) -> tuple[str, tuple[str, ...]]:
-    """Returns the stack's name and parameters: those of samconfig.toml's [local], and this machine's
-    processor, origins and emulator.
+    """Returns the stack's name and its parameters.
 
-    SAM takes overrides either from the file or from the command line.
+    These are the parameters in the section [local] of samconfig.toml, and this machine's processor, origins
+    and emulator. SAM takes overrides either from the file or from the command line.
     """
     local = tomllib.loads(samconfig)["local"]
     configured = local["deploy"]["parameters"].get("parameter_overrides", "")
@@ -214,7 +214,7 @@ class _Supervisor:
         deployed = f"{sources} {self._local_stack.web_port}"
         if outputs and await asyncio.to_thread(deployed_sources) == deployed:
             return outputs
-        # All stacks share the build folder: none may build while another deploys from it.
+        # All stacks share the build folder: no stack may build while another one deploys from it.
         async with _locked(self._local_stack.project / ".aws-sam/lock"):
             await self._build(sources)
             with self._step("Deploying the stack"):

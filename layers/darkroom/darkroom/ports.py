@@ -52,7 +52,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """The outcome of sending to many connections: those that are gone, and faults of the others."""
+    """The outcome of sending to many connections: those that are gone, and the faults of others."""
 
     gone: frozenset[str] = frozenset()
     faults: tuple[Exception, ...] = ()
@@ -71,7 +71,7 @@ class Originals(Protocol):
         """Returns the current version of a key, without a sequencer; None if it is deleted."""
 
     def list_current(self, cursor: str) -> tuple[list[Upload], str]:
-        """Returns a page of current versions by key, without sequencers, and the next cursor.
+        """Returns a page of current versions in the order of keys, without sequencers, and the next cursor.
 
         The cursor is empty after the last page. Deleted keys are skipped.
         """
@@ -93,7 +93,7 @@ class Renditions(Protocol):
         """Returns the bytes of an object; None if it does not exist."""
 
     def list_stored(self, cursor: str) -> tuple[list[StoredObject], str]:
-        """Returns a page of objects by key, and the next cursor, empty after the last page."""
+        """Returns a page of objects in the order of keys, and the next cursor, empty after the last page."""
 
     def remove(self, keys: Collection[str]) -> None:
         """Deletes objects. Deleting a missing key is no error."""
@@ -168,19 +168,19 @@ class JobLedger(Protocol):
         """Stores a request unless an unexpired one with its key exists; returns the stored one."""
 
     def open(self, job: Job, manifest: Sequence[AnnouncedUpload]) -> None:
-        """Stores the manifest and the due date of a job, then the job unless it exists."""
+        """Stores a job's manifest, lists the job for `due`, then stores the job itself unless it exists."""
 
     def find_job(self, job_id: str) -> Job | None:
         """Reads a job consistently."""
 
     def manifest(self, job_id: str, page: int) -> list[AnnouncedUpload]:
-        """Reads one page of a manifest, PAGE_SIZE members; an empty list after the last page."""
+        """Reads one manifest page of PAGE_SIZE members; returns an empty list after the last page."""
 
     def expect(self, entries: Collection[Entry]) -> None:
         """Writes entries of announced uploads in bulk, without conditions."""
 
     def seal(self, job: Job) -> Job:
-        """Seals a job once all of its members are expected; returns the stored job."""
+        """Seals a job and returns the stored job. The caller has already written all members' entries."""
 
     def due(self, before: str, limit: int) -> list[Job]:
         """Reads at most `limit` jobs created before that time and not settled yet, oldest first.
@@ -302,9 +302,10 @@ class Sockets(Protocol):
         """Sends one message to one connection. Returns False if the connection is gone."""
 
     def send_each(self, connection_ids: Collection[str], texts: Sequence[str]) -> SendResult:
-        """Sends all messages, in their order, to each connection, in parallel and in bounded time.
+        """Sends all messages to every connection, in their order.
 
-        Never raises: a connection that fails or is too slow does not delay the others.
+        Connections are served in parallel and in bounded time. Never raises: a connection that fails or is
+        too slow does not delay the others.
         """
 
     def close(self, connection_id: str) -> None:
@@ -348,7 +349,7 @@ class TokenDocument(Protocol):
         """Returns the document; None if none was written yet. Raises errors.TokensUnavailable."""
 
     def write(self, document: str, expected_version: int) -> bool:
-        """Writes the document over `expected_version`; 0: only if there is none.
+        """Replaces `expected_version` of the document; with 0, writes only if there is no document.
 
         Returns False after a conflict with another writer, whose document may have been overwritten.
         """

@@ -38,18 +38,18 @@ from darkroom.ports import AliasMatch, Commit, Replacement
 if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-# Range keys that no S3 version id looks like: of a picture's Latest item, and of the row of a job's member,
-# next to the views of its uploads.
+# Range keys of a picture's Latest item, and of the row of a job's member, which is stored next to the views
+# of its uploads. No S3 version id looks like these keys.
 _LATEST = "latest"
 _ROW = "row"
-# Partitions that no picture id looks like.
+# Partition keys. No picture id looks like them.
 _SCAN_CURSORS = "scan-cursors"
 _TOTALS = "totals"
 # The totals of all time are spread over items and added up when they are read; 32 items let a hundred batches
 # of the stream be projected in parallel.
 _TOTALS_SHARDS = tuple(str(shard) for shard in range(32))
-# The items that a job's totals are spread over, next to the job itself in the views. Small batches of the
-# stream update these totals often; the shards share those writes.
+# A job's totals are spread over these items, next to the job itself in the views. Small batches of the stream
+# update the totals often; the shards share those writes.
 _JOB_SHARDS = tuple(f"tally:{shard:02}" for shard in range(16))
 
 
@@ -173,7 +173,7 @@ def _read_cursor(cursor: str) -> Place:
 
 
 def _can_be_a_key(value: object) -> bool:
-    """Checks for a key attribute: 1 to 1,024 ASCII characters."""
+    """True for a valid key attribute: 1 to 1,024 ASCII characters."""
     return isinstance(value, str) and value.isascii() and 0 < len(value) <= 1024
 
 
@@ -193,7 +193,7 @@ class DynamoViews(DynamoTable):
         ]
         if commit.job:
             writes.append(self._job_update(commit.job))
-        # Random shards: two batches at once rarely conflict.
+        # Random shards, so that concurrent batches rarely conflict.
         if commit.job_delta != Tally():
             shard = job_key(commit.job_id, random.choice(_JOB_SHARDS))  # noqa: S311 - no secret
             writes.append(self._addition(shard, commit.job_delta.amounts | {"revision": 1}))
@@ -304,8 +304,9 @@ class DynamoViews(DynamoTable):
     def _shard_page(
         self, index: str, range_key: str, shard: str, limit: int, after: Place | None, *, oldest: bool
     ) -> list[Place]:
-        """Returns the places after `after`: at least `limit`, or all if there are fewer. Never separates
-        places of the same time.
+        """Returns the places after `after`: at least `limit`, or all if there are fewer.
+
+        Places of the same time are never separated.
         """
         condition, values = f"{index}_shard = :shard", {":shard": shard}
         if after:
@@ -323,7 +324,7 @@ class DynamoViews(DynamoTable):
     def _index(
         self, index: str, condition: str, values: Item, page_size: int = 100, *, oldest: bool = False
     ) -> Iterator[Item]:
-        """Reads one partition of an index, newest first."""
+        """Reads one partition of an index, newest first; with `oldest`, oldest first."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             IndexName=index,
@@ -344,7 +345,7 @@ def _view_item_of(entry: Entry) -> Item:
     """Returns an entry's item with the index keys for its lists."""
     item = item_of(entry)
     if not entry.is_removal:
-        # An announced upload that never arrived must not hide one of the same name that did.
+        # An announced upload that never arrived must not hide an upload of the same name that arrived.
         if not (entry.is_announcement and entry.state.terminal):
             item["alias"] = _sharded(shard_of(entry.picture_id), entry.alias)
         # The announcements of a job would push everything else off the home page.

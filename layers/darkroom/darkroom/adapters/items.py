@@ -17,7 +17,7 @@ type Key = tuple[str, str]  # partition key and range key
 type Item = dict[str, Any]
 
 _INDEX_SHARDS = 4
-# Time to live of an announced upload without a job. The announcements of a job end by its timeout instead.
+# Time to live of an announced upload without a job. The announcements of a job end at the job's timeout.
 _EXPECTED_SECONDS = 24 * 3600
 
 _serialize = TypeSerializer().serialize
@@ -98,7 +98,7 @@ def is_entry(item: Item) -> bool:
 
 
 def superseded_partition(shard: str) -> str:
-    """Returns the partition key of a shard of superseded renditions, which are sorted by time."""
+    """Returns the partition key of one shard of superseded renditions. A shard is sorted by time."""
     return f"superseded:{shard}"
 
 
@@ -119,8 +119,8 @@ def superseded_of(item: Item) -> SupersededRenditions:
 def shard_of(picture_id: str) -> str:
     """Returns the shard of a picture in each index.
 
-    DynamoDB limits a partition to 1,000 writes per second. Without shards this would limit all pictures
-    together, all failures together, and all pictures of one name.
+    DynamoDB limits a partition to 1,000 writes per second. Without shards, this limit would apply to all
+    pictures together, to all failures together, and to all pictures of one name.
     """
     return str(int(picture_id[:8], 16) % _INDEX_SHARDS)
 

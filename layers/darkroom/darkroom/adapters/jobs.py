@@ -22,7 +22,10 @@ def _due_key(job: Job) -> Key:
 
 
 def manifest_key(job_id: str, page: int) -> Key:
-    """Returns the key of one manifest page: 100 names of at most 255 characters, far below 400 KB."""
+    """Returns the key of one manifest page.
+
+    A page has 100 names of at most 255 characters, far below DynamoDB's limit of 400 KB for an item.
+    """
     return job_key(job_id, f"page:{page:04}")
 
 

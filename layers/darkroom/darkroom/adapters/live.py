@@ -42,7 +42,7 @@ class DynamoChannels:
         return Ticket(item["job"]["S"], int(item["expires"]["N"])) if item else None
 
     def join(self, job_id: str, connection_id: str, expires: int) -> None:
-        # The connection's item first: leave_all finds the job's item only through it.
+        # The connection's item is written first, because leave_all finds the job's item only through it.
         self._put(f"connection:{connection_id}", job_id, expires)
         self._put(job_id, connection_id, expires)
 
@@ -100,7 +100,7 @@ class ApiGatewaySockets:
             for connection_id in connection_ids
         }
         done, late = wait(pending, self.seconds)
-        # A call in progress ends by the client's timeouts.
+        # The client's timeouts end a call in progress.
         pool.shutdown(wait=False, cancel_futures=True)
         faults = [fault for sent in done if isinstance(fault := sent.exception(), Exception)]
         if late:
@@ -125,7 +125,7 @@ def address_signer() -> Callable[[str], str]:
 
     The signature is in the query, because a browser cannot sign the headers of a handshake.
     """
-    # The session of the clients, if there is one: another session would add 20 ms to a cold start.
+    # Reuses the session of the clients, if there is one: a new session would add 20 ms to a cold start.
     session = boto3.DEFAULT_SESSION or boto3.Session()
     credentials = session.get_credentials()
     assert credentials  # noqa: S101 - a function always has its role's credentials

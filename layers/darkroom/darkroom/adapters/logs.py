@@ -14,13 +14,13 @@ type Handler = Callable[[dict[str, Any], Any], Any]
 
 
 class InvocationFailed(Exception):
-    """Replaces the exception of a handler, without its message: the runtime would log that unredacted."""
+    """Replaces the exception of a handler, without its message: the runtime would log it unredacted."""
 
 
 def redacting_logger() -> Logger:
     """Returns the function's logger.
 
-    Libraries log warnings only: their details contain requests and events.
+    Libraries log warnings and errors only, because their debug and info lines contain requests and events.
     """
     for library in (None, "aws_lambda_powertools"):  # POWERTOOLS_DEBUG would change the level of the second
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from darkroom.domain.entries import Entry, Outcome
 from darkroom.domain.receipts import Rendered
 
-# The dimension `step` of each step of the pipeline; any other step is `other`.
+# The value of the dimension `step` for each step of the pipeline; for any other step it is `other`.
 _STEPS = {
     "header": "decode",
     "plan": "decode",
@@ -43,7 +43,7 @@ def record_steps(rendered: Rendered) -> None:
 
 
 def record_outcome(metrics: Metrics, entry: Entry, began: str) -> None:
-    """Records the outcome of an upload; one from before `began` counts as repeated."""
+    """Records the outcome of an upload; an outcome from before `began` counts as repeated."""
     if entry.since < began:
         metrics.add_metric("Repeated", MetricUnit.Count, 1)
         return

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _READ_BATCH = 100
 _WRITE_BATCH = 25
 _WRITERS = 8
-# Reasons to retry a cancelled transaction; botocore does not. A conflict with another transaction lasts
-# milliseconds; a throttled on-demand table needs seconds to scale.
+# Reasons to retry a cancelled transaction, because botocore does not retry it. A conflict with another
+# transaction lasts milliseconds; a throttled on-demand table needs seconds to scale.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 _CONFLICT = Backoff(first_seconds=0.1, longest_seconds=0.8)
 _THROTTLED = Backoff(first_seconds=0.5, longest_seconds=4)
@@ -39,7 +39,10 @@ def key_of(partition: str, range_key: str) -> Item:
 
 
 def replacing(table: str, item: Item, before: int) -> "PutTypeDef":
-    """Returns a put of the item if the stored one has revision `before`; with 0, only if none is stored."""
+    """Returns a put of an item on the condition that the stored item has revision `before`.
+
+    With 0, the condition is that no item is stored.
+    """
     return {
         "TableName": table,
         "Item": to_wire(item),
@@ -131,7 +134,7 @@ class DynamoTable:
                     return
                 self.sleep(seconds)
 
-        # Closed before returning: no thread may be alive when render forks.
+        # The pool is closed before returning: no thread may be alive when render forks.
         with ThreadPoolExecutor(self.writers) as pool:
             list(pool.map(write, batched(requests, _WRITE_BATCH, strict=False)))
 

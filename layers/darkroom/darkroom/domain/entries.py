@@ -32,8 +32,8 @@ class Latest:
     """The latest version of one key, and the sequencer of the last applied event.
 
     `version` is empty while the key is deleted. `live_versions` lists every version that may be live, so that
-    a newer version supersedes them without a query for all versions of the key. Some may have been superseded
-    or deleted since. Every change increments `revision`.
+    a newer version supersedes them without a query for all versions of the key. Some of them may have been
+    superseded or deleted since. Every change increments `revision`.
     """
 
     picture_id: str
@@ -51,14 +51,14 @@ class Latest:
         return replace(self.next(), live_versions=tuple(dict.fromkeys((*self.live_versions, version))))
 
     def with_only(self, versions: Collection[str]) -> "Latest":
-        """Returns the same revision without the live versions that are not in `versions`."""
+        """Returns the same revision, with its live versions limited to `versions`."""
         remaining = tuple(version for version in self.live_versions if version in versions)
         return replace(self, live_versions=remaining)
 
 
 @dataclass(frozen=True, slots=True)
 class SupersededRenditions:
-    """Renditions of one version, not shown since the time `since`."""
+    """Renditions of one version. Since the time `since` no page shows them."""
 
     picture_id: str
     version: str
@@ -67,7 +67,7 @@ class SupersededRenditions:
 
 
 class Outcome(StrEnum):
-    """The outcome of an attempt. An attempt without one is still running or was killed."""
+    """The outcome of an attempt. An attempt without an outcome is still running or was killed."""
 
     CONCLUDED = "concluded"
     CHILD_DIED = "child_died"
@@ -106,7 +106,7 @@ class Entry:
     """One upload in the ledger, and in the views.
 
     Every transition increments `revision` and sets `since`. `message` is the queue message of a failed
-    upload, for a retry. `job_id` and `number` name its place in a job, if it has one.
+    upload, for a retry. `job_id` and `number` are its place in a job, if it belongs to one.
     """
 
     upload: Upload
@@ -130,7 +130,7 @@ class Entry:
 
     @property
     def is_removal(self) -> bool:
-        """True for a failed removal. Failed removals are never shown."""
+        """True for a failed removal. It is shown only in the list of failures."""
         return self.upload.version.startswith(REMOVAL_PREFIX)
 
     @property
@@ -166,8 +166,11 @@ class Entry:
         return replace(self, state=state, revision=self.revision + 1, since=now(), **changes)
 
     def begun(self, lease_expires: str) -> "Entry":
-        """Returns the entry with one more attempt; a restored upload loses its receipt, since its files are
-        gone."""
+        """Returns the entry with one more attempt.
+
+        If the upload was deleted and is now restored, its receipt is removed, because its files no longer
+        exist.
+        """
         attempts = (*self.attempts, Attempt(now(), lease_expires))[-_ATTEMPTS_KEPT:]
         return self.moved(State.RENDERING, attempts=attempts, message="", receipt=self.to_show)
 
@@ -184,14 +187,14 @@ class Entry:
 
     @property
     def has_crashed(self) -> bool:
-        """True if it has crashed the decoder process since it was last rendered or rejected."""
+        """True if the upload has crashed the decoder process since it was last rendered or rejected."""
         decisive = (Outcome.CONCLUDED, Outcome.CHILD_DIED)
         outcomes = [attempt.outcome for attempt in self.attempts if attempt.outcome in decisive]
         return outcomes[-1:] == [Outcome.CHILD_DIED]
 
     @property
     def failure(self) -> Failure | None:
-        """The reason it failed, from its last attempt."""
+        """The reason of the failure, from the last attempt; None unless the upload has failed."""
         if self.state is not State.FAILED:
             return None
         if self.is_announcement:
@@ -208,7 +211,7 @@ class Entry:
         return tuple(rendition.key for rendition in self.receipt.renditions) if self.receipt else ()
 
     def superseded_renditions(self, keys: Iterable[str]) -> tuple[SupersededRenditions, ...]:
-        """Returns the record of renditions no longer shown since this revision, if there are any."""
+        """Returns a record of the renditions superseded at this revision; empty if there are none."""
         if not (superseded := tuple(sorted(set(keys)))):
             return ()
         return (SupersededRenditions(self.picture_id, self.upload.version, self.since, superseded),)

@@ -24,8 +24,8 @@ class TransientError(DarkroomError):
 class RejectedPicture(PermanentError):
     """The picture itself cannot be processed.
 
-    `reason` is a stable code for machines, `sentence` one sentence for people. `limit` and `actual` are its
-    evidence as numbers; their unit depends on the reason.
+    `reason` is a stable code for machines, `sentence` one sentence for people. `limit` and `actual` are the
+    limit and the picture's value, if the reason has them. Their unit depends on the reason.
     """
 
     REASONS: ClassVar[frozenset[str]] = frozenset(
@@ -106,7 +106,7 @@ class TokensUnavailable(TransientError):
 
 
 class UploadGone(PermanentError):
-    """The version of an event is no longer in the bucket."""
+    """The version that an event names is no longer in the bucket."""
 
     def __init__(self, key: str, version: str) -> None:
         super().__init__(f"version {version} of {key!r} is no longer in the uploads bucket")

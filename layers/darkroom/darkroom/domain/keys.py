@@ -6,10 +6,11 @@ import re
 
 from darkroom.domain.limits import ID_PATTERN
 
-# Replaced by "_". API Gateway's HTTP API leaves %25 escaped in a path, and cuts the path at a decoded "?".
+# Characters that become "_" in an alias. API Gateway's HTTP API leaves %25 escaped in a path, and cuts the
+# path at a decoded "?".
 _NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
 
-# Keys that Darkroom assigns: a random id and the name.
+# Keys that Darkroom assigns: an id that nobody can guess, a slash and the name.
 _ASSIGNED = re.compile(f"{ID_PATTERN}/[^/]+")
 
 
@@ -24,7 +25,7 @@ def digest(*parts: str) -> str:
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """Splits a key into its folders, with the slash, and its name, never empty.
+    """Splits a key into its folders, with the last slash, and its name, which is never empty.
 
     >>> split_key("holiday/beach.png"), split_key("odd//")
     (('holiday/', 'beach.png'), ('', 'odd'))
@@ -39,7 +40,7 @@ def is_assigned_key(key: str) -> bool:
 
 
 def correlation_of(key: str, request_id: str) -> str:
-    """Returns the correlation id of an upload in every log line, push and event.
+    """Returns the correlation id of an upload. Every log line, push and event about the upload contains it.
 
     It is the id in a key assigned by Darkroom, else the id of the S3 request that stored the upload.
     """

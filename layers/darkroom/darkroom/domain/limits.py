@@ -1,13 +1,14 @@
 """Limits applied by more than one module."""
 
-# The most uploads of a job, and the uploads per page of its stored manifest and of `GET /jobs/{id}/uploads`.
+# The maximum number of uploads in a job, and the number of uploads on one page of its stored manifest and of
+# `GET /jobs/{id}/uploads`.
 MAX_JOB_UPLOADS = 10_000
 PAGE_SIZE = 100
 
-# S3 allows keys of 1,024 bytes, and the upload's id precedes the name.
+# S3 allows keys of 1,024 bytes. In a key, an id of 32 characters and a slash precede the name.
 MAX_NAME_BYTES = 900
 
-# A presigned form: the largest file, and the time for which the form is valid.
+# The largest file that a presigned form accepts, and the time for which the form is valid.
 MAX_UPLOAD_BYTES = 100_000_000
 FORM_SECONDS = 300
 

@@ -24,8 +24,9 @@ _HERE = pathlib.Path(__file__).parent
 class FormatChoice:
     """One format of a ladder with either a quality or a target.
 
-    `quality` is the encoder's own, 1 to 100, the same for every picture. `target` is a SSIMULACRA2 score;
-    each picture gets the lowest quality that reaches it (70 good, 80 very good, 90 visually lossless).
+    `quality` is the encoder's own setting, from 1 to 100, the same for every picture. `target` is a
+    SSIMULACRA2 score; each picture gets the lowest quality that reaches it (70 good, 80 very good, 90
+    visually lossless).
     """
 
     format: Format
@@ -42,7 +43,7 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A box of the aspect ratio `ratio` (width : height) for each width.
+    """For each width, a box with the aspect ratio `ratio` (width : height).
 
     `contain` scales the picture down to fit the box; `cover` fills the box and cuts off the rest. `focus` is
     the point kept nearest to the centre, as shares of width and height from the top left.
@@ -55,7 +56,7 @@ class Crop:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """A set of widths, each made in every format.
+    """A set of widths, each rendered in every format.
 
     `widths` are in pixels, narrowest first; a picture is never enlarged. `background` replaces transparency
     in formats without alpha. With `animation`, animations become animated WebP if WebP is among the formats.
@@ -92,9 +93,9 @@ class Limits:
 class Profile:
     """The settings for rendering an upload. The first of `ladders` is named main and shown on the web.
 
-    `linear_light` resizes in linear light: more accurate for fine bright and dark detail, slower. `repack`
-    makes JPEG files about 3% smaller in a third more time. `reference` adds one rendition of high quality at
-    the widest size, for comparison.
+    `linear_light` resizes in linear light, which is slower, but more accurate for fine bright and dark
+    details. `repack` makes JPEG files about 3% smaller, and takes a third more time. `reference` adds one
+    rendition of high quality at the widest size, for comparison.
     """
 
     name: str
@@ -124,7 +125,7 @@ class Profile:
 
 
 def parse_profile(document: str | bytes) -> Profile:
-    """Parses a profile: its own settings, or only the name of a built-in profile.
+    """Parses a JSON document: all settings of a profile, or the name of a built-in profile.
 
     Raises BadProfile with every flaw and its path.
     """
@@ -148,7 +149,7 @@ def built_in(name: str) -> Profile:
 
 @cache
 def profile_schema() -> dict[str, Any]:
-    """Returns the JSON Schema of profiles: the subset of draft 04 implemented by `_flaws`."""
+    """Returns the JSON Schema of profiles. It uses only the part of draft 04 that `_flaws` implements."""
     schema: dict[str, Any] = json.loads((_HERE / "profile.schema.json").read_text())
     return schema
 
@@ -185,7 +186,7 @@ def _crop(raw: dict[str, Any]) -> Crop:
 
 type Path = tuple[str | int, ...]
 
-# Each type of a schema as Python's, and the names of the limits for its length or value.
+# For each type of JSON Schema: the Python type, and the names of the limits for its length or value.
 _TYPES: dict[str, tuple[Any, str, str]] = {
     "object": (dict, "minProperties", "maxProperties"),
     "array": (list, "minItems", "maxItems"),

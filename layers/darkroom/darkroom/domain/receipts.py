@@ -9,7 +9,10 @@ _THUMBNAIL_WIDTH = 320
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The format and size of an original, from its header; pixels are counted after orientation."""
+    """The format and size of an original, from its header.
+
+    `width` and `height` are those of the upright picture.
+    """
 
     format: str
     width: int
@@ -87,7 +90,8 @@ class Receipt:
     def shown(self) -> tuple[Rendition, ...]:
         """The renditions shown on the web: those of the main ladder.
 
-        The stills of an animation are JPEG only: a browser would prefer a WebP or AVIF still to an animation.
+        Of an animation's still pictures only the JPEG files are shown: a browser would choose a still in AVIF
+        or WebP instead of the animation.
         """
         main = [rendition for rendition in self.renditions if rendition.ladder == MAIN]
         animated = any(rendition.frames > 1 for rendition in main)
@@ -115,7 +119,7 @@ class Receipt:
 
     @property
     def thumbnail(self) -> Rendition | None:
-        """A small JPEG for every client."""
+        """A small JPEG, because every client can show JPEG."""
         return best_rendition(self.shown, (Format.JPEG,), _THUMBNAIL_WIDTH)
 
     def of_format(self, wanted: Format) -> tuple[Rendition, ...]:

@@ -4,10 +4,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import KW_ONLY, dataclass, fields
 from enum import StrEnum
 
-# The ladder shown on the web; every profile has it. Other ladders are requested by name.
+# The ladder shown on the web; every profile has it. Renditions of other ladders are only in the receipt and
+# in the downloads of a job.
 MAIN = "main"
 
-# The ladder of the rendition for comparison by eye, never shown otherwise.
+# The ladder of the rendition of high quality. A page shows it only for comparison by eye.
 REFERENCE = "reference"
 
 
@@ -27,10 +28,10 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _DerivedFile:
-    """The facts about one derived file. An animation has more than one of `frames`.
+    """The facts about one derived file. `frames` is greater than 1 for an animation.
 
-    `target` is the requested SSIMULACRA2 score, and `score` the achieved one, predicted or measured as in
-    `score_kind`.
+    `target` is the requested SSIMULACRA2 score. `score` is the score predicted for this file; `score_kind` is
+    then `predicted`.
     """
 
     format: Format
@@ -80,7 +81,8 @@ def best_rendition(
 ) -> Rendition | None:
     """Returns the smallest file of one width in one of the formats.
 
-    Its width is the narrowest of at least `width`; without one, or without a `width`, the widest.
+    The width is the narrowest that is at least `width`. If there is none, or `width` is None, it is the
+    widest.
     """
     usable = [rendition for rendition in renditions if rendition.format in formats]
     wide_enough = [r.width for r in usable if width is not None and r.width >= width]

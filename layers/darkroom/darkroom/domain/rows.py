@@ -16,7 +16,7 @@ from darkroom.domain.receipts import Receipt
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Numbers of uploads by terminal state, and the bytes of rendered ones before and after."""
+    """The number of uploads in each terminal state, and the bytes of rendered ones before and after."""
 
     rendered: int = 0
     rejected: int = 0
@@ -109,7 +109,7 @@ class Row:
 
 
 def row_of(entries: Sequence[Entry]) -> Row:
-    """Returns the row of a member from all of its known uploads, at least one.
+    """Returns the row of a member from all of its known uploads; there is at least one.
 
     If only a superseded upload is known, the member is still expected.
     """
@@ -144,7 +144,7 @@ def row_of(entries: Sequence[Entry]) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """A job in the views. `job_revision` is the projected revision of the job itself; 0: none yet.
+    """A job in the views. `job_revision` is the projected revision of the job, 0 if it is not projected.
 
     Every change increments `revision`.
     """
@@ -157,7 +157,7 @@ class JobView:
     revision: int = 0
 
     def with_job(self, job: Job) -> "JobView":
-        """Returns the view after the projection of that job, which may have been projected already."""
+        """Returns the view with this job projected; unchanged if it already was."""
         if self.job_revision >= job.revision:
             return self
         return JobView(self.id, job.size, job.created, job.revision, self.tally, self.revision)
@@ -168,7 +168,7 @@ class JobView:
 
     @property
     def waiting(self) -> int:
-        """The number of members in no terminal state; 0 before the size is known."""
+        """The number of members not in a terminal state; 0 before the size is known."""
         return max(0, self.size - self.tally.ended)
 
     @property
@@ -177,5 +177,5 @@ class JobView:
 
     @property
     def completion(self) -> str:
-        """The id of the completion event: the same for a repeated event, another if the totals change."""
+        """The id of the completion event: the same for a repeated event, another once the totals change."""
         return digest(self.id, *map(str, self.tally.amounts.values()))

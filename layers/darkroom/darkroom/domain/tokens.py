@@ -1,6 +1,6 @@
 """Tokens, their stored form, and the cookies of signed-in browsers.
 
-A token has 256 random bits, so that storing its plain SHA-256 is enough: it cannot be guessed. Secrets are
+A token has 256 random bits and cannot be guessed, so it is enough to store its plain SHA-256. Secrets are
 compared in constant time.
 """
 
@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from darkroom.domain.errors import InvalidTokens
 
-# A new token leaves the previous one valid, so that clients can change over one by one.
+# A new token leaves the previous one valid, so that clients can be changed one after another.
 VALID_AT_ONCE = 2
 SIGNED_IN_SECONDS = 7 * 24 * 3600
 
@@ -54,7 +54,7 @@ class TokenSet:
         return cls(secrets.token_urlsafe(_SECRET_BYTES))
 
     def with_token(self, secret: str, created: str) -> "TokenSet":
-        """Returns the set with one more token; the oldest beyond VALID_AT_ONCE is dropped."""
+        """Returns the set with one more token; if there are now too many, the oldest is dropped."""
         tokens = (*self.tokens, Token(_digest(secret), created))
         return replace(self, tokens=tokens[-VALID_AT_ONCE:])
 

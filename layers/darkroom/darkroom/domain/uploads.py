@@ -8,18 +8,18 @@ from darkroom.domain.timestamps import now
 # Range key of the ledger item of an announced upload, before it has a version.
 EXPECTED_VERSION = "expected"
 
-# Stands for a missing version id: an unversioned bucket, or a handwritten event. It means S3's current
-# version.
+# The version of an event without a version id: from an unversioned bucket, or written by hand. It means S3's
+# current version.
 NO_VERSION = "null"
 
-# Range key prefix of failed removals. They are not uploads and never shown.
+# Range key prefix of failed removals. They are not uploads, and are shown only in the list of failures.
 REMOVAL_PREFIX = "removal:"
 
 
 def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
     """Returns the key prefix of an upload's renditions: unique to its content, profile and engine.
 
-    It begins with the picture id, which leads from a rendition to its receipt.
+    It begins with the picture id, so that the receipt of a rendition can be found.
     """
     content = upload.etag if upload.version == NO_VERSION else upload.version
     return f"{upload.picture_id}/{digest(upload.bucket, upload.key, content, profile_hash, engine)}"
@@ -29,7 +29,8 @@ def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
 class _ObjectVersion:
     """One version of one object in the uploads bucket.
 
-    `sequencer` orders the events of one key only. `request_id` is that of the S3 request in the first event.
+    `sequencer` orders the events of one key only. `request_id` is the id of the S3 request in the first
+    event.
     """
 
     bucket: str
@@ -49,7 +50,10 @@ class _ObjectVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload(_ObjectVersion):
-    """One version of an original. `arrived` is the event's time (see `now`), `size_bytes` -1 if unknown."""
+    """One version of an original. `size_bytes` is -1 if unknown.
+
+    `arrived` is the time of its event, in the format of `timestamps.now`; by default the current time.
+    """
 
     etag: str = ""
     size_bytes: int = -1
@@ -62,7 +66,7 @@ class Upload(_ObjectVersion):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal(_ObjectVersion):
-    """A deleted version of an object, or a delete marker: then `version` is the marker's."""
+    """The deletion of a version, or a new delete marker; `version` is then the marker's."""
 
     marker: bool
 

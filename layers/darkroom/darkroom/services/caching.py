@@ -10,8 +10,8 @@ class CachedValue[T]:
     """The last loaded value, reloaded at `max_age_seconds`.
 
     `load` receives the last value and returns the next one, or None if there is none. If it raises one of
-    `faults`, the exception goes to `report` and is kept in `fault`, and the last value stays valid up to
-    `hold_seconds`. Without a value, the next load is due after `retry_seconds`.
+    `faults`, the exception goes to `report` and is kept in `fault`, and the last value stays valid until
+    it is `hold_seconds` old. Without a value, the next load is due after `retry_seconds`.
     """
 
     load: Callable[[T | None], T | None]

@@ -104,7 +104,10 @@ class Jobs:
         return view.with_job(stored_job)
 
     def _job_of_key(self, idempotency_key: str, announced: Sequence[AnnouncedUpload], job: Job) -> Job:
-        """Returns the job of an earlier call with this key; without one, stores the key with `job`."""
+        """Returns the job of an earlier call with this key.
+
+        If there was no such call, stores the key with `job`, and returns that job.
+        """
         digest = _digest(announced)
         stored = self.ledger.remember_request(
             IdempotentRequest(
@@ -148,7 +151,7 @@ class Jobs:
             yield from self.page(job, number)
 
 
-# Entries of announced uploads in memory at once, in whole pages.
+# Maximum number of announced entries in memory at once: a number of whole pages.
 _MAX_ENTRIES = 10 * PAGE_SIZE
 
 

@@ -17,7 +17,8 @@ from darkroom.domain.keys import is_id
 from darkroom.domain.timestamps import timestamp
 from darkroom.ports import Channels, Sockets, Ticket
 
-# API Gateway closes a connection after 2 hours; one without a $disconnect event expires 10 minutes later.
+# API Gateway closes a connection after 2 hours. If its $disconnect event is lost, its items expire 10 minutes
+# later.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
 CONNECTION_SECONDS = 2 * 3600 + 600
 # API Gateway's frames hold up to 32 KB, and messages are billed per 32 KB: each message fits one frame.
@@ -30,8 +31,8 @@ type Clock = Callable[[], float]
 class Tickets:
     """Issues tickets: each is valid once, for one job, for a short time.
 
-    `url` is the WebSocket API's: absolute, or a path on the same host, or empty if there is none. `sign`
-    signs an absolute URL for the API's IAM authorization.
+    `url` is the address of the WebSocket API: absolute, or a path on the same host, or empty if there is no
+    such API. `sign` signs an absolute URL for the API's IAM authorization.
     """
 
     channels: Channels

@@ -11,12 +11,12 @@ from darkroom.ports import Ledger
 
 
 def member_key(job_id: str, number: int, name: str) -> str:
-    """Returns the key of a member. Without the job id it cannot be derived."""
+    """Returns the key of a member. The key cannot be derived without the job id."""
     return f"{digest(job_id, str(number))}/{name}"
 
 
 def member_entries(bucket: str, job: Job, page: int, announced: Sequence[AnnouncedUpload]) -> Iterator[Entry]:
-    """Returns the announced entries of one manifest page, the same each time."""
+    """Returns the announced entries of one manifest page. Repeated calls return equal entries."""
     for number, announcement in enumerate(announced, page * PAGE_SIZE):
         key, size_bytes = member_key(job.id, number, announcement.name), announcement.size_bytes
         upload = Upload(bucket, key, EXPECTED_VERSION, size_bytes=size_bytes, arrived=job.created)

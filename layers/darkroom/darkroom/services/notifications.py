@@ -1,4 +1,4 @@
-"""Parses the messages of the render queue: S3 notifications, and foreign messages."""
+"""Parses the messages of the render queue: S3 notifications, and messages from other senders."""
 
 import json
 import re
@@ -51,7 +51,8 @@ def notification_of(upload: Upload) -> str:
     """Returns an S3 notification for an upload, the inverse of `parse_queue_message`."""
     item = {"key": quote_plus(upload.key, safe="/"), "size": upload.size_bytes, "eTag": upload.etag}
     item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
-    # If the request id is unknown, a derived one: a repeated call returns the same notification.
+    # An unknown request id is replaced by one derived from the upload, so that a repeated call returns the
+    # same notification.
     request_id = upload.request_id or digest(upload.picture_id, upload.version)
     record = {
         "eventName": "ObjectCreated:Put",
@@ -69,12 +70,12 @@ _REQUEST = "x-amz-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _SEQUENCER = re.compile(r"[0-9A-Fa-f]{1,64}")
 _MAX_SIZE_BYTES = 1 << 50  # S3's own limit is 5 TB
-_QUOTED_CHARACTERS = 100  # of a foreign message
+_QUOTED_CHARACTERS = 100  # of a bucket or an event type in a reason
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
 
 
 def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
-    """Parses a record; returns the reason if it is to be ignored."""
+    """Parses a record; returns a reason if the record is to be ignored."""
     try:
         event, notification = str(record["eventName"]).removeprefix("s3:"), record["s3"]
         source, item = notification["bucket"]["name"], notification["object"]
@@ -89,7 +90,7 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
     if not key:
         return "a record without a key"
     sequencer = str(item.get("sequencer"))
-    # An invalid sequencer might sort after all of S3's, and supersede every later upload.
+    # An invalid sequencer might sort after all valid ones, and supersede every later upload.
     sequencer = sequencer if _SEQUENCER.fullmatch(sequencer) else ""
     # The ledger could not store these.
     if longest > _MAX_TEXT_BYTES or abs(size_bytes) > _MAX_SIZE_BYTES:
@@ -125,7 +126,7 @@ def _moment(event_time: Any) -> str:
 
 
 def _request_id_of(record: dict[str, Any]) -> str:
-    """Returns the request id of a record; empty if it is invalid, since logs contain it."""
+    """Returns the request id of a record; empty if invalid, because logs must not contain unchecked text."""
     elements = record.get("responseElements")
     request_id = str(elements.get(_REQUEST, "")) if isinstance(elements, dict) else ""
     return request_id if _REQUEST_ID.fullmatch(request_id) else ""

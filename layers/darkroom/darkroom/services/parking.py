@@ -12,7 +12,7 @@ from darkroom.services.members import new_entry
 
 @dataclass(frozen=True, slots=True)
 class Parking:
-    """Records the changes of dead letters as failed."""
+    """Records each S3 change in a dead-letter message as failed."""
 
     ledger: Ledger
 
@@ -93,7 +93,11 @@ class Failures:
         return entry if entry and entry.state is State.FAILED and not entry.is_announcement else None
 
     def retry(self, entry: Entry) -> bool:
-        """Sends the original message again. Idempotent: see `Reconciler.apply`."""
+        """Sends the original message again.
+
+        Idempotent: a message sent twice is skipped once the upload has another revision (see
+        `Reconciler.apply_each`).
+        """
         self.queue.send(entry.message, entry.revision)
         return True
 

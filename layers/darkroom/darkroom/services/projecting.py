@@ -1,8 +1,9 @@
 """Projects the ledger's stream into the views, and sends events and pushes.
 
-The stream delivers every change at least once: those of one item in order, those of two items in any order.
-Batches are repeated and run in parallel, so records are never counted. The totals of a job change by the
-difference between a member's new row and its old one, and a row replaces only the revision that was read.
+The stream delivers every change at least once: changes of one item in order, changes of different items in
+any order. Batches are repeated and run in parallel, so totals can't be computed by counting records. Instead,
+the totals of a job change by the difference between a member's new row and its old one. A row replaces only
+the revision that was read.
 """
 
 import time
@@ -118,9 +119,10 @@ def _order(change: Change) -> tuple[str, str, str]:
 def decide(
     chunk: Chunk, views: Mapping[Key, Entry], rows: Mapping[str, Row], job_view: JobView | None
 ) -> Commit:
-    """Returns the transaction for the newer changes of a chunk, from the stored state that they change.
+    """Returns the transaction for the changes of a chunk newer than the stored state.
 
-    If a row is to be written, `views` holds all views of its picture.
+    `views`, `rows` and `job_view` are the stored state. If a row is to be written, `views` holds all views of
+    its picture.
     """
     newer = {
         _key(entry): entry for entry in chunk.entries if entry.revision > _revision(views.get(_key(entry)))
@@ -167,7 +169,10 @@ class ApplyResult:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """Builds the views from changes in any order, with repetitions. `sleep` sleeps for seconds."""
+    """Builds the views from changes, which may be repeated and in any order.
+
+    `sleep` takes the number of seconds to wait.
+    """
 
     views: Views
     sleep: Callable[[float], None] = time.sleep
@@ -211,8 +216,8 @@ class Projection:
         rows = {row.picture_id: row for row in self.views.rows(pictures) if row}
         for picture_id in pictures:
             revisions = [view.revision for key, view in views.items() if key[0] == picture_id]
-            # A row's revision is the sum of the revisions of all its views. If those read so far have
-            # another sum, there are others: all are read.
+            # A row's revision is the sum of the revisions of all its views. If the views read so far have
+            # another sum, some are missing, and all are read.
             if sum(revisions) != _revision(rows.get(picture_id)):
                 others = self.views.of_picture(picture_id)
                 views |= {_key(view): view for view in others if view.job_id == chunk.job_id}
@@ -253,7 +258,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """Projects batches of the stream, then sends events and pushes. `clock` is in seconds."""
+    """Projects batches of the stream, then sends events and pushes. `clock` returns monotonic seconds."""
 
     projection: Projection
     event_bus: EventBus

@@ -26,7 +26,7 @@ _FAULT_CHARACTERS = 300  # of an error message in the ledger
 # entry, and the record of its renditions; 10 items are reserved for the upload. Further entries wait for the
 # next transaction: they are older, so no page shows them.
 _MAX_MOVED = (TRANSACTION_ITEMS - 10) // 2
-# Versions listed per key before the outdated ones are removed from the list.
+# Maximum number of versions listed per key. At this number, the outdated ones are removed from the list.
 _LIVE_VERSIONS_KEPT = 20
 
 
@@ -80,8 +80,8 @@ class Reconciler:
     def render(self, upload: Upload, worker: Worker, expected_revision: int | None = None) -> Entry:
         """Renders an upload unless it is terminal or superseded; returns its ledger entry.
 
-        Every fault other than a rejection escapes, and the queue retries. Raises LeaseHeld, RevisionConflict
-        and the errors of `Renderer.render`.
+        Every fault except a rejection is raised, and SQS redelivers the message. Raises LeaseHeld,
+        RevisionConflict and the errors of `Renderer.render`.
         """
         entry = self.ledger.find(upload.picture_id, upload.version)
         if entry and entry.upload.request_id:  # the correlation id of its first event is kept
@@ -111,7 +111,7 @@ class Reconciler:
         """Renders and publishes; `own_latest` is the Latest item that this attempt wrote."""
         try:
             receipt = self.renderer.render(entry.upload, worker.engine, crashed_before=entry.has_crashed)
-        except UploadGone:  # deleted since its event; the deletion's own event may have come before
+        except UploadGone:  # deleted since its event; the event of the deletion may have been applied before
             gone = self._advance(entry.ended(State.DELETED, Outcome.CONCLUDED))
             self._reconcile_with_s3(entry.upload, worker)
             return gone
@@ -193,10 +193,11 @@ class Reconciler:
         return updated
 
     def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
-        """Returns True if an upload is the newest version by its sequencer, or by S3 if that is inconclusive.
+        """Returns True if an upload is the newest version of its key.
 
-        A later sequencer alone proves nothing: after a sweep, or a removal that restored a version, the
-        sequencer of the Latest item is not that of its version.
+        Its sequencer decides; if that is inconclusive, S3's current version decides. A later sequencer alone
+        proves nothing: after a sweep, or a removal that restored a version, the sequencer of the Latest item
+        is not that of its version.
         """
         if upload.sequencer:
             if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):
@@ -213,14 +214,15 @@ class Reconciler:
         """Reads the entries of the live versions of a key."""
         if latest is None:
             return []
-        # One by one: there is mostly one, and the render role has no BatchGetItem.
+        # Read one by one: there is usually only one, and the render role has no BatchGetItem.
         entries = (self.ledger.find(latest.picture_id, version) for version in latest.live_versions)
         return [entry for entry in entries if entry and entry.is_live]
 
     def _pruned(self, latest: Latest | None) -> Latest | None:
         """Removes outdated versions from a long list of live versions.
 
-        Publishing removes them too, but a key that is overwritten all the time never publishes.
+        Publishing removes them too. But if a key is overwritten all the time, none of its versions is
+        published.
         """
         if latest is None or len(latest.live_versions) < _LIVE_VERSIONS_KEPT:
             return latest
@@ -289,7 +291,7 @@ class Reconciler:
         current, latest = self.originals.current(change.key), self.ledger.latest(change.picture_id)
         if current is None or latest is None or current.version not in deleted:
             return []
-        self.ledger.advance(latest.next())  # fails attempts under way
+        self.ledger.advance(latest.next())  # so that attempts under way can't publish their result
         entry = self.ledger.find(change.picture_id, current.version)
         return [self._render_current(change, current, entry, worker)]
 
@@ -301,7 +303,7 @@ class Reconciler:
         return self.render(upload, worker, expected_revision=entry.revision if entry else None)
 
     def _close_failure(self, picture_id: str, version: str, state: State) -> list[Entry]:
-        """Closes the failed entry of a removal, or of an event without a version, once it is applied."""
+        """Closes the failed entry of a removal, or of an event without a version, after it was applied."""
         failed = self.ledger.find(picture_id, version)
         return [self._advance(failed.moved(state))] if failed and failed.state is State.FAILED else []
 
@@ -318,7 +320,7 @@ class Reconciler:
 
 
 def next_latest(picture_id: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
-    """Returns the next Latest item of a key; without a `sequencer` it keeps the one before."""
+    """Returns the next Latest item of a key; without a `sequencer` the previous one is kept."""
     before = latest or Latest(picture_id, "", "", 0)
     after = before.with_live(version) if version else before.next()
     return replace(after, sequencer=sequencer or before.sequencer, version=version)

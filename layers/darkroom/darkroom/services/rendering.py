@@ -30,7 +30,7 @@ _MIN_SECONDS = 4.0
 def budget(memory_mb: int, remaining_milliseconds: int) -> tuple[int, float]:
     """Returns the decoder process's memory in bytes and its time in seconds.
 
-    Both are below the limits of the function: the decoder process dies first.
+    Both are below the limits of the function, so that the decoder process dies before the function does.
 
     Raises DeadlineExceeded if too little time remains to render any picture.
     """
@@ -50,7 +50,7 @@ class Renderer:
     engine_version: str
 
     def render(self, upload: Upload, engine: Engine, *, crashed_before: bool) -> Receipt:
-        """Stores the renditions of an upload and returns the receipt, or returns a rejection.
+        """Stores the renditions of an upload and returns the receipt, or returns a receipt with a rejection.
 
         The first death of the decoder process raises RetryOnce; with `crashed_before` it is a rejection.
         Raises UploadGone and ProfileUnavailable.

@@ -30,16 +30,17 @@ class Backoff:
         return min(self.longest_seconds, self.first_seconds * self.factor**exponent) * (1 + jitter) / 2
 
     def delays(self, attempts: int | None = None) -> Iterator[float]:
-        """Returns the waits between attempts, one fewer than `attempts`; endless without a number."""
+        """Returns the waits between attempts, one fewer than `attempts`; endless if that is None."""
         numbers = count(1) if attempts is None else range(1, attempts)
         return (self.seconds(attempt) for attempt in numbers)
 
 
 _LARGEST_EXPONENT = 100  # avoids a float overflow; every backoff has reached its cap before
 
-# 4 s at most after the first attempt, then 16, 64 and 256: a fault of some seconds has passed by the second
-# attempt, and the fifth and last comes minutes after the first. The longest wait is far below the 12 hours of
-# SQS: dead letters use this backoff too, and are not listed as failures while they wait.
+# The wait is at most 4 s after the first attempt, then 16, 64 and 256 s: a fault of some seconds has passed
+# by the second attempt, and the fifth and last comes minutes after the first. The longest wait is only 300 s,
+# although SQS allows 12 hours: dead letters use this backoff too, and an upload is not listed as failed while
+# its dead letter waits.
 MESSAGE_BACKOFF = Backoff(first_seconds=4, longest_seconds=300, factor=4)
 # Attempts that wait for the same lease do not all return at once.
 _SPREAD_SECONDS = 2
@@ -48,10 +49,10 @@ _RESERVED_SECONDS = 1.0
 
 
 def retry_delay(fault: BaseException, receive_count: int, jitter: float, moment: datetime) -> int:
-    """Returns seconds until the next attempt.
+    """Returns the delay until the next attempt, in seconds.
 
-    If another worker holds a lease, they last until shortly after it expires; else they grow with the
-    receive count.
+    If another worker holds a lease, the delay ends shortly after the lease expires. Otherwise the delay grows
+    with the receive count.
     """
     leases = [
         (datetime.fromisoformat(expires) - moment).total_seconds() for expires in _lease_expiries(fault)
@@ -78,7 +79,7 @@ def lease_expiry(remaining_milliseconds: int) -> str:
 def deadline(remaining_milliseconds: int) -> Iterator[None]:
     """Raises DeadlineExceeded in the main thread shortly before the invocation times out.
 
-    Interrupts a hanging call, so that the reason can be recorded; after a timeout it could not.
+    Interrupts a hanging call, so that the reason can be recorded; after a timeout this would be too late.
     """
 
     def raise_fault(_number: int, _frame: FrameType | None) -> NoReturn:

@@ -15,7 +15,7 @@ from darkroom.services.members import member_entries, new_entry
 from darkroom.services.notifications import notification_of
 
 _UPLOADS, _RENDITIONS = "uploads", "renditions"  # names of scan cursors
-# Runs per week, at one every 15 minutes. Once the size of the bucket is known, a full scan takes at most
+# Runs per week: one every 15 minutes. Once the size of the bucket is known, a full scan takes at most
 # a week.
 _RUNS = 7 * 24 * 4
 _MAX_SUPERSEDED, _MAX_JOBS = 75, 10
@@ -114,7 +114,8 @@ class Sweep:
         for upload, entry in zip(old, self.ledger.find_each(old), strict=True):
             if _is_lost(entry, before):
                 self.queue.send(notification_of(upload))
-                # Recorded after it is sent: a crash between the two sends it twice, which is harmless.
+                # Recorded after the message is sent: a crash between the two sends it twice, which is
+                # harmless.
                 recorded = entry or new_entry(upload, State.EXPECTED, self.ledger)
                 self.ledger.advance(recorded.moved(recorded.state))
                 yield upload.key
@@ -163,8 +164,8 @@ class Sweep:
     def _render_again(self, picture_id: str, removed: set[str]) -> None:
         """Repeats renderings of a picture that rely on a removed file.
 
-        A rendering under way fails, since its Latest item changes, and is retried. One published meanwhile is
-        enqueued again.
+        A rendering under way fails, because its Latest item changes, and is retried. A rendering published in
+        the meantime is enqueued again.
         """
         while latest := self.ledger.latest(picture_id):
             [entries] = self.ledger.live_entries([latest])
@@ -232,7 +233,7 @@ def _is_lost(entry: Entry | None, before: str) -> bool:
 
 
 def _is_unused(stored: StoredObject, live: list[Entry], before: str) -> bool:
-    """True for a file stored before `before`, without a live version that has it.
+    """True for a file stored before `before` and used by no live version.
 
     False while a live version of its picture is unfinished, or has changed since `before`.
     """

@@ -31,7 +31,7 @@ _CHALLENGE = 'Bearer realm="darkroom"'
 
 
 class PublicAccess(Enum):
-    """Access to a route without authentication."""
+    """A route's rule for requests without authentication."""
 
     NEVER = "never"
     IF_PAGES_ARE_PUBLIC = "if pages are public"
@@ -160,7 +160,7 @@ class Authorizer:
 def unauthorized(responder: Responder, request: Request, next_path: str = "", **form: bool) -> Response:
     """Returns 401: the sign-in form for a browser, otherwise a problem.
 
-    `next_path` and `form` are the parameters of `pages.sign_in`.
+    `next_path` and `form` are passed to `pages.sign_in`.
     """
     challenge = {"WWW-Authenticate": _CHALLENGE}
     if request.wants is Wanted.PAGE:

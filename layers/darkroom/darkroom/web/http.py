@@ -111,7 +111,7 @@ def complete(request: Request, response: Response) -> Response:
 
 
 def relative_url(request: Request) -> str:
-    """Path and query of a request, percent-encoded and relative to the site's root."""
+    """Returns the path and query of a request, percent-encoded and relative to the site's root."""
     # HTTP APIs decode every escape in a path except %25.
     path = quote(request.path.lstrip("/").replace("%25", "%"), errors="replace")
     return f"{path}?{urlencode(request.query)}" if request.query else path
@@ -171,7 +171,7 @@ class Responder:
     ) -> Response:
         """Returns a page with the `advice`, or JSON with the `extra` members.
 
-        Without a sentence, it states the meaning of the problem.
+        Without a `sentence`, the response states the meaning of the problem.
         """
         sentence = sentence or kind.meaning
         if request.wants is Wanted.PAGE:
@@ -181,7 +181,7 @@ class Responder:
         return self.json(kind.status, document | (extra or {}), headers, "application/problem+json")
 
     def not_found(self, request: Request) -> Response:
-        """Returns 404, or redirects from a path with a trailing slash to the one without."""
+        """Returns 404, or redirects from a path with a trailing slash to the path without it."""
         path = request.path.rstrip("/")
         if path != request.path and path and request.method in SAFE_METHODS:
             return self.redirect(308, request.root + relative_url(replace(request, path=path)))
@@ -199,7 +199,7 @@ class Responder:
 def responder_for(originals: Originals, renditions: Renditions, live_url: str = "") -> Responder:
     """Creates a Responder with the origins of both buckets and of the WebSocket.
 
-    If the WebSocket has the site's own origin, `live_url` is a path or empty.
+    `live_url` is a path if the WebSocket has the site's own origin, and empty if there is no WebSocket.
     """
     connect_urls = [originals.post_form("x", "image/png", 1, 60).url]
     if "://" in live_url:

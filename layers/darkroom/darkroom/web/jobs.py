@@ -99,7 +99,7 @@ class JobRoutes:
 
     @_with_page_number
     def uploads(self, request: Request, job: JobView, number: int) -> Response:
-        """`GET /jobs/{id}/uploads`: lists 100 members, with forms for those still expected."""
+        """`GET /jobs/{id}/uploads`: lists 100 members, with forms for those that have not arrived."""
         rows = self._serialize_rows(request, self.jobs.page(job, number))
         return self.responder.json(200, {"uploads": rows, "cursor": _next_cursor(job, number)})
 

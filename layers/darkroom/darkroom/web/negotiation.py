@@ -12,7 +12,7 @@ class Wanted(StrEnum):
 
 
 def accepted_types(accept: str) -> frozenset[str]:
-    """Media types in an Accept header, without those of q=0."""
+    """Returns the media types in an Accept header, without those of q=0."""
     listed = set()
     for part in accept.lower().split(","):
         media_type, *parameters = (piece.strip() for piece in part.split(";"))
@@ -23,7 +23,10 @@ def accepted_types(accept: str) -> frozenset[str]:
 
 
 def wanted(accept: str) -> Wanted:
-    """HTML if listed, else JSON, else an image. HTML if none is listed, as in curl's `*/*`."""
+    """Returns HTML if it is listed, else JSON, else an image; HTML also if none of them is listed.
+
+    curl lists none of them: it sends `*/*`.
+    """
     types = accepted_types(accept)
     if "text/html" in types:
         return Wanted.PAGE
@@ -35,6 +38,6 @@ def wanted(accept: str) -> Wanted:
 
 
 def accepted_formats(accept: str) -> frozenset[Format]:
-    """Image formats of the client: JPEG always, WebP and AVIF only if listed by name."""
+    """Returns the image formats of the client: JPEG always, WebP and AVIF only if listed by name."""
     types = accepted_types(accept)
     return frozenset({Format.JPEG, *(kind for kind in Format if kind.media_type in types)})

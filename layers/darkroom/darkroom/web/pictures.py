@@ -44,7 +44,8 @@ _NO_RENDITION = "The picture has no rendition for this client."
 class PictureRoutes:
     """The routes of pictures and of the start page.
 
-    `report` is called with each stored upload. `sleep` sleeps for seconds; `clock` returns monotonic seconds.
+    `report` is called with each stored upload. `sleep` takes the number of seconds to wait; `clock`
+    returns monotonic seconds.
     """
 
     originals: Originals
@@ -106,8 +107,10 @@ class PictureRoutes:
         return self._respond(request, entry) if entry else self.responder.not_found(request)
 
     def _find_by_alias(self, path: str) -> str | None:
-        """Id of the newest picture with this alias. Folders in the path must be the last folders of the
-        key."""
+        """Returns the id of the newest picture with this alias.
+
+        Folders in the path must be the last folders of the key.
+        """
         # HTTP APIs decode every escape in a path except %25.
         wanted_path = path.lstrip("/").replace("%25", "%")
         if not wanted_path.lower().endswith(".jpg"):
@@ -234,7 +237,8 @@ class PictureRoutes:
     def _markup(self, request: Request, entry: Entry) -> str | None:
         """Markup for other sites; None if other sites can't load the picture.
 
-        It never uses the alias, because that later leads to the next picture of the same name.
+        It never uses the alias, because the alias leads to another picture once a newer one has the same
+        name.
         """
         receipt = entry.receipt
         if not receipt or not receipt.shown:
@@ -275,7 +279,7 @@ class PictureRoutes:
 def _curl(form: PostForm, name: str) -> str:
     """Formats a presigned form as a curl command, quoted for the shell and for curl.
 
-    Names are quoted only if necessary: in a terminal the command is read from HTML, where a quote is
+    Names are quoted only if necessary: curl prints the page as HTML source, in which a quote appears as
     `&#34;`.
     """
     quoted = name

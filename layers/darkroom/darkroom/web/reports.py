@@ -17,7 +17,7 @@ _HEADER = (
     "number,name,key,picture,version,state,reason,"
     "announced_bytes,bytes_before,bytes_after,saved_bytes,saved_percent"
 )
-# Spreadsheets read a cell with this prefix as a formula; the last four are the full-width forms.
+# Spreadsheets read a cell with one of these prefixes as a formula; the last four are the full-width forms.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _NOT_IN_FOLDERS = re.compile(r"[^A-Za-z0-9._-]+")
 _FOLDER_CHARACTERS = 60
@@ -43,7 +43,7 @@ def _escape_formula(text: str) -> str:
 
 
 def json_report(members: Iterable[tuple[Member, Entry | None]]) -> str:
-    """Writes a JSON list with one line per member, with its receipt if there is one."""
+    """Writes a JSON list with one line per member, including the receipt if there is one."""
     lines = (json.dumps(_with_receipt(member, entry), separators=(",", ":")) for member, entry in members)
     return "[\n" + ",\n".join(lines) + "\n]\n"
 

@@ -47,8 +47,8 @@ class ResponseSpec:
 class Route:
     """One row of the table.
 
-    `operation` names the handler. It is called with the request and the values of the path parameters, in
-    order. `request_body` is a media type and its schema.
+    `operation` names the handler. The handler is called with the request and the values of the path
+    parameters, in order. `request_body` is a media type and its schema.
     """
 
     operation: str
@@ -369,13 +369,24 @@ ROUTES = (
         _CATCH_ALL,
         "GET",
         "/{name}.jpg",
-        "Get the newest picture with this name. Waits shortly for a picture that is being rendered.",
+        "Get the newest picture with this name. Waits a short time for a picture that is being rendered.",
         (
             *_PICTURE,
-            ResponseSpec(308, "The path ends with a slash: redirects to the one without.", {}, ("Location",)),
+            ResponseSpec(
+                308, "The path ends with a slash: redirects to the path without it.", {}, ("Location",)
+            ),
         ),
         _PICTURE_PROBLEMS,
-        (Parameter("name", "path", "The name, or the end of the key including slashes.", TEXT), _WIDTH),
+        (
+            Parameter(
+                "name",
+                "path",
+                "The picture's file name without extension. The last folders of its key may precede it, as in"
+                " `holiday/beach`.",
+                TEXT,
+            ),
+            _WIDTH,
+        ),
         public=PublicAccess.IF_PAGES_ARE_PUBLIC,
     ),
 )

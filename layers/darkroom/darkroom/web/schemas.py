@@ -81,7 +81,7 @@ _RECEIPT: JsonObject = {
     "milliseconds": {"type": "object", "additionalProperties": _NUMBER},
     "placeholder": _text("A tiny preview as a `data:` URL; may be empty."),
     "colour": _text("The dominant colour, like `#aabbcc`; may be empty."),
-    "saved_bytes": {"type": "integer", "description": "Saved by the smallest file at full width."},
+    "saved_bytes": {"type": "integer", "description": "The bytes saved by the smallest file at full width."},
     "saved_percent": _NUMBER,
 }
 
@@ -270,7 +270,7 @@ SCHEMAS: JsonObject = {
         "allOf": [ref("Job"), _object("The first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR})]
     },
     "JobUploads": _object(
-        "One page of a job's uploads. Uploads still expected have a newly presigned form.",
+        "One page of a job's uploads. Uploads that have not arrived have a newly presigned form.",
         {"uploads": _list(ref("Row")), "cursor": _CURSOR},
     ),
     "Receipts": _list({"type": "object"}),

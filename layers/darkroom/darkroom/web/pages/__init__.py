@@ -21,7 +21,7 @@ from darkroom.web.problems import PROBLEMS
 if TYPE_CHECKING:
     from darkroom.web.http import Request
 
-# Limits of the chart: fewer columns would be too wide, more too narrow to see.
+# Limits of the chart: fewer columns would be too wide, more columns too narrow to see.
 _MIN_COLUMNS = 16
 _MAX_COLUMNS = 100
 
@@ -31,7 +31,7 @@ def home(
 ) -> str:
     """The home page: the upload form, the total savings, and recent uploads, each with its thumbnail.
 
-    `upload_limit_bytes` is the form's limit without script.
+    `upload_limit_bytes` is the limit of the form, which browsers without JavaScript use.
     """
     return _page(
         "home.html",

@@ -35,7 +35,7 @@ def savings(saved_percent: float) -> str:
 
 
 def share(percent: float) -> str:
-    """Formats a percentage; never rounds 99.98 up to 100, since no file shrinks to nothing.
+    """Formats a percentage; never rounds 99.98 up to 100, because no file shrinks to nothing.
 
     >>> share(92.64), share(99.98), share(-3.0)
     ('92.6%', '99.9%', '-3%')

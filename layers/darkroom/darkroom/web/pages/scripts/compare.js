@@ -52,7 +52,7 @@ if (compare) {
       status.textContent = `This browser can't show ${row.dataset.format}.`;
       return;
     }
-    if (row !== chosenRow()) return; // another was chosen meanwhile
+    if (row !== chosenRow()) return; // another row was chosen meanwhile
     after.src = image.src;
     find("[data-after]", compare).textContent = row.dataset.caption;
     status.textContent = row.dataset.caption;

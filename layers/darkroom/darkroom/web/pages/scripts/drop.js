@@ -1,4 +1,4 @@
-// Home page: takes the files and folders that are dropped or chosen.
+// Home page: takes the dropped or chosen files and folders.
 const MAX_FILES = 10_000; // in one job
 const MAX_NAMES = 3; // of skipped files
 
