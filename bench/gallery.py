@@ -23,8 +23,8 @@ from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.imaging.pipeline import render
-from darkroom.web import pages
 from darkroom.web.http import Request, Visitor
+from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import path_segment
 from darkroom.web.pages.markup import Link, picture_markup
 from darkroom.web.pages.templating import content_security_policy

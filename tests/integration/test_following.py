@@ -14,7 +14,7 @@ from aiohttp import ClientSession, web
 
 from bench.gallery import chromium
 from darkroom.services.retries import Backoff
-from darkroom.web import pages
+from darkroom.web.pages import views as pages
 from darkroom_cli.client import ApiClient
 from darkroom_cli.drop.follow import Timing, follow
 from darkroom_cli.faults import Fault

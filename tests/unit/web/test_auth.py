@@ -8,9 +8,9 @@ import pytest
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.rows import Tally
 from darkroom.domain.tokens import SIGNED_IN_SECONDS, TokenSet, new_secret, parse_tokens, serialize_tokens
-from darkroom.web import pages
 from darkroom.web.auth import COOKIE, Authorizer, PublicAccess, TokenCache
 from darkroom.web.http import Request, Responder, Response
+from darkroom.web.pages import views as pages
 from darkroom.web.routes import ROUTES, Handler, Route, dispatch
 from darkroom.web.sign_in import SignInRoutes
 from tests.builders import an_authorizer

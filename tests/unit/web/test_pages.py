@@ -16,8 +16,8 @@ from darkroom.domain.receipts import Decision, Original, Receipt, Rejection
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
-from darkroom.web import pages
 from darkroom.web.http import Request
+from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import filesize, path_segment, savings
 from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
 from darkroom.web.pages.templating import content_security_policy

@@ -13,9 +13,10 @@ from darkroom.domain.errors import InvalidTokens, TokensUnavailable
 from darkroom.domain.tokens import Token, TokenSet, parse_tokens
 from darkroom.ports import TokenDocument
 from darkroom.services.caching import CachedValue
-from darkroom.web import pages, problems
+from darkroom.web import problems
 from darkroom.web.http import SAFE_METHODS, Request, Responder, Response, Visitor, relative_url
 from darkroom.web.negotiation import Wanted
+from darkroom.web.pages import views as pages
 
 # With this prefix, browsers accept a cookie only if it is Secure, host-only and valid for all paths.
 COOKIE = "__Host-darkroom"

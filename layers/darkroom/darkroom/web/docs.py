@@ -5,9 +5,9 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from darkroom.web import pages
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.openapi import openapi
+from darkroom.web.pages import views as pages
 
 # Swagger UI from the Powertools package, and the script to start it.
 _FILES = {

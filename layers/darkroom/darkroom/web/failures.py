@@ -9,9 +9,10 @@ from darkroom.domain.errors import BadRequest
 from darkroom.domain.serialization import serialize_failure
 from darkroom.ports import Views
 from darkroom.services.parking import Failures
-from darkroom.web import pages, problems
+from darkroom.web import problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
+from darkroom.web.pages import views as pages
 
 _ACTION_SECONDS = 20  # below the 30 s timeout of an HTTP API
 

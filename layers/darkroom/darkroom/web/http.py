@@ -9,8 +9,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from darkroom.domain.serialization import JsonObject
 from darkroom.ports import Originals, Renditions
-from darkroom.web import pages, problems
+from darkroom.web import problems
 from darkroom.web.negotiation import Wanted, wanted
+from darkroom.web.pages import views as pages
 from darkroom.web.pages.templating import content_security_policy
 from darkroom.web.problems import Problem
 

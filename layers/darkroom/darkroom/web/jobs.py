@@ -16,9 +16,10 @@ from darkroom.domain.serialization import JsonObject, serialize_job, serialize_r
 from darkroom.ports import Originals, Renditions, Reports, Views
 from darkroom.services.jobs import Jobs, Member, pages_of, read_announcements
 from darkroom.services.live import Tickets
-from darkroom.web import pages, problems
+from darkroom.web import problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
+from darkroom.web.pages import views as pages
 from darkroom.web.reports import csv_report, fetch_script, json_report
 
 _CURSOR = re.compile(r"[1-9][0-9]{0,3}")

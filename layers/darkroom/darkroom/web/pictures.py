@@ -22,10 +22,11 @@ from darkroom.domain.serialization import JsonObject, serialize_receipt, seriali
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
 from darkroom.settings import WebSettings
-from darkroom.web import pages, problems
+from darkroom.web import problems
 from darkroom.web.forms import PostedFile, posted_file
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted, accepted_formats
+from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import path_segment
 from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
 

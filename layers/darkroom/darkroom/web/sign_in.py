@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import TokensUnavailable
 from darkroom.domain.tokens import SIGNED_IN_SECONDS
-from darkroom.web import pages
 from darkroom.web.auth import COOKIE, Authorizer, tokens_unavailable, unauthorized
 from darkroom.web.http import Cookie, Request, Response, Visitor
+from darkroom.web.pages import views as pages
 
 _FORM_LIMIT_BYTES = 8_000
 _FORM_LIMIT_FIELDS = 8

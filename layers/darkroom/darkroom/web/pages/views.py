@@ -1,0 +1,183 @@
+"""The HTML pages, one function each. They return complete HTML documents.
+
+Style and script are inside the document; only pictures are loaded. Links are relative to the path of the
+request, so that they work below any path, such as an API stage. Names and keys are untrusted: templates
+escape all values, and the filter `segment` escapes those in a URL path. A signed-in browser gets a sign-out
+button in the navigation, and the token option in curl commands.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from darkroom.domain.entries import Entry
+from darkroom.domain.limits import MAX_UPLOAD_BYTES
+from darkroom.domain.rows import Tally
+from darkroom.domain.serialization import JsonObject
+from darkroom.web.pages import wording
+from darkroom.web.pages.markup import Link, fallback_link
+from darkroom.web.pages.templating import PROGRESS, render_template
+from darkroom.web.problems import PROBLEMS
+
+if TYPE_CHECKING:
+    from darkroom.web.http import Request
+
+# Limits of the chart: fewer columns would be too wide, more columns too narrow to see.
+_MIN_COLUMNS = 16
+_MAX_COLUMNS = 100
+
+
+def home(
+    request: "Request", recent: list[tuple[Entry, Link | None]], upload_limit_bytes: int, totals: Tally
+) -> str:
+    """The home page: the upload form, the total savings, and recent uploads, each with its thumbnail.
+
+    `upload_limit_bytes` is the limit of the form, which browsers without JavaScript use.
+    """
+    return _page(
+        "home.html",
+        request,
+        recent=recent,
+        upload_limit_bytes=upload_limit_bytes,
+        job_limit_bytes=MAX_UPLOAD_BYTES,
+        totals=totals,
+        lines=json.dumps(wording.LINES),
+    )
+
+
+def picture(
+    request: "Request",
+    entry: Entry,
+    links: tuple[Link, ...],
+    *,
+    reference: Link | None = None,
+    embedded: Link | None = None,
+    alias_url: str | None = None,
+    markup: str | None = None,
+) -> str:
+    """The page of one picture, once there is a result to show.
+
+    `links` are the receipt's renditions, `reference` is the rendition to compare them with, and `embedded` is
+    a rendition as `data:` URL. `alias_url` is None if the alias leads to another picture; `markup` is None if
+    other sites can't load the picture.
+    """
+    return _page(
+        "picture.html",
+        request,
+        entry=entry,
+        receipt=entry.receipt,
+        headline=wording.headline(entry),
+        best=entry.receipt and entry.receipt.smallest_at_full_width,
+        sentence=wording.sentence(entry),
+        advice=wording.advice(entry),
+        links=links,
+        reference=reference,
+        first=embedded or fallback_link(links),
+        alias_url=alias_url,
+        markup=markup,
+    )
+
+
+def job(request: "Request", job: JsonObject, rows: list[JsonObject], cursor: str) -> str:
+    """One job's page; its script keeps it up to date.
+
+    `job` and `rows` are JSON documents of the API. `cursor` leads to the next rows.
+    """
+    columns, highest = _columns(rows)
+    return _page(
+        "job.html",
+        request,
+        job=job,
+        rows=rows,
+        cursor=cursor,
+        headline=wording.job_headline(job),
+        counts=wording.job_counts(job),
+        columns=columns,
+        highest=highest,
+        address=f"{request.origin}/" if request.origin else request.root,
+        lines=json.dumps(wording.LINES),
+    )
+
+
+def _columns(rows: list[JsonObject]) -> tuple[list[tuple[float, float]], int]:
+    """Returns the chart's columns (before, after) in percent of the highest, and the highest in bytes.
+
+    An upload that ended without renditions counts as 0 bytes before and after: with its size before, it would
+    look like a saving of 100%.
+    """
+    bins = max(min(len(rows), _MAX_COLUMNS), _MIN_COLUMNS)
+    before, after = [0] * bins, [0] * bins
+    for place, row in enumerate(rows):
+        column = place * bins // max(len(rows), bins)
+        in_progress = row["state"] in PROGRESS
+        before[column] += row["bytes_before"] or (in_progress and row["announced_bytes"]) or 0
+        after[column] += row["bytes_after"] or 0
+    highest = max(*before, *after, 1)
+    pairs = zip(before, after, strict=True)
+    return [(round(100 * b / highest, 2), round(100 * a / highest, 2)) for b, a in pairs], highest
+
+
+def failures(request: "Request", failures: list[JsonObject], cursor: str, *, later: bool = False) -> str:
+    """The list of failed uploads, each with its reason, a retry and a skip button.
+
+    `cursor` leads to the next page; `later` is True on every page but the first.
+    """
+    headline = wording.failures_headline(len(failures), more=bool(cursor), later=later)
+    return _page("failures.html", request, headline=headline, failures=failures, cursor=cursor, later=later)
+
+
+def waiting(request: "Request", entry: Entry) -> str:
+    """The page of a picture in progress.
+
+    Its script polls the page's own address while the status is 202, then reloads. Without script the page
+    refreshes every 2 seconds.
+    """
+    return _page("waiting.html", request, entry=entry, sentence=wording.sentence(entry))
+
+
+def stored(request: "Request", entry: Entry, alias_url: str, shown_url: str) -> str:
+    """The response to `POST /`, in any state of the picture.
+
+    The text comes last, to be readable in a terminal. `shown_url` is the text of the link to `alias_url`: the
+    absolute URL, if the site's origin is known.
+    """
+    return _page(
+        "stored.html",
+        request,
+        entry=entry,
+        headline=wording.headline(entry),
+        sentence=wording.sentence(entry),
+        advice=wording.advice(entry),
+        alias_url=alias_url,
+        shown_url=shown_url,
+    )
+
+
+def problem(request: "Request", title: str, sentence: str, advice: str | None = None) -> str:
+    """A problem in one sentence, with optional advice."""
+    return _page("problem.html", request, title=title, sentence=sentence, advice=advice)
+
+
+def sign_in(
+    request: "Request", next_path: str, *, invalid_token: bool = False, reload_once: bool = False
+) -> str:
+    """The form to sign in with a token, and to continue to `next_path`, relative to the site's root.
+
+    `invalid_token` adds an error message. `reload_once` makes the browser load the page again immediately.
+    """
+    return _page(
+        "sign-in.html", request, next_path=next_path, invalid_token=invalid_token, reload_once=reload_once
+    )
+
+
+def docs(request: "Request") -> str:
+    """The API documentation with Swagger UI; it needs a Content-Security-Policy of its own."""
+    return _page("docs.html", request)
+
+
+def problems(request: "Request") -> str:
+    """The reference of problem types, each under its name as anchor."""
+    return _page("problems.html", request, problems=PROBLEMS)
+
+
+def _page(template: str, request: "Request", **values: Any) -> str:
+    return render_template(template, root=request.root, signed_in=request.signed_in, **values)
