@@ -131,8 +131,8 @@ def show(status: Status) -> str:
     except BadProfile as bad:
         errors = "\n".join(errors_in(deployed.document))
         raise Fault(
-            f"Version {deployed.version} is deployed but not valid; functions use the last good profile:\n"
-            + errors,
+            "Functions use the last good profile, because the deployed version"
+            f" {deployed.version} is not valid:\n{errors}",
             BAD_CONFIGURATION,
         ) from bad
     rows = {

@@ -76,7 +76,7 @@ def test_an_invalid_active_document_is_shown_with_its_lines(
 ) -> None:
     live_profile.deploy(b'{\n"built_in": "nonesuch"}')
 
-    with pytest.raises(Fault, match=r"(?s)Version 2 is deployed but not valid.*\n2: built_in: must be"):
+    with pytest.raises(Fault, match=r"(?s)the deployed version 2 is not valid.*\n2: built_in: must be"):
         show(status)
 
 

@@ -168,7 +168,7 @@ class JobLedger(Protocol):
         """Stores a request unless an unexpired one with its key exists; returns the stored one."""
 
     def open(self, job: Job, manifest: Sequence[AnnouncedUpload]) -> None:
-        """Stores a job's manifest, lists the job for `due`, then stores the job itself unless it exists."""
+        """Stores a job's manifest, makes the job findable by `due`, then stores the job unless it exists."""
 
     def find_job(self, job_id: str) -> Job | None:
         """Reads a job consistently."""

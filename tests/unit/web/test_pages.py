@@ -15,7 +15,7 @@ from darkroom.domain.keys import picture_id_of
 from darkroom.domain.receipts import Decision, Original, Receipt, Rejection
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
-from darkroom.domain.uploads import Upload
+from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.web.http import Request
 from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import filesize, path_segment, savings
@@ -491,6 +491,16 @@ def test_rejected_pictures_show_reason_and_advice() -> None:
 @pytest.mark.parametrize("reason", sorted(RejectedPicture.REASONS))
 def test_every_rejection_reason_has_advice(reason: str) -> None:
     assert 'class="lead"' in picture_page(a_rejected_entry(reason=reason), embedded=None)
+
+
+def test_an_upload_that_never_arrived_is_not_called_an_error_of_the_site() -> None:
+    announced = Entry(replace(an_upload(), version=EXPECTED_VERSION), State.FAILED, 2)
+
+    page = Parsed(pages.picture(a_request("../"), announced, ()))
+
+    assert page.texts["h1"] == ["The announced upload never arrived."]
+    assert "Upload it again." in page.text
+    assert "retry" not in page.text
 
 
 @pytest.mark.parametrize("state", sorted(set(State) - {State.RENDERED, State.REJECTED}))

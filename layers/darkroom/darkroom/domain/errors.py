@@ -95,14 +95,14 @@ class BadSettings(PermanentError):
 
 
 class InvalidTokens(PermanentError):
-    """The stored token document is invalid; every request is refused."""
+    """The stored token document is invalid. Without cached tokens, requests that need one are refused."""
 
     def __init__(self) -> None:
         super().__init__("the stored token document is invalid; only `darkroom token` may write it")
 
 
 class TokensUnavailable(TransientError):
-    """The token document could not be read; every request is refused."""
+    """The token document could not be read. Without cached tokens, requests that need one are refused."""
 
 
 class UploadGone(PermanentError):

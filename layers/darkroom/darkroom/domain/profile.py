@@ -212,8 +212,8 @@ def _flaws(value: object, schema: dict[str, Any], path: Path) -> Iterator[Flaw]:
 def _rule(value: object, schema: dict[str, Any]) -> dict[str, Any]:
     """Returns the rule of a schema for a value.
 
-    For `oneOf`, returns the first alternative with all required members present, else the last: flaws then
-    refer to the intended alternative.
+    For `oneOf`, returns the first alternative whose required members are all in the value, else the last
+    alternative. So the flaws are those of the alternative that the author meant.
     """
     if "$ref" in schema:
         return _rule(value, profile_schema()["definitions"][schema["$ref"].removeprefix("#/definitions/")])

@@ -90,8 +90,8 @@ class Receipt:
     def shown(self) -> tuple[Rendition, ...]:
         """The renditions shown on the web: those of the main ladder.
 
-        Of an animation's still pictures only the JPEG files are shown: a browser would choose a still in AVIF
-        or WebP instead of the animation.
+        An animation is also rendered as still pictures. Of these, only the JPEG files are shown: a browser
+        would choose a still AVIF or WebP file instead of the animation.
         """
         main = [rendition for rendition in self.renditions if rendition.ladder == MAIN]
         animated = any(rendition.frames > 1 for rendition in main)

@@ -177,5 +177,5 @@ class JobView:
 
     @property
     def completion(self) -> str:
-        """The id of the completion event: the same for a repeated event, another once the totals change."""
+        """The id of the completion event: the same for a repeated event, a new one for new totals."""
         return digest(self.id, *map(str, self.tally.amounts.values()))

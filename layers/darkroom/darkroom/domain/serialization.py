@@ -53,7 +53,7 @@ def serialize_totals(totals: Tally) -> JsonObject:
     }
 
 
-# Path to the root from a job's page, which receives the pushes.
+# Path from a job's page to the root: links in pushes are relative to that page, which receives them.
 JOB_ROOT = "../"
 
 

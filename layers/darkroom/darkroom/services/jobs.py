@@ -140,7 +140,7 @@ class Jobs:
         expected = list(member_entries(self.bucket, Job(job.id, job.size, job.created), number, manifest))
         rows = self.views.rows([entry.picture_id for entry in expected])
         return [
-            # Members that are not projected yet are expected.
+            # Members that are not projected yet are in the state `expected`.
             Member(announced, row or row_of([entry]))
             for announced, entry, row in zip(manifest, expected, rows, strict=True)
         ]

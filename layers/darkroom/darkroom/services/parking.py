@@ -36,8 +36,8 @@ class Parking:
         """Records a failed removal in its own item; the entry of the removed upload stays as it is."""
         stored = self.ledger.find(removal.picture_id, removal.failed_as)
         latest = self.ledger.latest(removal.picture_id)
-        # A removal can restore another version, which is then rendered. If that version is unfinished, its
-        # rendering has failed.
+        # A removal can restore another version, which is then rendered. This message has had its last
+        # attempt: if that version is still unfinished, its rendering has failed.
         restored = self.ledger.find(removal.picture_id, latest.version) if latest and latest.version else None
         check_lease(restored)
         attempts = restored.attempts[-1:] if restored and not restored.state.terminal else ()
@@ -95,8 +95,8 @@ class Failures:
     def retry(self, entry: Entry) -> bool:
         """Sends the original message again.
 
-        Idempotent: a message sent twice is skipped once the upload has another revision (see
-        `Reconciler.apply_each`).
+        Idempotent: if the message is sent twice, the second one is skipped, because the upload then has
+        another revision (see `Reconciler.apply_each`).
         """
         self.queue.send(entry.message, entry.revision)
         return True

@@ -119,7 +119,7 @@ def _order(change: Change) -> tuple[str, str, str]:
 def decide(
     chunk: Chunk, views: Mapping[Key, Entry], rows: Mapping[str, Row], job_view: JobView | None
 ) -> Commit:
-    """Returns the transaction for the changes of a chunk newer than the stored state.
+    """Returns the transaction for the changes in a chunk that are newer than the stored state.
 
     `views`, `rows` and `job_view` are the stored state. If a row is to be written, `views` holds all views of
     its picture.

@@ -52,7 +52,8 @@ class Reconciler:
     ) -> Iterator[Entry]:
         """Applies changes one by one; raises the faults of all of them at the end.
 
-        Skips a terminal upload unless its revision is `expected_revision`.
+        A repeated event of a terminal upload changes nothing, unless the upload's revision is
+        `expected_revision`.
         """
         faults = []
         for change in changes:
@@ -78,7 +79,10 @@ class Reconciler:
         return [rendered, *self._close_failure(change.picture_id, NO_VERSION, State.SUPERSEDED)]
 
     def render(self, upload: Upload, worker: Worker, expected_revision: int | None = None) -> Entry:
-        """Renders an upload unless it is terminal or superseded; returns its ledger entry.
+        """Renders an upload and returns its ledger entry.
+
+        Does not render a superseded upload, nor a terminal one, unless it has failed and the event is later,
+        or its revision is `expected_revision`.
 
         Every fault except a rejection is raised, and SQS redelivers the message. Raises LeaseHeld,
         RevisionConflict and the errors of `Renderer.render`.
@@ -111,7 +115,9 @@ class Reconciler:
         """Renders and publishes; `own_latest` is the Latest item that this attempt wrote."""
         try:
             receipt = self.renderer.render(entry.upload, worker.engine, crashed_before=entry.has_crashed)
-        except UploadGone:  # deleted since its event; the event of the deletion may have been applied before
+        except UploadGone:
+            # The version was deleted after its event. The deletion's own event may already have been
+            # applied, so S3 is checked here.
             gone = self._advance(entry.ended(State.DELETED, Outcome.CONCLUDED))
             self._reconcile_with_s3(entry.upload, worker)
             return gone
@@ -150,8 +156,8 @@ class Reconciler:
     def _superseded_by(self, upload: Upload, others: list[Entry], own_latest: Latest) -> list[Entry]:
         """Returns the live entries superseded by an upload.
 
-        An entry that failed before its first attempt may be newer than the upload: its sequencer is later
-        than that of `own_latest`. Then S3's current version decides.
+        An entry that failed before its first attempt may be newer than the upload. If the sequencer of such
+        an entry is later than that of `own_latest`, S3's current version decides.
         """
         replaceable = [entry for entry in others if _can_be_superseded(entry)]
         earlier = [
@@ -196,8 +202,8 @@ class Reconciler:
         """Returns True if an upload is the newest version of its key.
 
         Its sequencer decides; if that is inconclusive, S3's current version decides. A later sequencer alone
-        proves nothing: after a sweep, or a removal that restored a version, the sequencer of the Latest item
-        is not that of its version.
+        proves nothing: after a sweep, or after a removal that restored a version, the Latest item names one
+        version but still has the sequencer of another event.
         """
         if upload.sequencer:
             if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):
@@ -262,7 +268,8 @@ class Reconciler:
     ) -> list[Entry]:
         """Deletes the entries and renditions of a key without a current version in S3."""
         picture_id = change.picture_id
-        # `of_picture` may omit some of more than 100 entries: superseded ones, which no page shows.
+        # `of_picture` may omit some entries if there are more than 100. Only superseded ones can then be
+        # missing, because the live ones are read separately; no page shows superseded ones.
         entries_by_id = {
             entry.id: entry for entry in (*self._live_entries(latest), *self.ledger.of_picture(picture_id))
         }
@@ -285,8 +292,9 @@ class Reconciler:
     def _render_restored(self, change: S3Change, worker: Worker, deleted: set[str]) -> list[Entry]:
         """Renders S3's current version if it was restored while its entry was being deleted.
 
-        The event of the restoration may have been ignored, or its rendering may use files deleted since. A
-        version that is not in `deleted` is rendered by its own event.
+        The event of the restoration may have been ignored. Or the version was rendered again, but its files
+        have the same keys as those just deleted. A version that is not in `deleted` is rendered by its own
+        event.
         """
         current, latest = self.originals.current(change.key), self.ledger.latest(change.picture_id)
         if current is None or latest is None or current.version not in deleted:
@@ -320,7 +328,7 @@ class Reconciler:
 
 
 def next_latest(picture_id: str, version: str, sequencer: str, latest: Latest | None) -> Latest:
-    """Returns the next Latest item of a key; without a `sequencer` the previous one is kept."""
+    """Returns the next Latest item of a key. Without a `sequencer`, it keeps that of the previous item."""
     before = latest or Latest(picture_id, "", "", 0)
     after = before.with_live(version) if version else before.next()
     return replace(after, sequencer=sequencer or before.sequencer, version=version)

@@ -17,7 +17,11 @@ from darkroom.domain.timestamps import timestamp
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waiting times between attempts: exponential, capped, with jitter over the upper half."""
+    """Waiting times between attempts.
+
+    They grow exponentially up to `longest_seconds`. Each is chosen at random between half of this time and
+    all of it.
+    """
 
     first_seconds: float
     longest_seconds: float
@@ -37,10 +41,10 @@ class Backoff:
 
 _LARGEST_EXPONENT = 100  # avoids a float overflow; every backoff has reached its cap before
 
-# The wait is at most 4 s after the first attempt, then 16, 64 and 256 s: a fault of some seconds has passed
-# by the second attempt, and the fifth and last comes minutes after the first. The longest wait is only 300 s,
-# although SQS allows 12 hours: dead letters use this backoff too, and an upload is not listed as failed while
-# its dead letter waits.
+# The wait is at most 4 s after the first attempt, then 16, 64 and 256 s. A fault of some seconds is over when
+# the second attempt begins; the fifth attempt, the last one, begins minutes after the first. The longest wait
+# is only 300 s, although SQS allows 12 hours: dead letters use this backoff too, and an upload is not listed
+# as failed while its dead letter waits.
 MESSAGE_BACKOFF = Backoff(first_seconds=4, longest_seconds=300, factor=4)
 # Attempts that wait for the same lease do not all return at once.
 _SPREAD_SECONDS = 2

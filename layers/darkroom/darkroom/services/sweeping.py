@@ -114,8 +114,8 @@ class Sweep:
         for upload, entry in zip(old, self.ledger.find_each(old), strict=True):
             if _is_lost(entry, before):
                 self.queue.send(notification_of(upload))
-                # Recorded after the message is sent: a crash between the two sends it twice, which is
-                # harmless.
+                # Recorded after the message is sent. If a crash comes in between, the message is sent again
+                # later, which is harmless.
                 recorded = entry or new_entry(upload, State.EXPECTED, self.ledger)
                 self.ledger.advance(recorded.moved(recorded.state))
                 yield upload.key
@@ -164,8 +164,8 @@ class Sweep:
     def _render_again(self, picture_id: str, removed: set[str]) -> None:
         """Repeats renderings of a picture that rely on a removed file.
 
-        A rendering under way fails, because its Latest item changes, and is retried. A rendering published in
-        the meantime is enqueued again.
+        Changes the Latest item, so that a rendering under way can't be published and is retried. A rendering
+        published in the meantime is enqueued again.
         """
         while latest := self.ledger.latest(picture_id):
             [entries] = self.ledger.live_entries([latest])

@@ -1,6 +1,7 @@
 """The routes of pictures and of the start page.
 
-Reads only the views; only `POST /` writes. Names, keys and paths are untrusted input.
+Reads the views, and one rendition for the picture's page; only `POST /` writes. Names, keys and paths are
+untrusted input.
 """
 
 import re

@@ -121,7 +121,7 @@ _LIVE = _object(
     "The job's live channel: connect, then send a `hello` message with the ticket.",
     {
         "url": _text("The URL of the WebSocket."),
-        "ticket": _text("Grants access to this job's channel until it expires."),
+        "ticket": _text("Grants access to this job's channel, once, until it expires."),
         "expires": TEXT,
     },
 )

@@ -1,9 +1,9 @@
 """The HTML pages, one function each. They return complete HTML documents.
 
-Style and script are inside the document; only pictures are loaded. Links are relative to the path of the
-request, so that they work below any path, such as an API stage. Names and keys are untrusted: templates
-escape all values, and the filter `segment` escapes those in a URL path. A signed-in browser gets a sign-out
-button in the navigation, and the token option in curl commands.
+Style and script are inside the document, and only pictures are loaded, except on the page of the API. Links
+are relative to the path of the request, so that they work below any path, such as an API stage. Names and
+keys are untrusted: templates escape all values, and the filter `segment` escapes those in a URL path. A
+signed-in browser gets a sign-out button in the navigation, and the token option in curl commands.
 """
 
 import json
@@ -101,8 +101,8 @@ def job(request: "Request", job: JsonObject, rows: list[JsonObject], cursor: str
 def _columns(rows: list[JsonObject]) -> tuple[list[tuple[float, float]], int]:
     """Returns the chart's columns (before, after) in percent of the highest, and the highest in bytes.
 
-    An upload that ended without renditions counts as 0 bytes before and after: with its size before, it would
-    look like a saving of 100%.
+    An upload that ended without renditions counts as 0 bytes before and 0 bytes after. Counted with its real
+    size before, it would look like a saving of 100%.
     """
     bins = max(min(len(rows), _MAX_COLUMNS), _MIN_COLUMNS)
     before, after = [0] * bins, [0] * bins

@@ -66,6 +66,8 @@ def sentence(entry: Entry) -> str:
     """Returns the state of an upload in one sentence."""
     if entry.state is State.REJECTED and entry.rejection:
         return entry.rejection.sentence
+    if entry.failure and entry.is_announcement:
+        return entry.failure.sentence
     return STATES[entry.state]
 
 
@@ -73,6 +75,8 @@ def advice(entry: Entry) -> str | None:
     """Returns the next step for the uploader, or None if there is nothing to do."""
     if entry.state is State.REJECTED and entry.rejection:
         return _ADVICE.get(entry.rejection.reason, _SAVE_AGAIN)
+    if entry.failure and entry.is_announcement:  # it never arrived, so there is nothing to retry
+        return "Upload it again."
     return _ADVICE.get(entry.state)
 
 
