@@ -1,4 +1,4 @@
-"""The installed command. `render` starts without Typer, which takes longer to import than most renderings."""
+"""The installed command. `render` starts without Typer: its import takes longer than most renderings."""
 
 import sys
 

@@ -1,6 +1,6 @@
 """Jobs in the views: a row for each member, and totals.
 
-A row is derived from all views of its picture and nothing else, so that the order and the batches of the
+A row is derived only from all entries of its picture in the views, so that the order and the batches of the
 stream do not matter.
 """
 

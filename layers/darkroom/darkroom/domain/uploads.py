@@ -29,8 +29,8 @@ def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
 class _ObjectVersion:
     """One version of one object in the uploads bucket.
 
-    `sequencer` orders the events of one key only. `request_id` is the id of the S3 request in the first
-    event.
+    `sequencer` orders the events of one key only. `request_id` is the id of the S3 request
+    that caused the first event of this version.
     """
 
     bucket: str

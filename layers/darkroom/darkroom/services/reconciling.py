@@ -26,7 +26,7 @@ _FAULT_CHARACTERS = 300  # of an error message in the ledger
 # entry, and the record of its renditions; 10 items are reserved for the upload. Further entries wait for the
 # next transaction: they are older, so no page shows them.
 _MAX_MOVED = (TRANSACTION_ITEMS - 10) // 2
-# Maximum number of versions listed per key. At this number, the outdated ones are removed from the list.
+# From this number of listed versions per key on, the outdated ones are removed from the list.
 _LIVE_VERSIONS_KEPT = 20
 
 
@@ -81,8 +81,9 @@ class Reconciler:
     def render(self, upload: Upload, worker: Worker, expected_revision: int | None = None) -> Entry:
         """Renders an upload and returns its ledger entry.
 
-        Does not render a superseded upload, nor a terminal one, unless it has failed and the event is later,
-        or its revision is `expected_revision`.
+        An upload that a newer version supersedes is not rendered. A terminal upload is rendered again only in
+        two cases: its revision is `expected_revision`, or it has failed and this event is later than every
+        applied event of its key.
 
         Every fault except a rejection is raised, and SQS redelivers the message. Raises LeaseHeld,
         RevisionConflict and the errors of `Renderer.render`.
@@ -188,7 +189,8 @@ class Reconciler:
     def _apply_late_event(self, entry: Entry, upload: Upload, latest: Latest | None) -> Entry:
         """Writes the sequencer of an upload that was read from S3 and rendered before its event arrived.
 
-        Changes nothing if a newer version exists: its own event follows.
+        Changes nothing if a newer version exists, because the event of that version will update the Latest
+        item.
         """
         if not self._is_newest(upload, latest):
             return entry
@@ -201,9 +203,9 @@ class Reconciler:
     def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
         """Returns True if an upload is the newest version of its key.
 
-        Its sequencer decides; if that is inconclusive, S3's current version decides. A later sequencer alone
-        proves nothing: after a sweep, or after a removal that restored a version, the Latest item names one
-        version but still has the sequencer of another event.
+        With an earlier sequencer than that of the Latest item it is not. A later sequencer is not enough,
+        because after a sweep, or after a removal that restored a version, the Latest item names one version
+        but still has the sequencer of another event. Then S3's current version decides.
         """
         if upload.sequencer:
             if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):

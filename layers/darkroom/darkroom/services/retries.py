@@ -19,8 +19,8 @@ from darkroom.domain.timestamps import timestamp
 class Backoff:
     """Waiting times between attempts.
 
-    They grow exponentially up to `longest_seconds`. Each is chosen at random between half of this time and
-    all of it.
+    An upper bound grows exponentially, up to `longest_seconds`. Each time is chosen at random between half of
+    its bound and the whole bound.
     """
 
     first_seconds: float

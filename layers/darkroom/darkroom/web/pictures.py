@@ -281,8 +281,8 @@ class PictureRoutes:
 def _curl(form: PostForm, name: str) -> str:
     """Formats a presigned form as a curl command, quoted for the shell and for curl.
 
-    Names are quoted only if necessary: curl prints the page as HTML source, in which a quote appears as
-    `&#34;`.
+    Names are quoted only if necessary. People who post with curl read this page as HTML source, in which a
+    quote appears as `&#34;` and spoils the command.
     """
     quoted = name
     if not _PLAIN_NAME.fullmatch(name):

@@ -7,7 +7,7 @@ from darkroom.domain.renditions import Format, Rendition
 
 
 def filesize(size_bytes: int) -> str:
-    """Formats a size in decimal units, rounded to about two digits.
+    """Formats a size in decimal units, rounded to two or three digits.
 
     >>> filesize(143_210), filesize(1_940_000), filesize(999_999)
     ('143 KB', '1.9 MB', '1 MB')

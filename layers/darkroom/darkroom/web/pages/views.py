@@ -101,8 +101,8 @@ def job(request: "Request", job: JsonObject, rows: list[JsonObject], cursor: str
 def _columns(rows: list[JsonObject]) -> tuple[list[tuple[float, float]], int]:
     """Returns the chart's columns (before, after) in percent of the highest, and the highest in bytes.
 
-    An upload that ended without renditions counts as 0 bytes before and 0 bytes after. Counted with its real
-    size before, it would look like a saving of 100%.
+    An upload that ended without renditions counts as 0 bytes in both columns. With the size of its original
+    in the first column and 0 in the second, it would look like a saving of 100%.
     """
     bins = max(min(len(rows), _MAX_COLUMNS), _MIN_COLUMNS)
     before, after = [0] * bins, [0] * bins

@@ -2,7 +2,7 @@
 const jobPage = find("main[data-job]");
 if (jobPage) {
   const size = Number(jobPage.dataset.size);
-  if (location.search) find(".job-list").replaceChildren(); // a later page: the list begins in the middle
+  if (location.search) find(".job-list").replaceChildren(); // a later page: its rows do not begin with number 0, so the list is built anew
   const list = jobList(find(".job-list"), size);
   const before = new Float64Array(size); // bytes by number
   const after = new Float64Array(size);
