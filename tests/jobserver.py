@@ -120,18 +120,26 @@ class JobServer:
 
 
 @asynccontextmanager
-async def serving(server: JobServer, *more: web.RouteDef) -> AsyncIterator[None]:
+async def listening(*routes: web.RouteDef) -> AsyncIterator[str]:
+    """Serves routes on a free port of loopback; yields the origin."""
     app = web.Application()
-    app.router.add_routes([*server.routes(), *more])
+    app.router.add_routes(routes)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        yield
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
-        await server.kill()
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving(server: JobServer, *more: web.RouteDef) -> AsyncIterator[None]:
+    async with listening(*server.routes(), *more) as server.url:
+        try:
+            yield
+        finally:
+            await server.kill()
 
 
 async def until(condition: Any, seconds: float = 180) -> None:

@@ -7,6 +7,11 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from bench.gallery import HOSTILE, Gallery
+from darkroom.adapters.clients import dynamodb_client
+from darkroom.adapters.live import DynamoChannels
+from darkroom.bootstrap import web
+from darkroom.web.http import responder_for
+from tests.browser.conftest import LiveJob
 
 pytestmark = pytest.mark.browser
 
@@ -237,3 +242,43 @@ def test_policy_blocks_foreign_script(context: BrowserContext, shown: Gallery) -
     }""")
 
     assert page.title() == "Darkroom"
+
+
+def test_job_page_follows_a_socket_on_another_origin(live_job: LiveJob, page: Page) -> None:
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(f"{request.resource_type} {request.url}"))
+    page.clock.install(time="2026-01-01")
+    page.clock.pause_at("2026-01-02")  # no timeout of the page depends on the speed of the machine
+
+    page.goto(live_job.page_url)  # a violation of the policy fails this test, see the fixture
+
+    expect(page.locator(".job-row.rendered")).to_have_count(1)
+    expect(page.locator("h1")).to_have_text("2 pictures, 1 done")
+    [hello] = live_job.hellos
+    ticket = DynamoChannels("channels", dynamodb_client()).redeem(hello["ticket"])
+    assert ticket
+    assert ticket.job_id == hello["job"] == live_job.document["id"]
+    page.clock.run_for(5000)  # longest pause between two polls
+    page.evaluate("fetch('/')")  # a poll's request would be sent before this one
+    assert fetched.count(f"fetch {live_job.page_url}") == 1
+
+
+@pytest.fixture
+def policy_without_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Creates the responder without the URL of the WebSocket."""
+    monkeypatch.setattr(web, "responder_for", lambda *arguments: responder_for(*arguments[:2]))
+
+
+@pytest.mark.usefixtures("policy_without_socket")
+def test_job_page_polls_if_its_policy_forbids_the_socket(live_job: LiveJob, context: BrowserContext) -> None:
+    page = context.new_page()  # not the fixture: the violation is an error on the console
+    page.clock.install()
+    with page.expect_console_message(lambda message: "Content Security Policy" in message.text) as violation:
+        page.goto(live_job.page_url)
+    with page.expect_request(live_job.page_url):  # the next poll
+        page.clock.fast_forward(5000)  # time limit of the hello
+
+    assert f"'{live_job.socket_url}?" in violation.value.text
+    assert "connect-src" in violation.value.text
+    assert live_job.connections == 0
+    expect(page.locator(".job-row.expected")).to_have_count(2)
