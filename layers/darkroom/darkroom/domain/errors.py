@@ -1,8 +1,8 @@
 """Errors in two branches: permanent ones, and transient ones that a retry may resolve.
 
 Messages of RejectedPicture, BadRequest and InvalidJobRequest are written for clients; all others are for
-operators and logs. A failed upload shows the message of its last attempt, redacted and shortened. `web/` maps errors to
-HTTP statuses.
+operators and logs. A failed upload shows the message of its last attempt, redacted and shortened. `web/`
+maps errors to HTTP statuses.
 """
 
 from collections.abc import Sequence
