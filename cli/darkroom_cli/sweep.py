@@ -56,7 +56,7 @@ def sweep(status: Status, after_minutes: float | None, keep_hours: float | None,
     console.print(f"{lost} lost {_noun(lost)} enqueued again." if lost else "No lost uploads.")
     console.print(f"Deleted {counted(removed, 'unused rendition')}.")
     if expired:
-        console.print(f"{counted(expired, 'upload')} failed: announced in a job, but never arrived.")
+        console.print(f"Ended {counted(expired, 'announced upload')}: never arrived, or deleted meanwhile.")
 
 
 def _noun(count: int) -> str:

@@ -68,15 +68,16 @@ class LiveSettings:
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """`post_limit_bytes` limits a posted picture, `embed_limit_bytes` one embedded in a page (before base64).
+    """The settings of `web`.
 
-    Lambda limits a response to 6 MB and a request to about 4.5 MB of raw bytes; both defaults stay below.
-    `url_seconds` is the lifetime of presigned URLs. `renditions_base_url` is the public address of the
-    renditions bucket, if any, without a trailing slash. `public_pages` makes the pages of pictures public.
-    `tokens_parameter` is the Parameter Store name of the tokens. Besides this site's own pages, pages of
-    `allowed_origins` may send requests that change data. `live_url` is the address of the WebSocket API: a
-    URL, or a path on the same host; empty if there is no such API. `ticket_seconds` is the lifetime of a
-    ticket for it.
+    `post_limit_bytes` is the maximum size of a posted picture. `embed_limit_bytes` is that of a picture
+    embedded in a page, before base64. Lambda limits a response to 6 MB and a request to about 4.5 MB of raw
+    bytes; both defaults stay below. `url_seconds` is the lifetime of presigned URLs. `renditions_base_url` is
+    the public address of the renditions bucket, if any, without a trailing slash. `public_pages` makes the
+    pages of pictures public. `tokens_parameter` is the Parameter Store name of the tokens. Besides this
+    site's own pages, pages of `allowed_origins` may send requests that change data. `live_url` is the address
+    of the WebSocket API: a URL, or a path on the same host; empty if there is no such API. `ticket_seconds`
+    is the lifetime of a ticket for it.
     """
 
     uploads_bucket: str

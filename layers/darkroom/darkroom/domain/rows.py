@@ -1,7 +1,7 @@
 """Jobs in the views: a row for each member, and totals.
 
-A row is derived only from all entries of its picture in the views, so that the order and the batches of the
-stream do not matter.
+A row is always computed anew from all entries that its picture has in the views, and from nothing else. So
+the order and the batches of the stream do not matter.
 """
 
 from collections.abc import Sequence

@@ -53,7 +53,7 @@ def serialize_totals(totals: Tally) -> JsonObject:
     }
 
 
-# Path from a job's page to the root: links in pushes are relative to that page, which receives them.
+# Path from a job's page to the root. That page receives the pushes, so links in pushes are relative to it.
 JOB_ROOT = "../"
 
 

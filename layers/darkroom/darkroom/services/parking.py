@@ -36,8 +36,9 @@ class Parking:
         """Records a failed removal in its own item; the entry of the removed upload stays as it is."""
         stored = self.ledger.find(removal.picture_id, removal.failed_as)
         latest = self.ledger.latest(removal.picture_id)
-        # A removal can restore another version; the same message then also renders that version. The message
-        # gets no more attempts, so if the restored version is still unfinished, its rendering has failed.
+        # A removal can restore an older version, and its message then also renders that version. If that
+        # version is still unfinished, its rendering has failed, because the message gets no more attempts.
+        # The failed removal then records the last attempt of that rendering.
         restored = self.ledger.find(removal.picture_id, latest.version) if latest and latest.version else None
         check_lease(restored)
         attempts = restored.attempts[-1:] if restored and not restored.state.terminal else ()
@@ -54,7 +55,7 @@ class Parking:
     def _fail(self, entry: Entry, message: str, latest: Latest | None, superseded: bool) -> Entry:
         """Writes a failure, and lists its version as live, so that a newer version supersedes it.
 
-        Writes that the upload is superseded instead if it already is.
+        If the upload is already superseded, writes that state instead of a failure.
         """
         updated = entry.moved(State.SUPERSEDED) if superseded else entry.moved(State.FAILED, message=message)
         latest = latest or Latest(entry.picture_id, "", "", 0)

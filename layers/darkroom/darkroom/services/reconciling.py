@@ -26,7 +26,7 @@ _FAULT_CHARACTERS = 300  # of an error message in the ledger
 # entry, and the record of its renditions; 10 items are reserved for the upload. Further entries wait for the
 # next transaction: they are older, so no page shows them.
 _MAX_MOVED = (TRANSACTION_ITEMS - 10) // 2
-# From this number of listed versions per key on, the outdated ones are removed from the list.
+# If a key has at least this many listed versions, the outdated versions are removed from its list.
 _LIVE_VERSIONS_KEPT = 20
 
 
@@ -203,9 +203,9 @@ class Reconciler:
     def _is_newest(self, upload: Upload, latest: Latest | None) -> bool:
         """Returns True if an upload is the newest version of its key.
 
-        With an earlier sequencer than that of the Latest item it is not. A later sequencer is not enough,
-        because after a sweep, or after a removal that restored a version, the Latest item names one version
-        but still has the sequencer of another event. Then S3's current version decides.
+        If its sequencer is earlier than that of the Latest item, it is not the newest. A later sequencer does
+        not prove that it is: a sweep, or a removal that restored a version, can change the version in the
+        Latest item and leave the sequencer of another event there. Then S3's current version decides.
         """
         if upload.sequencer:
             if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):
@@ -294,9 +294,9 @@ class Reconciler:
     def _render_restored(self, change: S3Change, worker: Worker, deleted: set[str]) -> list[Entry]:
         """Renders S3's current version if it was restored while its entry was being deleted.
 
-        The event of the restoration may have been ignored. Or the version was rendered again, but its files
-        have the same keys as those just deleted. A version that is not in `deleted` is rendered by its own
-        event.
+        This is needed in two cases: the event of the restoration was ignored, or the version was already
+        rendered again, and its new files were just deleted because they have the same keys as the old ones. A
+        version that is not in `deleted` is rendered by its own event.
         """
         current, latest = self.originals.current(change.key), self.ledger.latest(change.picture_id)
         if current is None or latest is None or current.version not in deleted:

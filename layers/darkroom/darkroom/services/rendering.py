@@ -23,7 +23,8 @@ _PARALLEL_WRITES = 8
 _PARENT_BYTES = 300_000_000
 # Time for the parent to write the renditions and the receipt before the function times out.
 _CONCLUDE_SECONDS = 4.0
-# With less time than this, a good picture could be rejected as timed out after a delay that is not its fault.
+# With less time than this, even a good picture could time out and be rejected, although something else used
+# up the time.
 _MIN_SECONDS = 4.0
 
 

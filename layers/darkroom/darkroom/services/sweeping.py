@@ -194,8 +194,8 @@ class Sweep:
     def _end_announcements(self, announced: list[Upload]) -> Iterator[str]:
         """Marks announcements without an upload as failed. An upload that arrived has its own entry.
 
-        If the upload was deleted before its event was applied, the announcement is marked as deleted instead:
-        the key then has a Latest item without a version.
+        If the upload was deleted before its event was applied, the announcement is marked as deleted instead.
+        This case is recognised by a Latest item without a version.
         """
         latests = self.ledger.latest_each([upload.picture_id for upload in announced])
         ends = {

@@ -21,8 +21,8 @@ from darkroom.web.pages import views as pages
 # With this prefix, browsers accept a cookie only if it is Secure, host-only and valid for all paths.
 COOKIE = "__Host-darkroom"
 
-# Cached tokens are used for 30 s. If a request's token is not among them, they are read again once they are
-# older than 5 s.
+# Cached tokens are used for 30 s. If a request's token is not among them, and they are older than 5 s, they
+# are read again at once.
 _MAX_AGE_SECONDS = 30
 _MAX_AGE_IF_MISSING_SECONDS = 5
 # While Parameter Store is unavailable, the last known tokens stay valid for this long.

@@ -13,8 +13,8 @@ _DESCRIPTION = (
     "Upload a picture to S3 and get small JPEG, WebP and AVIF copies, with a receipt of the bytes saved. "
     "The response format depends on `Accept`. Every `GET` route also serves `HEAD`. "
     "Requests need a token (`Auth=token`) or an IAM signature (`Auth=iam`), depending on how the stack was "
-    "deployed. Sign-in routes need neither. With `PublicPages=true`, picture routes need neither. The local "
-    "stack needs no authentication."
+    "deployed. Sign-in routes need no token. With `PublicPages=true`, picture routes need no authentication. "
+    "The local stack needs none at all."
 )
 _SECURITY_SCHEMES: JsonObject = {
     "token": {

@@ -181,7 +181,7 @@ ROUTES = (
         "/",
         "Upload one picture and wait a few seconds for the result.",
         (
-            ResponseSpec(201, "The picture was rendered.", _RECEIPT, ("Location",)),
+            ResponseSpec(201, "The picture was processed; `status` has the result.", _RECEIPT, ("Location",)),
             ResponseSpec(202, "The picture was stored and is not ready yet.", _RECEIPT, ("Location",)),
             ResponseSpec(422, "The picture was stored and then rejected.", _RECEIPT, ("Location",)),
         ),

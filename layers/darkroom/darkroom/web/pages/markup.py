@@ -13,7 +13,7 @@ _PREFERENCE = (Format.AVIF, Format.WEBP, Format.JPEG)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A rendition and its presigned or `data:` URL."""
+    """A rendition and a URL of it, which may be a `data:` URL."""
 
     url: str
     rendition: Rendition
@@ -34,7 +34,7 @@ class Source:
 
 
 def picture_markup(name: str, receipt: Receipt, url: Callable[[Rendition], str]) -> str:
-    """Returns a <picture> element with every format and width of the receipt, each at its own `url`."""
+    """Returns a <picture> element with the formats and widths to show, each at its own `url`."""
     links = tuple(Link(url(rendition), rendition) for rendition in receipt.shown)
     *sources, fallback = sources_of(links)
     return _markup(name, receipt, sources, fallback)
