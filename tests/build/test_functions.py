@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.build.runtime import EMULATOR, FUNCTIONS, NATIVE, InvocationFailed, invoke
 from tests.builders import a_batch, a_request, an_event
+from tests.cloudformation import PROJECT
 
 # Events that need no AWS, and a part of the response.
 EVENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -27,7 +29,7 @@ def runnable(built: tuple[str, Path]) -> tuple[str, Path]:
     architecture, build = built
     if architecture != NATIVE and not EMULATOR.exists():
         reason = f"no emulator of {architecture}: .ci/runtime.sh installs it, on Debian"
-        # On GitHub, each architecture has a machine of its own.
+        # On GitHub, each architecture has a job: see below.
         if "CI" in os.environ and "GITHUB_ACTIONS" not in os.environ:
             pytest.fail(reason)
         pytest.skip(reason)
@@ -60,3 +62,11 @@ def test_a_missing_package_fails_the_start(runnable: tuple[str, Path], tmp_path:
 
     with pytest.raises(InvocationFailed, match=r": init error: .*: No module named 'jinja2'"):
         invoke("WebFunction", architecture, copy, a_request("/docs"))
+
+
+def test_github_has_a_job_on_each_architecture() -> None:
+    workflow = yaml.safe_load((PROJECT / ".github/workflows/ci.yml").read_text())
+    job = workflow["jobs"]["check-and-test"]
+
+    assert job["strategy"]["matrix"] == {"runner": ["ubuntu-24.04", "ubuntu-24.04-arm"]}
+    assert (job["runs-on"], job["steps"][-1]["run"]) == ("${{ matrix.runner }}", "bash .ci/run")
