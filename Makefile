@@ -23,7 +23,7 @@ lock: ## Update uv.lock and the layers' requirements
 
 EXPORT := $(UV) export --quiet --frozen --no-emit-project --no-hashes --no-annotate --no-header --only-group
 
-check: setup ## Run linters, type checks, import rules, template checks and the build for both architectures
+check: setup ## Run linters, type checks, import rules, template checks, and build and start the functions for both architectures
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy layers/darkroom/darkroom cli/darkroom_cli bench tests
@@ -37,6 +37,7 @@ check: setup ## Run linters, type checks, import rules, template checks and the 
 	@mkdir -p .aws-sam/expanded
 	.tools/checkov/bin/python tests/template/expand.py > .aws-sam/expanded/template.json
 	.tools/checkov/bin/checkov --config-file tests/template/checkov.yaml --file .aws-sam/expanded/template.json
+	@.ci/runtime.sh
 	$(RUN) pytest -q tests/build
 	$(RUN) python -m tests.language
 

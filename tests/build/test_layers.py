@@ -1,42 +1,44 @@
 """`sam build` for both architectures: the native libraries in the layers match the processor."""
 
-import os
-import subprocess
 from pathlib import Path
 
-import pytest
 from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
 
-from tests.cloudformation import PROJECT
-
-SAM = PROJECT / ".tools" / "sam" / "bin" / "sam"
 MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
-
-
-@pytest.fixture(scope="module", params=MACHINES)
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """An architecture and its build folder."""
-    folder = tmp_path_factory.mktemp(request.param)
-    command = [
-        str(SAM), "build", "--build-dir", str(folder), "--base-dir", str(PROJECT),
-        "--cached", "--cache-dir", str(PROJECT / ".aws-sam" / f"cache-{request.param}"),
-        "--parameter-overrides", f"Architecture={request.param}",
-    ]  # fmt: skip
-    # SAM builds with the first python3.13 on PATH that has pip; SAM's own environment has one.
-    environment = os.environ | {"PATH": f"{SAM.parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return request.param, folder
+# The version on Amazon Linux 2023, on which Lambda's Python 3.13 runs.
+GLIBC = (2, 34)
 
 
 def test_native_libraries_match_the_architecture(built: tuple[str, Path]) -> None:
     architecture, folder = built
-    libraries = [path for path in folder.rglob("*.so*") if path.is_file()]
+    libraries = native_libraries(folder)
 
     assert len(libraries) > 5
     for library in libraries:
         with library.open("rb") as file:
             assert ELFFile(file)["e_machine"] == MACHINES[architecture], library
+
+
+def test_native_libraries_need_no_newer_glibc_than_that_of_lambda(built: tuple[str, Path]) -> None:
+    _, folder = built
+    needed = {(version, library.name) for library in native_libraries(folder) for version in glibc(library)}
+
+    assert needed
+    assert max(needed)[0] <= GLIBC, max(needed)
+
+
+def native_libraries(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.so*") if path.is_file()]
+
+
+def glibc(library: Path) -> list[tuple[int, ...]]:
+    """The versions of glibc whose symbols a library uses."""
+    with library.open("rb") as file:
+        sections = [part for part in ELFFile(file).iter_sections() if isinstance(part, GNUVerNeedSection)]
+        names = [symbols.name for part in sections for _, group in part.iter_versions() for symbols in group]
+    versions = [name.removeprefix("GLIBC_") for name in names if name.startswith("GLIBC_")]
+    return [tuple(map(int, version.split("."))) for version in versions]
 
 
 def test_layers_contain_the_package_and_pillow(built: tuple[str, Path]) -> None:
