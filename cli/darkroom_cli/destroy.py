@@ -126,7 +126,7 @@ def find_stack(account: Account, name: str) -> StackResources:
     deleted: list[Resource] = []
     retained: list[Resource] = []
     for summary in resources_of(account.cloudformation, description["StackId"]):
-        # A resource that could not be created may exist in another stack, with that stack's data.
+        # Of a resource that could not be created, another stack may have the name, and its own data there.
         if summary["ResourceStatus"] not in (_DELETED, "CREATE_FAILED") and summary.get("PhysicalResourceId"):
             is_retained = policies.get(summary["LogicalResourceId"]) in _RETAINED
             (retained if is_retained else deleted).append(_resource(summary))

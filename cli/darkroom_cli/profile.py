@@ -52,7 +52,10 @@ def check(file: Path) -> tuple[bytes, Profile]:
 
 
 def errors_in(document: bytes) -> list[str]:
-    """Returns every error with its line, like "7: name: missing"; a JSON syntax error is the only one."""
+    """Returns every error with its line, like "7: name: missing".
+
+    If the document is not JSON, returns that error alone.
+    """
     try:
         text = document.decode()
         json.loads(text)

@@ -68,7 +68,7 @@ def _profile(file: Path | None) -> Profile:
 
 
 def _read(source: Path, profile: Profile) -> bytes:
-    """Returns the file's bytes. Raises Fault, and RejectedPicture if the file is too large to be read."""
+    """Returns the file's bytes. Raises Fault, and RejectedPicture if the file is empty or too large."""
     try:
         profile.check_size(source.stat().st_size)
         return source.read_bytes()

@@ -112,7 +112,7 @@ class Reports(Protocol):
 
 
 class Ledger(Protocol):
-    """The write model: one Entry per upload, one Latest per key. Writes of this port are conditional."""
+    """The write model: one Entry per upload, one Latest per key; `advance` changes them conditionally."""
 
     def find(self, picture_id: str, version: str) -> Entry | None:
         """Reads the entry of one upload consistently."""
@@ -351,6 +351,6 @@ class TokenDocument(Protocol):
     def write(self, document: str, expected_version: int) -> bool:
         """Replaces `expected_version` of the document; with 0, writes only if there is no document.
 
-        Returns False after a conflict with another writer. This write may have happened nevertheless, and
-        have replaced the other writer's document.
+        Returns False if another writer wrote at the same time. False does not mean that nothing was written:
+        this call may have replaced the other writer's document.
         """

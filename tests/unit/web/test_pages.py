@@ -759,3 +759,10 @@ def test_sizes_have_decimal_units_and_at_least_two_digits(size_bytes: int, text:
 )
 def test_savings_are_rounded_down_to_less_than_all(percent: float, text: str) -> None:
     assert savings(percent) == text
+
+
+def test_problem_types_mark_names_as_code_and_escape_the_rest() -> None:
+    page = pages.problems(a_request("../"))
+
+    assert "If one upload is invalid, <code>upload</code> is its number." in page
+    assert "`" not in Parsed(page).text

@@ -79,7 +79,8 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
     try:
         event, notification = str(record["eventName"]).removeprefix("s3:"), record["s3"]
         source, item = notification["bucket"]["name"], notification["object"]
-        # Keys are decoded here and nowhere else, so only once: a name stored with "%20" in it keeps it.
+        # Keys are decoded only here, so no key is decoded twice: if a name really contains "%20", those three
+        # characters stay in the key.
         key = unquote_plus(item["key"], errors="strict")
         version, etag = str(item.get("versionId") or NO_VERSION), str(item.get("eTag") or "").strip('"')
         longest = max(len(text.encode()) for text in (key, version, etag))

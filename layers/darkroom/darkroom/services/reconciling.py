@@ -82,8 +82,8 @@ class Reconciler:
         """Renders an upload and returns its ledger entry.
 
         An upload that a newer version supersedes is not rendered. A terminal upload is rendered again only in
-        two cases: its revision is `expected_revision`, or it has failed and this event is later than every
-        applied event of its key.
+        two cases: its revision is `expected_revision`, or it is failed, superseded or deleted and this event
+        is later than every applied event of its key.
 
         Every fault except a rejection is raised, and SQS redelivers the message. Raises LeaseHeld,
         RevisionConflict and the errors of `Renderer.render`.
@@ -98,7 +98,7 @@ class Reconciler:
                 return entry
             if entry.state in _RESULTS:
                 return self._apply_late_event(entry, upload, latest)
-            # A failed upload is rendered again by a later event.
+            # An upload without a result is rendered again by a later event.
         entry = self._entry_of(upload, entry)
         if not self._is_newest(upload, latest):
             return self._advance(entry.moved(State.SUPERSEDED))
@@ -204,8 +204,9 @@ class Reconciler:
         """Returns True if an upload is the newest version of its key.
 
         If its sequencer is earlier than that of the Latest item, it is not the newest. A later sequencer does
-        not prove that it is: a sweep, or a removal that restored a version, can change the version in the
-        Latest item and leave the sequencer of another event there. Then S3's current version decides.
+        not prove that it is the newest: a sweep, or a removal that restored a version, changes the version in
+        the Latest item but not its sequencer, so that they belong to different events. Then S3's current
+        version decides.
         """
         if upload.sequencer:
             if latest is None or latest.version == upload.version or _is_only_failure(upload, latest):

@@ -162,10 +162,11 @@ class Sweep:
                 yield from unused
 
     def _render_again(self, picture_id: str, removed: set[str]) -> None:
-        """Repeats renderings of a picture that rely on a removed file.
+        """Renders versions of a picture again if a removed file belongs to their renditions.
 
-        Changes the Latest item, so that a rendering under way can't be published and is retried. A rendering
-        published in the meantime is enqueued again.
+        A rendering under way may have found the file in the bucket and not stored it. Changes the Latest
+        item, so that this rendering can't be published and is retried. A rendering published in the meantime
+        is enqueued again.
         """
         while latest := self.ledger.latest(picture_id):
             [entries] = self.ledger.live_entries([latest])

@@ -48,7 +48,7 @@ NO_IMAGE = Problem(
     "no-image",
     404,
     "No image available",
-    "The picture has no rendition: it is not ready yet, or it was rejected.",
+    "The picture has no rendition: it is not ready yet, or it was rejected, failed or skipped.",
 )
 NO_FAILURE = Problem("no-failure", 404, "No such failure", "There is no failed upload with this id.")
 NO_JOB = Problem("no-job", 404, "No such job", "There is no job with this id.")
