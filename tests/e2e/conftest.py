@@ -25,7 +25,6 @@ import boto3
 import pytest
 from aiohttp import ClientSession
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.domain.keys import alias_of
 from darkroom_cli.client import ApiClient
@@ -380,12 +379,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not name or config.option.collectonly:
         return
     region = os.environ.get("DARKROOM_E2E_REGION") or boto3.Session().region_name or ""
-    try:
-        facts, events = facts_of(name, region), failed_events(name, region)
-    except (BotoCoreError, ClientError) as fault:
-        facts, events = {"stack": f"{name} in {region}: {fault}"}, []
     left_out = config.stash.get(_LEFT_OUT, Counter())
-    text = write_report(facts, outcomes_of(terminalreporter.stats), left_out, events)
+    outcomes = outcomes_of(terminalreporter.stats)
+    text = write_report(facts_of(name, region), outcomes, left_out, failed_events(name, region))
     file = PROJECT / ".darkroom" / f"e2e-{name}.md"
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import botocore
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 
 from darkroom.redaction import redact
 from darkroom_cli.cloudformation import describe_stack
@@ -42,7 +43,13 @@ def outcomes_of(reports: Mapping[str, Sequence[Any]]) -> list[Outcome]:
 
 def facts_of(name: str, region: str) -> dict[str, str]:
     """Describes the checkout, this machine and the stack, with its parameters that are not defaults."""
-    description = describe_stack(boto3.client("cloudformation", region_name=region), name) or {}
+    description: dict[str, Any] = {}
+    state = "not found"
+    try:
+        description = describe_stack(boto3.client("cloudformation", region_name=region), name) or {}
+        state = description.get("StackStatus", state)
+    except (BotoCoreError, ClientError) as fault:
+        state = str(fault)
     defaults = {key: str(node.get("Default")) for key, node in load_template()["Parameters"].items()}
     changed = [
         f"{parameter['ParameterKey']}={parameter['ParameterValue']}"
@@ -52,7 +59,7 @@ def facts_of(name: str, region: str) -> dict[str, str]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _git("describe", "--always", "--dirty"),
-        "stack": f"{name} in {region}: {description.get('StackStatus', 'not found')}",
+        "stack": f"{name} in {region}: {state}",
         "last change": str(description.get("LastUpdatedTime") or description.get("CreationTime") or ""),
         "parameters": ", ".join(sorted(changed)) or "the defaults",
         "machine": f"{platform.platform()}, Python {platform.python_version()}",
@@ -62,7 +69,10 @@ def facts_of(name: str, region: str) -> dict[str, str]:
 
 def failed_events(name: str, region: str) -> list[str]:
     """Returns CloudFormation's newest failures of the stack's resources, with the reasons."""
-    events = boto3.client("cloudformation", region_name=region).describe_stack_events(StackName=name)
+    try:
+        events = boto3.client("cloudformation", region_name=region).describe_stack_events(StackName=name)
+    except (BotoCoreError, ClientError) as fault:
+        return [f"not readable: {fault}"]
     return [
         f"{event['Timestamp']:%Y-%m-%d %H:%M} {event['LogicalResourceId']} {event['ResourceStatus']}: "
         f"{event.get('ResourceStatusReason', 'no reason given')}"
@@ -89,7 +99,7 @@ def write_report(
     ]
     if events:
         parts += ["## Failures of the stack's resources", "\n".join(f"- {event}" for event in events)]
-    rows = [(outcome.test, f"{outcome.seconds:.1f}") for outcome in slowest]
+    rows = [(f"`{outcome.test}`", f"{outcome.seconds:.1f}") for outcome in slowest]
     parts += ["## Slowest tests", _table(["test", "seconds"], rows)]
     if left_out:
         rows = [(reason, str(count)) for reason, count in sorted(left_out.items())]
@@ -105,7 +115,7 @@ def redacted(text: str) -> str:
 
 def _failure(outcome: Outcome) -> str:
     tail = "\n".join(outcome.detail.splitlines()[-_TAIL_LINES:])
-    return f"## {outcome.outcome}: {outcome.test}\n\n```\n{tail}\n```"
+    return f"## {outcome.outcome}: `{outcome.test}`\n\n```\n{tail}\n```"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
