@@ -28,6 +28,15 @@ def test_native_libraries_need_no_newer_glibc_than_that_of_lambda(built: tuple[s
     assert max(needed)[0] <= GLIBC, max(needed)
 
 
+def test_function_and_layers_fit_into_lambda(built: tuple[str, Path]) -> None:
+    """250 MB: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html."""
+    _, folder = built
+    parts = [folder / name for name in ("RenderFunction", "DarkroomLayer", "ImagingLayer")]
+    files = [path for part in parts for path in part.rglob("*") if path.is_file()]
+
+    assert 10_000_000 < sum(path.stat().st_size for path in files) < 250 * 1024 * 1024
+
+
 def native_libraries(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*.so*") if path.is_file()]
 

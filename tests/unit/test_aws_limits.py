@@ -12,7 +12,7 @@ from moto.dynamodb.parsing import reserved_keywords
 from tests.cloudformation import PROJECT, Node, of_type, parse_template
 
 TEXT = (PROJECT / "template.yaml").read_text()
-LONGEST_STACK_NAME = "s" * 20  # docs/deploy.md: bucket names leave room for no more
+LONGEST_STACK_NAME = "s" * 24  # docs/deploy.md: bucket names leave room for no more
 ARN = "a" * 140  # longer than any ARN of the stack
 SOURCES = PROJECT / "layers" / "darkroom" / "darkroom" / "adapters"
 
@@ -69,6 +69,8 @@ def broken_limits(text: str) -> Iterator[str]:
     yield from bad_names(template)
     yield from large_policies(template)
     yield from wide_tables(template)
+    yield from invalid_profile_store(template)
+    yield from invalid_releases(template)
 
 
 def long_descriptions(template: Node) -> Iterator[str]:
@@ -129,6 +131,30 @@ def wide_tables(template: Node) -> Iterator[str]:
             yield f"{name}: the attribute definitions are those of the keys, and no others"
 
 
+def invalid_profile_store(template: Node) -> Iterator[str]:
+    # https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_CreateApplication.html, the same for
+    # environments and deployment strategies; configuration profiles may have 128 characters
+    named = ("Application", "Environment", "DeploymentStrategy")
+    for kind in named:
+        for name, resource in of_type(template, f"AWS::AppConfig::{kind}").items():
+            if not 1 <= len(longest(template, resource["Name"])) <= 64:
+                yield f"{name}: a name in AppConfig has 1 to 64 characters"
+    # https://docs.aws.amazon.com/appconfig/2019-10-09/APIReference/API_Validator.html
+    for name, profile in of_type(template, "AWS::AppConfig::ConfigurationProfile").items():
+        if len(profile["Validators"]) > 2 or any(len(v["Content"]) > 32_768 for v in profile["Validators"]):
+            yield f"{name}: a profile has at most 2 validators of 32,768 characters"
+
+
+def invalid_releases(template: Node) -> Iterator[str]:
+    # https://docs.aws.amazon.com/codedeploy/latest/userguide/limits.html
+    for name, group in of_type(template, "AWS::CodeDeploy::DeploymentGroup").items():
+        if len(group["AlarmConfiguration"]["Alarms"]) > 10:
+            yield f"{name}: a deployment group has at most 10 alarms"
+        # https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html
+        if not group["DeploymentConfigName"].startswith("CodeDeployDefault.Lambda"):
+            yield f"{name}: a deployment of functions needs a configuration for Lambda"
+
+
 def test_the_template_stays_within_the_limits_of_aws() -> None:
     assert list(broken_limits(TEXT)) == []
 
@@ -140,6 +166,8 @@ BROKEN = {
         f"      Description: {'d' * 257}\n",
     ),
     "a bucket's name": ("  ReportsBucket:\n", "      BucketName: ", "A_B-"),
+    "a validator": ("  LiveProfile:\n", "          Content: >-\n", f"            {'x' * 33_000}\n"),
+    "a release": ("  WebReleases:\n", "DeploymentConfigName: CodeDeployDefault.", "ECS"),
     "a table's attributes": (
         "  Views:\n",
         "      AttributeDefinitions:\n",
