@@ -1,0 +1,506 @@
+"""Performs a plan of what clients, AWS and the functions do, and then settles without faults."""
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from darkroom.domain.entries import Entry
+from darkroom.domain.errors import DecoderProcessDied, RejectedPicture
+from darkroom.domain.jobs import AnnouncedUpload
+from darkroom.domain.profile import Profile, built_in
+from darkroom.domain.receipts import Original, Rendered
+from darkroom.domain.renditions import Encoded, Format
+from darkroom.services.jobs import Jobs
+from darkroom.services.live import CONNECTION_SECONDS, Pusher
+from darkroom.services.members import member_key
+from darkroom.services.notifications import notification_of, parse_queue_message
+from darkroom.services.parking import Failures, Parking
+from darkroom.services.projecting import Broadcast, Projection, Record
+from darkroom.services.reconciling import Reconciler
+from darkroom.services.reconciling import Worker as Invocation
+from darkroom.services.rendering import Renderer
+from darkroom.services.retries import lease_expiry, retry_delay
+from darkroom.services.sweeping import Sweep, stale
+from tests.fakes import FakeChannels, FakeEventBus, FakeProfiles, FakeSockets
+from tests.simulation.plan import Plan, Step
+from tests.simulation.workers import BusPort, Fault, Port, Worker, pause
+from tests.simulation.world import (
+    DEAD_LETTER_VISIBILITY_SECONDS,
+    MAX_RECEIVES,
+    VISIBILITY_SECONDS,
+    Bucket,
+    Clock,
+    Message,
+    RecordedViews,
+    RenditionsBucket,
+    SimulatedQueue,
+    StreamedLedger,
+    deterministic,
+)
+
+ENGINE = "engine 1"
+RENDER_SECONDS, OTHER_SECONDS = 10, 30  # an invocation's timeout
+SWEEP_AFTER_MINUTES, KEEP_HOURS, JOB_TIMEOUT_MINUTES = 60, 24, 60
+_WAITS = (1, 5, 20, 70, 200, 1200, 4000, 90_000)  # seconds; the last is longer than KEEP_HOURS
+_PLAIN_KEYS = ("a.png", "b.png")
+_CONTENTS = (b"good", b"good", b"good", b"good", b"good", b"good", b"torn", b"deadly")
+_MAX_WORKERS, _MAX_JOBS = 5, 2
+_MAX_ROUNDS, _MAX_DELIVERIES = 12, 2000
+
+
+class PushedProfile(Profile):
+    """A profile whose hash is its name, which is quicker than a digest of the document."""
+
+    @property
+    def hash(self) -> str:
+        return self.name
+
+
+_DEFAULT = built_in("default")
+PROFILES = tuple(PushedProfile(name, _DEFAULT.ladders) for name in ("first", "second"))
+
+
+def engine(content: bytes, profile: Profile) -> Rendered:
+    """Makes two files of an upload's content and the profile's name."""
+    if content.startswith(b"torn"):
+        raise RejectedPicture("corrupt_image", "It is damaged.")
+    if content.startswith(b"deadly"):
+        raise DecoderProcessDied("crashed", "It crashed the decoder.")
+    data = content + profile.hash.encode()
+    return Rendered(
+        Original("png", 1280, 960, len(content)),
+        tuple(Encoded(Format.JPEG, width, width, 75, data=data + bytes([width])) for width in (1, 2)),
+        (),
+        {},
+    )
+
+
+@dataclass
+class AnnouncedJob:
+    """A client's request for a job, repeated until it has a response.
+
+    The client gives up before the job's timeout: the sweep may settle the job from then on, and a request
+    repeated later would announce its uploads again.
+    """
+
+    number: int
+    size: int
+    asked_at: float
+    unsent: list[str] = field(default_factory=list)  # keys
+    has_response: bool = False
+    is_asking: bool = False
+
+
+class History:
+    """One history. `lines` describes it, if `verbose`."""
+
+    def __init__(self, seed: int, *, verbose: bool = False) -> None:
+        self.verbose = verbose
+        self.seed = seed
+        self.lines: list[str] = []
+        self.faults: Counter[Fault] = Counter()
+        self.calls = 0
+        self.is_stuck = False
+        self.workers: list[Worker] = []
+        self.started = 0
+        self.lanes_in_progress: set[int] = set()
+        self.announced: list[AnnouncedJob] = []
+        self.puts = 0
+
+        self.clock = clock = Clock()
+        self.bucket = Bucket(clock=clock)
+        self.renditions = RenditionsBucket(clock=clock)
+        self.ledger = StreamedLedger()
+        self.views = RecordedViews()
+        self.dead_letters = SimulatedQueue(clock, DEAD_LETTER_VISIBILITY_SECONDS)
+        self.queue = SimulatedQueue(clock, VISIBILITY_SECONDS, self.dead_letters)
+        self.profiles = FakeProfiles(PROFILES[0])
+        self.bus, self.channels, self.sockets = FakeEventBus(), FakeChannels(), FakeSockets()
+        self._compose()
+
+    def _compose(self) -> None:
+        """Builds the services, as bootstrap/ does, with ports that the scheduler interrupts."""
+
+        def port(name: str) -> Port:
+            return Port(name, getattr(self, name))
+
+        originals, renditions, ledger = Port("originals", self.bucket), port("renditions"), port("ledger")
+        self.queue_port, self.dead_letters_port = port("queue"), port("dead_letters")
+        views = port("views")
+        renderer = Renderer(originals, renditions, port("profiles"), ENGINE)
+        self.reconciler = Reconciler(originals, renditions, ledger, renderer)
+        self.parking = Parking(ledger)
+        self.broadcast = Broadcast(
+            Projection(views, sleep=lambda _: None),
+            BusPort(self.bus),
+            Pusher(port("channels"), port("sockets"), report=lambda _: None),
+            sleep=lambda _: None,
+            clock=lambda: self.clock.seconds,
+        )
+        self.sweeping = Sweep(
+            originals,
+            renditions,
+            ledger,
+            ledger,
+            self.queue_port,
+            SWEEP_AFTER_MINUTES,
+            KEEP_HOURS,
+            JOB_TIMEOUT_MINUTES,
+        )
+        self.jobs = Jobs(self.bucket.bucket, ledger, views)
+        self.failures = Failures(self.ledger, self.views, self.queue)
+
+    def perform(self, plan: Plan) -> None:
+        """Performs all steps, then delivers everything without faults until nothing changes."""
+        with deterministic(self.clock, self.seed):
+            for step in plan:
+                getattr(self, f"_{step.name}")(step)
+            self.note("from here without faults")
+            self._settle()
+
+    def note(self, text: str) -> None:
+        if self.verbose:
+            self.lines.append(f"{self.clock.now[5:-5].replace('T', ' ')}  {text}")
+
+    # What clients do
+
+    @property
+    def keys(self) -> list[str]:
+        members = [key for key in self.bucket.stacks if key not in _PLAIN_KEYS]
+        return [*_PLAIN_KEYS, *members]
+
+    def _stored(self, step: Step) -> str | None:
+        """Returns a key with a stack of versions, if there is one."""
+        keys = [key for key, stack in self.bucket.stacks.items() if stack]
+        return keys[step.first % len(keys)] if keys else None
+
+    def _put(self, step: Step) -> None:
+        keys = self.keys
+        self._put_at(keys[step.first % len(keys)], step.second)
+
+    def _put_at(self, key: str, kind: int) -> None:
+        self.puts += 1
+        content = _CONTENTS[kind % len(_CONTENTS)] + b" %d" % self.puts
+        self.note(f"client: puts {content.decode()!r} at {key}: version {self.bucket.put(key, content)}")
+
+    def _hide(self, step: Step) -> None:
+        if key := self._stored(step):
+            self.note(f"client: deletes {key}: marker {self.bucket.hide(key)}")
+
+    def _destroy(self, step: Step) -> None:
+        if key := self._stored(step):
+            version = self.bucket.destroy(key, step.second % len(self.bucket.stacks[key]))
+            self.note(f"client: deletes {version} of {key} permanently")
+
+    def _restore(self, step: Step) -> None:
+        if key := self._stored(step):
+            self.note(f"client: deletes the newest of {key} permanently: {self.bucket.destroy(key, -1)}")
+
+    def _announce(self, step: Step) -> None:
+        if waiting := self._unanswered():
+            self._ask(waiting[0])
+        elif len(self.announced) < _MAX_JOBS:
+            self.announced.append(AnnouncedJob(len(self.announced), 1 + step.second % 2, self.clock.seconds))
+            self._ask(self.announced[-1])
+
+    def _unanswered(self) -> list[AnnouncedJob]:
+        since = self.clock.seconds - JOB_TIMEOUT_MINUTES * 60 + OTHER_SECONDS
+        return [
+            job
+            for job in self.announced
+            if not job.has_response and not job.is_asking and job.asked_at > since
+        ]
+
+    def _ask(self, job: AnnouncedJob) -> None:
+        job.is_asking = True
+        uploads = [AnnouncedUpload(f"{number}.png", 10, "image/png") for number in range(job.size)]
+
+        def ask() -> None:
+            view = self.jobs.create(uploads, f"request {job.number}")
+            job.has_response = True
+            job.unsent = [member_key(view.id, number, upload.name) for number, upload in enumerate(uploads)]
+            self.sockets.sent[view.id] = []
+            self.channels.join(view.id, view.id, int(self.clock.seconds) + CONNECTION_SECONDS)
+
+        def end() -> None:
+            job.is_asking = False
+
+        self._start(f"web: POST /jobs {job.number}", ask, OTHER_SECONDS, end)
+
+    def _send(self, step: Step) -> None:
+        ready = [job for job in self.announced if job.unsent]
+        if ready:
+            job = ready[step.first % len(ready)]
+            self._put_at(job.unsent.pop(), step.second)
+
+    def _failed(self, step: Step) -> Entry | None:
+        """Returns a failed upload, if there is one. An operator may know it before it is projected."""
+        found = [entry for entry in self.ledger.entries.values() if self.failures.find(entry.id)]
+        return found[step.first % len(found)] if found else None
+
+    def _retry(self, step: Step) -> None:
+        if entry := self._failed(step):
+            self.note(f"operator: retries {entry.upload.key} {entry.upload.version}")
+            self.failures.retry(entry)
+
+    def _skip(self, step: Step) -> None:
+        # A skipped removal would leave a deleted picture on show, on the operator's decision.
+        if (entry := self._failed(step)) and not entry.is_removal:
+            self.note(f"operator: skips {entry.upload.key} {entry.upload.version}")
+            self.failures.skip(entry)
+
+    def _push_profile(self, step: Step) -> None:
+        profile = PROFILES[step.first % len(PROFILES)]
+        self.note(f"operator: pushes the profile {profile.name}, and renders stale pictures again")
+        self.profiles.profile = profile
+        for entry in stale(self.ledger.all_entries(), profile.hash, ENGINE):
+            self.queue.send(notification_of(entry.upload), entry.revision)
+
+    # What AWS does
+
+    def _notify(self, step: Step) -> None:
+        """Delivers an event of S3: some twice, and some puts never, although S3 promises at least once."""
+        pending = self.bucket.notifications
+        if not pending:
+            return
+        index = step.first % len(pending)
+        notification = pending[index]
+        if step.second % 16 == 0 and notification.is_put:
+            self.note(f"S3: loses the event {notification.text}")
+            self.bucket.without_event.add((notification.key, notification.version))
+            del pending[index]
+            return
+        repeated = step.second % 8 == 1
+        self.note(f"S3: sends {notification.text}{', and will send it again' if repeated else ''}")
+        # SQS counts a receive even if Lambda then has no capacity for an invocation.
+        receives = MAX_RECEIVES - 1 if step.second % 5 in (3, 4) else 0
+        self.queue.send(notification.body, text=notification.text, receives=receives)
+        if not repeated:
+            del pending[index]
+
+    def _wait(self, step: Step) -> None:
+        # Workers end at their timeout: most waits are shorter.
+        seconds = _WAITS[min(step.first % len(_WAITS), step.second % len(_WAITS))]
+        self.note(f"clock: {seconds} s pass")
+        self._advance(seconds)
+
+    def _advance(self, seconds: float) -> None:
+        self.clock.seconds += seconds
+        for worker in [worker for worker in self.workers if worker.ends_at <= self.clock.seconds]:
+            self._continue(worker, Fault.TIMEOUT)
+
+    def _duplicate(self, step: Step) -> None:
+        messages = list(self.queue.messages.values())
+        if messages:
+            message = messages[step.first % len(messages)]
+            self.note(f"SQS: duplicates message {message.number}, {message.text}")
+            self.queue.send(message.body, message.expected_revision, message.text)
+
+    def _deliver(self, step: Step) -> None:
+        self._receive(self.queue, step, self._render)
+
+    def _park(self, step: Step) -> None:
+        self._receive(self.dead_letters, step, self._record_failure)
+
+    def _receive(self, queue: SimulatedQueue, step: Step, start: Callable[[Message], None]) -> None:
+        visible = queue.visible()
+        if not visible or len(self.workers) >= _MAX_WORKERS:
+            return
+        message = visible[step.first % len(visible)]
+        if queue.receive(message):
+            start(message)
+        else:
+            self.note(f"SQS: message {message.number}, {message.text}, becomes a dead letter")
+
+    # The functions, as in functions/*/app.py
+
+    def _start(
+        self, name: str, run: Callable[[], object], seconds: float, end: Callable[[], object] | None = None
+    ) -> Worker:
+        """Starts a worker; it runs up to its first call."""
+        self.started += 1
+
+        def guarded() -> None:
+            try:
+                run()
+            except Exception as fault:  # noqa: BLE001 - the invocation fails
+                self.note(f"{name}: fails: {type(fault).__name__}: {fault}")
+            finally:
+                if end:
+                    end()
+
+        worker = Worker(f"{self.started} {name}", guarded, self.clock.seconds + seconds)
+        self.note(f"{worker.name}: starts")
+        worker.proceed()
+        if not worker.dead:
+            self.workers.append(worker)
+        return worker
+
+    def _render(self, message: Message) -> None:
+        parsed = parse_queue_message(message.body, self.bucket.bucket, str(message.number))
+
+        def isolated(content: bytes, profile: Profile) -> Rendered:
+            Port("engine", _Engine()).decode()
+            return engine(content, profile)
+
+        def render() -> None:
+            worker = Invocation(isolated, lease_expiry(RENDER_SECONDS * 1000))
+            for _ in self.reconciler.apply_each(parsed.changes, worker, message.expected_revision):
+                pass
+
+        self._handle(self.queue_port, message, "render", render, RENDER_SECONDS)
+
+    def _record_failure(self, message: Message) -> None:
+        parsed = parse_queue_message(message.body, self.bucket.bucket, str(message.number))
+
+        def park() -> None:
+            for change in parsed.changes:
+                self.parking.park(change, message.body)
+
+        self._handle(self.dead_letters_port, message, "park", park, OTHER_SECONDS)
+
+    def _handle(
+        self, queue: Port, message: Message, function: str, run: Callable[[], None], seconds: float
+    ) -> None:
+        """Starts a worker on a message. A failed message is hidden for a while, as by RetryingBatch."""
+        handle = str(message.number)
+
+        def handled() -> None:
+            try:
+                run()
+            except Exception as fault:
+                jitter = message.number * 0.37 % 1
+                with suppress(Exception):
+                    queue.hide(handle, retry_delay(fault, message.receives, jitter, self.clock.moment))
+                raise
+            queue.delete(handle)
+
+        name = f"{function}: message {message.number}, {message.text}, attempt {message.receives}"
+        self._start(name, handled, seconds)
+
+    def _project(self, step: Step) -> None:
+        lane = step.first % len(self.ledger.lanes)
+        if self.ledger.lanes[lane] and lane not in self.lanes_in_progress:
+            self._start_projecting(lane, 1 + step.second % 6)
+
+    def _start_projecting(self, lane: int, size: int) -> Worker:
+        """Starts a worker on a batch of one lane. Lambda retries from the first failed record."""
+        records = self.ledger.lanes[lane]
+        batch = [Record(str(number), change) for number, change in records[:size]]
+
+        def project() -> None:
+            faults = self.broadcast.process(batch).faults
+            pause("stream.respond")
+            failed = [number for number, record in enumerate(batch) if record.id in faults]
+            del records[: min(failed, default=len(batch))]
+
+        self.lanes_in_progress.add(lane)
+        numbers = f"{batch[0].id} to {batch[-1].id}"
+        return self._start(
+            f"project: records {numbers}",
+            project,
+            OTHER_SECONDS,
+            lambda: self.lanes_in_progress.discard(lane),
+        )
+
+    def _sweep(self, step: Step) -> None:
+        if len(self.workers) < _MAX_WORKERS:
+            self._start_sweep(1 + step.second % 3)
+
+    def _start_sweep(self, pages: int) -> Worker:
+        def sweep() -> None:
+            for task in (
+                self.sweeping.remove_superseded(),
+                self.sweeping.settle_jobs(),
+                self.sweeping.enqueue_lost(pages),
+                self.sweeping.remove_unused(pages),
+            ):
+                for _ in task:
+                    pass
+
+        return self._start("sweep", sweep, 900)
+
+    # The scheduler
+
+    def _go(self, step: Step) -> None:
+        if self.workers:
+            worker = self.workers[step.first % len(self.workers)]
+            for _ in range(step.second % 8):
+                self._continue(worker)
+            self._continue(worker, step.fault)
+
+    def _continue(self, worker: Worker, fault: Fault = Fault.NONE) -> None:
+        if worker.dead:
+            return
+        self.calls += 1
+        if fault is not Fault.NONE:
+            if fault is Fault.DEADLINE and "render:" not in worker.name:
+                fault = Fault.THROTTLED  # only render interrupts itself before its timeout
+            self.faults[fault] += 1
+        self.clock.seconds += 0.001
+        self.note(f"{worker.name}: {worker.call}: {fault}")
+        worker.proceed(fault)
+        if worker.dead:
+            self.workers.remove(worker)
+
+    # Quiescence
+
+    def _settle(self) -> None:
+        for _ in range(_MAX_ROUNDS):
+            if not self._drain():
+                break
+            before = self._state()
+            self._advance((KEEP_HOURS + 1) * 3600)
+            # Twice: an interrupted sweep resumes in the middle of a bucket.
+            for _ in range(2):
+                self._finish(self._start_sweep(1000))
+            for entry in list(self.failures.list_all()):
+                self.failures.retry(entry)
+            if self._drain() and self._state() == before:
+                return
+        self.is_stuck = True
+
+    def _state(self) -> tuple[object, ...]:
+        """Everything that a sweep or a message may change, except timestamps of the sweep itself."""
+        return (
+            dict(self.ledger.entries),
+            dict(self.ledger.latests),
+            set(self.renditions.objects),
+            list(self.ledger.superseded),
+            dict(self.ledger.unsettled),
+        )
+
+    def _finish(self, worker: Worker) -> None:
+        while not worker.dead:
+            self._continue(worker)
+
+    def _drain(self) -> bool:
+        """Delivers everything; returns False if there is always more."""
+        first = Step("drain", 0, 0)
+        for _ in range(_MAX_DELIVERIES):
+            if self.workers:
+                self._finish(self.workers[0])
+            elif waiting := self._unanswered():
+                self._ask(waiting[0])
+            elif self.bucket.notifications:
+                self._notify(Step("notify", 0, 2))
+            elif self.queue.visible():
+                self._deliver(first)
+            elif self.dead_letters.visible():
+                self._park(first)
+            elif (
+                lane := next((lane for lane in range(len(self.ledger.lanes)) if self.ledger.lanes[lane]), -1)
+                + 1
+            ):
+                self._start_projecting(lane - 1, 48)
+            elif messages := [*self.queue.messages.values(), *self.dead_letters.messages.values()]:
+                self._advance(max(0.0, min(m.visible_at for m in messages) - self.clock.seconds))
+            else:
+                return True
+        return False
+
+
+class _Engine:
+    def decode(self) -> None:
+        """Does nothing: a pause while a picture is decoded."""
