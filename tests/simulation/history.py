@@ -1,9 +1,9 @@
 """Performs a plan of what clients, AWS and the functions do, and then settles without faults."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.errors import DecoderProcessDied, RejectedPicture
@@ -99,6 +99,9 @@ class History:
         self.verbose = verbose
         self.seed = seed
         self.lines: list[str] = []
+        self.performed: list[Step] = []  # each with the index of its choice
+        self.picked = 0
+        self.is_settling = False
         self.faults: Counter[Fault] = Counter()
         self.calls = 0
         self.is_stuck = False
@@ -155,13 +158,21 @@ class History:
         """Performs all steps, then delivers everything without faults until nothing changes."""
         with deterministic(self.clock, self.seed):
             for step in plan:
+                self.picked = step.first
                 getattr(self, f"_{step.name}")(step)
+                self.performed.append(replace(step, first=self.picked))
             self.note("from here without faults")
+            self.is_settling = True
             self._settle()
 
     def note(self, text: str) -> None:
         if self.verbose:
             self.lines.append(f"{self.clock.now[5:-5].replace('T', ' ')}  {text}")
+
+    def _pick[T](self, options: Sequence[T], step: Step) -> T:
+        """Returns the option that a step chooses, and records its index."""
+        self.picked = step.first % len(options)
+        return options[self.picked]
 
     # What clients do
 
@@ -173,11 +184,11 @@ class History:
     def _stored(self, step: Step) -> str | None:
         """Returns a key with a stack of versions, if there is one."""
         keys = [key for key, stack in self.bucket.stacks.items() if stack]
-        return keys[step.first % len(keys)] if keys else None
+        return self._pick(keys, step) if keys else None
 
     def _put(self, step: Step) -> None:
         keys = self.keys
-        self._put_at(keys[step.first % len(keys)], step.second)
+        self._put_at(self._pick(keys, step), step.second)
 
     def _put_at(self, key: str, kind: int) -> None:
         self.puts += 1
@@ -231,13 +242,13 @@ class History:
     def _send(self, step: Step) -> None:
         ready = [job for job in self.announced if job.unsent]
         if ready:
-            job = ready[step.first % len(ready)]
+            job = self._pick(ready, step)
             self._put_at(job.unsent.pop(), step.second)
 
     def _failed(self, step: Step) -> Entry | None:
         """Returns a failed upload, if there is one. An operator may know it before it is projected."""
         found = [entry for entry in self.ledger.entries.values() if self.failures.find(entry.id)]
-        return found[step.first % len(found)] if found else None
+        return self._pick(found, step) if found else None
 
     def _retry(self, step: Step) -> None:
         if entry := self._failed(step):
@@ -251,7 +262,7 @@ class History:
             self.failures.skip(entry)
 
     def _push_profile(self, step: Step) -> None:
-        profile = PROFILES[step.first % len(PROFILES)]
+        profile = self._pick(PROFILES, step)
         self.note(f"operator: pushes the profile {profile.name}, and renders stale pictures again")
         self.profiles.profile = profile
         for entry in stale(self.ledger.all_entries(), profile.hash, ENGINE):
@@ -264,12 +275,11 @@ class History:
         pending = self.bucket.notifications
         if not pending:
             return
-        index = step.first % len(pending)
-        notification = pending[index]
+        notification = self._pick(pending, step)
         if step.second % 16 == 0 and notification.is_put:
             self.note(f"S3: loses the event {notification.text}")
             self.bucket.without_event.add((notification.key, notification.version))
-            del pending[index]
+            pending.remove(notification)
             return
         repeated = step.second % 8 == 1
         self.note(f"S3: sends {notification.text}{', and will send it again' if repeated else ''}")
@@ -277,11 +287,11 @@ class History:
         receives = MAX_RECEIVES - 1 if step.second % 5 in (3, 4) else 0
         self.queue.send(notification.body, text=notification.text, receives=receives)
         if not repeated:
-            del pending[index]
+            pending.remove(notification)
 
     def _wait(self, step: Step) -> None:
         # Workers end at their timeout: most waits are shorter.
-        seconds = _WAITS[min(step.first % len(_WAITS), step.second % len(_WAITS))]
+        seconds = min(self._pick(_WAITS, step), _WAITS[step.second % len(_WAITS)])
         self.note(f"clock: {seconds} s pass")
         self._advance(seconds)
 
@@ -293,7 +303,7 @@ class History:
     def _duplicate(self, step: Step) -> None:
         messages = list(self.queue.messages.values())
         if messages:
-            message = messages[step.first % len(messages)]
+            message = self._pick(messages, step)
             self.note(f"SQS: duplicates message {message.number}, {message.text}")
             self.queue.send(message.body, message.expected_revision, message.text)
 
@@ -307,7 +317,7 @@ class History:
         visible = queue.visible()
         if not visible or len(self.workers) >= _MAX_WORKERS:
             return
-        message = visible[step.first % len(visible)]
+        message = self._pick(visible, step)
         if queue.receive(message):
             start(message)
         else:
@@ -325,13 +335,14 @@ class History:
             try:
                 run()
             except Exception as fault:  # noqa: BLE001 - the invocation fails
-                self.note(f"{name}: fails: {type(fault).__name__}: {fault}")
+                self.note(f"{worker.name}: fails: {_reason(fault)}")
             finally:
                 if end:
                     end()
 
-        worker = Worker(f"{self.started} {name}", guarded, self.clock.seconds + seconds)
-        self.note(f"{worker.name}: starts")
+        function, _, subject = name.partition(": ")
+        worker = Worker(f"{function} {self.started}", guarded, self.clock.seconds + seconds)
+        self.note(f"{worker.name} starts{subject and f': {subject}'}")
         worker.proceed()
         if not worker.dead:
             self.workers.append(worker)
@@ -380,7 +391,7 @@ class History:
         self._start(name, handled, seconds)
 
     def _project(self, step: Step) -> None:
-        lane = step.first % len(self.ledger.lanes)
+        lane = self._pick(range(len(self.ledger.lanes)), step)
         if self.ledger.lanes[lane] and lane not in self.lanes_in_progress:
             self._start_projecting(lane, 1 + step.second % 6)
 
@@ -425,7 +436,7 @@ class History:
 
     def _go(self, step: Step) -> None:
         if self.workers:
-            worker = self.workers[step.first % len(self.workers)]
+            worker = self._pick(self.workers, step)
             for _ in range(step.second % 8):
                 self._continue(worker)
             self._continue(worker, step.fault)
@@ -435,11 +446,12 @@ class History:
             return
         self.calls += 1
         if fault is not Fault.NONE:
-            if fault is Fault.DEADLINE and "render:" not in worker.name:
+            if fault is Fault.DEADLINE and not worker.name.startswith("render"):
                 fault = Fault.THROTTLED  # only render interrupts itself before its timeout
             self.faults[fault] += 1
         self.clock.seconds += 0.001
-        self.note(f"{worker.name}: {worker.call}: {fault}")
+        if not self.is_settling:
+            self.note(f"{worker.name}: {worker.call}: {fault}")
         worker.proceed(fault)
         if worker.dead:
             self.workers.remove(worker)
@@ -499,6 +511,12 @@ class History:
             else:
                 return True
         return False
+
+
+def _reason(fault: BaseException) -> str:
+    if isinstance(fault, BaseExceptionGroup):
+        return ", ".join(map(_reason, fault.exceptions))
+    return f"{type(fault).__name__}: {fault}"
 
 
 class _Engine:
