@@ -13,7 +13,8 @@ from darkroom.services.projecting import rebuild
 from tests.chaos.plan import History as Changes
 from tests.chaos.verify import Expected, Finding, Snapshot, Transition, Verdict, verify
 from tests.fakes import FakeViews
-from tests.simulation.history import PROFILES, History, engine
+from tests.simulation.application import PROFILES, engine
+from tests.simulation.history import History
 
 
 def check(history: History) -> Verdict:

@@ -1,79 +1,35 @@
 """Performs a plan of what clients, AWS and the functions do, and then settles without faults."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from darkroom.domain.entries import Entry
-from darkroom.domain.errors import DecoderProcessDied, RejectedPicture
 from darkroom.domain.jobs import AnnouncedUpload
-from darkroom.domain.profile import Profile, built_in
-from darkroom.domain.receipts import Original, Rendered
-from darkroom.domain.renditions import Encoded, Format
-from darkroom.services.jobs import Jobs
-from darkroom.services.live import CONNECTION_SECONDS, Pusher
+from darkroom.services.live import CONNECTION_SECONDS
 from darkroom.services.members import member_key
-from darkroom.services.notifications import notification_of, parse_queue_message
-from darkroom.services.parking import Failures, Parking
-from darkroom.services.projecting import Broadcast, Projection, Record
-from darkroom.services.reconciling import Reconciler
-from darkroom.services.reconciling import Worker as Invocation
-from darkroom.services.rendering import Renderer
-from darkroom.services.retries import lease_expiry, retry_delay
-from darkroom.services.sweeping import Sweep, stale
-from tests.fakes import FakeChannels, FakeEventBus, FakeProfiles, FakeSockets
+from darkroom.services.notifications import notification_of
+from darkroom.services.sweeping import stale
+from tests.simulation.application import (
+    ENGINE,
+    JOB_TIMEOUT_MINUTES,
+    KEEP_HOURS,
+    OTHER_SECONDS,
+    PROFILES,
+    Application,
+)
 from tests.simulation.plan import Plan, Step
-from tests.simulation.workers import BusPort, Fault, Port, Worker, pause
 from tests.simulation.world import (
-    DEAD_LETTER_VISIBILITY_SECONDS,
     MAX_RECEIVES,
-    VISIBILITY_SECONDS,
-    Bucket,
-    Clock,
     Message,
-    RecordedViews,
-    RenditionsBucket,
     SimulatedQueue,
-    StreamedLedger,
     deterministic,
 )
 
-ENGINE = "engine 1"
-RENDER_SECONDS, OTHER_SECONDS = 10, 30  # an invocation's timeout
-SWEEP_AFTER_MINUTES, KEEP_HOURS, JOB_TIMEOUT_MINUTES = 60, 24, 60
 _WAITS = (1, 5, 20, 70, 200, 1200, 4000, 90_000)  # seconds; the last is longer than KEEP_HOURS
 _PLAIN_KEYS = ("a.png", "b.png")
 _CONTENTS = (b"good", b"good", b"good", b"good", b"good", b"good", b"torn", b"deadly")
 _MAX_WORKERS, _MAX_JOBS = 5, 2
 _MAX_ROUNDS, _MAX_DELIVERIES = 12, 2000
-
-
-class PushedProfile(Profile):
-    """A profile whose hash is its name, which is quicker than a digest of the document."""
-
-    @property
-    def hash(self) -> str:
-        return self.name
-
-
-_DEFAULT = built_in("default")
-PROFILES = tuple(PushedProfile(name, _DEFAULT.ladders) for name in ("first", "second"))
-
-
-def engine(content: bytes, profile: Profile) -> Rendered:
-    """Makes two files of an upload's content and the profile's name."""
-    if content.startswith(b"torn"):
-        raise RejectedPicture("corrupt_image", "It is damaged.")
-    if content.startswith(b"deadly"):
-        raise DecoderProcessDied("crashed", "It crashed the decoder.")
-    data = content + profile.hash.encode()
-    return Rendered(
-        Original("png", 1280, 960, len(content)),
-        tuple(Encoded(Format.JPEG, width, width, 75, data=data + bytes([width])) for width in (1, 2)),
-        (),
-        {},
-    )
 
 
 @dataclass
@@ -92,67 +48,17 @@ class AnnouncedJob:
     is_asking: bool = False
 
 
-class History:
-    """One history. `lines` describes it, if `verbose`."""
+class History(Application):
+    """One history: clients and AWS perform a plan on the application."""
 
     def __init__(self, seed: int, *, verbose: bool = False) -> None:
-        self.verbose = verbose
+        super().__init__(verbose=verbose)
         self.seed = seed
-        self.lines: list[str] = []
         self.performed: list[Step] = []  # each with the index of its choice
         self.picked = 0
-        self.is_settling = False
-        self.faults: Counter[Fault] = Counter()
-        self.calls = 0
         self.is_stuck = False
-        self.workers: list[Worker] = []
-        self.started = 0
-        self.lanes_in_progress: set[int] = set()
         self.announced: list[AnnouncedJob] = []
         self.puts = 0
-
-        self.clock = clock = Clock()
-        self.bucket = Bucket(clock=clock)
-        self.renditions = RenditionsBucket(clock=clock)
-        self.ledger = StreamedLedger()
-        self.views = RecordedViews()
-        self.dead_letters = SimulatedQueue(clock, DEAD_LETTER_VISIBILITY_SECONDS)
-        self.queue = SimulatedQueue(clock, VISIBILITY_SECONDS, self.dead_letters)
-        self.profiles = FakeProfiles(PROFILES[0])
-        self.bus, self.channels, self.sockets = FakeEventBus(), FakeChannels(), FakeSockets()
-        self._compose()
-
-    def _compose(self) -> None:
-        """Builds the services, as bootstrap/ does, with ports that the scheduler interrupts."""
-
-        def port(name: str) -> Port:
-            return Port(name, getattr(self, name))
-
-        originals, renditions, ledger = Port("originals", self.bucket), port("renditions"), port("ledger")
-        self.queue_port, self.dead_letters_port = port("queue"), port("dead_letters")
-        views = port("views")
-        renderer = Renderer(originals, renditions, port("profiles"), ENGINE)
-        self.reconciler = Reconciler(originals, renditions, ledger, renderer)
-        self.parking = Parking(ledger)
-        self.broadcast = Broadcast(
-            Projection(views, sleep=lambda _: None),
-            BusPort(self.bus),
-            Pusher(port("channels"), port("sockets"), report=lambda _: None),
-            sleep=lambda _: None,
-            clock=lambda: self.clock.seconds,
-        )
-        self.sweeping = Sweep(
-            originals,
-            renditions,
-            ledger,
-            ledger,
-            self.queue_port,
-            SWEEP_AFTER_MINUTES,
-            KEEP_HOURS,
-            JOB_TIMEOUT_MINUTES,
-        )
-        self.jobs = Jobs(self.bucket.bucket, ledger, views)
-        self.failures = Failures(self.ledger, self.views, self.queue)
 
     def perform(self, plan: Plan) -> None:
         """Performs all steps, then delivers everything without faults until nothing changes."""
@@ -164,10 +70,6 @@ class History:
             self.note("from here without faults")
             self.is_settling = True
             self._settle()
-
-    def note(self, text: str) -> None:
-        if self.verbose:
-            self.lines.append(f"{self.clock.now[5:-5].replace('T', ' ')}  {text}")
 
     def _pick[T](self, options: Sequence[T], step: Step) -> T:
         """Returns the option that a step chooses, and records its index."""
@@ -237,7 +139,7 @@ class History:
         def end() -> None:
             job.is_asking = False
 
-        self._start(f"web: POST /jobs {job.number}", ask, OTHER_SECONDS, end)
+        self.start(f"web: POST /jobs {job.number}", ask, OTHER_SECONDS, end)
 
     def _send(self, step: Step) -> None:
         ready = [job for job in self.announced if job.unsent]
@@ -293,12 +195,7 @@ class History:
         # Workers end at their timeout: most waits are shorter.
         seconds = min(self._pick(_WAITS, step), _WAITS[step.second % len(_WAITS)])
         self.note(f"clock: {seconds} s pass")
-        self._advance(seconds)
-
-    def _advance(self, seconds: float) -> None:
-        self.clock.seconds += seconds
-        for worker in [worker for worker in self.workers if worker.ends_at <= self.clock.seconds]:
-            self._continue(worker, Fault.TIMEOUT)
+        self.advance(seconds)
 
     def _duplicate(self, step: Step) -> None:
         messages = list(self.queue.messages.values())
@@ -308,10 +205,10 @@ class History:
             self.queue.send(message.body, message.expected_revision, message.text)
 
     def _deliver(self, step: Step) -> None:
-        self._receive(self.queue, step, self._render)
+        self._receive(self.queue, step, self.start_render)
 
     def _park(self, step: Step) -> None:
-        self._receive(self.dead_letters, step, self._record_failure)
+        self._receive(self.dead_letters, step, self.start_park)
 
     def _receive(self, queue: SimulatedQueue, step: Step, start: Callable[[Message], None]) -> None:
         visible = queue.visible()
@@ -323,138 +220,21 @@ class History:
         else:
             self.note(f"SQS: message {message.number}, {message.text}, becomes a dead letter")
 
-    # The functions, as in functions/*/app.py
-
-    def _start(
-        self, name: str, run: Callable[[], object], seconds: float, end: Callable[[], object] | None = None
-    ) -> Worker:
-        """Starts a worker; it runs up to its first call."""
-        self.started += 1
-
-        def guarded() -> None:
-            try:
-                run()
-            except Exception as fault:  # noqa: BLE001 - the invocation fails
-                self.note(f"{worker.name}: fails: {_reason(fault)}")
-            finally:
-                if end:
-                    end()
-
-        function, _, subject = name.partition(": ")
-        worker = Worker(f"{function} {self.started}", guarded, self.clock.seconds + seconds)
-        self.note(f"{worker.name} starts{subject and f': {subject}'}")
-        worker.proceed()
-        if not worker.dead:
-            self.workers.append(worker)
-        return worker
-
-    def _render(self, message: Message) -> None:
-        parsed = parse_queue_message(message.body, self.bucket.bucket, str(message.number))
-
-        def isolated(content: bytes, profile: Profile) -> Rendered:
-            Port("engine", _Engine()).decode()
-            return engine(content, profile)
-
-        def render() -> None:
-            worker = Invocation(isolated, lease_expiry(RENDER_SECONDS * 1000))
-            for _ in self.reconciler.apply_each(parsed.changes, worker, message.expected_revision):
-                pass
-
-        self._handle(self.queue_port, message, "render", render, RENDER_SECONDS)
-
-    def _record_failure(self, message: Message) -> None:
-        parsed = parse_queue_message(message.body, self.bucket.bucket, str(message.number))
-
-        def park() -> None:
-            for change in parsed.changes:
-                self.parking.park(change, message.body)
-
-        self._handle(self.dead_letters_port, message, "park", park, OTHER_SECONDS)
-
-    def _handle(
-        self, queue: Port, message: Message, function: str, run: Callable[[], None], seconds: float
-    ) -> None:
-        """Starts a worker on a message. A failed message is hidden for a while, as by RetryingBatch."""
-        handle = str(message.number)
-
-        def handled() -> None:
-            try:
-                run()
-            except Exception as fault:
-                jitter = message.number * 0.37 % 1
-                with suppress(Exception):
-                    queue.hide(handle, retry_delay(fault, message.receives, jitter, self.clock.moment))
-                raise
-            queue.delete(handle)
-
-        name = f"{function}: message {message.number}, {message.text}, attempt {message.receives}"
-        self._start(name, handled, seconds)
-
     def _project(self, step: Step) -> None:
         lane = self._pick(range(len(self.ledger.lanes)), step)
         if self.ledger.lanes[lane] and lane not in self.lanes_in_progress:
-            self._start_projecting(lane, 1 + step.second % 6)
-
-    def _start_projecting(self, lane: int, size: int) -> Worker:
-        """Starts a worker on a batch of one lane. Lambda retries from the first failed record."""
-        records = self.ledger.lanes[lane]
-        batch = [Record(str(number), change) for number, change in records[:size]]
-
-        def project() -> None:
-            faults = self.broadcast.process(batch).faults
-            pause("stream.respond")
-            failed = [number for number, record in enumerate(batch) if record.id in faults]
-            del records[: min(failed, default=len(batch))]
-
-        self.lanes_in_progress.add(lane)
-        numbers = f"{batch[0].id} to {batch[-1].id}"
-        return self._start(
-            f"project: records {numbers}",
-            project,
-            OTHER_SECONDS,
-            lambda: self.lanes_in_progress.discard(lane),
-        )
+            self.start_project(lane, 1 + step.second % 6)
 
     def _sweep(self, step: Step) -> None:
         if len(self.workers) < _MAX_WORKERS:
-            self._start_sweep(1 + step.second % 3)
-
-    def _start_sweep(self, pages: int) -> Worker:
-        def sweep() -> None:
-            for task in (
-                self.sweeping.remove_superseded(),
-                self.sweeping.settle_jobs(),
-                self.sweeping.enqueue_lost(pages),
-                self.sweeping.remove_unused(pages),
-            ):
-                for _ in task:
-                    pass
-
-        return self._start("sweep", sweep, 900)
-
-    # The scheduler
+            self.start_sweep(1 + step.second % 3)
 
     def _go(self, step: Step) -> None:
         if self.workers:
             worker = self._pick(self.workers, step)
             for _ in range(step.second % 8):
-                self._continue(worker)
-            self._continue(worker, step.fault)
-
-    def _continue(self, worker: Worker, fault: Fault = Fault.NONE) -> None:
-        if worker.dead:
-            return
-        self.calls += 1
-        if fault is not Fault.NONE:
-            if fault is Fault.DEADLINE and not worker.name.startswith("render"):
-                fault = Fault.THROTTLED  # only render interrupts itself before its timeout
-            self.faults[fault] += 1
-        self.clock.seconds += 0.001
-        if not self.is_settling:
-            self.note(f"{worker.name}: {worker.call}: {fault}")
-        worker.proceed(fault)
-        if worker.dead:
-            self.workers.remove(worker)
+                self.proceed(worker)
+            self.proceed(worker, step.fault)
 
     # Quiescence
 
@@ -463,10 +243,10 @@ class History:
             if not self._drain():
                 break
             before = self._state()
-            self._advance((KEEP_HOURS + 1) * 3600)
+            self.advance((KEEP_HOURS + 1) * 3600)
             # Twice: an interrupted sweep resumes in the middle of a bucket.
             for _ in range(2):
-                self._finish(self._start_sweep(1000))
+                self.finish(self.start_sweep(1000))
             for entry in list(self.failures.list_all()):
                 self.failures.retry(entry)
             if self._drain() and self._state() == before:
@@ -483,16 +263,12 @@ class History:
             dict(self.ledger.unsettled),
         )
 
-    def _finish(self, worker: Worker) -> None:
-        while not worker.dead:
-            self._continue(worker)
-
     def _drain(self) -> bool:
         """Delivers everything; returns False if there is always more."""
         first = Step("drain", 0, 0)
         for _ in range(_MAX_DELIVERIES):
             if self.workers:
-                self._finish(self.workers[0])
+                self.finish(self.workers[0])
             elif waiting := self._unanswered():
                 self._ask(waiting[0])
             elif self.bucket.notifications:
@@ -505,20 +281,9 @@ class History:
                 lane := next((lane for lane in range(len(self.ledger.lanes)) if self.ledger.lanes[lane]), -1)
                 + 1
             ):
-                self._start_projecting(lane - 1, 48)
+                self.start_project(lane - 1, 48)
             elif messages := [*self.queue.messages.values(), *self.dead_letters.messages.values()]:
-                self._advance(max(0.0, min(m.visible_at for m in messages) - self.clock.seconds))
+                self.advance(max(0.0, min(m.visible_at for m in messages) - self.clock.seconds))
             else:
                 return True
         return False
-
-
-def _reason(fault: BaseException) -> str:
-    if isinstance(fault, BaseExceptionGroup):
-        return ", ".join(map(_reason, fault.exceptions))
-    return f"{type(fault).__name__}: {fault}"
-
-
-class _Engine:
-    def decode(self) -> None:
-        """Does nothing: a pause while a picture is decoded."""
