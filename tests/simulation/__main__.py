@@ -40,7 +40,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, help="perform only this history, and print it")
     parser.add_argument("--seeds", type=int, default=2000, help="number of histories (default: 2000)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
-    parser.add_argument("--stop", action="store_true", help="stop at the first failed history")
+    parser.add_argument(
+        "--stop", action="store_true", help="stop at the first failed history, without printing it"
+    )
     parser.add_argument("--report", action="store_true", help="write the figures into docs/reliability.md")
     arguments = parser.parse_args()
     # Wide enough for any line: the output must not depend on the terminal.
@@ -54,7 +56,7 @@ def main() -> None:
     if arguments.report:
         before, _, rest = REPORT.read_text().partition(_BEGIN)
         REPORT.write_text(before + _BEGIN + summary(seeds, figures) + _END + rest.partition(_END)[2])
-    if figures.failed:
+    if figures.failed and not arguments.stop:
         console.print(describe(figures.failed[0]))
         raise SystemExit(f"darkroom: {len(figures.failed)} histories failed: {figures.failed[:20]}")
 

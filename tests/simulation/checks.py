@@ -21,7 +21,7 @@ def check(history: History) -> Verdict:
     """Returns what is wrong, except known faults."""
     findings = verify(_snapshot(history), _expected(history)).findings
     others = (*_end(history), *_views(history), *_jobs(history), *_events(history))
-    known = tuple(_known(history))
+    known = (*_known(history), *_skipped(history))
     found = {finding for finding in (*findings, *others) if not finding[1].startswith(known)}
     return Verdict(tuple(sorted(found)))
 
@@ -46,6 +46,21 @@ def _known(history: History) -> Iterator[str]:
             )
         if key in history.bucket.with_removals:
             yield f"{key} ({version}): concluded "
+
+
+def _skipped(history: History) -> Iterator[str]:
+    """Returns the beginnings of findings about pictures whose current version an operator skipped.
+
+    It may have failed before it became the latest in the ledger: then the version before it is kept.
+    """
+    for entry in history.ledger.entries.values():
+        key = entry.upload.key
+        current = history.bucket.current(key)
+        if entry.state is State.SKIPPED and current and current.version == entry.upload.version:
+            yield f"{key}: the ledger's latest version is"
+            for name, version in history.bucket.contents:
+                if name == key:
+                    yield f"{key} ({version}): not S3's latest version"
 
 
 def _snapshot(history: History) -> Snapshot:
@@ -91,7 +106,9 @@ def _expected(history: History) -> Mapping[tuple[str, str], Expected]:
             continue  # an operator decided on its end
         profile_hash = entry.receipt.profile_hash if entry and entry.receipt else PROFILES[0].hash
         returns = changes.returns + renewals[upload]
-        expected[upload] = Expected(_outcome(content, profile_hash), Changes(changes.hidden, returns))
+        # A removal may delete the entries of all versions that are superseded already.
+        hidden = upload[0] in bucket.with_removals
+        expected[upload] = Expected(_outcome(content, profile_hash), Changes(hidden, returns))
     return expected
 
 

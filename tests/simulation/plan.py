@@ -8,10 +8,10 @@ from tests.simulation.workers import Fault
 # How often each step occurs, relative to the others. `go` continues a worker.
 _WEIGHTS = {
     "go": 90,
-    "deliver": 24,
-    "notify": 22,
+    "deliver": 30,
+    "notify": 26,
     "project": 12,
-    "put": 10,
+    "put": 12,
     "send": 9,
     "wait": 6,
     "park": 8,

@@ -70,7 +70,7 @@ def test_a_removed_defence_is_noticed(name: str, tmp_path: Path) -> None:
 
     ended = _run(tmp_path, "--seeds", "2000", "--stop")
 
-    assert "to replay: python -m tests.simulation --seed" in ended.stdout, ended.stderr
+    assert "darkroom: 1 histories failed" in ended.stderr
 
 
 def test_a_failed_history_is_reduced_to_the_steps_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
