@@ -56,8 +56,9 @@ def main() -> None:
     if arguments.report:
         before, _, rest = REPORT.read_text().partition(_BEGIN)
         REPORT.write_text(before + _BEGIN + summary(seeds, figures) + _END + rest.partition(_END)[2])
-    if figures.failed and not arguments.stop:
-        console.print(describe(figures.failed[0]))
+    if figures.failed:
+        if not arguments.stop:
+            console.print(describe(figures.failed[0]))
         raise SystemExit(f"darkroom: {len(figures.failed)} histories failed: {figures.failed[:20]}")
 
 
