@@ -297,6 +297,31 @@ def test_a_picture_rendered_again_during_its_deletion_ends_with_its_files(
     assert_agrees_with_s3(setup)
 
 
+def test_a_version_superseded_while_a_removal_restores_it_is_rendered(setup: Setup) -> None:
+    setup.bucket.put()
+    second = setup.bucket.put()
+    late, newer = setup.bucket.events
+    setup.apply(newer)
+    setup.bucket.destroy(second)
+    removal = setup.bucket.events[-1]
+
+    class Interrupted(FakeLedger):
+        """Applies the late event of the first version after its entry was not found."""
+
+        def find(self, picture_id: str, version: str) -> Entry | None:
+            found = super().find(picture_id, version)
+            if version == "v1" and found is None:
+                setup.apply(late)
+            return found
+
+    interrupted = Interrupted(setup.ledger.entries, setup.ledger.latests)
+    with pytest.raises(RevisionConflict):
+        replace(setup.reconciler, ledger=interrupted).apply(removal, Worker(engine))
+    setup.apply(removal)
+
+    assert setup.states == {"v1": State.RENDERED, "v2": State.DELETED}
+
+
 OPERATIONS = st.lists(st.sampled_from(["put", "delete", "destroy newest", "destroy oldest"]), max_size=8)
 
 

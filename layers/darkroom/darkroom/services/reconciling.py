@@ -309,9 +309,16 @@ class Reconciler:
     def _render_current(
         self, change: S3Change, current: Upload, entry: Entry | None, worker: Worker
     ) -> Entry:
-        """Renders S3's current version again, under the correlation id of the change."""
+        """Renders S3's current version again, under the correlation id of the change.
+
+        Raises RevisionConflict if another worker superseded or deleted it meanwhile: a redelivery reads its
+        new revision.
+        """
         upload = replace(current, request_id=change.request_id)
-        return self.render(upload, worker, expected_revision=entry.revision if entry else None)
+        rendered = self.render(upload, worker, expected_revision=entry.revision if entry else None)
+        if not rendered.is_live and self._is_current_in_s3(rendered.upload):
+            raise RevisionConflict(f"{change.key!r} changed while its current version was read")
+        return rendered
 
     def _close_failure(self, picture_id: str, version: str, state: State) -> list[Entry]:
         """Closes the failed entry of a removal, or of an event without a version, after it was applied."""
