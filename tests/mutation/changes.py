@@ -55,6 +55,7 @@ CHANGES = [
     ),
     Change("two functions share a role", "Role: !GetAtt ParkRole.Arn", "Role: !GetAtt RenderRole.Arn"),
     # Endpoints and logs
+    Change("a number is an environment variable", '!If [IsLocal, "10", "4"]', "!If [IsLocal, 10, 4]"),
     Change(
         "a remote endpoint turns TLS off", r"^(http://127\.0\.0\.1:[0-9]+)?$", "^(http://[0-9.]+:[0-9]+)?$"
     ),
