@@ -170,7 +170,8 @@ class Reconciler:
 
     def _record_fault(self, entry: Entry, fault: Exception) -> None:
         """Writes the outcome of a failed attempt to the ledger, on a best-effort basis."""
-        outcome = _OUTCOMES.get(type(fault), Outcome.EXCEPTION)
+        known = (outcome for kind, outcome in _OUTCOMES.items() if isinstance(fault, kind))
+        outcome = next(known, Outcome.EXCEPTION)
         detail = redact(f"{type(fault).__name__}: {fault}")[:_FAULT_CHARACTERS]
         with suppress(Exception):
             self.ledger.advance(entry.ended(State.RENDERING, outcome, detail))
