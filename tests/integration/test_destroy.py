@@ -254,34 +254,32 @@ def test_a_stack_whose_changes_were_never_made_is_deleted(use_local_aws: None) -
     assert not stack.exists()
 
 
-class _WithoutTemplate:
+class _CloudFormation:
+    """The emulator's CloudFormation; subclasses replace what differs on AWS."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+
+class _WithoutTemplate(_CloudFormation):
     """CloudFormation with a stack whose first change set was not executed.
 
     On AWS it has no template (https://github.com/aws/aws-sam-cli/pull/5687); the emulator returns one.
     """
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
     def get_template(self, **_: str) -> Any:
         raise ClientError({"Error": {"Code": "ValidationError", "Message": "no template"}}, "GetTemplate")
 
 
-class _FailedRollback:
+class _FailedRollback(_CloudFormation):
     """CloudFormation with a failed first deployment, whose rollback failed too.
 
     The uploads bucket could not be deleted. The bucket for renditions could not be created: another stack
     has one of that name.
     """
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
 
     def describe_stacks(self, **arguments: str) -> Any:
         response = self._client.describe_stacks(**arguments)
@@ -318,17 +316,15 @@ def test_a_stack_whose_rollback_failed_is_deleted_without_the_buckets_of_others(
     assert stack.renditions not in output
 
 
-class _RefilledBucket:
+class _RefilledBucket(_CloudFormation):
     """CloudFormation with a failed first deletion: a late rendition refills the bucket.
 
     The emulator would delete the full bucket; AWS does not.
     """
 
     def __init__(self, stack: DeployedStack) -> None:
-        self._stack, self._client, self.deletions = stack, stack.account.cloudformation, 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
+        super().__init__(stack.account.cloudformation)
+        self._stack, self.deletions = stack, 0
 
     def delete_stack(self, **arguments: str) -> None:
         self.deletions += 1
