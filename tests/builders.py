@@ -13,6 +13,7 @@ from darkroom.domain.jobs import AnnouncedUpload, Job
 from darkroom.domain.receipts import Decision, Original, Receipt, Rejection, Rendered
 from darkroom.domain.renditions import Encoded, Format, Rendition
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
+from darkroom.services.keys import Keys
 from darkroom.services.members import member_key
 from darkroom.services.reconciling import Reconciler
 from darkroom.services.rendering import Renderer
@@ -34,7 +35,6 @@ def an_upload(key: str = "image.png", version: str = "v1", **changes: Any) -> Up
         version=version,
         etag="d41d8cd98f00b204e9800998ecf8427e",
         size_bytes=1000,
-        sequencer="0055AED6DCD90281E5",
         arrived="2026-01-02T03:04:05.678Z",
         request_id=REQUEST,
     )
@@ -94,7 +94,7 @@ def a_member(number: int = 0, state: State = State.EXPECTED, job_id: str = "a" *
     """Builds a member of a job: its announcement, or an upload in another state."""
     key = member_key(job_id, number, f"{number}.png")
     if state is State.EXPECTED:
-        upload = an_upload(key, EXPECTED_VERSION, etag="", sequencer="", arrived=a_job().created)
+        upload = an_upload(key, EXPECTED_VERSION, etag="", arrived=a_job().created)
         return Entry(upload, state, 1, since=a_job().created, job_id=job_id, number=number)
     return replace(an_entry(key, state, **changes), job_id=job_id, number=number)
 
@@ -126,7 +126,7 @@ def a_reconciler(
 ) -> Reconciler:
     """Builds a reconciler and its renderer on the same fakes."""
     renderer = Renderer(originals, renditions, profiles or FakeProfiles(), engine_version)
-    return Reconciler(originals, renditions, ledger, renderer)
+    return Reconciler(Keys(originals, ledger), renditions, renderer)
 
 
 def a_notification(key: str = "image.png", **changes: Any) -> str:
@@ -149,7 +149,7 @@ def a_notification(key: str = "image.png", **changes: Any) -> str:
                 "size": changes.get("size_bytes", 1000),
                 "eTag": "d41d8cd98f00b204e9800998ecf8427e",
                 "versionId": changes.get("version", "v1"),
-                "sequencer": changes.get("sequencer", "0055AED6DCD90281E5"),
+                "sequencer": "0055AED6DCD90281E5",
             },
         },
     }

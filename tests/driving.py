@@ -22,6 +22,7 @@ from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client, ss
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels
+from darkroom.adapters.s3 import S3Originals
 from darkroom.adapters.ssm import SsmTokenDocument
 from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.receipts import Decision
@@ -121,9 +122,10 @@ class Stack:
 
     def held_message(self) -> dict[str, Any]:
         """Returns a message that must be retried, because another worker holds the lease."""
-        expected = an_entry("held.png", State.EXPECTED, bucket=self.uploads)
-        self.ledger.advance(replace(expected.begun("9999-01-01T00:00:00.000Z"), revision=1))
-        return self.message("held.png", "v1")
+        version = self.put("held.png", a_small_png())
+        expected = an_entry("held.png", State.EXPECTED, bucket=self.uploads, version=version)
+        self.ledger.advance(replace(expected.begun("9999-01-01T00:00:00.000Z", 1), revision=1))
+        return self.message("held.png", version)
 
 
 def recorded_calls() -> list[RecordedCall]:
@@ -153,17 +155,21 @@ def _render(stack: Stack) -> None:
     render = stack.start("render")
     # A new upload by an event without a version, a newer version, and its deletion.
     first = stack.put(ASSIGNED, a_small_png(1))
-    render(stack.message(ASSIGNED, "", sequencer="01"))
+    render(stack.message(ASSIGNED, ""))
     second = stack.put(ASSIGNED, a_small_png(2))
-    render(stack.message(ASSIGNED, second, sequencer="02"))
+    render(stack.message(ASSIGNED, second))
     marker = stack.s3.delete_object(Bucket=stack.uploads, Key=ASSIGNED)["VersionId"]
-    render(stack.message(ASSIGNED, marker, event=MARKED, sequencer="03"))
-    render(stack.message(ASSIGNED, first, event=REMOVED, sequencer="04"))
-    # An upload that is gone before it is read.
-    stack.s3.delete_object(Bucket=stack.uploads, Key="gone.png", VersionId=stack.put("gone.png", b""))
-    gone = stack.put("gone.png", a_small_png(3))
+    render(stack.message(ASSIGNED, marker, event=MARKED))
+    render(stack.message(ASSIGNED, first, event=REMOVED))
+    # A version that is gone before it is read.
+    gone, version = stack.put("gone.png", b""), stack.put("gone.png", a_small_png(3))
     stack.s3.delete_object(Bucket=stack.uploads, Key="gone.png", VersionId=gone)
-    render(stack.message("gone.png", gone))
+    with pytest.MonkeyPatch.context() as patch:
+        read = S3Originals.read
+        patch.setattr(
+            S3Originals, "read", lambda originals, upload: read(originals, replace(upload, version=gone))
+        )
+        assert render(stack.message("gone.png", version))["batchItemFailures"]
     assert render(stack.held_message())["batchItemFailures"]
 
 
@@ -185,9 +191,10 @@ def _serve_profile(patch: pytest.MonkeyPatch) -> None:
 def _park(stack: Stack) -> None:
     park = stack.start("park")
     for change in (
-        stack.message(ASSIGNED, "v1"),
+        stack.message(ASSIGNED, stack.put(ASSIGNED, a_small_png())),
+        stack.message("gone.png", "v1"),
         stack.message(ASSIGNED, "v2", event=REMOVED),
-        stack.message(ASSIGNED, "v3", event=MARKED),
+        stack.message("gone.png", "v3", event=MARKED),
     ):
         assert park(change) == {"batchItemFailures": []}
     assert park(stack.held_message())["batchItemFailures"]
@@ -223,7 +230,7 @@ def _sweep(stack: Stack) -> None:
     # A file of no upload, and superseded ones of a live upload.
     live = stack.entry("image.png")
     stack.ledger.advance(
-        Latest(live.picture_id, "01", "v1", 1, ("v1",)),
+        Latest(live.picture_id, "v1", 1, ("v1",)),
         SupersededRenditions(live.picture_id, "v1", live.since, ("superseded.jpg",)),
     )
     stack.s3.put_object(

@@ -14,7 +14,7 @@ from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.limits import PAGE_SIZE
 from darkroom.domain.profile import Profile, built_in
 from darkroom.domain.rows import JobView, Row, Tally
-from darkroom.domain.uploads import Upload
+from darkroom.domain.uploads import Removal, S3Change, Upload
 from darkroom.ports import (
     AliasMatch,
     Commit,
@@ -32,6 +32,7 @@ class FakeOriginals:
     bucket: str = "uploads"
     page_size: int = 2
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    markers: dict[str, str] = field(default_factory=dict)  # delete markers of deleted keys
 
     def read(self, upload: Upload) -> bytes:
         try:
@@ -41,15 +42,20 @@ class FakeOriginals:
 
     def current(self, key: str) -> Upload | None:
         version = next((version for name, version in reversed(self.objects) if name == key), None)
-        if version is None:
+        if version is None or key in self.markers:
             return None
         return Upload(self.bucket, key, version, size_bytes=len(self.objects[key, version]))
 
-    def list_current(self, cursor: str) -> tuple[list[Upload], str]:
-        keys = sorted({key for key, _ in self.objects if key > cursor})
+    def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
+        keys = sorted(key for key in {key for key, _ in self.objects} | self.markers.keys() if key > cursor)
         page = keys[: self.page_size]
-        uploads = (self.current(key) for key in page)
-        return [upload for upload in uploads if upload], page[-1] if len(keys) > len(page) else ""
+        newest = [
+            Removal(self.bucket, key, self.markers[key], marker=True)
+            if key in self.markers
+            else self.current(key)
+            for key in page
+        ]
+        return [change for change in newest if change], page[-1] if len(keys) > len(page) else ""
 
     def store(self, key: str, content: bytes, media_type: str) -> str:
         version = f"v{len(self.objects) + 1}"

@@ -28,6 +28,7 @@ from darkroom.domain.uploads import Upload
 from darkroom.imaging.pipeline import PIPELINE, step_name
 from darkroom.ports import SendResult
 from darkroom.services.jobs import Jobs
+from darkroom.services.keys import Keys
 from darkroom.services.live import CONNECTION_SECONDS, Pusher
 from darkroom.services.members import member_key
 from darkroom.services.projecting import BATCH, Broadcast, Projection
@@ -227,7 +228,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             channels.join(job, "connection", CONNECTION_SECONDS)
         originals, renditions = S3Originals("uploads", s3), S3Renditions("renditions", s3)
         renderer = Renderer(originals, renditions, _Fixed(profile), "engine")
-        reconciler = Reconciler(originals, renditions, ledger, renderer)
+        reconciler = Reconciler(Keys(originals, ledger), renditions, renderer)
         sockets = CountingSockets(meter.usage)
         broadcast = Broadcast(
             Projection(views),
@@ -239,7 +240,7 @@ def measure(rendered: Rendered, profile: Profile, pictures: int, *, as_job: bool
             name = f"{number}.jpg"
             key = member_key(job, number, name) if as_job else f"holiday/{name}"
             version = s3.put_object(Bucket="uploads", Key=key, Body=b"pixels")["VersionId"]
-            upload = Upload("uploads", key, version, size_bytes=4_000_000, sequencer=f"{number:016X}")
+            upload = Upload("uploads", key, version, size_bytes=4_000_000)
             reconciler.apply(upload, Worker(lambda _content, _profile: rendered))
         _project(meter, broadcast, batch)
         client, ledger_scan = boto3.client("dynamodb"), {"TableName": "ledger"}

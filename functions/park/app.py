@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from darkroom.adapters.batches import RetryingBatch
 from darkroom.adapters.logs import entry_point, redacting_logger
 from darkroom.bootstrap.park import bootstrap
+from darkroom.domain.entries import State
 from darkroom.services.notifications import parse_queue_message
 
 logger = redacting_logger()
@@ -28,9 +29,11 @@ def park(record: SQSRecord) -> None:
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
     for change in message.changes:
         entry = parking.park(change, record.body)
-        outcome = "recorded as failed" if entry else "already terminal"
-        logger.warning(outcome, extra=entry.summary if entry else {})
-        metrics.add_metric("Failed", MetricUnit.Count, int(entry is not None))
+        is_failed = entry is not None and entry.state is State.FAILED
+        logger.warning(
+            "recorded as failed" if is_failed else "has ended", extra=entry.summary if entry else {}
+        )
+        metrics.add_metric("Failed", MetricUnit.Count, int(is_failed))
 
 
 @entry_point(logger)

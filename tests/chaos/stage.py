@@ -118,7 +118,7 @@ class Stage:
 
     def _is_processed(self, key: str, versions: list[str], latest: str) -> bool:
         """True if all versions of a key have ended, and a latest delete marker hides them or has failed."""
-        marker = Removal(self.status.uploads_bucket, key, latest, "", marker=True)
+        marker = Removal(self.status.uploads_bucket, key, latest, marker=True)
         states, picture_id = self.stream.states, marker.picture_id
         hidden = latest not in versions and (picture_id, marker.failed_as) not in states
         wanted = _NOT_CURRENT if hidden else _ENDED

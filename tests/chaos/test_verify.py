@@ -17,7 +17,6 @@ OLD = an_entry(
 NEW = an_entry(
     "twice.png",
     version="v2",
-    sequencer="0055AED6DCD90281E6",
     receipt=a_receipt(a_rendition(key="p3/640.jpg")),
 )
 GONE = an_entry("gone.png", State.DELETED, 4, version="v1", receipt=a_receipt(a_rendition(key="p5/640.jpg")))

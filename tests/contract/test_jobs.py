@@ -152,7 +152,7 @@ class TestJobs:
 
     def test_latest_each_returns_items_in_the_order_of_the_keys(self, ledger: Ledger) -> None:
         first, second = a_member(0), a_member(1)
-        latest = Latest(second.picture_id, "01", "v1", 1)
+        latest = Latest(second.picture_id, "v1", 1)
         ledger.advance(latest)
 
         assert ledger.latest_each([first.picture_id, second.picture_id]) == [None, latest]

@@ -168,7 +168,7 @@ class TestLedger:
         assert not ledger.advance(an_entry(revision=2))
 
     def test_moves_are_written_all_or_none(self, ledger: Ledger) -> None:
-        first, latest = an_entry(revision=1), Latest(an_entry().picture_id, "01", "v1", 1)
+        first, latest = an_entry(revision=1), Latest(an_entry().picture_id, "v1", 1)
         assert ledger.advance(first, latest)
 
         newer = replace(latest, version="v2", revision=2)
@@ -180,8 +180,8 @@ class TestLedger:
         assert ledger.advance(an_entry(version="v2", revision=1), newer)
 
     def test_a_move_can_depend_on_an_unchanged_latest(self, ledger: Ledger) -> None:
-        latest = Latest(an_entry().picture_id, "01", "v1", 1)
-        newer = replace(latest, sequencer="02", version="v2", revision=2)
+        latest = Latest(an_entry().picture_id, "v1", 1)
+        newer = replace(latest, version="v2", revision=2)
         ledger.advance(latest)
         ledger.advance(newer)
 
@@ -195,7 +195,7 @@ class TestLedger:
             *entries,
             expected,
             an_entry("other.png", revision=1),
-            Latest(expected.picture_id, "01", "v2", 1),
+            Latest(expected.picture_id, "v2", 1),
         ]
         for move in moves:
             ledger.advance(move)
@@ -207,7 +207,7 @@ class TestLedger:
         entries = [an_entry(state=state, version=v, revision=1) for v, state in states.items()]
         for entry in entries:
             ledger.advance(entry)
-        latest = Latest(entries[0].picture_id, "01", "v4", 1, (*states, "never written"))
+        latest = Latest(entries[0].picture_id, "v4", 1, (*states, "never written"))
 
         assert ledger.live_entries([None, latest]) == [[], entries[2:]]
 
@@ -236,7 +236,7 @@ class TestLedger:
         assert ledger.superseded_renditions("2026-02-01T00:00:00.000Z", 10) == []
 
     def test_latest_contains_the_live_versions(self, ledger: Ledger) -> None:
-        latest = Latest("picture", "01", "v1", 1, ("v1", "v2"))
+        latest = Latest("picture", "v1", 1, ("v1", "v2"))
 
         ledger.advance(latest)
 
@@ -257,7 +257,7 @@ class TestLedger:
     def test_every_returns_all_entries_and_nothing_else(self, ledger: Ledger) -> None:
         entries = [an_entry(f"{number}.png", revision=1) for number in range(3)]
         for entry in entries:
-            ledger.advance(entry, Latest(entry.picture_id, "01", "v1", 1))
+            ledger.advance(entry, Latest(entry.picture_id, "v1", 1))
         ledger.save_cursor("uploads", "somewhere")
 
         assert sorted(ledger.all_entries(), key=lambda entry: entry.upload.key) == entries
@@ -355,7 +355,7 @@ class TestViews:
         assert [view.upload for view in views.of_picture(expected.picture_id)] == [expected.upload]
 
     def test_a_failed_removal_has_no_alias(self, views: Views) -> None:
-        removal = Removal("uploads", "x.png", "v1", "01", marker=True)
+        removal = Removal("uploads", "x.png", "v1", marker=True)
         project(views, an_entry("x.png", State.FAILED, version=removal.failed_as))
 
         assert list(views.named("x.jpg")) == []

@@ -58,16 +58,16 @@ def test_an_upload_is_rendered_into_the_renditions_bucket(
     assert not [key for key in stored if "image" in key or "odd" in key]
 
 
-def test_the_version_in_the_event_is_rendered(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:
+def test_an_outdated_version_is_superseded(invoke: Invoke, s3: S3Client, ledger: DynamoLedger) -> None:
     version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
-    s3.put_object(Bucket=UPLOADS, Key="image.png", Body=b"newer, and no picture")
+    s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())
     event = a_message(a_notification("image.png", bucket=UPLOADS, version=version))
 
     assert invoke("render", event) == {"batchItemFailures": []}
 
     entry = ledger.find(picture_id_of(UPLOADS, "image.png"), version)
     assert entry
-    assert entry.state is State.RENDERED
+    assert entry.state is State.SUPERSEDED
 
 
 def test_a_corrupt_upload_is_rejected_and_acknowledged(
@@ -144,8 +144,9 @@ def test_a_key_cannot_forge_a_log_line(
 
 
 @pytest.fixture
-def dead_letter() -> dict[str, Any]:
-    return an_event("park-dead-letter")
+def dead_letter(s3: S3Client) -> dict[str, Any]:
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
+    return a_message(a_notification("image.png", bucket=UPLOADS, version=version), "park-dead-letter")
 
 
 def test_park_records_a_failed_entry_with_its_message(

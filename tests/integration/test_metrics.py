@@ -91,19 +91,20 @@ def test_the_metrics_match_the_documented_list(
 
     # A superseded upload, a rejected one, and a deleted one.
     first, second = functions.put("a.png", a_small_png(1)), functions.put("a.png", a_small_png(2))
-    functions.render("a.png", second, sequencer="02")
-    functions.render("a.png", first, sequencer="01")
-    functions.render("a.png", second, sequencer="02")
+    functions.render("a.png", second)
+    functions.render("a.png", first)
+    functions.render("a.png", second)
     functions.render("b.png", functions.put("b.png", b"no picture"))
     removed = "ObjectRemoved:Delete"
     functions._s3.delete_object(Bucket=UPLOADS, Key="a.png", VersionId=second)
-    functions.render("a.png", second, event=removed, sequencer="03")
+    functions.render("a.png", second, event=removed)
     functions.call("render", an_event("render-foreign-message"))
     # An invalid profile, then faults of park, project and web.
     live_profile.deploy(b'{"built_in": "nonesuch"}')
     functions.render("c.png", functions.put("c.png", a_small_png(3)))
     live_profile.deploy(b'{"built_in": "default"}')
-    dead = an_event("park-dead-letter")
+    unread = functions.put("image.png", a_small_png())
+    dead = a_message(a_notification("image.png", bucket=UPLOADS, version=unread), "park-dead-letter")
     functions.call("park", dead)
     functions.call("park", an_event("render-foreign-message"))
     [failed] = [e for e in ledger.of_picture(picture_id_of(UPLOADS, "image.png")) if e.state is State.FAILED]

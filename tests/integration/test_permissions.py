@@ -219,8 +219,8 @@ def test_the_run_reaches_every_method_of_a_port_that_the_services_call(calls: li
 @pytest.mark.parametrize(
     ("function", "method"),
     [
-        ("render", ("Reconciler", "current")),
-        ("park", ("Parking", "advance")),
+        ("render", ("Reconciler", "of_picture")),
+        ("park", ("Parking", "find")),
         ("project", ("Broadcast", "job")),
         ("live", ("Live", "redeem")),
         ("sweep", ("Sweep", "settle")),

@@ -9,6 +9,7 @@ from darkroom.domain.profile import Profile, built_in
 from darkroom.domain.receipts import Original, Rendered
 from darkroom.domain.renditions import Encoded, Format
 from darkroom.services.jobs import Jobs
+from darkroom.services.keys import Keys
 from darkroom.services.live import Pusher
 from darkroom.services.notifications import parse_queue_message
 from darkroom.services.parking import Failures, Parking
@@ -101,8 +102,9 @@ class Application:
         self.queue_port, self.dead_letters_port = port("queue"), port("dead_letters")
         views = port("views")
         renderer = Renderer(originals, renditions, port("profiles"), ENGINE)
-        self.reconciler = Reconciler(originals, renditions, ledger, renderer)
-        self.parking = Parking(ledger)
+        keys = Keys(originals, ledger)
+        self.reconciler = Reconciler(keys, renditions, renderer)
+        self.parking = Parking(keys)
         self.broadcast = Broadcast(
             Projection(views, sleep=lambda _: None),
             BusPort(self.bus),

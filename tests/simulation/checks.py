@@ -18,34 +18,12 @@ from tests.simulation.history import History
 
 
 def check(history: History) -> Verdict:
-    """Returns what is wrong, except known faults."""
+    """Returns what is wrong."""
     findings = verify(_snapshot(history), _expected(history)).findings
     others = (*_end(history), *_views(history), *_jobs(history), *_events(history))
-    known = (*_known(history), *_skipped(history))
+    known = tuple(_skipped(history))
     found = {finding for finding in (*findings, *others) if not finding[1].startswith(known)}
     return Verdict(tuple(sorted(found)))
-
-
-def _known(history: History) -> Iterator[str]:
-    """Returns the beginnings of findings that follow from known faults, which are not mended yet.
-
-    1. An attempt to apply a removal begins to render a restored version, and crashes. A newer version is
-       put and rendered. The removal is delivered again and finds nothing to do: the restored version stays
-       unfinished until the key changes again. Its renditions stay, and the page may show it.
-    2. A removal reads S3's current version before another worker renders it, and the entry after that. It
-       renders the version once more, to the same bytes.
-    """
-    for entry in history.ledger.entries.values():
-        key, version = entry.upload.key, entry.upload.version
-        current = history.bucket.current(key)
-        if (current is None or current.version != version) and entry.state is State.RENDERING:
-            yield from (
-                f"{key} ({version}): {entry.state}",
-                f"{key}: shows {version}",
-                f"{entry.picture_id}/",
-            )
-        if key in history.bucket.with_removals:
-            yield f"{key} ({version}): concluded "
 
 
 def _skipped(history: History) -> Iterator[str]:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,7 @@ from darkroom.domain.entries import Entry, Latest, SupersededRenditions
 from darkroom.domain.jobs import AnnouncedUpload, Job
 from darkroom.domain.rows import JobView
 from darkroom.domain.timestamps import timestamp
-from darkroom.domain.uploads import Upload
+from darkroom.domain.uploads import Removal, S3Change, Upload
 from darkroom.ports import Commit, StoredObject
 from darkroom.services.notifications import notification_of
 from tests.chaos.plan import History
@@ -135,12 +135,11 @@ class Bucket(FakeOriginals):
     changes: int = 0
 
     def put(self, key: str, content: bytes) -> str:
-        version, sequencer = self._next("v")
+        version = self._next("v")
         upload = Upload(
             self.bucket,
             key,
             version,
-            sequencer,
             size_bytes=len(content),
             arrived=self.clock.now,
             etag=version,
@@ -153,11 +152,11 @@ class Bucket(FakeOriginals):
 
     def hide(self, key: str) -> str:
         """Puts a delete marker."""
-        marker, sequencer = self._next("m")
+        marker = self._next("m")
         self.stacks.setdefault(key, []).append(marker)
         for (name, _), history in self.histories.items():
             history.hidden |= name == key
-        self._notify(Upload(self.bucket, key, marker, sequencer), _HIDDEN)
+        self._notify(Upload(self.bucket, key, marker), _HIDDEN)
         return marker
 
     def destroy(self, key: str, index: int) -> str:
@@ -170,18 +169,26 @@ class Bucket(FakeOriginals):
             self.histories[key, version].hidden = True
         if current:
             self.histories[key, current.version].returns += 1
-        self._notify(Upload(self.bucket, key, version, self._next("")[1]), _REMOVED)
+        self._notify(Upload(self.bucket, key, version), _REMOVED)
         return version
+
+    def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
+        keys = sorted(key for key, stack in self.stacks.items() if stack and key > cursor)
+        page = keys[: self.page_size]
+        newest = [(key, self.stacks[key][-1]) for key in page]
+        return [
+            item if isinstance(item, Upload) else Removal(self.bucket, key, item, marker=True)
+            for key, item in newest
+        ], page[-1] if len(keys) > len(page) else ""
 
     def current(self, key: str) -> Upload | None:
         stack = self.stacks.get(key)
         newest = stack[-1] if stack else None
-        return replace(newest, sequencer="") if isinstance(newest, Upload) else None
+        return newest if isinstance(newest, Upload) else None
 
-    def _next(self, prefix: str) -> tuple[str, str]:
-        """Returns a version and a sequencer; sequencers of S3 differ in length."""
+    def _next(self, prefix: str) -> str:
         self.changes += 1
-        return f"{prefix}{self.changes}", f"{self.changes:06X}" + "0A" * (self.changes % 3)
+        return f"{prefix}{self.changes}"
 
     def _notify(self, upload: Upload, event: str) -> None:
         if event != _CREATED:

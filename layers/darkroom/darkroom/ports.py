@@ -11,7 +11,7 @@ from darkroom.domain.entries import Entry, Latest, SupersededRenditions
 from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.profile import Profile
 from darkroom.domain.rows import JobView, Row, Tally
-from darkroom.domain.uploads import Upload
+from darkroom.domain.uploads import S3Change, Upload
 
 # Items that one DynamoDB transaction may write.
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
@@ -68,12 +68,12 @@ class Originals(Protocol):
         """Returns the bytes of that version. Raises errors.UploadGone."""
 
     def current(self, key: str) -> Upload | None:
-        """Returns the current version of a key, without a sequencer; None if it is deleted."""
+        """Returns the current version of a key; None if it is deleted."""
 
-    def list_current(self, cursor: str) -> tuple[list[Upload], str]:
-        """Returns a page of current versions in the order of keys, without sequencers, and the next cursor.
+    def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
+        """Returns a page of the newest versions in the order of keys, and the next cursor.
 
-        The cursor is empty after the last page. Deleted keys are skipped.
+        The newest version of a deleted key is its delete marker. The cursor is empty after the last page.
         """
 
     def store(self, key: str, content: bytes, media_type: str) -> str:

@@ -51,7 +51,7 @@ def test_a_picture_id_is_unique_to_bucket_and_key() -> None:
     assert len(picture_id_of("a", "b")) == 32
 
 
-def test_rendition_keys_depend_on_version_profile_and_engine_only() -> None:
+def test_rendition_keys_depend_on_version_profile_engine_and_generation_only() -> None:
     upload = an_upload()
 
     prefixes = {
@@ -60,10 +60,12 @@ def test_rendition_keys_depend_on_version_profile_and_engine_only() -> None:
         rendition_prefix(upload, "other", "engine"),
         rendition_prefix(upload, "profile", "other"),
         rendition_prefix(an_upload(key="other"), "profile", "engine"),
+        rendition_prefix(upload, "profile", "engine", generation=1),
+        rendition_prefix(upload, "profile", "engine", generation=2),
     }
 
-    assert len(prefixes) == 5
-    assert rendition_prefix(an_upload(arrived="later", sequencer="9"), "profile", "engine") in prefixes
+    assert len(prefixes) == 7
+    assert rendition_prefix(an_upload(arrived="later"), "profile", "engine") in prefixes
 
 
 def test_savings_are_those_of_the_smallest_file_at_full_width() -> None:
@@ -116,19 +118,22 @@ def test_each_rendition_of_a_picture_has_a_unique_name() -> None:
     assert [ordinary.name, replace(ordinary, ladder="square").name] == ["640.jpg", "square-640.jpg"]
 
 
-def test_the_newest_upload_is_shown_and_sequencers_of_unequal_length_are_padded() -> None:
-    older = an_entry(version="a", sequencer="0055AED6DCD90281E5")
-    newer = an_entry(version="b", sequencer="0055AED6DCD90281E6")
-    longer = an_entry(version="c", sequencer="0055AED6DCD90281E6FF")
-    newest = an_entry(version="d", sequencer="0055AED6DCD90281E7")
+def test_the_upload_that_became_the_latest_last_is_shown() -> None:
+    restored = replace(an_entry(version="a", arrived="2026-01-01"), latest_revision=5)
+    newer = replace(an_entry(version="b", arrived="2026-01-02"), latest_revision=3)
+    not_begun = an_entry(version="c", arrived="2026-01-03")
+
+    assert shown([newer, restored, not_begun]) == restored
+
+
+def test_the_upload_that_arrived_last_is_shown_if_none_was_begun() -> None:
+    older, newer = an_entry(version="b", arrived="2026-01-01"), an_entry(version="a", arrived="2026-01-02")
 
     assert shown([newer, older]) == newer
-    assert shown([longer, older, newer]) == longer
-    assert shown([longer, newest, older, newer]) == newest
 
 
 def test_an_announcement_is_shown_until_an_upload_arrives() -> None:
-    expected = an_entry(state=State.EXPECTED, version="expected", sequencer="", revision=1)
+    expected = an_entry(state=State.EXPECTED, version="expected", revision=1)
     arrived = an_entry(state=State.RENDERING, revision=1)
 
     assert shown([expected]) == expected

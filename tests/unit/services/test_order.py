@@ -18,6 +18,7 @@ from darkroom.domain.keys import picture_id_of
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.uploads import Removal, Upload
+from darkroom.services.keys import Keys
 from darkroom.services.parking import Parking
 from darkroom.services.reconciling import Reconciler, Worker
 from tests.builders import UPLOADS, a_reconciler, a_rendering
@@ -39,22 +40,22 @@ class Bucket(FakeOriginals):
         return f"v{number}", f"{number:04X}"
 
     def put(self) -> str:
-        version, sequencer = self._next()
+        version, arrived = self._next()
         self.objects[KEY, version] = version.encode()
         self.stack.append((version, False))
-        self.events.append(Upload(UPLOADS, KEY, version, sequencer=sequencer, arrived=sequencer))
+        self.events.append(Upload(UPLOADS, KEY, version, arrived=arrived))
         return version
 
     def delete(self) -> str:
-        version, sequencer = self._next()
+        version, _ = self._next()
         self.stack.append((version, True))
-        self.events.append(Removal(UPLOADS, KEY, version, sequencer, marker=True))
+        self.events.append(Removal(UPLOADS, KEY, version, marker=True))
         return version
 
     def destroy(self, version: str) -> None:
         self.stack = [item for item in self.stack if item[0] != version]
         self.objects.pop((KEY, version), None)
-        self.events.append(Removal(UPLOADS, KEY, version, self._next()[1], marker=False))
+        self.events.append(Removal(UPLOADS, KEY, version, marker=False))
 
     def destroy_at(self, index: int) -> None:
         if self.stack:
@@ -74,6 +75,10 @@ class Setup:
     @property
     def reconciler(self) -> Reconciler:
         return a_reconciler(self.bucket, self.renditions, self.ledger)
+
+    @property
+    def keys(self) -> Keys:
+        return Keys(self.bucket, self.ledger)
 
     def restore(self) -> None:
         """Deletes a picture and restores it in the bucket; the event of that is not applied yet."""
@@ -128,17 +133,18 @@ def test_a_late_event_of_an_older_version_is_superseded_and_never_shown(setup: S
 
 def test_an_older_version_that_finishes_late_is_not_published(setup: Setup) -> None:
     setup.bucket.put()
-    setup.bucket.put()
-    first, second = setup.bucket.events
 
     def superseded(content: bytes, profile: Profile) -> Rendered:
-        setup.apply(second)
+        setup.bucket.put()
+        setup.apply(setup.bucket.events[-1])
         return a_rendering()
 
-    [entry] = setup.reconciler.apply(first, Worker(superseded))
+    [entry] = setup.reconciler.apply(setup.bucket.events[0], Worker(superseded))
 
     assert entry.state is State.SUPERSEDED
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+    assert setup.shown
+    assert setup.renditions.objects.keys() == {*setup.shown.rendition_keys}
 
 
 def test_a_delete_marker_removes_the_picture_and_its_renditions(setup: Setup) -> None:
@@ -162,13 +168,13 @@ def test_a_picture_stored_again_after_deletion_is_shown(setup: Setup) -> None:
     assert (setup.shown.upload.version, setup.shown.state) == ("v3", State.RENDERED)
 
 
-def test_a_deletion_applied_before_its_put_leaves_nothing_shown(setup: Setup) -> None:
+def test_a_picture_deleted_before_its_event_came_ends_as_deleted(setup: Setup) -> None:
     setup.bucket.put()
     setup.bucket.delete()
 
     setup.apply(*reversed(setup.bucket.events))
 
-    assert setup.shown is None
+    assert setup.states == {"v1": State.DELETED}
     assert not setup.renditions.objects
 
 
@@ -214,18 +220,16 @@ def test_a_restored_picture_has_no_result_until_it_is_rendered(setup: Setup) -> 
 
 def test_a_deletion_during_a_rendering_wins(setup: Setup) -> None:
     setup.bucket.put()
-    setup.bucket.delete()
-    put, delete = setup.bucket.events
 
     def deleted_meanwhile(content: bytes, profile: Profile) -> Rendered:
-        setup.apply(delete)
+        setup.bucket.delete()
+        setup.apply(setup.bucket.events[-1])
         return a_rendering()
 
-    with pytest.raises(RevisionConflict):
-        setup.reconciler.apply(put, Worker(deleted_meanwhile))
-    setup.apply(put)
+    setup.reconciler.apply(setup.bucket.events[0], Worker(deleted_meanwhile))
 
     assert setup.states == {"v1": State.DELETED}
+    assert not setup.renditions.objects
 
 
 @dataclass
@@ -256,7 +260,11 @@ def test_a_picture_restored_during_its_deletion_is_shown(setup: Setup, port: str
         setup.apply(setup.bucket.events[-1])
 
     meanwhile: Any = Meanwhile(getattr(setup, port), method, restore)
-    replace(setup.reconciler, **{port: meanwhile}).apply(delete, Worker(engine))
+    interrupted: Any = {
+        "ledger": {"keys": replace(setup.keys, ledger=meanwhile)},
+        "renditions": {"renditions": meanwhile},
+    }
+    replace(setup.reconciler, **interrupted[port]).apply(delete, Worker(engine))
 
     assert_agrees_with_s3(setup)
 
@@ -279,7 +287,9 @@ def test_a_picture_rendered_again_during_its_deletion_ends_with_its_files(
                 assert removed.wait(10)
             return super().advance(*moves, unchanged=unchanged)
 
-    slow = replace(setup.reconciler, ledger=Slow(setup.ledger.entries, setup.ledger.latests))
+    slow = replace(
+        setup.reconciler, keys=replace(setup.keys, ledger=Slow(setup.ledger.entries, setup.ledger.latests))
+    )
 
     with ThreadPoolExecutor() as pool:
 
@@ -315,11 +325,39 @@ def test_a_version_superseded_while_a_removal_restores_it_is_rendered(setup: Set
             return found
 
     interrupted = Interrupted(setup.ledger.entries, setup.ledger.latests)
-    with pytest.raises(RevisionConflict):
-        replace(setup.reconciler, ledger=interrupted).apply(removal, Worker(engine))
-    setup.apply(removal)
+    replace(setup.reconciler, keys=replace(setup.keys, ledger=interrupted)).apply(removal, Worker(engine))
 
     assert setup.states == {"v1": State.RENDERED, "v2": State.DELETED}
+
+
+def interrupted(setup: Setup, method: str, action: Callable[[], object]) -> Reconciler:
+    """Returns a reconciler that runs `action` before its first call of one method of the ledger."""
+    ledger: Any = Meanwhile(setup.ledger, method, action)
+    return replace(setup.reconciler, keys=replace(setup.keys, ledger=ledger))
+
+
+def test_a_version_replaced_while_its_key_is_read_is_not_rendered(setup: Setup) -> None:
+    setup.bucket.put()
+
+    def replace_it() -> None:
+        setup.bucket.put()
+        setup.apply(setup.bucket.events[-1])
+
+    interrupted(setup, "latest", replace_it).apply(setup.bucket.events[0], Worker(engine))
+
+    assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+
+
+def test_an_attempt_that_has_not_seen_a_deletion_fails(setup: Setup) -> None:
+    setup.bucket.put()
+
+    def delete() -> None:
+        setup.bucket.delete()
+        setup.apply(setup.bucket.events[-1])
+
+    interrupted(setup, "find", delete).apply(setup.bucket.events[0], Worker(engine))
+
+    assert setup.states == {"v1": State.DELETED}
 
 
 OPERATIONS = st.lists(st.sampled_from(["put", "delete", "destroy newest", "destroy oldest"]), max_size=8)
@@ -403,17 +441,6 @@ def test_a_late_event_of_a_swept_version_does_not_replace_a_newer_one_in_progres
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-def test_a_delete_marker_without_a_sequencer_is_applied(setup: Setup) -> None:
-    setup.bucket.put()
-    setup.bucket.delete()
-    put, marker = setup.bucket.events
-    assert isinstance(marker, Removal)
-
-    setup.apply(put, replace(marker, sequencer=""))
-
-    assert setup.states == {"v1": State.DELETED}
-
-
 def test_a_key_with_many_versions_is_deleted(setup: Setup) -> None:
     for _ in range(120):
         setup.bucket.put()
@@ -435,7 +462,7 @@ def test_superseded_versions_are_found_without_reading_every_version_of_the_key(
     setup.apply(*older)
     reads = CountingLedger(setup.ledger)
 
-    replace(setup.reconciler, ledger=reads).apply(newest, Worker(engine))
+    replace(setup.reconciler, keys=replace(setup.keys, ledger=reads)).apply(newest, Worker(engine))
 
     assert reads.entries_read <= 6
     assert list(setup.states.values()).count(State.RENDERED) == 1
@@ -443,28 +470,32 @@ def test_superseded_versions_are_found_without_reading_every_version_of_the_key(
 
 def test_a_version_that_failed_before_its_first_attempt_is_superseded_by_a_newer_one(setup: Setup) -> None:
     setup.bucket.put()
+    Parking(setup.keys).park(setup.bucket.events[-1], "its message")
     setup.bucket.put()
-    first, second = setup.bucket.events
-    Parking(setup.ledger).park(first, "its message")
 
-    setup.apply(second)
+    setup.apply(setup.bucket.events[-1])
 
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
-@pytest.mark.parametrize("later", ["put", "delete"])
-def test_a_retried_older_failure_does_not_replace_a_newer_failure(setup: Setup, later: str) -> None:
+@pytest.mark.parametrize(
+    ("later", "states"),
+    [
+        ("put", {"v1": State.SUPERSEDED, "v2": State.FAILED}),
+        ("delete", {"v1": State.DELETED, "removal:v2": State.DELETED}),
+    ],
+)
+def test_a_retried_older_failure_ends_as_s3_says(setup: Setup, later: str, states: dict[str, State]) -> None:
     setup.bucket.put()
+    failed_entry = Parking(setup.keys).park(setup.bucket.events[0], "its message")
+    assert failed_entry
     getattr(setup.bucket, later)()
     older, newer = setup.bucket.events
-    failed_entry = Parking(setup.ledger).park(older, "its message")
-    Parking(setup.ledger).park(newer, "its message")
-    assert failed_entry
+    Parking(setup.keys).park(newer, "its message")
 
     setup.reconciler.apply(older, Worker(engine), expected_revision=failed_entry.revision)
 
-    newer_version = "v2" if later == "put" else "removal:v2"
-    assert setup.states == {"v1": State.SUPERSEDED, newer_version: State.FAILED}
+    assert setup.states == states
 
 
 def test_a_version_swept_while_deleted_is_restored_with_its_delete_marker(
@@ -484,19 +515,17 @@ def test_a_version_swept_while_deleted_is_restored_with_its_delete_marker(
     assert setup.states == {"v1": State.RENDERED}
 
 
-@pytest.mark.parametrize("later", ["put", "delete"])
-def test_rendering_an_older_version_again_keeps_a_newer_failure(setup: Setup, later: str) -> None:
+def test_rendering_an_older_version_again_keeps_a_newer_failure(setup: Setup) -> None:
     setup.bucket.put()
     setup.apply(*setup.bucket.events)
-    getattr(setup.bucket, later)()
-    Parking(setup.ledger).park(setup.bucket.events[-1], "its message")
+    setup.bucket.put()
+    Parking(setup.keys).park(setup.bucket.events[-1], "its message")
     entry = setup.ledger.find(PICTURE, "v1")
     assert entry
 
     setup.reconciler.apply(entry.upload, Worker(engine), expected_revision=entry.revision)
 
-    newer_version = "v2" if later == "put" else "removal:v2"
-    assert setup.states == {"v1": State.RENDERED, newer_version: State.FAILED}
+    assert setup.states == {"v1": State.RENDERED, "v2": State.FAILED}
 
 
 def test_the_live_versions_of_a_constantly_overwritten_key_are_bounded(
@@ -583,7 +612,7 @@ class Chaos:
         except (OSError, RevisionConflict):
             if failures < 1:
                 self.waiting.append((change, expected_revision, failures + 1))
-            elif failed_entry := Parking(self.setup.ledger).park(change, "its message"):
+            elif failed_entry := Parking(self.setup.keys).park(change, "its message"):
                 self.failed_entry[failed_entry.upload.version] = change
 
     def engine(self, content: bytes, profile: Profile) -> Rendered:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from darkroom.domain.entries import Entry, Failure, Outcome, State, shown
+from darkroom.domain.entries import Entry, Failure, Latest, Outcome, State, shown
 from darkroom.domain.errors import DeadlineExceeded, DecoderProcessDied, LeaseHeld
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import NO_VERSION, Removal, Upload
+from darkroom.services.keys import Keys
 from darkroom.services.parking import Failures, Parking
 from darkroom.services.reconciling import Worker
 from tests.builders import UPLOADS, a_member, a_reconciler, a_rendering, an_entry, an_upload
@@ -69,7 +70,7 @@ class Setup:
             self.views.apply(entry)
 
     def park(self, change: Upload | Removal | None = None) -> Entry | None:
-        entry = Parking(self.ledger).park(change or an_upload(), MESSAGE)
+        entry = Parking(Keys(self.originals, self.ledger)).park(change or an_upload(), MESSAGE)
         if entry:
             self.views.apply(entry)
         return entry
@@ -156,20 +157,29 @@ def test_a_picture_whose_worker_was_killed_is_never_rejected(setup: Setup) -> No
     assert (setup.entry.state, setup.entry.failure and setup.entry.failure.reason) == (State.FAILED, "killed")
 
 
-@pytest.mark.parametrize(
-    "state", [State.RENDERED, State.REJECTED, State.SKIPPED, State.SUPERSEDED, State.DELETED, State.FAILED]
-)
-def test_a_terminal_upload_is_not_recorded_as_failed(setup: Setup, state: State) -> None:
-    setup.ledger.advance(replace(an_entry(state=state), revision=1))
+@pytest.mark.parametrize("state", [State.RENDERED, State.REJECTED, State.SKIPPED, State.FAILED])
+def test_an_upload_that_has_ended_is_not_recorded_as_failed(setup: Setup, state: State) -> None:
+    entry = replace(an_entry(state=state), revision=1)
+    setup.ledger.advance(entry, Latest(entry.picture_id).becoming("v1"))
 
     assert setup.park() is None
     assert setup.entry.state is state
 
 
+def test_an_upload_that_was_deleted_is_not_recorded_as_failed(setup: Setup) -> None:
+    setup.attempt(failing)
+    setup.originals.markers["image.png"] = "v2"
+
+    setup.park()
+
+    assert setup.entry.state is State.DELETED
+    assert setup.park() is None
+
+
 def test_an_upload_with_a_newer_version_is_superseded_not_failed(setup: Setup) -> None:
     setup.attempt(failing)
     setup.originals.store("image.png", b"newer", "image/png")
-    setup.attempt(working, change=an_upload(version="v2", sequencer="1055AED6DCD90281E5"))
+    setup.attempt(working, change=an_upload(version="v2"))
 
     setup.park()
 
@@ -177,14 +187,14 @@ def test_an_upload_with_a_newer_version_is_superseded_not_failed(setup: Setup) -
 
 
 def test_a_leased_upload_is_not_recorded_as_failed(setup: Setup) -> None:
-    setup.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
+    setup.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW, 1))
 
     with pytest.raises(LeaseHeld):
         setup.park()
 
 
 def test_a_leased_upload_is_not_rendered_by_another_worker(setup: Setup) -> None:
-    setup.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW))
+    setup.ledger.advance(Entry(an_upload(), State.RENDERING, 0).begun(TOMORROW, 1))
     reconciler = a_reconciler(setup.originals, FakeRenditions(), setup.ledger)
 
     with pytest.raises(LeaseHeld):
@@ -262,7 +272,8 @@ def test_a_skipped_upload_is_no_longer_a_failure(setup: Setup) -> None:
 
 def test_all_pages_of_failures_are_listed(setup: Setup) -> None:
     for number in range(7):
-        setup.park(an_upload(f"{number}.png"))
+        setup.originals.store(f"{number}.png", b"pixels", "image/png")
+        setup.park(an_upload(f"{number}.png", f"v{number + 2}"))
 
     assert {entry.upload.key for entry in setup.failures.list_all()} == {
         f"{number}.png" for number in range(7)
@@ -279,11 +290,12 @@ def test_a_failure_is_found_by_its_id_until_it_is_resolved(setup: Setup) -> None
     assert setup.failures.find("nonsense") is None
 
 
-REMOVAL = Removal(UPLOADS, "image.png", "v2", sequencer="1055AED6DCD90281E5", marker=True)
+REMOVAL = Removal(UPLOADS, "image.png", "v2", marker=True)
 
 
 def test_a_failed_removal_is_a_separate_failure_and_never_shown(setup: Setup) -> None:
     setup.attempt(working)
+    setup.originals.markers["image.png"] = "v2"
 
     setup.park(REMOVAL)
 
@@ -295,11 +307,14 @@ def test_a_failed_removal_is_a_separate_failure_and_never_shown(setup: Setup) ->
 
 def test_a_retried_removal_closes_its_failure(setup: Setup) -> None:
     setup.attempt(working)
+    setup.originals.markers["image.png"] = "v2"
     failed_entry = setup.park(REMOVAL)
     assert failed_entry
-    setup.originals.objects.clear()
 
-    setup.attempt(working, change=REMOVAL, expected_revision=failed_entry.revision)
+    setup.failures.retry(failed_entry)
+
+    assert setup.queue.sent == [(MESSAGE, None)]
+    setup.attempt(working, change=REMOVAL)
 
     assert setup.entry.state is State.DELETED
     assert list(setup.failures.list_all()) == []
@@ -326,7 +341,7 @@ def test_a_crash_before_the_last_concluded_attempt_does_not_count(setup: Setup) 
 
 def test_a_removal_that_failed_on_the_restored_version_has_its_reason(setup: Setup) -> None:
     setup.originals.store("image.png", b"newer", "image/png")
-    destroyed = Removal(UPLOADS, "image.png", "v2", "1055AED6DCD90281E5", marker=False)
+    destroyed = Removal(UPLOADS, "image.png", "v2", marker=False)
     del setup.originals.objects["image.png", "v2"]
     setup.attempt(failing, change=destroyed)
 
@@ -339,8 +354,11 @@ def test_a_removal_that_failed_on_the_restored_version_has_its_reason(setup: Set
 def test_a_member_that_failed_before_its_first_attempt_belongs_to_its_job(setup: Setup) -> None:
     member = a_member(2)
     setup.ledger.expect([member])
+    setup.originals.objects[member.upload.key, "v1"] = b"pixels"
 
-    failed_entry = Parking(setup.ledger).park(an_upload(member.upload.key), "its message")
+    failed_entry = Parking(Keys(setup.originals, setup.ledger)).park(
+        an_upload(member.upload.key), "its message"
+    )
 
     assert failed_entry
     assert (failed_entry.state, failed_entry.job_id, failed_entry.number) == (State.FAILED, member.job_id, 2)

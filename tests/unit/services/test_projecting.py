@@ -171,7 +171,10 @@ def test_a_retried_failure_moves_between_counts(setup: Setup) -> None:
 
 
 def test_a_member_stored_again_counts_as_its_newest_version(setup: Setup) -> None:
-    first, second = rendered(0, version="v1", sequencer="01"), rendered(0, version="v2", sequencer="02")
+    first, second = (
+        rendered(0, version="v1", arrived="2026-01-01"),
+        rendered(0, version="v2", arrived="2026-01-02"),
+    )
     setup.process(sealed(1), first)
 
     setup.process(replace(second, state=State.RENDERING, receipt=None, revision=1))
@@ -184,7 +187,10 @@ def test_a_member_stored_again_counts_as_its_newest_version(setup: Setup) -> Non
 
 
 def test_a_record_of_one_version_keeps_the_others_in_the_row(setup: Setup) -> None:
-    first, second = rendered(0, version="v1", sequencer="01"), rendered(0, version="v2", sequencer="02")
+    first, second = (
+        rendered(0, version="v1", arrived="2026-01-01"),
+        rendered(0, version="v2", arrived="2026-01-02"),
+    )
     setup.process(first)
     setup.process(second)
 
@@ -196,7 +202,7 @@ def test_a_record_of_one_version_keeps_the_others_in_the_row(setup: Setup) -> No
 
 
 def test_a_superseded_member_is_expected_until_its_newer_version_is_known(setup: Setup) -> None:
-    superseded = a_member(0, State.SUPERSEDED, version="v1", sequencer="01", revision=1)
+    superseded = a_member(0, State.SUPERSEDED, version="v1", arrived="2026-01-01", revision=1)
 
     setup.process(sealed(1), a_member(0), superseded)
 
@@ -214,10 +220,10 @@ def test_a_deleted_member_counts_as_deleted_and_stays_in_the_totals_of_all_time(
 
 
 def test_a_member_stored_again_after_deletion_counts_as_rendered(setup: Setup) -> None:
-    first = rendered(0, version="v1", sequencer="01")
+    first = rendered(0, version="v1", arrived="2026-01-01")
     setup.process(first, replace(first, state=State.DELETED, revision=3))
 
-    setup.process(rendered(0, version="v3", sequencer="03"))
+    setup.process(rendered(0, version="v3", arrived="2026-01-03"))
 
     assert setup.tally == Tally(rendered=1, bytes_before=1000, bytes_after=640)
 
@@ -383,7 +389,7 @@ def history(chance: random.Random, job: Job) -> Iterator[list[Change]]:
                 State.RENDERING,
                 job_id=job.id,
                 version=f"v{version}",
-                sequencer=f"{version:02}",
+                arrived=f"2026-01-{version:02}",
                 revision=1,
             )
             states = [entry]

@@ -12,9 +12,11 @@ from darkroom.domain.jobs import Job
 from darkroom.domain.keys import picture_id_of
 from darkroom.domain.profile import Profile
 from darkroom.domain.timestamps import now, timestamp
-from darkroom.domain.uploads import Upload
+from darkroom.domain.uploads import Removal, Upload
 from darkroom.services.jobs import Jobs
+from darkroom.services.keys import Keys
 from darkroom.services.notifications import notification_of, parse_queue_message
+from darkroom.services.parking import Parking
 from darkroom.services.reconciling import Reconciler, Worker
 from darkroom.services.sweeping import ScanCursor, Sweep, stale
 from tests.builders import (
@@ -89,8 +91,8 @@ class Setup:
         entry = an_entry(state=state, revision=1, version=version, receipt=receipt)
         self.ledger.advance(replace(entry, since=since))
         if entry.is_live:
-            latest = self.ledger.latest(PICTURE) or Latest(PICTURE, "", version, 0)
-            self.ledger.advance(latest.with_live(version))
+            latest = self.ledger.latest(PICTURE) or Latest(PICTURE)
+            self.ledger.advance(latest.becoming(version))
         elif state is State.SUPERSEDED:
             self.ledger.superseded += replace(entry, since=since).superseded_renditions(entry.rendition_keys)
         return entry
@@ -139,10 +141,44 @@ def test_a_recent_upload_is_not_lost(setup: Setup) -> None:
     assert setup.enqueue_lost() == []
 
 
-@pytest.mark.parametrize("state", [state for state in State if state.terminal])
-def test_a_terminal_upload_is_not_lost(setup: Setup, state: State) -> None:
+@pytest.mark.parametrize("state", [State.RENDERED, State.REJECTED, State.FAILED, State.SKIPPED])
+def test_an_upload_that_has_ended_is_not_lost(setup: Setup, state: State) -> None:
     setup.store("image.png")
     setup.record(state)
+
+    assert setup.enqueue_lost() == []
+
+
+@pytest.mark.parametrize("state", [State.SUPERSEDED, State.DELETED])
+def test_a_current_version_that_was_superseded_or_deleted_is_lost(setup: Setup, state: State) -> None:
+    """The event of the removal that made it current again never came."""
+    setup.store("image.png")
+    setup.record(state)
+
+    assert setup.enqueue_lost() == ["image.png"]
+    assert setup.enqueue_lost() == []
+
+
+def test_a_lost_delete_marker_is_enqueued_until_it_is_applied(setup: Setup) -> None:
+    setup.store("image.png")
+    setup.reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    setup.originals.markers["image.png"] = "v2"
+
+    assert setup.enqueue_lost() == ["image.png"]
+
+    [change] = parse_queue_message(setup.queue.sent[0][0], UPLOADS).changes
+    setup.reconciler.apply(change, Worker(engine))  # type: ignore[arg-type]
+    [entry] = setup.ledger.of_picture(PICTURE)
+    assert entry.state is State.DELETED
+    assert setup.enqueue_lost() == []
+
+
+def test_a_failed_removal_is_left_to_an_operator(setup: Setup) -> None:
+    setup.store("image.png")
+    setup.reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    setup.originals.markers["image.png"] = "v2"
+    removal = Removal(UPLOADS, "image.png", "v2", marker=True)
+    Parking(Keys(setup.originals, setup.ledger)).park(removal, "its message")
 
     assert setup.enqueue_lost() == []
 
@@ -161,7 +197,7 @@ def test_an_abandoned_upload_is_lost(setup: Setup) -> None:
 
 def test_a_leased_upload_is_not_lost(setup: Setup) -> None:
     setup.store("image.png")
-    begun = setup.record(State.RENDERING).begun("9999-01-01T00:00:00.000Z")
+    begun = setup.record(State.RENDERING).begun("9999-01-01T00:00:00.000Z", 1)
     setup.ledger.advance(replace(begun, since=LONG_AGO))
 
     assert setup.enqueue_lost() == []
@@ -286,20 +322,27 @@ def test_superseded_renditions_are_removed_without_listing_the_bucket(setup: Set
     assert not setup.ledger.superseded
 
 
-def test_superseded_renditions_that_are_live_again_are_kept(setup: Setup) -> None:
-    setup.make_renditions("old", "back")
-    setup.record(State.SUPERSEDED, "old", "back", version="v1")
-    setup.ledger.entries.clear()
-    setup.record(State.RENDERED, "back", version="v1")
+def test_a_version_that_is_live_again_has_other_renditions(setup: Setup) -> None:
+    setup.store("image.png")
+    [first] = setup.reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
+    setup.store("image.png")
+    setup.reconciler.apply(an_upload(version="v2"), Worker(engine))  # type: ignore[arg-type]
+    del setup.originals.objects["image.png", "v2"]
+    removal = Removal(UPLOADS, "image.png", "v2", marker=False)
+    *_, restored = setup.reconciler.apply(removal, Worker(engine))  # type: ignore[arg-type]
+    setup.ledger.superseded = [replace(record, since=LONG_AGO) for record in setup.ledger.superseded]
 
-    assert setup.remove() == {f"{PICTURE}/old"}
+    assert setup.remove() == {*first.rendition_keys}
+
+    assert restored.upload.version == "v1"
+    assert setup.renditions.objects.keys() == {*restored.rendition_keys}
 
 
 def test_only_live_renditions_of_a_frequently_stored_key_are_kept(setup: Setup) -> None:
     reconciler = setup.reconciler
     for number in range(5):
         setup.store("image.png")
-        reconciler.apply(an_upload(version=f"v{number + 1}", sequencer=f"{number:04X}"), Worker(engine))  # type: ignore[arg-type]
+        reconciler.apply(an_upload(version=f"v{number + 1}"), Worker(engine))  # type: ignore[arg-type]
     setup.ledger.superseded = [replace(record, since=LONG_AGO) for record in setup.ledger.superseded]
     [current] = setup.ledger.live_entries([setup.ledger.latest(PICTURE)])
 
@@ -333,34 +376,6 @@ def test_renditions_left_by_a_deletion_are_removed_at_once(setup: Setup) -> None
     setup.record(State.DELETED, "a", since=timestamp(datetime.now(UTC)))
 
     assert setup.remove() == {f"{PICTURE}/a"}
-
-
-def test_a_rendering_that_relied_on_a_removed_file_is_repeated(setup: Setup) -> None:
-    setup.store("image.png")
-    setup.ledger.advance(Latest(PICTURE, "", "", 1))
-    reconciler = setup.reconciler
-
-    @dataclass
-    class Racing(FakeRenditions):
-        """Renders an upload just before its unused files are removed."""
-
-        def remove(self, keys) -> None:  # type: ignore[no-untyped-def]
-            [rendered] = reconciler.apply(an_upload(), Worker(engine))  # type: ignore[arg-type]
-            assert set(keys) <= set(rendered.rendition_keys)
-            super().remove(keys)
-
-    first = reconciler.apply(an_upload(), Worker(engine))[0]  # type: ignore[arg-type]
-    setup.ledger.entries.clear()  # as after a crash before it was published
-    racing = Racing(objects=setup.renditions.objects)
-    setup.renditions = racing
-    reconciler = setup.reconciler
-
-    assert setup.remove() == set(first.rendition_keys)
-
-    [(message, expected_revision)] = set(setup.queue.sent)
-    [change] = parse_queue_message(message, UPLOADS).changes
-    [entry] = reconciler.apply(change, Worker(engine), expected_revision)  # type: ignore[arg-type]
-    assert set(entry.rendition_keys) == set(racing.objects)
 
 
 def test_a_result_of_another_profile_or_engine_is_stale() -> None:
@@ -420,7 +435,7 @@ class OldJob(Setup):
 
     def arrive(self, number: int, version: str = "v1") -> None:
         """Writes the Latest item of a member; without a version, the member was deleted since."""
-        self.ledger.advance(Latest(self.members[number].picture_id, "01", version, 1))
+        self.ledger.advance(Latest(self.members[number].picture_id, version, 1))
 
 
 def test_uploads_that_never_arrived_fail_after_the_job_timeout() -> None:

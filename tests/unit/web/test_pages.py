@@ -71,7 +71,7 @@ class Parsed(HTMLParser):
 
 
 def an_upload(key: str = "holiday/Beach 1.PNG") -> Upload:
-    return Upload(bucket="uploads", key=key, version="v1", size_bytes=1_940_000, sequencer="01")
+    return Upload(bucket="uploads", key=key, version="v1", size_bytes=1_940_000)
 
 
 def a_rendition(kind: Format, width: int, size_bytes: int) -> Rendition:

@@ -180,7 +180,7 @@ def test_an_unknown_alias_is_404(api: Api, path: str) -> None:
 
 
 def test_the_alias_waits_for_a_picture_being_rendered(api: Api) -> None:
-    api.add(an_entry("image.png", State.EXPECTED, revision=1, version="expected", sequencer=""))
+    api.add(an_entry("image.png", State.EXPECTED, revision=1, version="expected"))
 
     def render() -> None:
         if api.waited > 0.5:

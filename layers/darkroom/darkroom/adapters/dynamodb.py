@@ -128,7 +128,6 @@ def _latest_item_of(latest: Latest) -> Item:
     return keyed(
         (latest.picture_id, _LATEST),
         revision=latest.revision,
-        sequencer=latest.sequencer,
         latest_version=latest.version,
         live_versions=json.dumps(latest.live_versions),
     )
@@ -137,7 +136,6 @@ def _latest_item_of(latest: Latest) -> Item:
 def _latest_of(item: Item) -> Latest:
     return Latest(
         picture_id=item["picture"],
-        sequencer=item["sequencer"],
         version=item["latest_version"],
         revision=int(item["revision"]),
         live_versions=tuple(json.loads(item["live_versions"])),

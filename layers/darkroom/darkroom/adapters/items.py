@@ -53,7 +53,8 @@ def item_of(entry: Entry) -> Item:
         "key": upload.key,
         "etag": upload.etag,
         "size_bytes": upload.size_bytes,
-        "sequencer": upload.sequencer,
+        "latest_revision": entry.latest_revision,
+        "generation": entry.generation,
         "arrived": upload.arrived,
         "request": upload.request_id,
         "receipt": json.dumps(serialize_receipt(entry.receipt)) if entry.receipt else "",
@@ -74,7 +75,6 @@ def entry_of(item: Item) -> Entry:
             version=item["version"],
             etag=item["etag"],
             size_bytes=int(item["size_bytes"]),
-            sequencer=item["sequencer"],
             arrived=item["arrived"],
             request_id=item["request"],
         ),
@@ -89,6 +89,8 @@ def entry_of(item: Item) -> Entry:
         receipt=parse_receipt(json.loads(item["receipt"])) if item["receipt"] else None,
         job_id=item.get("job", ""),
         number=int(item.get("number", 0)),
+        latest_revision=int(item["latest_revision"]),
+        generation=int(item["generation"]),
     )
 
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from darkroom.domain.errors import DeletionIncomplete, UploadGone
 from darkroom.domain.keys import is_folder
 from darkroom.domain.timestamps import timestamp
-from darkroom.domain.uploads import NO_VERSION, Upload
+from darkroom.domain.uploads import NO_VERSION, Removal, S3Change, Upload
 from darkroom.ports import PostForm, StoredObject
 from darkroom.services.retries import Backoff
 
@@ -72,10 +72,10 @@ class S3Originals:
             arrived=timestamp(head["LastModified"]),
         )
 
-    def list_current(self, cursor: str) -> tuple[list[Upload], str]:
+    def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
         markers = json.loads(cursor) if cursor else {}
         page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=self.list_page, **markers)
-        uploads = [
+        newest: list[S3Change] = [
             Upload(
                 bucket=self.bucket,
                 key=version["Key"],
@@ -87,8 +87,14 @@ class S3Originals:
             for version in page.get("Versions", [])
             if version["IsLatest"] and not is_folder(version["Key"], version["Size"])
         ]
+        newest += [
+            Removal(self.bucket, marker["Key"], marker["VersionId"], marker=True)
+            for marker in page.get("DeleteMarkers", [])
+            if marker["IsLatest"]
+        ]
         after = {"KeyMarker": page.get("NextKeyMarker"), "VersionIdMarker": page.get("NextVersionIdMarker")}
-        return uploads, json.dumps(after) if page["IsTruncated"] else ""
+        newest.sort(key=lambda change: change.key)
+        return newest, json.dumps(after) if page["IsTruncated"] else ""
 
     def store(self, key: str, content: bytes, media_type: str) -> str:
         response = self.client.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=media_type)

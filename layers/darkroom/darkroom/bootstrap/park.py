@@ -2,14 +2,17 @@
 
 import os
 
-from darkroom.adapters.clients import dynamodb_client, lazy, sqs_client
+from darkroom.adapters.clients import dynamodb_client, lazy, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger
+from darkroom.adapters.s3 import S3Originals
 from darkroom.adapters.sqs import SqsQueue
+from darkroom.services.keys import Keys
 from darkroom.services.parking import Parking
 from darkroom.settings import ParkSettings, read_settings
 
 
 def bootstrap() -> tuple[Parking, SqsQueue, ParkSettings]:
     settings = read_settings(ParkSettings, os.environ)
-    ledger = DynamoLedger(settings.ledger_table, dynamodb_client())
-    return Parking(ledger), SqsQueue(settings.dead_letters_url, lazy(sqs_client)), settings
+    originals = S3Originals(settings.uploads_bucket, s3_client())
+    keys = Keys(originals, DynamoLedger(settings.ledger_table, dynamodb_client()))
+    return Parking(keys), SqsQueue(settings.dead_letters_url, lazy(sqs_client)), settings

@@ -8,6 +8,7 @@ from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, laz
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
+from darkroom.services.keys import Keys
 from darkroom.services.reconciling import Reconciler
 from darkroom.services.rendering import Renderer
 from darkroom.settings import RenderSettings, read_settings
@@ -20,7 +21,7 @@ def bootstrap(
     s3 = s3_client()
     originals = S3Originals(settings.uploads_bucket, s3)
     renditions = S3Renditions(settings.renditions_bucket, s3)
-    ledger = DynamoLedger(settings.ledger_table, dynamodb_client())
+    keys = Keys(originals, DynamoLedger(settings.ledger_table, dynamodb_client()))
     profiles = AppConfigProfiles(
         settings.profile_application,
         settings.profile_environment,
@@ -29,5 +30,5 @@ def bootstrap(
         report_profile_fault,
     )
     renderer = Renderer(originals, renditions, profiles, engine_version)
-    reconciler = Reconciler(originals, renditions, ledger, renderer)
+    reconciler = Reconciler(keys, renditions, renderer)
     return reconciler, SqsQueue(settings.render_queue_url, lazy(sqs_client)), settings

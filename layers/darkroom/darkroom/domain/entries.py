@@ -9,7 +9,7 @@ from darkroom.domain.errors import LeaseHeld
 from darkroom.domain.keys import alias_of
 from darkroom.domain.receipts import Receipt, Rejection
 from darkroom.domain.timestamps import now
-from darkroom.domain.uploads import EXPECTED_VERSION, REMOVAL_PREFIX, Upload, sequencer_order
+from darkroom.domain.uploads import EXPECTED_VERSION, REMOVAL_PREFIX, Upload
 
 
 class State(StrEnum):
@@ -29,7 +29,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The latest version of one key, and the sequencer of the last applied event.
+    """The version of one key that was S3's current one when the key was last changed in the ledger.
 
     `version` is empty while the key is deleted. `live_versions` lists every version that may be live, so that
     a newer version supersedes them without a query for all versions of the key. Some of them may have been
@@ -37,18 +37,14 @@ class Latest:
     """
 
     picture_id: str
-    sequencer: str
-    version: str
-    revision: int
+    version: str = ""
+    revision: int = 0
     live_versions: tuple[str, ...] = ()
 
-    def next(self) -> "Latest":
-        """Returns the next revision, otherwise unchanged."""
-        return replace(self, revision=self.revision + 1)
-
-    def with_live(self, version: str) -> "Latest":
-        """Returns the next revision with one more live version."""
-        return replace(self.next(), live_versions=tuple(dict.fromkeys((*self.live_versions, version))))
+    def becoming(self, version: str) -> "Latest":
+        """Returns the next revision, with `version` as the latest and among the live versions."""
+        live_versions = tuple(dict.fromkeys((*self.live_versions, version)))
+        return Latest(self.picture_id, version, self.revision + 1, live_versions)
 
     def with_only(self, versions: Collection[str]) -> "Latest":
         """Returns the same revision, with its live versions limited to `versions`."""
@@ -107,6 +103,11 @@ class Entry:
 
     Every transition increments `revision` and sets `since`. `message` is the queue message of a failed
     upload, for a retry. `job_id` and `number` are its place in a job, if it belongs to one.
+
+    `latest_revision` is the revision of its Latest item at which this version last became the latest: it
+    orders the versions of one key. `generation` counts how often the upload was rendered again after it had
+    ended. Each generation has its own rendition keys, so that a late removal of the renditions of one never
+    removes those of the next.
     """
 
     upload: Upload
@@ -118,6 +119,8 @@ class Entry:
     message: str = ""
     job_id: str = ""
     number: int = 0
+    latest_revision: int = 0
+    generation: int = 0
 
     @property
     def picture_id(self) -> str:
@@ -165,14 +168,20 @@ class Entry:
         """Returns the next revision of the entry, in a new state."""
         return replace(self, state=state, revision=self.revision + 1, since=now(), **changes)
 
-    def begun(self, lease_expires: str) -> "Entry":
-        """Returns the entry with one more attempt.
+    def begun(self, lease_expires: str, latest_revision: int) -> "Entry":
+        """Returns the entry with one more attempt, of a new generation if the upload had ended.
 
         If the upload was deleted and is now restored, its receipt is removed, because its files no longer
         exist.
         """
-        attempts = (*self.attempts, Attempt(now(), lease_expires))[-_ATTEMPTS_KEPT:]
-        return self.moved(State.RENDERING, attempts=attempts, message="", receipt=self.to_show)
+        return self.moved(
+            State.RENDERING,
+            attempts=(*self.attempts, Attempt(now(), lease_expires))[-_ATTEMPTS_KEPT:],
+            message="",
+            receipt=self.to_show,
+            latest_revision=latest_revision,
+            generation=self.generation + self.state.terminal,
+        )
 
     def ended(self, state: State, outcome: Outcome, detail: str = "", **changes: Any) -> "Entry":
         """Returns the entry with the outcome of its last attempt."""
@@ -257,9 +266,9 @@ def shown(entries: Iterable[Entry]) -> Entry | None:
     return None
 
 
-def _age(entry: Entry) -> tuple[str, str, str]:
+def _age(entry: Entry) -> tuple[int, str, str]:
     """Sort key of the uploads of one key, oldest first; the version makes it unique."""
-    return (sequencer_order(entry.upload.sequencer), entry.upload.arrived, entry.upload.version)
+    return (entry.latest_revision, entry.upload.arrived, entry.upload.version)
 
 
 _SHOWN = set(State) - {State.DELETED, State.EXPECTED, State.SUPERSEDED}

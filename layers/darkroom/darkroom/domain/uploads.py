@@ -16,27 +16,34 @@ NO_VERSION = "null"
 REMOVAL_PREFIX = "removal:"
 
 
-def rendition_prefix(upload: "Upload", profile_hash: str, engine: str) -> str:
-    """Returns the key prefix of an upload's renditions: unique to its content, profile and engine.
+def rendition_prefix(upload: "Upload", profile_hash: str, engine: str, generation: int = 0) -> str:
+    """Returns the key prefix of an upload's renditions: unique to content, profile, engine, generation.
 
-    It begins with the picture id, so that the receipt of a rendition can be found.
+    It begins with the picture id, so that the receipt of a rendition can be found. For the generation, see
+    `Entry`.
     """
     content = upload.etag if upload.version == NO_VERSION else upload.version
-    return f"{upload.picture_id}/{digest(upload.bucket, upload.key, content, profile_hash, engine)}"
+    parts = (
+        upload.bucket,
+        upload.key,
+        content,
+        profile_hash,
+        engine,
+        *([str(generation)] * (generation > 0)),
+    )
+    return f"{upload.picture_id}/{digest(*parts)}"
 
 
 @dataclass(frozen=True, slots=True)
 class _ObjectVersion:
     """One version of one object in the uploads bucket.
 
-    `sequencer` orders the events of one key only. `request_id` is the id of the S3 request
-    that caused the first event of this version.
+    `request_id` is the id of the S3 request that caused the first event of this version.
     """
 
     bucket: str
     key: str
     version: str
-    sequencer: str = ""
     request_id: str = field(default="", kw_only=True)
 
     @property
@@ -78,11 +85,3 @@ class Removal(_ObjectVersion):
 
 # One S3 event.
 type S3Change = Upload | Removal
-
-
-def sequencer_order(sequencer: str) -> str:
-    """Returns a sequencer as a sortable text: padded on the right with zeros.
-
-    Source: Amazon S3 user guide, "Event message structure".
-    """
-    return sequencer.ljust(64, "0")

@@ -47,19 +47,19 @@ def parse_queue_message(body: str, bucket: str, message_id: str = "") -> QueueMe
     )
 
 
-def notification_of(upload: Upload) -> str:
-    """Returns an S3 notification for an upload, the inverse of `parse_queue_message`."""
-    item = {"key": quote_plus(upload.key, safe="/"), "size": upload.size_bytes, "eTag": upload.etag}
-    item |= {"versionId": upload.version} | ({"sequencer": upload.sequencer} if upload.sequencer else {})
-    # An unknown request id is replaced by one derived from the upload, so that a repeated call returns the
+def notification_of(change: S3Change) -> str:
+    """Returns an S3 notification for a change, the inverse of `parse_queue_message`."""
+    item: dict[str, Any] = {"key": quote_plus(change.key, safe="/"), "versionId": change.version}
+    # An unknown request id is replaced by one derived from the change, so that a repeated call returns the
     # same notification.
-    request_id = upload.request_id or digest(upload.picture_id, upload.version)
-    record = {
-        "eventName": "ObjectCreated:Put",
-        "eventTime": upload.arrived,
-        "responseElements": {_REQUEST: request_id},
-        "s3": {"bucket": {"name": upload.bucket}, "object": item},
-    }
+    request_id = change.request_id or digest(change.picture_id, change.version)
+    record: dict[str, Any] = {"responseElements": {_REQUEST: request_id}}
+    if isinstance(change, Removal):
+        record |= {"eventName": "ObjectRemoved:" + ("DeleteMarkerCreated" if change.marker else "Delete")}
+    else:
+        record |= {"eventName": "ObjectCreated:Put", "eventTime": change.arrived}
+        item |= {"size": change.size_bytes, "eTag": change.etag}
+    record["s3"] = {"bucket": {"name": change.bucket}, "object": item}
     return json.dumps({"Records": [record]})
 
 
@@ -68,7 +68,6 @@ _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMark
 _MAX_TEXT_BYTES = 1024  # of a key, a version and an ETag
 _REQUEST = "x-amz-request-id"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_SEQUENCER = re.compile(r"[0-9A-Fa-f]{1,64}")
 _MAX_SIZE_BYTES = 1 << 50  # S3's own limit is 5 TB
 _QUOTED_CHARACTERS = 100  # of a bucket or an event type in a reason
 _DELETIONS = {"ObjectRemoved:Delete", "LifecycleExpiration:Delete"}
@@ -90,9 +89,6 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
         return "an invalid record"
     if not key:
         return "a record without a key"
-    sequencer = str(item.get("sequencer"))
-    # An invalid sequencer might sort after all valid ones, and supersede every later upload.
-    sequencer = sequencer if _SEQUENCER.fullmatch(sequencer) else ""
     # The ledger could not store these.
     if longest > _MAX_TEXT_BYTES or abs(size_bytes) > _MAX_SIZE_BYTES:
         return "an invalid record"
@@ -100,7 +96,7 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
     if source != bucket:
         return f"another bucket: {ascii(source)[:_QUOTED_CHARACTERS]}"
     if event in _MARKERS | _DELETIONS:
-        return Removal(source, key, version, sequencer, marker=event in _MARKERS, request_id=request_id)
+        return Removal(source, key, version, marker=event in _MARKERS, request_id=request_id)
     if not event.startswith("ObjectCreated:"):
         return f"an event of another type: {ascii(event)[:_QUOTED_CHARACTERS]}"
     if is_folder(key, size_bytes):
@@ -111,7 +107,6 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
         version=version,
         etag=etag,
         size_bytes=size_bytes,
-        sequencer=sequencer,
         arrived=_moment(record.get("eventTime")),
         request_id=request_id,
     )

@@ -1,76 +1,74 @@
 """Failed uploads: recorded with their reason, then retried or skipped."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from darkroom.domain.entries import Entry, Latest, State, check_lease
 from darkroom.domain.errors import RevisionConflict
-from darkroom.domain.uploads import Removal, S3Change, Upload, sequencer_order
+from darkroom.domain.reconcile import Delete, Known, Render, Settle, Steps, decide
+from darkroom.domain.uploads import Removal, S3Change, Upload
 from darkroom.ports import Ledger, Queue, Views
-from darkroom.services.members import new_entry
+from darkroom.services.keys import Keys
+
+_MAX_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Parking:
     """Records each S3 change in a dead-letter message as failed."""
 
-    ledger: Ledger
+    keys: Keys
 
     def park(self, change: S3Change, message: str) -> Entry | None:
-        """Records a change from `message` as failed; returns None if the upload is already terminal.
+        """Records a change from `message` as failed; returns None if nothing is left to do about it.
 
-        Raises LeaseHeld while another worker holds the lease, and RevisionConflict if another worker changed
-        the upload; the message is then redelivered.
+        A change that needs no rendering is applied instead. Raises LeaseHeld while another worker holds the
+        lease, and RevisionConflict if another worker changed the upload; the message is then redelivered.
         """
-        if isinstance(change, Removal):
+        recorded = None
+        # What is written may be outdated by then, so S3 is asked again.
+        for _ in range(_MAX_ROUNDS):
+            known = self.keys.gather(change)
+            written = self._act(change, known, decide(change, known), message)
+            if written is None:
+                return recorded
+            recorded = written
+        raise RevisionConflict(f"{change.key!r} changes all the time")
+
+    def _act(self, change: S3Change, known: Known, steps: Steps, message: str) -> Entry | None:
+        """Returns the entry that was written, None if there is nothing to write."""
+        if isinstance(change, Removal) and (steps.own or steps.action == Delete()):
             return self._fail_removal(change, message)
-        entry = self.ledger.find(change.picture_id, change.version)
-        check_lease(entry)
-        if entry and entry.state.terminal:
-            return None
-        entry = entry or new_entry(change, State.RENDERING, self.ledger)
-        latest = self.ledger.latest(entry.picture_id)
-        return self._fail(entry, message, latest, _is_superseded(entry.upload, latest))
+        if known.own and steps.own:
+            return self.keys.end(known.own, steps.own)
+        match steps.action:
+            case Render() as render:
+                return self._fail_current(change, render, known.latest, message)
+            case Settle(entry):
+                self.keys.settle(known.latest, entry)
+                return entry
+            case Delete() if known.own and known.own.state is not State.DELETED:
+                return self.keys.end(known.own, State.DELETED)
+        return None
+
+    def _fail_current(self, change: S3Change, render: Render, latest: Latest | None, message: str) -> Entry:
+        """Records S3's current version as failed, and as live, so that a newer version supersedes it."""
+        check_lease(render.entry)
+        entry = self.keys.entry_to_render(change, render)
+        latest = self.keys.next_latest(latest, entry.picture_id, entry.upload.version)
+        failed = entry.moved(State.FAILED, message=message, latest_revision=latest.revision)
+        self.keys.advance(failed, latest)
+        return failed
 
     def _fail_removal(self, removal: Removal, message: str) -> Entry | None:
-        """Records a failed removal in its own item; the entry of the removed upload stays as it is."""
-        stored = self.ledger.find(removal.picture_id, removal.failed_as)
-        latest = self.ledger.latest(removal.picture_id)
-        # A removal can restore an older version, and its message then also renders that version. If that
-        # version is still unfinished, its rendering has failed, because the message gets no more attempts.
-        # The failed removal then records the last attempt of that rendering.
-        restored = self.ledger.find(removal.picture_id, latest.version) if latest and latest.version else None
-        check_lease(restored)
-        attempts = restored.attempts[-1:] if restored and not restored.state.terminal else ()
-        if stored and stored.state.terminal and (stored.state is State.FAILED or not attempts):
+        """Records a failed removal in its own item; the entries of its uploads stay as they are."""
+        stored = self.keys.ledger.find(removal.picture_id, removal.failed_as)
+        if stored and stored.state.terminal:
             return None
-        upload = Upload(
-            removal.bucket, removal.key, removal.failed_as, removal.sequencer, request_id=removal.request_id
-        )
-        entry = replace(stored or Entry(upload, State.RENDERING, revision=0), attempts=attempts)
-        # A later event undoes a delete marker, but not a permanent deletion.
-        superseded = removal.marker and not attempts and _is_superseded(upload, latest)
-        return self._fail(entry, message, latest, superseded)
-
-    def _fail(self, entry: Entry, message: str, latest: Latest | None, superseded: bool) -> Entry:
-        """Writes a failure, and lists its version as live, so that a newer version supersedes it.
-
-        If the upload is already superseded, writes that state instead of a failure.
-        """
-        updated = entry.moved(State.SUPERSEDED) if superseded else entry.moved(State.FAILED, message=message)
-        latest = latest or Latest(entry.picture_id, "", "", 0)
-        version = entry.upload.version
-        next_items = [] if superseded or version in latest.live_versions else [latest.with_live(version)]
-        renditions = updated.superseded_renditions(updated.rendition_keys) if superseded else ()
-        if not self.ledger.advance(updated, *next_items, *renditions):
-            raise RevisionConflict(f"{entry.upload.key!r} changed while it was recorded as failed")
-        return updated
-
-
-def _is_superseded(upload: Upload, latest: Latest | None) -> bool:
-    if not upload.sequencer or latest is None or latest.version == upload.version:
-        return False  # without a sequencer, only S3 knows the order
-    return sequencer_order(upload.sequencer) < sequencer_order(latest.sequencer)
+        upload = Upload(removal.bucket, removal.key, removal.failed_as, request_id=removal.request_id)
+        failed = Entry(upload, State.RENDERING, revision=0).moved(State.FAILED, message=message)
+        self.keys.advance(failed)
+        return failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,8 @@ class Failures:
         Idempotent: if the message is sent twice, the second one is skipped, because the upload then has
         another revision (see `Reconciler.apply_each`).
         """
-        self.queue.send(entry.message, entry.revision)
+        # A removal has no revision to compare, and is idempotent.
+        self.queue.send(entry.message, None if entry.is_removal else entry.revision)
         return True
 
     def skip(self, entry: Entry) -> bool:

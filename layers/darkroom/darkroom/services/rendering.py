@@ -7,12 +7,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+from darkroom.domain.entries import Entry
 from darkroom.domain.errors import DeadlineExceeded, DecoderProcessDied, RejectedPicture, RetryOnce
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Receipt, Rejection, Rendered
 from darkroom.domain.renditions import Encoded, Rendition
 from darkroom.domain.timestamps import now
-from darkroom.domain.uploads import Upload, rendition_prefix
+from darkroom.domain.uploads import rendition_prefix
 from darkroom.ports import Originals, Profiles, Renditions
 
 # An original's bytes and a profile -> renditions. Raises errors.RejectedPicture.
@@ -50,12 +51,13 @@ class Renderer:
     profiles: Profiles
     engine_version: str
 
-    def render(self, upload: Upload, engine: Engine, *, crashed_before: bool) -> Receipt:
+    def render(self, entry: Entry, engine: Engine) -> Receipt:
         """Stores the renditions of an upload and returns the receipt, or returns a receipt with a rejection.
 
-        The first death of the decoder process raises RetryOnce; with `crashed_before` it is a rejection.
-        Raises UploadGone and ProfileUnavailable.
+        The first death of the decoder process raises RetryOnce; the second is a rejection. Raises UploadGone
+        and ProfileUnavailable.
         """
+        upload = entry.upload
         profile = self.profiles.current()  # read once: a receipt names one profile
         size_bytes = max(0, upload.size_bytes)
         blank = Receipt(profile.name, profile.hash, self.engine_version, now(), size_bytes)
@@ -63,15 +65,15 @@ class Renderer:
             profile.check_size(upload.size_bytes)  # before the original is loaded into memory
             rendered = engine(self.originals.read(upload), profile)
         except RejectedPicture as fault:
-            if isinstance(fault, DecoderProcessDied) and not crashed_before:
+            if isinstance(fault, DecoderProcessDied) and not entry.has_crashed:
                 raise RetryOnce(fault.sentence) from fault
             return replace(
                 blank, rejection=Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
             )
-        return blank.with_result(rendered, self._write(upload, profile, rendered.renditions))
+        return blank.with_result(rendered, self._write(entry, profile, rendered.renditions))
 
-    def _write(self, upload: Upload, profile: Profile, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:
-        prefix = rendition_prefix(upload, profile.hash, self.engine_version)
+    def _write(self, entry: Entry, profile: Profile, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:
+        prefix = rendition_prefix(entry.upload, profile.hash, self.engine_version, entry.generation)
 
         def write(file: Encoded) -> Rendition:
             key = f"{prefix}/{file.name}"

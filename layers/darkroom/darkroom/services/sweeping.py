@@ -9,7 +9,7 @@ from itertools import batched, groupby
 from darkroom.domain.entries import Entry, State, SupersededRenditions
 from darkroom.domain.jobs import Job
 from darkroom.domain.timestamps import timestamp
-from darkroom.domain.uploads import Upload
+from darkroom.domain.uploads import Removal, S3Change, Upload
 from darkroom.ports import TRANSACTION_ITEMS, JobLedger, Ledger, Originals, Queue, Renditions, StoredObject
 from darkroom.services.members import member_entries, new_entry
 from darkroom.services.notifications import notification_of
@@ -63,7 +63,9 @@ class ScanCursor:
 class Sweep:
     """Repairs the effects of lost events and crashes, page by page.
 
-    An unfinished upload is lost if its entry is unchanged and without a lease for `after_minutes`. Unused
+    An upload is lost if it is S3's current one, but unfinished, superseded or deleted in the ledger, with its
+    entry unchanged and without a lease for `after_minutes`. A delete marker is lost while the ledger still
+    has a latest version of its key. Unused
     renditions are kept for `keep_hours`: open web pages still show them. Uploads announced in a
     job fail after `job_timeout_minutes`.
     """
@@ -83,12 +85,12 @@ class Sweep:
             self.ledger.save_cursor(name, "")
 
     def enqueue_lost(self, pages: int) -> Iterator[SweptPage]:
-        """Enqueues lost uploads, page by page, from the scan cursor on.
+        """Enqueues lost uploads and delete markers, page by page, from the scan cursor on.
 
         Scans `pages` pages, or more if a full scan would otherwise take longer than a week. Stops at the last
         page of the bucket; the next call starts at the first page.
         """
-        return self._scan(_UPLOADS, pages, self.originals.list_current, self._enqueue_lost_of)
+        return self._scan(_UPLOADS, pages, self.originals.list_newest, self._enqueue_lost_of)
 
     def _scan[T](
         self,
@@ -108,9 +110,10 @@ class Sweep:
             if not cursor:
                 return
 
-    def _enqueue_lost_of(self, uploads: list[Upload]) -> Iterator[str]:
+    def _enqueue_lost_of(self, newest: list[S3Change]) -> Iterator[str]:
+        yield from self._enqueue_lost_markers([change for change in newest if isinstance(change, Removal)])
         before = _ago(minutes=self.after_minutes)
-        old = [upload for upload in uploads if upload.arrived < before]
+        old = [change for change in newest if isinstance(change, Upload) and change.arrived < before]
         for upload, entry in zip(old, self.ledger.find_each(old), strict=True):
             if _is_lost(entry, before):
                 self.queue.send(notification_of(upload))
@@ -120,6 +123,18 @@ class Sweep:
                 self.ledger.advance(recorded.moved(recorded.state))
                 yield upload.key
 
+    def _enqueue_lost_markers(self, markers: list[Removal]) -> Iterator[str]:
+        latests = self.ledger.latest_each([marker.picture_id for marker in markers])
+        lost = [marker for marker, latest in zip(markers, latests, strict=True) if latest and latest.version]
+        # A failed removal waits for an operator.
+        failures = self.ledger.find_each(
+            [Upload(marker.bucket, marker.key, marker.failed_as) for marker in lost]
+        )
+        for marker, failed in zip(lost, failures, strict=True):
+            if failed is None:
+                self.queue.send(notification_of(marker))
+                yield marker.key
+
     def remove_superseded(self) -> Iterator[SweptPage]:
         """Removes renditions superseded more than `keep_hours` ago, in batches, until none is left."""
         before = _ago(hours=self.keep_hours)
@@ -127,24 +142,10 @@ class Sweep:
             yield SweptPage(len(records), tuple(self._remove_renditions_of(records)))
 
     def _remove_renditions_of(self, records: Sequence[SupersededRenditions]) -> list[str]:
-        pictures = [record.picture_id for record in records]
-        # A restored version or profile makes the same keys live again.
-        live_keys = {
-            key
-            for entries in self._live_entries(pictures)
-            for entry in entries
-            for key in entry.rendition_keys
-        }
-        removed = [key for record in records for key in record.keys if key not in live_keys]
+        removed = [key for record in records for key in record.keys]
         self.renditions.remove(removed)
-        for record, latest in zip(records, self.ledger.latest_each(pictures), strict=True):
-            if latest and record.version in latest.live_versions:
-                self._render_again(record.picture_id, {*record.keys} - live_keys)
         self.ledger.forget(records)
         return removed
-
-    def _live_entries(self, pictures: Sequence[str]) -> list[list[Entry]]:
-        return self.ledger.live_entries(self.ledger.latest_each(pictures))
 
     def remove_unused(self, pages: int) -> Iterator[SweptPage]:
         """Removes other unused renditions, mostly left by a crash, page by page as `enqueue_lost` does."""
@@ -153,28 +154,12 @@ class Sweep:
     def _remove_unused_of(self, stored: Sequence[StoredObject]) -> Iterator[str]:
         before = _ago(hours=self.keep_hours)
         by_picture = {picture_id: list(files) for picture_id, files in groupby(stored, key=_picture_of)}
-        live = self._live_entries([*by_picture])
-        for (picture_id, files), entries in zip(by_picture.items(), live, strict=True):
+        live = self.ledger.live_entries(self.ledger.latest_each([*by_picture]))
+        for files, entries in zip(by_picture.values(), live, strict=True):
             unused = [file.key for file in files if _is_unused(file, entries, before)]
             if unused:
                 self.renditions.remove(unused)
-                self._render_again(picture_id, set(unused))
                 yield from unused
-
-    def _render_again(self, picture_id: str, removed: set[str]) -> None:
-        """Renders versions of a picture again if a removed file belongs to their renditions.
-
-        A rendering under way may have found the file in the bucket and not stored it. Changes the Latest
-        item, so that this rendering can't be published and is retried. A rendering published in the meantime
-        is enqueued again.
-        """
-        while latest := self.ledger.latest(picture_id):
-            [entries] = self.ledger.live_entries([latest])
-            for entry in entries:
-                if entry.state is State.RENDERED and removed & set(entry.rendition_keys):
-                    self.queue.send(notification_of(entry.upload), entry.revision)
-            if self.ledger.advance(latest.next()):
-                return
 
     def settle_jobs(self) -> Iterator[SweptPage]:
         """Ends the announced uploads of old jobs, one page of members at a time, until no job is left."""
@@ -223,13 +208,14 @@ def stale(entries: Iterator[Entry], profile_hash: str, engine: str) -> Iterator[
 
 
 def _is_lost(entry: Entry | None, before: str) -> bool:
-    """True if an unfinished upload was last attempted or swept before `before`.
+    """True if a current upload without an outcome was last attempted or swept before `before`.
 
-    Each attempt and each sweep updates the entry: an older entry means that its message is lost.
+    Each attempt and each sweep updates the entry: an older entry means that its message is lost. If the entry
+    is superseded or deleted, it is the removal that made the upload current again whose message is lost.
     """
     if entry is None:
         return True
-    waiting = entry.state in (State.EXPECTED, State.RENDERING)
+    waiting = not (entry.state.terminal and entry.is_live)
     return waiting and max(entry.since, entry.lease_expires) < before
 
 
