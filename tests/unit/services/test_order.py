@@ -80,12 +80,22 @@ class Setup:
     def keys(self) -> Keys:
         return Keys(self.bucket, self.ledger)
 
+    def put(self) -> str:
+        """Puts a version, and applies its event at once."""
+        version = self.bucket.put()
+        self.apply(self.bucket.events[-1])
+        return version
+
+    def delete(self) -> str:
+        """Puts a delete marker, and applies its event at once."""
+        marker = self.bucket.delete()
+        self.apply(self.bucket.events[-1])
+        return marker
+
     def restore(self) -> None:
         """Deletes a picture and restores it in the bucket; the event of that is not applied yet."""
-        self.bucket.put()
-        marker = self.bucket.delete()
-        self.apply(*self.bucket.events)
-        self.bucket.destroy(marker)
+        self.put()
+        self.bucket.destroy(self.delete())
 
     def apply(self, *events: Upload | Removal) -> None:
         for event in events:
@@ -114,10 +124,8 @@ def setup() -> Setup:
 
 
 def test_a_newer_version_supersedes_an_older(setup: Setup) -> None:
-    setup.bucket.put()
-    setup.bucket.put()
-
-    setup.apply(*setup.bucket.events)
+    setup.put()
+    setup.put()
 
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
@@ -148,21 +156,19 @@ def test_an_older_version_that_finishes_late_is_not_published(setup: Setup) -> N
 
 
 def test_a_delete_marker_removes_the_picture_and_its_renditions(setup: Setup) -> None:
-    setup.bucket.put()
-    setup.bucket.delete()
+    setup.put()
+    assert setup.renditions.objects
 
-    setup.apply(*setup.bucket.events)
+    setup.delete()
 
     assert setup.states == {"v1": State.DELETED}
     assert not setup.renditions.objects
 
 
 def test_a_picture_stored_again_after_deletion_is_shown(setup: Setup) -> None:
-    setup.bucket.put()
-    setup.bucket.delete()
-    setup.bucket.put()
-
-    setup.apply(*setup.bucket.events)
+    setup.put()
+    setup.delete()
+    setup.put()
 
     assert setup.shown
     assert (setup.shown.upload.version, setup.shown.state) == ("v3", State.RENDERED)
@@ -179,9 +185,8 @@ def test_a_picture_deleted_before_its_event_came_ends_as_deleted(setup: Setup) -
 
 
 def test_deleting_the_latest_version_restores_the_previous_one(setup: Setup) -> None:
-    setup.bucket.put()
-    second = setup.bucket.put()
-    setup.apply(*setup.bucket.events)
+    setup.put()
+    second = setup.put()
 
     setup.bucket.destroy(second)
     setup.apply(setup.bucket.events[-1])
@@ -190,9 +195,8 @@ def test_deleting_the_latest_version_restores_the_previous_one(setup: Setup) -> 
 
 
 def test_deleting_an_old_version_keeps_the_latest(setup: Setup) -> None:
-    first = setup.bucket.put()
-    setup.bucket.put()
-    setup.apply(*setup.bucket.events)
+    first = setup.put()
+    setup.put()
 
     setup.bucket.destroy(first)
     setup.apply(setup.bucket.events[-1])
@@ -250,10 +254,9 @@ class Meanwhile:
 
 @pytest.mark.parametrize(("port", "method"), [("ledger", "of_picture"), ("renditions", "remove")])
 def test_a_picture_restored_during_its_deletion_is_shown(setup: Setup, port: str, method: str) -> None:
-    setup.bucket.put()
+    setup.put()
     marker = setup.bucket.delete()
-    put, delete = setup.bucket.events
-    setup.apply(put)
+    delete = setup.bucket.events[-1]
 
     def restore() -> None:
         setup.bucket.destroy(marker)
@@ -272,10 +275,9 @@ def test_a_picture_restored_during_its_deletion_is_shown(setup: Setup, port: str
 def test_a_picture_rendered_again_during_its_deletion_ends_with_its_files(
     setup: Setup,
 ) -> None:
-    setup.bucket.put()
+    setup.put()
     marker = setup.bucket.delete()
-    put, delete = setup.bucket.events
-    setup.apply(put)
+    delete = setup.bucket.events[-1]
     stored, removed = Event(), Event()
 
     class Slow(FakeLedger):
@@ -392,10 +394,9 @@ def test_a_redelivered_removal_renders_a_restored_picture_that_failed_before(set
 
 
 def test_a_restored_picture_can_be_rendered_again(setup: Setup) -> None:
-    setup.bucket.put()
-    second = setup.bucket.put()
-    setup.bucket.destroy(second)
-    setup.apply(*setup.bucket.events)
+    setup.put()
+    setup.bucket.destroy(setup.put())
+    setup.apply(setup.bucket.events[-1])
     entry = setup.ledger.find(PICTURE, "v1")
     assert entry
 
@@ -443,11 +444,9 @@ def test_a_late_event_of_a_swept_version_does_not_replace_a_newer_one_in_progres
 
 def test_a_key_with_many_versions_is_deleted(setup: Setup) -> None:
     for _ in range(120):
-        setup.bucket.put()
-    setup.apply(*setup.bucket.events)
-    setup.bucket.delete()
+        setup.put()
 
-    setup.apply(setup.bucket.events[-1])
+    setup.delete()
 
     assert setup.shown
     assert setup.shown.state is State.DELETED
@@ -456,13 +455,13 @@ def test_a_key_with_many_versions_is_deleted(setup: Setup) -> None:
 def test_superseded_versions_are_found_without_reading_every_version_of_the_key(
     setup: Setup,
 ) -> None:
-    for _ in range(50):
-        setup.bucket.put()
-    *older, newest = setup.bucket.events
-    setup.apply(*older)
+    for _ in range(49):
+        setup.put()
+    setup.bucket.put()
     reads = CountingLedger(setup.ledger)
 
-    replace(setup.reconciler, keys=replace(setup.keys, ledger=reads)).apply(newest, Worker(engine))
+    counting = replace(setup.reconciler, keys=replace(setup.keys, ledger=reads))
+    counting.apply(setup.bucket.events[-1], Worker(engine))
 
     assert reads.entries_read <= 6
     assert list(setup.states.values()).count(State.RENDERED) == 1
@@ -516,8 +515,7 @@ def test_a_version_swept_while_deleted_is_restored_with_its_delete_marker(
 
 
 def test_rendering_an_older_version_again_keeps_a_newer_failure(setup: Setup) -> None:
-    setup.bucket.put()
-    setup.apply(*setup.bucket.events)
+    setup.put()
     setup.bucket.put()
     Parking(setup.keys).park(setup.bucket.events[-1], "its message")
     entry = setup.ledger.find(PICTURE, "v1")
