@@ -92,8 +92,8 @@ def read(text: str) -> Known:
 def lambda_seconds(measured: Measured) -> tuple[float, ...]:
     """Converts processor seconds to seconds of a warm function, including its calls to AWS."""
     processors = min(PROCESSORS_USED, MEMORY_MB / MB_PER_PROCESSOR)
-    # One read from S3, two rounds of eight parallel writes, and six sequential calls to the ledger.
-    calls = OBJECT_SECONDS * 3 + CALL_SECONDS * 6
+    # A question to S3, one read, two rounds of eight parallel writes, and six sequential calls to the ledger.
+    calls = OBJECT_SECONDS * 4 + CALL_SECONDS * 6
     return tuple(seconds / processors + calls for seconds in measured.processor_seconds)
 
 
@@ -218,7 +218,7 @@ def _capacity_needed(loads: Sequence[Load]) -> str:
         row("views and indexes: write units a second", [load.writes("views") for load in loads]),
         row("views: read units a second", [load.reads("views") for load in loads]),
         row("S3: PUT a second, originals and renditions", [load.calls("s3:PutObject") for load in loads]),
-        row("S3: GET a second", [load.calls("s3:GetObject") for load in loads]),
+        row("S3: GET and HEAD a second", [load.original_reads for load in loads]),
         row("EventBridge: calls a second", [load.calls("events:PutEvents") for load in loads]),
         row("WebSocket: messages a second", [load.rate * load.per_picture.messages for load in loads]),
     ]

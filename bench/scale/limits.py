@@ -67,6 +67,11 @@ class Load:
         """Calls a second of one operation."""
         return self.rate * self.per_picture.calls.get(name, 0.0)
 
+    @property
+    def original_reads(self) -> float:
+        """GET and HEAD of originals a second."""
+        return self.calls("s3:GetObject") + self.calls("s3:HeadObject")
+
     def writes(self, table: str) -> float:
         """Write units a second, indexes included."""
         return self.rate * self.per_picture.units(self.per_picture.writes, table)
@@ -219,8 +224,8 @@ def limits(load: Load) -> list[Limit]:
             _S3,
         ),
         Limit(
-            "GET of originals under one prefix",
-            load.calls("s3:GetObject"),
+            "GET and HEAD of originals under one prefix",
+            load.original_reads,
             5_500,
             "GET/s",
             "AWS",
@@ -294,7 +299,7 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
         "projecting (Lambda)": gb_second.of(pictures * others)
         + prices.LAMBDA_REQUEST.of(pictures * used.batches),
         "renditions and originals (S3 requests)": prices.S3_PUT.of(pictures * calls.get("s3:PutObject", 0))
-        + prices.S3_GET.of(pictures * calls.get("s3:GetObject", 0)),
+        + prices.S3_GET.of(pictures * (calls.get("s3:GetObject", 0) + calls.get("s3:HeadObject", 0))),
         "DynamoDB writes": prices.DYNAMODB_WRITE.of(pictures * writes),
         "DynamoDB reads": prices.DYNAMODB_READ.of(pictures * reads),
         # Sent by S3, received, deleted.
