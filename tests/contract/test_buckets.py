@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from darkroom.adapters.clients import s3_client
-from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
+from darkroom.adapters.s3 import S3ListedOriginals, S3Originals, S3Renditions, S3Reports
 from darkroom.domain.errors import UploadGone
 from darkroom.ports import Originals, Renditions, Reports
 from tests.aws import make_bucket
@@ -17,6 +17,7 @@ from tests.builders import an_upload
 from tests.fakes import FakeOriginals, FakeRenditions, FakeReports
 
 BOTH = pytest.mark.parametrize("kind", ["fake", "s3"])
+ALL = pytest.mark.parametrize("kind", ["fake", "s3", "s3 by listing"])
 KEYS = ["image.png", "a b+c%?&#'\".png", "ü/😀.png", "<img src=x>.png", "../x.png"]
 
 
@@ -27,7 +28,8 @@ def originals(kind: str, request: pytest.FixtureRequest) -> Originals:
     request.getfixturevalue("aws")
     client = s3_client()
     make_bucket(client, "UploadsBucket", "uploads")
-    return S3Originals("uploads", client, list_page=2)
+    adapter = S3ListedOriginals if kind == "s3 by listing" else S3Originals
+    return adapter("uploads", client, list_page=2)
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ def test_a_write_that_conflicts_five_times_fails() -> None:
             S3Renditions("renditions", client, sleep=lambda _: None).store("a/1.jpg", b"", "image/jpeg")
 
 
-@BOTH
+@ALL
 class TestOriginals:
     @pytest.mark.parametrize("key", KEYS)
     def test_read_returns_the_exact_version(self, originals: Originals, key: str) -> None:
@@ -103,6 +105,13 @@ class TestOriginals:
         assert latest
         assert (latest.key, latest.version) == ("a +%.png", second)
         assert originals.current("other.png") is None
+
+    def test_the_current_version_is_not_that_of_a_longer_or_shorter_key(self, originals: Originals) -> None:
+        versions = {key: originals.store(key, b"", "image/png") for key in ("a/b", "a", "a.png", "a/b/c")}
+
+        found = {key: originals.current(key) for key in (*versions, "a/", "a/b/")}
+
+        assert {key: upload.version for key, upload in found.items() if upload} == versions
 
     def test_reading_a_missing_version_raises_upload_gone(self, originals: Originals) -> None:
         version = originals.store("image.png", b"one", "image/png")

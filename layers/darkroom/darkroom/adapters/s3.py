@@ -19,6 +19,7 @@ from darkroom.services.retries import Backoff
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import ObjectVersionTypeDef
 
 _GONE = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}  # MethodNotAllowed: a delete marker
 _DELETE_BATCH = 1000  # S3's limit for DeleteObjects
@@ -76,14 +77,7 @@ class S3Originals:
         markers = json.loads(cursor) if cursor else {}
         page = self.client.list_object_versions(Bucket=self.bucket, MaxKeys=self.list_page, **markers)
         newest: list[S3Change] = [
-            Upload(
-                bucket=self.bucket,
-                key=version["Key"],
-                version=version["VersionId"],
-                etag=version["ETag"].strip('"'),
-                size_bytes=version["Size"],
-                arrived=timestamp(version["LastModified"]),
-            )
+            _upload_of(self.bucket, version)
             for version in page.get("Versions", [])
             if version["IsLatest"] and not is_folder(version["Key"], version["Size"])
         ]
@@ -113,6 +107,30 @@ class S3Originals:
             ExpiresIn=seconds,
         )
         return PostForm(signed["url"], dict(signed["fields"]))
+
+
+@dataclass(frozen=True, slots=True)
+class S3ListedOriginals(S3Originals):
+    """ports.Originals for a function that may list the versions of objects, but not read objects."""
+
+    def current(self, key: str) -> Upload | None:
+        # The versions of the key itself come before those of longer keys, the newest first.
+        page = self.client.list_object_versions(Bucket=self.bucket, Prefix=key, MaxKeys=1)
+        newest = [
+            version for version in page.get("Versions", []) if version["IsLatest"] and version["Key"] == key
+        ]
+        return _upload_of(self.bucket, newest[0]) if newest else None
+
+
+def _upload_of(bucket: str, version: "ObjectVersionTypeDef") -> Upload:
+    return Upload(
+        bucket=bucket,
+        key=version["Key"],
+        version=version["VersionId"],
+        etag=version["ETag"].strip('"'),
+        size_bytes=version["Size"],
+        arrived=timestamp(version["LastModified"]),
+    )
 
 
 @dataclass(frozen=True, slots=True)

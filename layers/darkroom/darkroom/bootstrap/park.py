@@ -4,7 +4,7 @@ import os
 
 from darkroom.adapters.clients import dynamodb_client, lazy, s3_client, sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger
-from darkroom.adapters.s3 import S3Originals
+from darkroom.adapters.s3 import S3ListedOriginals
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.services.keys import Keys
 from darkroom.services.parking import Parking
@@ -13,6 +13,6 @@ from darkroom.settings import ParkSettings, read_settings
 
 def bootstrap() -> tuple[Parking, SqsQueue, ParkSettings]:
     settings = read_settings(ParkSettings, os.environ)
-    originals = S3Originals(settings.uploads_bucket, s3_client())
+    originals = S3ListedOriginals(settings.uploads_bucket, s3_client())
     keys = Keys(originals, DynamoLedger(settings.ledger_table, dynamodb_client()))
     return Parking(keys), SqsQueue(settings.dead_letters_url, lazy(sqs_client)), settings
