@@ -96,7 +96,11 @@ def drop(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     stack: Stack = None,
     region: Region = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait without progress.")] = 300,
+    timeout: Annotated[
+        float,
+        # The default is longer than the longest retry: 300 s of backoff, and an attempt of up to 120 s.
+        typer.Option(min=1, help="Seconds to wait without progress, longer than a retry takes."),
+    ] = 600,
     new: Annotated[
         bool, typer.Option("--new", help="Start a new job instead of resuming an interrupted one.")
     ] = False,
