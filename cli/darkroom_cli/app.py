@@ -82,8 +82,10 @@ def down() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print the addresses of the local stack."""
-    addresses = asdict(LocalStack.of(os.environ).status())
+    """Print the addresses of the local stack, or the reason why it does not respond."""
+    local_stack = LocalStack.of(os.environ)
+    addresses = asdict(local_stack.status())
+    local_stack.check_emulator()
     if as_json:
         typer.echo(json.dumps(addresses, indent=2))
     else:
