@@ -112,7 +112,7 @@ def test_a_drop_outlasts_the_death_of_a_worker(second_stack: Stack, tmp_path: Pa
     assert emulator
     workers = Workers(emulator, status["render_function"])
     ledger = DynamoLedger(status["ledger_table"], stack.client("dynamodb"))
-    arguments = [DARKROOM, "drop", picture, "--timeout", "150"]
+    arguments: list[str | Path] = [DARKROOM, "drop", picture, "--timeout", "150"]
 
     def attempts() -> list[Outcome | None]:
         entries = [entry for entry in ledger.all_entries() if entry.upload.key.endswith("/large.jpg")]

@@ -63,7 +63,7 @@ async def running(app: App) -> AsyncIterator[Callable[[Message], Any]]:
     """Starts an application as a server does, yields a function to send requests, and shuts it down."""
     received: asyncio.Queue[Message] = asyncio.Queue()
     sent: asyncio.Queue[Message] = asyncio.Queue()
-    lifespan = asyncio.create_task(app({"type": "lifespan"}, received.get, sent.put))
+    lifespan = asyncio.ensure_future(app({"type": "lifespan"}, received.get, sent.put))
     received.put_nowait({"type": "lifespan.startup"})
     assert (await sent.get())["type"] == "lifespan.startup.complete"
     yield lambda request: app(request, received.get, sent.put)

@@ -18,8 +18,12 @@ if __name__ == "__main__":
     from darkroom_cli.local.loopback import restricted, with_session_token
     from darkroom_cli.local.saving import StateSaver
 
+    # Saved last, so that a deployment is repeated if a kill interrupts the saving of its results.
+    last = ("cloudformation", "ssm")
+
     def save() -> None:
-        persistence.save_all(emulator._build_persistence_save_dict())
+        states = emulator._build_persistence_save_dict()
+        persistence.save_all(dict(sorted(states.items(), key=lambda item: (item[0] in last, item[0]))))
 
     def is_consistent() -> bool:
         """Returns false during a deployment: MiniStack could not finish it after a restart."""
