@@ -98,6 +98,7 @@ def detach(local_stack: LocalStack, console: Console) -> int:
 def _start(local_stack: LocalStack, console: Console) -> int:
     """Starts a stack in the background and prints its output until it is ready; returns the exit code."""
     local_stack.folder.mkdir(parents=True, exist_ok=True)
+    local_stack.log.unlink(missing_ok=True)  # the last supervisor may still write its last lines
     with local_stack.log.open("w") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "darkroom_cli.app", "up"],
@@ -200,7 +201,7 @@ class _Supervisor:
         status = status_from(outputs, stack, REGION, local_stack)
         await asyncio.to_thread(catch_up, status)
         if was_killed:
-            self._console.print("The emulator was killed. Looking for uploads that were not saved ...")
+            self._console.print("The emulator was killed. Sending unfinished uploads to the queue again ...")
             await asyncio.to_thread(sweep, status, 0, None, self._console)
         apis = outputs["WebApiId"], outputs["LiveApiId"]
         runner = await FrontDoor(endpoint, *apis, limits=local_stack.aws_limits).serve(sockets)
