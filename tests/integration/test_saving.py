@@ -1,6 +1,7 @@
 """The emulator's state is saved while it serves, by a process with a copy of it."""
 
 import asyncio
+import errno
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -158,6 +159,25 @@ def test_a_failed_save_is_repeated(saved: Saved, capfd: pytest.CaptureFixture[st
     asyncio.run(run())
 
     assert "the disk is full" in capfd.readouterr().err
+
+
+def test_a_save_without_memory_for_a_fork_is_repeated(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    forks, fork = iter([True, False]), os.fork
+
+    def first_fails() -> int:
+        if next(forks):
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        return fork()
+
+    async def run() -> None:
+        async with running(saver(saved).wrapped(saved.emulator)) as request:
+            await request(CHANGE)
+            await until(lambda: saved.count == "1")
+
+    monkeypatch.setattr(os, "fork", first_fails)
+    asyncio.run(run())
+
+    assert next(forks, None) is None
 
 
 def test_requests_are_served_during_a_save_and_the_shutdown_ends_it(saved: Saved) -> None:

@@ -104,6 +104,7 @@ class StateSaver:
             self._changed.clear()
             succeeded, processor_seconds = await _in_child(self._save)
             if not succeeded:
+                sys.stderr.write("The state could not be saved. It is tried again.\n")
                 self._changed.set()
             pause = max(self._pause_seconds, _PAUSE_PER_PROCESSOR_SECOND * processor_seconds)
 
@@ -113,7 +114,10 @@ async def _in_child(work: Callable[[], object]) -> tuple[bool, float]:
 
     Ends the process on cancellation.
     """
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # no memory
+        return False, 0.0
     if not child:
         _run_child(work)
     ended, descriptor = asyncio.Event(), os.pidfd_open(child)
