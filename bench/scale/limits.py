@@ -302,8 +302,8 @@ def cost(load: Load, architecture: str, rendition_bytes: float, original_bytes: 
         + prices.S3_GET.of(pictures * (calls.get("s3:GetObject", 0) + calls.get("s3:HeadObject", 0))),
         "DynamoDB writes": prices.DYNAMODB_WRITE.of(pictures * writes),
         "DynamoDB reads": prices.DYNAMODB_READ.of(pictures * reads),
-        # Sent by S3, received, deleted.
-        "queue (SQS)": prices.SQS_REQUEST.of(3 * pictures),
+        # Sent by S3, received, hidden until the invocation ends, deleted.
+        "queue (SQS)": prices.SQS_REQUEST.of(4 * pictures),
         "events published (EventBridge)": prices.EVENTBRIDGE_EVENT.of(pictures),
         "messages to followers of jobs (WebSocket)": prices.WEBSOCKET_MESSAGE.of(pictures * used.messages),
         "logs": prices.LOGS_INGESTED.of(log_gb) + prices.LOGS_STORED.of(log_gb * _RETENTION_MONTHS),

@@ -82,8 +82,10 @@ def down() -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print the addresses of the local stack."""
-    addresses = asdict(LocalStack.of(os.environ).status())
+    """Print the addresses of the local stack, or the reason why it does not respond."""
+    local_stack = LocalStack.of(os.environ)
+    addresses = asdict(local_stack.status())
+    local_stack.check_emulator()
     if as_json:
         typer.echo(json.dumps(addresses, indent=2))
     else:
@@ -96,7 +98,11 @@ def drop(
     paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
     stack: Stack = None,
     region: Region = None,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds to wait without progress.")] = 300,
+    timeout: Annotated[
+        float,
+        # The default is longer than the longest retry: 300 s of backoff, and an attempt of up to 120 s.
+        typer.Option(min=1, help="Seconds to wait without progress, longer than a retry takes."),
+    ] = 600,
     new: Annotated[
         bool, typer.Option("--new", help="Start a new job instead of resuming an interrupted one.")
     ] = False,

@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -59,7 +60,9 @@ class LockFile:
         if not process_id:
             return False
         deadline = time.monotonic() + timeout_seconds
-        os.kill(process_id, signal.SIGTERM)
+        # The holder may have ended, while a child process of it still holds the lock for a moment.
+        with suppress(ProcessLookupError):
+            os.kill(process_id, signal.SIGTERM)
         while self.holder() == process_id:
             if time.monotonic() > deadline:
                 raise Fault(f"Process {process_id} does not stop; kill it with `kill -9 {process_id}`.")

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 from darkroom_cli.faults import Fault
 from darkroom_cli.lockfile import LockFile
@@ -89,6 +90,16 @@ class LocalStack:
         return LockFile(self.folder / "ministack.pid")
 
     @property
+    def running_mark(self) -> Path:
+        """A file written when the emulator starts, and removed once its state is saved at its end."""
+        return self.folder / "running"
+
+    @property
+    def was_killed(self) -> bool:
+        """True if the emulator has ended without saving its state."""
+        return self.running_mark.exists() and not self.ministack.holder()
+
+    @property
     def _record(self) -> Path:
         return self.folder / "status.json"
 
@@ -103,13 +114,37 @@ class LocalStack:
     def status(self) -> Status:
         """Returns the addresses of the running stack. Raises Fault if it is not running or still starting."""
         if not self.supervisor.holder():
-            raise Fault(
-                f"No local stack is running on port {self.aws_port}; start one with `darkroom up --detach`."
-            )
+            raise Fault(self._not_running)
         try:
             return Status(**json.loads(self._record.read_text()))
         except FileNotFoundError:
             raise Fault(f"The local stack is still starting; see its progress in {self.log}.") from None
+
+    @property
+    def _not_running(self) -> str:
+        if self.was_killed:
+            return (
+                f"The local stack on port {self.aws_port} was killed; start it again with"
+                " `darkroom up --detach`. Its pictures are kept."
+            )
+        if self.ministack.holder():
+            return (
+                f"`darkroom up` on port {self.aws_port} was killed, but its emulator still runs."
+                " Restart both with `darkroom down` and `darkroom up --detach`."
+            )
+        return f"No local stack is running on port {self.aws_port}; start one with `darkroom up --detach`."
+
+    def check_emulator(self, timeout_seconds: float = 5) -> None:
+        """Sends a request to the running emulator. Raises Fault if it does not respond."""
+        direct = build_opener(ProxyHandler({}))  # no proxy
+        try:
+            with direct.open(f"{self.aws_endpoint}/_ministack/health", timeout=timeout_seconds):
+                pass
+        except OSError as fault:
+            raise Fault(
+                f"The emulator at {self.aws_endpoint} does not respond ({fault}). Restart it with"
+                f" `darkroom down` and `darkroom up --detach`; see its log {self.folder / 'ministack.log'}."
+            ) from fault
 
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -122,9 +122,16 @@ DEFENCES = (
     Defence(
         "a failed message is hidden longer after each attempt",
         "adapters/batches.py",
-        "self._queue.hide(record.receipt_handle, seconds)",
+        "self._hide(record.receipt_handle, seconds)",
         "pass",
         "tests/unit/adapters/test_batches.py::test_a_failed_message_is_hidden_for_longer_after_each_attempt",
+    ),
+    Defence(
+        "the message of a killed worker is redelivered when its lease has ended",
+        "adapters/batches.py",
+        'self._hide(record["receiptHandle"], seconds)',
+        "pass",
+        "tests/unit/adapters/test_batches.py::test_a_message_in_progress_is_hidden_until_its_invocation_ends",
     ),
     Defence(
         "retries are spread by jitter",

@@ -20,6 +20,7 @@ from darkroom.adapters.items import INDEX_SHARDS, entry_of, is_entry, superseded
 from darkroom.domain.entries import State
 from darkroom.domain.keys import picture_id_of
 from darkroom.domain.uploads import Removal
+from darkroom.services.retries import visibility_timeout
 from darkroom_cli.stack import LocalStack, Status
 from tests.aws import free_port
 from tests.chaos.pictures import content_of
@@ -31,7 +32,7 @@ from tests.chaos.workers import Workers
 from tests.e2e.conftest import Stack, wait_for
 
 RENDER_TIMEOUT_SECONDS = 10
-VISIBILITY_SECONDS = 60  # the template's value for that render timeout
+VISIBILITY_SECONDS = visibility_timeout(RENDER_TIMEOUT_SECONDS * 1000)  # of a message in progress
 # More than the machine has cores: a worker that waits for a retry uses none.
 RENDERED_AT_ONCE = 4
 _POLL_SECONDS = 0.25

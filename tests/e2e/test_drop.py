@@ -7,9 +7,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from darkroom.adapters.dynamodb import DynamoLedger
+from darkroom.domain.entries import Outcome
+from darkroom_cli.stack import LocalStack
+from tests.chaos.workers import Workers
 from tests.cloudformation import PROJECT
 from tests.e2e.conftest import DARKROOM, Stack, fetch, wait_for
-from tests.pictures import a_small_png
+from tests.pictures import a_photograph, a_small_png
 
 PICTURES = 40
 PADDING = b"\0" * 1_000_000  # a PNG may have trailing bytes; these slow the upload down
@@ -94,3 +100,32 @@ def test_dropping_a_complete_folder_again_starts_a_new_job(stack: Stack, tmp_pat
     assert (first.returncode, second.returncode) == (0, 0)
     jobs = [re.findall(r"/jobs/([0-9a-f]{32})", done.stdout)[0] for done in (first, second)]
     assert jobs[0] != jobs[1]
+
+
+@pytest.mark.full  # waits until the lease of the killed worker has ended
+@pytest.mark.local("the test kills a worker")
+def test_a_drop_outlasts_the_death_of_a_worker(second_stack: Stack, tmp_path: Path) -> None:
+    stack, status = second_stack, second_stack.status
+    picture = tmp_path / "large.jpg"
+    picture.write_bytes(a_photograph(6000, 4000))
+    emulator = LocalStack.of(stack.environment).ministack.holder()
+    assert emulator
+    workers = Workers(emulator, status["render_function"])
+    ledger = DynamoLedger(status["ledger_table"], stack.client("dynamodb"))
+    arguments: list[str | Path] = [DARKROOM, "drop", picture, "--timeout", "150"]
+
+    def attempts() -> list[Outcome | None]:
+        entries = [entry for entry in ledger.all_entries() if entry.upload.key.endswith("/large.jpg")]
+        return [attempt.outcome for entry in entries for attempt in entry.attempts]
+
+    with subprocess.Popen(
+        arguments, cwd=PROJECT, env=stack.environment, stdout=subprocess.PIPE, text=True
+    ) as dropping:
+        wait_for(attempts, "an attempt to render the picture")
+        assert attempts() == [None]
+        killed = [workers.kill(worker) for worker in workers.ids()]
+        output, _ = dropping.communicate(timeout=300)
+
+    assert any(killed)
+    assert attempts() == [None, Outcome.CONCLUDED]
+    assert dropping.returncode == 0, output

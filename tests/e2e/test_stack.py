@@ -1,6 +1,8 @@
 """The local stack: start, errors, restart and persistence."""
 
+import os
 import shutil
+import signal
 import socket
 from collections.abc import Callable, Mapping
 from itertools import count
@@ -26,6 +28,50 @@ def test_a_restarted_stack_keeps_its_pictures_and_renders_new_ones(second_stack:
     assert second_stack.settled("before.jpg")["version"] == before["version"]
     assert "data:image/jpeg;base64," in second_stack.get("/before.jpg").text
     assert second_stack.rendered("after.png", a_small_png(2))["status"] == "rendered"
+
+
+def test_a_stack_with_a_killed_emulator_keeps_its_pictures_and_renders_unsaved_ones(
+    second_stack: Stack,
+) -> None:
+    local_stack = LocalStack.of(second_stack.environment)
+    before = second_stack.rendered("before the kill.png", a_small_png(4))
+    ledger = local_stack.folder / "state/dynamodb.json"
+    wait_for(
+        lambda: ledger.exists() and before["at"] in ledger.read_text(), "the receipt of the first to be saved"
+    )
+
+    version = second_stack.put("unsaved.png", a_small_png(5))
+    kill_emulator(local_stack)
+
+    wait_for(lambda: not local_stack.supervisor.holder(), "the supervisor to end")
+    status = second_stack.darkroom("status")
+    assert status.returncode == 1
+    assert f"The local stack on port {local_stack.aws_port} was killed" in status.stderr
+    assert second_stack.darkroom("up", "--detach").returncode == 0
+    after = second_stack.settled("before the kill.jpg")
+    assert (after["version"], after["at"]) == (before["version"], before["at"])
+    assert second_stack.settled("unsaved.jpg", version)["status"] == "rendered"
+
+
+def kill_emulator(local_stack: LocalStack) -> None:
+    emulator = local_stack.ministack.holder()
+    assert emulator
+    os.kill(emulator, signal.SIGKILL)
+
+
+def test_status_names_an_emulator_that_does_not_respond(second_stack: Stack) -> None:
+    emulator = LocalStack.of(second_stack.environment).ministack.holder()
+    assert emulator
+
+    os.kill(emulator, signal.SIGSTOP)
+    try:
+        status = second_stack.darkroom("status", "--json")
+    finally:
+        os.kill(emulator, signal.SIGCONT)
+
+    assert status.returncode == 1
+    assert f"The emulator at {second_stack.status['aws_endpoint']} does not respond" in status.stderr
+    assert "darkroom down" in status.stderr
 
 
 @pytest.mark.parametrize(("bucket", "method"), [("uploads", "POST"), ("renditions", "GET")])

@@ -17,7 +17,7 @@ from darkroom.services.projecting import Broadcast, Projection, Record
 from darkroom.services.reconciling import Reconciler
 from darkroom.services.reconciling import Worker as Invocation
 from darkroom.services.rendering import Renderer
-from darkroom.services.retries import lease_expiry, retry_delay
+from darkroom.services.retries import lease_expiry, retry_delay, visibility_timeout
 from darkroom.services.sweeping import Sweep
 from tests.fakes import FakeChannels, FakeEventBus, FakeProfiles, FakeSockets
 from tests.simulation.workers import BusPort, Fault, Port, Worker, pause
@@ -180,8 +180,9 @@ class Application:
     def _handle(
         self, queue: Port, message: Message, function: str, run: Callable[[], None], seconds: float
     ) -> None:
-        """Starts a worker on a message. A failed message is hidden for a while, as by RetryingBatch."""
+        """Starts a worker on a message, which is hidden meanwhile, as by RetryingBatch."""
         handle = str(message.number)
+        message.visible_at = self.clock.seconds + visibility_timeout(round(seconds * 1000))
 
         def handled() -> None:
             try:

@@ -20,8 +20,8 @@ from tests.simulation.world import MAX_RECEIVES, Clock, SimulatedQueue
 
 _CHUNK = 250
 _PACKAGE = "layers/darkroom/darkroom"
-# Without any of these, one of the first histories fails. Most of the others are in adapters, which are
-# not simulated, have a second line of defence, or matter in so few histories that only tests/model finds them.
+# Without any of these, one of the first histories fails. Most others are in adapters, which are not
+# simulated, have a second line of defence, or matter in so few histories that only tests/model finds them.
 _NOTICED = (
     "only S3's current version is rendered",
     "S3 is asked after the Latest item was read",

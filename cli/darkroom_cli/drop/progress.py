@@ -65,11 +65,21 @@ class DropProgress:
     @property
     def states(self) -> str:
         """The number of pictures by state, without those expected or rendered."""
-        counts = Counter(row["state"] for row in self.rows.values() if row["version"])
+        counts = Counter(_state_of(row) for row in self.rows.values() if row["version"])
         del counts["expected"], counts["rendered"]
         if self.faults:
             counts["not sent"] = len(self.faults)
         return ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+
+
+def _state_of(row: JsonObject) -> str:
+    """Returns the state of a row, and `being retried` in place of `rendering` after a failed attempt."""
+    return "being retried" if is_retried(row) else str(row["state"])
+
+
+def is_retried(row: JsonObject) -> bool:
+    """True for an unfinished row with a failed attempt: only then it has a sentence."""
+    return row["state"] not in TERMINAL and bool(row.get("sentence"))
 
 
 @contextmanager

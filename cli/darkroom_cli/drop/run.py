@@ -18,7 +18,7 @@ from darkroom.services.retries import Backoff
 from darkroom_cli.client import ApiClient, JsonObject, NotFound, ServiceUnavailable, authentication
 from darkroom_cli.drop.files import Picture
 from darkroom_cli.drop.follow import follow
-from darkroom_cli.drop.progress import DropProgress, display
+from darkroom_cli.drop.progress import DropProgress, display, is_retried
 from darkroom_cli.drop.resume import ResumeFile, StartedJob, digest_of
 from darkroom_cli.drop.summary import MOST_LISTED, Outcome
 from darkroom_cli.drop.upload import CONCURRENT_UPLOADS, Forms, Uploader
@@ -150,7 +150,6 @@ class DropRun:
     async def _collect_outcomes(self, client: ApiClient) -> None:
         progress, web = self._progress, self._status.web
         receipts = await self._receipts(client)
-        late = f"not ready: no progress for {self._timeout_seconds:g} s"
         for number, picture in enumerate(progress.pictures):
             row = progress.rows.get(number)
             self.outcomes[picture.name] = Outcome(
@@ -158,8 +157,13 @@ class DropRun:
                 f"{web}/pictures/{row['picture']}" if row else "",
                 row,
                 receipts.get(number),
-                progress.faults.get(number) or ("" if number in progress.ended else late),
+                progress.faults.get(number) or ("" if number in progress.ended else self._late(row)),
             )
+
+    def _late(self, row: JsonObject | None) -> str:
+        """Returns the problem of a picture without a result."""
+        retried = " It is being retried: see the job's page." if row and is_retried(row) else ""
+        return f"not ready: no progress for {self._timeout_seconds:g} s.{retried}"
 
     async def _receipts(self, client: ApiClient) -> dict[int, JsonObject]:
         """Fetches the receipts of the listed pictures; leaves out those with an error."""

@@ -1,7 +1,8 @@
 """Starts and stops MiniStack, the AWS emulator, with workarounds for bugs in 1.5.33.
 
-Apart from this module, only loopback.py and front_door.py depend on MiniStack's internals. When another
-version is pinned, tests/unit/cli/test_emulator.py fails, so that each workaround is checked again.
+Apart from this module, only server.py, saving.py, loopback.py and front_door.py depend on MiniStack's
+internals. When another version is pinned, tests/unit/cli/test_emulator.py fails, so that each workaround is
+checked again.
 """
 
 import asyncio
@@ -70,7 +71,8 @@ async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess
         process = await asyncio.create_subprocess_exec(
             local_stack.project / ".tools/stack/bin/python",
             "-P",  # keeps the script's folder off the import path
-            PROJECT / "cli/darkroom_cli/local/loopback.py",
+            PROJECT / "cli/darkroom_cli/local/server.py",
+            local_stack.running_mark,
             cwd=local_stack.folder,
             env=_environment(local_stack, scratch),
             stdin=subprocess.DEVNULL,

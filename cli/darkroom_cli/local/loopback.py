@@ -1,6 +1,4 @@
-"""Restricts local servers to requests from this machine. As a program, starts MiniStack with this check.
-
-The program also gives the functions' roles a session token of realistic length.
+"""Restricts local servers to requests from this machine.
 
 MiniStack 1.5.33 accepts any Host and sends `Access-Control-Allow-Origin: *`: any web page open in the user's
 browser could read its buckets and run functions. Runs in MiniStack's environment, so it imports only the
@@ -89,14 +87,3 @@ def with_session_token(
         return found
 
     return wrapped
-
-
-if __name__ == "__main__":
-    from ministack import app as emulator  # type: ignore[import-not-found]  # an environment of its own
-    from ministack.core import lambda_runtime  # type: ignore[import-not-found]
-    from ministack.services import lambda_svc, sts  # type: ignore[import-not-found]
-
-    for module in (lambda_runtime, lambda_svc):
-        module.execution_credentials = with_session_token(module.execution_credentials, sts._sessions)
-    emulator.app = restricted(emulator.app)
-    emulator.main()

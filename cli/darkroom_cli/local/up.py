@@ -39,6 +39,7 @@ from darkroom_cli.local.front_door import FrontDoor, bind
 from darkroom_cli.local.logs import Follower, Line
 from darkroom_cli.lockfile import LockFile
 from darkroom_cli.stack import REGION, LocalStack, Status, local_environment, status_from, use_local
+from darkroom_cli.sweep import sweep
 
 _SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers")
 _COLOURS = {"CRITICAL": "bold red", "ERROR": "bold red", "WARNING": "yellow", "INFO": "green"}
@@ -97,6 +98,7 @@ def detach(local_stack: LocalStack, console: Console) -> int:
 def _start(local_stack: LocalStack, console: Console) -> int:
     """Starts a stack in the background and prints its output until it is ready; returns the exit code."""
     local_stack.folder.mkdir(parents=True, exist_ok=True)
+    local_stack.log.unlink(missing_ok=True)  # the last supervisor may still write its last lines
     with local_stack.log.open("w") as log:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "darkroom_cli.app", "up"],
@@ -182,11 +184,12 @@ class _Supervisor:
         async with AsyncExitStack() as exits:
             exits.enter_context(_lock(self._local_stack))
             sockets = [exits.enter_context(listener) for listener in bind(self._local_stack.web_port)]
+            was_killed = self._local_stack.was_killed
             with self._step("Starting MiniStack"):
                 server = await exits.enter_async_context(ministack(self._local_stack))
-            await while_alive(server, self._local_stack, self._serve(sockets, started_ms))
+            await while_alive(server, self._local_stack, self._serve(sockets, started_ms, was_killed))
 
-    async def _serve(self, sockets: list[socket.socket], started_ms: int) -> None:
+    async def _serve(self, sockets: list[socket.socket], started_ms: int, was_killed: bool) -> None:
         """Deploys changes, serves the front door, and prints the logs until cancelled."""
         local_stack = self._local_stack
         use_local(local_stack)
@@ -197,6 +200,9 @@ class _Supervisor:
         outputs = await self._deployed(stack, overrides, sources)
         status = status_from(outputs, stack, REGION, local_stack)
         await asyncio.to_thread(catch_up, status)
+        if was_killed:
+            self._console.print("The emulator was killed. Sending unfinished uploads to the queue again ...")
+            await asyncio.to_thread(sweep, status, 0, None, self._console)
         apis = outputs["WebApiId"], outputs["LiveApiId"]
         runner = await FrontDoor(endpoint, *apis, limits=local_stack.aws_limits).serve(sockets)
         try:

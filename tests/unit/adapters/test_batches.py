@@ -1,5 +1,7 @@
-"""Failed messages are hidden for longer the more often they were received."""
+"""Messages in progress are hidden until the invocation ends, failed ones for longer at each attempt."""
 
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,11 +24,45 @@ def fails(record: SQSRecord) -> None:
     raise OSError("the disk is gone")
 
 
-def handled(queue: FakeQueue, receive_count: int) -> Any:
+def succeeds(record: SQSRecord) -> None:
+    assert record.body
+
+
+def handled(
+    queue: FakeQueue,
+    receive_count: int = 1,
+    record_handler: Callable[[SQSRecord], None] = fails,
+    remaining_milliseconds: int = 60_000,
+) -> Any:
     event = an_event("render-s3-put")
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(receive_count)
+    context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: remaining_milliseconds)
     processor = RetryingBatch(queue, Logger("test"), Metrics("test", "test"))
-    return process_partial_response(event=event, record_handler=fails, processor=processor)
+    return process_partial_response(event, record_handler, processor, context)
+
+
+RECEIPT = an_event("render-s3-put")["Records"][0]["receiptHandle"]
+
+
+@pytest.mark.parametrize(("remaining_milliseconds", "seconds"), [(60_000, 65), (9_100, 15)])
+def test_a_message_in_progress_is_hidden_until_its_invocation_ends(
+    remaining_milliseconds: int, seconds: int
+) -> None:
+    queue = FakeQueue()
+
+    handled(queue, record_handler=succeeds, remaining_milliseconds=remaining_milliseconds)
+
+    assert queue.hidden == [(RECEIPT, seconds)]
+
+
+def test_a_message_is_handled_even_if_hiding_it_fails() -> None:
+    received: list[str] = []
+
+    def receives(record: SQSRecord) -> None:
+        received.append(record.message_id)
+
+    assert handled(UnavailableQueue(), record_handler=receives) == {"batchItemFailures": []}
+    assert received == [an_event("render-s3-put")["Records"][0]["messageId"]]
 
 
 @pytest.mark.parametrize(("receive_count", "least", "most"), [(1, 2, 4), (2, 8, 16), (4, 128, 256)])
@@ -37,8 +73,8 @@ def test_a_failed_message_is_hidden_for_longer_after_each_attempt(
 
     handled(queue, receive_count)
 
-    [(receipt, seconds)] = queue.hidden
-    assert receipt == an_event("render-s3-put")["Records"][0]["receiptHandle"]
+    [_in_progress, (receipt, seconds)] = queue.hidden
+    assert receipt == RECEIPT
     assert least <= seconds <= most
 
 

@@ -179,6 +179,15 @@ def test_drop_is_complete_when_all_pictures_ended_or_were_not_sent(tmp_path: Pat
     assert progress.states == "1 not sent, 1 rejected"
 
 
+def test_the_states_of_a_drop_name_pictures_that_are_being_retried(tmp_path: Path) -> None:
+    progress = progress_of(tmp_path, 3)
+    retried = a_row("rendering", 1, sentence="The last attempt failed. It is being retried.")
+
+    progress.update(Change({}, (a_row("rendering", 0), retried, a_rejected_row(2))))
+
+    assert progress.states == "1 being retried, 1 rejected, 1 rendering"
+
+
 def test_a_picture_timed_out_before_arrival_is_still_awaited(tmp_path: Path) -> None:
     progress = progress_of(tmp_path, 1)
     progress.update(Change({}, (a_row("failed", 0, version="", reason="never_arrived"),)))

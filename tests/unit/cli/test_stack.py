@@ -65,6 +65,27 @@ def test_status_without_a_running_stack_is_a_fault(local_stack: LocalStack) -> N
         local_stack.status()
 
 
+def test_status_of_a_killed_emulator_is_a_fault_with_the_remedy(local_stack: LocalStack) -> None:
+    local_stack.folder.mkdir(parents=True)
+    local_stack.running_mark.touch()
+
+    assert local_stack.was_killed
+    with pytest.raises(Fault, match="was killed; start it again with `darkroom up --detach`"):
+        local_stack.status()
+
+
+def test_status_of_an_emulator_without_supervisor_is_a_fault_with_the_remedy(local_stack: LocalStack) -> None:
+    file = local_stack.ministack.acquire()
+    assert file is not None
+    with file:
+        LockFile.write_id(file, os.getpid())
+        local_stack.running_mark.touch()
+
+        assert not local_stack.was_killed
+        with pytest.raises(Fault, match="its emulator still runs"):
+            local_stack.status()
+
+
 def test_a_stack_is_running_while_its_lock_is_held(local_stack: LocalStack) -> None:
     status = status_from(OUTPUTS, "darkroom", "us-east-1", local_stack)
     file = local_stack.supervisor.acquire()

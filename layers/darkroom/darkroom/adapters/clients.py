@@ -32,8 +32,8 @@ _S3_CALLS = _CALLS.merge(
         s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     )
 )
-# For calls with a fallback: reading the profile and the tokens (the cached ones stay valid), and sending to
-# connections (clients then poll).
+# For calls with a fallback: reading the profile and the tokens (the cached ones stay valid), sending to
+# connections (clients then poll), and changing a visibility timeout (the present one stays).
 _QUICK_CALLS = _CALLS.merge(
     Config(retries={"mode": "standard", "total_max_attempts": 2}, connect_timeout=1, read_timeout=2)
 )
@@ -50,6 +50,11 @@ def dynamodb_client(region: str | None = None, endpoint: str | None = None) -> "
 
 def sqs_client(region: str | None = None, endpoint: str | None = None) -> "SQSClient":
     return boto3.client("sqs", region_name=region, endpoint_url=endpoint, config=_CALLS)
+
+
+def visibility_client() -> "SQSClient":
+    """Creates a client that changes visibility timeouts and sends nothing."""
+    return boto3.client("sqs", config=_QUICK_CALLS)
 
 
 def events_client(region: str | None = None, endpoint: str | None = None) -> "EventBridgeClient":

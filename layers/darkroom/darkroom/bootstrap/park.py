@@ -2,7 +2,7 @@
 
 import os
 
-from darkroom.adapters.clients import dynamodb_client, lazy, s3_client, sqs_client
+from darkroom.adapters.clients import dynamodb_client, s3_client, visibility_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.s3 import S3ListedOriginals
 from darkroom.adapters.sqs import SqsQueue
@@ -15,4 +15,4 @@ def bootstrap() -> tuple[Parking, SqsQueue, ParkSettings]:
     settings = read_settings(ParkSettings, os.environ)
     originals = S3ListedOriginals(settings.uploads_bucket, s3_client())
     keys = Keys(originals, DynamoLedger(settings.ledger_table, dynamodb_client()))
-    return Parking(keys), SqsQueue(settings.dead_letters_url, lazy(sqs_client)), settings
+    return Parking(keys), SqsQueue(settings.dead_letters_url, visibility_client()), settings

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 
 from darkroom.adapters.appconfig import AppConfigProfiles
-from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, lazy, s3_client, sqs_client
+from darkroom.adapters.clients import appconfigdata_client, dynamodb_client, s3_client, visibility_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.s3 import S3Originals, S3Renditions
 from darkroom.adapters.sqs import SqsQueue
@@ -31,4 +31,4 @@ def bootstrap(
     )
     renderer = Renderer(originals, renditions, profiles, engine_version)
     reconciler = Reconciler(keys, renditions, renderer)
-    return reconciler, SqsQueue(settings.render_queue_url, lazy(sqs_client)), settings
+    return reconciler, SqsQueue(settings.render_queue_url, visibility_client()), settings

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from darkroom.domain.entries import Entry, State, shown
+from darkroom.domain.entries import Entry, Outcome, State, shown
 from darkroom.domain.jobs import Job
 from darkroom.domain.keys import digest
 from darkroom.domain.receipts import Receipt
@@ -72,8 +72,9 @@ def _of_receipt(receipt: Receipt) -> Tally:
 class Row:
     """One member of a job.
 
-    `revision` is the sum of the revisions of its uploads. `version` is empty until the member has arrived.
-    `thumbnail` is the key of a rendition, or empty.
+    `sentence` says why it was rejected or failed, or that it is being retried. `revision` is the sum of the
+    revisions of its uploads. `version` is empty until the member has arrived. `thumbnail` is the key of a
+    rendition, or empty.
     """
 
     picture_id: str
@@ -132,6 +133,8 @@ def row_of(entries: Sequence[Entry]) -> Row:
     }
     if cause := entry.rejection or entry.failure:
         values |= {"reason": cause.reason, "sentence": cause.sentence}
+    elif _is_retried(entry):
+        values["sentence"] = "The last attempt failed. It is being retried."
     if entry.receipt and entry.state is State.RENDERED:
         counted, thumbnail = _of_receipt(entry.receipt), entry.receipt.thumbnail
         values |= {
@@ -140,6 +143,14 @@ def row_of(entries: Sequence[Entry]) -> Row:
             "thumbnail": thumbnail.key if thumbnail else "",
         }
     return replace(row, **values)
+
+
+def _is_retried(entry: Entry) -> bool:
+    """True for an unfinished upload if its last attempt failed, or the attempt before the running one."""
+    attempts = entry.attempts
+    last_ended = attempts[-1:] if attempts and attempts[-1].outcome else attempts[-2:-1]
+    failed = any(attempt.outcome is not Outcome.CONCLUDED for attempt in last_ended)
+    return entry.state is State.RENDERING and failed
 
 
 @dataclass(frozen=True, slots=True)

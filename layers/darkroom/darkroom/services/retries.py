@@ -48,6 +48,8 @@ _LARGEST_EXPONENT = 100  # avoids a float overflow; every backoff has reached it
 MESSAGE_BACKOFF = Backoff(first_seconds=4, longest_seconds=300, factor=4)
 # Attempts that wait for the same lease do not all return at once.
 _SPREAD_SECONDS = 2
+# Lambda deletes a message after the invocation, so its visibility timeout ends this much later.
+_DELETE_SECONDS = 5
 # Time to record the outcome before the invocation times out.
 _RESERVED_SECONDS = 1.0
 
@@ -77,6 +79,15 @@ def _lease_expiries(fault: BaseException) -> Iterator[str]:
 def lease_expiry(remaining_milliseconds: int) -> str:
     """Returns the time at which an invocation with this much time left ends at the latest."""
     return timestamp(datetime.now(UTC) + timedelta(milliseconds=remaining_milliseconds))
+
+
+def visibility_timeout(remaining_milliseconds: int) -> int:
+    """Returns the visibility timeout of a message in progress, in seconds.
+
+    It ends shortly after the invocation and its lease. If the worker is killed, the message is redelivered
+    then, and not after the queue's visibility timeout, which is six times as long.
+    """
+    return ceil(remaining_milliseconds / 1000) + _DELETE_SECONDS
 
 
 @contextmanager

@@ -264,7 +264,10 @@ SCHEMAS: JsonObject = {
             "page": _PAGE,
             "thumbnail": _or_null(TEXT),
         },
-        {"sentence": _text("The reason in words."), "post": ref("PresignedForm")},
+        {
+            "sentence": _text("The reason in words, or that it is being retried."),
+            "post": ref("PresignedForm"),
+        },
     ),
     "NewJobResponse": {
         "allOf": [ref("Job"), _object("The first uploads.", {"rows": _list(ref("Row")), "cursor": _CURSOR})]
