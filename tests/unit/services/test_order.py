@@ -360,6 +360,18 @@ def test_an_attempt_that_has_not_seen_a_deletion_fails(setup: Setup) -> None:
     assert setup.states == {"v1": State.DELETED}
 
 
+def test_renditions_of_a_destroyed_upload_are_removed_after_the_ledger_says_deleted(setup: Setup) -> None:
+    first = setup.bucket.put()
+    setup.apply(*setup.bucket.events)
+    setup.bucket.destroy(first)
+    states = []
+
+    meanwhile: Any = Meanwhile(setup.renditions, "remove", lambda: states.append(setup.states))
+    replace(setup.reconciler, renditions=meanwhile).apply(setup.bucket.events[-1], Worker(engine))
+
+    assert states == [{"v1": State.DELETED}]
+
+
 OPERATIONS = st.lists(st.sampled_from(["put", "delete", "destroy newest", "destroy oldest"]), max_size=8)
 
 
