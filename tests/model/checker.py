@@ -1,4 +1,4 @@
-"""Visits every state of a model: depth first, to prove; breadth first, to find the shortest counterexample."""
+"""Visits every state of a model: depth first to prove, breadth first to find the shortest counterexample."""
 
 from collections import deque
 from collections.abc import Iterator

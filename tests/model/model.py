@@ -163,7 +163,7 @@ class Model:
     # Messages
 
     def _deliveries(self, state: State, idle: int) -> Iterator[Step]:
-        """A worker receives a message and makes its first call, which is the first that anything depends on."""
+        """A worker receives a message and makes its first call: nothing depends on the time between."""
         world = self.worlds[state.world]
         for message in dict.fromkeys(world.queue):
             rest = self._number(world._replace(queue=_without(world.queue, message)))
@@ -240,13 +240,9 @@ class Model:
         done, answer, written = perform(world, call, checks_revisions=Defence.REVISION not in self.without)
         after = self.processes.outdate(process, written)
         writes = isinstance(call, _WRITES)
-        begun = (
-            [item.version for item in call.items if isinstance(item, Entry) and item.leased]
-            if answer and isinstance(call, Transaction)
-            else []
-        )
+        begins = _begun(call) if answer and isinstance(call, Transaction) else ""
         for outcome in self._ended(done, after, self.processes.answer(after, answer), ""):
-            yield outcome._replace(call=call, written=written, begins=begun[0] if begun else "")
+            yield outcome._replace(call=call, written=written, begins=begins)
         known = self.processes.known[process]
         is_first = known.function == "reconcile" and not known.answers
         if left.throttled and (writes or is_first or isinstance(call, ReadOriginal)):
@@ -258,11 +254,11 @@ class Model:
             unanswered = done._replace(left=left.less("unanswered"))
             faulted = self.processes.answer(after, FAULT)
             for outcome in self._ended(unanswered, after, faulted, "its answer is lost"):
-                yield outcome._replace(call=call, written=written, begins=begun[0] if begun else "")
+                yield outcome._replace(call=call, written=written, begins=begins)
         if left.crashes and writes:
             crashed = done._replace(left=left.less("crashes"))
             for outcome in self._ended(crashed, after, Ended("Crash"), "then the process crashes"):
-                yield outcome._replace(call=call, written=written, begins=begun[0] if begun else "")
+                yield outcome._replace(call=call, written=written, begins=begins)
 
     def _ended(self, world: World, process: int, after: int | Ended, text: str) -> Iterator[Outcome]:
         """Returns the outcome of a call; several if the process fails, because its message may be parked."""
@@ -288,10 +284,13 @@ class Model:
         failed = [entry for entry in world.entries if entry.state is EntryState.FAILED]
         for entry in failed:
             yield self._step(state, entry, "is retried", retried(world, entry))
-        swept = is_swept(world, self.without)
-        if swept:
+        if failed:
+            return
+        if is_swept(world, self.without):
+            if world.left.losses == self.limits.losses:
+                wrong = "The sweep finds a lost version, but no event was lost."
+                yield self._step(state, None, "", world._replace(wrong=wrong))
             yield from self._calls(state, OTHER, self.processes.start("sweep"))
-        if failed or swept:
             return
         if files := files_of_deleted(world):
             yield self._step(state, None, "", world._replace(wrong=f"{files} of deleted uploads are left."))
@@ -300,6 +299,12 @@ class Model:
             yield from self._calls(state, OTHER, started)
         elif wrong := disagreement(world):
             yield self._step(state, None, "", world._replace(wrong=f"In the end: {wrong}"))
+
+
+def _begun(transaction: Transaction) -> str:
+    """Returns the version that a transaction begins to render."""
+    leased = (item.version for item in transaction.items if isinstance(item, Entry) and item.leased)
+    return next(leased, "")
 
 
 def _without(messages: tuple[Message, ...], message: Message) -> tuple[Message, ...]:

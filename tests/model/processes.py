@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from tests.model.ledger import LATEST, Entry, Latest
-from tests.model.protocol import OUTDATED, Conflict, Fault, LeaseHeld, Message, Protocol, Then
+from tests.model.ledger import LATEST, Change, Entry, Latest
+from tests.model.protocol import OUTDATED, Answer, Conflict, Fault, LeaseHeld, Message, Protocol, Then
 
 FAULT = "fault"  # instead of an answer
 
@@ -101,16 +101,21 @@ class Processes:
 
 def outdated[T](known: T, name: str) -> T:
     """Returns what somebody knows after an item was written: no copy of that item is fresh any more."""
+    return cast(T, _outdated(known, name))
+
+
+def _outdated(known: Any, name: str) -> Any:
     match known:
-        case Entry(version=version) if version == name:
-            return known._replace(fresh=False)
-        case Latest() if name == LATEST:
-            return known._replace(fresh=False)
-        case Message(expected=expected) if expected == name:
-            return known._replace(expected=OUTDATED)
-        case Process() | Message() | Entry() | Latest():
-            return (
-                known._make(outdated(part, name) for part in known) if isinstance(known, Process) else known
-            )
-    # S3's answers, changes and files have no revisions.
-    return tuple(outdated(part, name) for part in known) if type(known) is tuple else known  # type: ignore[return-value]
+        case Entry(version=version):
+            return known._replace(fresh=known.fresh and version != name)
+        case Latest():
+            return known._replace(fresh=known.fresh and name != LATEST)
+        case Message(expected=expected):
+            return known._replace(expected=OUTDATED if expected == name else expected)
+        case Process():
+            return Process(*(_outdated(part, name) for part in known))
+        case Answer() | Change() | str():
+            return known
+        case tuple():
+            return tuple(_outdated(part, name) for part in known)
+    return known

@@ -175,6 +175,9 @@ def _checked(world: World, call: Transaction) -> World:
     if call.asked_at is not None:
         if call.asked_at < world.applied_at:
             return world._replace(wrong="An older answer of S3 replaces a newer one in the ledger.")
+        latest = next((item.version for item in call.items if isinstance(item, Latest)), None)
+        if call.asked_at == world.changes and latest is not None and (latest or None) != world.s3.current:
+            return world._replace(wrong=f"{latest} becomes the latest, but was not S3's answer.")
         world = world._replace(applied_at=call.asked_at)
     for item in call.items:
         if isinstance(item, Entry) and not item.is_live:
