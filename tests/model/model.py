@@ -55,6 +55,14 @@ class Step(NamedTuple):
     after: State
 
 
+class Received(NamedTuple):
+    """The event of a process that starts: its function, its message, and its first call."""
+
+    function: str
+    message: Message | None
+    call: Any
+
+
 class Outcome(NamedTuple):
     """One outcome of a call: the world and the process after it, and what was written."""
 
@@ -179,7 +187,9 @@ class Model:
             for entry in world.entries:
                 if entry.state is EntryState.RENDERED:
                     after = retried(world._replace(left=world.left.less("renewals")), entry)
-                    yield self._step(state, entry, "is to be rendered again", after)
+                    yield self._step(
+                        state, entry, "is sent again, to be rendered with another profile", after
+                    )
         if not state.other:
             for message in dict.fromkeys(world.dead_letters):
                 letters = _without(world.dead_letters, message)
@@ -193,7 +203,9 @@ class Model:
         for entry in world.entries:
             if entry.leased and not any(at.version == entry.version for at in self._attempts(state)):
                 entries = (other._replace(leased=other.leased and other != entry) for other in world.entries)
-                yield self._step(state, entry, "its lease expires", world.without_lease(entries))
+                yield self._step(
+                    state, entry, "is free, because the lease expires", world.without_lease(entries)
+                )
 
     def _attempts(self, state: State) -> Iterator[Entry]:
         attempts = (self.processes.known[process].attempt_at for process in state[1:])
@@ -222,7 +234,11 @@ class Model:
             if outcome.begins and self._is_rendering(state, process, outcome.begins):
                 wrong = f"Two workers render {outcome.begins} at the same time."
                 world = self._number(self.worlds[world]._replace(wrong=wrong))
-            yield Step(process, outcome.call, outcome.text, State(world, *processes))
+            event = outcome.call
+            if started:
+                known = self.processes.known[number]
+                event = Received(known.function, known.message, event)
+            yield Step(process, event, outcome.text, State(world, *processes))
 
     def _is_rendering(self, state: State, but: int, version: str) -> bool:
         others = self._attempts(
@@ -248,16 +264,16 @@ class Model:
         if left.throttled and (writes or is_first or isinstance(call, ReadOriginal)):
             throttled = world._replace(left=left.less("throttled"))
             faulted = self.processes.answer(process, FAULT)
-            for outcome in self._ended(throttled, process, faulted, "is throttled"):
+            for outcome in self._ended(throttled, process, faulted, "it is throttled"):
                 yield outcome._replace(call=call)
         if left.unanswered and writes:
             unanswered = done._replace(left=left.less("unanswered"))
             faulted = self.processes.answer(after, FAULT)
-            for outcome in self._ended(unanswered, after, faulted, "its answer is lost"):
+            for outcome in self._ended(unanswered, after, faulted, "the answer is lost"):
                 yield outcome._replace(call=call, written=written, begins=begins)
         if left.crashes and writes:
             crashed = done._replace(left=left.less("crashes"))
-            for outcome in self._ended(crashed, after, Ended("Crash"), "then the process crashes"):
+            for outcome in self._ended(crashed, after, Ended("Crash"), "then it crashes"):
                 yield outcome._replace(call=call, written=written, begins=begins)
 
     def _ended(self, world: World, process: int, after: int | Ended, text: str) -> Iterator[Outcome]:
@@ -271,19 +287,26 @@ class Model:
             yield Outcome(None, text, self._number(world), 0)
             return
         if after.fault == "LeaseHeld":
-            yield Outcome(None, "the lease is held", self._number(world.waits(message, is_dead=is_park)), 0)
+            yield Outcome(
+                None,
+                "but the lease is held, so it waits",
+                self._number(world.waits(message, is_dead=is_park)),
+                0,
+            )
             return
         if not is_park:
             yield Outcome(None, text, self._number(world.sent(message)), 0)
         if is_park or after.fault != "Conflict":
-            yield Outcome(None, f"{text} parked", self._number(world.dead(message)), 0)
+            yield Outcome(
+                None, f"{text}; its message becomes a dead letter", self._number(world.dead(message)), 0
+            )
 
     # When nothing else happens: the sweep, and the operator
 
     def _maintenance(self, state: State, world: World) -> Iterator[Step]:
         failed = [entry for entry in world.entries if entry.state is EntryState.FAILED]
         for entry in failed:
-            yield self._step(state, entry, "is retried", retried(world, entry))
+            yield self._step(state, entry, "is retried by an operator", retried(world, entry))
         if failed:
             return
         if is_swept(world, self.without):
