@@ -42,7 +42,7 @@ def check(model: Model) -> Result:
         if after not in visited:
             visited.add(after)
             if wrong := model.broken(after):
-                return Result(len(visited), steps, wrong)
+                return Result(len(visited), steps, wrong, (*taken, step))
             on_path.add(after)
             path.append((after, model.steps(after)))
             taken.append(step)
@@ -52,7 +52,7 @@ def check(model: Model) -> Result:
 
 
 def counterexample(model: Model) -> Result:
-    """Finds a shortest history to a state that is wrong; visits all states if there is none."""
+    """Finds a shortest history to a state that is wrong; if there is none, any history without an end."""
     start = model.start
     reached: dict[State, tuple[State, Step] | None] = {start: None}
     waiting = deque([start])
@@ -67,7 +67,7 @@ def counterexample(model: Model) -> Result:
             if wrong := model.broken(step.after):
                 return Result(len(reached), steps, wrong, tuple(_history(reached, step.after))[::-1])
             waiting.append(step.after)
-    return Result(len(reached), steps)
+    return check(model)
 
 
 def _history(reached: dict[State, tuple[State, Step] | None], state: State) -> Iterator[Step]:

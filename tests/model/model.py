@@ -104,6 +104,14 @@ class Model:
             self._broken[state.world] = broken(self.worlds[state.world])
         return self._broken[state.world]
 
+    @property
+    def transactions(self) -> Iterator[tuple[World, World]]:
+        """Returns the worlds before and after each transaction so far that wrote something."""
+        for (world, _), outcomes in self._outcomes.items():
+            for outcome in outcomes:
+                if outcome.written:
+                    yield self.worlds[world], self.worlds[outcome.world]
+
     def steps(self, state: State) -> Iterator[Step]:
         world = self.worlds[state.world]
         if self.reduces and (storing := self._is_storing(state)):

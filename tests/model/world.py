@@ -21,6 +21,16 @@ from tests.model.protocol import (
     Store,
 )
 
+_COUNTED = {
+    "changes": ("change", "changes"),
+    "duplicates": ("duplicate", "duplicates"),
+    "losses": ("lost event", "lost events"),
+    "throttled": ("throttled call", "throttled calls"),
+    "unanswered": ("lost answer", "lost answers"),
+    "crashes": ("crash", "crashes"),
+    "renewals": ("result rendered again", "results rendered again"),
+}
+
 
 class Limits(NamedTuple):
     """How often each of these may happen in one history."""
@@ -32,6 +42,10 @@ class Limits(NamedTuple):
     unanswered: int = 0  # calls with an effect, without an answer
     crashes: int = 0
     renewals: int = 0  # of rendered uploads, by an operator
+
+    def __str__(self) -> str:
+        present = ((name, number) for name, number in self._asdict().items() if number)
+        return ", ".join(f"{number} {_COUNTED[name][number > 1]}" for name, number in present)
 
     def less(self, name: str) -> "Limits":
         return self._replace(**{name: getattr(self, name) - 1})
