@@ -1,0 +1,93 @@
+"""Limits: of the proof, and of the counterexample without each defence; and the product's test of that."""
+
+from typing import NamedTuple
+
+from tests.model.protocol import Defence
+from tests.model.world import Limits
+
+# In `make test`, all at once less than 40 seconds.
+QUICK = (
+    Limits(changes=3),
+    Limits(changes=2, duplicates=1, losses=1),
+    Limits(changes=2, throttled=1, renewals=1),
+    Limits(changes=2, throttled=1, crashes=1),
+    Limits(changes=2, unanswered=1),
+)
+# In `make test-full` and `make model`, less than 10 minutes.
+THOROUGH = (
+    Limits(changes=3, duplicates=1),
+    Limits(changes=3, losses=1),
+    Limits(changes=3, throttled=1),
+    Limits(changes=3, crashes=1),
+    Limits(changes=2, duplicates=1, unanswered=1, crashes=1),
+)
+
+
+class Counterexample(NamedTuple):
+    """The limits within which a protocol without the defence is wrong, and a test of the product."""
+
+    limits: Limits
+    test: str
+    is_slow: bool = False
+
+
+_ORDER, _PARKING = "test_order.py::test_", "test_parking.py::test_"
+_SWEEPING, _RENDERING = "test_sweeping.py::test_", "test_rendering.py::test_"
+
+COUNTEREXAMPLES = {
+    Defence.S3_LAST: Counterexample(
+        Limits(changes=2), f"{_ORDER}a_version_replaced_while_its_key_is_read_is_not_rendered"
+    ),
+    Defence.S3_ASKED: Counterexample(
+        Limits(changes=2), f"{_ORDER}a_late_event_of_an_older_version_is_superseded_and_never_shown"
+    ),
+    Defence.ENDED_ONCE: Counterexample(
+        Limits(changes=1, duplicates=1), f"{_RENDERING}a_redelivery_of_a_concluded_upload_changes_nothing"
+    ),
+    Defence.RETRY_ONCE: Counterexample(
+        Limits(changes=1, duplicates=1, renewals=1), f"{_PARKING}a_retry_delivered_twice_renders_once"
+    ),
+    Defence.OWN_ENDED: Counterexample(
+        Limits(changes=2, losses=1), f"{_ORDER}a_late_event_of_a_version_that_the_sweep_recorded_ends_it"
+    ),
+    Defence.LEASE: Counterexample(
+        Limits(changes=1, duplicates=1), f"{_PARKING}a_leased_upload_is_not_rendered_by_another_worker"
+    ),
+    Defence.REVISION: Counterexample(
+        Limits(changes=2, losses=1), f"{_SWEEPING}an_upload_deleted_while_it_is_swept_stays_deleted"
+    ),
+    Defence.BEGIN_LATEST: Counterexample(
+        Limits(changes=2), f"{_ORDER}a_version_replaced_before_its_attempt_began_is_not_rendered"
+    ),
+    Defence.COMMIT_LATEST: Counterexample(
+        Limits(changes=2), f"{_ORDER}an_older_version_that_finishes_late_is_not_published"
+    ),
+    Defence.GENERATION: Counterexample(
+        Limits(changes=3), f"{_ORDER}a_picture_restored_during_its_deletion_is_shown"
+    ),
+    Defence.DELETION_RECORDED: Counterexample(
+        Limits(changes=2), f"{_ORDER}an_attempt_that_has_not_seen_a_deletion_fails"
+    ),
+    Defence.DELETED_FILES: Counterexample(
+        Limits(changes=2), f"{_ORDER}a_delete_marker_removes_the_picture_and_its_renditions"
+    ),
+    Defence.SECOND_LOOK: Counterexample(
+        Limits(changes=3), f"{_ORDER}a_picture_restored_during_its_deletion_is_shown"
+    ),
+    Defence.PARK_AGAIN: Counterexample(
+        Limits(changes=3, throttled=1), f"{_PARKING}a_picture_restored_while_it_is_parked_is_a_failure", True
+    ),
+    Defence.PARK_LATEST: Counterexample(
+        Limits(changes=2, throttled=1),
+        f"{_ORDER}a_version_that_failed_before_its_first_attempt_is_superseded_by_a_newer_one",
+    ),
+    Defence.REMOVAL_CLOSED: Counterexample(
+        Limits(changes=2, throttled=1), f"{_PARKING}a_retried_removal_closes_its_failure"
+    ),
+    Defence.SWEPT: Counterexample(
+        Limits(changes=1, losses=1), f"{_SWEEPING}a_lost_upload_is_enqueued_as_an_s3_notification"
+    ),
+    Defence.SWEPT_MARKERS: Counterexample(
+        Limits(changes=2, losses=1), f"{_SWEEPING}a_lost_delete_marker_is_enqueued_until_it_is_applied"
+    ),
+}
