@@ -63,7 +63,7 @@ def _row(limits: Limits, result: Result, seconds: float) -> str:
 
 def _counterexample_row(defence: Defence) -> str:
     *steps, wrong = _counterexample(defence).splitlines()
-    test = COUNTEREXAMPLES[defence].test.partition("::")[2]
+    test = COUNTEREXAMPLES[defence].test.rpartition("::")[2]
     return f"| {defence.value} | {len(steps)} | {wrong.partition('=> ')[2]} | `{test}` |"
 
 
