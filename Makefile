@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; SAM's own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test test-no-stack test-stack e2e test-full up down demo throughput scale jobs chaos simulate bench cold screenshots build deploy
+.PHONY: help setup lock check test test-no-stack test-stack e2e test-full up down demo throughput scale jobs chaos simulate model bench cold screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ chaos: setup ## Inject faults into the local stack, count lost uploads and write
 
 simulate: setup ## Perform random simulated histories and write docs/reliability.md: make simulate [SEEDS=100000]
 	@$(RUN) python -m tests.simulation --report --seeds $(or $(SEEDS),10000)
+
+model: setup ## Visit every state of the ledger's protocol within small limits and write docs/reliability.md
+	@$(RUN) python -m tests.model --report
 
 screenshots: setup ## Take screenshots of the pages, light and dark, phone and desktop, for docs/screenshots/
 	@$(RUN) python -m bench.screenshots

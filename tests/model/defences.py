@@ -31,8 +31,10 @@ class Counterexample(NamedTuple):
     is_slow: bool = False
 
 
-_ORDER, _PARKING = "test_order.py::test_", "test_parking.py::test_"
-_SWEEPING, _RENDERING = "test_sweeping.py::test_", "test_rendering.py::test_"
+_ORDER, _PARKING, _SWEEPING, _RENDERING = (
+    f"tests/unit/services/test_{name}.py::test_" for name in ("order", "parking", "sweeping", "rendering")
+)
+_LEDGER = "tests/contract/test_tables.py::TestLedger::test_"
 
 COUNTEREXAMPLES = {
     Defence.S3_LAST: Counterexample(
@@ -48,19 +50,19 @@ COUNTEREXAMPLES = {
         Limits(changes=1, duplicates=1, renewals=1), f"{_PARKING}a_retry_delivered_twice_renders_once"
     ),
     Defence.OWN_ENDED: Counterexample(
-        Limits(changes=2, losses=1), f"{_ORDER}a_late_event_of_a_version_that_the_sweep_recorded_ends_it"
+        Limits(changes=2, losses=1), f"{_SWEEPING}a_swept_upload_that_is_no_longer_current_is_superseded"
     ),
     Defence.LEASE: Counterexample(
         Limits(changes=1, duplicates=1), f"{_PARKING}a_leased_upload_is_not_rendered_by_another_worker"
     ),
     Defence.REVISION: Counterexample(
-        Limits(changes=2, losses=1), f"{_SWEEPING}an_upload_deleted_while_it_is_swept_stays_deleted"
+        Limits(changes=2, losses=1), f"{_LEDGER}only_the_next_revision_is_accepted"
     ),
     Defence.BEGIN_LATEST: Counterexample(
         Limits(changes=2), f"{_ORDER}a_version_replaced_before_its_attempt_began_is_not_rendered"
     ),
     Defence.COMMIT_LATEST: Counterexample(
-        Limits(changes=2), f"{_ORDER}an_older_version_that_finishes_late_is_not_published"
+        Limits(changes=2), f"{_RENDERING}a_key_that_changes_in_every_attempt_is_left_to_the_redelivery"
     ),
     Defence.GENERATION: Counterexample(
         Limits(changes=3), f"{_ORDER}a_picture_restored_during_its_deletion_is_shown"
@@ -75,14 +77,14 @@ COUNTEREXAMPLES = {
         Limits(changes=3), f"{_ORDER}a_picture_restored_during_its_deletion_is_shown"
     ),
     Defence.PARK_AGAIN: Counterexample(
-        Limits(changes=3, throttled=1), f"{_PARKING}a_picture_restored_while_it_is_parked_is_a_failure", True
+        Limits(changes=3, throttled=1), f"{_ORDER}a_picture_restored_while_it_is_parked_is_a_failure", True
     ),
     Defence.PARK_LATEST: Counterexample(
         Limits(changes=2, throttled=1),
         f"{_ORDER}a_version_that_failed_before_its_first_attempt_is_superseded_by_a_newer_one",
     ),
     Defence.REMOVAL_CLOSED: Counterexample(
-        Limits(changes=2, throttled=1), f"{_PARKING}a_retried_removal_closes_its_failure"
+        Limits(changes=2, throttled=1), f"{_ORDER}a_retried_removal_of_an_older_version_closes_its_failure"
     ),
     Defence.SWEPT: Counterexample(
         Limits(changes=1, losses=1), f"{_SWEEPING}a_lost_upload_is_enqueued_as_an_s3_notification"

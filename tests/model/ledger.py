@@ -53,6 +53,10 @@ class Entry(NamedTuple):
         return frozenset() if self.receipt is None else frozenset({(self.version, self.receipt)})
 
     @property
+    def is_removal(self) -> bool:
+        return self.version.startswith(REMOVAL_PREFIX)
+
+    @property
     def is_live(self) -> bool:
         return self.state not in (None, State.SUPERSEDED, State.DELETED)
 
@@ -157,8 +161,9 @@ def fail_removal(stored: Entry, message: Change) -> Transaction:
     )
 
 
-def close_removal(stored: Entry) -> Transaction:
-    return Transaction("closes the failed removal", (_moved(stored, State.DELETED),))
+def close_removals(failed: Iterable[Entry]) -> Transaction:
+    closed = tuple(_moved(entry, State.DELETED) for entry in failed)
+    return Transaction("closes the failed removal", closed)
 
 
 def sweep(entry: Entry) -> Transaction:
@@ -177,16 +182,17 @@ def transactions(latest: Latest, entries: Iterable[Entry]) -> Iterator[Transacti
     `entries` are all versions of the key, those included that the ledger does not know yet.
     """
     everything = tuple(entries)
-    removals = [entry for entry in everything if entry.version.startswith(REMOVAL_PREFIX)]
-    known = [entry for entry in everything if entry not in removals]
-    stored = [entry for entry in known if entry.state]
+    uploads = [entry for entry in everything if not entry.is_removal]
+    removals = [entry for entry in everything if entry.is_removal]
+    stored = [entry for entry in uploads if entry.state]
     yield delete(latest, stored)
-    for unknown in known:
-        if not unknown.state:
-            yield delete(latest, (*stored, unknown))
-    for entry in removals:
-        yield close_removal(entry) if entry.state is State.FAILED else fail_removal(entry, Change("put", ""))
-    for entry in known:
+    yield from (delete(latest, (*stored, entry)) for entry in uploads if not entry.state)
+    yield from (fail_removal(entry, Change("put", "")) for entry in removals if not entry.state)
+    failed = [entry for entry in removals if entry.state is State.FAILED]
+    yield from (close_removals([entry]) for entry in failed)
+    if len(failed) > 1:
+        yield close_removals(failed)
+    for entry in uploads:
         others = [other for other in stored if other.version in latest.live and other.is_live]
         yield from _of_entry(latest, entry, [other for other in others if other != entry])
 

@@ -232,21 +232,20 @@ class Model:
             outcomes = tuple(self._outcomes_of(self.worlds[state.world], number))
             self._outcomes[state.world, number] = outcomes
         for outcome in outcomes:
-            processes = [
-                outcome.process if other == process else self.processes.outdate(state[other], outcome.written)
-                for other in (*WORKERS, OTHER)
-            ]
-            if self.reduces and processes[0] > processes[1]:
-                processes[:2] = processes[1], processes[0]
-            world = outcome.world
+            after = [outcome.world, *state[1:]]
+            if outcome.written:
+                after[1:] = (self.processes.outdate(other, outcome.written) for other in after[1:])
+            after[process] = outcome.process
+            if self.reduces and after[1] > after[2]:  # the workers are alike
+                after[1], after[2] = after[2], after[1]
             if outcome.begins and self._is_rendering(state, process, outcome.begins):
                 wrong = f"Two workers render {outcome.begins} at the same time."
-                world = self._number(self.worlds[world]._replace(wrong=wrong))
+                after[0] = self._number(self.worlds[outcome.world]._replace(wrong=wrong))
             event = outcome.call
             if started:
                 known = self.processes.known[number]
                 event = Received(known.function, known.message, event)
-            yield Step(process, event, outcome.text, State(world, *processes))
+            yield Step(process, event, outcome.text, State(*after))
 
     def _is_rendering(self, state: State, but: int, version: str) -> bool:
         others = self._attempts(
@@ -317,14 +316,15 @@ class Model:
             yield self._step(state, entry, "is retried by an operator", retried(world, entry))
         if failed:
             return
+        no_loss = world.left.losses == self.limits.losses
         if is_swept(world, self.without):
-            if world.left.losses == self.limits.losses:
+            if no_loss:
                 wrong = "The sweep finds a lost version, but no event was lost."
                 yield self._step(state, None, "", world._replace(wrong=wrong))
             yield from self._calls(state, OTHER, self.processes.start("sweep"))
-            return
-        if files := files_of_deleted(world):
-            yield self._step(state, None, "", world._replace(wrong=f"{files} of deleted uploads are left."))
+        elif no_loss and (files := files_of_deleted(world)):
+            wrong = f"The key is deleted, but not its renditions: {sorted(files)}."
+            yield self._step(state, None, "", world._replace(wrong=wrong))
         elif world.recorded or world.files != world.used_files:
             started = self.processes.start("clean", world.recorded, world.files)
             yield from self._calls(state, OTHER, started)

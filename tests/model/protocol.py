@@ -204,7 +204,7 @@ class Protocol:
         if change.kind != "put" and Defence.REMOVAL_CLOSED not in self.without:
             failed: Entry = yield Get(change.failed_as)
             if failed.state is State.FAILED:
-                yield from _advance(ledger.close_removal(failed))
+                yield from _advance(ledger.close_removals([failed]))
 
     # Parking.park
 
@@ -313,12 +313,15 @@ class Protocol:
         # The product also reads the live versions one by one, for keys with more than 100.
         stored: tuple[Entry, ...] = yield GetAll()
         unknown = (own,) if own and own.version not in {entry.version for entry in stored} else ()
-        entries = (*stored, *unknown)
+        entries = [entry for entry in (*stored, *unknown) if not entry.is_removal]
         deletes = any(entry.state is not State.DELETED for entry in entries)
         if deletes or not self._lacks(Defence.DELETION_RECORDED):
             yield from _advance(ledger.delete(latest, entries), s3)
         if not self._lacks(Defence.DELETED_FILES):
             yield from _remove(frozenset().union(*(entry.files for entry in entries)))
+        failed = [entry for entry in stored if entry.is_removal and entry.state is State.FAILED]
+        if failed and not self._lacks(Defence.REMOVAL_CLOSED):
+            yield from _advance(ledger.close_removals(failed))
 
     def _fail(self, latest: Latest, entry: Entry, message: Change, s3: Answer) -> Process[None]:
         self._check_lease(entry)

@@ -15,8 +15,6 @@ from tests.model.model import Model
 from tests.model.protocol import Defence
 from tests.model.world import Limits, World
 
-_SERVICES = "tests/unit/services/"
-
 
 def _examples() -> list[object]:
     marks = {True: [pytest.mark.full], False: []}
@@ -57,11 +55,7 @@ def test_without_a_defence_a_history_goes_wrong(defence: Defence) -> None:
 @pytest.mark.parametrize("defence", Defence, ids=lambda defence: defence.name)
 def test_every_defence_has_a_test_of_the_product(defence: Defence) -> None:
     """The table of chaos/defences.py is run against the product: each test fails without its line."""
-    test = f"{_SERVICES}{COUNTEREXAMPLES[defence].test}"
-    file, _, name = test.partition("::")
-
-    assert f"def {name}(" in (PROJECT / file).read_text()
-    assert test in {known.test for known in DEFENCES}
+    assert COUNTEREXAMPLES[defence].test in {known.test for known in DEFENCES}
 
 
 @pytest.mark.parametrize("limits", [Limits(changes=2, duplicates=1), Limits(changes=2, crashes=1)], ids=str)

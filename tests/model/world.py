@@ -127,8 +127,7 @@ def perform(world: World, call: Any, *, checks_revisions: bool = True) -> tuple[
         case Get(name):
             return world, world.latest if name == LATEST else world.entry(name), ()
         case GetAll():
-            uploads = (entry for entry in world.entries if not entry.version.startswith(REMOVAL_PREFIX))
-            return world, tuple(uploads), ()
+            return world, world.entries, ()
         case Head():
             return world, world.s3, ()
         case ReadOriginal(version):

@@ -379,6 +379,67 @@ def test_a_version_replaced_while_its_key_is_read_is_not_rendered(setup: Setup) 
     assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
 
 
+def test_a_version_replaced_before_its_attempt_began_is_not_rendered(setup: Setup) -> None:
+    setup.bucket.put()
+    rendered = []
+
+    def recording(content: bytes, profile: Profile) -> Rendered:
+        rendered.append(content)
+        return a_rendering()
+
+    def replace_it() -> None:
+        setup.bucket.put()
+        setup.reconciler.apply(setup.bucket.events[-1], Worker(recording))
+
+    interrupted(setup, "find", replace_it).apply(setup.bucket.events[0], Worker(recording))
+
+    assert rendered == [b"v2"]
+    assert setup.states == {"v1": State.SUPERSEDED, "v2": State.RENDERED}
+
+
+def test_a_retried_removal_of_an_older_version_closes_its_failure(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.bucket.put()
+    setup.apply(*setup.bucket.events)
+    setup.bucket.destroy("v1")
+    Parking(setup.keys).park(setup.bucket.events[-1], "its message")
+
+    setup.apply(setup.bucket.events[-1])
+
+    assert setup.states == {"v1": State.DELETED, "v2": State.RENDERED, "removal:v1": State.DELETED}
+
+
+def test_a_removal_stays_a_failure_until_the_renditions_are_removed(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.apply(setup.bucket.events[-1])
+    setup.bucket.delete()
+    [*_, removal] = setup.bucket.events
+    Parking(setup.keys).park(removal, "its message")
+
+    def crash() -> None:
+        raise OSError("the disk is gone")
+
+    crashing: Any = Meanwhile(setup.renditions, "remove", crash)
+    with pytest.raises(OSError, match="disk"):
+        replace(setup.reconciler, renditions=crashing).apply(removal, Worker(engine))
+
+    assert setup.states == {"v1": State.DELETED, "removal:v2": State.FAILED}
+
+
+def test_a_picture_restored_while_it_is_parked_is_a_failure(setup: Setup) -> None:
+    setup.bucket.put()
+    marker = setup.bucket.delete()
+
+    def restore() -> None:
+        setup.bucket.destroy(marker)
+        setup.apply(*setup.bucket.events[1:])
+
+    ledger: Any = Meanwhile(setup.ledger, "find", restore)
+    Parking(replace(setup.keys, ledger=ledger)).park(setup.bucket.events[0], "its message")
+
+    assert setup.states["v1"] is State.FAILED
+
+
 def test_an_attempt_that_has_not_seen_a_deletion_fails(setup: Setup) -> None:
     setup.bucket.put()
 

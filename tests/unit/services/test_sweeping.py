@@ -272,6 +272,23 @@ def test_a_swept_upload_that_is_no_longer_current_is_superseded(setup: Setup) ->
     assert entry.state is State.SUPERSEDED
 
 
+def test_an_upload_deleted_while_it_is_swept_stays_deleted(setup: Setup) -> None:
+    setup.store("image.png")
+
+    class Slow(FakeQueue):
+        """Sends a message that is processed at once, after the upload was deleted."""
+
+        def send(self, body: str, expected_revision: int | None = None) -> None:
+            setup.originals.markers["image.png"] = "m2"
+            for change in parse_queue_message(body, UPLOADS).changes:
+                setup.reconciler.apply(change, Worker(engine))  # type: ignore[arg-type]
+
+    setup.queue = Slow()
+    setup.enqueue_lost()
+
+    assert [entry.state for entry in setup.ledger.of_picture(PICTURE)] == [State.DELETED]
+
+
 def test_renditions_named_by_a_receipt_are_kept(setup: Setup) -> None:
     setup.make_renditions("a", "b")
     setup.record(State.RENDERED, "a", "b")

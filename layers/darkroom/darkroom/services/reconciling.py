@@ -158,7 +158,7 @@ class Reconciler:
 
     def _delete(self, change: S3Change, known: Known) -> list[Entry]:
         """Ends all entries of a key without a current version as deleted, and removes their renditions."""
-        entries = self._entries_to_delete(change, known)
+        entries, failed_removals = self._entries_to_delete(change, known)
         remaining = [entry for entry in entries if entry.state is not State.DELETED]
         deleted = [entry.moved(State.DELETED, message="") for entry in remaining]
         latest = known.latest or Latest(change.picture_id)
@@ -168,17 +168,23 @@ class Reconciler:
             self.keys.advance(latest, *batch)
         # After the ledger write. If a crash here leaves files, the redelivery removes them.
         self.renditions.remove([key for entry in entries for key in entry.rendition_keys])
-        return deleted
+        # Last: a failed removal with files left must not look closed.
+        closed = [entry.moved(State.DELETED, message="") for entry in failed_removals]
+        for failures in batched(closed, TRANSACTION_ITEMS, strict=False):
+            self.keys.advance(*failures)
+        return [*deleted, *closed]
 
-    def _entries_to_delete(self, change: S3Change, known: Known) -> list[Entry]:
-        """Returns all entries of a key, and that of the change's own version."""
+    def _entries_to_delete(self, change: S3Change, known: Known) -> tuple[list[Entry], list[Entry]]:
+        """Returns the entries of a key with that of the change's own version, and the failed removals."""
         # `of_picture` may omit some entries if there are more than 100. Only superseded ones can then be
         # missing, because the live ones are read separately; no page shows superseded ones.
         entries = (*self.keys.live_entries(known.latest), *self.keys.ledger.of_picture(change.picture_id))
         entries_by_id = {entry.id: entry for entry in entries}
         if known.own:
             entries_by_id.setdefault(known.own.id, known.own)
-        return sorted(entries_by_id.values(), key=lambda entry: entry.state is State.SUPERSEDED)
+        by_age = sorted(entries_by_id.values(), key=lambda entry: entry.state is State.SUPERSEDED)
+        uploads = [entry for entry in by_age if not entry.is_removal]
+        return uploads, [entry for entry in by_age if entry.is_removal and entry.state is State.FAILED]
 
     def _close_failure(self, removal: Removal) -> list[Entry]:
         """Closes the failed entry of a removal after it was applied."""
