@@ -222,6 +222,35 @@ def test_a_restored_picture_has_no_result_until_it_is_rendered(setup: Setup) -> 
     assert not setup.shown.has_result
 
 
+def test_a_restored_version_does_not_show_renditions_that_the_sweep_removes(setup: Setup) -> None:
+    setup.bucket.put()
+    setup.apply(setup.bucket.events[-1])
+    second = setup.bucket.put()
+    setup.apply(setup.bucket.events[-1])
+    setup.bucket.destroy(second)
+
+    with pytest.raises(OSError, match="disk"):
+        setup.reconciler.apply(setup.bucket.events[-1], Worker(failing))
+
+    assert setup.shown
+    assert setup.shown.upload.version == "v1"
+    assert not setup.shown.has_result
+
+
+@pytest.mark.parametrize("change", ["put", "delete"])
+def test_a_restored_version_that_fails_names_no_renditions(setup: Setup, change: str) -> None:
+    setup.bucket.put()
+    setup.apply(setup.bucket.events[-1])
+    newer = getattr(setup.bucket, change)()
+    setup.apply(setup.bucket.events[-1])
+    setup.bucket.destroy(newer)
+
+    Parking(setup.keys).park(Upload(UPLOADS, KEY, "v1"), "its message")
+
+    assert setup.shown
+    assert (setup.shown.state, setup.shown.to_show) == (State.FAILED, None)
+
+
 def test_a_deletion_during_a_rendering_wins(setup: Setup) -> None:
     setup.bucket.put()
 
@@ -360,6 +389,18 @@ def test_an_attempt_that_has_not_seen_a_deletion_fails(setup: Setup) -> None:
     interrupted(setup, "find", delete).apply(setup.bucket.events[0], Worker(engine))
 
     assert setup.states == {"v1": State.DELETED}
+
+
+def test_renditions_of_a_destroyed_upload_are_removed_after_the_ledger_says_deleted(setup: Setup) -> None:
+    first = setup.bucket.put()
+    setup.apply(*setup.bucket.events)
+    setup.bucket.destroy(first)
+    states = []
+
+    meanwhile: Any = Meanwhile(setup.renditions, "remove", lambda: states.append(setup.states))
+    replace(setup.reconciler, renditions=meanwhile).apply(setup.bucket.events[-1], Worker(engine))
+
+    assert states == [{"v1": State.DELETED}]
 
 
 OPERATIONS = st.lists(st.sampled_from(["put", "delete", "destroy newest", "destroy oldest"]), max_size=8)

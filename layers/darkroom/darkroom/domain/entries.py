@@ -161,6 +161,11 @@ class Entry:
         return None if self.state is State.DELETED else self.receipt
 
     @property
+    def kept_receipt(self) -> Receipt | None:
+        """The receipt, unless its renditions are deleted or will be."""
+        return self.receipt if self.is_live else None
+
+    @property
     def rejection(self) -> Rejection | None:
         return self.receipt.rejection if self.receipt else None
 
@@ -171,14 +176,13 @@ class Entry:
     def begun(self, lease_expires: str, latest_revision: int) -> "Entry":
         """Returns the entry with one more attempt, of a new generation if the upload had ended.
 
-        If the upload was deleted and is now restored, its receipt is removed, because its files no longer
-        exist.
+        If the upload was superseded or deleted and is now restored, it loses its receipt.
         """
         return self.moved(
             State.RENDERING,
             attempts=(*self.attempts, Attempt(now(), lease_expires))[-_ATTEMPTS_KEPT:],
             message="",
-            receipt=self.to_show,
+            receipt=self.kept_receipt,
             latest_revision=latest_revision,
             generation=self.generation + self.state.terminal,
         )

@@ -56,7 +56,9 @@ class Parking:
         check_lease(render.entry)
         entry = self.keys.entry_to_render(change, render)
         latest = self.keys.next_latest(latest, entry.picture_id, entry.upload.version)
-        failed = entry.moved(State.FAILED, message=message, latest_revision=latest.revision)
+        failed = entry.moved(
+            State.FAILED, message=message, receipt=entry.kept_receipt, latest_revision=latest.revision
+        )
         self.keys.advance(failed, latest)
         return failed
 

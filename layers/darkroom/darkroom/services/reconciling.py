@@ -95,11 +95,11 @@ class Reconciler:
         raise conflict or RevisionConflict(f"{change.key!r} changes all the time")
 
     def _act(self, change: S3Change, known: Known, steps: Steps, worker: Worker) -> list[Entry]:
+        if steps.action == Delete():
+            return self._delete(change, known)
         ended = [self.keys.end(known.own, steps.own)] if known.own and steps.own else []
         self._remove_renditions_of_removed(change, known)
         match steps.action:
-            case Delete():
-                return [*ended, *self._delete(change, known)]
             case Settle(entry):
                 return [*ended, *self.keys.settle(known.latest, entry)]
             case Render() as render:
