@@ -72,7 +72,7 @@ def simulate(seeds: range, console: Console, *, stop: bool) -> Figures:
         figures.findings.update(error for error, _ in verdict.findings)
         if verdict.findings:
             figures.failed.append(seed)
-            console.print(f"seed {seed}: {verdict}")
+            console.print(f"seed {seed}: {verdict} disallowed {verdict.count('disallowed')}")
             if stop:
                 break
     return figures
