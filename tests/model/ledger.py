@@ -88,8 +88,8 @@ type Item = Entry | Latest
 class Transaction(NamedTuple):
     """Writes items if each is still as it was read, and `unchanged` too.
 
-    `superseded` are the renditions recorded for removal. `asked_at` is the number of S3's changes when it gave
-    the answer that this brings into the ledger.
+    `superseded` are the renditions recorded for removal. `asked_at` is the number of changes in S3 at the
+    answer that this brings into the ledger.
     """
 
     name: str

@@ -9,7 +9,7 @@ per version (they are written, named and removed together), and announced upload
 
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple
@@ -168,7 +168,7 @@ class Protocol:
                 yield from self._delete(latest, own, s3)
                 is_over = self._lacks(Defence.SECOND_LOOK)
                 return Then("close_failure", (change,)) if is_over else Then("reconcile", (message, True))
-            if own and steps.own and not self._lacks(Defence.OWN_ENDED):
+            if own and steps.own:
                 yield from _advance(ledger.end(own, steps.own))
             yield from _remove_files_of_removed(change, own)
             match steps.action:
@@ -279,7 +279,8 @@ class Protocol:
     ) -> Steps:
         if entry and entry.has_ended and self._lacks(Defence.ENDED_ONCE):
             entry = entry._replace(state=State.RENDERING, leased=False)
-        return _decide(change, latest._replace(fresh=True), s3.current, _read(entry), _read(own), asked)
+        steps = _decide(change, latest._replace(fresh=True), s3.current, _read(entry), _read(own), asked)
+        return replace(steps, own=None) if self._lacks(Defence.OWN_ENDED) else steps
 
     def _check_lease(self, entry: Entry) -> None:
         if entry.leased and not self._lacks(Defence.LEASE):
