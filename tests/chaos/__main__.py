@@ -38,6 +38,7 @@ def main() -> None:
         handwritten, _, _ = REPORT.read_text().partition(_MARK)
         REPORT.write_text(handwritten + _MARK + page(results))
     found = [finding for result in results for finding in result.verdict.findings]
+    found += [("disallowed", step) for result in results for step in result.disallowed]
     for error, description in found:
         console.print(f"{error}: {description}", highlight=False, markup=False)
     if found:
@@ -68,7 +69,10 @@ def execute(size: Size, seed: int, console: Console) -> list[Result]:
 
 def _line(result: Result, undisturbed: Result) -> str:
     ratio = result.ratio(undisturbed, VISIBILITY_SECONDS)
-    return f"{result.run.name}: {result.verdict}; drained in {result.seconds:.0f} s, ratio {ratio:.2f}"
+    return (
+        f"{result.run.name}: {result.verdict} disallowed {len(result.disallowed)};"
+        f" drained in {result.seconds:.0f} s, ratio {ratio:.2f}"
+    )
 
 
 def _shares() -> str:
@@ -78,6 +82,7 @@ def _shares() -> str:
 
 def page(results: list[Result]) -> str:
     rows = "".join(_row(result, results[0]) for result in results)
+    counted = " | ".join((*ERRORS, "disallowed"))
     return f"""
 ## What was measured
 
@@ -90,8 +95,8 @@ def page(results: list[Result]) -> str:
 | timeouts | rendering {RENDER_TIMEOUT_SECONDS} s, visibility {VISIBILITY_SECONDS} s |
 | pictures rendered at once | {RENDERED_AT_ONCE} |
 
-| run | keys | events | seed | injected | failed | removed | {" | ".join(ERRORS)} | seconds | ratio |
-|{"---|" * (9 + len(ERRORS))}
+| run | keys | events | seed | injected | failed | removed | {counted} | seconds | ratio |
+|{"---|" * (10 + len(ERRORS))}
 {rows}"""
 
 
@@ -106,6 +111,7 @@ def _row(result: Result, undisturbed: Result) -> str:
         result.failed,
         result.removed,
         *(verdict.count(error) for error in ERRORS),
+        len(result.disallowed),
         f"{result.seconds:.0f}",
         f"{result.ratio(undisturbed, VISIBILITY_SECONDS):.2f}",
     ]

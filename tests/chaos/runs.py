@@ -7,11 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from darkroom.domain.entries import State
+from darkroom_cli.stack import PROJECT
+from tests.chaos.log import write
 from tests.chaos.pictures import Outcome
 from tests.chaos.plan import KillSteps, Picture, Plan, kill_every_attempt, kill_once, races, uploads
 from tests.chaos.stage import Killer, Stage
+from tests.chaos.trace import check
 from tests.chaos.verify import Expected, Snapshot, Verdict, verify
 
+LOGS = PROJECT / ".darkroom" / "chaos"
 _ATTEMPTS = 5  # the queue's maxReceiveCount
 
 
@@ -49,7 +53,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """The figures of one run: errors, seconds to drain, faults, failed uploads, removed renditions."""
+    """The figures of one run: errors, seconds to drain, faults, failed uploads, removed renditions.
+
+    `disallowed` describes the first step of each picture that the model does not allow.
+    """
 
     run: Run
     verdict: Verdict
@@ -57,6 +64,7 @@ class Result:
     injected: int = 0
     failed: int = 0
     removed: int = 0
+    disallowed: tuple[str, ...] = ()
 
     def ratio(self, undisturbed: "Result", visibility_seconds: int) -> float:
         """Time to drain without visibility timeouts, over the undisturbed time for as many events.
@@ -132,9 +140,17 @@ def perform(
             count_injected(),
             failed[run],
             removed[run],
+            _disallowed(stage, run),
         )
         for run in group
     ]
+
+
+def _disallowed(stage: Stage, run: Run) -> tuple[str, ...]:
+    """Writes the log of a run to LOGS, and replays it against the model."""
+    steps = stage.log(run.name)
+    write(steps, LOGS / f"{run.name}.jsonl")
+    return tuple(check(steps).disallowed)
 
 
 def _expected(

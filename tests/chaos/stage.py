@@ -23,6 +23,7 @@ from darkroom.domain.uploads import Removal
 from darkroom.services.retries import visibility_timeout
 from darkroom_cli.stack import LocalStack, Status
 from tests.aws import free_port
+from tests.chaos.log import S3Step, Step
 from tests.chaos.pictures import content_of
 from tests.chaos.plan import Delete, DeleteVersion, Plan, Put, SendEvent
 from tests.chaos.proxy import FaultProxy
@@ -101,21 +102,32 @@ class Stage:
                     time.sleep(_POLL_SECONDS)
             match action:
                 case Put():
+                    step = self._logged(key, "put")
                     stored = self.s3.put_object(Bucket=bucket, Key=key, Body=content_of(action.picture))
-                    stack.append(stored["VersionId"])
-                    put.setdefault(key, []).append(stack[-1])
-                    changed.append((stack[-1], _CREATED))
+                    step.version = stored["VersionId"]
+                    stack.append(step.version)
+                    put.setdefault(key, []).append(step.version)
+                    changed.append((step.version, _CREATED))
                 case Delete():
-                    stack.append(self.s3.delete_object(Bucket=bucket, Key=key)["VersionId"])
-                    changed.append((stack[-1], _HIDDEN))
+                    step = self._logged(key, "marker")
+                    step.version = self.s3.delete_object(Bucket=bucket, Key=key)["VersionId"]
+                    stack.append(step.version)
+                    changed.append((step.version, _HIDDEN))
                 case DeleteVersion():
-                    self.s3.delete_object(Bucket=bucket, Key=key, VersionId=stack[-1])
-                    changed.append((stack.pop(), _REMOVED))
+                    step = self._logged(key, "destroyed", stack.pop())
+                    self.s3.delete_object(Bucket=bucket, Key=key, VersionId=step.version)
+                    changed.append((step.version, _REMOVED))
                 case SendEvent():
                     body = self._event(key, *changed[action.change])
                     self.sqs.send_message(QueueUrl=self.status.queue_url, MessageBody=body)
             progress(number)
         return put
+
+    def _logged(self, key: str, kind: str, version: str = "") -> S3Step:
+        """Logs a change in S3 that is about to be made."""
+        step = S3Step(picture_id_of(self.status.uploads_bucket, key), key, kind, version)
+        self.stream.log.append(step)
+        return step
 
     def _is_processed(self, key: str, versions: list[str], latest: str) -> bool:
         """True if all versions of a key have ended, and a latest delete marker hides them or has failed."""
@@ -201,6 +213,15 @@ class Stage:
                 transition for transition in self.stream.transitions if transition.picture_id in pictures
             ),
         )
+
+    def log(self, folder: str) -> list[Step]:
+        """Returns the steps of the keys in a folder."""
+        pictures = {
+            step.picture_id
+            for step in self.stream.log
+            if isinstance(step, S3Step) and step.key.startswith(f"{folder}/")
+        }
+        return [step for step in self.stream.log if step.picture_id in pictures]
 
     def retry_failures(self) -> None:
         """Retries every failure, as an operator would."""

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 from typing import Any
 
-from darkroom.adapters.items import is_entry
-from darkroom.domain.entries import State
+from darkroom.adapters.items import Item, entry_of, from_wire, is_entry
+from darkroom.domain.entries import Latest, State
 from darkroom.services.projecting import BATCH
+from tests.chaos.log import EntryStep, Step
 from tests.chaos.verify import Transition
 
 _SHARDS = 3
@@ -24,12 +25,13 @@ _PAUSE_SECONDS = 0.1
 class Stream(Thread):
     """Reads a ledger's stream from now on.
 
-    `transitions` are the uploads' changes in order, `states` the last state by picture id and version,
-    `ended` the uploads in a terminal state.
+    `log` has the steps of all pictures in order, `transitions` the uploads' changes, `states` the last state
+    by picture id and version, `ended` the uploads in a terminal state.
     """
 
     def __init__(self, client: Callable[[str], Any], table: str, function: str) -> None:
         super().__init__(name="stream", daemon=True)
+        self.log: list[Step] = []
         self.transitions: list[Transition] = []
         self.states: dict[tuple[str, str], State] = {}
         self.ended: set[tuple[str, str]] = set()
@@ -71,17 +73,25 @@ class Stream(Thread):
         for record in page["Records"]:
             change = record["dynamodb"]
             change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
-            picture_id, version = change["Keys"]["picture"]["S"], change["Keys"]["version"]["S"]
-            image = change.get("NewImage")
-            if image and is_entry(image):
-                state = State(image["state"]["S"])
-                self.transitions.append(Transition(picture_id, version, int(image["revision"]["N"]), state))
-                self.states[picture_id, version] = state
-                if state.terminal:
-                    self.ended.add((picture_id, version))
+            picture_id = change["Keys"]["picture"]["S"]
+            if image := from_wire(change.get("NewImage", {})):
+                self._note(image)
             shard = self._shards[sum(picture_id.encode()) % _SHARDS]
             shard.append(record | {"eventSourceARN": self._arn})
         return len(page["Records"])
+
+    def _note(self, image: Item) -> None:
+        if "live_versions" in image:
+            live_versions = tuple(json.loads(image["live_versions"]))
+            latest = Latest(image["picture"], image["latest_version"], int(image["revision"]), live_versions)
+            self.log.append(latest)
+        elif is_entry(image):
+            step = EntryStep.of(entry_of(image))
+            self.log.append(step)
+            self.transitions.append(Transition(step.picture_id, step.version, step.revision, step.state))
+            self.states[step.picture_id, step.version] = step.state
+            if step.state.terminal:
+                self.ended.add((step.picture_id, step.version))
 
     def _deliver(self, shard: deque[dict[str, Any]]) -> None:
         batch = [shard[n] for n in range(min(BATCH, len(shard)))]

@@ -47,3 +47,4 @@ def results(request: pytest.FixtureRequest) -> dict[str, Result]:
 @pytest.mark.parametrize("name", [name for group in GROUPS for name in group])
 def test_a_run_ends_without_errors(results: dict[str, Result], name: str) -> None:
     assert results[name].verdict.findings == ()
+    assert results[name].disallowed == ()

@@ -72,7 +72,7 @@ def simulate(seeds: range, console: Console, *, stop: bool) -> Figures:
         figures.findings.update(error for error, _ in verdict.findings)
         if verdict.findings:
             figures.failed.append(seed)
-            console.print(f"seed {seed}: {verdict}")
+            console.print(f"seed {seed}: {verdict} disallowed {verdict.count('disallowed')}")
             if stop:
                 break
     return figures
@@ -88,7 +88,7 @@ def summary(seeds: range, figures: Figures) -> str:
         "histories": f"{figures.histories:,}",
         "calls of ports": f"{figures.calls:,}",
         **{f"fault: {fault.value}": f"{figures.faults[fault]:,}" for fault in Fault if fault.is_fault},
-        **{error: f"{figures.findings[error]}" for error in ERRORS},
+        **{error: f"{figures.findings[error]}" for error in (*ERRORS, "disallowed")},
     }
     lines = (f"| {name} | {value} |\n" for name, value in rows.items())
     return f"\n| | |\n|---|---|\n{''.join(lines)}\n"

@@ -26,6 +26,7 @@ from tests.simulation.world import (
     VISIBILITY_SECONDS,
     Bucket,
     Clock,
+    Log,
     Message,
     RecordedViews,
     RenditionsBucket,
@@ -82,9 +83,10 @@ class Application:
         self.lanes_in_progress: set[int] = set()
 
         self.clock = clock = Clock()
-        self.bucket = Bucket(clock=clock)
+        self.log: Log = []
+        self.bucket = Bucket(clock=clock, log=self.log)
         self.renditions = RenditionsBucket(clock=clock)
-        self.ledger = StreamedLedger()
+        self.ledger = StreamedLedger(log=self.log)
         self.views = RecordedViews()
         self.dead_letters = SimulatedQueue(clock, DEAD_LETTER_VISIBILITY_SECONDS)
         self.queue = SimulatedQueue(clock, VISIBILITY_SECONDS, self.dead_letters)

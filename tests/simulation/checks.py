@@ -10,7 +10,9 @@ from darkroom.domain.rows import Tally, contribution
 from darkroom.domain.serialization import serialize_upload
 from darkroom.services.notifications import parse_queue_message
 from darkroom.services.projecting import rebuild
+from tests.chaos.log import S3Step
 from tests.chaos.plan import History as Changes
+from tests.chaos.trace import Replay
 from tests.chaos.verify import Expected, Finding, Snapshot, Transition, Verdict, verify
 from tests.fakes import FakeViews
 from tests.simulation.application import PROFILES, engine
@@ -20,7 +22,7 @@ from tests.simulation.history import History
 def check(history: History) -> Verdict:
     """Returns what is wrong."""
     findings = verify(_snapshot(history), _expected(history)).findings
-    others = (*_end(history), *_views(history), *_jobs(history), *_events(history))
+    others = (*_trace(history), *_end(history), *_views(history), *_jobs(history), *_events(history))
     known = tuple(_skipped(history))
     found = {finding for finding in (*findings, *others) if not finding[1].startswith(known)}
     return Verdict(tuple(sorted(found)))
@@ -96,6 +98,18 @@ def _outcome(content: bytes, profile_hash: str) -> dict[str, str] | None:
         return {encoded.name: encoded.data.decode() for encoded in engine(content, profile).renditions}
     except RejectedPicture:
         return None
+
+
+def _trace(history: History) -> Iterator[Finding]:
+    """Replays the history against the model."""
+    replay = Replay()
+    for step in history.log:
+        if isinstance(step, S3Step):
+            replay.change(step)
+        else:
+            replay.transaction(step)
+    for sentence in replay.disallowed:
+        yield "disallowed", sentence
 
 
 def _end(history: History) -> Iterator[Finding]:

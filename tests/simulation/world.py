@@ -19,6 +19,7 @@ from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import Removal, S3Change, Upload
 from darkroom.ports import Commit, StoredObject
 from darkroom.services.notifications import notification_of
+from tests.chaos.log import EntryStep, Item, S3Step
 from tests.chaos.plan import History
 from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions, FakeViews
 
@@ -118,9 +119,12 @@ class Notification:
         return self.event == _CREATED
 
 
+type Log = list[S3Step | tuple[Item, ...]]  # changes in S3, and transactions of the ledger
+
+
 @dataclass
 class Bucket(FakeOriginals):
-    """A versioned bucket. `contents` and `histories` are of every version ever put.
+    """A versioned bucket, which logs its changes. `contents` and `histories` are of every version ever put.
 
     `without_event` has the versions whose event was lost, `with_removals` the keys of deletions.
     """
@@ -133,6 +137,7 @@ class Bucket(FakeOriginals):
     without_event: set[tuple[str, str]] = field(default_factory=set)
     with_removals: set[str] = field(default_factory=set)
     changes: int = 0
+    log: Log = field(default_factory=list)
 
     def put(self, key: str, content: bytes) -> str:
         version = self._next("v")
@@ -147,7 +152,7 @@ class Bucket(FakeOriginals):
         self.objects[key, version] = self.contents[key, version] = content
         self.histories[key, version] = History()
         self.stacks.setdefault(key, []).append(upload)
-        self._notify(upload, _CREATED)
+        self._notify(upload, _CREATED, "put")
         return version
 
     def hide(self, key: str) -> str:
@@ -156,7 +161,7 @@ class Bucket(FakeOriginals):
         self.stacks.setdefault(key, []).append(marker)
         for (name, _), history in self.histories.items():
             history.hidden |= name == key
-        self._notify(Upload(self.bucket, key, marker), _HIDDEN)
+        self._notify(Upload(self.bucket, key, marker), _HIDDEN, "marker")
         return marker
 
     def destroy(self, key: str, index: int) -> str:
@@ -169,7 +174,7 @@ class Bucket(FakeOriginals):
             self.histories[key, version].hidden = True
         if current:
             self.histories[key, current.version].returns += 1
-        self._notify(Upload(self.bucket, key, version), _REMOVED)
+        self._notify(Upload(self.bucket, key, version), _REMOVED, "destroyed")
         return version
 
     def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
@@ -190,7 +195,8 @@ class Bucket(FakeOriginals):
         self.changes += 1
         return f"{prefix}{self.changes}"
 
-    def _notify(self, upload: Upload, event: str) -> None:
+    def _notify(self, upload: Upload, event: str, kind: str) -> None:
+        self.log.append(S3Step(upload.picture_id, upload.key, kind, upload.version))
         if event != _CREATED:
             self.with_removals.add(upload.key)
         body = notification_of(upload).replace(_CREATED, event)
@@ -219,9 +225,10 @@ type Change = Entry | Job
 class StreamedLedger(FakeLedger):
     """The ledger with its stream: lanes of changes, each in order; a picture or a job is always in one lane.
 
-    `transitions` are all changes ever.
+    `transitions` are all changes ever. `log` has the transactions with the items of uploads.
     """
 
+    log: Log = field(default_factory=list)
     lanes: tuple[list[tuple[int, Change]], ...] = field(default_factory=lambda: ([], []))
     transitions: list[Change] = field(default_factory=list)
     partitions: dict[str, int] = field(default_factory=dict)
@@ -232,6 +239,8 @@ class StreamedLedger(FakeLedger):
             for item in items:
                 if isinstance(item, Entry):
                     self._emit(item.picture_id, item)
+            if logged := tuple(_logged(items)):
+                self.log.append(logged)
         return written
 
     def expect(self, entries: Collection[Entry]) -> None:
@@ -258,6 +267,14 @@ class StreamedLedger(FakeLedger):
         self.transitions.append(change)
         lane = self.partitions.setdefault(partition, len(self.partitions) % len(self.lanes))
         self.lanes[lane].append((len(self.transitions), change))
+
+
+def _logged(items: Iterable[Entry | Latest | SupersededRenditions]) -> Iterator[Item]:
+    for item in items:
+        if isinstance(item, Latest):
+            yield item
+        elif isinstance(item, Entry) and not item.is_announcement:
+            yield EntryStep.of(item)
 
 
 @dataclass
