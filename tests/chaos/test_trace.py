@@ -103,8 +103,8 @@ def test_an_attempt_may_begin_after_the_lease_of_another_one() -> None:
     assert check((*RENDERED[:3], *again)).disallowed == []
 
 
-def test_a_deletion_misses_a_new_entry_and_closes_failed_removals() -> None:
-    new = entry("v2", 1, State.SUPERSEDED)
+def test_a_deletion_misses_an_entry_added_meanwhile_and_then_closes_failed_removals() -> None:
+    added = entry("v2", 1, State.SUPERSEDED)
     s3_steps = (s3("put", "v2"), s3("put", "v3"), s3("destroyed", "v3"), s3("marker", "m4"))
     deletion = (
         latest(2, ""),
@@ -112,10 +112,10 @@ def test_a_deletion_misses_a_new_entry_and_closes_failed_removals() -> None:
         entry("removal:m4", 2, State.DELETED),
     )
 
-    replay = check((*RENDERED, *s3_steps, entry("removal:m4", 1, State.FAILED), new, *deletion))
+    replay = check((*RENDERED, *s3_steps, entry("removal:m4", 1, State.FAILED), added, *deletion))
 
     assert replay.disallowed == []
-    assert replay.names[-1] == (KEY, "deletes the key")
+    assert replay.names[-2:] == [(KEY, "deletes the key"), (KEY, "closes the failed removal")]
 
 
 def test_a_deletion_may_find_a_version_put_after_it_had_asked_s3() -> None:

@@ -33,7 +33,7 @@ class _Picture:
     latest: product.Latest | None = None
     steps: dict[str, EntryStep] = field(default_factory=dict)  # the last of each version
     entries: dict[str, Entry] = field(default_factory=dict)  # the same in the form of the model
-    new: set[str] = field(default_factory=set)  # versions first written since the last Latest item
+    added: set[str] = field(default_factory=set)  # since the last Latest item; removals at any time
     is_wrong: bool = False
 
     def change(self, step: S3Step) -> None:
@@ -51,14 +51,15 @@ class _Picture:
         for item in items:
             if isinstance(item, EntryStep):
                 if item.version not in self.steps:
-                    self.new.add(item.version)
+                    self.added.add(item.version)
                 self.entries[item.version] = self.in_model(item)
                 self.steps[item.version] = item
         for item in items:
             if isinstance(item, product.Latest):
                 self.moment = self.moment_of(item)
                 self.latest = item
-                self.new.clear()
+                # A deletion reads failed removals before it writes the Latest item, and closes them after it.
+                self.added = {version for version in self.added if self.steps[version].is_removal}
 
     def before(self, item: Item) -> Item | None:
         return self.steps.get(item.version) if isinstance(item, EntryStep) else self.latest
@@ -169,26 +170,11 @@ def _transaction(picture: _Picture, items: Sequence[Item]) -> Transaction | None
     if found is None and (expired := _expired(picture, items)):
         entries |= {version: entries[version]._replace(leased=False) for version in expired}
         found = _writing(written, latest, entries.values())
-    if found is None and written.get(LATEST) == Latest(""):
-        found = _deletion(picture, written, latest, entries)
+    # A deletion misses the entries that another worker adds between its reads and its writes.
+    if found is None and (missed := picture.added - written.keys()):
+        known = [entry for entry in entries.values() if entry.version not in missed]
+        found = _writing(written, latest, known)
     return found
-
-
-def _deletion(
-    picture: _Picture, written: Mapping[str, Entry | Latest], latest: Latest, entries: Mapping[str, Entry]
-) -> Transaction | None:
-    """Returns the deletion of a key, in which the product does two things that the model does not.
-
-    It also closes the failed removals of the key. And it misses the entries that another worker adds between
-    its reads and its writes, which is after the last Latest item was written.
-    """
-    closed = {name for name, item in written.items() if _closes_removal(picture, name, item)}
-    missed = picture.new - written.keys()
-    return _writing(
-        {name: item for name, item in written.items() if name not in closed},
-        latest,
-        [entry for entry in entries.values() if entry.version not in missed],
-    )
 
 
 def _writing(
@@ -200,11 +186,6 @@ def _writing(
         if len(items) == len(written) and all(_without_message(item) in written.values() for item in items):
             return transaction
     return None
-
-
-def _closes_removal(picture: _Picture, name: str, after: Entry | Latest) -> bool:
-    is_failed = name in picture.steps and picture.steps[name].state is State.FAILED
-    return is_failed and picture.steps[name].is_removal and after == Entry(name, State.DELETED)
 
 
 def _expired(picture: _Picture, items: Sequence[Item]) -> list[str]:
