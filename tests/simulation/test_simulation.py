@@ -25,6 +25,9 @@ _PACKAGE = "layers/darkroom/darkroom"
 _NOTICED = (
     "only S3's current version is rendered",
     "S3 is asked after the Latest item was read",
+    "a result is published only if its version is still the latest",
+    "an upload leased by another worker waits",
+    "a failed version is recorded beside the live versions",
     "a redelivered upload is not rendered again",
     "a failed attempt records its reason",
     "a view accepts only newer revisions",
