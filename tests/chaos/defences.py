@@ -209,7 +209,7 @@ DEFENCES = (
         "services/parking.py",
         "self.keys.advance(failed, latest)",
         "self.keys.advance(failed)",
-        "tests/unit/services/test_order.py::test_a_version_that_failed_before_its_first_attempt_is_superseded_by_a_newer_one",
+        "tests/unit/services/test_order.py::test_a_version_replaced_while_it_is_parked_is_not_a_failure",
     ),
     Defence(
         "a version that is live again has other renditions",

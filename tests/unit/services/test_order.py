@@ -426,6 +426,20 @@ def test_a_removal_stays_a_failure_until_the_renditions_are_removed(setup: Setup
     assert setup.states == {"v1": State.DELETED, "removal:v2": State.FAILED}
 
 
+def test_a_version_replaced_while_it_is_parked_is_not_a_failure(setup: Setup) -> None:
+    setup.bucket.put()
+
+    def replace_it() -> None:
+        setup.bucket.put()
+        setup.apply(setup.bucket.events[-1])
+
+    ledger: Any = Meanwhile(setup.ledger, "find", replace_it)
+    with pytest.raises(RevisionConflict):
+        Parking(replace(setup.keys, ledger=ledger)).park(setup.bucket.events[0], "its message")
+
+    assert setup.states == {"v2": State.RENDERED}
+
+
 def test_a_picture_restored_while_it_is_parked_is_a_failure(setup: Setup) -> None:
     setup.bucket.put()
     marker = setup.bucket.delete()
