@@ -17,7 +17,7 @@ FILE = "darkroom_native.abi3.so"
 # Amazon Linux 2023, which Lambda's Python 3.13 runs on, has glibc 2.34.
 TARGETS = {
     # Lambda documents AVX2: https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html
-    "x86_64": ("x86_64-linux-gnu.2.34", "x86_64_v2+avx2"),
+    "x86_64": ("x86_64-linux-gnu.2.34", "x86_64_v3"),
     "arm64": ("aarch64-linux-gnu.2.34", "neoverse_n1"),  # Graviton2: the oldest one in Lambda
 }
 FLAGS = (
@@ -25,6 +25,7 @@ FLAGS = (
     "-O3",
     # Equal results on both processors: no fused multiplication and addition, none of -ffast-math.
     "-ffp-contract=off",
+    "-fno-math-errno",  # square roots are one instruction
     "-fno-sanitize=all",  # zig's default for C would be some of UBSan
     "-fPIC",
     "-fvisibility=hidden",

@@ -31,7 +31,6 @@ typedef struct {
 } Py_buffer;
 
 typedef PyObject *(*PyCFunction)(PyObject *self, PyObject *arguments);
-typedef void (*PyCapsule_Destructor)(PyObject *capsule);
 
 typedef struct {
     const char *ml_name;
@@ -73,8 +72,6 @@ extern PyObject *PyExc_ValueError;
 PyObject *PyModuleDef_Init(PyModuleDef *definition);
 int PyModule_AddFunctions(PyObject *module, PyMethodDef *functions);
 
-PyObject *PyCapsule_New(void *pointer, const char *name, PyCapsule_Destructor destructor);
-void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
 
 int PyArg_ParseTuple(PyObject *arguments, const char *format, ...);
 void PyBuffer_Release(Py_buffer *view);
