@@ -17,8 +17,8 @@ from tests.cloudformation import PROJECT
 SOURCES = PROJECT / "layers" / "imaging" / "native"
 PARTS = ("power.c", "ssimulacra2/*.c")
 FLAGS = (
-    "-std=gnu11", "-O1", "-g", "-ffp-contract=off", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
-    "-Wall", "-Wextra", "-Werror", "-Wno-psabi",
+    "-std=gnu11", "-O1", "-g", "-ffp-contract=off",
+    "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror", "-Wno-psabi",
 )  # fmt: skip
 
 

@@ -141,9 +141,7 @@ SCHEMAS: JsonObject = {
             "frames": _WHOLE,
             "target": _or_null(_NUMBER | {"description": "The target SSIMULACRA2 score."}),
             "score": _or_null(_NUMBER | {"description": "The SSIMULACRA2 score of this file."}),
-            "score_kind": _text(
-                "`measured`; `predicted` for an animation, whose first frame was measured; empty without a score."
-            ),
+            "score_kind": _text("`measured`; `predicted` for an animation; empty without a score."),
         },
         {
             "url": _text(
