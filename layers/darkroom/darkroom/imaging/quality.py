@@ -1,8 +1,7 @@
 """Finds the quality whose file scores nearest to a target, by encoding and measuring.
 
-The narrowest picture of a ladder is searched first; its distance from the typical curve guides the search
-for the next. A large picture is first tried on a sample. Every score that is returned is measured on the
-whole file.
+The narrowest picture of a ladder is searched first, on a sample if it is large; its distance from the typical
+curve predicts the quality of the next. Every score that is returned is measured on the whole file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -57,6 +56,12 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
 }
 
 
+# Points that a whole picture scores more at equal quality for each doubling of its pixels, and fewer than its
+# sample for each doubling of the pixels outside of it: from bench/fit_quality.py.
+GROWTH = {Format.JPEG: 0.45, Format.WEBP: -0.5, Format.AVIF: 0.1}
+SAMPLE_BIAS = {Format.JPEG: 0.5, Format.WEBP: 0.9, Format.AVIF: 0.5}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits of a search: points from the target that are close enough, and encodings of a picture."""
@@ -66,16 +71,12 @@ class Limits:
 
 
 _LIMITS = {Format.JPEG: Limits(0.9, 4), Format.WEBP: Limits(1.7, 3), Format.AVIF: Limits(1.7, 3)}
-# A picture that is its own sample is quick to encode, and its result guides the search for the wider ones.
-_LIMITS_IF_SMALL = Limits(0.7, 8)
-# Below this number of pixels, pictures deviate so much that they guide no others.
+# Up to this number of pixels, pictures deviate so much that they guide no others, and encodings cost nothing.
 _SMALL_PIXELS = 40_000
+_LIMITS_IF_SMALL = Limits(0.7, 8)
 # Within this distance of the target, the typical curve predicts the quality as well as a second trial would.
 _NEAR = 3.0
 _TRIALS = 3
-# A whole picture scores this many points less than its sample, for each doubling of the pixels outside of it:
-# from bench/fit_quality.py.
-SAMPLE_BIAS = {Format.JPEG: 0.5, Format.WEBP: 0.9, Format.AVIF: 0.5}
 
 # Subsampling saves bytes only if it causes less than this share of the error that the target allows. The
 # coarsest comes first. Measured on photographs of 640 to 1920 pixels.
@@ -145,18 +146,14 @@ class Search:
     def __init__(self, wanted: Format, target: float) -> None:
         self._format = wanted
         self._target = target
-        # The last picture's distance from the typical curve, and its sample's from the whole.
-        self._offset = 0.0
-        self._bias: float | None = None
+        # The last picture's number of pixels, and its distance from the typical curve.
+        self._last: tuple[int, float] | None = None
 
     def run(self, image: Image.Image, encoder: encode.Encoder) -> tuple[int, float, bytes]:
         """Returns the quality, the measured score, and the bytes with the final pixels."""
-        sample = Sample(image)
-        quality = quality_at(self._format, self._target - self._offset)
-        trials = {} if sample.is_whole else self._try(sample, quality, encoder)
-        if trials:
-            quality = self._next(trials)
-        limits = _LIMITS_IF_SMALL if sample.is_whole else _LIMITS[self._format]
+        pixels = image.width * image.height
+        limits = _LIMITS_IF_SMALL if pixels <= _SMALL_PIXELS else _LIMITS[self._format]
+        quality = self._first(image, encoder)
         ssimulacra2, scores, encoded = Ssimulacra2(image), dict[int, float](), dict[int, bytes]()
         while quality not in scores and len(scores) < limits.encodings:
             encoded[quality] = encoder.pixels(image, quality)
@@ -165,32 +162,32 @@ class Search:
                 break
             quality = self._next(scores)
         best = min(scores, key=lambda quality: abs(scores[quality] - self._target))
-        if image.width * image.height > _SMALL_PIXELS:
-            self._learn(best, scores[best], sample, trials)
+        if pixels > _SMALL_PIXELS:
+            self._last = pixels, scores[best] - typical_score(self._format, best)
         return best, scores[best], encoded[best]
 
-    def _try(self, sample: Sample, quality: int, encoder: encode.Encoder) -> dict[int, float]:
-        """Predicts scores of the whole picture from its sample, near the target."""
+    def _first(self, image: Image.Image, encoder: encode.Encoder) -> int:
+        """Predicts the quality from the last picture, or else from a sample."""
+        if self._last:
+            pixels, offset = self._last
+            offset += GROWTH[self._format] * log2(image.width * image.height / pixels)
+            return quality_at(self._format, self._target - offset)
+        quality = quality_at(self._format, self._target)
+        sample = Sample(image)
+        return quality if sample.is_whole else self._try(sample, quality, encoder)
+
+    def _try(self, sample: Sample, quality: int, encoder: encode.Encoder) -> int:
+        """Predicts the quality for a picture by trials on its sample."""
         ssimulacra2 = Ssimulacra2(sample.without_margins(sample.picture))
+        bias = SAMPLE_BIAS[self._format] * log2(sample.pixel_ratio)
         scores: dict[int, float] = {}
         while quality not in scores and len(scores) < _TRIALS:
             decoded = read_as(self._format.value, encoder.sample(sample.picture, quality))
-            scores[quality] = ssimulacra2.score(sample.without_margins(decoded)) - self._bias_of(sample)
-            if abs(scores[quality] - self._target) < _NEAR:
+            scores[quality] = ssimulacra2.score(sample.without_margins(decoded)) - bias
+            last, quality = quality, self._next(scores)
+            if abs(scores[last] - self._target) < _NEAR:
                 break
-            quality = self._next(scores)
-        return scores
-
-    def _bias_of(self, sample: Sample) -> float:
-        growth = SAMPLE_BIAS[self._format]
-        return self._bias if self._bias is not None else growth * log2(sample.pixel_ratio)
-
-    def _learn(self, quality: int, score: float, sample: Sample, trials: dict[int, float]) -> None:
-        self._offset = score - typical_score(self._format, quality)
-        if trials:
-            nearest = min(trials, key=lambda tried: abs(tried - quality))
-            moved = typical_score(self._format, quality) - typical_score(self._format, nearest)
-            self._bias = self._bias_of(sample) + trials[nearest] + moved - score
+        return quality
 
     def _next(self, scores: dict[int, float]) -> int:
         """Predicts the quality that reaches the target."""
