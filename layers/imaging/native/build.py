@@ -14,7 +14,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parent
 FILE = "darkroom_native.abi3.so"
-# As in uv.lock, and here so that a new version changes this folder: `sam build --cached` looks at nothing else.
+# As in uv.lock. Also here, so that a new version changes this folder, for `sam build --cached`.
 ZIGLANG = "0.17.1"
 
 # Amazon Linux 2023, which Lambda's Python 3.13 runs on, has glibc 2.34.
