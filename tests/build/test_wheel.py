@@ -1,4 +1,4 @@
-"""The wheel installs the package, the command line and the native module, and nothing under a general name."""
+"""The wheel installs the package, the command line and the native module, and no general name."""
 
 import platform
 import shutil

@@ -9,7 +9,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 sys.path.insert(0, str(Path(__file__).parent))
-import build as native  # noqa: E402 - not in a package
+import build as native
 
 
 class NativeModule(BuildHookInterface[Any]):
