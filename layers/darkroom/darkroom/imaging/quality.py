@@ -23,43 +23,46 @@ from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at
 TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     Format.JPEG: (
         (1, -20.0),
-        (30, 51.9),
-        (45, 59.8),
-        (60, 64.9),
-        (72, 70.1),
-        (80, 75.2),
+        (15, 38.6),
+        (30, 51.5),
+        (45, 58.8),
+        (60, 64.2),
+        (72, 69.4),
+        (80, 74.1),
         (86, 79.7),
-        (91, 84.2),
-        (95, 88.5),
-        (100, 95.0),
+        (91, 85.1),
+        (95, 89.6),
+        (98, 93.4),
+        (100, 96.0),
     ),
     Format.WEBP: (
-        (1, 25.0),
-        (30, 52.8),
-        (50, 63.7),
-        (65, 68.7),
-        (78, 74.1),
-        (87, 81.1),
-        (94, 86.0),
-        (100, 90.0),
+        (1, 5.0),
+        (15, 33.9),
+        (30, 47.6),
+        (50, 58.5),
+        (65, 63.4),
+        (78, 69.8),
+        (87, 77.9),
+        (94, 84.5),
+        (100, 89.0),
     ),
     Format.AVIF: (
         (1, 0.0),
-        (35, 42.9),
-        (50, 63.7),
-        (60, 72.7),
-        (70, 79.4),
-        (80, 83.9),
-        (90, 87.4),
-        (100, 93.0),
+        (20, 29.5),
+        (35, 52.2),
+        (50, 68.4),
+        (60, 75.0),
+        (70, 80.5),
+        (80, 84.2),
+        (90, 87.8),
+        (100, 92.0),
     ),
 }
 
-
 # Points that a whole picture scores more at equal quality for each doubling of its pixels, and fewer than its
 # sample for each doubling of the pixels outside of it: from bench/fit_quality.py.
-GROWTH = {Format.JPEG: 0.45, Format.WEBP: -0.5, Format.AVIF: 0.1}
-SAMPLE_BIAS = {Format.JPEG: 0.5, Format.WEBP: 0.9, Format.AVIF: 0.5}
+GROWTH = {Format.JPEG: 0.04, Format.WEBP: -0.28, Format.AVIF: -0.13}
+SAMPLE_BIAS = {Format.JPEG: 0.81, Format.WEBP: 1.05, Format.AVIF: 0.62}
 
 
 @dataclass(frozen=True, slots=True)
