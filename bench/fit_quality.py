@@ -21,7 +21,7 @@ from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_as
-from darkroom.imaging.quality import Made, encode_ladder
+from darkroom.imaging.quality import Made, encode_ladder, growth_between
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
@@ -43,7 +43,7 @@ class Measured:
     """The measurements of one format."""
 
     scores: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # by quality
-    growth: Changes = field(default_factory=list)  # from one width to the next, at equal quality
+    growth: dict[str, Changes] = field(default_factory=lambda: defaultdict(list))  # by change of subsampling
     bias: Changes = field(default_factory=list)  # from the whole to its sample
 
 
@@ -58,14 +58,14 @@ def main(folder: Path) -> None:
     for wanted, measured in formats.items():
         for number, scores in measured.scores.items():
             print(f"{wanted.value} {number}: {median(scores):.1f}")  # noqa: T201
-        for name, changes in (("growth", measured.growth), ("bias", measured.bias)):
+        for name, changes in (*measured.growth.items(), ("bias", measured.bias)):
             slope, _ = linear_regression(*zip(*changes, strict=True), proportional=True)
             print(f"{wanted.value} {name}: {slope:.2f}")  # noqa: T201
 
 
 def _measure(whole: Image.Image, wanted: Format, number: int, measured: Measured) -> None:
     """Adds the scores of all widths at one quality."""
-    last: tuple[float, float] | None = None
+    last: tuple[float, float, str] | None = None
     for width in (width for width in _WIDTHS if whole.width >= width):
         size = (width, round(whole.height * width / whole.width))
         small = whole.resize(size, Image.Resampling.LANCZOS)
@@ -76,8 +76,9 @@ def _measure(whole: Image.Image, wanted: Format, number: int, measured: Measured
             continue
         doublings = log2(small.width * small.height)
         if last:
-            measured.growth.append((doublings - last[0], score - last[1]))
-        last = doublings, score
+            change = growth_between(last[2], made.subsampling)
+            measured.growth[change].append((doublings - last[0], score - last[1]))
+        last = doublings, score, made.subsampling
         sample = Sample(small)
         if not sample.is_whole:
             measured.bias.append((log2(sample.pixel_ratio), _sampled(sample, wanted, made) - score))

@@ -59,9 +59,22 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     ),
 }
 
-# Points that a whole picture scores more at equal quality for each doubling of its pixels, and fewer than its
-# sample for each doubling of the pixels outside of it: from bench/fit_quality.py.
-GROWTH = {Format.JPEG: 0.04, Format.WEBP: -0.28, Format.AVIF: -0.13}
+# The qualities to search: above 90, a whole step changes the score of a small JPEG by up to 3 points.
+_WHOLE_STEPS = tuple(float(quality) for quality in range(1, 101))
+_QUALITIES = {
+    Format.JPEG: (*_WHOLE_STEPS[:89], *(90 + quarters / 4 for quarters in range(41))),
+    Format.WEBP: _WHOLE_STEPS,
+    Format.AVIF: _WHOLE_STEPS,
+}
+
+# Points that a picture scores more at equal quality for each doubling of its pixels: with 4:2:0 or another
+# subsampling in both sizes, or with less colour in the larger one. From bench/fit_quality.py.
+GROWTH = {
+    Format.JPEG: {"4:2:0": 0.4, "kept": -0.3, "reduced": -1.2},
+    Format.WEBP: {"4:2:0": -0.3, "kept": 0.0, "reduced": 0.0},
+    Format.AVIF: {"4:2:0": 0.1, "kept": 0.2, "reduced": -0.9},
+}
+# Points that a picture scores less than its sample for each doubling of the pixels outside of the sample.
 SAMPLE_BIAS = {Format.JPEG: 0.81, Format.WEBP: 1.05, Format.AVIF: 0.62}
 
 
@@ -73,7 +86,7 @@ class Limits:
     encodings: int
 
 
-_LIMITS = {Format.JPEG: Limits(0.9, 4), Format.WEBP: Limits(1.7, 3), Format.AVIF: Limits(1.7, 3)}
+_LIMITS = {Format.JPEG: Limits(0.9, 5), Format.WEBP: Limits(1.8, 5), Format.AVIF: Limits(1.8, 5)}
 # Up to this number of pixels, pictures deviate so much that they guide no others, and encodings cost nothing.
 _SMALL_PIXELS = 40_000
 _LIMITS_IF_SMALL = Limits(0.7, 8)
@@ -96,7 +109,7 @@ class Made:
     """An encoded picture; `score` is measured, and None for a fixed quality."""
 
     content: bytes
-    quality: int
+    quality: float
     score: float | None
     subsampling: str
 
@@ -113,7 +126,7 @@ def encode_ladder(
     ):
         encoder = encode.encoder(choice.format, subsampling, repack=repack)
         if choice.target is None:
-            quality, score = choice.quality or 1, None
+            quality, score = float(choice.quality or 1), None
             pixels = encoder.pixels(image, quality)
         else:
             quality, score, pixels = search.run(image, encoder)
@@ -149,15 +162,15 @@ class Search:
     def __init__(self, wanted: Format, target: float) -> None:
         self._format = wanted
         self._target = target
-        # The last picture's number of pixels, and its distance from the typical curve.
-        self._last: tuple[int, float] | None = None
+        # The last picture's number of pixels and subsampling, and its distance from the typical curve.
+        self._last: tuple[int, str, float] | None = None
 
-    def run(self, image: Image.Image, encoder: encode.Encoder) -> tuple[int, float, bytes]:
+    def run(self, image: Image.Image, encoder: encode.Encoder) -> tuple[float, float, bytes]:
         """Returns the quality, the measured score, and the bytes with the final pixels."""
         pixels = image.width * image.height
         limits = _LIMITS_IF_SMALL if pixels <= _SMALL_PIXELS else _LIMITS[self._format]
         quality = self._first(image, encoder)
-        ssimulacra2, scores, encoded = Ssimulacra2(image), dict[int, float](), dict[int, bytes]()
+        ssimulacra2, scores, encoded = Ssimulacra2(image), dict[float, float](), dict[float, bytes]()
         while quality not in scores and len(scores) < limits.encodings:
             encoded[quality] = encoder.pixels(image, quality)
             scores[quality] = ssimulacra2.score(read_as(self._format.value, encoded[quality]))
@@ -166,24 +179,33 @@ class Search:
             quality = self._next(scores)
         best = min(scores, key=lambda quality: abs(scores[quality] - self._target))
         if pixels > _SMALL_PIXELS:
-            self._last = pixels, scores[best] - typical_score(self._format, best)
+            self._last = pixels, encoder.subsampling, scores[best] - typical_score(self._format, best)
         return best, scores[best], encoded[best]
 
-    def _first(self, image: Image.Image, encoder: encode.Encoder) -> int:
-        """Predicts the quality from the last picture, or else from a sample."""
-        if self._last:
-            pixels, offset = self._last
-            offset += GROWTH[self._format] * log2(image.width * image.height / pixels)
-            return quality_at(self._format, self._target - offset)
-        quality = quality_at(self._format, self._target)
+    def _first(self, image: Image.Image, encoder: encode.Encoder) -> float:
+        """Predicts the quality from the last picture, or by trials on a sample."""
+        quality = self._guess(image, encoder)
+        if image.width * image.height <= _SMALL_PIXELS:
+            return quality
         sample = Sample(image)
-        return quality if sample.is_whole else self._try(sample, quality, encoder)
+        # AVIF takes so long that a trial with its quicker encoder always pays.
+        if self._format is Format.AVIF or not (self._last or sample.is_whole):
+            return self._try(sample, quality, encoder)
+        return quality
 
-    def _try(self, sample: Sample, quality: int, encoder: encode.Encoder) -> int:
+    def _guess(self, image: Image.Image, encoder: encode.Encoder) -> float:
+        offset = 0.0
+        if self._last:
+            pixels, subsampling, offset = self._last
+            change = growth_between(subsampling, encoder.subsampling)
+            offset += GROWTH[self._format][change] * log2(image.width * image.height / pixels)
+        return quality_at(self._format, self._target - offset)
+
+    def _try(self, sample: Sample, quality: float, encoder: encode.Encoder) -> float:
         """Predicts the quality for a picture by trials on its sample."""
         ssimulacra2 = Ssimulacra2(sample.without_margins(sample.picture))
         bias = SAMPLE_BIAS[self._format] * log2(sample.pixel_ratio)
-        scores: dict[int, float] = {}
+        scores: dict[float, float] = {}
         while quality not in scores and len(scores) < _TRIALS:
             decoded = read_as(self._format.value, encoder.sample(sample.picture, quality))
             scores[quality] = ssimulacra2.score(sample.without_margins(decoded)) - bias
@@ -192,31 +214,47 @@ class Search:
                 break
         return quality
 
-    def _next(self, scores: dict[int, float]) -> int:
-        """Predicts the quality that reaches the target."""
+    def _next(self, scores: dict[float, float]) -> float:
+        """Predicts the quality that reaches the target, or returns one that was tried if no other can."""
+        qualities = _QUALITIES[self._format]
         reaching = min((quality for quality, score in scores.items() if score >= self._target), default=101)
         short = [quality for quality, score in scores.items() if score < self._target and quality < reaching]
         if reaching <= 100 and short:
             below = max(short)
             share = (self._target - scores[below]) / (scores[reaching] - scores[below])
-            return round(below + share * (reaching - below))
+            return _nearest(qualities, below + share * (reaching - below))
         last = max(short) if short else reaching
         offset = scores[last] - typical_score(self._format, last)
         wanted = quality_at(self._format, self._target - offset)
         # Far from the target, move at least as far as between the lowest and the highest quality tried: on
         # an untypical picture the typical curve would move too little.
         far = abs(scores[last] - self._target) > _NEAR
-        stride = max(1, max(scores) - min(scores)) if far else 1
-        return min(100, max(last + stride, wanted)) if short else max(1, min(last - stride, wanted))
+        stride = max(scores) - min(scores) if far else 0
+        if short:
+            beyond = [quality for quality in qualities if quality > last]
+            return _nearest(beyond, max(last + stride, wanted)) if beyond else last
+        beyond = [quality for quality in qualities if quality < last]
+        return _nearest(beyond, min(last - stride, wanted)) if beyond else last
 
 
-def typical_score(wanted: Format, quality: int) -> float:
+def growth_between(subsampling: str, larger: str) -> str:
+    """Returns the key of GROWTH for the subsamplings of two sizes."""
+    if subsampling != larger:
+        return "reduced"
+    return subsampling if subsampling == "4:2:0" else "kept"
+
+
+def _nearest(qualities: Sequence[float], wanted: float) -> float:
+    return min(qualities, key=lambda quality: abs(quality - wanted))
+
+
+def typical_score(wanted: Format, quality: float) -> float:
     for (low, low_score), (high, high_score) in pairwise(TYPICAL[wanted]):
         if quality <= high:
             return low_score + (high_score - low_score) * (quality - low) / (high - low)
     raise ValueError(f"quality must be at most 100, not {quality}")
 
 
-def quality_at(wanted: Format, score: float) -> int:
+def quality_at(wanted: Format, score: float) -> float:
     """Returns the quality with the typical score nearest to `score`."""
-    return min(range(1, 101), key=lambda quality: abs(typical_score(wanted, quality) - score))
+    return min(_QUALITIES[wanted], key=lambda quality: abs(typical_score(wanted, quality) - score))
