@@ -39,3 +39,8 @@ sync .venv --compile-bytecode
 sync .tools/sam --compile-bytecode --only-group sam
 sync .tools/stack --compile-bytecode --only-group stack
 sync .tools/checkov --compile-bytecode --only-group checkov
+
+# The native module, for the commands and tests that render in .venv/. `sam build` builds it for Lambda.
+.tools/sam/bin/python layers/imaging/native/build.py "$(uname -m | sed s/aarch64/arm64/)" \
+    "$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')" >"$log" 2>&1 ||
+    fail "The native module can't be compiled."

@@ -50,11 +50,12 @@ def glibc(library: Path) -> list[tuple[int, ...]]:
     return [tuple(map(int, version.split("."))) for version in versions]
 
 
-def test_layers_contain_the_package_and_pillow(built: tuple[str, Path]) -> None:
+def test_layers_contain_the_package_pillow_and_the_native_module(built: tuple[str, Path]) -> None:
     _, folder = built
 
     assert (folder / "DarkroomLayer/python/darkroom/domain/entries.py").is_file()
     assert (folder / "DarkroomLayer/python/darkroom/web/pages/templates/base.html").is_file()
     assert (folder / "ImagingLayer/python/PIL").is_dir()
+    assert (folder / "ImagingLayer/python/darkroom_native.abi3.so").is_file()
     assert not list((folder / "DarkroomLayer").rglob("PIL"))
     assert {path.name for path in (folder / "RenderFunction").rglob("*.py")} == {"app.py"}

@@ -1,0 +1,3 @@
+from collections.abc import Buffer
+
+def ssimulacra2(first: Buffer, second: Buffer, width: int, height: int, /) -> float: ...

@@ -1,0 +1,9 @@
+// The parts of the module. Each adds its functions to the module, and returns -1 with a Python error if that fails.
+#ifndef DARKROOM_MODULE_PARTS_H
+#define DARKROOM_MODULE_PARTS_H
+
+#include "stable_abi.h"
+
+int add_ssimulacra2(PyObject *module);
+
+#endif

@@ -1,0 +1,31 @@
+// The rows of two pictures that are in memory while they are compared.
+#ifndef DARKROOM_SSIMULACRA2_ROWS_H
+#define DARKROOM_SSIMULACRA2_ROWS_H
+
+#include "ssimulacra2/blur.h"
+#include "ssimulacra2/weights.h"
+
+// Values of both pictures: themselves, the sum of their squares, and their product.
+enum { FIRST, SECOND, SQUARES, PRODUCT, SIGNALS };
+
+// Row y is in slot y modulo the number of slots.
+enum { XYB_SLOTS = AFTER + 1, ACROSS_SLOTS = BEFORE + AFTER + 1 };
+
+typedef struct {
+    float *linear[2][2][3]; // by picture, parity of the row, and R, G, B
+    float *xyb[2][CHANNELS][XYB_SLOTS];
+    float *signals[SIGNALS]; // the first two are not used: they are in `xyb`
+    float *across[CHANNELS][SIGNALS][ACROSS_SLOTS];
+    float *states[CHANNELS][SIGNALS][2][OSCILLATORS]; // by parity of the row
+    float *blurred[SIGNALS];
+    float *sums[CHANNELS][TERMS];
+    float *zeros;
+    float *memory;
+} Rows;
+
+// Makes rows of zeros, with margins for the blur. Takes 1.1 KB a column. Returns -1 if there is no memory, else 0.
+int make_rows(Rows *rows, int width);
+
+void free_rows(Rows *rows);
+
+#endif
