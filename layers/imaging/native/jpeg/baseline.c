@@ -4,7 +4,7 @@
 #include "scans.h"
 #include "symbols.h"
 
-/* The symbols of DC and AC for luma (0) or chroma (1). */
+// The symbols of DC and AC for luma (0) or chroma (1).
 struct tables {
     struct symbols dc[2], ac[2];
 };
@@ -24,7 +24,7 @@ static void put_block(const struct component *component, size_t index, int *pred
     if (before < 63) jpeg_put_symbol(ac, JPEG_EOB, 0, 0);
 }
 
-/* Blocks beyond the picture fill the last units of an interleaved scan (T.81, A.2.4): as cheap as possible. */
+// Blocks beyond the picture fill the last units of an interleaved scan (T.81, A.2.4): as cheap as possible.
 static void put_filler(struct symbols *dc, struct symbols *ac) {
     jpeg_put_value(dc, 0, 0);
     jpeg_put_symbol(ac, JPEG_EOB, 0, 0);

@@ -1,4 +1,4 @@
-/* A growing file: bytes, markers' numbers, and entropy-coded bits (T.81, F.1.2.3). */
+// A growing file: bytes, markers' numbers, and entropy-coded bits (T.81, F.1.2.3).
 #ifndef JPEG_BITS_H
 #define JPEG_BITS_H
 
@@ -9,18 +9,18 @@
 struct file {
     uint8_t *bytes;
     size_t size, capacity;
-    uint64_t bits; /* not yet written, the last `pending` of them */
+    uint64_t bits; // not yet written, the last `pending` of them
     int pending;
-    bool failed; /* memory was short: nothing is written any more */
+    bool failed; // memory was short: nothing is written any more
 };
 
-/* Makes room for `more` bytes; false if memory is short. */
+// Makes room for `more` bytes; false if memory is short.
 bool jpeg_reserve(struct file *file, size_t more);
 
 void jpeg_put_byte(struct file *file, int byte);
-void jpeg_put_number(struct file *file, int number); /* 16 bits, big-endian */
+void jpeg_put_number(struct file *file, int number); // 16 bits, big-endian
 
-/* Appends the low `count` bits (at most 16) of `bits`; inserts a zero byte after 0xFF. */
+// Appends the low `count` bits (at most 16) of `bits`; inserts a zero byte after 0xFF.
 static inline void jpeg_put_bits(struct file *file, unsigned bits, int count) {
     file->bits = file->bits << count | (bits & ((1u << count) - 1));
     file->pending += count;
@@ -37,7 +37,7 @@ static inline void jpeg_put_bits(struct file *file, unsigned bits, int count) {
     }
 }
 
-/* Fills the last byte with ones. */
+// Fills the last byte with ones.
 void jpeg_end_bits(struct file *file);
 
 #endif

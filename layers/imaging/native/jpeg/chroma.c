@@ -13,15 +13,15 @@ static void store_row(const float *row, int width, int16_t *samples) {
     for (int x = 0; x < width; x++) samples[x] = fixed(row[x]);
 }
 
-/* Averages 2 x 2 samples of the rows `top` and `bottom`. */
+// Averages 2 x 2 samples of the rows `top` and `bottom`.
 static void average(const float *top, const float *bottom, int width, int16_t *samples) {
     for (int x = 0; x < width / 2; x++)
         samples[x] = fixed(0.25f * (top[2 * x] + top[2 * x + 1] + (bottom[2 * x] + bottom[2 * x + 1])));
     if (width & 1) samples[width / 2] = fixed(0.5f * (top[width - 1] + bottom[width - 1]));
 }
 
-/* One row after interpolation and averaging: the filter 1 6 1 / 8 in both directions. `sums` has room for
- * width + 2. */
+// One row after interpolation and averaging: the filter 1 6 1 / 8 in both directions. `sums` has room for
+// width + 2.
 static void blur_row(const int16_t *above, const int16_t *row, const int16_t *below, int width, int *sums,
                      int16_t *blurred) {
     for (int x = 0; x < width; x++) sums[x + 1] = above[x] + 6 * row[x] + below[x];
@@ -36,8 +36,8 @@ static const int16_t *row_of(const struct plane *plane, const int16_t *samples, 
     return samples + (size_t)inside * plane->width;
 }
 
-/* Replaces d by d + sharpness * (2 (d - Ad) - (Ad - AAd)): two steps towards the plane whose interpolation,
- * averaged again, is d. A is the blur of a decoder's interpolation. */
+// Replaces d by d + sharpness * (2 (d - Ad) - (Ad - AAd)): two steps towards the plane whose interpolation,
+// averaged again, is d. A is the blur of a decoder's interpolation.
 static bool sharpen(struct plane *plane, float sharpness) {
     int width = plane->width;
     int16_t *blurred = malloc((size_t)width * plane->height * sizeof *blurred);

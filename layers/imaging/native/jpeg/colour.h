@@ -1,4 +1,4 @@
-/* Conversion from RGB to the YCbCr of JFIF (ITU-T T.871), with samples around 0. */
+// Conversion from RGB to the YCbCr of JFIF (ITU-T T.871), with samples around 0.
 #ifndef JPEG_COLOUR_H
 #define JPEG_COLOUR_H
 

@@ -8,10 +8,10 @@ const uint8_t JPEG_ZIGZAG[64] = {
     30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 };
 
-/* Eight floats, one per column (GCC's and Clang's vector extension). */
+// Eight floats, one per column (GCC's and Clang's vector extension).
 typedef float lanes __attribute__((vector_size(32)));
 
-/* cos(k pi / 16) / 2 */
+// cos(k pi / 16) / 2
 static const float C1 = 0.49039264f, C2 = 0.46193977f, C3 = 0.41573481f, C4 = 0.35355339f, C5 = 0.27778512f,
                    C6 = 0.19134172f, C7 = 0.09754516f;
 

@@ -16,16 +16,16 @@
 #include "trellis.h"
 #include "tuning.h"
 
-/* Below this many pixels a side, SSIMULACRA2 weighs colour more. */
+// Below this many pixels a side, SSIMULACRA2 weighs colour more.
 enum { SMALL = 113 };
 
 struct encoder {
     const struct jpeg_picture *picture;
     const struct jpeg_options *options;
     const struct jpeg_tuning *tuning;
-    int count; /* components: 1 or 3 */
+    int count; // components: 1 or 3
     struct component components[3];
-    uint8_t *decoded[2]; /* Cb and Cr as decoders will see them */
+    uint8_t *decoded[2]; // Cb and Cr as decoders will see them
 };
 
 static bool valid(const struct jpeg_picture *picture, const struct jpeg_options *options) {
@@ -33,11 +33,12 @@ static bool valid(const struct jpeg_picture *picture, const struct jpeg_options 
                  picture->height <= JPEG_MAX_SIDE;
     bool coloured = picture->channels == 1 || picture->channels == 3;
     bool subsampled = options->subsampling == JPEG_444 || options->subsampling == JPEG_420;
-    return picture->pixels && sized && coloured && subsampled && options->quality >= 1 && options->quality <= 100 &&
+    bool tuned = !options->tuning || jpeg_valid_tuning(options->tuning);
+    return picture->pixels && tuned && sized && coloured && subsampled && options->quality >= 1 && options->quality <= 100 &&
            picture->stride >= (size_t)picture->width * (size_t)picture->channels;
 }
 
-/* Sets sizes and tables, and allocates the blocks of one component. */
+// Sets sizes and tables, and allocates the blocks of one component.
 static bool prepare(struct encoder *encoder, int index) {
     struct component *component = &encoder->components[index];
     const struct jpeg_picture *picture = encoder->picture;
@@ -59,7 +60,7 @@ static void store(const float coefficients[64], int16_t block[64]) {
         block[k] = (int16_t)(int)jpeg_round(coefficients[JPEG_ZIGZAG[k]] * JPEG_COEFFICIENT_SCALE);
 }
 
-/* Transforms one row of blocks from eight rows of samples. */
+// Transforms one row of blocks from eight rows of samples.
 static void transform(struct component *component, int row, const float *samples, bool is_luma) {
     size_t stride = 8 * (size_t)component->columns;
     for (int column = 0; column < component->columns; column++) {
@@ -78,7 +79,7 @@ static bool quantise(const struct encoder *encoder, struct component *component,
     return jpeg_quantise_dc(component, encoder->tuning->dc_lambda);
 }
 
-/* Decodes a quantised component into bytes around 128. */
+// Decodes a quantised component into bytes around 128.
 static void decode(const struct component *component, uint8_t *decoded) {
     for (size_t i = 0; i < jpeg_block_count(component); i++) {
         float coefficients[64] = {0}, samples[64];
@@ -136,7 +137,7 @@ static bool encode_chroma(struct encoder *encoder) {
     return done;
 }
 
-/* The decoded row `y` of Cb (0) or Cr (1) at full resolution, around 0. */
+// The decoded row `y` of Cb (0) or Cr (1) at full resolution, around 0.
 static void decoded_row(const struct encoder *encoder, int index, int y, float *buffer, float *row) {
     const struct component *component = &encoder->components[index + 1];
     const uint8_t *decoded = encoder->decoded[index];
@@ -153,7 +154,7 @@ static bool transform_luma(struct encoder *encoder, float *cells) {
     const struct jpeg_picture *picture = encoder->picture;
     struct component *luma = &encoder->components[0];
     size_t stride = 8 * (size_t)luma->columns, width = (size_t)picture->width;
-    /* Eight rows of luma, a row each of Cb and Cr, and room to upsample them. */
+    // Eight rows of luma, a row each of Cb and Cr, and room to upsample them.
     float *samples = malloc((8 * stride + 3 * width + 2) * sizeof *samples);
     if (!samples) return false;
     float *cb = samples + 8 * stride, *cr = cb + width, *buffer = cr + width;

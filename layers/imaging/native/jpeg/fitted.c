@@ -1,12 +1,12 @@
-/* Written by bench/fit_jpeg.py. */
+// Written by bench/fit_jpeg.py.
 #include "tuning.h"
 
 const struct jpeg_tuning JPEG_FITTED = {
     .luma_lambda = 0.04f,
-    .chroma_lambda = 0.0586f,
+    .chroma_lambda = 0.08f,
     .dc_lambda = 0.0625f,
-    .sharpness = 1,
-    .repeated = 0,
+    .sharpness = 0.6f,
+    .repeated = 0.3f,
     .light = 1,
     .visible = 500,
     .masking = 0.8f,

@@ -4,13 +4,13 @@
 
 enum { SYMBOLS = 257, RESERVED = 256, MAX_LENGTH = 16 };
 
-/* A tree in the making: its symbols are a list that starts at `first`. */
+// A tree in the making: its symbols are a list that starts at `first`.
 struct tree {
     uint64_t frequency;
     int first;
 };
 
-/* Moves the tree with the lowest frequency to the end; of equal ones, that of the highest symbol. */
+// Moves the tree with the lowest frequency to the end; of equal ones, that of the highest symbol.
 static void rarest_last(struct tree *trees, int count) {
     int found = 0;
     for (int i = 1; i < count; i++)
@@ -22,7 +22,7 @@ static void rarest_last(struct tree *trees, int count) {
     trees[count - 1] = swapped;
 }
 
-/* Merges the two rarest trees until one is left; each merge lengthens the codes of its symbols by a bit. */
+// Merges the two rarest trees until one is left; each merge lengthens the codes of its symbols by a bit.
 static void code_sizes(struct tree *trees, int count, int sizes[SYMBOLS]) {
     int next[SYMBOLS];
     memset(next, -1, sizeof next);
@@ -38,7 +38,7 @@ static void code_sizes(struct tree *trees, int count, int sizes[SYMBOLS]) {
     }
 }
 
-/* Limits codes to 16 bits (figure K.3), and removes the reserved code of only ones. */
+// Limits codes to 16 bits (figure K.3), and removes the reserved code of only ones.
 static void limit(int counts[SYMBOLS + 1]) {
     for (int length = SYMBOLS; length > MAX_LENGTH; length--)
         while (counts[length] > 0) {
@@ -58,7 +58,7 @@ void jpeg_huffman(const uint32_t frequencies[256], struct huffman *huffman) {
     struct tree trees[SYMBOLS];
     int sizes[SYMBOLS] = {0}, counts[SYMBOLS + 1] = {0}, used = 0;
     memset(huffman, 0, sizeof *huffman);
-    /* Doubled, so that the reserved symbol is rarer than any other. */
+    // Doubled, so that the reserved symbol is rarer than any other.
     for (int i = 0; i < RESERVED; i++)
         if (frequencies[i]) trees[used++] = (struct tree){2 * (uint64_t)frequencies[i], i};
     if (!used) return;

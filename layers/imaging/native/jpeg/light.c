@@ -1,9 +1,9 @@
 #include "light.h"
 
-/* Light as SSIMULACRA2 weighs red, green and blue: the mean of its first two opsin rows. */
+// Light as SSIMULACRA2 weighs red, green and blue: the mean of its first two opsin rows.
 static const float RED = 0.265f, GREEN = 0.657f, BLUE = 0.078f;
 
-/* A cubic close to sRGB's transfer function, and its derivative. */
+// A cubic close to sRGB's transfer function, and its derivative.
 static inline float linear(float v) { return v * (v * (v * 0.305306011f + 0.682171111f) + 0.012522878f); }
 static inline float slope(float v) { return v * (v * (3 * 0.305306011f) + 2 * 0.682171111f) + 0.012522878f; }
 
@@ -12,9 +12,9 @@ static inline float limited(float v, float least, float most) {
     return v > most ? most : v;
 }
 
-enum { MOST = 24 }; /* levels: beyond, one step of Newton's method is not to be trusted */
+enum { MOST = 24 }; // levels: beyond, one step of Newton's method is not to be trusted
 
-/* White and black stay: a correction would be clipped by the decoder. */
+// White and black stay: a correction would be clipped by the decoder.
 static const float WHITE = 126.4f, BLACK = -127.4f;
 
 void jpeg_correct_light(const uint8_t *pixels, int width, const float *cb, const float *cr, float strength,

@@ -15,13 +15,13 @@ void jpeg_average_cells(const float *samples, int columns, float *cells) {
         }
 }
 
-/* Half of SSIMULACRA2's blur: a Gaussian with a standard deviation of 1.5. */
+// Half of SSIMULACRA2's blur: a Gaussian with a standard deviation of 1.5.
 enum { REACH = 4 };
 static const float KERNEL[REACH + 1] = {0.2646211f, 0.2129286f, 0.1093354f, 0.0360111f, 0.0094144f};
 
 static inline int inside(int i, int size) { return i < 0 ? 0 : i >= size ? size - 1 : i; }
 
-/* Blurs one row of cells, or of their squares, vertically, then horizontally. `sums` has room for `width`. */
+// Blurs one row of cells, or of their squares, vertically, then horizontally. `sums` has room for `width`.
 static void blur(const float *cells, int width, int height, int y, bool squared, float *sums, float *blurred) {
     for (int x = 0; x < width; x++) sums[x] = 0;
     for (int d = -REACH; d <= REACH; d++) {

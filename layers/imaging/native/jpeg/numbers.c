@@ -16,7 +16,7 @@ double jpeg_log2(double x) {
         mantissa *= 0.5;
         exponent++;
     }
-    /* ln m = 2 atanh((m - 1) / (m + 1)), with |t| < 0.172 */
+    // ln m = 2 atanh((m - 1) / (m + 1)), with |t| < 0.172
     double t = (mantissa - 1) / (mantissa + 1), square = t * t, sum = 0;
     for (int odd = 15; odd > 0; odd -= 2) sum = sum * square + 1.0 / odd;
     return exponent + 2 * t * sum / LN2;

@@ -15,7 +15,7 @@ static void put_dc(const struct component *component, struct symbols *symbols) {
 
 static int magnitude(int value, int low) { return (value < 0 ? -value : value) >> low; }
 
-/* The coefficients first to last of a block that are not zero without their `low` last bits. */
+// The coefficients first to last of a block that are not zero without their `low` last bits.
 static uint64_t significant(const struct component *component, size_t index, int first, int last, int low) {
     uint64_t band = (last == 63 ? ~0ull : (1ull << (last + 1)) - 1) & ~((1ull << first) - 1);
     uint64_t found = component->nonzero[index] & band;
@@ -55,11 +55,11 @@ static void put_symbols(const struct component *component, const struct scan *sc
         jpeg_put_refinement(component, scan, symbols);
 }
 
-/* A scan of one component with its own codes. */
+// A scan of one component with its own codes.
 struct coded {
     struct scan scan;
     struct huffman huffman;
-    double bits; /* all of the scan, with its markers */
+    double bits; // all of the scan, with its markers
 };
 
 static void prepare(const struct component *component, const struct scan *scan, struct coded *coded) {
@@ -75,13 +75,13 @@ static void write(struct file *file, const struct component *component, const st
     struct symbols symbols = {.file = file, .huffman = &coded->huffman};
     jpeg_put_table(file, coded->scan.last > 0, 0, &coded->huffman);
     jpeg_put_scan(file, &coded->scan);
-    /* A 64th for the zero bytes after 0xFF. */
+    // A 64th for the zero bytes after 0xFF.
     jpeg_reserve(file, (size_t)(coded->bits / 8 * (1 + 1 / 64.0)) + 64);
     put_symbols(component, &coded->scan, &symbols);
     jpeg_end_bits(file);
 }
 
-/* Ways to code the AC coefficients of a component: in bands, and at first without their last bit. */
+// Ways to code the AC coefficients of a component: in bands, and at first without their last bit.
 enum { MOST_SCANS = 3 };
 static const struct scan WAYS[][MOST_SCANS] = {
     {{.first = 1, .last = 2}, {.first = 3, .last = 63}},

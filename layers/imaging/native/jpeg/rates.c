@@ -4,13 +4,13 @@
 
 #include "numbers.h"
 
-/* Bands of a progressive file: the two lowest frequencies differ most from the others. */
+// Bands of a progressive file: the two lowest frequencies differ most from the others.
 static const int FIRST[JPEG_BANDS] = {1, 3}, LAST[JPEG_BANDS] = {2, 63};
 
-/* Rounding of the first estimate: about the share of coefficients that the trellis keeps. */
+// Rounding of the first estimate: about the share of coefficients that the trellis keeps.
 static const float DEAD_ZONE = 0.38f;
 
-enum { ZRL = 0xF0 }; /* the symbol for sixteen zeros */
+enum { ZRL = 0xF0 }; // the symbol for sixteen zeros
 
 struct statistics {
     double symbols[256], blocks, nonempty;
@@ -46,7 +46,7 @@ static void fill(const double symbol_bits[256], float lambda, struct band *band)
 }
 
 static void set_costs(const struct statistics *statistics, float lambda, bool progressive, struct band *band) {
-    /* Share of the blocks that have a coefficient. Each of them ends with a symbol, nearly always. */
+    // Share of the blocks that have a coefficient. Each of them ends with a symbol, nearly always.
     double share = (statistics->nonempty + 1) / (statistics->blocks + 2);
     double ends = progressive ? statistics->nonempty * (share > 0.98 ? 0.98 : 1) : statistics->blocks;
     double total = ends + 30, symbol_bits[256];
@@ -55,7 +55,7 @@ static void set_costs(const struct statistics *statistics, float lambda, bool pr
     fill(symbol_bits, lambda, band);
     double end = -jpeg_log2((ends + 0.3) / total);
     if (progressive) {
-        /* EOBn has the bits of its run of empty blocks, 1 / share on average. */
+        // EOBn has the bits of its run of empty blocks, 1 / share on average.
         double run_bits = -jpeg_log2(share);
         double bits = end + run_bits + (run_bits > 0.5 ? 1 : run_bits);
         band->end = lambda * (float)limited(bits, 24);

@@ -1,10 +1,10 @@
 #include "refinement.h"
 
-/* Correction bits that wait for the end of a run of blocks or zeros. */
+// Correction bits that wait for the end of a run of blocks or zeros.
 enum { CAPACITY = 1024, BLOCK = 63 };
 
 struct corrections {
-    int count, in_block; /* all, and those of the present block, which come last */
+    int count, in_block; // all, and those of the present block, which come last
     uint8_t bits[CAPACITY];
 };
 
@@ -12,7 +12,7 @@ static void put_corrections(struct symbols *symbols, struct corrections *correct
     for (int i = from; i < to; i++) jpeg_put_raw(symbols, corrections->bits[i], 1);
 }
 
-/* Ends the run of blocks before the present one, with their corrections. */
+// Ends the run of blocks before the present one, with their corrections.
 static void end_run(struct symbols *symbols, int *ended, struct corrections *corrections) {
     int before = corrections->count - corrections->in_block;
     if (*ended) jpeg_put_eob_run(symbols, ended);
@@ -21,7 +21,7 @@ static void end_run(struct symbols *symbols, int *ended, struct corrections *cor
     corrections->count = corrections->in_block;
 }
 
-/* Writes a symbol of the present block, then the corrections that it has gathered. */
+// Writes a symbol of the present block, then the corrections that it has gathered.
 static void put_in_block(struct symbols *symbols, int symbol, unsigned bits, int count, int *ended,
                          struct corrections *corrections) {
     end_run(symbols, ended, corrections);
@@ -32,7 +32,7 @@ static void put_in_block(struct symbols *symbols, int symbol, unsigned bits, int
 
 static void put_block(const int16_t block[64], uint64_t nonzero, const struct scan *scan, int *ended,
                       struct corrections *corrections, struct symbols *symbols) {
-    uint64_t news = 0; /* coefficients that become nonzero in this scan */
+    uint64_t news = 0; // coefficients that become nonzero in this scan
     for (uint64_t left = nonzero; left; left &= left - 1) {
         int value = block[__builtin_ctzll(left)];
         if ((value < 0 ? -value : value) >> scan->low == 1) news |= left & -left;
@@ -43,7 +43,7 @@ static void put_block(const int16_t block[64], uint64_t nonzero, const struct sc
         int k = __builtin_ctzll(left), value = block[k];
         run += k - before - 1;
         before = k;
-        /* Sixteen zeros are coded only before a new coefficient: else the block ends first. */
+        // Sixteen zeros are coded only before a new coefficient: else the block ends first.
         for (; run > 15 && news >> k; run -= 16) put_in_block(symbols, JPEG_ZRL, 0, 0, ended, corrections);
         if (news >> k & 1) {
             put_in_block(symbols, run << 4 | 1, value > 0, 1, ended, corrections);

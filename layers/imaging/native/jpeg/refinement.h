@@ -1,4 +1,4 @@
-/* Successive approximation: a scan with the last bit of every coefficient (T.81, G.1.2.3). */
+// Successive approximation: a scan with the last bit of every coefficient (T.81, G.1.2.3).
 #ifndef JPEG_REFINEMENT_H
 #define JPEG_REFINEMENT_H
 

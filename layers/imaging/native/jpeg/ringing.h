@@ -1,4 +1,4 @@
-/* Less ringing beside white and black. */
+// Less ringing beside white and black.
 #ifndef JPEG_RINGING_H
 #define JPEG_RINGING_H
 
@@ -6,8 +6,8 @@
 
 #include "component.h"
 
-/* Decoders clip what is brighter than white or darker than black. If a block of luma has clipped samples, lets them
- * overshoot where that brings the block nearer to what its quantised coefficients can express. */
+// Decoders clip what is brighter than white or darker than black. If a block of luma has clipped samples, lets them
+// overshoot where that brings the block nearer to what its quantised coefficients can express.
 void jpeg_allow_overshoot(const float *samples, size_t stride, const struct component *component,
                           float coefficients[64]);
 

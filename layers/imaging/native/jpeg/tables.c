@@ -5,27 +5,27 @@
 
 const float JPEG_DISTANCES[JPEG_KNOTS] = {0, 1, 1.5f, 2, 3, 5, 7, 9.9f};
 
-/* Below this scale (a quality above 92) nothing was fitted: all steps shrink in proportion. */
+// Below this scale (a quality above 92) nothing was fitted: all steps shrink in proportion.
 static const double FINEST_FITTED = 0.15;
-/* In small pictures SSIMULACRA2 has fewer scales and weighs colour more. */
+// In small pictures SSIMULACRA2 has fewer scales and weighs colour more.
 static const double SMALL_COLOUR = 0.25;
-/* Luma's first step is the largest of 1, 2, 4 and 8 that is at most this number times the scale. */
+// Luma's first step is the largest of 1, 2, 4 and 8 that is at most this number times the scale.
 static const double FIRST_STEP = 21;
 
-/* Scale of the tables by libjpeg's curve: 1 at 50. */
+// Scale of the tables by libjpeg's curve: 1 at 50.
 static double scale_of(double quality) {
     double scale = quality < 50 ? 50 / quality : 2 - quality / 50;
     return scale < 0.01 ? 0.01 : scale;
 }
 
-/* Square root by Newton's method, for 0 to 98. */
+// Square root by Newton's method, for 0 to 98.
 static double root(double square) {
     double guess = 10;
     for (int i = 0; i < 12; i++) guess = 0.5 * (guess + square / guess);
     return square > 0 ? guess : 0;
 }
 
-/* Interpolates between the knots around a distance. */
+// Interpolates between the knots around a distance.
 static double between(const float knots[JPEG_KNOTS], double distance) {
     int place = 1;
     while (JPEG_DISTANCES[place] < distance) place++;
@@ -33,7 +33,7 @@ static double between(const float knots[JPEG_KNOTS], double distance) {
     return knots[place - 1] * (1 - share) + knots[place] * share;
 }
 
-/* White is 127 x 8 and black -128 x 8 from the middle: a step that divides 8 keeps both exact. */
+// White is 127 x 8 and black -128 x 8 from the middle: a step that divides 8 keeps both exact.
 static uint16_t first_luma_step(double scale) {
     uint16_t step = 8;
     while (step > 1 && step > FIRST_STEP * scale) step /= 2;

@@ -1,4 +1,4 @@
-/* Quantisation tables by quality. */
+// Quantisation tables by quality.
 #ifndef JPEG_TABLES_H
 #define JPEG_TABLES_H
 
@@ -7,7 +7,7 @@
 
 #include "tuning.h"
 
-/* Fills the table of component 0 to 2 (Y, Cb, Cr) in zigzag order. `small`: a side is below 113 pixels. */
+// Fills the table of component 0 to 2 (Y, Cb, Cr) in zigzag order. `small`: a side is below 113 pixels.
 void jpeg_table(const struct jpeg_tuning *tuning, int component, double quality, bool small, uint16_t steps[64]);
 
 #endif

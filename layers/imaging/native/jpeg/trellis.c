@@ -5,16 +5,16 @@
 
 #include "numbers.h"
 
-enum { MAX_AC = 1023 }; /* T.81, table F.2 */
+enum { MAX_AC = 1023 }; // T.81, table F.2
 
-/* A coefficient that rounds to at least 1: a node of the trellis. */
+// A coefficient that rounds to at least 1: a node of the trellis.
 struct node {
     int position, value;
-    /* Change of the squared error against zero: with the rounded value, and with the largest value of the
-     * category below, if that is one less. */
+    // Change of the squared error against zero: with the rounded value, and with the largest value of the
+    // category below, if that is one less.
     float error, lower_error;
     bool has_lower;
-    /* The cheapest way to end here. */
+    // The cheapest way to end here.
     float cost;
     int previous, chosen;
 };
@@ -38,7 +38,7 @@ static int collect(const int16_t block[64], const float inverse[64], const struc
     return count;
 }
 
-/* Finds the cheapest node before `node`; -1 is the start of the band. */
+// Finds the cheapest node before `node`; -1 is the start of the band.
 static void connect(const struct band *band, const struct node nodes[64], int index, struct node *node) {
     int category = jpeg_category(node->value);
     node->cost = 1e30f;
@@ -85,7 +85,7 @@ void jpeg_quantise_ac(struct component *component, const struct rates *rates) {
     }
 }
 
-/* Candidates for a DC coefficient: the nearest value and both neighbours. */
+// Candidates for a DC coefficient: the nearest value and both neighbours.
 enum { CANDIDATES = 3, DC_CATEGORIES = 13 };
 
 static float scaled_dc(const struct component *component, size_t block) {
@@ -130,7 +130,7 @@ bool jpeg_quantise_dc(struct component *component, float lambda) {
                 if (cost < next[c]) next[c] = cost, previous[i][c] = (uint8_t)p;
             }
         }
-        /* Only differences matter: kept small, so that floats stay exact enough. */
+        // Only differences matter: kept small, so that floats stay exact enough.
         for (int c = 0; c < CANDIDATES; c++) total[c] = next[c] - next[0], predictions[c] = values[c];
     }
     int best = 0;
