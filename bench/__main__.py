@@ -8,6 +8,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from importlib.metadata import version
+from itertools import product
 from math import exp, log
 from pathlib import Path
 from statistics import fmean, median
@@ -15,12 +16,12 @@ from statistics import fmean, median
 from PIL import Image
 from rich.progress import Progress
 
-from bench import light, ms_ssim, peers, ssimulacra2
+from bench import light, ms_ssim, peers
 from bench.equal import Candidate, Scores
 from bench.light import LADDER, reference_of
 from bench.ms_ssim import MsSsim
 from bench.page import write_sections
-from bench.pictures import ENCODERS, opened_upright
+from bench.pictures import opened_upright
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import quality
@@ -129,14 +130,12 @@ def _within(
         for path in paths:
             with Image.open(path) as stored:
                 pictures.append(stored.convert("RGB"))
-        for wanted, encoder in ENCODERS.items():
-            for target in _TARGETS:
-                chosen = quality.choose_settings(FormatChoice(wanted, None, target), pictures)
-                for path, picture, settings in zip(paths, pictures, chosen, strict=True):
-                    if settings.score is not None and settings.score < target - MAX_SHORTFALL:
-                        continue  # the pipeline drops it too
-                    content = encoder(picture, settings)
-                    off[wanted, target].append(Candidate(path, scores).score(content) - target)
+        for wanted, target in product(Format, _TARGETS):
+            made = quality.encode_ladder(FormatChoice(wanted, None, target), pictures)
+            for path, rendition in zip(reversed(paths), made, strict=True):
+                if rendition.score is not None and rendition.score < target - MAX_SHORTFALL:
+                    continue  # the pipeline drops it too
+                off[wanted, target].append(Candidate(path, scores).score(rendition.content) - target)
     return off
 
 
@@ -153,7 +152,7 @@ Written by `make bench PICTURES=folder`, for a folder of pictures; "Cold starts"
 | machine | {os.cpu_count()} x {_processor()}, {platform.system()} {platform.machine()} |
 | engine | Python {platform.python_version()}, {engine} |
 | peers | Node {node}, {packages} |
-| metric | {ssimulacra2.NAME} |
+| metric | SSIMULACRA2 2.1 (layers/imaging/native/ssimulacra2) |
 | pictures | {pictures}, drawn with seed {seed} |"""
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from PIL import Image
 
 from bench.peers import Encoder
-from bench.ssimulacra2 import Reference
+from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
 
 class Scores:
@@ -31,7 +31,7 @@ class Scores:
 
 
 class Metric(Protocol):
-    """An original to compare encodings with: Reference or MsSsim."""
+    """An original to compare encodings with: Ssimulacra2 or MsSsim."""
 
     def score(self, other: Image.Image) -> float: ...
 
@@ -40,7 +40,7 @@ class Candidate:
     """One picture at one width, as a lossless file."""
 
     def __init__(
-        self, file: Path, scores: Scores, metric: Callable[[Image.Image], Metric] = Reference
+        self, file: Path, scores: Scores, metric: Callable[[Image.Image], Metric] = Ssimulacra2
     ) -> None:
         self.file = file
         self._scores = scores

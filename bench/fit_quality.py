@@ -2,89 +2,71 @@
 
     python -m bench.fit_quality FOLDER
 
-Prints the points of TYPICAL and the pairs of SAMPLING_ERROR. Use photographs clearly wider than 640 pixels:
+Prints the points of TYPICAL and the values of SAMPLE_BIAS. Use photographs clearly wider than 640 pixels:
 at its original size, a photograph shows the blocks of the encoder that saved it. Test on other photographs,
 with `make bench`.
 """
 
 import sys
 from collections import defaultdict
-from itertools import product
-from math import exp, log
+from math import log2
 from pathlib import Path
-from statistics import linear_regression, median, quantiles
+from statistics import linear_regression, median
 
 from PIL import Image
 
-from bench.pictures import ENCODERS, opened_upright
-from bench.ssimulacra2 import Reference
+from bench.pictures import opened_upright
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
-from darkroom.imaging import quality
-from darkroom.imaging.ssimulacra2 import error_at
+from darkroom.imaging import encode
+from darkroom.imaging.decoding import read_as
+from darkroom.imaging.quality import encode_ladder
+from darkroom.imaging.sample import Sample
+from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
 _WIDTHS = (640, 1280, 1920)
 _QUALITIES = {
-    Format.JPEG: (30, 45, 60, 72, 80, 86, 91, 95),
-    Format.WEBP: (30, 50, 65, 78, 87, 94),
-    Format.AVIF: (35, 50, 60, 70, 80, 90),
+    Format.JPEG: (15, 30, 45, 60, 72, 80, 86, 91, 95, 98),
+    Format.WEBP: (15, 30, 50, 65, 78, 87, 94),
+    Format.AVIF: (20, 35, 50, 60, 70, 80, 90),
 }
-_TARGETS = (70.0, 80.0)
-# Scores outside this range are left out: there the format can't reach the target, whatever the constants.
+# Scores outside this range are left out of the bias: no target is there.
 _SCORES = (60.0, 90.0)
-# Points that the score changes when the error grows by a factor of e, near a score of 75.
-_POINTS = 15.7
 
-# Logarithms of (the picture's pixels / the sample's) and of (true error / the trial's error).
-type Errors = list[tuple[float, float]]
+# Logarithms of (the picture's pixels / the sample's), to base 2, and points that the whole scores less.
+type Biases = list[tuple[float, float]]
 
 
 def main(folder: Path) -> None:
     scores: dict[tuple[Format, int], list[float]] = defaultdict(list)
-    errors: dict[Format, Errors] = defaultdict(list)
+    biases: dict[Format, Biases] = defaultdict(list)
     for path in sorted(folder.iterdir()):
         whole = opened_upright(path)
         for width in _WIDTHS:
             if whole and whole.width >= width:
                 size = (width, round(whole.height * width / whole.width))
                 small = whole.resize(size, Image.Resampling.LANCZOS)
-                reference = Reference(small)
                 for wanted, number in [(wanted, n) for wanted, all_n in _QUALITIES.items() for n in all_n]:
-                    _, score = _made(FormatChoice(wanted, number), small, reference)
-                    scores[wanted, number].append(score)
-                for wanted, target in product(Format, _TARGETS):
-                    settings, score = _made(FormatChoice(wanted, None, target), small, reference)
-                    if _SCORES[0] < score < _SCORES[1]:
-                        trials = quality.Trials(wanted, small, settings.subsampling)
-                        predicted = error_at(settings.score or score) / trials.correction
-                        missed = log(error_at(score) / predicted)
-                        errors[wanted].append((log(trials.sample.pixel_ratio), missed))
-    for (wanted, number), found_scores in scores.items():
-        print(f"{wanted.value} {number}: {median(found_scores):.1f}")  # noqa: T201
-    for wanted, pairs in errors.items():
-        print(f"{wanted.value}: {_fitted(pairs)}")  # noqa: T201
+                    _measure(small, wanted, number, scores[wanted, number], biases[wanted])
+    for (wanted, number), found in scores.items():
+        print(f"{wanted.value} {number}: {median(found):.1f}")  # noqa: T201
+    for wanted, pairs in biases.items():
+        growth, _ = linear_regression(*zip(*pairs, strict=True), proportional=True)
+        print(f"{wanted.value} bias: {growth:.2f}")  # noqa: T201
 
 
-def _made(
-    choice: FormatChoice, small: Image.Image, reference: Reference
-) -> tuple[quality.EncoderSettings, float]:
-    """Encodes a picture; returns the settings and the score."""
-    (settings,) = quality.choose_settings(choice, [small])
-    made = quality.reopened(ENCODERS[choice.format](small, settings), choice.format)
-    return settings, reference.score(made)
-
-
-def _fitted(pairs: Errors) -> str:
-    """Fits a line through the logarithms, centred between the 5% and 95% quantiles of the residuals, so that
-    most pictures lie within 2 points of it.
-    """
-    times, missed = zip(*pairs, strict=True)
-    growth, level = linear_regression(times, missed)
-    off = [y - level - growth * x for x, y in pairs]
-    highest, lowest = (quantiles(off, n=20)[end] for end in (-1, 0))
-    level += (highest + lowest) / 2
-    near = sum(abs(_POINTS * (y - level - growth * x)) <= 2 for x, y in pairs) / len(pairs)
-    return f"({exp(level):.2f}, {growth:.2f}), {near:.0%} within 2 points"
+def _measure(small: Image.Image, wanted: Format, number: int, scores: list[float], biases: Biases) -> None:
+    """Adds the score at one quality, and that of a sample compared with it."""
+    (made,) = encode_ladder(FormatChoice(wanted, number), [small], repack=False)
+    score = Ssimulacra2(small).score(read_as(wanted.value, made.content))
+    scores.append(score)
+    sample = Sample(small)
+    if sample.is_whole or not _SCORES[0] < score < _SCORES[1]:
+        return
+    encoder = encode.encoder(wanted, made.subsampling, repack=False)
+    decoded = sample.without_margins(read_as(wanted.value, encoder.sample(sample.picture, number)))
+    sampled = Ssimulacra2(sample.without_margins(sample.picture)).score(decoded)
+    biases.append((log2(sample.pixel_ratio), sampled - score))
 
 
 if __name__ == "__main__":

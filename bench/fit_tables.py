@@ -21,9 +21,9 @@ from mozjpeg_lossless_optimization import optimize
 from PIL import Image
 
 from bench.pictures import opened_upright
-from bench.ssimulacra2 import Reference
 from darkroom.imaging import encode
 from darkroom.imaging.encode import Shape
+from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
 _WIDTHS = {640: 1, 1280: 2, 1920: 3}  # width -> number of crops
 _CROP = (512, 448)
@@ -40,7 +40,7 @@ class Crop:
 
     def __init__(self, picture: Image.Image, target: float) -> None:
         self._picture = picture
-        self._reference = Reference(picture)
+        self._reference = Ssimulacra2(picture)
         self._target = target
         # The subsampling and scale at the target, and the growth of log(bytes) per point of score there.
         self._subsampling = _SUBSAMPLINGS[0]

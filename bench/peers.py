@@ -11,8 +11,7 @@ from PIL import Image
 
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
-from darkroom.imaging import encode
-from darkroom.imaging.quality import choose_settings
+from darkroom.imaging.quality import encode_ladder
 
 PACKAGES: Final = {"sharp": "0.35.5", "@squoosh/lib": "0.5.3"}
 _SCRIPT = Path(__file__).with_name("peers.cjs")
@@ -44,8 +43,8 @@ def node(cache: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
 def darkroom(file: Path, quality: int) -> bytes:
     with Image.open(file) as stored:
         picture = stored.convert("RGB")
-    (settings,) = choose_settings(FormatChoice(Format.JPEG, quality), [picture])
-    return encode.jpeg(picture, quality, settings.subsampling)
+    (made,) = encode_ladder(FormatChoice(Format.JPEG, quality), [picture])
+    return made.content
 
 
 class Peer:

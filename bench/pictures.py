@@ -1,20 +1,8 @@
-"""Opens and encodes the pictures of a folder for benchmarks and fits."""
+"""Opens the pictures of a folder for benchmarks and fits."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
-
-from darkroom.domain.renditions import Format
-from darkroom.imaging import encode
-from darkroom.imaging.quality import EncoderSettings
-
-# Called as in the pipeline.
-ENCODERS: dict[Format, Callable[[Image.Image, EncoderSettings], bytes]] = {
-    Format.JPEG: lambda picture, settings: encode.jpeg(picture, settings.quality, settings.subsampling),
-    Format.WEBP: lambda picture, settings: encode.webp(picture, settings.quality),
-    Format.AVIF: lambda picture, settings: encode.avif(picture, settings.quality, settings.subsampling),
-}
 
 
 def opened_upright(path: Path) -> Image.Image | None:

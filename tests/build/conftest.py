@@ -1,10 +1,11 @@
+import compileall
 import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.build.runtime import MACHINES
+from tests.build.runtime import EMULATOR, MACHINES, NATIVE
 from tests.cloudformation import PROJECT
 
 SAM = PROJECT / ".tools" / "sam" / "bin" / "sam"
@@ -24,3 +25,17 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return request.param, folder
+
+
+@pytest.fixture(scope="session")
+def runnable(built: tuple[str, Path]) -> tuple[str, Path]:
+    """An architecture that this machine runs or emulates, and its build folder."""
+    architecture, build = built
+    if architecture != NATIVE and not EMULATOR.exists():
+        reason = f"no emulator of {architecture}: .ci/runtime.sh installs it, on Debian"
+        # On GitHub, each architecture has a job: see below.
+        if "CI" in os.environ and "GITHUB_ACTIONS" not in os.environ:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    compileall.compile_dir(build, quiet=1)  # here, because it is slow in an emulator
+    return architecture, build

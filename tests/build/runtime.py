@@ -32,7 +32,7 @@ class InvocationFailed(Exception):
 
 def invoke(function: str, architecture: str, build: Path, event: dict[str, Any]) -> Any:
     """Starts a function of a build and invokes it once. Returns its response, or raises InvocationFailed."""
-    command = [*_python(architecture), "-S", "-m", "awslambdaric", "app.handler"]  # -S: no site-packages
+    command = [*python(architecture), "-S", "-m", "awslambdaric", "app.handler"]  # -S: no site-packages
     with RuntimeApi(event) as api, TemporaryFile() as log:
         environment = _environment(function, architecture, build, f"127.0.0.1:{api.server_port}")
         process = subprocess.Popen(
@@ -101,7 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-def _python(architecture: str) -> list[Path | str]:
+def python(architecture: str) -> list[Path | str]:
+    """Returns the command of a Python for an architecture, emulated if this machine has another."""
     if architecture == NATIVE:
         return [Path(sys.base_prefix) / "bin" / "python3.13"]  # not this project's environment
     programs = EMULATOR / "usr" / "bin"

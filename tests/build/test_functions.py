@@ -1,7 +1,5 @@
 """Every built function starts and handles an event under Lambda's runtime client, on both architectures."""
 
-import compileall
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.build.runtime import EMULATOR, FUNCTIONS, NATIVE, InvocationFailed, invoke
+from tests.build.runtime import FUNCTIONS, InvocationFailed, invoke
 from tests.builders import a_batch, a_request, an_event
 from tests.cloudformation import PROJECT
 
@@ -21,20 +19,6 @@ EVENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "WebFunction": (a_request("/docs"), {"statusCode": 200}),
     "LiveFunction": (an_event("live-connect"), {"statusCode": 200}),
 }
-
-
-@pytest.fixture(scope="session")
-def runnable(built: tuple[str, Path]) -> tuple[str, Path]:
-    """An architecture that this machine runs or emulates, and its build folder."""
-    architecture, build = built
-    if architecture != NATIVE and not EMULATOR.exists():
-        reason = f"no emulator of {architecture}: .ci/runtime.sh installs it, on Debian"
-        # On GitHub, each architecture has a job: see below.
-        if "CI" in os.environ and "GITHUB_ACTIONS" not in os.environ:
-            pytest.fail(reason)
-        pytest.skip(reason)
-    compileall.compile_dir(build, quiet=1)  # here, because it is slow in an emulator
-    return architecture, build
 
 
 @pytest.mark.parametrize("function", EVENTS)

@@ -2,11 +2,16 @@
 // https://docs.python.org/3.13/c-api/stable.html
 //
 // Declared here, because Debian's Python comes without headers, and pyconfig.h differs between processors.
-// tests/native compares this file with Python.h where that is installed.
+// tests/native/test_stable_abi.py compares this file with Python.h where that is installed.
 #ifndef DARKROOM_STABLE_ABI_H
 #define DARKROOM_STABLE_ABI_H
 
 #include <stddef.h>
+
+#ifdef DARKROOM_WITH_PYTHON_H // in that test
+#define Py_LIMITED_API 0x030D0000
+#include <Python.h>
+#else
 
 typedef ptrdiff_t Py_ssize_t;
 typedef struct PyThreadState PyThreadState;
@@ -66,6 +71,8 @@ enum { METH_VARARGS = 1, PyBUF_SIMPLE = 0, Py_mod_exec = 2 };
 // The reference count makes a static definition immortal.
 #define PyModuleDef_HEAD_INIT {{0xFFFFFFFF, NULL}, NULL, 0, NULL}
 #define PyMODINIT_FUNC __attribute__((visibility("default"))) PyObject *
+
+#endif
 
 extern PyObject *PyExc_ValueError;
 

@@ -30,8 +30,8 @@ class Format(StrEnum):
 class _DerivedFile:
     """The facts about one derived file. `frames` is greater than 1 for an animation.
 
-    `target` is the requested SSIMULACRA2 score, and `score` is the predicted score of this file; both are
-    None for a file without a target. `score_kind` is `predicted` if there is a score, else empty.
+    `target` is the requested SSIMULACRA2 score, and `score` is the score of this file; both are None for a
+    file without a target. `score_kind` is `measured`, `predicted` for an animation, or empty without a score.
     """
 
     format: Format

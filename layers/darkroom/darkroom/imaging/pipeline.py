@@ -27,13 +27,13 @@ from darkroom.imaging.decoding import (
 )
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
-from darkroom.imaging.quality import EncoderSettings, choose_settings
+from darkroom.imaging.quality import Made, encode_ladder
 from darkroom.imaging.resize import Size, resized, with_colours_spread
-from darkroom.imaging.sniff import Header, corrupt
+from darkroom.imaging.sniff import Animation, Header, corrupt
 from darkroom.imaging.sniff.png import holds_every_row
 
 # Increase it with each change that gives different bytes for the same upload and profile.
-_REVISION = "r6"
+_REVISION = "r7"
 # A test compares it with the installed version: importlib.metadata would cost every cold start 25 ms.
 _MOZJPEG = "1.3.2"
 ENGINE = f"pillow-{PIL.__version__} mozjpeg-{_MOZJPEG} {_REVISION}"
@@ -294,29 +294,20 @@ def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Iterato
     """Encodes each ladder from its narrowest rung on: at the deadline, its wide ones and later ladders are
     missing."""
     for plan, choice, rungs in batch:
-        for rung, settings in reversed([*zip(rungs, choose_settings(choice, rungs), strict=True)]):
-            content = encode.avif(rung, settings.quality, settings.subsampling)
-            yield _encoded(choice, plan, rung, settings, content)
+        for rung, made in zip(reversed(rungs), encode_ladder(choice, rungs), strict=True):
+            yield _encoded(choice, plan, rung, made)
 
 
-def _encoded(
-    choice: FormatChoice,
-    plan: Plan,
-    rung: Image.Image,
-    settings: EncoderSettings,
-    content: bytes,
-    frames: int = 1,
-) -> Encoded:
+def _encoded(choice: FormatChoice, plan: Plan, rung: Image.Image, made: Made) -> Encoded:
     return Encoded(
         choice.format,
         *rung.size,
-        settings.quality,
-        content,
+        made.quality,
+        made.content,
         ladder=plan.ladder.name,
-        frames=frames,
         target=choice.target,
-        score=settings.score,
-        score_kind="" if settings.score is None else "predicted",
+        score=None if made.score is None else round(made.score, 1),
+        score_kind="" if made.score is None else "measured",
     )
 
 
@@ -325,9 +316,8 @@ def encode_jpeg(work: Work) -> Work:
     made = []
     for plan, choice in work.plans_with(Format.JPEG):
         flat = [_flattened(rung, plan.ladder.background) for rung in plan.rungs]
-        for rung, settings in zip(flat, choose_settings(choice, flat), strict=True):
-            content = encode.jpeg(rung, settings.quality, settings.subsampling, repack=work.profile.repack)
-            made.append(_encoded(choice, plan, rung, settings, content))
+        encoded = [*encode_ladder(choice, flat, repack=work.profile.repack)]
+        made += [_encoded(choice, plan, *pair) for pair in zip(flat, reversed(encoded), strict=True)]
     return work.with_renditions(*made)
 
 
@@ -346,16 +336,24 @@ def encode_webp(work: Work) -> Work:
     for plan, choice in work.plans_with(Format.WEBP):
         work = _record_side_limit(work, plan, Format.WEBP)
         rungs = _fitting(plan, Format.WEBP)
-        animation = work.header.animation if plan.ladder.animation else None
-        for rung, settings in zip(rungs, choose_settings(choice, rungs), strict=True):
-            if animation:
-                finish = _finisher(work, plan, rung.size)
-                content = animated_webp(work.header, animation, settings.quality, finish)
-            else:
-                content = encode.webp(rung, settings.quality)
-            frames = len(animation.durations) if animation else 1
-            made.append(_encoded(choice, plan, rung, settings, content, frames))
+        encoded = [*encode_ladder(choice, rungs)]
+        stills = [_encoded(choice, plan, *pair) for pair in zip(rungs, reversed(encoded), strict=True)]
+        if plan.ladder.animation and work.header.animation:
+            made += [_animated(work, plan, work.header.animation, still) for still in stills]
+        else:
+            made += stills
     return work.with_renditions(*made)
+
+
+def _animated(work: Work, plan: Plan, animation: Animation, still: Encoded) -> Encoded:
+    """Encodes all frames at the quality of the first one's still; its score is only a prediction for them."""
+    finish = _finisher(work, plan, (still.width, still.height))
+    return replace(
+        still,
+        data=animated_webp(work.header, animation, still.quality, finish),
+        frames=len(animation.durations),
+        score_kind=still.score_kind and "predicted",
+    )
 
 
 def _finisher(work: Work, plan: Plan, size: Size) -> Callable[[Image.Image], Image.Image]:
@@ -410,7 +408,7 @@ def collect_avif(work: Work) -> Work:
 
 
 # Maximum points below the target. A search comes closer, unless the format can't reach the target.
-MAX_SHORTFALL = 2.5
+MAX_SHORTFALL = 2.0
 
 
 def drop_below_target(work: Work) -> Work:

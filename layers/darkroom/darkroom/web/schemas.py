@@ -140,8 +140,8 @@ SCHEMAS: JsonObject = {
             "ladder": _text("The name of the ladder (a set of sizes) in the profile."),
             "frames": _WHOLE,
             "target": _or_null(_NUMBER | {"description": "The target SSIMULACRA2 score."}),
-            "score": _or_null(_NUMBER | {"description": "The predicted SSIMULACRA2 score of this file."}),
-            "score_kind": _text("`predicted`; empty without a score."),
+            "score": _or_null(_NUMBER | {"description": "The SSIMULACRA2 score of this file."}),
+            "score_kind": _text("`measured`; `predicted` for an animation; empty without a score."),
         },
         {
             "url": _text(

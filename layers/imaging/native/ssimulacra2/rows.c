@@ -17,7 +17,8 @@ int make_rows(Rows *rows, int width) {
     float *memory = rows->memory;
     memory = lay(&rows->linear[0][0][0], COUNT(rows->linear), memory, stride);
     memory = lay(&rows->xyb[0][0][0], COUNT(rows->xyb), memory, stride);
-    memory = lay(&rows->signals[0], COUNT(rows->signals), memory, stride);
+    memory = lay(&rows->squares, 1, memory, stride);
+    memory = lay(&rows->product, 1, memory, stride);
     memory = lay(&rows->across[0][0][0], COUNT(rows->across), memory, stride);
     memory = lay(&rows->states[0][0][0][0], COUNT(rows->states), memory, stride);
     memory = lay(&rows->blurred[0], COUNT(rows->blurred), memory, stride);

@@ -14,7 +14,7 @@ enum { XYB_SLOTS = AFTER + 1, ACROSS_SLOTS = BEFORE + AFTER + 1 };
 typedef struct {
     float *linear[2][2][3]; // by picture, parity of the row, and R, G, B
     float *xyb[2][CHANNELS][XYB_SLOTS];
-    float *signals[SIGNALS]; // the first two are not used: they are in `xyb`
+    float *squares, *product;
     float *across[CHANNELS][SIGNALS][ACROSS_SLOTS];
     float *states[CHANNELS][SIGNALS][2][OSCILLATORS]; // by parity of the row
     float *blurred[SIGNALS];

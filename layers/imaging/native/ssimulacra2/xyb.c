@@ -28,8 +28,8 @@ static inline float cone(const float mix[3], float red, float green, float blue)
     return cube_root(mix[0] * red + mix[1] * green + mix[2] * blue + BIAS) - BIAS_ROOT;
 }
 
-void xyb_of_linear(Row linear, float *const xyb[3], int count) {
-    const float *restrict red = linear.channels[0], *restrict green = linear.channels[1], *restrict blue = linear.channels[2];
+void xyb_of_linear(float *const linear[3], float *const xyb[3], int count) {
+    const float *restrict red = linear[0], *restrict green = linear[1], *restrict blue = linear[2];
     float *restrict x = xyb[0], *restrict y = xyb[1], *restrict b = xyb[2];
     for (int i = 0; i < count; i++) {
         float l = cone(LONG, red[i], green[i], blue[i]), m = cone(MEDIUM, red[i], green[i], blue[i]);
@@ -40,8 +40,8 @@ void xyb_of_linear(Row linear, float *const xyb[3], int count) {
     }
 }
 
-void y_of_linear(Row linear, float *restrict y, int count) {
-    const float *restrict red = linear.channels[0], *restrict green = linear.channels[1], *restrict blue = linear.channels[2];
+void y_of_linear(float *const linear[3], float *restrict y, int count) {
+    const float *restrict red = linear[0], *restrict green = linear[1], *restrict blue = linear[2];
     for (int i = 0; i < count; i++) {
         float l = cone(LONG, red[i], green[i], blue[i]), m = cone(MEDIUM, red[i], green[i], blue[i]);
         y[i] = 0.5f * (l + m) + 0.01f;
