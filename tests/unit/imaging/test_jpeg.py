@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 import darkroom_native
-from bench.ssimulacra2 import Reference
 from bench.unsmoothed import decoded as unsmoothed
+from darkroom.imaging.ssimulacra2 import Ssimulacra2
 from darkroom_cli.local.samples import photograph
 
 SOF0, SOF2 = b"\xff\xc0", b"\xff\xc2"
@@ -120,7 +120,7 @@ def test_constants_out_of_range(index: int, value: float) -> None:
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_a_higher_quality_takes_more_bytes_and_scores_better(mode: str) -> None:
     scene = photograph(320, 214).convert(mode)
-    reference = Reference(scene.convert("RGB"))
+    reference = Ssimulacra2(scene.convert("RGB"))
 
     made = [jpeg(scene, quality) for quality in (40, 60, 80, 95)]
 
@@ -162,7 +162,7 @@ def test_saturated_red_keeps_its_light() -> None:
     mine, other = jpeg(sign, 85), BytesIO()
     sign.save(other, "JPEG", quality=90, subsampling="4:2:0", optimize=True, progressive=True)
 
-    scores = [Reference(sign).score(decoded(content)) for content in (mine, other.getvalue())]
+    scores = [Ssimulacra2(sign).score(decoded(content)) for content in (mine, other.getvalue())]
 
     assert len(mine) < len(other.getvalue())
     assert scores[0] > scores[1] + 5
@@ -170,7 +170,7 @@ def test_saturated_red_keeps_its_light() -> None:
 
 def test_a_decoder_that_repeats_chroma_scores_nearly_as_well() -> None:
     scene = photograph(320, 214)
-    reference, content = Reference(scene), jpeg(scene, 80)
+    reference, content = Ssimulacra2(scene), jpeg(scene, 80)
 
     assert reference.score(unsmoothed(content)) > reference.score(decoded(content)) - 6
 

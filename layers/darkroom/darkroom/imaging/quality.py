@@ -7,7 +7,7 @@ whole file.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, repeat
 from math import log2
 
 from PIL import Image
@@ -80,7 +80,7 @@ SAMPLE_BIAS = {Format.JPEG: 0.5, Format.WEBP: 0.9, Format.AVIF: 0.5}
 # Subsampling saves bytes only if it causes less than this share of the error that the target allows. The
 # coarsest comes first. Measured on photographs of 640 to 1920 pixels.
 _SUBSAMPLINGS = {
-    Format.JPEG: (("4:2:0", 0.42), ("4:2:2", 0.75)),
+    Format.JPEG: (("4:2:0", 0.75),),
     Format.AVIF: (("4:2:0", 0.6),),
 }
 # The error from subsampling falls with this power of the width.
@@ -98,16 +98,17 @@ class Made:
 
 
 def encode_ladder(
-    choice: FormatChoice, images: Sequence[Image.Image], *, repack: bool = True
+    choice: FormatChoice, images: Sequence[Image.Image], *, repack: bool = True, libjpeg: bool = False
 ) -> Iterator[Made]:
     """Encodes the pictures of a ladder, given widest first, and yields the narrowest first."""
     narrow_first = images[::-1]
     target = choice.target or typical_score(choice.format, choice.quality or 1)
     search = Search(choice.format, target)
-    for image, subsampling in zip(
-        narrow_first, _subsamplings(choice.format, target, narrow_first), strict=True
-    ):
-        encoder = encode.encoder(choice.format, subsampling, repack=repack)
+    subsamplings = (
+        repeat("4:2:0", len(images)) if libjpeg else _subsamplings(choice.format, target, narrow_first)
+    )
+    for image, subsampling in zip(narrow_first, subsamplings, strict=True):
+        encoder = encode.encoder(choice.format, subsampling, repack=repack, libjpeg=libjpeg)
         if choice.target is None:
             quality, score = choice.quality or 1, None
             pixels = encoder.pixels(image, quality)
@@ -125,7 +126,7 @@ def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Im
             continue
         coloured = image if image.mode == "RGB" else image.convert("RGB")
         # SSIMULACRA2 weighs colour so much in such small pictures that 4:2:0 can't score above 63.
-        too_small = min(image.size) < encode.FINER_COLOUR_BELOW
+        too_small = min(image.size) < encode.SMALL_SIDE
         if too_small or encode.loses_colour_when_subsampled(coloured):
             yield "4:4:4"
             continue
