@@ -2,9 +2,9 @@
 
     python -m bench.fit_jpeg FOLDER
 
-Writes fitted.c there. Minimises bytes at equal SSIMULACRA2: the mean logarithm of the bytes of a crop of every
-photograph, at two scores, decoded with and without interpolated chroma. Test the result on other photographs,
-with `make bench`. Coordinate descent with one parabola per constant, from the present constants.
+Writes fitted.c there. Minimises bytes at equal SSIMULACRA2: the mean logarithm of the bytes of a crop of
+every photograph, decoded with and without interpolated chroma. Test the result on other photographs, with
+`make bench`. Coordinate descent with one parabola per constant, from the present constants.
 """
 
 import re
@@ -18,18 +18,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Final
 
+import darkroom_native
 from PIL import Image
 
-import darkroom_native
 from bench.pictures import opened_upright
 from bench.unsmoothed import decoded
 
 _NATIVE: Final = Path(__file__).parent.parent / "layers/imaging/native/jpeg"
-_WIDTHS: Final = (640, 1280)  # of the photographs in turn
+_WIDTHS: Final = (640, 1280)  # at most
 _CROP: Final = (640, 448)
 _TARGETS: Final = (70.0, 80.0)
 _REPEATING_SHARE: Final = 0.25  # weight of decoders that repeat chroma samples
-_SWEEPS: Final = 3
+_SWEEPS: Final = 2
 _FIRST_MOVE, _LAST_MOVE = 0.2, 0.05  # changes of a constant's logarithm, base 2
 
 # The order of `struct jpeg_tuning`;
@@ -104,16 +104,17 @@ class Crop:
 
 
 def crops(folder: Path) -> list[Crop]:
+    """Takes the middle of every photograph; widths and scores alternate."""
     found = []
     for number, path in enumerate(sorted(folder.iterdir())):
         whole = opened_upright(path)
-        width = _WIDTHS[number % len(_WIDTHS)]
-        if whole is None or whole.width < width:
+        if whole is None:
             continue
+        width = min(whole.width, _WIDTHS[number % len(_WIDTHS)])
         small = whole.resize((width, round(whole.height * width / whole.width)), Image.Resampling.LANCZOS)
         left, top = ((side - min(side, most)) // 2 for side, most in zip(small.size, _CROP, strict=True))
         piece = small.crop((left, top, left + min(small.width, _CROP[0]), top + min(small.height, _CROP[1])))
-        found += [Crop(piece.convert("RGB"), target) for target in _TARGETS]
+        found.append(Crop(piece, _TARGETS[number // len(_WIDTHS) % len(_TARGETS)]))
     return found
 
 

@@ -40,6 +40,59 @@ def test_scores_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> N
     assert json.loads(done.stdout) == SCORES
 
 
+# Prints hashes of files made of noise, stripes and a gradient, in all combinations of options.
+JPEG_PROGRAM = """
+import hashlib, json, random
+from darkroom_native import encode_jpeg
+
+def file_hash(width, height, channels, quality, subsampled, progressive):
+    chance, row = random.Random(width), width * channels
+    noise, stripes = chance.randbytes(row), bytes(255 * (i // 40 % 2) for i in range(row))
+    rows = [(noise, stripes, bytes((y + i) % 256 for i in range(row)))[y % 3] for y in range(height)]
+    content = encode_jpeg(b"".join(rows), width, height, channels, quality, subsampled, progressive)
+    return hashlib.sha256(content).hexdigest()[:16]
+
+CASES = [(1, 1, 3, 50), (97, 65, 3, 75), (160, 131, 3, 20), (64, 33, 1, 90), (33, 90, 3, 99.5)]
+print(json.dumps([
+    file_hash(*case, subsampled, progressive)
+    for case in CASES
+    for subsampled in (False, True) for progressive in (False, True)
+]))
+"""
+FILES = [
+    "5f74295c92f52300",
+    "c87b7e7053a4ec39",
+    "32a81759bffe66df",
+    "0ac63fab68041d7b",
+    "939feb744b2a8d8f",
+    "7fdf1bfeba7c193c",
+    "15f51ffcae655733",
+    "6d1bc4945f5c8cac",
+    "4e5b13cbdddd7d3a",
+    "6ca4df890a181054",
+    "def45ebbed1fb6d6",
+    "bf1d72487b810f35",
+    "9fe8109a16a1c75d",
+    "fe4dc40fb20a7f43",
+    "9fe8109a16a1c75d",
+    "fe4dc40fb20a7f43",
+    "8eec1eb67f6d2d75",
+    "a8dbee76142592af",
+    "e65f165eb46effdc",
+    "9904e0ee1711aff9",
+]
+
+
+def test_files_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> None:
+    architecture, build = runnable
+    environment = {"PYTHONPATH": str(build / "ImagingLayer" / "python")}
+
+    command = [*python(architecture), "-S", "-c", JPEG_PROGRAM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout) == FILES
+
+
 def test_another_build_gives_the_same_file(built: tuple[str, Path], tmp_path: Path) -> None:
     architecture, build = built
     command = [PROJECT / ".tools/sam/bin/python", PROJECT / "layers/imaging/native/build.py"]

@@ -89,9 +89,7 @@ class Encoder:
     file: Callable[[Image.Image, int, bytes], bytes] = lambda _image, _quality, pixels: pixels
 
 
-def encoder(
-    wanted: Format, subsampling: str, *, repack: bool = True, libjpeg: bool = False
-) -> Encoder:
+def encoder(wanted: Format, subsampling: str, *, repack: bool = True, libjpeg: bool = False) -> Encoder:
     """Returns the encoder of a format. AVIF's samples take less than half the time of its files."""
     if wanted is Format.WEBP:
         return Encoder(webp, webp)
