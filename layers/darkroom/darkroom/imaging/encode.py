@@ -18,8 +18,8 @@ REFERENCE_QUALITY = 95
 
 # SSIMULACRA2 has fewer scales for a picture with a side below this, and weighs colour more there.
 SMALL_SIDE = 113
-# Up to this many pixels a baseline file, or another order of scans, can be smaller than our progressive one.
-_SMALL_PIXELS = 80_000
+# Up to this many pixels a baseline JPEG has fewer bytes than a progressive one, or can have.
+_BASELINE_PIXELS, _SMALL_PIXELS = 8_000, 80_000
 
 
 # Subsampling changes many pixels of interface text by more than this many levels, and few of photographs.
@@ -50,15 +50,14 @@ def subsampled(image: Image.Image) -> Image.Image:
 
 
 def jpeg(image: Image.Image, quality: int, subsampling: str = "4:2:0") -> bytes:
-    """Encodes an L or RGB picture: progressive, or a small one as baseline if that has fewer bytes."""
-    progressive = _jpeg(image, quality, subsampling, progressive=True)
-    if not _is_small(image):
-        return progressive
-    return min(progressive, _jpeg(image, quality, subsampling, progressive=False), key=len)
+    """Encodes an L or RGB picture, as the smaller of a progressive and a baseline file."""
+    pixels = image.width * image.height
+    kinds = [progressive for progressive in (True, False) if _may_be_smallest(pixels, progressive)]
+    return min((_jpeg(image, quality, subsampling, progressive=kind) for kind in kinds), key=len)
 
 
-def _is_small(image: Image.Image) -> bool:
-    return image.width * image.height <= _SMALL_PIXELS
+def _may_be_smallest(pixels: int, progressive: bool) -> bool:
+    return pixels > _BASELINE_PIXELS if progressive else pixels <= _SMALL_PIXELS
 
 
 def _jpeg(image: Image.Image, quality: int, subsampling: str, *, progressive: bool) -> bytes:
@@ -72,7 +71,8 @@ def _jpeg(image: Image.Image, quality: int, subsampling: str, *, progressive: bo
 def _repacked(image: Image.Image, _quality: int, content: bytes) -> bytes:
     """Returns the smallest of equal files. Repacking never makes a large file of our own smaller."""
     # Hostile bytes would crash the repacking, so it only gets bytes from our own encoder.
-    return min(content, optimize(content), key=len) if _is_small(image) else content
+    is_small = image.width * image.height <= _SMALL_PIXELS
+    return min(content, optimize(content), key=len) if is_small else content
 
 
 @dataclass(frozen=True, slots=True)
