@@ -2,13 +2,14 @@
 
     python -m bench.fit_quality FOLDER
 
-Prints the points of TYPICAL and the values of SAMPLE_BIAS. Use photographs clearly wider than 640 pixels:
-at its original size, a photograph shows the blocks of the encoder that saved it. Test on other photographs,
-with `make bench`.
+Prints the points of TYPICAL and the values of GROWTH and SAMPLE_BIAS. Use photographs clearly wider than 640
+pixels: at its original size, a photograph shows the blocks of the encoder that saved it. Test on other
+photographs, with `make bench`.
 """
 
 import sys
 from collections import defaultdict
+from dataclasses import dataclass, field
 from math import log2
 from pathlib import Path
 from statistics import linear_regression, median
@@ -20,7 +21,7 @@ from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_as
-from darkroom.imaging.quality import encode_ladder
+from darkroom.imaging.quality import Made, encode_ladder, growth_between
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
@@ -30,43 +31,63 @@ _QUALITIES = {
     Format.WEBP: (15, 30, 50, 65, 78, 87, 94),
     Format.AVIF: (20, 35, 50, 60, 70, 80, 90),
 }
-# Scores outside this range are left out of the bias: no target is there.
+# Scores outside this range are left out of the other constants: no target is there.
 _SCORES = (60.0, 90.0)
 
-# Logarithms of (the picture's pixels / the sample's), to base 2, and points that the whole scores less.
-type Biases = list[tuple[float, float]]
+# Doublings of the number of pixels, and points.
+type Changes = list[tuple[float, float]]
+
+
+@dataclass(slots=True)
+class Measured:
+    """The measurements of one format."""
+
+    scores: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # by quality
+    growth: dict[str, Changes] = field(default_factory=lambda: defaultdict(list))  # by change of subsampling
+    bias: Changes = field(default_factory=list)  # from the whole to its sample
 
 
 def main(folder: Path) -> None:
-    scores: dict[tuple[Format, int], list[float]] = defaultdict(list)
-    biases: dict[Format, Biases] = defaultdict(list)
+    formats = {wanted: Measured() for wanted in Format}
     for path in sorted(folder.iterdir()):
         whole = opened_upright(path)
-        for width in _WIDTHS:
-            if whole and whole.width >= width:
-                size = (width, round(whole.height * width / whole.width))
-                small = whole.resize(size, Image.Resampling.LANCZOS)
-                for wanted, number in [(wanted, n) for wanted, all_n in _QUALITIES.items() for n in all_n]:
-                    _measure(small, wanted, number, scores[wanted, number], biases[wanted])
-    for (wanted, number), found in scores.items():
-        print(f"{wanted.value} {number}: {median(found):.1f}")  # noqa: T201
-    for wanted, pairs in biases.items():
-        growth, _ = linear_regression(*zip(*pairs, strict=True), proportional=True)
-        print(f"{wanted.value} bias: {growth:.2f}")  # noqa: T201
+        if whole:
+            for wanted, numbers in _QUALITIES.items():
+                for number in numbers:
+                    _measure(whole, wanted, number, formats[wanted])
+    for wanted, measured in formats.items():
+        for number, scores in measured.scores.items():
+            print(f"{wanted.value} {number}: {median(scores):.1f}")  # noqa: T201
+        for name, changes in (*measured.growth.items(), ("bias", measured.bias)):
+            slope, _ = linear_regression(*zip(*changes, strict=True), proportional=True)
+            print(f"{wanted.value} {name}: {slope:.2f}")  # noqa: T201
 
 
-def _measure(small: Image.Image, wanted: Format, number: int, scores: list[float], biases: Biases) -> None:
-    """Adds the score at one quality, and that of a sample compared with it."""
-    (made,) = encode_ladder(FormatChoice(wanted, number), [small], repack=False)
-    score = Ssimulacra2(small).score(read_as(wanted.value, made.content))
-    scores.append(score)
-    sample = Sample(small)
-    if sample.is_whole or not _SCORES[0] < score < _SCORES[1]:
-        return
+def _measure(whole: Image.Image, wanted: Format, number: int, measured: Measured) -> None:
+    """Adds the scores of all widths at one quality."""
+    last: tuple[float, float, str] | None = None
+    for width in (width for width in _WIDTHS if whole.width >= width):
+        size = (width, round(whole.height * width / whole.width))
+        small = whole.resize(size, Image.Resampling.LANCZOS)
+        (made,) = encode_ladder(FormatChoice(wanted, number), [small], repack=False)
+        score = Ssimulacra2(small).score(read_as(wanted.value, made.content))
+        measured.scores[number].append(score)
+        if not _SCORES[0] < score < _SCORES[1]:
+            continue
+        doublings = log2(small.width * small.height)
+        if last:
+            change = growth_between(last[2], made.subsampling)
+            measured.growth[change].append((doublings - last[0], score - last[1]))
+        last = doublings, score, made.subsampling
+        sample = Sample(small)
+        if not sample.is_whole:
+            measured.bias.append((log2(sample.pixel_ratio), _sampled(sample, wanted, made) - score))
+
+
+def _sampled(sample: Sample, wanted: Format, made: Made) -> float:
     encoder = encode.encoder(wanted, made.subsampling, repack=False)
-    decoded = sample.without_margins(read_as(wanted.value, encoder.sample(sample.picture, number)))
-    sampled = Ssimulacra2(sample.without_margins(sample.picture)).score(decoded)
-    biases.append((log2(sample.pixel_ratio), sampled - score))
+    decoded = read_as(wanted.value, encoder.sample(sample.picture, made.quality))
+    return Ssimulacra2(sample.without_margins(sample.picture)).score(sample.without_margins(decoded))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """The native module computes the same on both processors, and its build can be reproduced."""
 
 import json
+import re
 import subprocess
+import tomllib
 from hashlib import sha256
 from pathlib import Path
 
@@ -104,3 +106,13 @@ def test_another_build_gives_the_same_file(built: tuple[str, Path], tmp_path: Pa
         for folder in (build / "ImagingLayer" / "python", tmp_path)
     )
     assert first == second
+
+
+def test_every_build_has_the_same_compiler() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
+    script = (PROJECT / "layers/imaging/native/build.py").read_text()
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["dependencies"]
+
+    versions = re.findall(r'^ZIGLANG = "(.*)"$', script, re.MULTILINE)
+    assert wheel == [f"ziglang=={version}" for version in versions]
+    assert wheel[0] in project["dependency-groups"]["sam"]

@@ -1,5 +1,6 @@
-"""The wheel installs the package and the command line, and nothing under a general name."""
+"""The wheel installs the package, the command line and the native module, and no general name."""
 
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,15 +11,16 @@ from tests.cloudformation import PROJECT
 UV = shutil.which("uv") or str(PROJECT / ".tools" / "uv" / "bin" / "uv")
 
 
-def test_the_wheel_installs_two_packages(tmp_path: Path) -> None:
+def test_the_wheel_installs_two_packages_and_the_native_module(tmp_path: Path) -> None:
     command = [UV, "build", "--wheel", "--out-dir", str(tmp_path), str(PROJECT)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
 
     [wheel] = tmp_path.glob("*.whl")
     names = ZipFile(wheel).namelist()
-    folders = {name.split("/")[0] for name in names}
+    parts = {name.split("/")[0] for name in names if ".dist-info/" not in name}
 
-    assert {folder for folder in folders if not folder.endswith(".dist-info")} == {"darkroom", "darkroom_cli"}
+    assert parts == {"darkroom", "darkroom_cli", "darkroom_native.abi3.so"}
+    assert wheel.name.endswith(f"-cp313-abi3-manylinux_2_34_{platform.machine()}.whl")
     assert {"darkroom/domain/profile.schema.json", "darkroom/web/pages/style.css"} <= set(names)
     assert not [name for name in names if "__pycache__" in name]

@@ -9,15 +9,18 @@ compiler. The same sources give the same file. Every C file below this folder is
 import argparse
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
 FILE = "darkroom_native.abi3.so"
+# As in uv.lock. Also here, so that a new version changes this folder, for `sam build --cached`.
+ZIGLANG = "0.17.1"
 
 # Amazon Linux 2023, which Lambda's Python 3.13 runs on, has glibc 2.34.
 TARGETS = {
     # Lambda documents AVX2: https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html
-    "x86_64": ("x86_64-linux-gnu.2.34", "x86_64_v3"),
+    "x86_64": ("x86_64-linux-gnu.2.34", "x86_64_v3"),  # the level of the processors that have AVX2
     "arm64": ("aarch64-linux-gnu.2.34", "neoverse_n1"),  # Graviton2: the oldest one in Lambda
 }
 FLAGS = (
@@ -53,6 +56,8 @@ def main() -> int:
     parser.add_argument("architecture", choices=TARGETS)
     parser.add_argument("folder", type=Path)
     chosen = parser.parse_args()
+    if (found := version("ziglang")) != ZIGLANG:
+        parser.error(f"ziglang is {found}, not {ZIGLANG}")
     try:
         build(chosen.architecture, chosen.folder)
     except subprocess.CalledProcessError as fault:

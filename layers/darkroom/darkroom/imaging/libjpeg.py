@@ -18,9 +18,9 @@ _STEPS = (
 )
 
 
-def encode(image: Image.Image, quality: int) -> bytes:
+def encode(image: Image.Image, quality: float) -> bytes:
     """Encodes an L or RGB picture. Without Squoosh's trellis, files are some 8% larger than Squoosh's."""
-    percent = 5000 // quality if quality < 50 else 200 - 2 * quality
+    percent = round(5000 / quality if quality < 50 else 200 - 2 * quality)
     table = [max(1, (step * percent + 50) // 100) for row in _STEPS for step in row]
     file = BytesIO()
     # Neither `optimize` nor `progressive`: repacking does both better, and noisy pictures overflow the buffer

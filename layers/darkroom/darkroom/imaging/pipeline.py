@@ -302,7 +302,7 @@ def _encoded(choice: FormatChoice, plan: Plan, rung: Image.Image, made: Made) ->
     return Encoded(
         choice.format,
         *rung.size,
-        made.quality,
+        round(made.quality),
         made.content,
         ladder=plan.ladder.name,
         target=choice.target,

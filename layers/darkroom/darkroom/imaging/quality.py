@@ -1,8 +1,7 @@
 """Finds the quality whose file scores nearest to a target, by encoding and measuring.
 
-The narrowest picture of a ladder is searched first; its distance from the typical curve guides the search
-for the next. A large picture is first tried on a sample. Every score that is returned is measured on the
-whole file.
+The narrowest picture of a ladder is searched first, on a sample if it is large; its distance from the typical
+curve predicts the quality of the next. Every score that is returned is measured on the whole file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,37 +23,59 @@ from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at
 TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     Format.JPEG: (
         (1, -20.0),
-        (30, 51.9),
-        (45, 59.8),
-        (60, 64.9),
-        (72, 70.1),
-        (80, 75.2),
+        (15, 38.6),
+        (30, 51.5),
+        (45, 58.8),
+        (60, 64.2),
+        (72, 69.4),
+        (80, 74.1),
         (86, 79.7),
-        (91, 84.2),
-        (95, 88.5),
-        (100, 95.0),
+        (91, 85.1),
+        (95, 89.6),
+        (98, 93.4),
+        (100, 96.0),
     ),
     Format.WEBP: (
-        (1, 25.0),
-        (30, 52.8),
-        (50, 63.7),
-        (65, 68.7),
-        (78, 74.1),
-        (87, 81.1),
-        (94, 86.0),
-        (100, 90.0),
+        (1, 5.0),
+        (15, 33.9),
+        (30, 47.6),
+        (50, 58.5),
+        (65, 63.4),
+        (78, 69.8),
+        (87, 77.9),
+        (94, 84.5),
+        (100, 89.0),
     ),
     Format.AVIF: (
         (1, 0.0),
-        (35, 42.9),
-        (50, 63.7),
-        (60, 72.7),
-        (70, 79.4),
-        (80, 83.9),
-        (90, 87.4),
-        (100, 93.0),
+        (20, 29.5),
+        (35, 52.2),
+        (50, 68.4),
+        (60, 75.0),
+        (70, 80.5),
+        (80, 84.2),
+        (90, 87.8),
+        (100, 92.0),
     ),
 }
+
+# The qualities to search: above 90, a whole step changes the score of a small JPEG by up to 3 points.
+_WHOLE_STEPS = tuple(float(quality) for quality in range(1, 101))
+_QUALITIES = {
+    Format.JPEG: (*_WHOLE_STEPS[:89], *(90 + quarters / 4 for quarters in range(41))),
+    Format.WEBP: _WHOLE_STEPS,
+    Format.AVIF: _WHOLE_STEPS,
+}
+
+# Points that a picture scores more at equal quality for each doubling of its pixels: with 4:2:0 or another
+# subsampling in both sizes, or with less colour in the larger one. From bench/fit_quality.py.
+GROWTH = {
+    Format.JPEG: {"4:2:0": 0.4, "kept": -0.3, "reduced": -1.2},
+    Format.WEBP: {"4:2:0": -0.3, "kept": 0.0, "reduced": 0.0},
+    Format.AVIF: {"4:2:0": 0.1, "kept": 0.2, "reduced": -0.9},
+}
+# Points that a picture scores less than its sample for each doubling of the pixels outside of the sample.
+SAMPLE_BIAS = {Format.JPEG: 0.81, Format.WEBP: 1.05, Format.AVIF: 0.62}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +86,13 @@ class Limits:
     encodings: int
 
 
-_LIMITS = {Format.JPEG: Limits(0.9, 4), Format.WEBP: Limits(1.7, 3), Format.AVIF: Limits(1.7, 3)}
-# A picture that is its own sample is quick to encode, and its result guides the search for the wider ones.
-_LIMITS_IF_SMALL = Limits(0.7, 8)
-# Below this number of pixels, pictures deviate so much that they guide no others.
+_LIMITS = {Format.JPEG: Limits(0.9, 5), Format.WEBP: Limits(1.8, 5), Format.AVIF: Limits(1.8, 5)}
+# Up to this number of pixels, pictures deviate so much that they guide no others, and encodings cost nothing.
 _SMALL_PIXELS = 40_000
+_LIMITS_IF_SMALL = Limits(0.7, 8)
 # Within this distance of the target, the typical curve predicts the quality as well as a second trial would.
 _NEAR = 3.0
 _TRIALS = 3
-# A whole picture scores this many points less than its sample, for each doubling of the pixels outside of it:
-# from bench/fit_quality.py.
-SAMPLE_BIAS = {Format.JPEG: 0.5, Format.WEBP: 0.9, Format.AVIF: 0.5}
 
 # Subsampling saves bytes only if it causes less than this share of the error that the target allows. The
 # coarsest comes first. Measured on photographs of 640 to 1920 pixels.
@@ -92,7 +109,7 @@ class Made:
     """An encoded picture; `score` is measured, and None for a fixed quality."""
 
     content: bytes
-    quality: int
+    quality: float
     score: float | None
     subsampling: str
 
@@ -110,11 +127,11 @@ def encode_ladder(
     for image, subsampling in zip(narrow_first, subsamplings, strict=True):
         encoder = encode.encoder(choice.format, subsampling, repack=repack, libjpeg=libjpeg)
         if choice.target is None:
-            quality, score = choice.quality or 1, None
-            pixels = encoder.pixels(image, quality)
+            quality, score = float(choice.quality or 1), None
+            content = encoder.file(image, quality)
         else:
-            quality, score, pixels = search.run(image, encoder)
-        yield Made(encoder.file(image, quality, pixels), quality, score, subsampling)
+            quality, score, content = search.run(image, encoder)
+        yield Made(content, quality, score, subsampling)
 
 
 def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Image]) -> Iterator[str]:
@@ -146,78 +163,99 @@ class Search:
     def __init__(self, wanted: Format, target: float) -> None:
         self._format = wanted
         self._target = target
-        # The last picture's distance from the typical curve, and its sample's from the whole.
-        self._offset = 0.0
-        self._bias: float | None = None
+        # The last picture's number of pixels and subsampling, and its distance from the typical curve.
+        self._last: tuple[int, str, float] | None = None
 
-    def run(self, image: Image.Image, encoder: encode.Encoder) -> tuple[int, float, bytes]:
-        """Returns the quality, the measured score, and the bytes with the final pixels."""
-        sample = Sample(image)
-        quality = quality_at(self._format, self._target - self._offset)
-        trials = {} if sample.is_whole else self._try(sample, quality, encoder)
-        if trials:
-            quality = self._next(trials)
-        limits = _LIMITS_IF_SMALL if sample.is_whole else _LIMITS[self._format]
-        ssimulacra2, scores, encoded = Ssimulacra2(image), dict[int, float](), dict[int, bytes]()
+    def run(self, image: Image.Image, encoder: encode.Encoder) -> tuple[float, float, bytes]:
+        """Returns the quality, the measured score, and the file."""
+        pixels = image.width * image.height
+        limits = _LIMITS_IF_SMALL if pixels <= _SMALL_PIXELS else _LIMITS[self._format]
+        quality = self._first(image, encoder)
+        ssimulacra2, scores, encoded = Ssimulacra2(image), dict[float, float](), dict[float, bytes]()
         while quality not in scores and len(scores) < limits.encodings:
-            encoded[quality] = encoder.pixels(image, quality)
+            encoded[quality] = encoder.file(image, quality)
             scores[quality] = ssimulacra2.score(read_as(self._format.value, encoded[quality]))
             if abs(scores[quality] - self._target) <= limits.tolerance:
                 break
             quality = self._next(scores)
         best = min(scores, key=lambda quality: abs(scores[quality] - self._target))
-        if image.width * image.height > _SMALL_PIXELS:
-            self._learn(best, scores[best], sample, trials)
+        if pixels > _SMALL_PIXELS:
+            self._last = pixels, encoder.subsampling, scores[best] - typical_score(self._format, best)
         return best, scores[best], encoded[best]
 
-    def _try(self, sample: Sample, quality: int, encoder: encode.Encoder) -> dict[int, float]:
-        """Predicts scores of the whole picture from its sample, near the target."""
+    def _first(self, image: Image.Image, encoder: encode.Encoder) -> float:
+        """Predicts the quality from the last picture, or by trials on a sample."""
+        quality = self._guess(image, encoder)
+        if image.width * image.height <= _SMALL_PIXELS:
+            return quality
+        sample = Sample(image)
+        # AVIF takes so long that a trial with its quicker encoder always pays.
+        if self._format is Format.AVIF or not (self._last or sample.is_whole):
+            return self._try(sample, quality, encoder)
+        return quality
+
+    def _guess(self, image: Image.Image, encoder: encode.Encoder) -> float:
+        offset = 0.0
+        if self._last:
+            pixels, subsampling, offset = self._last
+            change = growth_between(subsampling, encoder.subsampling)
+            offset += GROWTH[self._format][change] * log2(image.width * image.height / pixels)
+        return quality_at(self._format, self._target - offset)
+
+    def _try(self, sample: Sample, quality: float, encoder: encode.Encoder) -> float:
+        """Predicts the quality for a picture by trials on its sample."""
         ssimulacra2 = Ssimulacra2(sample.without_margins(sample.picture))
-        scores: dict[int, float] = {}
+        bias = SAMPLE_BIAS[self._format] * log2(sample.pixel_ratio)
+        scores: dict[float, float] = {}
         while quality not in scores and len(scores) < _TRIALS:
             decoded = read_as(self._format.value, encoder.sample(sample.picture, quality))
-            scores[quality] = ssimulacra2.score(sample.without_margins(decoded)) - self._bias_of(sample)
-            if abs(scores[quality] - self._target) < _NEAR:
+            scores[quality] = ssimulacra2.score(sample.without_margins(decoded)) - bias
+            last, quality = quality, self._next(scores)
+            if abs(scores[last] - self._target) < _NEAR:
                 break
-            quality = self._next(scores)
-        return scores
+        return quality
 
-    def _bias_of(self, sample: Sample) -> float:
-        growth = SAMPLE_BIAS[self._format]
-        return self._bias if self._bias is not None else growth * log2(sample.pixel_ratio)
-
-    def _learn(self, quality: int, score: float, sample: Sample, trials: dict[int, float]) -> None:
-        self._offset = score - typical_score(self._format, quality)
-        if trials:
-            nearest = min(trials, key=lambda tried: abs(tried - quality))
-            moved = typical_score(self._format, quality) - typical_score(self._format, nearest)
-            self._bias = self._bias_of(sample) + trials[nearest] + moved - score
-
-    def _next(self, scores: dict[int, float]) -> int:
-        """Predicts the quality that reaches the target."""
+    def _next(self, scores: dict[float, float]) -> float:
+        """Predicts the quality that reaches the target, or returns one that was tried if no other can."""
+        qualities = _QUALITIES[self._format]
         reaching = min((quality for quality, score in scores.items() if score >= self._target), default=101)
         short = [quality for quality, score in scores.items() if score < self._target and quality < reaching]
         if reaching <= 100 and short:
             below = max(short)
             share = (self._target - scores[below]) / (scores[reaching] - scores[below])
-            return round(below + share * (reaching - below))
+            return _nearest(qualities, below + share * (reaching - below))
         last = max(short) if short else reaching
         offset = scores[last] - typical_score(self._format, last)
         wanted = quality_at(self._format, self._target - offset)
         # Far from the target, move at least as far as between the lowest and the highest quality tried: on
         # an untypical picture the typical curve would move too little.
         far = abs(scores[last] - self._target) > _NEAR
-        stride = max(1, max(scores) - min(scores)) if far else 1
-        return min(100, max(last + stride, wanted)) if short else max(1, min(last - stride, wanted))
+        stride = max(scores) - min(scores) if far else 0
+        if short:
+            beyond = [quality for quality in qualities if quality > last]
+            return _nearest(beyond, max(last + stride, wanted)) if beyond else last
+        beyond = [quality for quality in qualities if quality < last]
+        return _nearest(beyond, min(last - stride, wanted)) if beyond else last
 
 
-def typical_score(wanted: Format, quality: int) -> float:
+def growth_between(subsampling: str, larger: str) -> str:
+    """Returns the key of GROWTH for the subsamplings of two sizes."""
+    if subsampling != larger:
+        return "reduced"
+    return subsampling if subsampling == "4:2:0" else "kept"
+
+
+def _nearest(qualities: Sequence[float], wanted: float) -> float:
+    return min(qualities, key=lambda quality: abs(quality - wanted))
+
+
+def typical_score(wanted: Format, quality: float) -> float:
     for (low, low_score), (high, high_score) in pairwise(TYPICAL[wanted]):
         if quality <= high:
             return low_score + (high_score - low_score) * (quality - low) / (high - low)
     raise ValueError(f"quality must be at most 100, not {quality}")
 
 
-def quality_at(wanted: Format, score: float) -> int:
+def quality_at(wanted: Format, score: float) -> float:
     """Returns the quality with the typical score nearest to `score`."""
-    return min(range(1, 101), key=lambda quality: abs(typical_score(wanted, quality) - score))
+    return min(_QUALITIES[wanted], key=lambda quality: abs(typical_score(wanted, quality) - score))

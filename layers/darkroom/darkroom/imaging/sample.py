@@ -16,8 +16,10 @@ class Sample:
 
     def __init__(self, image: Image.Image) -> None:
         side = _ACROSS * _SIDE
-        self.pixel_ratio = image.width * image.height / side**2
-        self.is_whole = self.pixel_ratio < _LEAST_PIXEL_RATIO or min(image.size) < side
+        ratio = image.width * image.height / side**2
+        self.is_whole = ratio < _LEAST_PIXEL_RATIO or min(image.size) < side
+        # The picture's pixels, as a multiple of the sample's.
+        self.pixel_ratio = 1.0 if self.is_whole else ratio
         self.picture = image if self.is_whole else Image.new(image.mode, (side, side))
         if not self.is_whole:
             for column, row in product(range(_ACROSS), repeat=2):
