@@ -17,7 +17,7 @@ AWS = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib
 POWERTOOLS = {"aws_lambda_powertools", "typing_extensions"}
 # Additional imports of some functions; neither X-Ray's SDK nor pydantic: see docs/adr/0004.
 ADDITIONAL = {
-    "render": {"PIL", "mozjpeg_lossless_optimization", "_cffi_backend"},
+    "render": {"PIL", "mozjpeg_lossless_optimization", "_cffi_backend", "darkroom_native"},
     "web": {"jinja2", "markupsafe", "multipart"},
 }
 # Our own heavy modules, and the functions that need them.

@@ -15,7 +15,7 @@ from darkroom.domain.renditions import Format
 from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.imaging import encode
 from darkroom.imaging.pipeline import render
-from darkroom.imaging.quality import Search, encode_ladder
+from darkroom.imaging.quality import GROWTH, Search, encode_ladder, growth_between, quality_at
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
@@ -78,6 +78,20 @@ def test_a_wide_picture_is_encoded_at_most_five_times() -> None:
     assert found in encoded
     assert len(encoded) <= 5
     assert score == pytest.approx(80, abs=1)
+
+
+def test_a_jpeg_has_finer_steps_above_90() -> None:
+    found = {quality_at(Format.JPEG, score / 10) for score in range(600, 960)}
+
+    assert {quality % 1 for quality in found if quality < 90} == {0}
+    assert {quality % 1 for quality in found if quality > 90} == {0, 0.25, 0.5, 0.75}
+
+
+def test_less_colour_lowers_the_predicted_score_of_a_larger_picture() -> None:
+    changes = [("4:2:0", "4:2:0"), ("4:4:4", "4:4:4"), ("4:4:4", "4:2:2"), ("4:2:2", "4:2:0")]
+
+    assert [growth_between(*change) for change in changes] == ["4:2:0", "kept", "reduced", "reduced"]
+    assert all(growth["reduced"] <= growth["kept"] for growth in GROWTH.values())
 
 
 @pytest.mark.parametrize("size", [(1280, 854), (640, 427), (3000, 500)])

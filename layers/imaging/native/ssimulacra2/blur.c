@@ -43,7 +43,7 @@ static inline Lanes multiply_add(Lanes a, Lanes b, Lanes c) {
 #if __has_builtin(__builtin_elementwise_fma)
     return __builtin_elementwise_fma(a, b, c);
 #else
-    for (int i = 0; i < 8; i++) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    for (int i = 0; i < 8; i++) c[i] = fmaf(a[i], b[i], c[i]);
     return c;
 #endif
 }
@@ -118,9 +118,9 @@ void blur_down(
     float *restrict value_1 = second_last[0], *restrict value_3 = second_last[1], *restrict value_5 = second_last[2];
     for (int i = 0; i < width; i++) {
         float input = before[i] + after[i];
-        value_1[i] = __builtin_fmaf(N[0], input, __builtin_fmaf(-D[0], last_1[i], -value_1[i]));
-        value_3[i] = __builtin_fmaf(N[1], input, __builtin_fmaf(-D[1], last_3[i], -value_3[i]));
-        value_5[i] = __builtin_fmaf(N[2], input, __builtin_fmaf(-D[2], last_5[i], -value_5[i]));
+        value_1[i] = fmaf(N[0], input, fmaf(-D[0], last_1[i], -value_1[i]));
+        value_3[i] = fmaf(N[1], input, fmaf(-D[1], last_3[i], -value_3[i]));
+        value_5[i] = fmaf(N[2], input, fmaf(-D[2], last_5[i], -value_5[i]));
         blurred[i] = value_1[i] + (value_3[i] + value_5[i]);
     }
 }

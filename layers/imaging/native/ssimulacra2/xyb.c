@@ -1,5 +1,6 @@
 #include "ssimulacra2/xyb.h"
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -18,14 +19,14 @@ static inline float cube_root(float value) {
     float inverse;
     memcpy(&inverse, &bits, sizeof bits);
     for (int iteration = 0; iteration < 2; iteration++) {
-        float error = 1 - value * inverse * inverse * inverse;
-        inverse += inverse * error * (1 / 3.0f + 2 / 9.0f * error);
+        float error = fmaf(-value, inverse * inverse * inverse, 1);
+        inverse = fmaf(inverse * error, fmaf(2 / 9.0f, error, 1 / 3.0f), inverse);
     }
     return value * inverse * inverse;
 }
 
 static inline float cone(const float mix[3], float red, float green, float blue) {
-    return cube_root(mix[0] * red + mix[1] * green + mix[2] * blue + BIAS) - BIAS_ROOT;
+    return cube_root(fmaf(mix[0], red, fmaf(mix[1], green, fmaf(mix[2], blue, BIAS)))) - BIAS_ROOT;
 }
 
 void xyb_of_linear(float *const linear[3], float *const xyb[3], int count) {
