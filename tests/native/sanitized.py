@@ -19,8 +19,8 @@ SOURCES = PROJECT / "layers" / "imaging" / "native"
 PARTS = {"ssimulacra2": ("power.c", "ssimulacra2/*.c"), "jpeg": ("jpeg/*.c",)}
 FLAGS = (
     "-std=gnu11", "-O1", "-g", "-ffp-contract=off",
-    "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall", "-Wextra", "-Werror", "-Wno-psabi",
-    "-Wno-unknown-pragmas",
+    "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall",
+    "-Wextra", "-Werror", "-Wno-psabi", "-Wno-unknown-pragmas",
 )  # fmt: skip
 
 
