@@ -51,8 +51,7 @@ def _report(wanted: Format, target: float, ladders: list[list[Image.Image]]) -> 
     total = time.process_time() - started
     started = time.process_time()
     for rung, rendition in made:
-        encoder = encode.encoder(wanted, rendition.subsampling, repack=True)
-        encoder.file(rung, rendition.quality, encoder.pixels(rung, rendition.quality))
+        encode.encoder(wanted, rendition.subsampling).file(rung, rendition.quality)
     final = time.process_time() - started
     off = [(rendition.score or 0) - target for _, rendition in made]
     kept = [points for points in off if wanted is Format.JPEG or points >= -MAX_SHORTFALL]

@@ -42,6 +42,59 @@ def test_scores_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> N
     assert json.loads(done.stdout) == SCORES
 
 
+# Prints hashes of files made of noise, stripes and a gradient, in all combinations of options.
+JPEG_PROGRAM = """
+import hashlib, json, random
+from darkroom_native import encode_jpeg
+
+def file_hash(width, height, channels, quality, subsampled, progressive):
+    chance, row = random.Random(width), width * channels
+    noise, stripes = chance.randbytes(row), bytes(255 * (i // 40 % 2) for i in range(row))
+    rows = [(noise, stripes, bytes((y + i) % 256 for i in range(row)))[y % 3] for y in range(height)]
+    content = encode_jpeg(b"".join(rows), width, height, channels, quality, subsampled, progressive)
+    return hashlib.sha256(content).hexdigest()[:16]
+
+CASES = [(1, 1, 3, 50), (97, 65, 3, 75), (160, 131, 3, 20), (64, 33, 1, 90), (33, 90, 3, 99.5)]
+print(json.dumps([
+    file_hash(*case, subsampled, progressive)
+    for case in CASES
+    for subsampled in (False, True) for progressive in (False, True)
+]))
+"""
+FILES = [
+    "6350915c71c1905f",
+    "397a472313fa74f2",
+    "6f82f880bfdb71ac",
+    "574ffa4e6767aee2",
+    "1f190a9bc3250803",
+    "65696c7953d00f87",
+    "4da758ac93966f7c",
+    "6419a6a6b18f8975",
+    "565ecc14daf088dc",
+    "4ac233e968e6f35e",
+    "729bba2f300ee1af",
+    "de3af3ccf87c093d",
+    "665a8015818fd8ed",
+    "24ac26b64088d06a",
+    "665a8015818fd8ed",
+    "24ac26b64088d06a",
+    "ce1b0ebca12a3a1b",
+    "b41a55f2e18d65e2",
+    "77d556cbe9f0f11c",
+    "d22cf6d832634bfb",
+]
+
+
+def test_files_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> None:
+    architecture, build = runnable
+    environment = {"PYTHONPATH": str(build / "ImagingLayer" / "python")}
+
+    command = [*python(architecture), "-S", "-c", JPEG_PROGRAM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stdout) == FILES
+
+
 def test_another_build_gives_the_same_file(built: tuple[str, Path], tmp_path: Path) -> None:
     architecture, build = built
     command = [PROJECT / ".tools/sam/bin/python", PROJECT / "layers/imaging/native/build.py"]

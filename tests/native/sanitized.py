@@ -1,6 +1,6 @@
-"""Builds the native code with AddressSanitizer and UBSan, and compares random pictures with it.
+"""Builds the native code with AddressSanitizer and UBSan, and scores and encodes random pictures with it.
 
-    python -m tests.native.sanitized [--rounds 200] [--seed 1]
+    python -m tests.native.sanitized [--rounds 200] [--seed 1] [--part jpeg]
 
 Needs gcc or clang with its sanitizers, unlike the module itself: the package ziglang has no AddressSanitizer.
 """
@@ -15,7 +15,8 @@ from tempfile import TemporaryDirectory
 from tests.cloudformation import PROJECT
 
 SOURCES = PROJECT / "layers" / "imaging" / "native"
-PARTS = ("power.c", "ssimulacra2/*.c")
+# A fuzzer and its sources.
+PARTS = {"ssimulacra2": ("power.c", "ssimulacra2/*.c"), "jpeg": ("jpeg/*.c",)}
 FLAGS = (
     "-std=gnu11", "-O1", "-g", "-ffp-contract=off",
     "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall",
@@ -27,11 +28,12 @@ def compiler() -> str | None:
     return shutil.which("gcc") or shutil.which("clang")
 
 
-def build(folder: Path) -> Path:
-    """Builds the fuzzer without the parts that need Python. Raises CalledProcessError."""
-    program = folder / "fuzz_ssimulacra2"
-    sources = [path for part in PARTS for path in sorted(SOURCES.glob(part)) if "module" not in path.name]
-    command = [str(compiler()), *FLAGS, f"-I{SOURCES}", str(Path(__file__).with_name("fuzz_ssimulacra2.c"))]
+def build(part: str, folder: Path) -> Path:
+    """Builds a fuzzer, without the sources that need Python. Raises CalledProcessError."""
+    program = folder / f"fuzz_{part}"
+    found = [path for pattern in PARTS[part] for path in sorted(SOURCES.glob(pattern))]
+    sources = [path for path in found if "module" not in path.name]
+    command = [str(compiler()), *FLAGS, f"-I{SOURCES}", str(Path(__file__).with_name(f"{program.name}.c"))]
     subprocess.run([*command, *map(str, sources), "-o", str(program), "-lm"], check=True)
     return program
 
@@ -44,11 +46,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Fuzzes the native code with sanitizers.")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", choices=PARTS, action="append")
     chosen = parser.parse_args()
+    faults = 0
     with TemporaryDirectory() as folder:
-        done = run(build(Path(folder)), chosen.seed, chosen.rounds)
-    sys.stderr.write(done.stdout + done.stderr)
-    return done.returncode
+        for part in chosen.part or PARTS:
+            done = run(build(part, Path(folder)), chosen.seed, chosen.rounds)
+            sys.stderr.write(done.stdout + done.stderr)
+            faults += done.returncode != 0
+    return faults
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from tests.native import sanitized
 
 
 @pytest.mark.skipif(sanitized.compiler() is None, reason="neither gcc nor clang is installed")
-def test_random_pictures_cause_no_fault(tmp_path: Path) -> None:
-    done = sanitized.run(sanitized.build(tmp_path), seed=1, rounds=20)
+@pytest.mark.parametrize("part", sanitized.PARTS)
+def test_random_pictures_cause_no_fault(part: str, tmp_path: Path) -> None:
+    done = sanitized.run(sanitized.build(part, tmp_path), seed=1, rounds=20)
 
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -1,3 +1,15 @@
 from collections.abc import Buffer
 
 def ssimulacra2(first: Buffer, second: Buffer, width: int, height: int, /) -> float: ...
+def encode_jpeg(
+    pixels: Buffer,
+    width: int,
+    height: int,
+    channels: int,
+    quality: float,
+    subsampled: bool,
+    progressive: bool,
+    tuning: Buffer | None = None,
+    /,
+) -> bytes: ...
+def jpeg_tuning() -> bytes: ...

@@ -4,6 +4,7 @@
 
 #include "stable_abi.h"
 
+int add_jpeg(PyObject *module);
 int add_ssimulacra2(PyObject *module);
 
 #endif

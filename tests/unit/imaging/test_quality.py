@@ -68,12 +68,12 @@ def test_narrow_pictures_are_encoded_first() -> None:
 def test_a_wide_picture_is_encoded_at_most_five_times() -> None:
     scene, encoded = a_scene(1280, 854), []
 
-    def pixels(image: Image.Image, quality: float) -> bytes:
+    def file(image: Image.Image, quality: float) -> bytes:
         encoded.append(quality)
-        return plain.pixels(image, quality)
+        return plain.file(image, quality)
 
     plain = encode.encoder(Format.JPEG, "4:2:0", repack=False)
-    found, score, _ = Search(Format.JPEG, 80).run(scene, replace(plain, pixels=pixels))
+    found, score, _ = Search(Format.JPEG, 80).run(scene, replace(plain, file=file))
 
     assert found in encoded
     assert len(encoded) <= 5

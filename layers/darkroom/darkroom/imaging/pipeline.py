@@ -316,7 +316,8 @@ def encode_jpeg(work: Work) -> Work:
     made = []
     for plan, choice in work.plans_with(Format.JPEG):
         flat = [_flattened(rung, plan.ladder.background) for rung in plan.rungs]
-        encoded = [*encode_ladder(choice, flat, repack=work.profile.repack)]
+        profile = work.profile
+        encoded = [*encode_ladder(choice, flat, repack=profile.repack, libjpeg=profile.libjpeg)]
         made += [_encoded(choice, plan, *pair) for pair in zip(flat, reversed(encoded), strict=True)]
     return work.with_renditions(*made)
 

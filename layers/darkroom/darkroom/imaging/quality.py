@@ -6,8 +6,8 @@ curve predicts the quality of the next. Every score that is returned is measured
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import log2
+from itertools import pairwise, repeat
+from math import log, log2
 
 from PIL import Image
 
@@ -23,17 +23,17 @@ from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at
 TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     Format.JPEG: (
         (1, -20.0),
-        (15, 38.6),
-        (30, 51.5),
-        (45, 58.8),
-        (60, 64.2),
-        (72, 69.4),
-        (80, 74.1),
-        (86, 79.7),
-        (91, 85.1),
-        (95, 89.6),
-        (98, 93.4),
-        (100, 96.0),
+        (15, 34.7),
+        (30, 48.2),
+        (45, 56.6),
+        (60, 62.7),
+        (72, 68.2),
+        (80, 72.6),
+        (86, 76.7),
+        (91, 80.7),
+        (95, 85.5),
+        (98, 90.0),
+        (100, 95.0),
     ),
     Format.WEBP: (
         (1, 5.0),
@@ -70,12 +70,12 @@ _QUALITIES = {
 # Points that a picture scores more at equal quality for each doubling of its pixels: with 4:2:0 or another
 # subsampling in both sizes, or with less colour in the larger one. From bench/fit_quality.py.
 GROWTH = {
-    Format.JPEG: {"4:2:0": 0.4, "kept": -0.3, "reduced": -1.2},
+    Format.JPEG: {"4:2:0": 0.5, "kept": 0.0, "reduced": 0.4},
     Format.WEBP: {"4:2:0": -0.3, "kept": 0.0, "reduced": 0.0},
     Format.AVIF: {"4:2:0": 0.1, "kept": 0.2, "reduced": -0.9},
 }
 # Points that a picture scores less than its sample for each doubling of the pixels outside of the sample.
-SAMPLE_BIAS = {Format.JPEG: 0.81, Format.WEBP: 1.05, Format.AVIF: 0.62}
+SAMPLE_BIAS = {Format.JPEG: 0.62, Format.WEBP: 1.05, Format.AVIF: 0.62}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +94,11 @@ _LIMITS_IF_SMALL = Limits(0.7, 8)
 _NEAR = 3.0
 _TRIALS = 3
 
-# Subsampling saves bytes only if it causes less than this share of the error that the target allows. The
-# coarsest comes first. Measured on photographs of 640 to 1920 pixels.
-_SUBSAMPLINGS = {
-    Format.JPEG: (("4:2:0", 0.42), ("4:2:2", 0.75)),
-    Format.AVIF: (("4:2:0", 0.6),),
-}
+# The bytes that one point of score costs near the limit of 4:2:0, as a share.
+_BYTES_PER_POINT = 0.05
+# AVIF: subsampling saves bytes only if it causes less than this share of the error that the target allows.
+# Measured on photographs of 640 to 1920 pixels.
+_SUBSAMPLING_SHARE = 0.6
 # The error from subsampling falls with this power of the width.
 _ERROR_EXPONENT = 0.75
 
@@ -115,40 +114,57 @@ class Made:
 
 
 def encode_ladder(
-    choice: FormatChoice, images: Sequence[Image.Image], *, repack: bool = True
+    choice: FormatChoice, images: Sequence[Image.Image], *, repack: bool = True, libjpeg: bool = False
 ) -> Iterator[Made]:
     """Encodes the pictures of a ladder, given widest first, and yields the narrowest first."""
     narrow_first = images[::-1]
     target = choice.target or typical_score(choice.format, choice.quality or 1)
     search = Search(choice.format, target)
-    for image, subsampling in zip(
-        narrow_first, _subsamplings(choice.format, target, narrow_first), strict=True
-    ):
-        encoder = encode.encoder(choice.format, subsampling, repack=repack)
+    subsamplings = (
+        repeat("4:2:0", len(images)) if libjpeg else _subsamplings(choice.format, target, narrow_first)
+    )
+    for image, subsampling in zip(narrow_first, subsamplings, strict=True):
+        encoder = encode.encoder(choice.format, subsampling, repack=repack, libjpeg=libjpeg)
         if choice.target is None:
             quality, score = float(choice.quality or 1), None
-            pixels = encoder.pixels(image, quality)
+            content = encoder.file(image, quality)
         else:
-            quality, score, pixels = search.run(image, encoder)
-        yield Made(encoder.file(image, quality, pixels), quality, score, subsampling)
+            quality, score, content = search.run(image, encoder)
+        yield Made(content, quality, score, subsampling)
 
 
 def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Image]) -> Iterator[str]:
     """Yields each picture's subsampling with the fewest bytes at the target; text gets 4:4:4."""
     measured: tuple[int, float] | None = None  # a width, and the error from subsampling alone there
+    subsampled = False
     for image in narrow_first:
         if wanted is Format.WEBP or image.mode in ("L", "LA"):
             yield "4:2:0"
             continue
         coloured = image if image.mode == "RGB" else image.convert("RGB")
         # SSIMULACRA2 weighs colour so much in such small pictures that 4:2:0 can't score above 63.
-        too_small = min(image.size) < encode.FINER_COLOUR_BELOW
+        too_small = min(image.size) < encode.SMALL_SIDE
         if too_small or encode.loses_colour_when_subsampled(coloured):
             yield "4:4:4"
             continue
-        width, error = measured = measured or (image.width, _error_of_subsampling(coloured))
-        lost, allowed = error * (width / image.width) ** _ERROR_EXPONENT, error_at(target)
-        yield next((name for name, share in _SUBSAMPLINGS[wanted] if lost < share * allowed), "4:4:4")
+        if wanted is Format.JPEG:
+            # Wider pictures lose less.
+            subsampled = subsampled or _is_smaller_subsampled(coloured, target)
+        else:
+            width, error = measured = measured or (image.width, _error_of_subsampling(coloured))
+            lost = error * (width / image.width) ** _ERROR_EXPONENT
+            subsampled = lost < _SUBSAMPLING_SHARE * error_at(target)
+        yield "4:2:0" if subsampled else "4:4:4"
+
+
+def _is_smaller_subsampled(image: Image.Image, target: float) -> bool:
+    """Encodes a sample as JPEG with both kinds of chroma, and compares bytes at equal score."""
+    sample, quality = Sample(image).picture, quality_at(Format.JPEG, target)
+    ssimulacra2, costs = Ssimulacra2(sample), list[float]()
+    for subsampling in ("4:2:0", "4:4:4"):
+        content = encode.jpeg(sample, quality, subsampling)
+        costs.append(log(len(content)) - _BYTES_PER_POINT * ssimulacra2.score(read_as("jpeg", content)))
+    return costs[0] <= costs[1]
 
 
 def _error_of_subsampling(image: Image.Image) -> float:
@@ -166,13 +182,13 @@ class Search:
         self._last: tuple[int, str, float] | None = None
 
     def run(self, image: Image.Image, encoder: encode.Encoder) -> tuple[float, float, bytes]:
-        """Returns the quality, the measured score, and the bytes with the final pixels."""
+        """Returns the quality, the measured score, and the file."""
         pixels = image.width * image.height
         limits = _LIMITS_IF_SMALL if pixels <= _SMALL_PIXELS else _LIMITS[self._format]
         quality = self._first(image, encoder)
         ssimulacra2, scores, encoded = Ssimulacra2(image), dict[float, float](), dict[float, bytes]()
         while quality not in scores and len(scores) < limits.encodings:
-            encoded[quality] = encoder.pixels(image, quality)
+            encoded[quality] = encoder.file(image, quality)
             scores[quality] = ssimulacra2.score(read_as(self._format.value, encoded[quality]))
             if abs(scores[quality] - self._target) <= limits.tolerance:
                 break

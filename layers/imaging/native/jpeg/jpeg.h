@@ -1,0 +1,36 @@
+// A JPEG encoder (ITU-T T.81) for RGB and grey pictures, optimised for bytes at equal SSIMULACRA2.
+#ifndef JPEG_H
+#define JPEG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { JPEG_MAX_SIDE = 65500 };
+
+enum jpeg_status { JPEG_OK, JPEG_INVALID, JPEG_NO_MEMORY };
+
+enum jpeg_subsampling { JPEG_444, JPEG_420 };
+
+struct jpeg_picture {
+    const uint8_t *pixels; // sRGB or grey, rows from the top
+    size_t stride;         // bytes from one row to the next
+    int width, height;     // pixels, 1 to JPEG_MAX_SIDE
+    int channels;          // 3 for RGB, 1 for grey
+};
+
+struct jpeg_tuning; // see tuning.h
+
+struct jpeg_options {
+    double quality; // 1 to 100, on libjpeg's scale
+    enum jpeg_subsampling subsampling;
+    bool progressive;
+    const struct jpeg_tuning *tuning; // NULL for the fitted constants
+};
+
+// Encodes a picture into a new file, to be freed by the caller. The same arguments give the same bytes on every
+// processor. Takes at most 12 bytes a pixel beside the picture. On failure, *file is NULL.
+enum jpeg_status jpeg_encode(const struct jpeg_picture *picture, const struct jpeg_options *options,
+                             uint8_t **file, size_t *size_bytes);
+
+#endif

@@ -1,0 +1,78 @@
+#include <stdlib.h>
+
+#include "jpeg.h"
+#include "module_parts.h"
+#include "tuning.h"
+
+// Encodes without the GIL; NULL with a Python error if that fails.
+static PyObject *encode(const struct jpeg_picture *picture, const struct jpeg_options *options) {
+    uint8_t *file;
+    size_t size_bytes;
+    PyThreadState *state = PyEval_SaveThread();
+    enum jpeg_status status = jpeg_encode(picture, options, &file, &size_bytes);
+    PyEval_RestoreThread(state);
+    if (status == JPEG_NO_MEMORY) return PyErr_NoMemory();
+    if (status == JPEG_INVALID)
+        return PyErr_Format(PyExc_ValueError, "the channels, the quality or the tuning is out of range");
+    PyObject *bytes = PyBytes_FromStringAndSize((const char *)file, (Py_ssize_t)size_bytes);
+    free(file);
+    return bytes;
+}
+
+static PyObject *encode_buffer(const Py_buffer *pixels, struct jpeg_picture *picture, struct jpeg_options *options,
+                               const Py_buffer *tuning) {
+    if (picture->width < 1 || picture->height < 1 || picture->channels < 1 || picture->width > JPEG_MAX_SIDE ||
+        picture->height > JPEG_MAX_SIDE || picture->channels > 3)
+        return PyErr_Format(PyExc_ValueError, "a side or the channels is out of range");
+    Py_ssize_t row = (Py_ssize_t)picture->width * picture->channels;
+    if (pixels->len != row * picture->height)
+        return PyErr_Format(PyExc_ValueError, "%d x %d pixels of %d channels have another number of bytes",
+                            picture->width, picture->height, picture->channels);
+    if (tuning->buf && tuning->len != (Py_ssize_t)sizeof(struct jpeg_tuning))
+        return PyErr_Format(PyExc_ValueError, "the tuning must have %d bytes", (int)sizeof(struct jpeg_tuning));
+    picture->pixels = pixels->buf;
+    picture->stride = (size_t)row;
+    options->tuning = tuning->buf;
+    return encode(picture, options);
+}
+
+static PyObject *py_encode_jpeg(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Py_buffer pixels, tuning = {0};
+    struct jpeg_picture picture = {0};
+    int subsampled, progressive;
+    double quality;
+    if (!PyArg_ParseTuple(arguments, "y*iiidpp|z*:encode_jpeg", &pixels, &picture.width, &picture.height,
+                          &picture.channels, &quality, &subsampled, &progressive, &tuning))
+        return NULL;
+    struct jpeg_options options = {
+        .quality = quality,
+        .subsampling = subsampled ? JPEG_420 : JPEG_444,
+        .progressive = progressive,
+    };
+    PyObject *bytes = encode_buffer(&pixels, &picture, &options, &tuning);
+    PyBuffer_Release(&pixels);
+    if (tuning.buf) PyBuffer_Release(&tuning);
+    return bytes;
+}
+
+static PyObject *py_jpeg_tuning(PyObject *module, PyObject *arguments) {
+    (void)module;
+    (void)arguments;
+    return PyBytes_FromStringAndSize((const char *)&JPEG_FITTED, (Py_ssize_t)sizeof JPEG_FITTED);
+}
+
+static PyMethodDef functions[] = {
+    {"encode_jpeg", py_encode_jpeg, METH_VARARGS,
+     "encode_jpeg(pixels, width, height, channels, quality, subsampled, progressive, tuning=None, /)\n--\n\n"
+     "Encodes 8-bit sRGB (3 channels) or grey (1) pixels; the same bytes on every processor.\n\n"
+     "quality: 1 to 100. subsampled: 4:2:0 instead of 4:4:4. tuning: floats as jpeg_tuning returns them.\n"
+     "Raises ValueError for a buffer of another size or a value out of range, and MemoryError."},
+    {"jpeg_tuning", py_jpeg_tuning, METH_VARARGS,
+     "jpeg_tuning()\n--\n\nReturns the fitted constants of jpeg/tuning.h: 32-bit floats in their order there."},
+    {NULL, NULL, 0, NULL},
+};
+
+int add_jpeg(PyObject *module) {
+    return PyModule_AddFunctions(module, functions);
+}
