@@ -231,8 +231,12 @@ def grey_gamma(gamma: float) -> bytes:
     return _icc(b"GRAY", {b"wtpt": _xyz(0.9642, 1.0, 0.8249), b"kTRC": _curve(gamma)})
 
 
-def _matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: float | None = None) -> bytes:
-    tags = {b"wtpt": _xyz(0.9642, 1.0, 0.8249)}
+def _matrix_profile(
+    primaries: tuple[tuple[float, float, float], ...],
+    gamma: float | None = None,
+    more: Mapping[bytes, bytes] | None = None,
+) -> bytes:
+    tags = {b"wtpt": _xyz(0.9642, 1.0, 0.8249)} | dict(more or {})
     for channel, primary in zip((b"r", b"g", b"b"), primaries, strict=True):
         tags[channel + b"XYZ"] = _xyz(*primary)
         # sRGB's curve: IEC 61966-2-1 as an ICC parametric curve of type 3.
@@ -241,6 +245,12 @@ def _matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: fl
             _curve(gamma) if gamma else b"para\0\0\0\0\0\3\0\0" + b"".join(map(_fixed, numbers))
         )
     return _icc(b"RGB ", tags)
+
+
+def numbered_icc(primaries: int, transfer: int) -> bytes:
+    """Builds a profile of sRGB with other numbers in its `cicp` tag, as converters write for PQ and HLG."""
+    numbers = b"cicp\0\0\0\0" + bytes((primaries, transfer, 0, 1))
+    return _matrix_profile(_SRGB, more={b"cicp": numbers})
 
 
 def _icc(

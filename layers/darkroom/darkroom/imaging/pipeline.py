@@ -33,7 +33,7 @@ from darkroom.imaging.sniff import Header, corrupt
 from darkroom.imaging.sniff.png import holds_every_row
 
 # Increase it with each change that gives different bytes for the same upload and profile.
-_REVISION = "r6"
+_REVISION = "r7"
 # A test compares it with the installed version: importlib.metadata would cost every cold start 25 ms.
 _MOZJPEG = "1.3.2"
 ENGINE = f"pillow-{PIL.__version__} mozjpeg-{_MOZJPEG} {_REVISION}"
@@ -223,6 +223,10 @@ def _upright(image: Image.Image, header: Header) -> Image.Image:
 
 def to_srgb(work: Work) -> Work:
     """Converts colours to sRGB; an unusable ICC profile is ignored, with a decision."""
+    if work.header.coding and work.header.coding.has_high_dynamic_range:
+        work = work.with_decision(
+            "hdr_reduced", "The picture has a high dynamic range; it was reduced to what every screen shows."
+        )
     converted = _in_srgb(work.image, work.header)
     if converted is not None:
         return replace(work, image=converted)
@@ -232,18 +236,12 @@ def to_srgb(work: Work) -> Work:
 
 
 def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
-    """Converts to sRGB; None if the picture's ICC profile can't be used."""
-    if not header.icc and header.primaries in _AS_SRGB and not header.screen:
+    """Converts to sRGB; None if the picture's description of its colours can't be used."""
+    if not (header.icc or header.coding or header.screen) or (header.coding and header.coding.is_srgb):
         return _cmyk_as_rgb(image)
     from darkroom.imaging import colour  # imported only when needed: most pictures have no ICC profile
 
-    if header.screen:
-        return colour.converted(image, header.icc or colour.icc_of_screen(header.screen))
-    return colour.converted(image, header.icc or colour.icc_of_primaries(header.primaries))
-
-
-# ITU-T H.273: not named (0), sRGB (1), unspecified (2), and analogue television (nearly the same as sRGB).
-_AS_SRGB = (0, 1, 2, 5, 6, 7)
+    return colour.in_srgb(image, header)
 
 
 def _cmyk_as_rgb(image: Image.Image) -> Image.Image:

@@ -5,9 +5,11 @@ Every read is bounds-checked: hostile bytes cause a RejectedPicture and no other
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from darkroom.imaging.sniff.avif import read_avif
 from darkroom.imaging.sniff.bmp import read_bmp
+from darkroom.imaging.sniff.coding import profile_coding
 from darkroom.imaging.sniff.gif import read_gif
 from darkroom.imaging.sniff.header import Animation, Damaged, Header, Screen, corrupt, unsupported
 from darkroom.imaging.sniff.jpeg import read_jpeg
@@ -30,6 +32,8 @@ def read_header(content: bytes) -> Header:
         header = reader(content)
     except (Damaged, IndexError, ValueError) as fault:
         raise corrupt() from fault
+    if header.icc and (coding := profile_coding(header.icc)):
+        header = replace(header, icc=b"", coding=coding)
     if header.width < 1 or header.height < 1:
         raise corrupt()
     return header

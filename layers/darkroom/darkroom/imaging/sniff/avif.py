@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from itertools import islice
 
+from darkroom.imaging.sniff.coding import Coding, peak_nits, video_coding
 from darkroom.imaging.sniff.header import (
     MAX_PARTS,
     MAX_PROFILE_BYTES,
     Damaged,
     Header,
     numbers,
-    screen_primaries,
     unsupported,
 )
 
@@ -33,7 +33,7 @@ def read_avif(content: bytes) -> Header:
     largest = max(sizes, key=lambda size: size[0] * size[1])
     properties = _primary_properties(content, boxes)
     of_primary = {kind: start for kind, start, _ in properties}
-    icc, primaries = _avif_colour(content, properties)
+    icc, coding = _avif_colour(content, properties)
     width, height = _box_size(content, of_primary[b"ispe"]) if b"ispe" in of_primary else largest
     return Header(
         format="avif",
@@ -42,7 +42,7 @@ def read_avif(content: bytes) -> Header:
         stream=content,
         orientation=_avif_orientation(content, of_primary),
         icc=icc,
-        primaries=primaries,
+        coding=coding,
         frames=_avif_frames(content, boxes),
         largest_pixels=largest[0] * largest[1],
     )
@@ -76,15 +76,25 @@ def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> 
     return [properties[index - 1] for index in indices if 1 <= index <= len(properties)]
 
 
-def _avif_colour(content: bytes, properties: list[tuple[bytes, int, int]]) -> tuple[bytes, int]:
-    """Reads the primary item's ICC profile and primaries; it can have either or both."""
-    icc, primaries = b"", 0
+def _avif_colour(content: bytes, properties: list[tuple[bytes, int, int]]) -> tuple[bytes, Coding | None]:
+    """Reads the primary item's ICC profile, or else its colour space by number."""
+    icc, named, light, mastering = b"", tuple[int, ...](), 0, 0.0
     for kind, start, end in properties:
         if kind == b"colr" and content[start : start + 4] in (b"prof", b"rICC"):
             icc = content[start + 4 : min(end, start + MAX_PROFILE_BYTES)]
         elif kind == b"colr" and content[start : start + 4] == b"nclx":
-            primaries = screen_primaries(*numbers(">HH", content, start + 4))
-    return icc, primaries
+            named = numbers(">HH", content, start + 4)
+        elif kind == b"clli":
+            (light,) = numbers(">H", content, start)
+        elif kind == b"mdcv":
+            mastering = numbers(">I", content, start + 16)[0] / _PER_NIT
+    if icc or not named:
+        return icc, None
+    return b"", video_coding(named[0], named[1], peak_nits(light, mastering))
+
+
+# mdcv's unit. ISO/IEC 23008-2, D.3.28.
+_PER_NIT = 10_000
 
 
 def _associations(content: bytes, position: int) -> dict[int, list[int]]:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from struct import unpack_from
+from typing import TYPE_CHECKING
 
 from darkroom.domain.errors import RejectedPicture
+
+if TYPE_CHECKING:
+    from darkroom.imaging.sniff.coding import Coding
 
 # jpegtran's own scripts write at most 14 scans. Decoding 22,000 scans of 16 megapixels takes over 20 s.
 MAX_SCANS = 100
@@ -48,8 +52,8 @@ class Header:
 
     - `width`, `height`: as stored; `orientation` (EXIF, 1 to 8) makes them upright.
     - `stream`: the bytes for the decoder, without metadata that a decoder could fail on.
-    - `icc`: empty without a profile. `primaries`: ITU-T H.273's number of the colour space, 0 if the file
-      names none. `screen`: None if the file describes none, or sRGB's.
+    - `icc`: empty without a profile. `coding`: the colour space, if the file names it by number. `screen`:
+      None if the file describes none, or sRGB's. A picture has at most one of the three.
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
     - `too_few_bytes`: the coded data is shorter than the minimum for this number of pixels.
     - `uninverted`: a JPEG without Adobe's marker; if it is CMYK, its inks are not stored inverted.
@@ -62,7 +66,7 @@ class Header:
     stream: bytes
     orientation: int = 1
     icc: bytes = b""
-    primaries: int = 0
+    coding: "Coding | None" = None
     screen: Screen | None = None
     frames: int = 1
     largest_pixels: int = 0
@@ -98,8 +102,3 @@ def numbers(layout: str, content: bytes, offset: int) -> tuple[int, ...]:
         return unpack_from(layout, content, offset)
     except Exception as fault:
         raise Damaged("the file ends early") from fault
-
-
-def screen_primaries(primaries: int, transfer: int) -> int:
-    """Returns the primaries; 0 for a high-dynamic-range picture (PQ or HLG)."""
-    return 0 if transfer in (16, 18) else primaries

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from struct import calcsize, pack
 
+from darkroom.imaging.sniff.coding import Coding, peak_nits
 from darkroom.imaging.sniff.exif import exif_orientation, xmp_orientation
 from darkroom.imaging.sniff.header import (
     MAX_METADATA_BYTES,
@@ -15,13 +16,12 @@ from darkroom.imaging.sniff.header import (
     Header,
     Screen,
     numbers,
-    screen_primaries,
 )
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
-_COLOUR_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"cHRM", b"gAMA")
+_COLOUR_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"cHRM", b"gAMA", b"cLLI", b"mDCV")
 _NAME_BYTES = 80  # a text chunk's keyword and the zero after it
 
 
@@ -50,7 +50,7 @@ def read_png(content: bytes) -> Header:
             metadata.setdefault((kind, name), content[start:end])
         if kind == b"fcTL":
             frames += 1
-    icc, primaries, screen = _png_colour(metadata)
+    icc, coding, screen = _png_colour(metadata)
     return Header(
         format="png",
         width=width,
@@ -59,7 +59,7 @@ def read_png(content: bytes) -> Header:
         stream=content if sum(map(len, kept)) == len(content) else b"".join(kept),
         orientation=_png_orientation(metadata),
         icc=icc,
-        primaries=primaries,
+        coding=coding,
         screen=screen,
         frames=max(1, frames),
         animation=_png_animation(content, animation_chunks) if frames > 1 else None,
@@ -87,17 +87,33 @@ def _in_eight_bits(level: int, bits: int) -> int:
     return level >> 8 if bits == 16 else (level & most) * 255 // most
 
 
-def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int, Screen | None]:
-    """Returns ICC profile, primaries and screen: at most one, by the priority in the third edition, 4.3."""
-    named = metadata.get((b"cICP", b""))
-    primaries = screen_primaries(*numbers(">BB", named, 0)) if named is not None else 0
-    if primaries:
-        return b"", primaries, None
+def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, Coding | None, Screen | None]:
+    """Returns ICC profile, coding and screen: at most one, by the priority in the third edition, 4.3."""
+    coding = _png_coding(metadata)
+    if coding and coding.is_known:
+        return b"", coding, None
     if deflated := metadata.get((b"iCCP", b""), b"").partition(b"\0")[2][1:]:
-        return _inflated(deflated, MAX_PROFILE_BYTES), 0, None
+        return _inflated(deflated, MAX_PROFILE_BYTES), None, None
     if (b"sRGB", b"") in metadata:
-        return b"", 0, None
-    return b"", 0, _png_screen(metadata.get((b"cHRM", b""), b""), metadata.get((b"gAMA", b""), b""))
+        return b"", None, None
+    screen = _png_screen(metadata.get((b"cHRM", b""), b""), metadata.get((b"gAMA", b""), b""))
+    return b"", None if screen else coding, screen
+
+
+# Units of cLLI and mDCV. Third edition, 11.3.2.7 and 11.3.2.8.
+_PER_NIT = 10_000
+
+
+def _png_coding(metadata: dict[tuple[bytes, bytes], bytes]) -> Coding | None:
+    """Reads cICP, cLLI and mDCV; None if cICP is missing or does not describe full-range RGB."""
+    named = metadata.get((b"cICP", b""), b"")
+    if len(named) != 4:
+        return None
+    light = metadata.get((b"cLLI", b""), bytes(8)).ljust(8, b"\0")
+    mastering = metadata.get((b"mDCV", b""), bytes(24)).ljust(24, b"\0")
+    peak = peak_nits(numbers(">I", light, 0)[0] / _PER_NIT, numbers(">I", mastering, 16)[0] / _PER_NIT)
+    primaries, transfer, matrix, full_range = named
+    return None if matrix or full_range != 1 else Coding(primaries, transfer, peak)
 
 
 _SRGB_POINTS: tuple[tuple[float, float], ...] = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
