@@ -45,22 +45,6 @@ def strictly() -> Iterator[None]:
         raise corrupt() from fault
 
 
-# Arbitrary entropy-coded bytes, separated by all eight restart markers.
-_FILLER = b"".join(bytes((0xFF, 0xD0 + number)) + bytes(range(7, 240, 11)) for number in (*range(8), 0))[2:]
-_END = b"\xff\xd9"
-
-
-def ends_in_grey(image: Image.Image) -> bool:
-    """True if the last pixel is libjpeg's grey, its silent filler for missing bytes."""
-    last = image.crop((image.width - 1, image.height - 1, image.width, image.height))
-    return all(set(band.tobytes()) <= {127, 128} for band in last.split())
-
-
-def with_filler(stream: bytes) -> bytes:
-    """Inserts bytes before a JPEG's end marker; they change the pixels of an incomplete JPEG only."""
-    return stream.removesuffix(_END) + _FILLER + _END
-
-
 def may_lack_rows(image: Image.Image) -> bool:
     """True if a PNG's last row is empty, or if it is interlaced, which scatters missing rows."""
     last = image.crop((0, image.height - 1, image.width, image.height))

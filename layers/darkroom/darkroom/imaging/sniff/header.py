@@ -56,7 +56,7 @@ class Header:
       None if the file describes none, or sRGB's. A picture has at most one of the three.
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
     - `too_few_bytes`: the coded data is shorter than the minimum for this number of pixels.
-    - `uninverted`: a JPEG without Adobe's marker; if it is CMYK, its inks are not stored inverted.
+    - `arithmetic`: a JPEG with arithmetic coding.
     - `animation`: for GIF, WebP and PNG of two frames or more.
     """
 
@@ -71,7 +71,7 @@ class Header:
     frames: int = 1
     largest_pixels: int = 0
     too_few_bytes: bool = False
-    uninverted: bool = False
+    arithmetic: bool = False
     animation: Animation | None = None
 
     @property
