@@ -226,8 +226,10 @@ def test_16_bit_colour_becomes_8_bit_and_its_profile_is_applied() -> None:
         (4, 0, 7, 8, 136),
         (8, 0, 70, 80, 80),
         (16, 0, 0x1234, 0xABCD, 0xAB),
+        (16, 0, 0x80FF, 0x80FE, 0x80),
         (8, 2, 70, 80, 80),
         (16, 2, 0x8000, 0x0102, 1),
+        (16, 2, 0x8000, 0x8001, 0x80),
     ],
 )
 def test_a_transparent_png_colour_works_at_any_bit_depth(
@@ -313,3 +315,16 @@ def test_srgb_and_iccp_chunks_take_priority_over_chrm_and_gama() -> None:
 
     for content_with_both in (with_srgb, with_profile):
         assert distance(middle_of(shown(content_with_both)), (200, 120, 90)) <= 2
+
+
+def test_a_png_profile_with_a_wrong_checksum_or_an_unknown_method_is_ignored() -> None:
+    """As in browsers; the following chunks count instead."""
+    content = encoded(plain((40, 40), (255, 0, 0)), "PNG")
+    chunk = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(red_and_green_swapped()))
+    sound = content[:33] + chunk + content[33:]
+    wrong_checksum = content[:33] + chunk[:-1] + bytes([chunk[-1] ^ 1]) + content[33:]
+    unknown_method = png_chunk(b"iCCP", b"x\0\1" + zlib.compress(red_and_green_swapped()))
+
+    assert distance(middle_of(shown(sound)), (0, 255, 0)) <= 4
+    for broken in (wrong_checksum, content[:33] + unknown_method + content[33:]):
+        assert distance(middle_of(shown(broken)), (255, 0, 0)) <= 4

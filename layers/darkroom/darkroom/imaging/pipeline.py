@@ -12,12 +12,11 @@ from PIL import Image
 from darkroom.domain.profile import FormatChoice, Profile
 from darkroom.domain.receipts import Decision, Original, Rendered
 from darkroom.domain.renditions import REFERENCE, Encoded, Format
-from darkroom.imaging import encode, libjpeg
+from darkroom.imaging import encode, libjpeg, png
 from darkroom.imaging.admission import animates, read_admissible_header
-from darkroom.imaging.animation import animated_webp
+from darkroom.imaging.animation import animated_webp, whole_frames
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import (
-    may_lack_rows,
     opened,
     plain,
     strictly,
@@ -28,7 +27,6 @@ from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import EncoderSettings, choose_settings
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Header, corrupt
-from darkroom.imaging.sniff.png import holds_every_row
 
 # Increase it with each change that gives different bytes for the same upload and profile.
 _REVISION = "r7"
@@ -161,10 +159,12 @@ def _first_frame(work: Work) -> Image.Image:
             return still
     if header.format == "jpeg":
         return _jpeg(work, header.stream)
+    if header.composed:
+        return next(whole_frames(header, header.composed))
     image = opened(header, header.stream)
+    if header.format == "png":
+        return png.decoded(image, header.stream)
     image.load()
-    if header.format == "png" and may_lack_rows(image) and not holds_every_row(header.stream):
-        raise corrupt()
     return image
 
 

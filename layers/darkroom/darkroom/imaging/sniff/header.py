@@ -24,14 +24,21 @@ MAX_METADATA_BYTES = 1_000_000
 class Animation:
     """The frames of an animation.
 
-    `durations` in milliseconds, one per frame; played `loops` times, 0 means forever. The animation begins
-    with frame number `first` of `stream`.
+    `durations` in milliseconds, one per frame, as browsers play them; played `loops` times, 0 means forever.
     """
 
     durations: tuple[int, ...]
     loops: int
     stream: bytes
-    first: int = 0
+
+
+# Browsers play frames of up to 10 ms for 100: many files state times that no screen can show.
+_TOO_SHORT_MS, _INSTEAD_MS = 10, 100
+
+
+def played(milliseconds: int) -> int:
+    """Returns the time for which browsers show a frame."""
+    return milliseconds if milliseconds > _TOO_SHORT_MS else _INSTEAD_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class Header:
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
     - `too_few_bytes`: the coded data is shorter than the minimum for this number of pixels.
     - `arithmetic`: a JPEG with arithmetic coding.
+    - `composed`: the frames of a GIF or PNG that have to be composed, even if there is only one.
     - `animation`: for GIF, WebP and PNG of two frames or more.
     """
 
@@ -72,6 +80,7 @@ class Header:
     largest_pixels: int = 0
     too_few_bytes: bool = False
     arithmetic: bool = False
+    composed: Animation | None = None
     animation: Animation | None = None
 
     @property
