@@ -357,6 +357,29 @@ ARITHMETIC_JPEG = b64decode(
 )
 
 
+def avif_with_clean_aperture(image: Image.Image, aperture: tuple[int, ...]) -> bytes:
+    """Adds `clap` to an AVIF's only item: width, height, and offsets across and down, each as a fraction."""
+    content = encoded(image, "AVIF", quality=100, subsampling="4:4:4")
+    pixels = content.index(b"mdat") + 4
+    clap = struct.pack(">I4sIIIIiIiI", 40, b"clap", *aperture)
+    ipco, ipma = content.index(b"ipco") - 4, content.index(b"ipma") - 4
+    end = ipco + int.from_bytes(content[ipco : ipco + 4])
+    number = 1
+    at = ipco + 8
+    while at < end:
+        at += int.from_bytes(content[at : at + 4])
+        number += 1
+    last = ipma + int.from_bytes(content[ipma : ipma + 4])
+    associations = bytearray(content[ipma:last]) + bytes([0x80 | number])
+    associations[18] += 1
+    grown = {b"ipco": 40, b"iprp": 41, b"meta": 41}
+    made = bytearray(content[:end] + clap + content[end:ipma] + associations + content[last:])
+    for kind, more in (*grown.items(), (b"ipma", 1)):
+        at = made.index(kind) - 4
+        made[at : at + 4] = struct.pack(">I", int.from_bytes(made[at : at + 4]) + more)
+    return bytes(made).replace(struct.pack(">I", pixels), struct.pack(">I", pixels + 41), 1)
+
+
 def multi_picture_jpeg(first: Image.Image, second: Image.Image) -> bytes:
     """Builds a CIPA DC-007 file: a second JPEG after the first, as for stereo pairs and previews."""
     return encoded(first, "MPO", save_all=True, append_images=[second], quality=95)

@@ -145,6 +145,8 @@ def decode(work: Work) -> Work:
         raise corrupt()
     with strictly():
         decoded = plain(_first_frame(work))
+        if work.header.aperture:
+            decoded = decoded.crop(work.header.aperture)
     decoded.info = {}
     return replace(work, image=decoded, header=replace(work.header, stream=b""))
 

@@ -1,6 +1,7 @@
 """AVIF headers: AOM's AV1 Image File Format, based on ISO/IEC 23008-12 and 14496-12."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import islice
 
 from darkroom.imaging.sniff.coding import Coding, peak_nits, video_coding
@@ -35,12 +36,16 @@ def read_avif(content: bytes) -> Header:
     of_primary = {kind: start for kind, start, _ in properties}
     icc, coding = _avif_colour(content, properties)
     width, height = _box_size(content, of_primary[b"ispe"]) if b"ispe" in of_primary else largest
+    aperture = _clean_aperture(content, of_primary.get(b"clap"), (width, height))
+    if aperture:
+        width, height = aperture[2] - aperture[0], aperture[3] - aperture[1]
     return Header(
         format="avif",
         width=width,
         height=height,
         stream=content,
         orientation=_avif_orientation(content, of_primary),
+        aperture=aperture,
         icc=icc,
         coding=coding,
         frames=_avif_frames(content, boxes),
@@ -62,6 +67,29 @@ def _avif_frames(content: bytes, boxes: list[tuple[bytes, int, int]]) -> int:
 def _box_size(content: bytes, start: int) -> tuple[int, int]:
     width, height = numbers(">II", content, start + 4)
     return width, height
+
+
+def _clean_aperture(
+    content: bytes, start: int | None, size: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """Reads the part to show; None if it is not stated, empty, outside, or not in whole pixels.
+
+    Source: ISO/IEC 14496-12, 12.1.4.
+    """
+    if start is None:
+        return None
+    fields = numbers(">IIIIiIiI", content, start)
+    if not all(fields[1::2]):
+        return None
+    sides = [Fraction(*fields[0:2]), Fraction(*fields[2:4])]
+    # Offsets are those of the part's centre from the picture's.
+    offsets = [Fraction(*fields[4:6]), Fraction(*fields[6:8])]
+    corners = [offset + (whole - side) / 2 for whole, side, offset in zip(size, sides, offsets, strict=True)]
+    if not all(number.denominator == 1 for number in (*sides, *corners)):
+        return None
+    left, top, width, height = (int(number) for number in (*corners, *sides))
+    inside = 0 <= left < left + width <= size[0] and 0 <= top < top + height <= size[1]
+    return (left, top, left + width, top + height) if inside else None
 
 
 def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> list[tuple[bytes, int, int]]:

@@ -57,7 +57,8 @@ class Screen:
 class Header:
     """The result of the header pass.
 
-    - `width`, `height`: as stored; `orientation` (EXIF, 1 to 8) makes them upright.
+    - `width`, `height`: as stored; `orientation` (EXIF, 1 to 8) makes them upright. `aperture`: the part of
+      the decoded picture to show, as left, top, right and bottom; None shows all of it.
     - `stream`: the bytes for the decoder, without metadata that a decoder could fail on.
     - `icc`: empty without a profile. `coding`: the colour space, if the file names it by number. `screen`:
       None if the file describes none, or sRGB's. A picture has at most one of the three.
@@ -73,6 +74,7 @@ class Header:
     height: int
     stream: bytes
     orientation: int = 1
+    aperture: tuple[int, int, int, int] | None = None
     icc: bytes = b""
     coding: "Coding | None" = None
     screen: Screen | None = None
