@@ -27,6 +27,8 @@ from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import EncoderSettings, choose_settings
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Header, corrupt
+from darkroom.imaging.sniff.header import unsupported
+from darkroom.imaging.sniff.tiff import RAW_SENTENCE
 
 # Increase it with each change that gives different bytes for the same upload and profile.
 _REVISION = "r7"
@@ -113,7 +115,14 @@ def _peak_mb() -> float:
 
 
 def plan(work: Work) -> Work:
-    """Plans the crop and sizes of each ladder."""
+    """Plans the crop and sizes of each ladder. Rejects a camera raw whose preview is too small for them."""
+    if work.header.camera_raw:
+        wanted = max(width for ladder in work.profile.ladders for width in ladder.widths)
+        if work.header.upright_size[0] < wanted:
+            raise unsupported(RAW_SENTENCE)
+        work = work.with_decision(
+            "camera_raw_preview", "The file is a camera raw; the largest picture in it was rendered."
+        )
     work = replace(
         work, plans=tuple(planned(ladder, work.header.upright_size) for ladder in work.profile.ladders)
     )

@@ -26,6 +26,8 @@ def read_header(content: bytes) -> Header:
     Raises RejectedPicture: unsupported_format, corrupt_image or too_many_scans.
     """
     reader = next((reader for begin, reader in _READERS if re.match(begin, content, re.DOTALL)), None)
+    if content.startswith(_GZIP):
+        raise unsupported("The file is compressed with gzip; upload the picture itself.")
     if reader is None:
         raise unsupported("The file is not a JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP picture.")
     try:
@@ -39,6 +41,8 @@ def read_header(content: bytes) -> Header:
     return header
 
 
+_GZIP = b"\x1f\x8b"
+
 # The beginning of each format as a regular expression.
 _READERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
     (rb"\xff\xd8", read_jpeg),
@@ -46,6 +50,6 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
     (rb"RIFF....WEBP", read_webp),
     (rb"GIF8[79]a", read_gif),
     (rb"....ftyp", read_avif),
-    (rb"II\*\0|MM\0\*", read_tiff),
+    (rb"II[*+]\0|MM\0[*+]", read_tiff),
     (rb"BM", read_bmp),
 )

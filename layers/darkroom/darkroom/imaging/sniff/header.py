@@ -64,7 +64,7 @@ class Header:
       None if the file describes none, or sRGB's. A picture has at most one of the three.
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
     - `too_few_bytes`: the coded data is shorter than the minimum for this number of pixels.
-    - `arithmetic`: a JPEG with arithmetic coding.
+    - `arithmetic`: a JPEG with arithmetic coding. `camera_raw`: the picture is the preview of a camera raw.
     - `composed`: the frames of a GIF or PNG that have to be composed, even if there is only one.
     - `animation`: for GIF, WebP and PNG of two frames or more.
     """
@@ -82,6 +82,7 @@ class Header:
     largest_pixels: int = 0
     too_few_bytes: bool = False
     arithmetic: bool = False
+    camera_raw: bool = False
     composed: Animation | None = None
     animation: Animation | None = None
 
