@@ -172,6 +172,10 @@ def _first_frame(work: Work) -> Image.Image:
         return _jpeg(work, header.stream)
     if header.composed:
         return next(whole_frames(header, header.composed))
+    if header.masked:
+        from darkroom.imaging import bmp  # imported only when needed
+
+        return bmp.decoded(header.stream)
     image = opened(header, header.stream)
     if header.format == "png":
         return png.decoded(image, header.stream)

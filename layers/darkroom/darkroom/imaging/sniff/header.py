@@ -65,6 +65,7 @@ class Header:
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
     - `too_few_bytes`: the coded data is shorter than the minimum for this number of pixels.
     - `arithmetic`: a JPEG with arithmetic coding. `camera_raw`: the picture is the preview of a camera raw.
+    - `masked`: a BMP whose channels have masks that Pillow does not know.
     - `composed`: the frames of a GIF or PNG that have to be composed, even if there is only one.
     - `animation`: for GIF, WebP and PNG of two frames or more.
     """
@@ -83,6 +84,7 @@ class Header:
     too_few_bytes: bool = False
     arithmetic: bool = False
     camera_raw: bool = False
+    masked: bool = False
     composed: Animation | None = None
     animation: Animation | None = None
 
