@@ -10,6 +10,8 @@ from playwright.sync_api import Page, Route, sync_playwright
 
 from bench.gallery import chromium
 
+ARGUMENTS = ["--no-sandbox", "--force-color-profile=srgb"]
+
 # A secure origin, since ImageDecoder needs one; every request to it is answered here.
 _ORIGIN = "https://pictures.test/"
 _MEDIA_TYPES = {"jpg": "jpeg", "tif": "tiff"}
@@ -92,7 +94,6 @@ def chromium_page() -> Iterator[Chromium]:
     if not (program := chromium()):
         raise LookupError("Chromium is missing: install it (Debian: apt-get install chromium) and try again.")
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--force-color-profile=srgb"]
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield Chromium(browser.new_page())
         browser.close()
