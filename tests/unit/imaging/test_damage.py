@@ -95,8 +95,17 @@ def test_a_jpeg_cut_before_another_marker_is_rejected(kind: str, marker: bytes, 
     assert caught.value.reason == "corrupt_image"
 
 
-def test_a_jpeg_that_lacks_only_its_end_marker_is_rendered() -> None:
-    assert only(render(sound("4:2:0")[:-2], a_profile(64))).width == 64
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_jpeg_without_its_whole_end_marker_is_rejected(missing: int) -> None:
+    assert rejection(sound("4:2:0")[:-missing]) == "corrupt_image"
+
+
+def test_an_arithmetic_jpeg_of_far_too_few_bytes_is_rejected() -> None:
+    content = bytearray(ARITHMETIC_JPEG)
+    size = content.index(b"\xff\xc9") + 5
+    content[size : size + 4] = struct.pack(">HH", 8000, 2000)
+
+    assert rejection(bytes(content)) == "corrupt_image"
 
 
 def test_an_arithmetic_jpeg_over_64_kib_is_rendered() -> None:
