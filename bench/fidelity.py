@@ -109,9 +109,9 @@ def compared(originals: list[Frame], rendition: Encoded) -> Difference:
         return Difference(rendition.format, frames=(len(originals), len(made)), sizes=sizes)
     mean = worst = alpha = duration = 0.0
     for original, frame in zip(originals, _at_the_times_of(originals, made), strict=True):
-        wanted = _over(original.image, "white") if rendition.format is Format.JPEG else original.image
+        wanted = _flattened(original.image, "white") if rendition.format is Format.JPEG else original.image
         for background in ("white", "black"):
-            distance = oklab_distance(_over(wanted, background), _over(frame.image, background))
+            distance = oklab_distance(_flattened(wanted, background), _flattened(frame.image, background))
             mean, worst = max(mean, float(distance.mean())), max(worst, _worst_block(distance))
         alphas = (np.asarray(image.getchannel("A"), float) for image in (wanted, frame.image))
         first, second = alphas
@@ -147,7 +147,7 @@ def frames_of(rendition: Encoded) -> list[Frame]:
     return frames
 
 
-def _over(image: Image.Image, background: str) -> Image.Image:
+def _flattened(image: Image.Image, background: str) -> Image.Image:
     flat = Image.new("RGBA", image.size, background)
     flat.alpha_composite(image)
     return flat

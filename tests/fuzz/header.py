@@ -23,7 +23,7 @@ with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.dom
 
 from tests.unit.imaging import pictures as drawn  # noqa: E402 - after what is to be instrumented
 
-REASONS = {"empty_file", "unsupported_format", "corrupt_image", "too_many_scans"}
+REASONS = {"empty_file", "unsupported_format", "corrupt_image", "too_many_scans", "too_expensive"}
 
 
 def one_input(content: bytes) -> None:

@@ -48,11 +48,11 @@ def whole_frames(header: Header, animation: Animation) -> Iterator[Image.Image]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a frame draws on the canvas; None draws nothing. `over` blends, otherwise pixels are replaced."""
+    """A frame's pixels on the canvas; None draws nothing. Without `blended` they replace the canvas's."""
 
     image: Image.Image | None
     place: tuple[int, int]
-    over: bool
+    blended: bool
     to_background: bool
     to_previous: bool
 
@@ -71,7 +71,7 @@ def _composed(size: tuple[int, int], parts: Iterator[_Part]) -> Iterator[Image.I
         before = canvas.copy() if part.to_previous else None
         if part.image is not None and left < right and top < bottom:
             drawn = part.image.crop((0, 0, right - left, bottom - top))
-            if part.over:
+            if part.blended:
                 canvas.alpha_composite(drawn, part.place)
             else:
                 canvas.paste(drawn, part.place)
@@ -91,7 +91,7 @@ def _png_parts(stream: bytes) -> Iterator[_Part]:
         yield _Part(
             image,
             (frame.left, frame.top),
-            over=frame.blend == BLEND_OVER,
+            blended=frame.blend == BLEND_OVER,
             to_background=dispose == DISPOSE_BACKGROUND,
             to_previous=dispose == DISPOSE_PREVIOUS,
         )
@@ -107,7 +107,7 @@ def _gif_parts(stream: bytes) -> Iterator[_Part]:
         yield _Part(
             image,
             (frame.left, frame.top),
-            over=True,
+            blended=True,
             to_background=frame.disposal == RESTORE_BACKGROUND,
             to_previous=frame.disposal == RESTORE_PREVIOUS,
         )
