@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; SAM's own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test test-no-stack test-stack e2e test-full up down demo throughput scale jobs chaos simulate model bench cold screenshots build deploy
+.PHONY: help setup lock check test test-no-stack test-stack e2e test-full up down demo throughput scale jobs chaos simulate model bench fidelity cold screenshots build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -46,7 +46,7 @@ test: setup ## Run the tests: unit, contract, integration, template, end-to-end,
 	@$(MAKE) --no-print-directory --jobs 2 test-no-stack test-stack
 
 # Two processes in parallel: the tests against a stack mostly wait. sed -u '' keeps their output lines whole.
-STACK_TESTS := tests/e2e tests/chaos $(filter-out %/test_pages.py,$(wildcard tests/browser/test_*.py))
+STACK_TESTS := tests/e2e tests/chaos $(filter-out %/test_pages.py %/test_fidelity.py,$(wildcard tests/browser/test_*.py))
 
 test-no-stack:
 	@set -o pipefail; $(RUN) pytest -m "not full" $(STACK_TESTS:%=--deselect=%) | sed -u ''
@@ -99,6 +99,9 @@ deploy: setup ## Deploy to AWS; the first time asks for a stack name and a regio
 
 bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder [BENCH="--only light"]
 	@$(RUN) python -m bench $(PICTURES) $(BENCH)
+
+fidelity: setup ## Compare renditions with what Chromium draws for the originals: make fidelity PICTURES=folder
+	@$(RUN) python -m bench.fidelity $(PICTURES)
 
 cold: setup ## Measure cold starts and memory of each function: make cold [COLD="--before checkout"]
 	@$(RUN) python -m bench.cold $(COLD)

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
+from bench.chromium import ARGUMENTS
 from bench.gallery import Gallery, chromium, gallery
 from darkroom.services.live import messages
 from tests.builders import a_request
@@ -29,7 +30,7 @@ def browser() -> Iterator[Browser]:
     expect.set_options(timeout=_TIMEOUT_MS)
     # While Playwright runs, no other event loop can run in this thread: stop it after this package.
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -22,8 +22,12 @@ with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.dom
     from darkroom.imaging.sniff.header import MAX_SCANS
 
 from tests.unit.imaging import pictures as drawn  # noqa: E402 - after what is to be instrumented
+from tests.unit.imaging.test_bmp import bmp  # noqa: E402
+from tests.unit.imaging.test_composing import Part, apng  # noqa: E402
+from tests.unit.imaging.test_tiff import camera_raw, tags_for, tiff  # noqa: E402
+from tests.unit.imaging.test_transfer import in_png  # noqa: E402
 
-REASONS = {"empty_file", "unsupported_format", "corrupt_image", "too_many_scans"}
+REASONS = {"empty_file", "unsupported_format", "corrupt_image", "too_many_scans", "too_expensive"}
 
 
 def one_input(content: bytes) -> None:
@@ -65,6 +69,13 @@ def seeds() -> Iterator[bytes]:
     yield drawn.jpeg_with_a_gain_map(picture, picture)
     yield drawn.jpeg_of_many_scans(MAX_SCANS + 1)
     yield drawn.rgb16_png((1, 2, 3), 4)
+    yield drawn.avif_with_clean_aperture(picture, (12, 1, 8, 1, 0, 1, 0, 1))
+    yield drawn.encoded(picture, "WEBP", icc_profile=drawn.numbered_icc(9, 16))
+    yield in_png(picture, 9, 16, drawn.png_chunk(b"cLLI", bytes(8)))
+    yield apng(Part(bytes(4)), Part(bytes(4), (0, 0, 8, 8), dispose=1, blend=1), default=bytes(4))
+    yield bmp(0, 0, (0xF00, 0xF0, 0xF), bits=16)
+    yield camera_raw(drawn.encoded(picture, "JPEG"))
+    yield tiff(tags_for(2, 8, 3), planes=[bytes(1728)], big=True)
 
 
 def main() -> None:

@@ -231,8 +231,12 @@ def grey_gamma(gamma: float) -> bytes:
     return _icc(b"GRAY", {b"wtpt": _xyz(0.9642, 1.0, 0.8249), b"kTRC": _curve(gamma)})
 
 
-def _matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: float | None = None) -> bytes:
-    tags = {b"wtpt": _xyz(0.9642, 1.0, 0.8249)}
+def _matrix_profile(
+    primaries: tuple[tuple[float, float, float], ...],
+    gamma: float | None = None,
+    more: Mapping[bytes, bytes] | None = None,
+) -> bytes:
+    tags = {b"wtpt": _xyz(0.9642, 1.0, 0.8249)} | dict(more or {})
     for channel, primary in zip((b"r", b"g", b"b"), primaries, strict=True):
         tags[channel + b"XYZ"] = _xyz(*primary)
         # sRGB's curve: IEC 61966-2-1 as an ICC parametric curve of type 3.
@@ -241,6 +245,12 @@ def _matrix_profile(primaries: tuple[tuple[float, float, float], ...], gamma: fl
             _curve(gamma) if gamma else b"para\0\0\0\0\0\3\0\0" + b"".join(map(_fixed, numbers))
         )
     return _icc(b"RGB ", tags)
+
+
+def numbered_icc(primaries: int, transfer: int) -> bytes:
+    """Builds a profile of sRGB with other numbers in its `cicp` tag, as converters write for PQ and HLG."""
+    numbers = b"cicp\0\0\0\0" + bytes((primaries, transfer, 0, 1))
+    return _matrix_profile(_SRGB, more={b"cicp": numbers})
 
 
 def _icc(
@@ -345,6 +355,29 @@ ARITHMETIC_JPEG = b64decode(
     "FBQUFBQUFBQUFBQUFBT/yQARCAAQACADAREAAhEBAxEB/8wACgAQEAUBEBEF/9oADAMBAAIRAxEAPwD9408Glco6aX2FJslz"
     "uFpuhzuwwP/Z"
 )
+
+
+def avif_with_clean_aperture(image: Image.Image, aperture: tuple[int, ...]) -> bytes:
+    """Adds `clap` to an AVIF's only item: width, height, and offsets across and down, each as a fraction."""
+    content = encoded(image, "AVIF", quality=100, subsampling="4:4:4")
+    pixels = content.index(b"mdat") + 4
+    clap = struct.pack(">I4sIIIIiIiI", 40, b"clap", *aperture)
+    ipco, ipma = content.index(b"ipco") - 4, content.index(b"ipma") - 4
+    end = ipco + int.from_bytes(content[ipco : ipco + 4])
+    number = 1
+    at = ipco + 8
+    while at < end:
+        at += int.from_bytes(content[at : at + 4])
+        number += 1
+    last = ipma + int.from_bytes(content[ipma : ipma + 4])
+    associations = bytearray(content[ipma:last]) + bytes([0x80 | number])
+    associations[18] += 1
+    grown = {b"ipco": 40, b"iprp": 41, b"meta": 41}
+    made = bytearray(content[:end] + clap + content[end:ipma] + associations + content[last:])
+    for kind, more in (*grown.items(), (b"ipma", 1)):
+        at = made.index(kind) - 4
+        made[at : at + 4] = struct.pack(">I", int.from_bytes(made[at : at + 4]) + more)
+    return bytes(made).replace(struct.pack(">I", pixels), struct.pack(">I", pixels + 41), 1)
 
 
 def multi_picture_jpeg(first: Image.Image, second: Image.Image) -> bytes:

@@ -7,7 +7,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image
 
 from darkroom.domain.renditions import Format
 from darkroom.imaging import render
@@ -84,7 +84,7 @@ def test_a_colour_space_named_by_number_is_converted(primaries: int, space: Spac
 
 @pytest.mark.parametrize("plugin", ["PNG", "AVIF"])
 def test_an_unknown_colour_space_number_counts_as_srgb_with_a_decision(plugin: str) -> None:
-    rendered = render(named_by_number(11, 13, plugin, (200, 120, 90)), a_profile(40))
+    rendered = render(named_by_number(99, 13, plugin, (200, 120, 90)), a_profile(40))
 
     assert "profile_ignored" in codes(rendered)
     assert distance(middle_of(opened(only(rendered))), (200, 120, 90)) <= 6
@@ -159,12 +159,12 @@ def test_cmyk_is_converted_by_its_profile(inks: tuple[int, ...], plugin: str) ->
 
 
 @pytest.mark.parametrize("colour", [(200, 100, 50), (255, 255, 255), (0, 0, 0), (0, 160, 230)])
-def test_cmyk_without_a_profile_becomes_rgb_inverted_or_not(colour: Colour) -> None:
+def test_cmyk_without_a_profile_becomes_rgb(colour: Colour) -> None:
+    """Every browser takes a JPEG's inks as inverted, with or without Adobe's marker."""
     inks = plain((40, 40), colour, "CMYK")
     by_adobe = encoded(inks, "JPEG", quality=100)
     mark = by_adobe.index(b"\xff\xee")
-    stored_as_they_are = encoded(ImageChops.invert(inks), "JPEG", quality=100)
-    without_mark = stored_as_they_are[:mark] + stored_as_they_are[mark + 16 :]
+    without_mark = by_adobe[:mark] + by_adobe[mark + 16 :]
     assert (by_adobe[mark + 4 : mark + 9], b"Adobe" in without_mark) == (b"Adobe", False)
 
     for content in (by_adobe, without_mark, encoded(inks, "TIFF")):
@@ -226,8 +226,10 @@ def test_16_bit_colour_becomes_8_bit_and_its_profile_is_applied() -> None:
         (4, 0, 7, 8, 136),
         (8, 0, 70, 80, 80),
         (16, 0, 0x1234, 0xABCD, 0xAB),
+        (16, 0, 0x80FF, 0x80FE, 0x80),
         (8, 2, 70, 80, 80),
         (16, 2, 0x8000, 0x0102, 1),
+        (16, 2, 0x8000, 0x8001, 0x80),
     ],
 )
 def test_a_transparent_png_colour_works_at_any_bit_depth(
@@ -313,3 +315,16 @@ def test_srgb_and_iccp_chunks_take_priority_over_chrm_and_gama() -> None:
 
     for content_with_both in (with_srgb, with_profile):
         assert distance(middle_of(shown(content_with_both)), (200, 120, 90)) <= 2
+
+
+def test_a_png_profile_with_a_wrong_checksum_or_an_unknown_method_is_ignored() -> None:
+    """As in browsers; the following chunks count instead."""
+    content = encoded(plain((40, 40), (255, 0, 0)), "PNG")
+    chunk = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(red_and_green_swapped()))
+    sound = content[:33] + chunk + content[33:]
+    wrong_checksum = content[:33] + chunk[:-1] + bytes([chunk[-1] ^ 1]) + content[33:]
+    unknown_method = png_chunk(b"iCCP", b"x\0\1" + zlib.compress(red_and_green_swapped()))
+
+    assert distance(middle_of(shown(sound)), (0, 255, 0)) <= 4
+    for broken in (wrong_checksum, content[:33] + unknown_method + content[33:]):
+        assert distance(middle_of(shown(broken)), (255, 0, 0)) <= 4

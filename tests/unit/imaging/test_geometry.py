@@ -19,6 +19,7 @@ from tests.unit.imaging.pictures import (
     WHITE,
     Colour,
     a_profile,
+    avif_with_clean_aperture,
     codes,
     cornered,
     corners_of,
@@ -285,3 +286,28 @@ def test_resizing_in_bands_leaves_no_seams(size: tuple[int, int]) -> None:
 
     differences = ImageChops.difference(found.convert("RGBa"), at_once.convert("RGBa"))
     assert max(high for _, high in differences.getextrema()) <= 3  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("aperture", "size", "colour"),
+    [
+        ((48, 1, 32, 1, -24, 1, -16, 1), (48, 32), RED),
+        ((48, 1, 32, 1, 24, 1, 16, 1), (48, 32), WHITE),
+        ((96, 2, 64, 2, 48, 2, -32, 2), (48, 32), GREEN),
+        ((96, 1, 64, 1, 0, 1, 0, 1), (96, 64), None),
+        ((97, 1, 64, 1, 0, 1, 0, 1), (96, 64), None),  # outside
+        ((48, 1, 32, 1, 30, 1, 0, 1), (96, 64), None),  # outside
+        ((47, 1, 32, 1, 0, 1, 0, 1), (96, 64), None),  # half a pixel
+        ((48, 0, 32, 1, 0, 1, 0, 1), (96, 64), None),
+        ((0, 1, 32, 1, 0, 1, 0, 1), (96, 64), None),
+    ],
+)
+def test_the_clean_aperture_of_an_avif_is_the_picture(
+    aperture: tuple[int, ...], size: tuple[int, int], colour: Colour | None
+) -> None:
+    rendered = render(avif_with_clean_aperture(cornered(96, 64), aperture), a_profile(96, quality=100))
+
+    shown = opened(only(rendered))
+    assert (rendered.original.width, rendered.original.height) == shown.size == size
+    expected = CORNERS if colour is None else (colour,) * 4
+    assert max(map(distance, corners_of(shown), expected)) < 12

@@ -1,5 +1,6 @@
 """Rejected pictures; where possible they are rejected before a decoder is called."""
 
+import random
 import sys
 import zlib
 from types import FrameType
@@ -11,6 +12,7 @@ from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import Profile
 from darkroom.imaging import render
 from darkroom.imaging.sniff import read_header
+from darkroom.imaging.sniff.png import holds_every_row
 from tests.unit.imaging.pictures import (
     a_profile,
     bmp_claiming,
@@ -148,6 +150,33 @@ def test_only_needed_png_metadata_is_inflated_and_only_once(kind: bytes, name: b
     finally:
         sys.setprofile(None)
     assert called.count("decompress") == inflated
+
+
+def test_the_row_check_copies_only_a_part_of_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """zlib copies what is left of its input, so that large inputs would take quadratic time."""
+    sizes: list[int] = []
+    inflater = zlib.decompressobj
+
+    class Inflater:
+        def __init__(self) -> None:
+            self._inflater = inflater()
+
+        def decompress(self, deflated: bytes, limit_bytes: int) -> bytes:
+            sizes.append(len(deflated))
+            return self._inflater.decompress(deflated, limit_bytes)
+
+        @property
+        def unconsumed_tail(self) -> bytes:
+            return self._inflater.unconsumed_tail
+
+    rows = random.Random(5).randbytes(1500 * 1500 + 1500)  # noqa: S311
+    idat = png_chunk(b"IDAT", zlib.compress(rows, 0))
+    content = png_header(1500, 1500, colour_type=0) + idat + png_chunk(b"IEND", b"")
+    monkeypatch.setattr("darkroom.imaging.sniff.png.zlib.decompressobj", Inflater)
+
+    assert holds_every_row(content)
+    assert max(sizes) <= 65_536
+    assert sum(sizes) < 2 * len(content)
 
 
 def test_a_jpeg_with_far_too_few_bytes_is_rejected() -> None:

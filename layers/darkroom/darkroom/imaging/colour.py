@@ -1,12 +1,16 @@
-"""Converts colours from ICC profiles to sRGB, with Little CMS."""
+"""Converts colours to sRGB: ICC profiles and named colour spaces with Little CMS."""
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 
 from PIL import Image, ImageCms
 
-from darkroom.imaging.sniff import Screen
+from darkroom.imaging.primaries import WHITE, as_xyz
+from darkroom.imaging.sniff import Header, Screen
+from darkroom.imaging.sniff.coding import BT_709, LINEAR, PRIMARIES, SRGB, Coding
 
 # A profile's colour space -> the mode of its pixels, and the modes that can be converted to it.
 _SPACES = {
@@ -16,16 +20,26 @@ _SPACES = {
 }
 
 
+def in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
+    """Converts to sRGB, CMYK as RGB; None if the picture's description of its colours can't be used."""
+    if header.coding and header.coding.has_high_dynamic_range and image.mode != "CMYK":
+        from darkroom.imaging import hdr  # imported only when needed
+
+        return hdr.reduced(image, header.coding)
+    if header.icc:
+        return converted(image, header.icc)
+    if header.coding:
+        return converted(image, icc_of_coding(header.coding))
+    return converted(image, icc_of_screen(header.screen) if header.screen else b"")
+
+
 def converted(image: Image.Image, icc: bytes) -> Image.Image | None:
     """Returns the picture in sRGB, CMYK as RGB; None if the ICC profile can't be used."""
+    found = _transform(icc)
+    if found is None or image.mode not in found.modes:
+        return None
     try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(icc))
-        mode, convertible = _SPACES.get(profile.profile.xcolor_space.strip(), ("", ()))
-        if image.mode not in convertible:
-            return None
-        colour = image.convert(mode)
-        transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
-        in_srgb = ImageCms.applyTransform(colour, transform)
+        in_srgb = ImageCms.applyTransform(image.convert(found.mode), found.transform)
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
     if in_srgb is None:
@@ -38,79 +52,72 @@ def converted(image: Image.Image, icc: bytes) -> Image.Image | None:
     return in_srgb
 
 
-# ITU-T H.273's number -> red, green and blue as XYZ, adapted to ICC's white (D50) with Bradford's matrix.
-_PRIMARIES = {
-    9: ((0.67349, 0.27903, -0.00194), (0.16566, 0.67534, 0.02998), (0.12506, 0.04563, 0.79681)),
-    12: ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407)),
-}
-_WHITE = (0.9642, 1.0, 0.8249)
-# IEC 61966-2-1; BT.2020's curve is nearly the same.
-_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+@dataclass(frozen=True, slots=True)
+class _Transform:
+    """A transform to sRGB from pixels of `mode`; pictures of `modes` can be converted to it."""
+
+    transform: ImageCms.ImageCmsTransform
+    mode: str
+    modes: tuple[str, ...]
 
 
-def icc_of_primaries(primaries: int) -> bytes:
-    """Returns the ICC profile of BT.2020 (9) or Display P3 (12), empty for other numbers."""
-    return _profile(_PRIMARIES[primaries]) if primaries in _PRIMARIES else b""
+# Cached: an animation applies it to every frame of every width, and a profile of 6 MB takes 40 ms to read.
+@lru_cache(maxsize=1)
+def _transform(icc: bytes) -> _Transform | None:
+    try:
+        profile = ImageCms.ImageCmsProfile(BytesIO(icc))
+        mode, modes = _SPACES.get(profile.profile.xcolor_space.strip(), ("", ()))
+        if not modes:
+            return None
+        transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    return _Transform(transform, mode, modes)
+
+
+def icc_of_coding(coding: Coding) -> bytes:
+    """Returns the ICC profile of primaries and a transfer function; empty for unknown numbers."""
+    if not coding.is_known:
+        return b""
+    return _profile(PRIMARIES[coding.primaries], _curve(coding.transfer))
 
 
 def icc_of_screen(screen: Screen) -> bytes:
-    """Returns the ICC profile of a screen; empty if its primaries span no colour space.
+    """Returns the ICC profile of a screen; empty if its primaries span no colour space."""
+    white, *primaries = screen.points
+    curve = _parametric(0, 1 / screen.gamma) if screen.gamma else _curve(SRGB)
+    return _profile((*primaries, white), curve)
 
-    Bradford's matrix adapts the screen's white to ICC's, so that white is shown as white.
+
+# Broadcasting's pictures are shown with the gamma of its screens: ITU-R BT.1886.
+_GAMMAS = {4: 2.2, 5: 2.8, LINEAR: 1.0, 11: 2.4} | dict.fromkeys(BT_709, 2.4)
+
+
+def _curve(transfer: int) -> bytes:
+    """Returns ICC's parametric curve of a transfer function. ITU-T H.273, table 3."""
+    if transfer in _GAMMAS:
+        return _parametric(0, _GAMMAS[transfer])
+    if transfer == 7:
+        return _parametric(3, 1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0912)
+    if transfer == 17:  # SMPTE ST 428-1: white is 48 of 52.37 units
+        return _parametric(1, 2.6, (52.37 / 48) ** (1 / 2.6), 0.0)
+    return _parametric(3, 2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # IEC 61966-2-1
+
+
+def _parametric(kind: int, *numbers: float) -> bytes:
+    """Packs ICC's parametricCurveType. ICC.1:2022, 10.18."""
+    return b"para" + struct.pack(">4xHxx", kind) + _fixed(*numbers)
+
+
+def _profile(points: Sequence[tuple[float, float]], curve: bytes) -> bytes:
+    """Builds a matrix profile of red, green, blue and white as CIE x and y; empty if they span no space.
+
+    Source: ICC.1:2022, 7.2 and 9.2.
     """
-    white, *primaries = [(x / y, 1.0, (1 - x - y) / y) for x, y in screen.points]
-    shares = _solve(primaries, white)
-    if shares is None:
+    primaries = as_xyz(points)
+    if primaries is None:
         return b""
-    scales = [wanted / actual for wanted, actual in zip(_cones(_WHITE), _cones(white), strict=True)]
-    adapted = []
-    for primary, share in zip(primaries, shares, strict=True):
-        cones = [cone * scale * share for cone, scale in zip(_cones(primary), scales, strict=True)]
-        adapted.append(tuple(sum(row[n] * cones[n] for n in range(3)) for row in _FROM_CONES))
-    return _profile(adapted, 1 / screen.gamma if screen.gamma else None)
-
-
-_TO_CONES = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
-_FROM_CONES = (
-    (0.9869929, -0.1470543, 0.1599627),
-    (0.4323053, 0.5183603, 0.0492912),
-    (-0.0085287, 0.0400428, 0.9684867),
-)
-
-
-def _cones(xyz: Sequence[float]) -> list[float]:
-    return [sum(row[n] * xyz[n] for n in range(3)) for row in _TO_CONES]
-
-
-def _solve(columns: Sequence[Sequence[float]], wanted: Sequence[float]) -> list[float] | None:
-    """Solves the linear system by Cramer's rule; None if it is singular."""
-    whole = _determinant(*columns)
-    if abs(whole) < _SINGULAR:
-        return None
-    return [_determinant(*(wanted if at == n else columns[at] for at in range(3))) / whole for n in range(3)]
-
-
-_SINGULAR = 1e-4
-
-
-def _determinant(a: Sequence[float], b: Sequence[float], c: Sequence[float]) -> float:
-    return (
-        a[0] * (b[1] * c[2] - b[2] * c[1])
-        - b[0] * (a[1] * c[2] - a[2] * c[1])
-        + c[0] * (a[1] * b[2] - a[2] * b[1])
-    )
-
-
-def _profile(primaries: Sequence[Sequence[float]], gamma: float | None = None) -> bytes:
-    """Builds a matrix profile of red, green and blue as XYZ, with one gamma or sRGB's curve.
-
-    Source: ICC.1:2022, 7.2, 9.2 and 10.18.
-    """
-    if gamma is None:
-        curve = b"para" + struct.pack(">4xHxx", 3) + _fixed(*_SRGB_CURVE)
-    else:
-        curve = b"para" + struct.pack(">4xHxx", 0) + _fixed(gamma)
-    tags = {b"wtpt": b"XYZ \0\0\0\0" + _fixed(*_WHITE)}
+    tags = {b"wtpt": b"XYZ \0\0\0\0" + _fixed(*WHITE)}
     for channel, xyz in zip((b"r", b"g", b"b"), primaries, strict=True):
         tags |= {channel + b"XYZ": b"XYZ \0\0\0\0" + _fixed(*xyz), channel + b"TRC": curve}
     start = 132 + 12 * len(tags)
@@ -119,7 +126,7 @@ def _profile(primaries: Sequence[Sequence[float]], gamma: float | None = None) -
         table += name + struct.pack(">II", start + len(bodies), len(body))
         bodies += body
     header = struct.pack(">I4xI", start + len(bodies), 0x04300000) + b"mntrRGB XYZ " + bytes(12) + b"acsp"
-    return (header + bytes(28) + _fixed(*_WHITE)).ljust(128, b"\0") + table + bodies
+    return (header + bytes(28) + _fixed(*WHITE)).ljust(128, b"\0") + table + bodies
 
 
 def _fixed(*numbers: float) -> bytes:

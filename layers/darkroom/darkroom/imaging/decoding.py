@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageFile
 
 from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff import Header, corrupt
+from darkroom.imaging.sniff.header import unsupported
 
 
 def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
@@ -25,10 +26,39 @@ def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
 
 def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:
     """Opens the stream of a parsed header, without decoding pixels."""
-    image = read_as(header.format, stream)
+    image = _read_tiff(stream) if header.format == "tiff" else read_as(header.format, stream)
     # The decoder must not find a larger picture than the header pass did.
     if image.width * image.height > header.pixels:
         raise corrupt()
+    return image
+
+
+_PLANAR, _BITS, _PLANES = 284, 258, 2
+_UNKNOWN_PIXELS = "unknown pixel mode"
+# Kinds of pixels that Pillow can decode although its table lacks them.
+_MORE_PIXELS = {(b"MM", 0, (1,), 1, (16,), ()): ("I;16B", "I;16B")}
+
+
+def _read_tiff(stream: bytes) -> ImageFile.ImageFile:
+    """Opens a TIFF. Raises RejectedPicture for kinds of pixels that can't be decoded."""
+    from PIL import TiffImagePlugin  # imported only when needed
+
+    for kind, modes in _MORE_PIXELS.items():
+        TiffImagePlugin.OPEN_INFO.setdefault(kind, modes)
+    try:
+        image = read_as("tiff", stream)
+        bits = image.tag_v2.get(_BITS, ())  # type: ignore[attr-defined]
+        if max(bits, default=1) > 8 and image.tag_v2.get(_PLANAR) == _PLANES:  # type: ignore[attr-defined]
+            # Pillow's own reader takes each plane for 8 bits; libtiff's does not.
+            TiffImagePlugin.READ_LIBTIFF = True
+            try:
+                image = read_as("tiff", stream)
+            finally:
+                TiffImagePlugin.READ_LIBTIFF = False
+    except SyntaxError as fault:
+        if str(fault) == _UNKNOWN_PIXELS:
+            raise unsupported("The TIFF's kind of pixels is not supported; export it as JPEG.") from fault
+        raise
     return image
 
 
@@ -43,22 +73,6 @@ def strictly() -> Iterator[None]:
         raise
     except Exception as fault:  # decoders' errors have no common base class
         raise corrupt() from fault
-
-
-# Arbitrary entropy-coded bytes, separated by all eight restart markers.
-_FILLER = b"".join(bytes((0xFF, 0xD0 + number)) + bytes(range(7, 240, 11)) for number in (*range(8), 0))[2:]
-_END = b"\xff\xd9"
-
-
-def ends_in_grey(image: Image.Image) -> bool:
-    """True if the last pixel is libjpeg's grey, its silent filler for missing bytes."""
-    last = image.crop((image.width - 1, image.height - 1, image.width, image.height))
-    return all(set(band.tobytes()) <= {127, 128} for band in last.split())
-
-
-def with_filler(stream: bytes) -> bytes:
-    """Inserts bytes before a JPEG's end marker; they change the pixels of an incomplete JPEG only."""
-    return stream.removesuffix(_END) + _FILLER + _END
 
 
 def may_lack_rows(image: Image.Image) -> bool:
@@ -86,13 +100,17 @@ def plain(image: Image.Image) -> Image.Image:
 
 
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+_SIXTEEN = 16
 
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:
     levels = image if image.mode == "I;16" else image.convert("I")  # `point` supports no other 16-bit mode
-    grey = levels.point(lambda level: level * (1 / 256)).convert("L")
+    tags = getattr(image, "tag_v2", {})
+    # A TIFF's levels of 12 bits are not extended to 16.
+    bits = max(tags.get(_BITS, (_SIXTEEN,)))
+    grey = levels.point(lambda level: level * (256 / (1 << bits))).convert("L")
     # At more than 8 bits, Pillow does not invert a TIFF whose white is 0.
-    inverted = getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+    inverted = tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     return ImageChops.invert(grey) if inverted else grey
 
 

@@ -7,22 +7,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import PIL
-from PIL import Image, ImageChops
+from PIL import Image
 
 from darkroom.domain.profile import FormatChoice, Profile
 from darkroom.domain.receipts import Decision, Original, Rendered
 from darkroom.domain.renditions import REFERENCE, Encoded, Format
-from darkroom.imaging import encode
+from darkroom.imaging import encode, jpeg_damage, png
 from darkroom.imaging.admission import animates, read_admissible_header
-from darkroom.imaging.animation import animated_webp
+from darkroom.imaging.animation import animated_webp, whole_frames
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import (
-    ends_in_grey,
-    may_lack_rows,
     opened,
     plain,
     strictly,
-    with_filler,
     without_opaque_alpha,
 )
 from darkroom.imaging.ladders import Plan, planned
@@ -30,7 +27,8 @@ from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Made, encode_ladder
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Animation, Header, corrupt
-from darkroom.imaging.sniff.png import holds_every_row
+from darkroom.imaging.sniff.header import unsupported
+from darkroom.imaging.sniff.tiff import RAW_SENTENCE
 
 # Increase it with each change that gives different bytes for the same upload and profile.
 _REVISION = "r7"
@@ -117,7 +115,14 @@ def _peak_mb() -> float:
 
 
 def plan(work: Work) -> Work:
-    """Plans the crop and sizes of each ladder."""
+    """Plans the crop and sizes of each ladder. Rejects a camera raw whose preview is too small for them."""
+    if work.header.camera_raw:
+        wanted = max(width for ladder in work.profile.ladders for width in ladder.widths)
+        if work.header.upright_size[0] < wanted:
+            raise unsupported(RAW_SENTENCE)
+        work = work.with_decision(
+            "camera_raw_preview", "The file is a camera raw; the largest picture in it was rendered."
+        )
     work = replace(
         work, plans=tuple(planned(ladder, work.header.upright_size) for ladder in work.profile.ladders)
     )
@@ -149,8 +154,8 @@ def decode(work: Work) -> Work:
         raise corrupt()
     with strictly():
         decoded = plain(_first_frame(work))
-    if decoded.mode == "CMYK" and work.header.uninverted:
-        decoded = ImageChops.invert(decoded)  # Pillow treats every CMYK JPEG as Adobe's
+        if work.header.aperture:
+            decoded = decoded.crop(work.header.aperture)
     decoded.info = {}
     return replace(work, image=decoded, header=replace(work.header, stream=b""))
 
@@ -164,28 +169,46 @@ def _first_frame(work: Work) -> Image.Image:
         if still:
             return still
     if header.format == "jpeg":
-        image = _jpeg(work, header.stream)
-        if ends_in_grey(image):
-            filled = _jpeg(work, with_filler(header.stream))
-            if ImageChops.difference(image, filled).getbbox():
-                raise corrupt()
-        return image
+        return _jpeg(work, header.stream)
+    if header.composed:
+        return next(whole_frames(header, header.composed))
+    if header.masked:
+        from darkroom.imaging import bmp  # imported only when needed
+
+        return bmp.decoded(header.stream)
     image = opened(header, header.stream)
+    if header.format == "png":
+        return png.decoded(image, header.stream)
     image.load()
-    if header.format == "png" and may_lack_rows(image) and not holds_every_row(header.stream):
-        raise corrupt()
     return image
 
 
 def _jpeg(work: Work, stream: bytes) -> Image.Image:
-    image = opened(work.header, stream)
-    if not work.profile.linear_light:
-        # Decoded at 1.5 times the size needed, a picture scores 93 to 97 against a full decoding: no visible
-        # difference. At twice the size, decoding 24 megapixels would take half a second longer.
-        width, height = _in_stored_axes(work, work.working_size)
-        image.draft(None, (width * 3 // 2, height * 3 // 2))
-    image.load()
+    """Decodes a JPEG while a child process checks that nothing of it is missing."""
+    check = Child(partial(jpeg_damage.check, stream), seconds=_CHECK_SECONDS)
+    try:
+        image = opened(work.header, stream)
+        if work.header.arithmetic:
+            image.decodermaxblock = len(stream)  # libjpeg can't wait for more bytes of it
+        if not work.profile.linear_light:
+            # Decoded at 1.5 times the size needed, a picture scores 93 to 97 against a full decoding: no
+            # visible difference. At twice the size, 24 megapixels would take half a second longer.
+            width, height = _in_stored_axes(work, work.working_size)
+            image.draft(None, (width * 3 // 2, height * 3 // 2))
+        image.load()
+        if next(check.results()):
+            raise corrupt()
+    except ChildDied as fault:
+        if fault.status == jpeg_damage.NO_MEMORY:
+            raise MemoryError from fault
+        raise corrupt() from fault
+    finally:
+        check.end()
     return image
+
+
+# The deadline of the whole rendering ends the check too.
+_CHECK_SECONDS = 900.0
 
 
 def _in_stored_axes(work: Work, size: Size) -> Size:
@@ -223,6 +246,10 @@ def _upright(image: Image.Image, header: Header) -> Image.Image:
 
 def to_srgb(work: Work) -> Work:
     """Converts colours to sRGB; an unusable ICC profile is ignored, with a decision."""
+    if work.header.coding and work.header.coding.has_high_dynamic_range:
+        work = work.with_decision(
+            "hdr_reduced", "The picture has a high dynamic range; it was reduced to what every screen shows."
+        )
     converted = _in_srgb(work.image, work.header)
     if converted is not None:
         return replace(work, image=converted)
@@ -232,18 +259,12 @@ def to_srgb(work: Work) -> Work:
 
 
 def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
-    """Converts to sRGB; None if the picture's ICC profile can't be used."""
-    if not header.icc and header.primaries in _AS_SRGB and not header.screen:
+    """Converts to sRGB; None if the picture's description of its colours can't be used."""
+    if not (header.icc or header.coding or header.screen) or (header.coding and header.coding.is_srgb):
         return _cmyk_as_rgb(image)
     from darkroom.imaging import colour  # imported only when needed: most pictures have no ICC profile
 
-    if header.screen:
-        return colour.converted(image, header.icc or colour.icc_of_screen(header.screen))
-    return colour.converted(image, header.icc or colour.icc_of_primaries(header.primaries))
-
-
-# ITU-T H.273: not named (0), sRGB (1), unspecified (2), and analogue television (nearly the same as sRGB).
-_AS_SRGB = (0, 1, 2, 5, 6, 7)
+    return colour.in_srgb(image, header)
 
 
 def _cmyk_as_rgb(image: Image.Image) -> Image.Image:

@@ -56,11 +56,11 @@ def _resized_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
 def _resized_in_linear_light(image: Image.Image, size: Size, box: Box | None) -> Image.Image:
     """Resizes one channel at a time, since floating point takes four times the bytes."""
     if not image.mode.endswith("A"):
-        channels = [_to_srgb_levels(_scaled(_as_light(channel), size, box)) for channel in image.split()]
+        channels = [to_srgb_levels(_scaled(_as_light(channel), size, box)) for channel in image.split()]
         return Image.merge(image.mode, channels)
     *colours, alpha = image.split()
     small_alpha = _scaled(alpha, size, box)
-    channels = [_to_srgb_levels(_weighted_by_alpha(colour, alpha, size, box)) for colour in colours]
+    channels = [to_srgb_levels(_weighted_by_alpha(colour, alpha, size, box)) for colour in colours]
     return Image.merge(image.mode, [*channels, small_alpha])
 
 
@@ -84,7 +84,8 @@ def _as_light(channel: Image.Image) -> Image.Image:
     return channel.point(_to_light(), "F")
 
 
-def _to_srgb_levels(light: Image.Image) -> Image.Image:
+def to_srgb_levels(light: Image.Image) -> Image.Image:
+    """Converts linear light, 0 to 65535, to sRGB's levels of 8 bits."""
     # Lanczos overshoots at both ends; the table clips values outside it.
     return light.convert("I").point(_from_light(), "L")
 

@@ -1,15 +1,16 @@
 """AVIF headers: AOM's AV1 Image File Format, based on ISO/IEC 23008-12 and 14496-12."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import islice
 
+from darkroom.imaging.sniff.coding import Coding, peak_nits, video_coding
 from darkroom.imaging.sniff.header import (
     MAX_PARTS,
     MAX_PROFILE_BYTES,
     Damaged,
     Header,
     numbers,
-    screen_primaries,
     unsupported,
 )
 
@@ -33,16 +34,20 @@ def read_avif(content: bytes) -> Header:
     largest = max(sizes, key=lambda size: size[0] * size[1])
     properties = _primary_properties(content, boxes)
     of_primary = {kind: start for kind, start, _ in properties}
-    icc, primaries = _avif_colour(content, properties)
+    icc, coding = _avif_colour(content, properties)
     width, height = _box_size(content, of_primary[b"ispe"]) if b"ispe" in of_primary else largest
+    aperture = _clean_aperture(content, of_primary.get(b"clap"), (width, height))
+    if aperture:
+        width, height = aperture[2] - aperture[0], aperture[3] - aperture[1]
     return Header(
         format="avif",
         width=width,
         height=height,
         stream=content,
         orientation=_avif_orientation(content, of_primary),
+        aperture=aperture,
         icc=icc,
-        primaries=primaries,
+        coding=coding,
         frames=_avif_frames(content, boxes),
         largest_pixels=largest[0] * largest[1],
     )
@@ -64,6 +69,29 @@ def _box_size(content: bytes, start: int) -> tuple[int, int]:
     return width, height
 
 
+def _clean_aperture(
+    content: bytes, start: int | None, size: tuple[int, int]
+) -> tuple[int, int, int, int] | None:
+    """Reads the part to show; None if it is not stated, empty, outside, or not in whole pixels.
+
+    Source: ISO/IEC 14496-12, 12.1.4.
+    """
+    if start is None:
+        return None
+    fields = numbers(">IIIIiIiI", content, start)
+    if not all(fields[1::2]):
+        return None
+    sides = [Fraction(*fields[0:2]), Fraction(*fields[2:4])]
+    # Offsets are those of the part's centre from the picture's.
+    offsets = [Fraction(*fields[4:6]), Fraction(*fields[6:8])]
+    corners = [offset + (whole - side) / 2 for whole, side, offset in zip(size, sides, offsets, strict=True)]
+    if not all(number.denominator == 1 for number in (*sides, *corners)):
+        return None
+    left, top, width, height = (int(number) for number in (*corners, *sides))
+    inside = 0 <= left < left + width <= size[0] and 0 <= top < top + height <= size[1]
+    return (left, top, left + width, top + height) if inside else None
+
+
 def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> list[tuple[bytes, int, int]]:
     """Lists the primary item's properties: kind, start and end of the body."""
     found = {kind: (start, end) for kind, start, end in reversed(boxes)}
@@ -76,15 +104,25 @@ def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> 
     return [properties[index - 1] for index in indices if 1 <= index <= len(properties)]
 
 
-def _avif_colour(content: bytes, properties: list[tuple[bytes, int, int]]) -> tuple[bytes, int]:
-    """Reads the primary item's ICC profile and primaries; it can have either or both."""
-    icc, primaries = b"", 0
+def _avif_colour(content: bytes, properties: list[tuple[bytes, int, int]]) -> tuple[bytes, Coding | None]:
+    """Reads the primary item's ICC profile, or else its colour space by number."""
+    icc, named, light, mastering = b"", tuple[int, ...](), 0, 0.0
     for kind, start, end in properties:
         if kind == b"colr" and content[start : start + 4] in (b"prof", b"rICC"):
             icc = content[start + 4 : min(end, start + MAX_PROFILE_BYTES)]
         elif kind == b"colr" and content[start : start + 4] == b"nclx":
-            primaries = screen_primaries(*numbers(">HH", content, start + 4))
-    return icc, primaries
+            named = numbers(">HH", content, start + 4)
+        elif kind == b"clli":
+            (light,) = numbers(">H", content, start)
+        elif kind == b"mdcv":
+            mastering = numbers(">I", content, start + 16)[0] / _PER_NIT
+    if icc or not named:
+        return icc, None
+    return b"", video_coding(named[0], named[1], peak_nits(light, mastering))
+
+
+# mdcv's unit. ISO/IEC 23008-2, D.3.28.
+_PER_NIT = 10_000
 
 
 def _associations(content: bytes, position: int) -> dict[int, list[int]]:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from struct import unpack_from
+from typing import TYPE_CHECKING
 
 from darkroom.domain.errors import RejectedPicture
+
+if TYPE_CHECKING:
+    from darkroom.imaging.sniff.coding import Coding
 
 # jpegtran's own scripts write at most 14 scans. Decoding 22,000 scans of 16 megapixels takes over 20 s.
 MAX_SCANS = 100
@@ -20,14 +24,21 @@ MAX_METADATA_BYTES = 1_000_000
 class Animation:
     """The frames of an animation.
 
-    `durations` in milliseconds, one per frame; played `loops` times, 0 means forever. The animation begins
-    with frame number `first` of `stream`.
+    `durations` in milliseconds, one per frame, as browsers play them; played `loops` times, 0 means forever.
     """
 
     durations: tuple[int, ...]
     loops: int
     stream: bytes
-    first: int = 0
+
+
+# Browsers play frames of up to 10 ms for 100: many files state times that no screen can show.
+_TOO_SHORT_MS, _INSTEAD_MS = 10, 100
+
+
+def played(milliseconds: int) -> int:
+    """Returns the time for which browsers show a frame."""
+    return milliseconds if milliseconds > _TOO_SHORT_MS else _INSTEAD_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +57,16 @@ class Screen:
 class Header:
     """The result of the header pass.
 
-    - `width`, `height`: as stored; `orientation` (EXIF, 1 to 8) makes them upright.
+    - `width`, `height`: as stored; `orientation` (EXIF, 1 to 8) makes them upright. `aperture`: the part of
+      the decoded picture to show, as left, top, right and bottom; None shows all of it.
     - `stream`: the bytes for the decoder, without metadata that a decoder could fail on.
-    - `icc`: empty without a profile. `primaries`: ITU-T H.273's number of the colour space, 0 if the file
-      names none. `screen`: None if the file describes none, or sRGB's.
+    - `icc`: empty without a profile. `coding`: the colour space, if the file names it by number. `screen`:
+      None if the file describes none, or sRGB's. A picture has at most one of the three.
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
     - `too_few_bytes`: the coded data is shorter than the minimum for this number of pixels.
-    - `uninverted`: a JPEG without Adobe's marker; if it is CMYK, its inks are not stored inverted.
+    - `arithmetic`: a JPEG with arithmetic coding. `camera_raw`: the picture is the preview of a camera raw.
+    - `masked`: a BMP whose channels have masks that Pillow does not know.
+    - `composed`: the frames of a GIF or PNG that have to be composed, even if there is only one.
     - `animation`: for GIF, WebP and PNG of two frames or more.
     """
 
@@ -61,13 +75,17 @@ class Header:
     height: int
     stream: bytes
     orientation: int = 1
+    aperture: tuple[int, int, int, int] | None = None
     icc: bytes = b""
-    primaries: int = 0
+    coding: "Coding | None" = None
     screen: Screen | None = None
     frames: int = 1
     largest_pixels: int = 0
     too_few_bytes: bool = False
-    uninverted: bool = False
+    arithmetic: bool = False
+    camera_raw: bool = False
+    masked: bool = False
+    composed: Animation | None = None
     animation: Animation | None = None
 
     @property
@@ -98,8 +116,3 @@ def numbers(layout: str, content: bytes, offset: int) -> tuple[int, ...]:
         return unpack_from(layout, content, offset)
     except Exception as fault:
         raise Damaged("the file ends early") from fault
-
-
-def screen_primaries(primaries: int, transfer: int) -> int:
-    """Returns the primaries; 0 for a high-dynamic-range picture (PQ or HLG)."""
-    return 0 if transfer in (16, 18) else primaries

@@ -9,12 +9,19 @@ from darkroom.imaging.sniff.header import MAX_PARTS, MAX_SCANS, Damaged, Header,
 
 # A marker, except stuffing, fill bytes and restarts, which occur within entropy-coded bytes.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-_HUFFMAN = (0xC0, 0xC1, 0xC2)
+_HUFFMAN, _ARITHMETIC = (0xC0, 0xC1, 0xC2), (0xC9, 0xCA)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_START, _END, _SCAN, _APP1, _APP2, _APP14, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0xE1, 0xE2, 0xEE, 0x01
+# Huffman coding takes at least one bit per block, arithmetic coding about one for 64 plain ones: libjpeg
+# fills missing blocks, with arithmetic coding without a warning.
+_BLOCKS_PER_BIT = dict.fromkeys(_HUFFMAN, 1) | dict.fromkeys(_ARITHMETIC, 64)
+_START, _END, _SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
+_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _WITHOUT_BODY = (_START, _END, _TEMPORARY)
 # JFIF and Adobe segments define the coding of the channels; other application segments and comments do not.
-_METADATA = (frozenset(range(0xE0, 0xF0)) | {0xFE}) - {0xE0, 0xEE}
+_METADATA = frozenset(range(0xE0, 0xF0)) | {0xFE}
+# JFIF's segment in its shortest form; Adobe's has 12 bytes. As in libjpeg, shorter ones mean nothing.
+_JFIF = b"\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0"
+_ADOBE_BYTES = 12
 
 
 def read_jpeg(content: bytes) -> Header:
@@ -31,11 +38,7 @@ def read_jpeg(content: bytes) -> Header:
             limit=MAX_SCANS,
             actual=len(scans),
         )
-    kept = [
-        content[start:stop]
-        for marker, start, stop in segments
-        if start < scans[0] and marker not in _METADATA
-    ]
+    kept = [_for_decoder(marker, content[start:stop]) for marker, start, stop in segments if start < scans[0]]
     end = segments[-1][2] if segments[-1][0] == _END else len(content)
     height, width = numbers(">HH", frames[0], 5)
     orientations = (
@@ -50,12 +53,20 @@ def read_jpeg(content: bytes) -> Header:
         stream=b"".join([b"\xff\xd8", *kept, memoryview(content)[scans[0] : end]]),
         orientation=next(filter(None, orientations), 1),
         icc=_jpeg_profile(content, segments),
-        uninverted=not any(
-            marker == _APP14 and content[start + 4 : start + 9] == b"Adobe" for marker, start, _ in segments
-        ),
-        # Huffman coding takes at least one bit per block. libjpeg silently fills missing blocks with grey.
-        too_few_bytes=frames[0][1] in _HUFFMAN and 8 * (end - scans[0]) < width * height // 64,
+        arithmetic=frames[0][1] in _ARITHMETIC,
+        too_few_bytes=8 * (end - scans[0]) < width * height // 64 // _BLOCKS_PER_BIT[frames[0][1]],
     )
+
+
+def _for_decoder(marker: int, segment: bytes) -> bytes:
+    """Returns the segment if the decoder needs it, else nothing."""
+    if marker == _APP0 and segment[4:9] == b"JFIF\0" and len(segment) >= len(_JFIF):
+        return _JFIF
+    return b"" if marker in _METADATA and not _is_adobe(marker, segment) else segment
+
+
+def _is_adobe(marker: int, segment: bytes) -> bool:
+    return marker == _APP14 and segment[4:9] == b"Adobe" and len(segment) >= 4 + _ADOBE_BYTES
 
 
 def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
@@ -91,7 +102,7 @@ def _check_frame(frame: bytes) -> None:
     _, kind, _, bits = numbers(">BBHB", frame, 0)
     if bits != 8:
         raise unsupported(f"The JPEG has {bits} bits per channel; only 8 bits are supported.")
-    if kind not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
+    if kind not in (*_HUFFMAN, *_ARITHMETIC):
         raise unsupported(
             "Lossless and hierarchical JPEGs are not supported; browsers can't show them either."
         )

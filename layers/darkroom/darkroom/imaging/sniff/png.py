@@ -2,9 +2,11 @@
 
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from struct import calcsize, pack
 
+from darkroom.imaging.sniff.coding import Coding, peak_nits
 from darkroom.imaging.sniff.exif import exif_orientation, xmp_orientation
 from darkroom.imaging.sniff.header import (
     MAX_METADATA_BYTES,
@@ -15,13 +17,14 @@ from darkroom.imaging.sniff.header import (
     Header,
     Screen,
     numbers,
-    screen_primaries,
+    played,
 )
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
-_COLOUR_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"cHRM", b"gAMA")
+_COLOUR_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"cHRM", b"gAMA", b"cLLI", b"mDCV")
+DISPOSE_BACKGROUND, DISPOSE_PREVIOUS, BLEND_OVER = 1, 2, 1
 _NAME_BYTES = 80  # a text chunk's keyword and the zero after it
 
 
@@ -29,7 +32,7 @@ def read_png(content: bytes) -> Header:
     if content[12:16] != b"IHDR":
         raise Damaged("no IHDR")
     width, height = numbers(">II", content, 16)
-    content = _with_transparent_colour_in_eight_bits(content)
+    content = _with_transparent_grey_in_eight_bits(content)
     view = memoryview(content)
     kept: list[bytes | memoryview] = [PNG_MAGIC]
     animation_chunks: list[tuple[bytes, int, int]] = []
@@ -44,13 +47,15 @@ def read_png(content: bytes) -> Header:
         if kind in _PIXEL_CHUNKS or kind in _ANIMATION_CHUNKS:
             animation_chunks.append((kind, start, end))
         elif kind in _COLOUR_CHUNKS:
-            metadata.setdefault((kind, b""), content[start:end])
+            if _is_sound(content, start, end):
+                metadata.setdefault((kind, b""), content[start:end])
         elif kind in _PNG_ORIENTATIONS:
             name = content[start : min(end, start + _NAME_BYTES)].partition(b"\0")[0]
             metadata.setdefault((kind, name), content[start:end])
         if kind == b"fcTL":
             frames += 1
-    icc, primaries, screen = _png_colour(metadata)
+    icc, coding, screen = _png_colour(metadata)
+    composed = _png_animation(content, animation_chunks) if frames else None
     return Header(
         format="png",
         width=width,
@@ -59,19 +64,20 @@ def read_png(content: bytes) -> Header:
         stream=content if sum(map(len, kept)) == len(content) else b"".join(kept),
         orientation=_png_orientation(metadata),
         icc=icc,
-        primaries=primaries,
+        coding=coding,
         screen=screen,
         frames=max(1, frames),
-        animation=_png_animation(content, animation_chunks) if frames > 1 else None,
+        composed=composed,
+        animation=composed if frames > 1 else None,
     )
 
 
-def _with_transparent_colour_in_eight_bits(content: bytes) -> bytes:
-    """Converts tRNS's colour to 8 bits: Pillow compares it with pixels that it has converted to 8 bits."""
+def _with_transparent_grey_in_eight_bits(content: bytes) -> bytes:
+    """Converts tRNS's grey to 8 bits: Pillow compares it with pixels that it has converted to 8 bits."""
     bits, colour_type = numbers(">BB", content, 24)
-    if colour_type not in (0, 2) or bits not in (2, 4, 16):
+    if colour_type != 0 or bits not in (2, 4):
         return content
-    layout = ">H" if colour_type == 0 else ">HHH"
+    layout = ">H"
     for kind, start, end in _png_chunks(content):
         if kind == b"IDAT":
             break
@@ -84,20 +90,46 @@ def _with_transparent_colour_in_eight_bits(content: bytes) -> bytes:
 
 def _in_eight_bits(level: int, bits: int) -> int:
     most = (1 << bits) - 1
-    return level >> 8 if bits == 16 else (level & most) * 255 // most
+    return (level & most) * 255 // most
 
 
-def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, int, Screen | None]:
-    """Returns ICC profile, primaries and screen: at most one, by the priority in the third edition, 4.3."""
-    named = metadata.get((b"cICP", b""))
-    primaries = screen_primaries(*numbers(">BB", named, 0)) if named is not None else 0
-    if primaries:
-        return b"", primaries, None
-    if deflated := metadata.get((b"iCCP", b""), b"").partition(b"\0")[2][1:]:
-        return _inflated(deflated, MAX_PROFILE_BYTES), 0, None
+def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, Coding | None, Screen | None]:
+    """Returns ICC profile, coding and screen: at most one, by the priority in the third edition, 4.3."""
+    coding = _png_coding(metadata)
+    if coding and coding.is_known:
+        return b"", coding, None
+    method, deflated = _split_profile(metadata.get((b"iCCP", b""), b""))
+    if deflated and method == _DEFLATE:
+        return _inflated(deflated, MAX_PROFILE_BYTES), None, None
     if (b"sRGB", b"") in metadata:
-        return b"", 0, None
-    return b"", 0, _png_screen(metadata.get((b"cHRM", b""), b""), metadata.get((b"gAMA", b""), b""))
+        return b"", None, None
+    screen = _png_screen(metadata.get((b"cHRM", b""), b""), metadata.get((b"gAMA", b""), b""))
+    return b"", None if screen else coding, screen
+
+
+_DEFLATE = b"\0"
+
+
+def _split_profile(body: bytes) -> tuple[bytes, bytes]:
+    """Returns iCCP's compression method and profile."""
+    compressed = body.partition(b"\0")[2]
+    return compressed[:1], compressed[1:]
+
+
+# Units of cLLI and mDCV. Third edition, 11.3.2.7 and 11.3.2.8.
+_PER_NIT = 10_000
+
+
+def _png_coding(metadata: dict[tuple[bytes, bytes], bytes]) -> Coding | None:
+    """Reads cICP, cLLI and mDCV; None if cICP is missing or does not describe full-range RGB."""
+    named = metadata.get((b"cICP", b""), b"")
+    if len(named) != 4:
+        return None
+    light = metadata.get((b"cLLI", b""), bytes(8)).ljust(8, b"\0")
+    mastering = metadata.get((b"mDCV", b""), bytes(24)).ljust(24, b"\0")
+    peak = peak_nits(numbers(">I", light, 0)[0] / _PER_NIT, numbers(">I", mastering, 16)[0] / _PER_NIT)
+    primaries, transfer, matrix, full_range = named
+    return None if matrix or full_range != 1 else Coding(primaries, transfer, peak)
 
 
 _SRGB_POINTS: tuple[tuple[float, float], ...] = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
@@ -145,17 +177,65 @@ def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Anim
     numbered = [numbers(">I", content, start)[0] for kind, start, _ in chunks if kind in (b"fcTL", b"fdAT")]
     in_sequence = numbered == list(range(len(numbered)))
     are_sound = all(_is_sound(content, start, end) for _, start, end in chunks)
-    if len(controls) != frames or not in_sequence or not are_sound:
+    are_inside = all(_is_inside(content, start) for start in controls)
+    if len(controls) != frames or not in_sequence or not are_sound or not are_inside:
         return None
     view = memoryview(content)
     delays = (numbers(">HH", content, start + 20) for start in controls)
     return Animation(
-        durations=tuple(round(1000 * delay / (of or 100)) for delay, of in delays),
+        durations=tuple(played(round(1000 * delay / (of or 100))) for delay, of in delays),
         loops=plays,
         stream=b"".join([PNG_MAGIC, *(view[start - 8 : end + 4] for _, start, end in chunks)]),
-        # A default image without a frame control before it is not part of the animation.
-        first=0 if kinds.index(b"fcTL") < kinds.index(b"IDAT") else 1,
     )
+
+
+def _is_inside(content: bytes, control: int) -> bool:
+    """True if a frame lies on the canvas, and its methods exist."""
+    width, height, left, top = numbers(">IIII", content, control + 4)
+    dispose, blend = numbers(">BB", content, control + 24)
+    canvas = numbers(">II", content, 16)
+    on_canvas = 0 < width <= canvas[0] - left and 0 < height <= canvas[1] - top
+    return on_canvas and dispose <= DISPOSE_PREVIOUS and blend <= BLEND_OVER
+
+
+@dataclass(frozen=True, slots=True)
+class PngFrame:
+    """One frame of an animated PNG as a PNG of its own, and its place, disposal and blending."""
+
+    stream: bytes
+    left: int
+    top: int
+    dispose: int
+    blend: int
+
+
+def png_frames(stream: bytes) -> Iterator[PngFrame]:
+    """Yields the frames of an animation's stream; a default image that is not part of it is left out."""
+    before: list[bytes] = []
+    control, data = b"", list[bytes]()
+    for kind, start, end in _png_chunks(stream):
+        if kind == b"fcTL" or kind == b"IEND":
+            if control:
+                yield _png_frame(stream, control, before, data)
+            control, data = stream[start:end], []
+        elif kind == b"fdAT":
+            data.append(stream[start + 4 : end])
+        elif kind == b"IDAT":
+            data.append(stream[start:end])
+        elif kind in (b"PLTE", b"tRNS"):
+            before.append(_chunk(kind, stream[start:end]))
+
+
+def _png_frame(stream: bytes, control: bytes, before: list[bytes], data: list[bytes]) -> PngFrame:
+    width, height, left, top = numbers(">IIII", control, 4)
+    header = _chunk(b"IHDR", pack(">II", width, height) + stream[24:29])
+    pixels = _chunk(b"IDAT", b"".join(data))
+    whole = b"".join([PNG_MAGIC, header, *before, pixels, _chunk(b"IEND", b"")])
+    return PngFrame(whole, left, top, *numbers(">BB", control, 24))
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return pack(">I", len(body)) + kind + body + pack(">I", zlib.crc32(kind + body))
 
 
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -177,7 +257,7 @@ def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
 # Adam7: start of each pass (across, down), and the distance between its pixels (across, down).
 _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_INFLATE_BYTES = 1 << 18
+_INFLATE_BYTES = 1 << 16
 
 
 def holds_every_row(content: bytes) -> bool:
@@ -191,10 +271,12 @@ def holds_every_row(content: bytes) -> bool:
             missing_bytes += max(0, rows) * row_bytes
     view, inflater = memoryview(content), zlib.decompressobj()
     for kind, start, end in _png_chunks(content):
-        deflated: bytes | memoryview = view[start:end] if kind == b"IDAT" else b""
-        while deflated and missing_bytes > 0:
-            missing_bytes -= len(inflater.decompress(deflated, _INFLATE_BYTES))
-            deflated = inflater.unconsumed_tail
+        # In slices: what is not consumed is copied.
+        for at in range(start, end if kind == b"IDAT" else start, _INFLATE_BYTES):
+            deflated: bytes | memoryview = view[at : min(end, at + _INFLATE_BYTES)]
+            while deflated and missing_bytes > 0:
+                missing_bytes -= len(inflater.decompress(deflated, 4 * _INFLATE_BYTES))
+                deflated = inflater.unconsumed_tail
     return missing_bytes <= 0
 
 

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 
 from darkroom.imaging.sniff.exif import exif_orientation, xmp_orientation
-from darkroom.imaging.sniff.header import MAX_PARTS, MAX_PROFILE_BYTES, Animation, Damaged, Header, numbers
+from darkroom.imaging.sniff.header import (
+    MAX_PARTS,
+    MAX_PROFILE_BYTES,
+    Animation,
+    Damaged,
+    Header,
+    numbers,
+    played,
+)
 
 
 def read_webp(content: bytes) -> Header:
@@ -24,7 +32,7 @@ def read_webp(content: bytes) -> Header:
             width, height = (width, height) if width else coded
         elif kind == b"ANMF":
             frames += 1
-            durations.append(_three_bytes(content, start + 12))
+            durations.append(played(_three_bytes(content, start + 12)))
             size = _three_bytes(content, start + 6) + 1, _three_bytes(content, start + 9) + 1
             largest = max(largest, size[0] * size[1])
             partial = partial or size != (width, height)

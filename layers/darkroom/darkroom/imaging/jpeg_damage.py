@@ -1,0 +1,54 @@
+"""Checks JPEGs with libjpeg's own functions: it fills missing data, and Pillow hides its warnings."""
+
+import ctypes
+import os
+from collections.abc import Iterator
+from typing import NoReturn
+
+from PIL import _imaging
+
+# libjpeg's ABI as Pillow builds it, and the size of jpeg_decompress_struct: libjpeg checks both.
+_ABI_VERSION, _STRUCT_BYTES = 62, 632
+_OUT_OF_MEMORY = 54  # jerror.h: JERR_OUT_OF_MEMORY
+
+# Exit codes of the child process.
+_DAMAGED, NO_MEMORY = 1, 2
+
+
+class _ErrorManager(ctypes.Structure):
+    """The beginning of jpeg_error_mgr, jpeglib.h; the tables of messages follow."""
+
+    _fields_ = (
+        ("error_exit", ctypes.CFUNCTYPE(None, ctypes.c_void_p)),
+        ("other_methods", ctypes.c_void_p * 4),
+        ("message", ctypes.c_int),
+        ("parameters", ctypes.c_char * 80),
+        ("trace_level", ctypes.c_int),
+        ("warnings", ctypes.c_long),
+        ("rest", ctypes.c_char * 256),
+    )
+
+
+def check(stream: bytes) -> Iterator[int]:
+    """Decodes all coefficients and yields the number of warnings: 0 if no byte is missing or left over.
+
+    Runs in a child process, since a fatal error ends it: with NO_MEMORY, or else with another exit code.
+    """
+    # Loaded through Pillow's module, to get the libjpeg that Pillow bundles.
+    library = ctypes.CDLL(_imaging.__file__)
+    errors, picture = _ErrorManager(), (ctypes.c_void_p * (_STRUCT_BYTES // 8))()
+    library.jpeg_std_error(ctypes.byref(errors))
+
+    def leave(_picture: int) -> NoReturn:
+        # An error handler must not return to libjpeg.
+        os._exit(NO_MEMORY if errors.message == _OUT_OF_MEMORY else _DAMAGED)
+
+    errors.error_exit = type(errors.error_exit)(leave)
+    picture[0] = ctypes.addressof(errors)
+    library.jpeg_CreateDecompress(picture, _ABI_VERSION, ctypes.c_size_t(_STRUCT_BYTES))
+    library.jpeg_mem_src(picture, stream, ctypes.c_ulong(len(stream)))
+    library.jpeg_read_header(picture, 1)
+    library.jpeg_read_coefficients(picture)
+    library.jpeg_finish_decompress(picture)
+    yield errors.warnings
+    library.jpeg_destroy_decompress(picture)

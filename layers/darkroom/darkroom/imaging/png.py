@@ -1,0 +1,44 @@
+"""Decodes PNGs. A transparent colour of 16 bits is compared with all bits; Pillow compares 8."""
+
+from functools import reduce
+
+from PIL import Image, ImageChops, ImageFile
+
+from darkroom.imaging.decoding import may_lack_rows, plain, read_as
+from darkroom.imaging.sniff import corrupt
+from darkroom.imaging.sniff.png import holds_every_row
+
+
+def decoded(image: ImageFile.ImageFile, stream: bytes) -> Image.Image:
+    """Decodes an opened PNG to L, LA, RGB or RGBA. Raises RejectedPicture if rows are missing."""
+    image.load()
+    if may_lack_rows(image) and not holds_every_row(stream):
+        raise corrupt()
+    key = image.info.get("transparency")
+    if stream[24] != _SIXTEEN_BITS or not isinstance(key, int | tuple):
+        return plain(image)
+    transparent = _equal_grey(image, key) if isinstance(key, int) else _equal_colour(image, stream, key)
+    image.info = {}
+    opaque = plain(image)
+    opaque.putalpha(ImageChops.invert(transparent))
+    return opaque
+
+
+_SIXTEEN_BITS = 16
+
+
+def _equal_grey(image: Image.Image, key: int) -> Image.Image:
+    """Returns a mask of the pixels of this level."""
+    return image.convert("I").point([255 * (level == key) for level in range(1 << _SIXTEEN_BITS)], "L")
+
+
+def _equal_colour(image: Image.Image, stream: bytes, key: tuple[int, ...]) -> Image.Image:
+    """Returns a mask of the pixels of this colour, by their high bytes and their low bytes."""
+    low = read_as("png", stream)
+    # Read as little-endian, the low byte is taken for the high one.
+    low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+    low.load()
+    pairs = [*zip(image.split(), [level >> 8 for level in key], strict=True)]
+    pairs += zip(low.split(), [level & 255 for level in key], strict=True)
+    equal = [band.point([255 * (value == level) for value in range(256)]) for band, level in pairs]
+    return reduce(ImageChops.darker, equal)

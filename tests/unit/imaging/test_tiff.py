@@ -1,0 +1,210 @@
+"""Kinds of TIFF: depths, planes, BigTIFF, camera raw; each rendered or rejected with a true sentence."""
+
+import struct
+from collections.abc import Sequence
+
+import pytest
+
+from darkroom.domain.errors import RejectedPicture
+from darkroom.imaging import render
+from tests.unit.imaging.pictures import (
+    RED,
+    Colour,
+    a_profile,
+    codes,
+    distance,
+    encoded,
+    middle_of,
+    only,
+    opened,
+    oriented,
+    plain,
+)
+
+SIDE = 24
+GREY, RGB, CMYK = 1, 2, 5
+type Tags = dict[int, tuple[str, Sequence[int]]]
+_KINDS = {"B": 1, "H": 3, "I": 4, "Q": 16}
+
+
+def tiff(
+    *directories: Tags,
+    planes: Sequence[bytes] = (),
+    order: str = "<",
+    big: bool = False,
+    sub_directories: Sequence[Tags] = (),
+) -> bytes:
+    """Builds a TIFF of linked directories; the first one's pixels are `planes`, one strip each."""
+    mark = b"II" if order == "<" else b"MM"
+    head = mark + (struct.pack(order + "HHHQ", 43, 8, 0, 16) if big else struct.pack(order + "HI", 42, 8))
+    offset, count, inline = ("Q", "Q", 8) if big else ("I", "H", 4)
+    chain = [dict(tags) for tags in directories]
+    if planes:
+        chain[0] |= {273: (offset, [0] * len(planes)), 279: ("I", [len(plane) for plane in planes])}
+    if sub_directories:
+        chain[0][330] = ("I", [0] * len(sub_directories))
+    subs = [dict(tags) for tags in sub_directories]
+
+    def size_of(tags: Tags) -> int:
+        values = [struct.calcsize(f"{order}{len(values)}{kind}") for kind, values in tags.values()]
+        fixed = struct.calcsize(order + count) + inline + len(tags) * (20 if big else 12)
+        return fixed + sum(size for size in values if size > inline)
+
+    starts, at = [], len(head)
+    for tags in (*chain, *subs):
+        starts.append(at)
+        at += size_of(tags)
+    if planes:
+        chain[0][273] = (offset, [at + sum(map(len, planes[:n])) for n in range(len(planes))])
+    if subs:
+        chain[0][330] = ("I", starts[len(chain) :])
+    body = b""
+    for number, tags in enumerate((*chain, *subs)):
+        following = starts[number + 1] if number + 1 < len(chain) else 0
+        entries, extra = struct.pack(order + count, len(tags)), b""
+        beyond = starts[number] + struct.calcsize(order + count) + len(tags) * (20 if big else 12) + inline
+        for tag, (kind, values) in sorted(tags.items()):
+            packed = struct.pack(f"{order}{len(values)}{kind}", *values)
+            entries += struct.pack(order + "HH" + offset, tag, _KINDS[kind], len(values))
+            if len(packed) <= inline:
+                entries += packed.ljust(inline, b"\0")
+            else:
+                entries += struct.pack(order + offset, beyond + len(extra))
+                extra += packed
+        body += entries + struct.pack(order + offset, following) + extra
+    return head + body + b"".join(planes)
+
+
+def tags_for(photometric: int, bits: int, samples: int, *, planar: bool = False) -> Tags:
+    return {
+        256: ("I", [SIDE]),
+        257: ("I", [SIDE]),
+        258: ("H", [bits] * samples),
+        259: ("H", [1]),
+        262: ("H", [photometric]),
+        277: ("H", [samples]),
+        278: ("I", [SIDE]),
+        284: ("H", [2 if planar else 1]),
+    }
+
+
+def shown(content: bytes) -> Colour:
+    return middle_of(opened(only(render(content, a_profile(SIDE, quality=100)))))
+
+
+def rejection(content: bytes, width: int = SIDE) -> RejectedPicture:
+    with pytest.raises(RejectedPicture) as caught:
+        render(content, a_profile(width))
+    return caught.value
+
+
+@pytest.mark.parametrize(("order", "big"), [("<", False), ("<", True), (">", False)])
+@pytest.mark.parametrize(
+    ("photometric", "levels", "extra"),
+    [
+        (RGB, (0xC800, 0x6400, 0x3200), {}),
+        (RGB, (0xC800, 0x6400, 0x3200, 0xFFFF), {338: ("H", [2])}),
+        (CMYK, (0x37FF, 0x9BFF, 0xCDFF, 0), {}),
+    ],
+)
+def test_planes_of_16_bits_are_rendered(
+    photometric: int, levels: tuple[int, ...], extra: Tags, order: str, big: bool
+) -> None:
+    planes = [struct.pack(order + "H", level) * SIDE * SIDE for level in levels]
+    tags = tags_for(photometric, 16, len(levels), planar=True) | extra
+
+    assert distance(shown(tiff(tags, planes=planes, order=order, big=big)), (200, 100, 50)) <= 4
+
+
+@pytest.mark.parametrize(("level", "expected"), [(0, 0), (0x3FF, 63), (0x800, 128), (0xFFF, 255)])
+def test_grey_of_12_bits_has_its_whole_range(level: int, expected: int) -> None:
+    pixels = bytes((level >> 4, (level & 15) << 4 | level >> 8, level & 255)) * (SIDE * SIDE // 2)
+
+    assert distance(shown(tiff(tags_for(GREY, 12, 1), planes=[pixels])), (expected,) * 3) <= 1
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_16_bits_with_white_as_0_are_rendered(order: str) -> None:
+    pixels = struct.pack(order + "H", 45_535) * SIDE * SIDE
+
+    assert distance(shown(tiff(tags_for(0, 16, 1), planes=[pixels], order=order)), (78, 78, 78)) <= 2
+
+
+def test_a_big_tiff_is_rendered_and_its_rare_byte_order_rejected_as_such() -> None:
+    pixels = bytes((200, 100, 50)) * SIDE * SIDE
+    rejected = rejection(tiff(tags_for(RGB, 8, 3), planes=[pixels], order=">", big=True))
+    assert (rejected.reason, "big-endian" in rejected.sentence) == ("unsupported_format", True)
+
+    rendered = render(tiff(tags_for(RGB, 8, 3), planes=[pixels], big=True), a_profile(SIDE))
+    assert (rendered.original.format, rendered.original.width) == ("tiff", SIDE)
+    assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 6
+
+
+@pytest.mark.parametrize(
+    ("photometric", "bits", "samples", "extra"),
+    [
+        (GREY, 10, 1, {}),
+        (GREY, 14, 1, {}),
+        (RGB, 12, 3, {}),
+        (RGB, 4, 3, {}),
+        (GREY, 16, 2, {338: ("H", [2])}),
+        (RGB, 32, 3, {339: ("H", [3, 3, 3])}),
+        (GREY, 64, 1, {339: ("H", [3])}),
+    ],
+)
+def test_pixels_that_can_not_be_decoded_are_not_told_as_damaged(
+    photometric: int, bits: int, samples: int, extra: Tags
+) -> None:
+    pixels = bytes(SIDE * SIDE * samples * bits // 8)
+
+    rejected = rejection(tiff(tags_for(photometric, bits, samples) | extra, planes=[pixels]))
+    assert (rejected.reason, "kind of pixels" in rejected.sentence) == ("unsupported_format", True)
+
+
+def test_a_tiff_of_too_many_strips_is_rejected_by_its_header() -> None:
+    count = 100_001
+    tags = tags_for(GREY, 8, 1) | {257: ("I", [count]), 278: ("I", [1])}
+    tags |= {273: ("I", [8] * count), 279: ("H", [1] * count)}
+
+    rejected = rejection(tiff(tags))
+    assert (rejected.reason, rejected.limit, rejected.actual) == ("too_expensive", 100_000, count)
+
+
+def camera_raw(preview: bytes, *, where: str = "sub directory") -> bytes:
+    """Builds a DNG: a small picture first, and a JPEG preview after it."""
+    small = tags_for(RGB, 8, 3) | {254: ("I", [1]), 50706: ("B", [1, 4, 0, 0])}
+    thumbnail = bytes(3 * SIDE * SIDE)
+    if where == "sub directory":
+        found: Tags = {254: ("I", [1]), 259: ("H", [7]), 262: ("H", [6]), 273: ("I", [0]), 279: ("I", [0])}
+        start = len(tiff(small, planes=[thumbnail], sub_directories=[found, found]))
+        found |= {273: ("I", [start]), 279: ("I", [len(preview)])}
+        sensor: Tags = {259: ("H", [7]), 262: ("H", [32803]), 273: ("I", [8]), 279: ("I", [8])}
+        sensor |= {254: ("I", [0])}
+        return tiff(small, planes=[thumbnail], sub_directories=[sensor, found]) + preview
+    found = {513: ("I", [0]), 514: ("I", [0])}
+    start = len(tiff(small, found, planes=[thumbnail]))
+    return tiff(small, {513: ("I", [start]), 514: ("I", [len(preview)])}, planes=[thumbnail]) + preview
+
+
+@pytest.mark.parametrize("where", ["sub directory", "next directory"])
+def test_the_preview_of_a_camera_raw_is_rendered_with_a_decision(where: str) -> None:
+    content = camera_raw(encoded(plain((120, 80), RED), "JPEG"), where=where)
+
+    rendered = render(content, a_profile(100))
+    assert codes(rendered)[0] == "camera_raw_preview"
+    assert (only(rendered).width, distance(middle_of(opened(only(rendered))), RED) < 8) == (100, True)
+
+
+def test_the_preview_of_a_camera_raw_is_turned_upright() -> None:
+    rendered = render(camera_raw(oriented(6, plain((80, 120), RED), "JPEG")), a_profile(80))
+
+    assert (only(rendered).width, only(rendered).height) == (80, 120)
+
+
+def test_a_camera_raw_without_a_large_preview_is_rejected_as_such() -> None:
+    small = rejection(camera_raw(encoded(plain((120, 80), RED), "JPEG")), width=121)
+    broken = rejection(camera_raw(b"\xff\xd8\xff\xc3" + bytes(50)))
+    alone = rejection(tiff(tags_for(RGB, 8, 3) | {254: ("I", [1])}, planes=[bytes(3 * SIDE * SIDE)]))
+
+    for rejected in (small, broken, alone):
+        assert (rejected.reason, "camera raw" in rejected.sentence) == ("unsupported_format", True)
