@@ -213,6 +213,9 @@ def _of_entry(latest: Latest, entry: Entry, others: list[Entry]) -> Iterator[Tra
         yield settle(latest, entry, others)
     if entry.state is State.FAILED:
         yield skip(entry)
+    if entry.state is State.SKIPPED:
+        # By a worker that read the entry before it was skipped.
+        yield Transaction(f"makes {entry.version} the latest", (latest.becoming(entry.version),))
 
 
 def explain(
