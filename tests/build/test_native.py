@@ -95,6 +95,34 @@ def test_files_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> No
     assert json.loads(done.stdout) == FILES
 
 
+# Prints the number of warnings about a sound JPEG and about one that lacks its second half.
+DAMAGE_PROGRAM = """
+import json
+from io import BytesIO
+from PIL import Image
+from darkroom.imaging.jpeg_damage import check
+
+file = BytesIO()
+Image.effect_noise((200, 200), 90).save(file, "JPEG")
+content = file.getvalue()
+print(json.dumps([next(check(stream)) for stream in (content, content[: len(content) // 2] + b"\\xff\\xd9")]))
+"""
+
+
+def test_missing_data_of_a_jpeg_is_noticed_on_both_processors(runnable: tuple[str, Path]) -> None:
+    """libjpeg's structures are read through ctypes: their sizes must be the same."""
+    architecture, build = runnable
+    layers = (build / "ImagingLayer" / "python", build / "DarkroomLayer" / "python")
+    environment = {"PYTHONPATH": ":".join(map(str, layers))}
+
+    command = [*python(architecture), "-S", "-c", DAMAGE_PROGRAM]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    sound, damaged = json.loads(done.stdout)
+    assert sound == 0
+    assert damaged > 0
+
+
 def test_another_build_gives_the_same_file(built: tuple[str, Path], tmp_path: Path) -> None:
     architecture, build = built
     command = [PROJECT / ".tools/sam/bin/python", PROJECT / "layers/imaging/native/build.py"]
