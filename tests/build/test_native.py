@@ -6,9 +6,21 @@ import subprocess
 import tomllib
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from tests.build.runtime import python
 from tests.cloudformation import PROJECT
+
+
+def output_of(program: str, runnable: tuple[str, Path]) -> Any:
+    """Runs a program with the packages of the layers, and returns the JSON that it prints."""
+    architecture, build = runnable
+    layers = (build / "ImagingLayer" / "python", build / "DarkroomLayer" / "python")
+    environment = {"PYTHONPATH": ":".join(map(str, layers))}
+    command = [*python(architecture), "-S", "-c", program]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
 
 # Prints the exact scores of noise, more or less changed.
 PROGRAM = """
@@ -33,13 +45,7 @@ SCORES = [
 
 
 def test_scores_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> None:
-    architecture, build = runnable
-    environment = {"PYTHONPATH": str(build / "ImagingLayer" / "python")}
-
-    command = [*python(architecture), "-S", "-c", PROGRAM]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-
-    assert json.loads(done.stdout) == SCORES
+    assert output_of(PROGRAM, runnable) == SCORES
 
 
 # Prints hashes of files made of noise, stripes and a gradient, in all combinations of options.
@@ -86,13 +92,7 @@ FILES = [
 
 
 def test_files_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> None:
-    architecture, build = runnable
-    environment = {"PYTHONPATH": str(build / "ImagingLayer" / "python")}
-
-    command = [*python(architecture), "-S", "-c", JPEG_PROGRAM]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-
-    assert json.loads(done.stdout) == FILES
+    assert output_of(JPEG_PROGRAM, runnable) == FILES
 
 
 # Prints the number of warnings about a sound JPEG and about one that lacks its second half.
@@ -111,14 +111,8 @@ print(json.dumps([next(check(stream)) for stream in (content, content[: len(cont
 
 def test_missing_data_of_a_jpeg_is_noticed_on_both_processors(runnable: tuple[str, Path]) -> None:
     """libjpeg's structures are read through ctypes: their sizes must be the same."""
-    architecture, build = runnable
-    layers = (build / "ImagingLayer" / "python", build / "DarkroomLayer" / "python")
-    environment = {"PYTHONPATH": ":".join(map(str, layers))}
+    sound, damaged = output_of(DAMAGE_PROGRAM, runnable)
 
-    command = [*python(architecture), "-S", "-c", DAMAGE_PROGRAM]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-
-    sound, damaged = json.loads(done.stdout)
     assert sound == 0
     assert damaged > 0
 

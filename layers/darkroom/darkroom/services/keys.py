@@ -12,6 +12,9 @@ from darkroom.services.members import new_entry
 # Maximum number of entries superseded in one transaction. Each takes two items: the entry, and the record of
 # its renditions; 10 items are reserved for the upload. The others follow in further transactions.
 _MAX_SUPERSEDED = (TRANSACTION_ITEMS - 10) // 2
+# How often a key is read and changed for one message. If it changes more often meanwhile, it is left to the
+# redelivery.
+MAX_ROUNDS = 4
 # If a key has at least this many listed versions, the outdated versions are removed from its list.
 _LIVE_VERSIONS_KEPT = 20
 

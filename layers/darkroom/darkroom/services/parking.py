@@ -8,9 +8,7 @@ from darkroom.domain.errors import RevisionConflict
 from darkroom.domain.reconcile import Delete, Known, Render, Settle, Steps, decide
 from darkroom.domain.uploads import Removal, S3Change, Upload
 from darkroom.ports import Ledger, Queue, Views
-from darkroom.services.keys import Keys
-
-_MAX_ROUNDS = 4
+from darkroom.services.keys import MAX_ROUNDS, Keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Parking:
         """
         recorded = None
         # What is written may be outdated by then, so S3 is asked again.
-        for _ in range(_MAX_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             known = self.keys.gather(change)
             written = self._act(change, known, decide(change, known), message)
             if written is None:

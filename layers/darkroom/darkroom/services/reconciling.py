@@ -18,13 +18,11 @@ from darkroom.domain.timestamps import now
 from darkroom.domain.uploads import Removal, S3Change
 from darkroom.ports import TRANSACTION_ITEMS, Renditions
 from darkroom.redaction import redact
-from darkroom.services.keys import Keys
+from darkroom.services.keys import MAX_ROUNDS, Keys
 from darkroom.services.rendering import Engine, Renderer
 
 _OUTCOMES: dict[type[Exception], Outcome] = {RetryOnce: Outcome.CHILD_DIED, DeadlineExceeded: Outcome.TIMEOUT}
 _FAULT_CHARACTERS = 300  # of an error message in the ledger
-# A key that changes more often meanwhile is left to the redelivery of the message.
-_MAX_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Reconciler:
         changed: list[Entry] = []
         is_deleted = False
         conflict: Exception | None = None
-        for _ in range(_MAX_ROUNDS):
+        for _ in range(MAX_ROUNDS):
             known = self.keys.gather(change)
             steps = decide(change, known, expected_revision)
             if steps == Steps(Nothing()) or (is_deleted and steps.action == Delete()):
@@ -182,9 +180,9 @@ class Reconciler:
         entries_by_id = {entry.id: entry for entry in entries}
         if known.own:
             entries_by_id.setdefault(known.own.id, known.own)
-        by_age = sorted(entries_by_id.values(), key=lambda entry: entry.state is State.SUPERSEDED)
-        uploads = [entry for entry in by_age if not entry.is_removal]
-        return uploads, [entry for entry in by_age if entry.is_removal and entry.state is State.FAILED]
+        live_first = sorted(entries_by_id.values(), key=lambda entry: entry.state is State.SUPERSEDED)
+        uploads = [entry for entry in live_first if not entry.is_removal]
+        return uploads, [entry for entry in live_first if entry.is_removal and entry.state is State.FAILED]
 
     def _close_failure(self, removal: Removal) -> list[Entry]:
         """Closes the failed entry of a removal after it was applied."""
