@@ -131,7 +131,7 @@ def test_a_picture_is_rendered_in_every_format_and_width(stack: Stack) -> None:
     assert made["jpeg"] == {100, 640, 1280, 1500}
     for kind in KINDS:  # the receipt has a decision for every missing width
         assert made[kind] == made["jpeg"] or codes & {
-            f"{kind}_{reason}" for reason in ("short", "dropped", "skipped")
+            f"{kind}_{reason}" for reason in ("short", "dropped", "skipped", "omitted")
         }
     for rendition in receipt["renditions"]:
         response = fetch(rendition["url"])

@@ -44,7 +44,7 @@ def test_omitted_settings_have_defaults() -> None:
     assert profile.limits == Limits(100_000_000, 50_000_000, 512, 100_000_000, 20.0)
     assert (profile.linear_light, profile.repack, profile.reference) == (False, True, False)
     [main] = profile.ladders
-    assert (main.background, main.animation, main.crop) == ("#ffffff", True, None)
+    assert (main.background, main.animation, main.opaque_webp, main.crop) == ("#ffffff", True, True, None)
 
 
 def test_the_main_ladder_comes_first() -> None:

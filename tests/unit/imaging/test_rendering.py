@@ -1,12 +1,14 @@
 """Renditions of drawn pictures, compared with the drawing."""
 
 import struct
+from dataclasses import replace
 from importlib.metadata import version
 from io import BytesIO
 
 import pytest
 from PIL import Image, ImageChops, ImageDraw
 
+from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.renditions import Format
 from darkroom.imaging import ENGINE, render, webp
@@ -268,6 +270,43 @@ def test_the_first_frame_of_an_animation_is_rendered_with_a_decision(plugin: str
 
     assert distance(middle_of(opened(only(rendered))), (255, 0, 0)) < 12
     assert "first_frame" in codes(rendered)
+
+
+def without_opaque_webp(profile: Profile) -> Profile:
+    return replace(profile, ladders=tuple(replace(each, opaque_webp=False) for each in profile.ladders))
+
+
+def test_a_profile_can_omit_the_webp_of_opaque_pictures_with_one_decision() -> None:
+    main = a_profile(60, 120, formats=(Format.JPEG, Format.WEBP)).ladders[0]
+    profile = Profile("test", (main, replace(main, name="other")))
+    content = encoded(photograph(120, 80), "PNG")
+
+    rendered = render(content, without_opaque_webp(profile))
+
+    assert {rendition.format for rendition in rendered.renditions} == {Format.JPEG}
+    assert codes(rendered) == ["webp_omitted"]
+    assert "webp_omitted" not in codes(render(content, profile))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [encoded(Image.new("RGBA", (60, 40), (90, 20, 20, 99)), "PNG"), animated("GIF")],
+    ids=["transparent", "animated"],
+)
+def test_transparency_and_animation_are_in_webp_all_the_same(content: bytes) -> None:
+    profile = a_profile(40, formats=(Format.JPEG, Format.WEBP))
+
+    rendered = render(content, without_opaque_webp(profile))
+
+    assert only(rendered, Format.WEBP).data == only(render(content, profile), Format.WEBP).data
+
+
+def test_webp_is_never_omitted_where_no_jpeg_is_made() -> None:
+    rendered = render(
+        encoded(photograph(60, 40), "PNG"), without_opaque_webp(a_profile(60, formats=(Format.WEBP,)))
+    )
+
+    assert only(rendered, Format.WEBP).width == 60
 
 
 def test_avif_over_its_time_budget_is_skipped_with_a_decision() -> None:

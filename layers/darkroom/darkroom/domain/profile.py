@@ -60,6 +60,7 @@ class Ladder:
 
     `widths` are in pixels, narrowest first; a picture is never enlarged. `background` replaces transparency
     in formats without alpha. With `animation`, animations become animated WebP if WebP is among the formats.
+    Without `opaque_webp`, WebP is only made of animations and of pictures with transparency.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Ladder:
     background: str = "#ffffff"
     animation: bool = True
     crop: Crop | None = None
+    opaque_webp: bool = True
 
     def choice(self, wanted: Format) -> FormatChoice | None:
         return next((choice for choice in self.formats if choice.format is wanted), None)
@@ -176,6 +178,7 @@ def _ladder(name: str, raw: dict[str, Any]) -> Ladder:
         formats=tuple(FormatChoice(Format(kind), **choice) for kind, choice in raw["formats"].items()),
         background=raw.get("background", "#ffffff").lower(),
         animation=raw.get("animation", True),
+        opaque_webp=raw.get("opaque_webp", True),
         crop=crop and _crop(crop),
     )
 

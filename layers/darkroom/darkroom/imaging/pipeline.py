@@ -66,6 +66,10 @@ class Work:
                 yield plan, choice
 
     @property
+    def is_transparent(self) -> bool:
+        return self.image.mode in ("LA", "RGBA")
+
+    @property
     def working_size(self) -> Size:
         """Upright size of the whole picture at the largest scale of any plan."""
         width, height = self.header.upright_size
@@ -355,7 +359,13 @@ def _flattened(image: Image.Image, background: str) -> Image.Image:
 def encode_webp(work: Work) -> Work:
     """Encodes every rung of the WebP ladders, animated where the original and the ladder are."""
     made = []
-    for plan, choice in work.plans_with(Format.WEBP):
+    plans = [*work.plans_with(Format.WEBP)]
+    wanted = [(plan, choice) for plan, choice in plans if _makes_webp(work, plan)]
+    if len(wanted) < len(plans):
+        work = work.with_decision(
+            "webp_omitted", "No WebP, because the picture is opaque: its JPEG is smaller at the same quality."
+        )
+    for plan, choice in wanted:
         work = _record_side_limit(work, plan, Format.WEBP)
         rungs = _fitting(plan, Format.WEBP)
         encoded = [*encode_ladder(choice, rungs)]
@@ -365,6 +375,13 @@ def encode_webp(work: Work) -> Work:
         else:
             made += stills
     return work.with_renditions(*made)
+
+
+def _makes_webp(work: Work, plan: Plan) -> bool:
+    """False for an opaque still with `opaque_webp` off, if the ladder has a JPEG instead."""
+    moves = plan.ladder.animation and work.header.animation
+    instead = plan.ladder.choice(Format.JPEG)
+    return bool(plan.ladder.opaque_webp or work.is_transparent or moves or not instead)
 
 
 def _animated(work: Work, plan: Plan, animation: Animation, still: Encoded) -> Encoded:
@@ -480,8 +497,7 @@ def drop_larger_alternatives(work: Work) -> Work:
 
 def _is_complete(work: Work, rendition: Encoded) -> bool:
     """True for a still that keeps the picture's transparency: it can replace other formats."""
-    transparent = work.image.mode in ("LA", "RGBA")
-    return rendition.frames == 1 and not (rendition.format is Format.JPEG and transparent)
+    return rendition.frames == 1 and not (rendition.format is Format.JPEG and work.is_transparent)
 
 
 _BY_SUPPORT = (Format.JPEG, Format.WEBP, Format.AVIF)
