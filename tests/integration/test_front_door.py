@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 
 import pytest
-from aiohttp import ClientSession, WSCloseCode, WSMsgType, WSServerHandshakeError, web
+from aiohttp import ClientSession, TCPConnector, WSCloseCode, WSMsgType, WSServerHandshakeError, web
 from yarl import URL
 
-from darkroom_cli.local.front_door import FrontDoor, bind
+from darkroom_cli.local.front_door import MAX_SOCKETS, FrontDoor, bind
 from tests.aws import free_port
 
 
@@ -211,6 +211,46 @@ def test_sockets_refused_by_the_api_are_refused(upstream_is_up: bool, status: in
             with pytest.raises(WSServerHandshakeError) as rejection:
                 await client.ws_connect(door + "/live")
             assert rejection.value.status == status
+
+    asyncio.run(exchange())
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Cookie: __Host-darkroom=planted\x00",
+        b"Cook\x00ie: __Host-darkroom=planted",
+        b"__Host-darkroom=planted",
+        b"Content-Length: __Host-darkroom=planted",
+        b"Cookie: __Host-darkroom=planted" + b"x" * 9000,
+    ],
+    ids=["value", "name", "no-colon", "length", "long"],
+)
+def test_malformed_headers_are_refused_and_not_logged(
+    header: bytes, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    async def exchange() -> bytes:
+        async with front_door() as (_, door):
+            reader, writer = await asyncio.open_connection("127.0.0.1", URL(door).port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n" + header + b"\r\n\r\n")
+            response = await reader.read()
+            writer.close()
+            return response
+
+    assert b" 400 " in asyncio.run(exchange())
+    assert "planted" not in caplog.text + "".join(capfd.readouterr())
+
+
+def test_open_sockets_do_not_keep_pages_waiting() -> None:
+    async def exchange() -> None:
+        async with front_door() as (_, door), ClientSession(connector=TCPConnector(limit=0)) as client:
+            sockets = [await client.ws_connect(door + "/live") for _ in range(MAX_SOCKETS)]
+            with pytest.raises(WSServerHandshakeError) as rejection:
+                await client.ws_connect(door + "/live")
+            assert rejection.value.status == 429
+            async with client.get(door) as response:
+                assert response.status == 200
+            await asyncio.gather(*(socket.close() for socket in sockets))
 
     asyncio.run(exchange())
 

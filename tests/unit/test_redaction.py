@@ -15,6 +15,7 @@ from darkroom.services.retries import deadline
         ("with url: /a?token=5f&b=1 (Caused by", "with url: /a?... (Caused by"),
         ("Authorization: Bearer 5f-0c_.x=, next", "Authorization: Bearer ..., next"),
         ("Cookie: __Host-darkroom=5f.0c; b=1", "Cookie: __Host-darkroom=... b=1"),
+        ("Cookie: __Host-darkroom = 5f.0c; b=1", "Cookie: __Host-darkroom=... b=1"),
         ("{'X-Amz-Security-Token': 'IQoJ/+=='}", "{'X-Amz-Security-Token': '...'}"),
         ("What is it? a = b", "What is it? a = b"),
         ("a picture.png", "a picture.png"),

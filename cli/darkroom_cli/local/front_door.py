@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import json
+import logging
 import socket
 from contextlib import suppress
 from io import BytesIO
@@ -14,11 +15,13 @@ from aiohttp import (
     ClientTimeout,
     ClientWebSocketResponse,
     DummyCookieJar,
+    TCPConnector,
     WSCloseCode,
     WSMsgType,
     WSServerHandshakeError,
     web,
 )
+from aiohttp.http_exceptions import HttpProcessingError
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
@@ -37,6 +40,8 @@ LIVE_PATH = "/live"
 MESSAGE_LIMIT_BYTES = 128 * 1024
 # Estimated size of an event (payload format 2.0), or of a function's response, without headers and body.
 ENVELOPE_BYTES = 1024
+# Each WebSocket needs two file descriptors here and one in the emulator; a process may often open 1,024.
+MAX_SOCKETS = 200
 
 # RFC 9110, section 7.6.1, and headers that each connection sets for itself.
 _HOP_BY_HOP = frozenset(
@@ -52,6 +57,11 @@ _HOP_BY_HOP = frozenset(
         "transfer-encoding",
         "upgrade",
     }
+)
+# aiohttp logs a malformed header with its value, which may be a cookie. Its sender gets a 400.
+_LOGGER = logging.getLogger("darkroom.front_door")
+_LOGGER.addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 )
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -113,6 +123,7 @@ class FrontDoor:
         self._upstream = upstream
         self._limits = limits
         self._open: set[web.WebSocketResponse] = set()
+        self._sockets = 0  # including those being opened
 
     async def serve(self, sockets: list[socket.socket]) -> web.AppRunner:
         """Serves on the sockets until the runner is cleaned up. Raises OSError."""
@@ -120,7 +131,9 @@ class FrontDoor:
         app.router.add_route("*", "/{path:.*}", self._handle)
         app.cleanup_ctx.append(self._session)
         app.on_shutdown.append(self._close_sockets)
-        runner = web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=1)
+        runner = web.AppRunner(
+            app, auto_decompress=False, access_log=None, shutdown_timeout=1, logger=_LOGGER
+        )
         await runner.setup()
         for listener in sockets:
             await web.SockSite(runner, listener).start()
@@ -129,6 +142,7 @@ class FrontDoor:
     async def _session(self, _app: web.Application):  # type: ignore[no-untyped-def]
         # The emulator responds itself once a function exceeds its 30 s.
         async with ClientSession(
+            connector=TCPConnector(limit=0),  # 100 open WebSockets must not keep pages waiting
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
             skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
@@ -174,6 +188,9 @@ class FrontDoor:
         """Proxies one WebSocket until either side closes it."""
         if not is_local_origin(request.headers.get("Origin")):
             return _message(403, "Forbidden")
+        if self._sockets >= MAX_SOCKETS:
+            return _message(429, "Too Many Requests")
+        self._sockets += 1
         try:
             async with self._client.ws_connect(self._live, max_msg_size=MESSAGE_LIMIT_BYTES) as gateway:
                 client = web.WebSocketResponse(max_msg_size=MESSAGE_LIMIT_BYTES)
@@ -188,6 +205,8 @@ class FrontDoor:
             return _message(rejection.status, "Forbidden")
         except (ClientError, TimeoutError):
             return self._unreachable()
+        finally:
+            self._sockets -= 1
 
     def _unreachable(self) -> web.Response:
         return _message(

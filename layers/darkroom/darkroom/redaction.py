@@ -14,7 +14,7 @@ _NAME = r"(?:[^\s\"'<>\\?=]|\\u[0-9a-f]{4})*"
 _SECRETS = (
     (re.compile(rf"\?{_NAME}={_CHARACTER}*"), "?..."),
     (re.compile(r"(?i)\b(Bearer|Basic)[ :]+[\w.~+/=-]+"), r"\1 ..."),
-    (re.compile(rf"(__Host-\w+)={_CHARACTER}*"), r"\1=..."),
+    (re.compile(rf"(__Host-\w+) ?= ?{_CHARACTER}*"), r"\1=..."),
     (
         re.compile(r"(?i)\b(X-Amz-(?:Credential|Security-Token|Signature)\W{1,8})[\w.~+/=%-]+"),
         r"\1...",

@@ -133,6 +133,23 @@ def test_a_wrong_token_is_refused_despite_a_valid_cookie() -> None:
     assert api.get(cookie=api.cookie, authorization="Bearer x").status == 401
 
 
+def test_any_valid_cookie_of_the_name_counts() -> None:
+    api = Api()
+
+    assert api.get(cookie=f"{COOKIE}=outdated; other=1; {api.cookie}").status == 200
+    assert api.get(cookie=f"{api.cookie}; {COOKIE}=outdated").status == 200
+    assert api.get(cookie=f"{COOKIE}=outdated; {COOKIE}=").status == 401
+
+
+@pytest.mark.parametrize("white_space", ["\u2003", "\xa0", "\x0b", "\x1f", "\ufeff"])
+def test_a_cookie_name_with_unicode_white_space_is_another_name(white_space: str) -> None:
+    api = Api()
+    name, _, value = api.cookie.partition("=")
+
+    assert api.get(cookie=f"{white_space}{name}={value}").status == 401
+    assert api.get(cookie=f"{name}{white_space}={value}").status == 401
+
+
 def test_every_token_is_refused_without_a_stored_document() -> None:
     api = Api(document=FakeTokenDocument())
     api.document.written = None

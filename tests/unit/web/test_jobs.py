@@ -19,6 +19,7 @@ from darkroom.services.live import Tickets
 from darkroom.services.projecting import Projection
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.jobs import JobRoutes
+from darkroom.web.reports import csv_report
 from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
 from tests.fakes import FakeChannels, FakeLedger, FakeOriginals, FakeRenditions, FakeReports, FakeViews
 
@@ -207,6 +208,13 @@ def test_the_same_idempotency_key_returns_the_same_job(api: Api) -> None:
     }
     assert other["id"] != first["id"]
     assert api.create_job("a.png")["id"] != api.create_job("a.png")["id"]
+
+
+@pytest.mark.parametrize(("length", "status"), [(0, 400), (1, 201), (255, 201), (256, 400)])
+def test_an_idempotency_key_has_1_to_255_characters(api: Api, length: int, status: int) -> None:
+    response = api.post({"uploads": [an_upload()]}, idempotency_key="k" * length)
+
+    assert response.status == status
 
 
 def test_the_same_idempotency_key_with_other_uploads_is_refused(api: Api) -> None:
@@ -431,6 +439,27 @@ def test_the_csv_escapes_names_that_look_like_formulas(api: Api, begin: str) -> 
     [line] = csv.DictReader(StringIO(api.routes.table(a_request("/jobs/x/receipts.csv"), job["id"]).text))
 
     assert line["name"].startswith(f"'{begin}")
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t", ", ", ';"'])
+def test_the_csv_has_no_formula_if_it_is_split_at_another_separator(api: Api, separator: str) -> None:
+    member = api.jobs.page(job, 0)[0] if (job := api.jobs.find(api.create_job("a.png")["id"])) else None
+    assert member
+    name = f"a{separator}=cmd|' -c calc'!A1"
+    text = csv_report([replace(member, row=replace(member.row, key=f"x/{name}"))])
+
+    cells = re.split(r"[;,\t]", text)
+    assert any("=cmd" in cell for cell in cells)
+    assert not [cell for cell in cells if cell.strip(' "').startswith("=")]
+
+
+def test_the_csv_keeps_names_without_formulas(api: Api) -> None:
+    names = ["holiday - 1.png", "a+b.png", "a;b, c=d.png", "e@mail.png"]
+    job = api.create_job(*names)
+
+    lines = csv.DictReader(StringIO(api.routes.table(a_request("/jobs/x/receipts.csv"), job["id"]).text))
+
+    assert [line["name"] for line in lines] == names
 
 
 def test_the_json_report_has_complete_receipts(api: Api, mixed: str) -> None:

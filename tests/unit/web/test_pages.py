@@ -18,7 +18,7 @@ from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.web.http import Request
 from darkroom.web.pages import views as pages
-from darkroom.web.pages.formatting import filesize, path_segment, savings
+from darkroom.web.pages.formatting import filesize, path_segment, savings, visible
 from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
 from darkroom.web.pages.templating import content_security_policy
 
@@ -241,11 +241,19 @@ SCRIPTED = [kind for kind in KINDS if not kind.startswith("stored")]
 def test_hostile_names_are_shown_as_text(kind: str, name: str) -> None:
     page, harmless = Parsed(every_page(name)[kind]), Parsed(every_page("harmless.png")[kind])
 
-    assert name.rsplit("/", 1)[-1] in page.text
+    assert name.rsplit("/", 1)[-1].replace("\u202e", r"\u202e") in page.text
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in harmless.elements]
     assert [set(attributes) for _, attributes in page.elements] == [
         set(attributes) for _, attributes in harmless.elements
     ]
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_characters_that_change_the_direction_of_text_are_escaped(kind: str) -> None:
+    page = every_page("exe.\u202egnp \u2067x\u061c \u0645.png")[kind]
+
+    assert "exe.\\u202egnp \\u2067x\\u061c \u0645.png" in page
+    assert not set("\u061c\u202e\u2067") & set(page)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -395,7 +403,7 @@ def test_redirect_markup_has_one_url_per_width() -> None:
 def test_hostile_names_are_escaped_in_markup(name: str) -> None:
     _, image = parse_markup(redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
 
-    assert image["alt"] == name
+    assert image["alt"] == visible(name)
     assert not [attribute for attribute in image if attribute.startswith("on")]
 
 

@@ -8,6 +8,9 @@ PAGE_SIZE = 100
 # S3 allows keys of 1,024 bytes. In a key, an id of 32 characters and a slash precede the name.
 MAX_NAME_BYTES = 900
 
+# The longest `Idempotency-Key`, in characters.
+MAX_IDEMPOTENCY_KEY = 255
+
 # The largest file that a presigned form accepts, and the time for which the form is valid.
 MAX_UPLOAD_BYTES = 100_000_000
 FORM_SECONDS = 300

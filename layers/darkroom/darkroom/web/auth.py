@@ -101,16 +101,16 @@ class Authorizer:
     responder: Responder
 
     def visitor(self, request: Request) -> Visitor:
-        """Authenticates a request. If it has both a token and a cookie, only the token counts."""
+        """Authenticates a request by its token, else by any of its cookies."""
         if self.auth is not AuthMode.TOKEN:
             return Visitor.TRUSTED
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        cookie = request.cookies.get(COOKIE, "")
         try:
             if scheme:
                 token = scheme.lower() == "bearer" and self.token_cache.find_by_secret(secret.strip())
                 return Visitor.TOKEN if token else Visitor.ANONYMOUS
-            if cookie and self.token_cache.find_by_cookie(cookie):
+            # A cookie with an outdated value may come first.
+            if any(map(self.token_cache.find_by_cookie, request.cookies(COOKIE))):
                 return Visitor.SIGNED_IN
             return Visitor.ANONYMOUS
         except TokensUnavailable:

@@ -1,7 +1,7 @@
 """HTTP requests and responses, and the security headers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import sha256
@@ -49,11 +49,15 @@ class Request:
     def signed_in(self) -> bool:
         return self.visitor is Visitor.SIGNED_IN
 
-    @property
-    def cookies(self) -> Mapping[str, str]:
-        """Values of the request's cookies by name."""
-        pairs = (pair.partition("=") for pair in self.headers.get("cookie", "").split(";"))
-        return {name.strip(): value.strip() for name, _, value in pairs}
+    def cookies(self, name: str) -> Iterator[str]:
+        """Yields the values of all cookies with this name.
+
+        Only spaces and tabs are removed: browsers do not protect a name that begins with other white space.
+        """
+        for pair in self.headers.get("cookie", "").split(";"):
+            sent, _, value = pair.partition("=")
+            if sent.strip(" \t") == name:
+                yield value.strip(" \t")
 
     @property
     def root(self) -> str:

@@ -9,7 +9,7 @@ from itertools import batched
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.errors import IdempotencyKeyReused, InvalidJobRequest
-from darkroom.domain.limits import FORM_SECONDS, PAGE_SIZE
+from darkroom.domain.limits import FORM_SECONDS, MAX_IDEMPOTENCY_KEY, PAGE_SIZE
 from darkroom.domain.renditions import Rendition
 from darkroom.domain.rows import JobView
 from darkroom.domain.serialization import JsonObject, serialize_job, serialize_row
@@ -72,9 +72,12 @@ class JobRoutes:
 
     def create(self, request: Request) -> Response:
         """`POST /jobs`: creates a job; returns it with forms for the first page of uploads."""
+        key = request.headers.get("idempotency-key")
+        if key is not None and not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY:
+            return self.responder.problem(request, problems.BAD_KEY)
         try:
             announced = read_announcements(request.body)
-            job = self.jobs.create(announced, request.headers.get("idempotency-key", ""))
+            job = self.jobs.create(announced, key or "")
         except InvalidJobRequest as fault:
             upload = {} if fault.number is None else {"upload": fault.number}
             return self.responder.problem(request, problems.BAD_JOB, str(fault), upload)

@@ -30,6 +30,7 @@ BAD_WIDTH = Problem(
     "bad-width", 400, "Invalid width", "`w` must be a whole number of pixels, as in `?w=640`."
 )
 BAD_CURSOR = Problem("bad-cursor", 400, "Invalid cursor", "`cursor` is not a cursor of this list.")
+BAD_KEY = Problem("bad-key", 400, "Invalid key", "`Idempotency-Key` must have 1 to 255 characters.")
 UNAUTHORIZED = Problem(
     "unauthorized",
     401,

@@ -17,14 +17,15 @@ _HEADER = (
     "number,name,key,picture,version,state,reason,"
     "announced_bytes,bytes_before,bytes_after,saved_bytes,saved_percent"
 )
-# Spreadsheets read a cell with one of these prefixes as a formula; the last four are the full-width forms.
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Spreadsheets read a cell with one of these prefixes as a formula; the last four are the full-width forms. In
+# many languages they expect semicolons or tabs between cells, and split the cells of this table there too.
+_FORMULA = re.compile('(^|[;,\\t\\r\\n])(?=[\\s"]*[=+@\uff1d\uff0b\uff0d\uff20-])')
 _NOT_IN_FOLDERS = re.compile(r"[^A-Za-z0-9._-]+")
 _FOLDER_CHARACTERS = 60
 
 
 def csv_report(members: Iterable[Member]) -> str:
-    """Writes one CSV line per member (RFC 4180). Formulas are escaped with a leading `'`."""
+    """Writes one CSV line per member (RFC 4180). Each start of a formula is escaped with `'`."""
     output = StringIO()
     table = csv.DictWriter(output, _HEADER.split(","), extrasaction="ignore")
     table.writeheader()
@@ -39,7 +40,7 @@ def csv_report(members: Iterable[Member]) -> str:
 
 
 def _escape_formula(text: str) -> str:
-    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+    return _FORMULA.sub(r"\1'", text)
 
 
 def json_report(members: Iterable[tuple[Member, Entry | None]]) -> str:

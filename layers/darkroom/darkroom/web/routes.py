@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from darkroom.domain.limits import ID_PATTERN
+from darkroom.domain.limits import ID_PATTERN, MAX_IDEMPOTENCY_KEY
 from darkroom.domain.serialization import JsonObject
 from darkroom.web import problems
 from darkroom.web.auth import Authorizer, PublicAccess
@@ -309,13 +309,13 @@ ROUTES = (
                 201, "The job and its first 100 uploads.", {JSON: ref("NewJobResponse")}, ("Location",)
             ),
         ),
-        (problems.BAD_JOB, problems.KEY_REUSED),
+        (problems.BAD_KEY, problems.BAD_JOB, problems.KEY_REUSED),
         (
             Parameter(
                 "Idempotency-Key",
                 "header",
                 "For a day, the same key and body return the same job.",
-                {"type": "string", "minLength": 1, "maxLength": 255},
+                {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY},
             ),
         ),
         request_body=(JSON, ref("NewJob")),

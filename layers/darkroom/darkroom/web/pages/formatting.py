@@ -63,6 +63,15 @@ def saved_percent(rendition: Rendition, original_bytes: int) -> float:
     return 100 * (original_bytes - rendition.size_bytes) / original_bytes if original_bytes else 0.0
 
 
+# The characters of Unicode's property Bidi_Control.
+_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible[T: str](text: T) -> T:
+    """Escapes characters that change the direction of text: `exe.\u202egnp` would read `exe.png`."""
+    return type(text)(_DIRECTION.sub(lambda found: ascii(found[0])[1:-1], text))
+
+
 def path_segment(text: str) -> str:
     """Escapes any text as one segment of a URL path, slashes included."""
     return quote(text, safe="")

@@ -66,6 +66,7 @@ _TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    finalize=lambda value: formatting.visible(value) if isinstance(value, str) else value,
     trim_blocks=True,
     lstrip_blocks=True,
 )

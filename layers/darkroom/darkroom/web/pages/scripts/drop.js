@@ -40,7 +40,7 @@ if (form) {
   const skippedText = (skipped, surplus) => {
     const parts = [];
     if (skipped.length) {
-      const names = skipped.slice(0, MAX_NAMES).map(({ name }) => name).join(", ");
+      const names = skipped.slice(0, MAX_NAMES).map(({ name }) => visible(name)).join(", ");
       const rest = skipped.length > MAX_NAMES ? ` and ${(skipped.length - MAX_NAMES).toLocaleString("en")} more` : "";
       const count = `${skipped.length.toLocaleString("en")} ${skipped.length === 1 ? "file" : "files"}`;
       parts.push(` Skipped ${count} (not pictures, empty or over ${filesize(maxBytes)}): ${names}${rest}.`);

@@ -14,13 +14,13 @@ const jobList = (list, size) => {
       line.hidden = false;
       line.classList.remove(...states);
       line.classList.add(state);
-      find("bdi", line).textContent = name;
+      find("bdi", line).textContent = visible(name);
       find("small", line).textContent = text;
       find(".saving", line).textContent = saving;
       const bar = find("progress", line);
       sum += progress - progressOf[number];
       bar.value = progressOf[number] = progress;
-      bar.setAttribute("aria-label", name);
+      bar.setAttribute("aria-label", visible(name));
     },
     // Shows a row of the API.
     showRow(row) {

@@ -14,6 +14,9 @@ const filesize = (bytes) => {
 const share = (percent) => `${short(percent > 99.9 && percent < 100 ? 99.9 : percent)}%`;
 const savings = (percent) =>
   Math.abs(percent) < 0.05 ? "the same size" : `${share(Math.abs(percent))} ${percent > 0 ? "smaller" : "larger"}`;
+// Escapes characters that change the direction of text.
+const visible = (text) =>
+  text.replace(/\p{Bidi_Control}/gu, (character) => `\\u${character.codePointAt(0).toString(16).padStart(4, "0")}`);
 const pictures = (count) => `${count.toLocaleString("en")} ${count === 1 ? "picture" : "pictures"}`;
 
 const isComplete = (job) => job.state === "complete";
