@@ -90,7 +90,7 @@ class Gallery:
             "job": lambda: pages.job(request, self.job, self.rows, ""),
             "failures": lambda: pages.failures(request, _failures(), ""),
             "no-failures": lambda: pages.failures(request, [], ""),
-            "stored": lambda: pages.stored(request, first, "./image.jpg", f"{self.url}/image.jpg"),
+            "stored": lambda: pages.stored(request, first, "./image.jpg"),
             "sign-in": lambda: pages.sign_in(request, "failures"),
             "wrong-token": lambda: pages.sign_in(request, "failures", invalid_token=True),
             "signed-in": lambda: pages.failures(signed_in, _failures(), "more"),

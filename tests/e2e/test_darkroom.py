@@ -46,7 +46,7 @@ def test_upload_with_curl_and_open_the_page(stack: Stack, tmp_path: Path) -> Non
     output = wait_for(rendered, "a picture to be rendered during its POST")
     shown = stack.get("/image.jpg")
 
-    assert "% smaller" in output
+    assert re.fullmatch(r"image\.png: [\d.]+ MB -> \d+ KB, [\d.]+% smaller\nhttp\S+/image\.jpg\n", output)
     assert shown.status == 200
     assert shown.headers["content-type"].startswith("text/html")
     assert embedded(shown.text).size == (1200, 800)
@@ -92,8 +92,7 @@ def test_special_characters_in_a_name_are_kept_and_escaped(stack: Stack, tmp_pat
         cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
 
-    assert name in unescape(curl.stdout)
-    assert "<b>&amp;" not in curl.stdout
+    assert name in curl.stdout
     assert stack.settled(name.removesuffix(".png") + ".jpg")["name"] == name
 
 
@@ -293,15 +292,14 @@ def test_a_post_over_four_megabytes_returns_a_working_form(stack: Stack) -> None
     assert stack.settled("large.jpg")["status"] == "rendered"
 
 
-def test_the_command_on_the_413_page_works_in_a_shell(stack: Stack, tmp_path: Path) -> None:
+def test_the_command_of_a_413_works_in_a_shell(stack: Stack, tmp_path: Path) -> None:
     name = 'it\'s a;b, "c" & $HOME.bmp'
     large = a_photograph(1300, 1050, "BMP")
     (tmp_path / name).write_bytes(large)
     assert 4_000_000 < len(large) < 4_500_000
 
-    page = unescape(stack.post(large, name).text)
-    [command] = re.findall(r"curl --form-string .*", page)
-    subprocess.run(["bash", "-c", command.split("</")[0]], cwd=tmp_path, timeout=60, check=True)
+    [command] = re.findall(r"curl --form-string .*", stack.post(large, name).text)
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, timeout=60, check=True)
 
     assert stack.settled(name.removesuffix(".bmp") + ".jpg")["status"] == "rendered"
 

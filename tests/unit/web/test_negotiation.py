@@ -5,6 +5,7 @@ from darkroom.web.negotiation import Wanted, accepted_formats, wanted
 
 CHROMIUM_IMG = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 CHROMIUM_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+AXIOS = "application/json, text/plain, */*"
 
 
 @pytest.mark.parametrize(
@@ -15,12 +16,23 @@ CHROMIUM_PAGE = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avi
         (CHROMIUM_PAGE, Wanted.PAGE),
         ("application/json", Wanted.JSON),
         ("Application/JSON, */*", Wanted.JSON),
-        ("text/html;q=0.5, application/json", Wanted.PAGE),
-        ("text/html;q=0, application/json", Wanted.JSON),
+        (AXIOS, Wanted.JSON),
+        ("application/*", Wanted.JSON),
+        ("text/html;q=0.5, application/json", Wanted.JSON),
+        ("text/html; Q=0.5 , application/json ; q=0.25", Wanted.PAGE),
+        ("text/html, application/json, image/avif", Wanted.PAGE),
+        ("text/html;q=0, application/json;q=0.001", Wanted.JSON),
+        ("text/html;q=0, */*", Wanted.JSON),
+        ("text/*;q=0.3, */*;q=0.2, image/png;q=0.1", Wanted.PAGE),
+        ("*/*;q=0.5, image/*;q=0", Wanted.PAGE),
+        ("image/webp;q=0.2, application/json;q=0.1", Wanted.IMAGE),
         (CHROMIUM_IMG, Wanted.IMAGE),
         ("image/*", Wanted.IMAGE),
         ("image/jpeg", Wanted.IMAGE),
         ("text/plain", Wanted.PAGE),
+        ("*/*;q=0", Wanted.PAGE),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", Wanted.PAGE),
+        ("application/json;q=high, text/html;q=0.9", Wanted.JSON),
     ],
 )
 def test_the_accept_header_selects_page_receipt_or_image(accept: str, expected: Wanted) -> None:
@@ -28,14 +40,41 @@ def test_the_accept_header_selects_page_receipt_or_image(accept: str, expected: 
 
 
 @pytest.mark.parametrize(
-    ("accept", "formats"),
+    ("accept", "expected"),
     [
-        ("*/*", {Format.JPEG}),
-        ("image/*", {Format.JPEG}),
-        ("image/webp,image/*", {Format.JPEG, Format.WEBP}),
-        (CHROMIUM_IMG, set(Format)),
-        ("image/avif;q=0,image/webp", {Format.JPEG, Format.WEBP}),
+        ("*/*", Wanted.TEXT),
+        ("", Wanted.TEXT),
+        ("text/plain", Wanted.TEXT),
+        ("image/*", Wanted.TEXT),
+        (CHROMIUM_PAGE, Wanted.PAGE),
+        ("application/json", Wanted.JSON),
+        (AXIOS, Wanted.JSON),
     ],
 )
-def test_webp_and_avif_are_accepted_only_if_listed(accept: str, formats: set[Format]) -> None:
-    assert accepted_formats(accept) == formats
+def test_a_client_that_accepts_anything_gets_text_where_it_is_the_default(
+    accept: str, expected: Wanted
+) -> None:
+    assert wanted(accept, Wanted.TEXT) is expected
+
+
+JPEG, WEBP, AVIF = Format.JPEG, Format.WEBP, Format.AVIF
+
+
+@pytest.mark.parametrize(
+    ("accept", "formats"),
+    [
+        ("*/*", [{JPEG}]),
+        ("", [{JPEG}]),
+        ("image/*", [{JPEG}]),
+        ("text/html", [{JPEG}]),
+        ("image/webp,image/*", [{JPEG, WEBP}]),
+        (CHROMIUM_IMG, [{JPEG, WEBP, AVIF}]),
+        ("image/avif", [{AVIF}, {JPEG}]),
+        ("image/avif;q=0,image/webp", [{WEBP}, {JPEG}]),
+        ("image/avif;q=0.5,image/webp;q=0.9,image/*;q=0.1", [{WEBP}, {AVIF}, {JPEG}]),
+        ("image/jpeg,image/webp;q=0.5,image/avif;q=0.5", [{JPEG}, {WEBP, AVIF}]),
+        ("image/jpeg;q=0,image/webp", [{WEBP}, {JPEG}]),
+    ],
+)
+def test_formats_are_accepted_by_name_and_sorted_by_quality(accept: str, formats: list[set[Format]]) -> None:
+    assert list(accepted_formats(accept)) == formats

@@ -11,7 +11,7 @@ import pytest
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.keys import picture_id_of
-from darkroom.domain.renditions import REFERENCE, Rendition
+from darkroom.domain.renditions import REFERENCE, Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.settings import WebSettings
 from darkroom.web.http import Request, Response, responder_for
@@ -67,7 +67,7 @@ class Api:
     def post(self, name: str = "image.png", content: bytes = b"pixels", accept: str = "*/*") -> Response:
         content_type, body = form((f'name="upload"; filename="{name}"', content))
         return self.routes.post(
-            Request("/", accept=accept, content_type=content_type, body=body, origin="http://localhost:8000")
+            Request("/", "http://localhost:8000", accept, {}, content_type, body, method="POST")
         )
 
     def render_on_pause(self, state: State = State.RENDERED) -> None:
@@ -263,6 +263,35 @@ def test_a_redirect_is_cached_for_less_time_than_its_url_is_valid(api: Api) -> N
     assert api.routes.alias(get("/image.jpg", IMG)).headers["Cache-Control"] == "private, max-age=1800"
 
 
+@pytest.mark.parametrize("accept", ["text/html", "application/json", "image/avif"])
+def test_a_format_in_the_address_is_stronger_than_the_accept_header(api: Api, accept: str) -> None:
+    webp = a_rendition(Format.WEBP, key="prefix/640.webp")
+    api.add(an_entry("image.png", receipt=a_receipt(a_rendition(), webp)))
+
+    response = api.routes.alias(get("/image.jpg", accept, format="webp"))
+
+    assert response.status == 302
+    assert "/prefix/640.webp" in response.headers["Location"]
+
+
+def test_a_client_gets_the_format_that_it_prefers(api: Api) -> None:
+    webp = a_rendition(Format.WEBP, key="prefix/640.webp", size_bytes=10)
+    api.add(an_entry("image.png", receipt=a_receipt(a_rendition(), webp)))
+
+    response = api.routes.alias(get("/image.jpg", "image/webp;q=0.5, image/jpeg"))
+
+    assert "/prefix/640.jpg" in response.headers["Location"]
+
+
+@pytest.mark.parametrize(("wanted", "status"), [("avif", 404), ("gif", 400), ("", 400), ("jpeg,webp", 400)])
+def test_a_format_that_is_missing_is_404_and_one_that_is_unknown_400(
+    api: Api, wanted: str, status: int
+) -> None:
+    api.add(an_entry("image.png"))
+
+    assert api.routes.alias(get("/image.jpg", IMG, format=wanted)).status == status
+
+
 @pytest.mark.parametrize("width", ["0", "-1", "wide", "1e3", "²", "9" * 30, "9" * 5000])
 def test_an_invalid_width_is_refused(api: Api, width: str) -> None:
     api.add(an_entry("image.png"))
@@ -285,14 +314,47 @@ def test_a_post_returns_201_when_the_picture_is_rendered(api: Api) -> None:
     assert (action, entry.upload.correlation) == ("stored", receipt["correlation_id"])
 
 
-def test_curl_gets_a_page_with_the_savings_and_the_link(api: Api) -> None:
+def test_curl_gets_two_lines_with_the_saving_and_the_address(api: Api) -> None:
     api.render_on_pause()
 
     response = api.post("image.png")
 
-    assert response.status == 201
-    assert "36% smaller" in response.text
-    assert 'See it at <a href="./image.jpg">http://localhost:8000/image.jpg</a>' in response.text
+    assert (response.status, response.media_type) == (201, "text/plain; charset=utf-8")
+    assert response.text == "image.png: 1 KB -> 640 bytes, 36% smaller\nhttp://localhost:8000/image.jpg\n"
+
+
+def test_curl_gets_the_address_of_a_picture_that_is_not_rendered_in_time(api: Api) -> None:
+    response = api.post("image.png")
+
+    assert response.status == 202
+    assert response.text == (
+        "image.png: stored; it is being rendered and will be at this address.\nhttp://localhost:8000/image.jpg\n"
+    )
+
+
+def test_curl_gets_the_reason_and_advice_for_a_rejected_picture(api: Api) -> None:
+    api.render_on_pause(State.REJECTED)
+
+    line, advice, address = api.post("image.png").text.splitlines()
+
+    assert line == "image.png: It is damaged."
+    assert advice.startswith("Open it on your computer.")
+    assert address.startswith("http://localhost:8000/pictures/")
+
+
+def test_a_name_in_a_terminal_has_no_control_characters(api: Api) -> None:
+    text = api.post("a\x9b2J\u202egnp.exe").text
+
+    assert text.startswith("a\\x9b2J\\u202egnp.exe: ")
+
+
+def test_a_browser_gets_a_page_for_its_post(api: Api) -> None:
+    api.render_on_pause()
+
+    response = api.post("image.png", accept="text/html,*/*;q=0.8")
+
+    assert response.media_type == "text/html; charset=utf-8"
+    assert 'See it at <a href="./image.jpg">image.jpg</a>' in response.text
 
 
 def test_a_post_records_the_expected_upload_before_storing_it(api: Api) -> None:
@@ -350,7 +412,7 @@ def test_a_post_over_four_megabytes_gets_a_presigned_form(api: Api) -> None:
 def test_a_post_over_four_megabytes_by_curl_gets_a_command_to_paste(api: Api, name: str) -> None:
     response = api.post(name, b"x" * 4_000_001)
 
-    [command] = re.findall(r"curl .*uploads\.test/", unescape(response.text))
+    [command] = re.findall(r"curl .*uploads\.test/", response.text)
     arguments = shlex.split(command)
     assert response.status == 413
     assert f'file=@"{name}"' in arguments
@@ -358,18 +420,10 @@ def test_a_post_over_four_megabytes_by_curl_gets_a_command_to_paste(api: Api, na
     assert key.endswith("/" + name.replace("${", "$_{"))
 
 
-def test_the_command_for_a_plain_name_needs_no_unescaping(api: Api) -> None:
-    response = api.post("IMG_0001.jpg", b"x" * 4_000_001)
-
-    [command] = re.findall(r"curl .*uploads\.test/", response.text)
-    assert unescape(command) == command
-    assert "file=@IMG_0001.jpg" in shlex.split(command)
-
-
 def test_a_post_without_a_file_is_400(api: Api) -> None:
-    response = api.routes.post(Request("/", body=b"hello", content_type="text/plain"))
+    response = api.routes.post(Request("/", body=b"hello", content_type="text/plain", method="POST"))
 
-    assert response.status == 400
+    assert (response.status, response.media_type) == (400, "text/plain; charset=utf-8")
     assert "curl -F upload=@image.png" in response.text
 
 
@@ -467,7 +521,7 @@ def test_markup_in_a_name_is_escaped(api: Api) -> None:
         api.routes.home(get("/")),
         api.routes.alias(get("/" + entry.alias)),
         api.routes.picture(get(f"/pictures/{entry.picture_id}"), entry.picture_id),
-        api.post(name),
+        api.post(name, accept="text/html"),
     ):
         assert "<img src=x" not in response.text
 

@@ -1,7 +1,7 @@
 """HTTP requests and responses, and the security headers."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from hashlib import sha256
@@ -12,6 +12,7 @@ from darkroom.ports import Originals, Renditions
 from darkroom.web import problems
 from darkroom.web.negotiation import Wanted, wanted
 from darkroom.web.pages import views as pages
+from darkroom.web.pages.formatting import printable
 from darkroom.web.pages.templating import content_security_policy
 from darkroom.web.problems import Problem
 
@@ -66,7 +67,8 @@ class Request:
 
     @property
     def wants(self) -> Wanted:
-        return wanted(self.accept)
+        """The kind of response for the client; text for one that changes something and accepts anything."""
+        return wanted(self.accept, Wanted.PAGE if self.method in SAFE_METHODS else Wanted.TEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +168,11 @@ class Responder:
     ) -> Response:
         return Response(status, text, media_type, {**_cache_headers(status), **(headers or {})})
 
+    def lines(self, status: int, lines: Iterable[str], headers: Mapping[str, str] | None = None) -> Response:
+        """Returns plain text for a terminal, without empty lines and control characters."""
+        text = "".join(f"{printable(line)}\n" for line in lines if line)
+        return self.text(status, text, "text/plain; charset=utf-8", headers)
+
     def problem(
         self,
         request: Request,
@@ -175,7 +182,7 @@ class Responder:
         advice: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
-        """Returns a page with the `advice`, or JSON with the `extra` members.
+        """Returns a page or text with the `advice`, or JSON with the `extra` members.
 
         Without a `sentence`, the response states the meaning of the problem.
         """
@@ -183,6 +190,8 @@ class Responder:
         if request.wants is Wanted.PAGE:
             page = pages.problem(request, kind.title, sentence, advice)
             return self.page(kind.status, page, headers)
+        if request.wants is Wanted.TEXT:
+            return self.lines(kind.status, [f"{kind.title}. {sentence}", advice or ""], headers)
         document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
         return self.json(kind.status, document | (extra or {}), headers, "application/problem+json")
 

@@ -4,7 +4,7 @@ from darkroom.domain.serialization import JsonObject
 from darkroom.web import problems
 from darkroom.web.auth import COOKIE, PublicAccess
 from darkroom.web.problems import Problem
-from darkroom.web.routes import COMMON_PROBLEMS, HTML, ROUTES, ResponseSpec, Route
+from darkroom.web.routes import COMMON_PROBLEMS, HTML, PLAIN, ROUTES, ResponseSpec, Route
 from darkroom.web.schemas import SCHEMAS, TEXT, ref
 
 _PROBLEM = "application/problem+json"
@@ -102,6 +102,8 @@ def _responses(route: Route) -> JsonObject:
             filter(None, [response["description"], *(kind.meaning for kind in kinds)])
         )
         response["content"] |= {_PROBLEM: {"schema": _problem_schema(kinds)}, HTML: {"schema": TEXT}}
+        if route.method != "GET":
+            response["content"] |= {PLAIN: {"schema": TEXT}}
     return responses
 
 

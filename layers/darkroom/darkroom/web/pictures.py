@@ -28,6 +28,7 @@ from darkroom.web.forms import PostedFile, posted_file
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted, accepted_formats
 from darkroom.web.pages import views as pages
+from darkroom.web.pages import wording
 from darkroom.web.pages.formatting import path_segment
 from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
 
@@ -39,7 +40,7 @@ _MAX_NAMESAKES = 500  # pictures of one name to compare with a path
 # Redirects expire from caches before the presigned URL that they lead to.
 _REDIRECT_SHARE = 0.5
 _NOT_READY = "The picture is not rendered yet. Try again shortly."
-_NO_RENDITION = "The picture has no rendition for this client."
+_NO_RENDITION = "The picture has no rendition in a format that was asked for."
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,12 @@ class PictureRoutes:
         if request.wants is Wanted.JSON:
             return self.responder.json(status, self._serialize(request, entry), headers)
         alias_url = self._alias_url(request, entry)
-        shown_url = f"{request.origin}/{path_segment(entry.alias)}" if request.origin else alias_url
-        return self.responder.page(status, pages.stored(request, entry, alias_url, shown_url), headers)
+        if request.wants is Wanted.PAGE:
+            return self.responder.page(status, pages.stored(request, entry, alias_url), headers)
+        base_url = f"{request.origin}/" if request.origin else request.root
+        path = headers["Location"] if entry.rejection else alias_url
+        lines = [wording.line(entry), wording.advice(entry) or "", base_url + path.removeprefix(request.root)]
+        return self.responder.lines(status, lines, headers)
 
     def picture(self, request: Request, picture_id: str) -> Response:
         """`GET /pictures/{id}`: returns a picture's page or receipt, or redirects to a rendition."""
@@ -157,6 +162,8 @@ class PictureRoutes:
     def _respond(self, request: Request, entry: Entry) -> Response:
         if entry.state is State.DELETED:
             return self.responder.problem(request, problems.DELETED, "This picture was deleted.")
+        if "format" in request.query:
+            return self._image(request, entry)
         if request.wants is Wanted.JSON:
             return self.responder.json(200 if entry.has_result else 202, self._serialize(request, entry))
         if request.wants is Wanted.IMAGE:
@@ -177,14 +184,22 @@ class PictureRoutes:
         return self.responder.page(200, page)
 
     def _image(self, request: Request, entry: Entry) -> Response:
-        """Redirects to the best rendition for this client."""
-        width = request.query.get("w", "")
+        """Redirects to the best rendition for this client, or to one of the requested format."""
+        width, wanted = request.query.get("w", ""), request.query.get("format")
         if width and not _WIDTH.fullmatch(width):
             return self.responder.problem(
                 request, problems.BAD_WIDTH, "w must be a whole number of pixels, as in ?w=640."
             )
-        formats = accepted_formats(request.accept)
-        best = best_rendition(self._renditions(entry), formats, int(width) if width else None)
+        if wanted is not None and wanted not in Format:
+            return self.responder.problem(
+                request, problems.BAD_FORMAT, f"format must be one of {', '.join(Format)}."
+            )
+        choices = accepted_formats(request.accept) if wanted is None else [frozenset({Format(wanted)})]
+        found = (
+            best_rendition(self._renditions(entry), formats, int(width) if width else None)
+            for formats in choices
+        )
+        best = next(filter(None, found), None)
         if not best:
             sentence = _NO_RENDITION if entry.has_result else _NOT_READY
             if entry.rejection:

@@ -29,6 +29,9 @@ NOT_ONE_FILE = Problem(
 BAD_WIDTH = Problem(
     "bad-width", 400, "Invalid width", "`w` must be a whole number of pixels, as in `?w=640`."
 )
+BAD_FORMAT = Problem(
+    "bad-format", 400, "Invalid format", "`format` must be the name of a format, as in `?format=webp`."
+)
 BAD_CURSOR = Problem("bad-cursor", 400, "Invalid cursor", "`cursor` is not a cursor of this list.")
 BAD_KEY = Problem("bad-key", 400, "Invalid key", "`Idempotency-Key` must have 1 to 255 characters.")
 UNAUTHORIZED = Problem(
@@ -59,6 +62,12 @@ TOO_LARGE = Problem(
     413,
     "Too large for this form",
     "The picture is too large for this form. `presigned` is a form to upload it directly to S3.",
+)
+ENCODED = Problem(
+    "encoded",
+    415,
+    "Compressed request",
+    "The request has a `Content-Encoding`. Send its body as it is: pictures are compressed already.",
 )
 BAD_JOB = Problem(
     "bad-job",

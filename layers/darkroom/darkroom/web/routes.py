@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from darkroom.domain.limits import ID_PATTERN, MAX_IDEMPOTENCY_KEY
+from darkroom.domain.renditions import Format
 from darkroom.domain.serialization import JsonObject
 from darkroom.web import problems
 from darkroom.web.auth import Authorizer, PublicAccess
@@ -17,7 +18,7 @@ from darkroom.web.schemas import TEXT, ref
 
 type Handler = Callable[..., Response]
 
-HTML, JSON = "text/html", "application/json"
+HTML, JSON, PLAIN = "text/html", "application/json", "text/plain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,10 @@ class Route:
 
     @property
     def refusals(self) -> tuple[Problem, ...]:
-        """Problems returned by the authorizer."""
+        """Problems found before the handler is called."""
         token = () if self.public is PublicAccess.ALWAYS else (problems.UNAUTHORIZED, problems.UNCHECKED)
-        return token if self.method == "GET" else (*token, problems.FOREIGN_ORIGIN)
+        origin = () if self.method == "GET" else (problems.FOREIGN_ORIGIN,)
+        return (*token, *origin, *((problems.ENCODED,) if self.request_body else ()))
 
     @property
     def tag(self) -> str:
@@ -122,6 +124,8 @@ def dispatch(
     request = replace(request, visitor=authorizer.visitor(request))
     if refusal := authorizer.refusal(request, route.public, route.keys):
         return refusal
+    if route.request_body and request.headers.get("content-encoding", "identity") != "identity":
+        return authorizer.responder.problem(request, problems.ENCODED)
     if route.method == "GET" and not route.matches(values):  # such as jobs/x.jpg, a picture's key
         response = handlers[_CATCH_ALL](request)
     else:
@@ -134,6 +138,7 @@ COMMON_PROBLEMS = (problems.BROKEN,)
 
 _PAGE: Mapping[str, JsonObject] = {HTML: TEXT}
 _RECEIPT: Mapping[str, JsonObject] = {JSON: ref("Upload"), HTML: TEXT}
+_STORED: Mapping[str, JsonObject] = {**_RECEIPT, PLAIN: TEXT}
 
 
 def _id(description: str) -> Parameter:
@@ -147,15 +152,29 @@ _WIDTH = Parameter(
     "For image requests: selects the narrowest rendition of at least this width, in pixels.",
     {"type": "string", "pattern": "^[1-9][0-9]{0,5}$"},
 )
+_FORMAT = Parameter(
+    "format",
+    "query",
+    "Redirects to a rendition of this format, whatever the `Accept` header says.",
+    {"enum": [image_format.value for image_format in Format]},
+)
 _FAILURE = Parameter("id", "path", "The id of the failed upload.", TEXT)
 
-_IMAGE = ResponseSpec(302, "For image requests: the best rendition for this client.", {}, ("Location",))
+_IMAGE = ResponseSpec(
+    302, "For image requests and with `format`: the best rendition for this client.", {}, ("Location",)
+)
 _PICTURE = (
     ResponseSpec(200, "The picture's page or receipt.", _RECEIPT),
     ResponseSpec(202, "The picture is not ready yet. Try again shortly.", _RECEIPT),
     _IMAGE,
 )
-_PICTURE_PROBLEMS = (problems.BAD_WIDTH, problems.NOT_FOUND, problems.NO_IMAGE, problems.DELETED)
+_PICTURE_PROBLEMS = (
+    problems.BAD_WIDTH,
+    problems.BAD_FORMAT,
+    problems.NOT_FOUND,
+    problems.NO_IMAGE,
+    problems.DELETED,
+)
 _ACTION_RESPONSES = (
     ResponseSpec(202, "The action was applied.", {JSON: ref("ActionResult")}),
     ResponseSpec(303, "For browsers: redirects to the list of failures.", {}, ("Location",)),
@@ -181,9 +200,9 @@ ROUTES = (
         "/",
         "Upload one picture and wait a few seconds for the result.",
         (
-            ResponseSpec(201, "The picture was processed; `status` has the result.", _RECEIPT, ("Location",)),
-            ResponseSpec(202, "The picture was stored and is not ready yet.", _RECEIPT, ("Location",)),
-            ResponseSpec(422, "The picture was stored and then rejected.", _RECEIPT, ("Location",)),
+            ResponseSpec(201, "The picture was processed; `status` has the result.", _STORED, ("Location",)),
+            ResponseSpec(202, "The picture was stored and is not ready yet.", _STORED, ("Location",)),
+            ResponseSpec(422, "The picture was stored and then rejected.", _STORED, ("Location",)),
         ),
         (problems.NOT_ONE_FILE, problems.TOO_LARGE),
         request_body=("multipart/form-data", ref("UploadForm")),
@@ -225,7 +244,7 @@ ROUTES = (
         "Get a picture.",
         _PICTURE,
         _PICTURE_PROBLEMS,
-        (_id("The picture's id: a hash of bucket and key."), _WIDTH),
+        (_id("The picture's id: a hash of bucket and key."), _WIDTH, _FORMAT),
         public=PublicAccess.IF_PAGES_ARE_PUBLIC,
     ),
     Route(
@@ -386,6 +405,7 @@ ROUTES = (
                 TEXT,
             ),
             _WIDTH,
+            _FORMAT,
         ),
         public=PublicAccess.IF_PAGES_ARE_PUBLIC,
     ),

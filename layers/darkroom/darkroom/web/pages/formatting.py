@@ -72,6 +72,11 @@ def visible[T: str](text: T) -> T:
     return type(text)(_DIRECTION.sub(lambda found: ascii(found[0])[1:-1], text))
 
 
+def printable(text: str) -> str:
+    """Escapes control characters, which could change a terminal's state, and those of `visible`."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def path_segment(text: str) -> str:
     """Escapes any text as one segment of a URL path, slashes included."""
     return quote(text, safe="")

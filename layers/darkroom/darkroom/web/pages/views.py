@@ -134,12 +134,8 @@ def waiting(request: "Request", entry: Entry) -> str:
     return _page("waiting.html", request, entry=entry, sentence=wording.sentence(entry))
 
 
-def stored(request: "Request", entry: Entry, alias_url: str, shown_url: str) -> str:
-    """The response to `POST /`, in any state of the picture.
-
-    The text comes last, to be readable in a terminal. `shown_url` is the text of the link to `alias_url`: the
-    absolute URL, if the site's origin is known.
-    """
+def stored(request: "Request", entry: Entry, alias_url: str) -> str:
+    """The response to the form of a browser without script, in any state of the picture."""
     return _page(
         "stored.html",
         request,
@@ -148,7 +144,6 @@ def stored(request: "Request", entry: Entry, alias_url: str, shown_url: str) -> 
         sentence=wording.sentence(entry),
         advice=wording.advice(entry),
         alias_url=alias_url,
-        shown_url=shown_url,
     )
 
 

@@ -62,6 +62,16 @@ def headline(entry: Entry) -> str | None:
     return f"{before} became {after}: {savings(entry.receipt.saved_percent)}"
 
 
+def line(entry: Entry) -> str:
+    """Returns the name and the result of an upload in one line, for a terminal."""
+    if entry.receipt and headline(entry) and (best := entry.receipt.smallest_at_full_width):
+        before, after = filesize(entry.receipt.size_bytes), filesize(best.size_bytes)
+        return f"{entry.upload.name}: {before} -> {after}, {savings(entry.receipt.saved_percent)}"
+    if not entry.has_result:
+        return f"{entry.upload.name}: stored; it is being rendered and will be at this address."
+    return f"{entry.upload.name}: {sentence(entry)}"
+
+
 def sentence(entry: Entry) -> str:
     """Returns the state of an upload in one sentence."""
     if entry.state is State.REJECTED and entry.rejection:
