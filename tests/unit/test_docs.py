@@ -19,6 +19,7 @@ from tests.chaos.defences import DEFENCES, Defence
 from tests.cloudformation import PROJECT, load_template
 
 REFERENCE = (PROJECT / "docs" / "reference.md").read_text()
+PIPELINE = (PROJECT / "layers" / "darkroom" / "darkroom" / "imaging" / "pipeline.py").read_text()
 README = (PROJECT / "README.md").read_text()
 TEMPLATE = load_template()
 RESOURCES = TEMPLATE["Resources"]
@@ -119,6 +120,11 @@ def test_reference_lists_every_problem_with_status_and_meaning(problem: Problem)
 @for_each(*(field.name for part in (Profile, Ladder, Limits, Crop) for field in fields(part)))
 def test_reference_lists_every_profile_field(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
+
+
+@for_each(*re.findall(r'_decision\(\s*"(\w+)"', PIPELINE))
+def test_reference_lists_every_decision(name: str) -> None:
+    assert f"`{name}`" in REFERENCE
 
 
 @for_each(*State)

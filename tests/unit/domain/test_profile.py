@@ -4,7 +4,16 @@ from typing import Any
 import pytest
 
 from darkroom.domain.errors import BadProfile
-from darkroom.domain.profile import Crop, Fit, Limits, Profile, built_in, parse_profile, profile_schema
+from darkroom.domain.profile import (
+    Crop,
+    Fit,
+    Limits,
+    Metadata,
+    Profile,
+    built_in,
+    parse_profile,
+    profile_schema,
+)
 from darkroom.domain.renditions import Format
 from tests.cloudformation import PROJECT
 
@@ -43,8 +52,16 @@ def test_omitted_settings_have_defaults() -> None:
 
     assert profile.limits == Limits(100_000_000, 50_000_000, 512, 100_000_000, 20.0)
     assert (profile.linear_light, profile.repack, profile.reference) == (False, True, False)
+    assert profile.metadata is Metadata.NONE
     [main] = profile.ladders
     assert (main.background, main.animation, main.opaque_webp, main.crop) == ("#ffffff", True, True, None)
+
+
+def test_a_profile_can_keep_rights() -> None:
+    assert parse(metadata="rights").metadata is Metadata.RIGHTS
+    assert parse(metadata="none") == parse()
+    assert parse(metadata="rights").hash != parse().hash
+    assert faults_of(GOOD | {"metadata": "all"}) == ['metadata: must be "none" or "rights", not "all"']
 
 
 def test_the_main_ladder_comes_first() -> None:

@@ -91,6 +91,13 @@ class Limits:
     avif_seconds: float = 20.0
 
 
+class Metadata(StrEnum):
+    """The metadata of an original to keep in its renditions."""
+
+    NONE = "none"
+    RIGHTS = "rights"
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The settings for rendering an upload. The first of `ladders` is named main and shown on the web.
@@ -98,7 +105,7 @@ class Profile:
     `linear_light` resizes in linear light, which is slower, but more accurate for fine bright and dark
     details. `repack` makes small JPEG files up to 1% smaller, and takes more time. `libjpeg` encodes JPEG as
     Squoosh does, instead of by our own encoder. `reference` adds one rendition of high quality at the widest
-    size, for comparison.
+    size, for comparison. `metadata` keeps the statements of rights, or nothing.
     """
 
     name: str
@@ -108,6 +115,7 @@ class Profile:
     repack: bool = True
     libjpeg: bool = False
     reference: bool = False
+    metadata: Metadata = Metadata.NONE
 
     def check_size(self, size_bytes: int) -> None:
         """Raises RejectedPicture for an empty original, or one larger than `limits.max_bytes`."""
@@ -166,6 +174,7 @@ def _profile(raw: dict[str, Any]) -> Profile:
         name=raw["name"],
         ladders=tuple(_ladder(name, ladder) for name, ladder in ladders.items()),
         limits=Limits(**raw.get("limits", {})),
+        metadata=Metadata(raw.get("metadata", Metadata.NONE)),
         **switches,
     )
 

@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import PIL
 from PIL import Image
 
-from darkroom.domain.profile import FormatChoice, Profile
+from darkroom.domain.profile import FormatChoice, Metadata, Profile
 from darkroom.domain.receipts import Decision, Original, Rendered
 from darkroom.domain.renditions import REFERENCE, Encoded, Format
 from darkroom.imaging import encode, jpeg_damage, png
@@ -28,7 +29,11 @@ from darkroom.imaging.quality import Made, encode_ladder
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Animation, Header, corrupt
 from darkroom.imaging.sniff.header import unsupported
+from darkroom.imaging.sniff.metadata import find_metadata, has_credentials
 from darkroom.imaging.sniff.tiff import RAW_SENTENCE
+
+if TYPE_CHECKING:
+    from darkroom.imaging.rights import Rights
 
 # Increase it with each change that gives different bytes for the same upload and profile.
 _REVISION = "r7"
@@ -46,6 +51,7 @@ class Work:
     size_bytes: int
     plans: tuple[Plan, ...] = ()
     image: Image.Image = field(default_factory=Image.Image)
+    rights: "Rights | None" = None
     avif: tuple[Child[Encoded], ...] = ()
     renditions: tuple[Encoded, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -85,6 +91,7 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
     """
     started = time.perf_counter()
     work = Work(read_admissible_header(content, profile, memory_bytes), profile, len(content))
+    work = _with_metadata(work, content)
     del content  # now only the header refers to it, until `decode` frees the memory
     milliseconds, peak_mb = {"header": _milliseconds_since(started)}, {"header": _peak_mb()}
     try:
@@ -106,6 +113,20 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
         placeholder=work.placeholder,
         colour=work.colour,
     )
+
+
+def _with_metadata(work: Work, content: bytes) -> Work:
+    """Reads the rights, if the profile keeps them, and records content credentials."""
+    if has_credentials(content):
+        work = work.with_decision(
+            "credentials_removed",
+            "The content credentials (C2PA) were removed: they are valid for the original only.",
+        )
+    if work.profile.metadata is not Metadata.RIGHTS:
+        return work
+    from darkroom.imaging.rights import rights_in  # imported only when needed
+
+    return replace(work, rights=rights_in(find_metadata(content)))
 
 
 def _milliseconds_since(started: float) -> float:
@@ -471,6 +492,35 @@ def drop_below_target(work: Work) -> Work:
     return replace(work, renditions=tuple(kept))
 
 
+def add_rights(work: Work) -> Work:
+    """Adds the statements of rights to every rendition, if the profile keeps them."""
+    if not (work.rights and work.rights.names):
+        return work
+    made = [(before, _with_rights(work, before)) for before in work.renditions]
+    added = max(len(after.data) - len(before.data) for before, after in made)
+    why = f"Kept in each file: {', '.join(work.rights.names)}. They take up to {added:,} bytes."
+    no_smaller = [
+        f"{_label(after.format)} {after.width} pixels wide"
+        for before, after in made
+        if len(before.data) < work.size_bytes <= len(after.data)
+    ]
+    if no_smaller:
+        why += (
+            f" With them, no smaller than the original ({work.size_bytes:,} bytes): {', '.join(no_smaller)}."
+        )
+    return replace(work, renditions=tuple(after for _, after in made)).with_decision("rights_kept", why)
+
+
+def _with_rights(work: Work, rendition: Encoded) -> Encoded:
+    """Adds the statements of rights to one rendition, if there are any to keep."""
+    if not (work.rights and work.rights.names):
+        return rendition
+    from darkroom.imaging import embed, rights  # imported only when needed
+
+    packet = rights.packet([rights.description(work.rights)])
+    return replace(rendition, data=embed.with_xmp(rendition.data, packet))
+
+
 def drop_larger_alternatives(work: Work) -> Work:
     """Drops renditions with no fewer bytes than a more widely supported one of the same width and height.
 
@@ -530,7 +580,7 @@ def add_reference(work: Work) -> Work:
     made = Encoded(
         Format.JPEG, *flat.size, encode.REFERENCE_QUALITY, encode.reference(flat), ladder=REFERENCE
     )
-    return work.with_renditions(made)
+    return work.with_renditions(_with_rights(work, made))
 
 
 def _label(wanted: Format) -> str:
@@ -552,6 +602,7 @@ PIPELINE: tuple[Step, ...] = (
     encode_webp,
     collect_avif,
     drop_below_target,
+    add_rights,  # before sizes are compared
     drop_larger_alternatives,
     add_reference,  # last: it must not be dropped
 )

@@ -27,7 +27,7 @@ def read_avif(content: bytes) -> Header:
         if brands & _HEIC_BRANDS:
             raise unsupported("HEIC is not supported; open the picture in a photo app and export it as JPEG.")
         raise unsupported("The file is a video or another kind of media, not a picture.")
-    boxes = list(islice(_boxes(content, 0, len(content), 0), MAX_PARTS))
+    boxes = list(islice(boxes_within(content, 0, len(content), 0), MAX_PARTS))
     sizes = [_box_size(content, start) for kind, start, _ in boxes if kind == b"ispe"]
     if not sizes:
         raise Damaged("no picture in it")
@@ -99,7 +99,7 @@ def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> 
         return []
     start, _ = found[b"pitm"]
     (primary,) = numbers(">I" if content[start] else ">H", content, start + 4)
-    properties = list(islice(_boxes(content, *found[b"ipco"], _MAX_DEPTH), MAX_PARTS))
+    properties = list(islice(boxes_within(content, *found[b"ipco"], _MAX_DEPTH), MAX_PARTS))
     indices = _associations(content, found[b"ipma"][0]).get(primary, [])
     return [properties[index - 1] for index in indices if 1 <= index <= len(properties)]
 
@@ -156,7 +156,7 @@ def _avif_orientation(content: bytes, properties: dict[bytes, int]) -> int:
     return _ORIENTATIONS[mirror][turns]
 
 
-def _boxes(content: bytes, position: int, limit: int, depth: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes_within(content: bytes, position: int, limit: int, depth: int) -> Iterator[tuple[bytes, int, int]]:
     """Yields each box's kind, start and end of its body; a container before its contents."""
     while position + 8 <= limit:
         (length,) = numbers(">I", content, position)
@@ -171,5 +171,5 @@ def _boxes(content: bytes, position: int, limit: int, depth: int) -> Iterator[tu
             raise Damaged("a box is longer than its container")
         yield kind, start, end
         if kind in _BOXES and depth < _MAX_DEPTH:
-            yield from _boxes(content, start + _BOXES[kind], end, depth + 1)
+            yield from boxes_within(content, start + _BOXES[kind], end, depth + 1)
         position = end

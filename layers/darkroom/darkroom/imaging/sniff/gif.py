@@ -56,7 +56,7 @@ def read_gif(content: bytes) -> Header:
 def gif_frames(content: bytes) -> Iterator[GifFrame]:
     """Yields every frame. Raises Damaged if the file ends within one."""
     duration, disposal, transparent = 0, 0, None
-    for start, end in _blocks(content):
+    for start, end in gif_blocks(content):
         if content[start] == _IMAGE:
             left, top, width, height, flags = numbers("<HHHHB", content, start + 1)
             yield GifFrame(left, top, width, height, duration, disposal, transparent, flags, start + 10, end)
@@ -68,7 +68,7 @@ def gif_frames(content: bytes) -> Iterator[GifFrame]:
 
 
 def _loops(content: bytes) -> int:
-    for start, _ in _blocks(content):
+    for start, _ in gif_blocks(content):
         body = content[start + 3 : start + 19]
         if content[start] != _IMAGE and body[:11] in _LOOPING and body[11:13] == b"\x03\x01":
             # GIF counts repetitions: one less than the number of plays.
@@ -77,7 +77,7 @@ def _loops(content: bytes) -> int:
     return 1
 
 
-def _blocks(content: bytes) -> Iterator[tuple[int, int]]:
+def gif_blocks(content: bytes) -> Iterator[tuple[int, int]]:
     """Yields start and end of every extension and frame."""
     position = 13 + palette_bytes(content[10])
     while position < len(content):

@@ -25,7 +25,7 @@ _ADOBE_BYTES = 12
 
 
 def read_jpeg(content: bytes) -> Header:
-    segments = list(_jpeg_segments(content))
+    segments = list(jpeg_segments(content))
     frames = [content[start:stop] for marker, start, stop in segments if marker in _FRAMES]
     scans = [start for marker, start, _ in segments if marker == _SCAN]
     if len(frames) != 1 or not scans:
@@ -69,7 +69,7 @@ def _is_adobe(marker: int, segment: bytes) -> bool:
     return marker == _APP14 and segment[4:9] == b"Adobe" and len(segment) >= 4 + _ADOBE_BYTES
 
 
-def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
     """Yields each segment's marker, start and end, up to the end of the first picture."""
     position = 2
     for _ in range(MAX_PARTS):

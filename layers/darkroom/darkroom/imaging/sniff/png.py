@@ -39,7 +39,7 @@ def read_png(content: bytes) -> Header:
     # Only the first chunk of each name: inflating one can yield a thousand times its size.
     metadata: dict[tuple[bytes, bytes], bytes] = {}
     frames = 0
-    for kind, start, end in _png_chunks(content):
+    for kind, start, end in png_chunks(content):
         if kind in _PIXEL_CHUNKS:
             if not _is_sound(content, start, end):
                 raise Damaged("a checksum is wrong")
@@ -78,7 +78,7 @@ def _with_transparent_grey_in_eight_bits(content: bytes) -> bytes:
     if colour_type != 0 or bits not in (2, 4):
         return content
     layout = ">H"
-    for kind, start, end in _png_chunks(content):
+    for kind, start, end in png_chunks(content):
         if kind == b"IDAT":
             break
         if kind == b"tRNS" and end - start == calcsize(layout) and _is_sound(content, start, end):
@@ -213,7 +213,7 @@ def png_frames(stream: bytes) -> Iterator[PngFrame]:
     """Yields the frames of an animation's stream; a default image that is not part of it is left out."""
     before: list[bytes] = []
     control, data = b"", list[bytes]()
-    for kind, start, end in _png_chunks(stream):
+    for kind, start, end in png_chunks(stream):
         if kind == b"fcTL" or kind == b"IEND":
             if control:
                 yield _png_frame(stream, control, before, data)
@@ -238,7 +238,7 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return pack(">I", len(body)) + kind + body + pack(">I", zlib.crc32(kind + body))
 
 
-def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+def png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yields each chunk's kind, start and end of its body, up to IEND."""
     position = 8
     for _ in range(MAX_PARTS):
@@ -270,7 +270,7 @@ def holds_every_row(content: bytes) -> bool:
             row_bytes = 1 + -(-columns * bits * _CHANNELS[colour_type] // 8)  # with the filter's byte
             missing_bytes += max(0, rows) * row_bytes
     view, inflater = memoryview(content), zlib.decompressobj()
-    for kind, start, end in _png_chunks(content):
+    for kind, start, end in png_chunks(content):
         # In slices: what is not consumed is copied.
         for at in range(start, end if kind == b"IDAT" else start, _INFLATE_BYTES):
             deflated: bytes | memoryview = view[at : min(end, at + _INFLATE_BYTES)]

@@ -30,7 +30,7 @@ type Directory = dict[int, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class Layout:
     """Layouts of offsets, of counts of entries, and of one entry."""
 
     order: str
@@ -41,18 +41,18 @@ class _Layout:
     first: int
 
 
-def _layout(content: bytes) -> _Layout:
+def layout_of(content: bytes) -> Layout:
     order = "<" if content[:2] == b"II" else ">"
     if content[2:4] == b"+\0":
-        return _Layout(order, order + "Q", order + "Q", order + "HHQ", 20, 8)
-    return _Layout(order, order + "I", order + "H", order + "HHI", 12, 4)
+        return Layout(order, order + "Q", order + "Q", order + "HHQ", 20, 8)
+    return Layout(order, order + "I", order + "H", order + "HHI", 12, 4)
 
 
 def read_tiff(content: bytes) -> Header:
     if content.startswith(b"MM\0+"):
         raise unsupported("A BigTIFF in big-endian byte order is not supported; export it as JPEG.")
-    layout = _layout(content)
-    directories = list(_directories(content, layout))
+    layout = layout_of(content)
+    directories = list(directories_of(content, layout))
     if not directories:
         raise Damaged("no directory")
     tags = directories[0]
@@ -85,7 +85,7 @@ def _value(tags: Directory, tag: int) -> int:
     return tags.get(tag, (0, 0))[0]
 
 
-def _directories(content: bytes, layout: _Layout) -> Iterator[Directory]:
+def directories_of(content: bytes, layout: Layout) -> Iterator[Directory]:
     """Yields the linked directories; stops at a loop, and after the first one at damage."""
     (position,) = numbers(layout.offset, content, layout.first)
     if position < 8:
@@ -105,7 +105,7 @@ def _directories(content: bytes, layout: _Layout) -> Iterator[Directory]:
         yield directory
 
 
-def _directory(content: bytes, layout: _Layout, start: int, *, read: bool = True) -> tuple[Directory, int]:
+def _directory(content: bytes, layout: Layout, start: int, *, read: bool = True) -> tuple[Directory, int]:
     """Maps a directory's tags to their value (or the offset of their values) and count; also its successor.
 
     Entries outside the file are ignored: cameras write wrong counts.
@@ -133,7 +133,7 @@ def _is_camera_raw(content: bytes, directories: list[Directory]) -> bool:
     return content[8:10] == b"CR" or _DNG_VERSION in first or is_reduced or by_sensor
 
 
-def _camera_raw(content: bytes, layout: _Layout, directories: list[Directory]) -> Header:
+def _camera_raw(content: bytes, layout: Layout, directories: list[Directory]) -> Header:
     """Returns the header of the largest JPEG in the file. Raises RejectedPicture if there is none."""
     found: list[Header] = []
     for tags in (*directories, *_sub_directories(content, layout, directories)):
@@ -154,7 +154,7 @@ def _camera_raw(content: bytes, layout: _Layout, directories: list[Directory]) -
 RAW_SENTENCE = "The file is a camera raw without a preview of full size; export it as JPEG."
 
 
-def _sub_directories(content: bytes, layout: _Layout, directories: list[Directory]) -> Iterator[Directory]:
+def _sub_directories(content: bytes, layout: Layout, directories: list[Directory]) -> Iterator[Directory]:
     for tags in directories:
         offset, count = tags.get(_SUB_DIRECTORIES, (0, 0))
         for number in range(min(count, _MAX_SUB_DIRECTORIES)):

@@ -22,7 +22,7 @@ def read_webp(content: bytes) -> Header:
     durations: list[int] = []
     partial = False
     bodies: dict[bytes, bytes] = {}
-    for kind, start, end in _webp_chunks(content, riff_bytes + 8):
+    for kind, start, end in webp_chunks(content, riff_bytes + 8):
         if kind == b"VP8X" and not width:
             width, height = _three_bytes(content, start + 4) + 1, _three_bytes(content, start + 7) + 1
         elif kind in (b"VP8 ", b"VP8L"):
@@ -65,7 +65,7 @@ def webp_with_alpha(content: bytes) -> bytes:
     return content[:20] + bytes([content[20] | 0x10]) + content[21:]
 
 
-def _webp_chunks(content: bytes, end_of_riff: int) -> Iterator[tuple[bytes, int, int]]:
+def webp_chunks(content: bytes, end_of_riff: int) -> Iterator[tuple[bytes, int, int]]:
     position = 12
     for _ in range(MAX_PARTS):
         if position + 8 > end_of_riff:

@@ -1,0 +1,138 @@
+"""Puts an XMP packet into a file from our own encoders, without encoding it again.
+
+The parsers here trust their input: it never is an upload.
+"""
+
+import struct
+import zlib
+from collections.abc import Callable
+
+from darkroom.imaging.sniff.avif import boxes_within
+from darkroom.imaging.sniff.metadata import XMP_NAME
+from darkroom.imaging.sniff.png import PNG_MAGIC
+from darkroom.imaging.sniff.webp import webp_chunks
+
+_SOI, _APP0, _APP1 = b"\xff\xd8", b"\xff\xe0", 0xE1
+
+
+def with_xmp(content: bytes, packet: bytes) -> bytes:
+    """Returns the file with the packet; its pixels are the same. Raises ValueError for other formats."""
+    for begin, embed in _EMBEDDERS.items():
+        if content.startswith(begin) or content[4:8] == begin:
+            return embed(content, packet)
+    raise ValueError("no place for XMP in this format")
+
+
+def segment(marker: int, body: bytes) -> bytes:
+    """Returns one segment of a JPEG."""
+    return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
+
+
+def with_segments(content: bytes, segments: bytes) -> bytes:
+    """Inserts segments into a JPEG, after JFIF's."""
+    at = len(_SOI)
+    if content[at : at + 2] == _APP0:
+        at += 2 + int.from_bytes(content[at + 2 : at + 4])
+    return content[:at] + segments + content[at:]
+
+
+def _in_jpeg(content: bytes, packet: bytes) -> bytes:
+    return with_segments(content, segment(_APP1, XMP_NAME + packet))
+
+
+def _in_png(content: bytes, packet: bytes) -> bytes:
+    kind_and_body = b"iTXtXML:com.adobe.xmp" + bytes(5) + packet
+    chunk = struct.pack(">I", len(kind_and_body) - 4) + kind_and_body
+    end_of_header = len(PNG_MAGIC) + 25
+    checked = chunk + struct.pack(">I", zlib.crc32(kind_and_body))
+    return content[:end_of_header] + checked + content[end_of_header:]
+
+
+_XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10
+
+
+def _in_webp(content: bytes, packet: bytes) -> bytes:
+    """RFC 9649, 2.7: an extended file says in its first chunk that it has XMP, its last."""
+    kind, start, _ = next(webp_chunks(content, len(content)))
+    if kind == b"VP8X":
+        body = content[:start] + bytes([content[start] | _XMP_FLAG]) + content[start + 1 :]
+    else:
+        if kind == b"VP8L":
+            bits = int.from_bytes(content[start + 1 : start + 5], "little")
+            width, height, alpha = bits & 0x3FFF, bits >> 14 & 0x3FFF, bits >> 28 & 1
+        else:
+            sides = struct.unpack_from("<HH", content, start + 6)
+            width, height, alpha = (sides[0] & 0x3FFF) - 1, (sides[1] & 0x3FFF) - 1, 0
+        canvas = width.to_bytes(3, "little") + height.to_bytes(3, "little")
+        flags = bytes([_XMP_FLAG | alpha * _ALPHA_FLAG, 0, 0, 0])
+        body = content[:12] + b"VP8X" + struct.pack("<I", 10) + flags + canvas + content[12:]
+    body += b"XMP " + struct.pack("<I", len(packet)) + packet + b"\0" * (len(packet) & 1)
+    return body[:4] + struct.pack("<I", len(body) - 8) + body[8:]
+
+
+def _in_avif(content: bytes, packet: bytes) -> bytes:
+    """Adds an item for the packet to libavif's metadata, and its data at the end. ISO/IEC 23008-12."""
+    start, end = {kind: (start, end) for kind, start, end in _boxes(content, 0, len(content))}[b"meta"]
+    boxes = {kind: content[first:last] for kind, first, last in _boxes(content, start + 4, end)}
+    primary = boxes[b"pitm"][4:6]
+    places = boxes[b"iloc"]
+    if places[:6] != b"\0\0\0\0\x44\0":
+        raise ValueError("not libavif's layout")
+    (count,) = struct.unpack_from(">H", places, 6)
+    entries = [places[8 + 14 * n : 22 + 14 * n] for n in range(count)]
+    if len(places) != 8 + 14 * count:
+        raise ValueError("an item in several parts")
+    number = struct.pack(">H", 1 + max(int.from_bytes(entry[:2]) for entry in entries))
+    item = _box(b"infe", b"\2\0\0\1" + number + b"\0\0mime\0application/rdf+xml\0")
+    listed = boxes[b"iinf"]
+    boxes[b"iinf"] = listed[:4] + struct.pack(">H", count + 1) + listed[6:] + item
+    boxes[b"iref"] = boxes.get(b"iref", bytes(4)) + _box(b"cdsc", number + b"\0\1" + primary)
+    # Twice: the places depend on the length of the metadata, which does not depend on the places.
+    grown = 0
+    for _ in range(2):
+        moved = b"".join(_moved(entry, grown) for entry in entries)
+        last = struct.pack(">HHII", 0, 1, len(content) + grown + 8, len(packet))
+        boxes[b"iloc"] = places[:6] + struct.pack(">H", count + 1) + moved + number + last
+        meta = _box(b"meta", bytes(4) + b"".join(_box(kind, body) for kind, body in boxes.items()))
+        grown = len(meta) - (end - start + 8)
+    return content[: start - 8] + meta + content[end:] + _box(b"mdat", packet)
+
+
+def _moved(entry: bytes, distance: int) -> bytes:
+    """Returns an item's place with its offset changed."""
+    return entry[:6] + struct.pack(">I", int.from_bytes(entry[6:10]) + distance) + entry[10:]
+
+
+def _boxes(content: bytes, start: int, end: int) -> list[tuple[bytes, int, int]]:
+    """Lists the boxes directly within a part of the file."""
+    found, position = [], start
+    for kind, begin, stop in boxes_within(content, start, end, 0):
+        if begin - 8 >= position:
+            found.append((kind, begin, stop))
+            position = stop
+    return found
+
+
+def _box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+_JXL_CODESTREAM, _JXL_CONTAINER = b"\xff\x0a", b"JXL "
+
+
+def _in_jxl(content: bytes, packet: bytes) -> bytes:
+    """ISO/IEC 18181-2: a codestream becomes a container, with XMP in a box after it."""
+    if content.startswith(_JXL_CODESTREAM):
+        signature, brand = _box(b"JXL ", b"\r\n\x87\n"), _box(b"ftyp", b"jxl \0\0\0\0jxl ")
+        content = signature + brand + _box(b"jxlc", content)
+    return content + _box(b"xml ", packet)
+
+
+_EMBEDDERS: dict[bytes, Callable[[bytes, bytes], bytes]] = {
+    _SOI: _in_jpeg,
+    PNG_MAGIC: _in_png,
+    b"RIFF": _in_webp,
+    b"ftyp": _in_avif,
+    _JXL_CODESTREAM: _in_jxl,
+    _JXL_CONTAINER: _in_jxl,
+}
