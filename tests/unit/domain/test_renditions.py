@@ -58,6 +58,17 @@ def test_an_animation_is_preferred_to_a_smaller_still() -> None:
     assert best_rendition(receipt.shown, {Format.JPEG}) == still
 
 
+def test_a_file_that_keeps_the_transparency_is_preferred_to_a_smaller_one() -> None:
+    flat = a_rendition(Format.JPEG, size_bytes=50)
+    whole = a_rendition(Format.PNG, size_bytes=500, alpha=True)
+    smaller = a_rendition(Format.WEBP, size_bytes=300, alpha=True)
+    renditions = (flat, whole, smaller)
+
+    assert best_rendition(renditions, {Format.JPEG}) == flat
+    assert best_rendition(renditions, {Format.JPEG, Format.PNG}) == whole
+    assert best_rendition(renditions, Format) == smaller
+
+
 def test_reference_and_extra_ladders_are_never_chosen() -> None:
     main = a_rendition(width=640)
     others = a_rendition(width=1280, ladder="reference"), a_rendition(width=200, ladder="square")

@@ -57,23 +57,24 @@ def test_a_client_that_accepts_anything_gets_text_where_it_is_the_default(
     assert wanted(accept, Wanted.TEXT) is expected
 
 
-JPEG, WEBP, AVIF = Format.JPEG, Format.WEBP, Format.AVIF
+JPEG, PNG, WEBP, AVIF = Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF
 
 
 @pytest.mark.parametrize(
     ("accept", "formats"),
     [
-        ("*/*", [{JPEG}]),
-        ("", [{JPEG}]),
-        ("image/*", [{JPEG}]),
-        ("text/html", [{JPEG}]),
-        ("image/webp,image/*", [{JPEG, WEBP}]),
-        (CHROMIUM_IMG, [{JPEG, WEBP, AVIF}]),
-        ("image/avif", [{AVIF}, {JPEG}]),
-        ("image/avif;q=0,image/webp", [{WEBP}, {JPEG}]),
-        ("image/avif;q=0.5,image/webp;q=0.9,image/*;q=0.1", [{WEBP}, {AVIF}, {JPEG}]),
-        ("image/jpeg,image/webp;q=0.5,image/avif;q=0.5", [{JPEG}, {WEBP, AVIF}]),
-        ("image/jpeg;q=0,image/webp", [{WEBP}, {JPEG}]),
+        ("*/*", [{JPEG, PNG}]),
+        ("", [{JPEG, PNG}]),
+        ("image/*", [{JPEG, PNG}]),
+        ("text/html", [{JPEG, PNG}]),
+        ("image/webp,image/*", [{JPEG, PNG, WEBP}]),
+        (CHROMIUM_IMG, [{JPEG, PNG, WEBP, AVIF}]),
+        ("image/avif", [{AVIF}, {JPEG, PNG}]),
+        ("image/avif;q=0,image/webp", [{WEBP}, {JPEG, PNG}]),
+        ("image/avif;q=0.5,image/webp;q=0.9,image/*;q=0.1", [{WEBP}, {AVIF}, {JPEG, PNG}]),
+        ("image/jpeg,image/webp;q=0.5,image/avif;q=0.5", [{JPEG}, {WEBP, AVIF}, {PNG}]),
+        ("image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5", [{PNG}, {JPEG}]),
+        ("image/jpeg;q=0,image/webp", [{WEBP}, {JPEG, PNG}]),
     ],
 )
 def test_formats_are_accepted_by_name_and_sorted_by_quality(accept: str, formats: list[set[Format]]) -> None:

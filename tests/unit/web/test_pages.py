@@ -388,6 +388,17 @@ def test_markup_has_every_format_and_width() -> None:
     assert "background: #336699 url(data:image/webp;base64,AAAA)" in image["style"]
 
 
+def test_without_webp_markup_shows_the_transparent_or_smaller_one_of_png_and_jpeg() -> None:
+    wide, narrow = (a_rendition(Format.PNG, width, 500_000) for width in (1920, 640))
+    receipt = a_receipt(*RENDITIONS, replace(wide, alpha=True), narrow)
+
+    sources, image = parse_markup(picture_markup("a.png", receipt, lambda it: it.key))
+
+    assert [source["type"] for source in sources] == ["image/avif", "image/webp"]
+    assert candidates(image) == ["prefix/640.jpg 640w", "prefix/1920.png 1920w"]
+    assert image["src"] == "prefix/1920.png"
+
+
 def test_redirect_markup_has_one_url_per_width() -> None:
     sources, image = parse_markup(redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
 

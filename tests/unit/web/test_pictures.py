@@ -299,6 +299,15 @@ def test_an_invalid_width_is_refused(api: Api, width: str) -> None:
     assert api.routes.alias(get("/image.jpg", IMG, w=width)).status == 400
 
 
+def test_an_old_browser_gets_the_png_of_a_transparent_picture(api: Api) -> None:
+    png, webp = (a_rendition(kind, alpha=True) for kind in (Format.PNG, Format.WEBP))
+    api.add(an_entry("image.png", receipt=a_receipt(a_rendition(size_bytes=9), png, webp)))
+
+    response = api.routes.alias(get("/image.jpg", "image/svg+xml,image/*;q=0.8,*/*;q=0.5"))
+
+    assert response.headers["Location"] == "https://renditions.test/prefix/640.png?seconds=3600"
+
+
 def test_a_post_returns_201_when_the_picture_is_rendered(api: Api) -> None:
     api.render_on_pause()
 

@@ -22,6 +22,7 @@ _STEPS = {
     "to_srgb": "colour",
     "encode_jpeg": "jpeg",  # including the search for a quality, and repacking
     "encode_webp": "webp",
+    "encode_png": "png",
     "encode_avif": "avif",  # the remaining wait: AVIF is encoded in parallel to the others
 }
 

@@ -22,7 +22,7 @@ _HERE = pathlib.Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class FormatChoice:
-    """One format of a ladder with either a quality or a target.
+    """One format of a ladder with either a quality or a target; PNG has a target.
 
     `quality` is the encoder's own setting, from 1 to 100, the same for every picture. `target` is a
     SSIMULACRA2 score; each picture gets the lowest quality that reaches it (70 good, 80 very good, 90
@@ -60,7 +60,7 @@ class Ladder:
 
     `widths` are in pixels, narrowest first; a picture is never enlarged. `background` replaces transparency
     in formats without alpha. With `animation`, animations become animated WebP if WebP is among the formats.
-    Without `opaque_webp`, WebP is only made of animations and of pictures with transparency.
+    Without `opaque_webp`, WebP is only made of animations, of graphics and of pictures with transparency.
     """
 
     name: str

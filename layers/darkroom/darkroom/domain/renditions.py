@@ -14,6 +14,7 @@ REFERENCE = "reference"
 
 class Format(StrEnum):
     JPEG = "jpeg"
+    PNG = "png"
     WEBP = "webp"
     AVIF = "avif"
 
@@ -26,9 +27,14 @@ class Format(StrEnum):
         return "jpg" if self is Format.JPEG else self.value
 
 
+# The formats that every browser shows.
+UNIVERSAL = frozenset({Format.JPEG, Format.PNG})
+
+
 @dataclass(frozen=True, slots=True)
 class _DerivedFile:
-    """The facts about one derived file. `frames` is greater than 1 for an animation.
+    """The facts about one derived file. `frames` is greater than 1 for an animation; `alpha` is True if the
+    file keeps the picture's transparency.
 
     `target` is the requested SSIMULACRA2 score, and `score` is the score of this file; both are None for a
     file without a target. `score_kind` is `measured`, `predicted` for an animation, or empty without a score.
@@ -41,6 +47,7 @@ class _DerivedFile:
     _: KW_ONLY
     ladder: str = MAIN
     frames: int = 1
+    alpha: bool = False
     target: float | None = None
     score: float | None = None
     score_kind: str = ""
@@ -72,8 +79,9 @@ class Rendition(_DerivedFile):
 
 
 def smallest(renditions: Iterable[Rendition]) -> Rendition | None:
-    """Returns the rendition with the fewest bytes; of an animation, the smallest animated one."""
-    return min(renditions, key=lambda rendition: (rendition.frames == 1, rendition.size_bytes), default=None)
+    """Returns the rendition with the fewest bytes; of an animation, the smallest animated one, and of a
+    transparent picture, the smallest that keeps the transparency."""
+    return min(renditions, key=lambda r: (r.frames == 1, not r.alpha, r.size_bytes), default=None)
 
 
 def best_rendition(

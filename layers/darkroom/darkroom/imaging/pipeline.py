@@ -23,6 +23,7 @@ from darkroom.imaging.decoding import (
     strictly,
     without_opaque_alpha,
 )
+from darkroom.imaging.graphics import is_graphic
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Made, encode_ladder
@@ -351,6 +352,7 @@ def _encoded(choice: FormatChoice, plan: Plan, rung: Image.Image, made: Made) ->
         round(made.quality),
         made.content,
         ladder=plan.ladder.name,
+        alpha=rung.mode in ("LA", "RGBA"),
         target=choice.target,
         score=None if made.score is None else round(made.score, 1),
         score_kind="" if made.score is None else "measured",
@@ -399,10 +401,11 @@ def encode_webp(work: Work) -> Work:
 
 
 def _makes_webp(work: Work, plan: Plan) -> bool:
-    """False for an opaque still with `opaque_webp` off, if the ladder has a JPEG instead."""
+    """False for an opaque photograph with `opaque_webp` off, if the ladder has a JPEG instead."""
     moves = plan.ladder.animation and work.header.animation
     instead = plan.ladder.choice(Format.JPEG)
-    return bool(plan.ladder.opaque_webp or work.is_transparent or moves or not instead)
+    wanted = plan.ladder.opaque_webp or work.is_transparent or moves or not instead
+    return bool(wanted or is_graphic(plan.rungs[0]))
 
 
 def _animated(work: Work, plan: Plan, animation: Animation, still: Encoded) -> Encoded:
@@ -442,6 +445,27 @@ def _record_side_limit(work: Work, plan: Plan, wanted: Format) -> Work:
                 f" the format's limit is {encode.SIDE_LIMITS[wanted]:,} pixels a side.",
             )
     return work
+
+
+def encode_png(work: Work) -> Work:
+    """Encodes transparent pictures and graphics as PNG, in a child process: see `encode.png`."""
+    for plan, choice in work.plans_with(Format.PNG):
+        if not (work.is_transparent or is_graphic(plan.rungs[0])):
+            reason = "for an opaque photograph, JPEG takes far fewer bytes"
+            work = work.with_decision("png_skipped", f"No PNG: {reason}.")
+            continue
+        child = Child(partial(_pngs, plan.rungs), seconds=_CHECK_SECONDS)
+        try:
+            made = [_encoded(choice, plan, *pair) for pair in zip(plan.rungs, child.results(), strict=True)]
+        finally:
+            child.end()
+        work = work.with_renditions(*made)
+    return work
+
+
+def _pngs(rungs: tuple[Image.Image, ...]) -> Iterator[Made]:
+    for rung in rungs:
+        yield Made(encode.png(rung), 100, 100.0, "4:4:4")
 
 
 def collect_avif(work: Work) -> Work:
@@ -547,10 +571,10 @@ def drop_larger_alternatives(work: Work) -> Work:
 
 def _is_complete(work: Work, rendition: Encoded) -> bool:
     """True for a still that keeps the picture's transparency: it can replace other formats."""
-    return rendition.frames == 1 and not (rendition.format is Format.JPEG and work.is_transparent)
+    return rendition.frames == 1 and rendition.alpha == work.is_transparent
 
 
-_BY_SUPPORT = (Format.JPEG, Format.WEBP, Format.AVIF)
+_BY_SUPPORT = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF)
 
 
 def _of_size(work: Work, plan: Plan, size: Size) -> list[Encoded]:
@@ -584,7 +608,7 @@ def add_reference(work: Work) -> Work:
 
 
 def _label(wanted: Format) -> str:
-    return {Format.JPEG: "JPEG", Format.WEBP: "WebP", Format.AVIF: "AVIF"}[wanted]
+    return "WebP" if wanted is Format.WEBP else wanted.upper()
 
 
 type Step = Callable[[Work], Work]
@@ -600,6 +624,7 @@ PIPELINE: tuple[Step, ...] = (
     begin_avif,
     encode_jpeg,
     encode_webp,
+    encode_png,
     collect_avif,
     drop_below_target,
     add_rights,  # before sizes are compared

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
 
-from darkroom.domain.renditions import Format
+from darkroom.domain.renditions import UNIVERSAL, Format
 
 
 class Wanted(StrEnum):
@@ -12,11 +12,6 @@ class Wanted(StrEnum):
     JSON = "application/json"
     TEXT = "text/plain"
     IMAGE = "image/*"
-
-
-# Every client shows these. Other formats are sent only to clients that list them by name: many list `image/*`
-# or `*/*`, but show no AVIF.
-_UNIVERSAL = frozenset({Format.JPEG})
 
 
 def wanted(accept: str, default: Wanted = Wanted.PAGE) -> Wanted:
@@ -35,16 +30,17 @@ def wanted(accept: str, default: Wanted = Wanted.PAGE) -> Wanted:
 
 
 def accepted_formats(accept: str) -> Iterator[frozenset[Format]]:
-    """Yields the image formats of the client, those of the highest quality first; JPEG is always among them.
+    """Yields the image formats of the client, those of the highest quality first.
 
-    A header without JPEG gets it last: better than no picture.
+    Formats that not every browser shows are sent only if listed by name: many clients list `image/*` or
+    `*/*`, but show no AVIF. A header without JPEG and PNG gets them last: better than no picture.
     """
     ranges = _media_ranges(accept) or {"*/*": 1.0}
-    named = {kind for kind in Format if kind in _UNIVERSAL or kind.media_type in ranges}
+    named = {kind for kind in Format if kind in UNIVERSAL or kind.media_type in ranges}
     qualities = {kind: _quality(ranges, kind.media_type)[0] for kind in named}
     for quality in sorted(set(qualities.values()), reverse=True):
         formats = frozenset(kind for kind in named if qualities[kind] == quality)
-        if formats := formats if quality else formats & _UNIVERSAL:
+        if formats := formats if quality else formats & UNIVERSAL:
             yield formats
 
 

@@ -139,6 +139,7 @@ SCHEMAS: JsonObject = {
             "key": _text("The key in the renditions bucket."),
             "ladder": _text("The name of the ladder (a set of sizes) in the profile."),
             "frames": _WHOLE,
+            "alpha": _boolean("True if the file keeps the picture's transparency."),
             "target": _or_null(_NUMBER | {"description": "The target SSIMULACRA2 score."}),
             "score": _or_null(_NUMBER | {"description": "The SSIMULACRA2 score of this file."}),
             "score_kind": _text("`measured`; `predicted` for an animation; empty without a score."),

@@ -54,7 +54,7 @@ def duration(milliseconds: float) -> str:
 
 
 def label(image_format: str) -> str:
-    """Returns the usual spelling of a format: JPEG, WebP, AVIF."""
+    """Returns the usual spelling of a format: JPEG, PNG, WebP, AVIF."""
     return "WebP" if image_format == Format.WEBP else image_format.upper()
 
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from darkroom.domain.receipts import Receipt
-from darkroom.domain.renditions import Format, Rendition
+from darkroom.domain.renditions import UNIVERSAL, Format, Rendition, smallest
 from darkroom.web.pages.templating import render_template
 
-# Browsers take the first format they support, so the smallest comes first.
-_PREFERENCE = (Format.AVIF, Format.WEBP, Format.JPEG)
+# Browsers take the first format they support, so the smallest comes first. The formats that every browser
+# shows are one source, the last.
+_PREFERENCE = ({Format.AVIF}, {Format.WEBP}, UNIVERSAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One format of a <picture> element."""
+    """One format of a <picture> element; JPEG and PNG share one."""
 
     media_type: str
     srcset: str
@@ -69,14 +70,20 @@ def sources_of(links: tuple[Link, ...]) -> tuple[Source, ...]:
     """
     full_width = max((link.rendition.width for link in links), default=0)
     sources = []
-    for image_format in _PREFERENCE:
-        of_format = sorted(
-            (link for link in links if link.rendition.format is image_format),
-            key=lambda link: link.rendition.width,
-        )
-        if of_format and of_format[-1].rendition.width == full_width:
-            sources.append(Source(image_format.media_type, _srcset(of_format), of_format[-1]))
+    for formats in _PREFERENCE:
+        chosen = _one_per_width([link for link in links if link.rendition.format in formats])
+        if chosen and chosen[-1].rendition.width == full_width:
+            sources.append(Source(chosen[-1].rendition.format.media_type, _srcset(chosen), chosen[-1]))
     return tuple(sources)
+
+
+def _one_per_width(links: Sequence[Link]) -> list[Link]:
+    """Returns the smallest file of each width, narrowest first, with transparency if there is one."""
+    by_width: dict[int, list[Rendition]] = {}
+    for link in links:
+        by_width.setdefault(link.rendition.width, []).append(link.rendition)
+    chosen = {smallest(renditions) for renditions in by_width.values()}
+    return sorted((link for link in links if link.rendition in chosen), key=lambda link: link.rendition.width)
 
 
 def fallback_link(links: tuple[Link, ...]) -> Link | None:

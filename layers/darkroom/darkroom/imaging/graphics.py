@@ -1,0 +1,37 @@
+"""Graphics: screenshots, logos, charts, line art. Lossless files keep their flat areas in few bytes."""
+
+from functools import reduce
+
+from PIL import Image, ImageChops
+
+# The smallest share of flat blocks of a graphic: screenshots with photographs in them have 0.3, photographs
+# 0 at the median.
+_LEAST_FLAT_SHARE = 0.15
+_BANDS = 32
+_SIDE = 4
+
+
+def is_graphic(image: Image.Image) -> bool:
+    """True if so much of the picture is flat that a lossless file can be small.
+
+    Takes 2 ms, on evenly spaced rows; for a photograph, a trial would take longer than its lossy files. Pass
+    the widest copy: in small copies of graphics hardly any block is flat.
+    """
+    return flat_share(image) >= _LEAST_FLAT_SHARE
+
+
+def flat_share(image: Image.Image) -> float:
+    """Returns the share of blocks of 4 x 4 pixels in which every row has one colour, 0 to 1."""
+    flat = blocks = 0
+    if image.width <= _SIDE:
+        return 0.0
+    for top in range(0, image.height - _SIDE + 1, max(_SIDE, image.height // _BANDS)):
+        left, right = ((start, top, image.width - 1 + start, top + _SIDE) for start in (0, 1))
+        steps = reduce(ImageChops.lighter, ImageChops.difference(image.crop(left), image.crop(right)).split())
+        counts = steps.point(_STEP).reduce(_SIDE).histogram()
+        flat += counts[0]
+        blocks += sum(counts)
+    return flat / max(1, blocks)
+
+
+_STEP = [0, *[255] * 255]
