@@ -67,6 +67,11 @@ def _put_object(call: ApiCall) -> Iterator[Need]:
     yield "s3:PutObject", f"{_bucket(call)}/{call.params['Key']}"
 
 
+def _delete_object(call: ApiCall) -> Iterator[Need]:
+    action = "s3:DeleteObjectVersion" if "VersionId" in call.params else "s3:DeleteObject"
+    yield action, f"{_bucket(call)}/{call.params['Key']}"
+
+
 def _delete_objects(call: ApiCall) -> Iterator[Need]:
     for item in call.params["Delete"]["Objects"]:
         action = "s3:DeleteObjectVersion" if "VersionId" in item else "s3:DeleteObject"
@@ -187,6 +192,7 @@ _NEEDS: dict[tuple[str, str], Needs] = {
     ("s3", "get_object"): _read_object,
     ("s3", "head_object"): _read_object,
     ("s3", "put_object"): _put_object,
+    ("s3", "delete_object"): _delete_object,
     ("s3", "delete_objects"): _delete_objects,
     ("s3", "list_objects_v2"): _on_bucket("s3:ListBucket"),
     ("s3", "list_object_versions"): _on_bucket("s3:ListBucketVersions"),

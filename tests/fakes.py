@@ -60,7 +60,11 @@ class FakeOriginals:
     def store(self, key: str, content: bytes, media_type: str) -> str:
         version = f"v{len(self.objects) + 1}"
         self.objects[key, version] = content
+        self.markers.pop(key, None)
         return version
+
+    def mark_deleted(self, key: str) -> None:
+        self.markers[key] = f"m{len(self.markers) + 1}"
 
     def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
         return PostForm("https://uploads.test/", {"key": key, "Content-Type": media_type})
@@ -87,8 +91,10 @@ class FakeRenditions:
         for key in keys:
             self.objects.pop(key, None)
 
-    def url(self, key: str, seconds: int) -> str:
-        return f"https://renditions.test/{key}?seconds={seconds}"
+    def url(self, key: str, seconds: int, download_as: str = "") -> str:
+        return f"https://renditions.test/{key}?seconds={seconds}" + (
+            f"&as={download_as}" if download_as else ""
+        )
 
 
 @dataclass

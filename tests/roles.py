@@ -49,7 +49,7 @@ calls, and compares them with template.yaml: no call lacks a permission, and eac
 column names the code that uses it. `tests/integration/test_permissions.py` makes the same comparison, and
 fails if this page is out of date.
 
-- `web` can write originals, but can't read or delete them.
+- `web` can write originals and add delete markers, but can't read originals or destroy versions of them.
 - `render` can read originals, but can't write or delete them.
 - No role can write to both the uploads bucket and the renditions bucket.
 - No function can trigger itself. (When `live` closes a connection, it receives one last event for it.)

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from darkroom.adapters.clients import s3_client
-from darkroom.adapters.s3 import S3ListedOriginals, S3Originals, S3Renditions, S3Reports
+from darkroom.adapters.s3 import S3ListedOriginals, S3Originals, S3Renditions, S3Reports, attachment
 from darkroom.domain.errors import UploadGone
 from darkroom.ports import Originals, Renditions, Reports
 from tests.aws import make_bucket
@@ -119,6 +119,14 @@ class TestOriginals:
         with pytest.raises(UploadGone):
             originals.read(an_upload("other.png", version))
 
+    def test_a_deleted_key_keeps_its_versions(self, originals: Originals) -> None:
+        version = originals.store("image.png", b"one", "image/png")
+        originals.mark_deleted("image.png")
+        originals.mark_deleted("image.png")
+
+        assert originals.current("image.png") is None
+        assert originals.read(an_upload("image.png", version)) == b"one"
+
     def test_list_newest_lists_each_key_once(self, originals: Originals) -> None:
         versions = {key: originals.store(key, b"", "image/png") for key in KEYS}
         versions[KEYS[0]] = originals.store(KEYS[0], b"newer", "image/png")
@@ -172,6 +180,12 @@ class TestRenditions:
     def test_a_rendition_url_contains_its_key(self, renditions: Renditions) -> None:
         assert "/p/640.jpg?" in renditions.url("p/640.jpg", 60)
 
+    def test_a_rendition_url_stays_the_same_for_some_minutes(self, renditions: Renditions) -> None:
+        assert len({renditions.url("p/640.jpg", 60) for _ in range(3)}) <= 2  # two if a period ends meanwhile
+
+    def test_a_download_url_has_the_name_of_the_file(self, renditions: Renditions) -> None:
+        assert "cam24-640.jpg" in renditions.url("p/640.jpg", 60, "cam24-640.jpg")
+
     def test_a_rendition_is_never_overwritten(self, renditions: Renditions) -> None:
         renditions.store("p/640.jpg", b"bytes", "image/jpeg")
         renditions.store("p/640.jpg", b"other", "image/jpeg")
@@ -200,6 +214,27 @@ def test_a_presigned_url_is_regional_virtual_hosted_and_sigv4(region: str) -> No
     assert address.path == "/p/640.jpg"
     assert parse_qs(address.query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
     assert parse_qs(address.query)["X-Amz-Expires"] == ["60"]
+
+
+@pytest.mark.parametrize(
+    ("name", "disposition"),
+    [
+        ("cam24-1920.jpg", "attachment; filename=\"cam24-1920.jpg\"; filename*=UTF-8''cam24-1920.jpg"),
+        (
+            'a"\r\n;\u00fc.jpg',
+            "attachment; filename=\"a_____.jpg\"; filename*=UTF-8''a%22%0D%0A%3B%C3%BC.jpg",
+        ),
+    ],
+)
+def test_a_download_is_saved_under_its_name(name: str, disposition: str) -> None:
+    assert attachment(name) == disposition
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_presigned_url_asks_for_the_disposition() -> None:
+    url = S3Renditions("renditions", s3_client("eu-central-1")).url("p/640.jpg", 60, "\u00fc-640.jpg")
+
+    assert parse_qs(urlsplit(url).query)["response-content-disposition"] == [attachment("\u00fc-640.jpg")]
 
 
 @pytest.mark.usefixtures("aws")

@@ -193,6 +193,32 @@ def test_a_deleted_picture_and_its_renditions_are_removed_and_restored(stack: St
     assert back["version"] == receipt["version"]
 
 
+def test_a_picture_is_deleted_over_http(stack: Stack) -> None:
+    receipt = stack.rendered("delete by http.png", a_small_png())
+    address = f"{stack.status['web']}/pictures/{receipt['id']}"
+
+    response = fetch(address, "application/json", method="DELETE")
+
+    assert (response.status, response.json) == (202, {"action": "delete", "uploads": 1})
+    wait_for(lambda: fetch(address).status == 410, "the picture to be gone")
+    wait_for(lambda: fetch(receipt["renditions"][0]["url"]).status == 404, "its renditions to be gone")
+
+
+def test_a_download_is_saved_under_the_name_of_the_picture(stack: Stack) -> None:
+    receipt = stack.rendered("cam 24.png", a_small_png())
+    page = unescape(stack.get(f"/pictures/{receipt['id']}", "text/html").text)
+
+    urls = re.findall(r'<a href="([^"]+)" download>', page)
+    dispositions = [fetch(url).headers["content-disposition"] for url in urls]
+
+    widths = {rendition["width"] for rendition in receipt["renditions"]}
+    assert urls
+    assert all(
+        re.match(r'attachment; filename="cam 24-\d+\.(jpg|webp|avif)";', text) for text in dispositions
+    )
+    assert {int(re.findall(r"cam 24-(\d+)", text)[0]) for text in dispositions} <= widths
+
+
 def test_deleting_the_latest_version_restores_the_previous_one(stack: Stack) -> None:
     first = stack.rendered("two.png", a_small_png(1))
     second = stack.rendered("two.png", a_small_png(2))

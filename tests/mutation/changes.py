@@ -36,9 +36,9 @@ CHANGES = [
         f"Action: [{_QUEUE}, sqs:SendMessage]\n                Resource: !GetAtt RenderQueue.Arn",
     ),
     Change(
-        "web may delete originals",
-        'Action: [s3:PutObject]\n                Resource: !Sub "${UploadsBucket.Arn}/*"',
-        'Action: [s3:PutObject, s3:DeleteObject]\n                Resource: !Sub "${UploadsBucket.Arn}/*"',
+        "web may delete versions of originals",
+        'DeleteObject]\n                Resource: !Sub "${UploadsBucket.Arn}/*"',
+        'DeleteObjectVersion]\n                Resource: !Sub "${UploadsBucket.Arn}/*"',
     ),
     Change(
         "render may put originals", "Action: [s3:GetObject, s3:GetObjectVersion]", "Action: [s3:PutObject]"

@@ -373,7 +373,7 @@ def test_the_api_has_exactly_the_routes_of_the_table() -> None:
 
 
 def test_web_cannot_read_originals_and_render_cannot_write_them() -> None:
-    assert actions_on("WebFunction", "UploadsBucket") == {"s3:PutObject"}
+    assert actions_on("WebFunction", "UploadsBucket") == {"s3:PutObject", "s3:DeleteObject"}
     assert actions_on("WebFunction", "RenditionsBucket") == {"s3:GetObject"}
     assert actions_on("RenderFunction", "RenditionsBucket") == {"s3:PutObject", "s3:DeleteObject"}
     assert actions_on("RenderFunction", "UploadsBucket") == {

@@ -79,6 +79,9 @@ class Originals(Protocol):
     def store(self, key: str, content: bytes, media_type: str) -> str:
         """Stores one object and returns its version."""
 
+    def mark_deleted(self, key: str) -> None:
+        """Deletes an object by a delete marker; its versions are kept. Idempotent."""
+
     def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
         """Returns a form to store one object of 1 to `max_bytes` bytes, valid for `seconds`."""
 
@@ -98,8 +101,12 @@ class Renditions(Protocol):
     def remove(self, keys: Collection[str]) -> None:
         """Deletes objects. Deleting a missing key is no error."""
 
-    def url(self, key: str, seconds: int) -> str:
-        """Returns the public URL of an object, or one presigned for `seconds` if the bucket is private."""
+    def url(self, key: str, seconds: int, download_as: str = "") -> str:
+        """Returns the public URL of an object, or one presigned for `seconds` if the bucket is private.
+
+        Repeated calls within some minutes return the same URL. Browsers save a file of a presigned URL under
+        the name `download_as`, if there is one, instead of opening it.
+        """
 
 
 class Reports(Protocol):

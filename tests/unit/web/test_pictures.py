@@ -161,6 +161,9 @@ def test_a_picture_in_a_folder_named_pictures_is_found_by_its_path(api: Api) -> 
         ('it\'s "x".png', '/it\'s "x".jpg'),
         ("ü😀.png", "/ü😀.jpg"),
         ("<b>.png", "/<b>.jpg"),
+        ("u\u0308.png", "/\u00fc.jpg"),  # NFD, as in file names of macOS, and NFC
+        ("\u00fc.png", "/u\u0308.jpg"),
+        ("O\u0308/u\u0308.png", "/\u00d6/\u00fc.jpg"),
     ],
 )
 def test_every_name_is_found_by_its_alias(api: Api, key: str, path: str) -> None:
@@ -469,11 +472,55 @@ def test_the_home_page_as_json(api: Api) -> None:
     assert home["cursor"] == ""
 
 
+def delete(api: Api, entry: Entry, accept: str = "*/*") -> Response:
+    request = Request(f"/pictures/{entry.picture_id}", accept=accept, method="DELETE")
+    return api.routes.delete(request, entry.picture_id)
+
+
+@pytest.mark.parametrize("state", [State.RENDERED, State.REJECTED, State.FAILED, State.RENDERING])
+def test_deleting_a_picture_adds_a_delete_marker(api: Api, state: State) -> None:
+    entry = an_entry("a/image.png", state)
+    api.add(entry)
+
+    response = delete(api, entry)
+
+    assert (response.status, parse(response)) == (202, {"action": "delete", "uploads": 1})
+    assert list(api.originals.markers) == ["a/image.png"]
+    assert [action for action, _ in api.reported] == ["withdrawn"]
+
+
+def test_a_deleted_picture_can_be_deleted_again(api: Api) -> None:
+    entry = an_entry("image.png", State.DELETED)
+    api.add(entry)
+
+    assert delete(api, entry).status == 202
+    assert not api.originals.markers
+
+
+@pytest.mark.parametrize("changes", [{"revision": 1, "version": "expected"}, None])
+def test_a_picture_that_has_not_arrived_can_not_be_deleted(api: Api, changes: dict[str, Any] | None) -> None:
+    entry = an_entry("image.png", State.EXPECTED, **(changes or {}))
+    if changes:
+        api.add(entry)
+
+    assert delete(api, entry).status == 404
+    assert not api.originals.markers
+
+
+def test_a_browser_is_led_to_the_home_page_after_a_deletion(api: Api) -> None:
+    entry = an_entry("image.png")
+    api.add(entry)
+
+    response = delete(api, entry, "text/html")
+
+    assert (response.status, response.headers["Location"]) == (303, "../")
+
+
 class LongAddresses(FakeRenditions):
     """Addresses as long as with a role's session token."""
 
-    def url(self, key: str, seconds: int) -> str:
-        return f"{super().url(key, seconds)}&X-Amz-Security-Token={'t' * 2000}"
+    def url(self, key: str, seconds: int, download_as: str = "") -> str:
+        return f"{super().url(key, seconds, download_as)}&X-Amz-Security-Token={'t' * 2000}"
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])

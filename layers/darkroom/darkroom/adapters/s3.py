@@ -1,9 +1,11 @@
 """The uploads, renditions and reports buckets."""
 
 import json
+import string
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import batched
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -29,6 +31,9 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 _CONFLICT = Backoff(first_seconds=0.1, longest_seconds=0.8)
 _CONFLICT_ATTEMPTS = 5
+# The lifetime of a presigned URL is much longer than this: WebSettings.url_seconds.
+_SAME_URL_SECONDS = 300
+_PLAIN = frozenset(string.ascii_letters + string.digits + " ._-()+,@&'")
 
 
 def _code(fault: ClientError) -> str:
@@ -93,6 +98,9 @@ class S3Originals:
     def store(self, key: str, content: bytes, media_type: str) -> str:
         response = self.client.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=media_type)
         return response.get("VersionId", NO_VERSION)
+
+    def mark_deleted(self, key: str) -> None:
+        self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
         signed = self.client.generate_presigned_post(
@@ -191,10 +199,11 @@ class S3Renditions:
             if response.get("Errors"):
                 raise DeletionIncomplete([error.get("Key", "") for error in response["Errors"]])
 
-    def url(self, key: str, seconds: int) -> str:
+    def url(self, key: str, seconds: int, download_as: str = "") -> str:
         if self.base_url:
             return f"{self.base_url}/{quote(key)}"
-        return _presigned_get(self.client, self.bucket, key, seconds)
+        disposition = attachment(download_as) if download_as else ""
+        return _presigned_get(self.client, self.bucket, key, seconds, disposition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +222,20 @@ class S3Reports:
         return _presigned_get(self.client, self.bucket, key, seconds)
 
 
-def _presigned_get(client: "S3Client", bucket: str, key: str, seconds: int) -> str:
+def attachment(name: str) -> str:
+    """Returns a Content-Disposition that saves a file under a name (RFC 6266)."""
+    plain = "".join(character if character in _PLAIN else "_" for character in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _presigned_get(client: "S3Client", bucket: str, key: str, seconds: int, disposition: str = "") -> str:
+    """Returns a presigned URL, the same for some minutes: pages and documents keep their ETag."""
+    return _sign(client, bucket, key, seconds, disposition, int(time.time() // _SAME_URL_SECONDS))
+
+
+@lru_cache(maxsize=4096)
+def _sign(client: "S3Client", bucket: str, key: str, seconds: int, disposition: str, _period: int) -> str:
+    named = {"ResponseContentDisposition": disposition} if disposition else {}
     return client.generate_presigned_url(
-        "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=seconds
+        "get_object", Params={"Bucket": bucket, "Key": key, **named}, ExpiresIn=seconds
     )

@@ -59,6 +59,7 @@ def bootstrap(
         "home": picture_routes.home,
         "post": picture_routes.post,
         "picture": picture_routes.picture,
+        "delete": picture_routes.delete,
         "alias": picture_routes.alias,
         "failures": failure_routes.listing,
         "retry_all": failure_routes.retry_all,

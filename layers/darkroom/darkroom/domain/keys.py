@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import unicodedata
 
 from darkroom.domain.limits import ID_PATTERN
 
@@ -58,14 +59,16 @@ def is_folder(key: str, size_bytes: int) -> bool:
 
 
 def alias_of(path: str) -> str:
-    """Returns the alias of a key or a requested path: the stem of its last segment plus `.jpg`.
+    """Returns the alias of a key or a requested path: the stem of its last segment plus `.jpg`, in NFC.
+
+    File names of macOS are often in NFD.
 
     >>> alias_of("holiday/Beach 1.PNG")
     'Beach 1.jpg'
     """
     _, name = split_key(path)
     stem, dot, _ = name.rpartition(".")
-    return _NOT_IN_ALIASES.sub("_", stem if dot and stem else name) + ".jpg"
+    return unicodedata.normalize("NFC", _NOT_IN_ALIASES.sub("_", stem if dot and stem else name)) + ".jpg"
 
 
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,60}/[A-Za-z0-9][A-Za-z0-9.+-]{0,60}")

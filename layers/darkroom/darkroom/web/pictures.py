@@ -8,9 +8,10 @@ import re
 import secrets
 import shlex
 import time
+import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from darkroom.domain.auth import AuthMode
@@ -105,6 +106,18 @@ class PictureRoutes:
         entry = shown(self.views.of_picture(picture_id))
         return self._respond(request, entry) if entry else self.responder.not_found(request)
 
+    def delete(self, request: Request, picture_id: str) -> Response:
+        """`DELETE /pictures/{id}`: deletes the original; its event deletes the rest."""
+        entry = shown(self.views.of_picture(picture_id))
+        if entry is None or entry.is_announcement:
+            return self.responder.not_found(request)
+        if entry.state is not State.DELETED:
+            self.originals.mark_deleted(entry.upload.key)
+            self.report("withdrawn", entry)
+        if request.wants is Wanted.PAGE:
+            return self.responder.redirect(303, request.root)
+        return self.responder.json(202, {"action": "delete", "uploads": 1})
+
     def alias(self, request: Request) -> Response:
         """`GET /{anything}.jpg`: returns the newest picture with this alias; waits while it is rendered."""
         picture_id = self._find_by_alias(request.path)
@@ -122,9 +135,9 @@ class PictureRoutes:
         wanted_path = path.lstrip("/").replace("%25", "%")
         if not wanted_path.lower().endswith(".jpg"):
             return None
-        folders, _ = split_key(wanted_path)
+        folders = _folders(wanted_path)
         for candidate in islice(self.views.named(alias_of(wanted_path)), _MAX_NAMESAKES):
-            if ("/" + split_key(candidate.key)[0]).endswith("/" + folders):
+            if ("/" + _folders(candidate.key)).endswith("/" + folders):
                 return candidate.picture_id
         return None
 
@@ -175,7 +188,10 @@ class PictureRoutes:
         page = pages.picture(
             request,
             entry,
-            tuple(self._link(rendition) for rendition in self._renditions(entry)),
+            tuple(
+                replace(self._link(rendition), download_url=self._download_url(entry, rendition))
+                for rendition in self._renditions(entry)
+            ),
             reference=self._link(reference) if reference else None,
             embedded=self._embedded(entry),
             alias_url=self._alias_url(request, entry) if self._owns_alias(entry) else None,
@@ -289,8 +305,17 @@ class PictureRoutes:
     def _url(self, rendition: Rendition) -> str:
         return self.renditions.url(rendition.key, self.settings.url_seconds)
 
+    def _download_url(self, entry: Entry, rendition: Rendition) -> str:
+        """URL to save a rendition as, for example, `beach-640.webp`."""
+        name = f"{entry.alias.removesuffix('.jpg')}-{rendition.width}.{rendition.format.extension}"
+        return self.renditions.url(rendition.key, self.settings.url_seconds, name)
+
     def _alias_url(self, request: Request, entry: Entry) -> str:
         return request.root + path_segment(entry.alias)
+
+
+def _folders(path: str) -> str:
+    return unicodedata.normalize("NFC", split_key(path)[0])
 
 
 def _curl(form: PostForm, name: str) -> str:

@@ -177,7 +177,7 @@ _PICTURE_PROBLEMS = (
 )
 _ACTION_RESPONSES = (
     ResponseSpec(202, "The action was applied.", {JSON: ref("ActionResult")}),
-    ResponseSpec(303, "For browsers: redirects to the list of failures.", {}, ("Location",)),
+    ResponseSpec(303, "For browsers: redirects to a list.", {}, ("Location",)),
 )
 
 _JOB = _id("The job's id.")
@@ -246,6 +246,15 @@ ROUTES = (
         _PICTURE_PROBLEMS,
         (_id("The picture's id: a hash of bucket and key."), _WIDTH, _FORMAT),
         public=PublicAccess.IF_PAGES_ARE_PUBLIC,
+    ),
+    Route(
+        "delete",
+        "DELETE",
+        "/pictures/{id}",
+        "Delete a picture: its original and, moments later, its renditions.",
+        _ACTION_RESPONSES,
+        (problems.NOT_FOUND,),
+        (_id("The picture's id: a hash of bucket and key."),),
     ),
     Route(
         "sign_in_page",

@@ -196,8 +196,8 @@ SCHEMAS: JsonObject = {
         "Failed uploads, oldest first.", {"failures": _list(ref("Failure")), "cursor": _CURSOR}
     ),
     "ActionResult": _object(
-        "The result of an action on failed uploads.",
-        {"action": {"enum": ["retry", "skip"]}, "uploads": _whole("The number of uploads.")},
+        "The result of an action on uploads.",
+        {"action": {"enum": ["delete", "retry", "skip"]}, "uploads": _whole("The number of uploads.")},
     ),
     "Problem": _object(
         "A problem (RFC 9457).",

@@ -14,10 +14,11 @@ _PREFERENCE = ({Format.AVIF}, {Format.WEBP}, UNIVERSAL)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A rendition and a URL of it, which may be a `data:` URL."""
+    """A rendition and a URL of it, which may be a `data:` URL. `download_url` saves it under a name."""
 
     url: str
     rendition: Rendition
+    download_url: str = ""
 
     @property
     def embedded(self) -> bool:

@@ -45,7 +45,7 @@ if (compare) {
     rows.find(({ dataset }) => dataset.format === chosen("format") && dataset.width === chosen("width"));
   const showChosen = async () => {
     const row = chosenRow();
-    const image = Object.assign(new Image(), { src: find("a", row).href });
+    const image = Object.assign(new Image(), { src: row.dataset.url });
     try {
       await image.decode(); // keeps the old picture until the new one can be shown
     } catch {
