@@ -22,6 +22,7 @@ with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.dom
     from darkroom.imaging.sniff.header import MAX_SCANS
 
 from tests.unit.imaging import pictures as drawn  # noqa: E402 - after what is to be instrumented
+from tests.unit.imaging.gain_maps import ultra_hdr  # noqa: E402
 from tests.unit.imaging.test_bmp import bmp  # noqa: E402
 from tests.unit.imaging.test_composing import Part, apng  # noqa: E402
 from tests.unit.imaging.test_tiff import camera_raw, tags_for, tiff  # noqa: E402
@@ -66,7 +67,7 @@ def seeds() -> Iterator[bytes]:
     yield drawn.encoded(picture.convert("RGBA"), "WEBP", lossless=True)
     yield drawn.ARITHMETIC_JPEG
     yield drawn.multi_picture_jpeg(picture, picture)
-    yield drawn.jpeg_with_a_gain_map(picture, picture)
+    yield ultra_hdr(picture, picture)
     yield drawn.jpeg_of_many_scans(MAX_SCANS + 1)
     yield drawn.rgb16_png((1, 2, 3), 4)
     yield drawn.avif_with_clean_aperture(picture, (12, 1, 8, 1, 0, 1, 0, 1))

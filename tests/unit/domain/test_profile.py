@@ -7,6 +7,7 @@ from darkroom.domain.errors import BadProfile
 from darkroom.domain.profile import (
     Crop,
     Fit,
+    Hdr,
     Limits,
     Metadata,
     Profile,
@@ -52,7 +53,7 @@ def test_omitted_settings_have_defaults() -> None:
 
     assert profile.limits == Limits(100_000_000, 50_000_000, 512, 100_000_000, 20.0)
     assert (profile.linear_light, profile.repack, profile.reference) == (False, True, False)
-    assert profile.metadata is Metadata.NONE
+    assert (profile.metadata, profile.hdr) == (Metadata.NONE, Hdr.REDUCE)
     [main] = profile.ladders
     assert (main.background, main.animation, main.opaque_webp, main.crop) == ("#ffffff", True, True, None)
 
@@ -62,6 +63,12 @@ def test_a_profile_can_keep_rights() -> None:
     assert parse(metadata="none") == parse()
     assert parse(metadata="rights").hash != parse().hash
     assert faults_of(GOOD | {"metadata": "all"}) == ['metadata: must be "none" or "rights", not "all"']
+
+
+def test_a_profile_can_keep_gain_maps() -> None:
+    assert parse(hdr="keep").hdr is Hdr.KEEP
+    assert parse(hdr="reduce") == parse()
+    assert faults_of(GOOD | {"hdr": True}) == ['hdr: must be "reduce" or "keep", not true']
 
 
 def test_the_main_ladder_comes_first() -> None:

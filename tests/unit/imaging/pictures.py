@@ -385,16 +385,6 @@ def multi_picture_jpeg(first: Image.Image, second: Image.Image) -> bytes:
     return encoded(first, "MPO", save_all=True, append_images=[second], quality=95)
 
 
-def jpeg_with_a_gain_map(base: Image.Image, gain: Image.Image) -> bytes:
-    """Builds an Ultra HDR file: the base picture, XMP, and the gain map for brighter screens."""
-    xmp = (
-        b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'>"
-        b"<rdf:Description hdrgm:Version='1.0' xmlns:hdrgm='http://ns.adobe.com/hdr-gain-map/1.0/'/></x:xmpmeta>"
-    )
-    first = encoded(base, "JPEG")
-    return first[:2] + b"\xff\xe1" + struct.pack(">H", len(xmp) + 2) + xmp + first[2:] + encoded(gain, "JPEG")
-
-
 def bmp_claiming(width: int, height: int) -> bytes:
     content = bytearray(encoded(plain((8, 8)), "BMP"))
     content[18:26] = struct.pack("<ii", width, height)

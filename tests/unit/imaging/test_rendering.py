@@ -13,6 +13,7 @@ from darkroom.domain.receipts import Rendered
 from darkroom.domain.renditions import Format
 from darkroom.imaging import ENGINE, render, webp
 from darkroom_cli.local.samples import photograph
+from tests.unit.imaging.gain_maps import ultra_hdr
 from tests.unit.imaging.pictures import (
     ARITHMETIC_JPEG,
     BLUE,
@@ -27,7 +28,6 @@ from tests.unit.imaging.pictures import (
     corners_of,
     distance,
     encoded,
-    jpeg_with_a_gain_map,
     middle_of,
     multi_picture_jpeg,
     only,
@@ -186,7 +186,7 @@ def test_the_first_picture_of_a_multi_picture_jpeg_is_rendered() -> None:
 
 
 def test_the_base_picture_of_a_jpeg_with_a_gain_map_is_rendered() -> None:
-    content = jpeg_with_a_gain_map(cornered(90, 60), plain((45, 30), (255, 255, 255), "L"))
+    content = ultra_hdr(cornered(90, 60), plain((45, 30), (255, 255, 255), "L"))
 
     rendered = render(content, a_profile(90, formats=EVERY_FORMAT))
     for rendition in rendered.renditions:

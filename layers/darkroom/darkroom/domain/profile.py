@@ -98,6 +98,13 @@ class Metadata(StrEnum):
     RIGHTS = "rights"
 
 
+class Hdr(StrEnum):
+    """The treatment of a gain map, which brightens a JPEG on HDR screens."""
+
+    REDUCE = "reduce"
+    KEEP = "keep"
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The settings for rendering an upload. The first of `ladders` is named main and shown on the web.
@@ -105,7 +112,8 @@ class Profile:
     `linear_light` resizes in linear light, which is slower, but more accurate for fine bright and dark
     details. `repack` makes small JPEG files up to 1% smaller, and takes more time. `libjpeg` encodes JPEG as
     Squoosh does, instead of by our own encoder. `reference` adds one rendition of high quality at the widest
-    size, for comparison. `metadata` keeps the statements of rights, or nothing.
+    size, for comparison. `metadata` keeps the statements of rights, or nothing. `hdr` keeps
+    gain maps in JPEG files, or removes them.
     """
 
     name: str
@@ -116,6 +124,7 @@ class Profile:
     libjpeg: bool = False
     reference: bool = False
     metadata: Metadata = Metadata.NONE
+    hdr: Hdr = Hdr.REDUCE
 
     def check_size(self, size_bytes: int) -> None:
         """Raises RejectedPicture for an empty original, or one larger than `limits.max_bytes`."""
@@ -175,6 +184,7 @@ def _profile(raw: dict[str, Any]) -> Profile:
         ladders=tuple(_ladder(name, ladder) for name, ladder in ladders.items()),
         limits=Limits(**raw.get("limits", {})),
         metadata=Metadata(raw.get("metadata", Metadata.NONE)),
+        hdr=Hdr(raw.get("hdr", Hdr.REDUCE)),
         **switches,
     )
 

@@ -37,6 +37,10 @@ def with_segments(content: bytes, segments: bytes) -> bytes:
 
 
 def _in_jpeg(content: bytes, packet: bytes) -> bytes:
+    """A JPEG has one packet: an earlier one of ours is replaced."""
+    at = content.find(XMP_NAME)
+    if at >= 0:
+        content = content[: at - 4] + content[at - 2 + int.from_bytes(content[at - 2 : at]) :]
     return with_segments(content, segment(_APP1, XMP_NAME + packet))
 
 

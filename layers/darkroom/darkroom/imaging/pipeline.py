@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import PIL
-from PIL import Image
+from PIL import Image, ImageChops
 
-from darkroom.domain.profile import FormatChoice, Metadata, Profile
+from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.profile import FormatChoice, Hdr, Metadata, Profile
 from darkroom.domain.receipts import Decision, Original, Rendered
 from darkroom.domain.renditions import REFERENCE, Encoded, Format
 from darkroom.imaging import encode, jpeg_damage, png
@@ -29,11 +30,13 @@ from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Made, encode_ladder
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Animation, Header, corrupt
+from darkroom.imaging.sniff.gain_map import GainMap, read_gain_map
 from darkroom.imaging.sniff.header import unsupported
 from darkroom.imaging.sniff.metadata import find_metadata, has_credentials
 from darkroom.imaging.sniff.tiff import RAW_SENTENCE
 
 if TYPE_CHECKING:
+    from darkroom.imaging.gain_map import DecodedMap
     from darkroom.imaging.rights import Rights
 
 # Increase it with each change that gives different bytes for the same upload and profile.
@@ -53,6 +56,8 @@ class Work:
     plans: tuple[Plan, ...] = ()
     image: Image.Image = field(default_factory=Image.Image)
     rights: "Rights | None" = None
+    gain_map: GainMap | None = None
+    decoded_map: "DecodedMap | None" = None
     avif: tuple[Child[Encoded], ...] = ()
     renditions: tuple[Encoded, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -117,7 +122,8 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
 
 
 def _with_metadata(work: Work, content: bytes) -> Work:
-    """Reads the rights, if the profile keeps them, and records content credentials."""
+    """Reads the gain map and the rights, if the profile keeps them; records what it removes."""
+    work = _with_gain_map(work, read_gain_map(content))
     if has_credentials(content):
         work = work.with_decision(
             "credentials_removed",
@@ -128,6 +134,26 @@ def _with_metadata(work: Work, content: bytes) -> Work:
     from darkroom.imaging.rights import rights_in  # imported only when needed
 
     return replace(work, rights=rights_in(find_metadata(content)))
+
+
+# Up to this size, decoding a map takes no memory worth counting.
+_SMALL_MAP_PIXELS = 1_000_000
+
+
+def _with_gain_map(work: Work, found: GainMap | None) -> Work:
+    if found is None:
+        return work
+    if work.profile.hdr is Hdr.REDUCE:
+        return work.with_decision(
+            "hdr_reduced",
+            "The picture has a gain map for HDR screens, which was removed."
+            ' To keep it in JPEG files, set "hdr": "keep" in the profile.',
+        )
+    if found.picture.pixels > max(work.header.pixels, _SMALL_MAP_PIXELS):
+        return work.with_decision(
+            "hdr_reduced", "The gain map for HDR screens was removed: it has more pixels than the picture."
+        )
+    return replace(work, gain_map=found)
 
 
 def _milliseconds_since(started: float) -> float:
@@ -295,6 +321,44 @@ def _in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
 
 def _cmyk_as_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB") if image.mode == "CMYK" else image
+
+
+def decode_gain_map(work: Work) -> Work:
+    """Decodes the gain map, upright; a damaged one is removed, with a decision."""
+    if work.gain_map is None:
+        return work
+    from darkroom.imaging.gain_map import prepared  # imported only when needed
+
+    facts = replace(work.gain_map.picture, orientation=work.header.orientation)
+    try:
+        if facts.too_few_bytes:
+            raise corrupt()
+        with strictly():
+            decoded = plain(_jpeg(replace(work, header=facts), facts.stream))
+    except RejectedPicture:
+        return replace(work, gain_map=None).with_decision(
+            "hdr_reduced", "The gain map for HDR screens is damaged or incomplete; it was removed."
+        )
+    image = _upright(decoded if decoded.mode == "L" else decoded.convert("RGB"), facts)
+    image.info = {}
+    return replace(
+        work, decoded_map=prepared(work.gain_map, image, in_one_channel=_has_other_primaries(work.header))
+    )
+
+
+# Colours inside sRGB whose levels change by more than this have other primaries.
+_MUTED = ((200, 100, 100), (100, 200, 100), (100, 100, 200))
+_SAME_LEVELS = 4
+
+
+def _has_other_primaries(header: Header) -> bool:
+    muted = Image.new("RGB", (len(_MUTED), 1))
+    muted.putdata(_MUTED)
+    converted = _in_srgb(muted, header)
+    if converted is None:
+        return False
+    changes = ImageChops.difference(muted, converted.convert("RGB")).getextrema()
+    return any(largest > _SAME_LEVELS for _, largest in changes)  # type: ignore[misc]
 
 
 def step_down(work: Work) -> Work:
@@ -545,10 +609,36 @@ def _with_rights(work: Work, rendition: Encoded) -> Encoded:
     return replace(rendition, data=embed.with_xmp(rendition.data, packet))
 
 
+def keep_gain_map(work: Work) -> Work:
+    """Joins each JPEG with its part of the gain map."""
+    if work.decoded_map is None:
+        return work
+    from darkroom.imaging import rights  # imported only when needed
+    from darkroom.imaging.gain_map import with_gain_map
+
+    described = [rights.description(work.rights)] if work.rights and work.rights.names else []
+    plans = {plan.ladder.name: plan for plan in work.plans}
+    made: list[Encoded] = []
+    for rendition in work.renditions:
+        if rendition.format is not Format.JPEG:
+            made.append(rendition)
+            continue
+        size = rendition.width, rendition.height
+        joined = with_gain_map(rendition.data, work.decoded_map, plans[rendition.ladder], size, described)
+        made.append(replace(rendition, data=joined or rendition.data))
+        added = f"{len(made[-1].data) - len(rendition.data):,}"
+        if joined:
+            why = f"The JPEG {size[0]} pixels wide keeps the gain map for HDR screens, in {added} bytes."
+        else:
+            why = f"The JPEG {size[0]} pixels wide has no gain map: it would take over half of its bytes."
+        work = work.with_decision("hdr_kept" if joined else "hdr_reduced", why)
+    return replace(work, renditions=tuple(made))
+
+
 def drop_larger_alternatives(work: Work) -> Work:
     """Drops renditions with no fewer bytes than a more widely supported one of the same width and height.
 
-    JPEG is never dropped, since originals are never served. A decision records a smaller original.
+    JPEG is never dropped, since originals are never served.
     """
     kept: list[Encoded] = []
     for plan in work.plans:
@@ -566,7 +656,7 @@ def drop_larger_alternatives(work: Work) -> Work:
                     f"No {_label(rendition.format)} {size[0]} pixels wide: with {len(rendition.data):,} bytes"
                     f" it is not smaller than the {_label(smallest.format)} ({len(smallest.data):,} bytes).",
                 )
-    return _record_smaller_original(replace(work, renditions=tuple(kept)))
+    return replace(work, renditions=tuple(kept))
 
 
 def _is_complete(work: Work, rendition: Encoded) -> bool:
@@ -583,7 +673,8 @@ def _of_size(work: Work, plan: Plan, size: Size) -> list[Encoded]:
     return sorted(found, key=lambda rendition: _BY_SUPPORT.index(rendition.format))
 
 
-def _record_smaller_original(work: Work) -> Work:
+def record_smaller_original(work: Work) -> Work:
+    """Records if the original has fewer bytes than every rendition of its size."""
     at_full_size = _of_size(work, work.plans[0], work.header.upright_size)
     sizes = [len(r.data) for r in at_full_size if r.frames > 1] or [len(r.data) for r in at_full_size]
     if not sizes or min(sizes) < work.size_bytes:
@@ -619,6 +710,7 @@ PIPELINE: tuple[Step, ...] = (
     shrink,
     orient,  # after the resize: there are fewer pixels to turn
     to_srgb,  # after the resize: 49 ms instead of 224 on 10 megapixels
+    decode_gain_map,  # when the picture itself is small
     step_down,
     describe,
     begin_avif,
@@ -629,6 +721,8 @@ PIPELINE: tuple[Step, ...] = (
     drop_below_target,
     add_rights,  # before sizes are compared
     drop_larger_alternatives,
+    keep_gain_map,  # after sizes are compared: other formats have none
+    record_smaller_original,
     add_reference,  # last: it must not be dropped
 )
 

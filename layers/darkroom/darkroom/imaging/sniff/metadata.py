@@ -209,11 +209,12 @@ def _item_places(content: bytes, position: int, data: int) -> dict[int, list[tup
         reader.next(2)
         base = reader.next(base_bytes) + (data if in_data else 0)
         parts = places.setdefault(item, [])
-        for _ in range(reader.next(2)):
+        count = reader.next(2)
+        for _ in range(min(count, _MAX_ITEM_PARTS)):
             reader.next(index_bytes)
-            offset, size = reader.next(offset_bytes), reader.next(length_bytes)
-            if len(parts) < _MAX_ITEM_PARTS:
-                parts.append((base + offset, size))
+            parts.append((base + reader.next(offset_bytes), reader.next(length_bytes)))
+        # Without a loop: parts can take no bytes.
+        reader.next(max(0, count - _MAX_ITEM_PARTS) * (index_bytes + offset_bytes + length_bytes))
     return places
 
 

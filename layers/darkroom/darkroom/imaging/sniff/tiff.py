@@ -95,7 +95,7 @@ def directories_of(content: bytes, layout: Layout) -> Iterator[Directory]:
         seen.add(position)
         try:
             # Only the first few are read: the others are counted.
-            directory, position = _directory(
+            directory, position = directory_at(
                 content, layout, position, read=len(seen) <= _MAX_SUB_DIRECTORIES
             )
         except Damaged:
@@ -105,7 +105,7 @@ def directories_of(content: bytes, layout: Layout) -> Iterator[Directory]:
         yield directory
 
 
-def _directory(content: bytes, layout: Layout, start: int, *, read: bool = True) -> tuple[Directory, int]:
+def directory_at(content: bytes, layout: Layout, start: int, *, read: bool = True) -> tuple[Directory, int]:
     """Maps a directory's tags to their value (or the offset of their values) and count; also its successor.
 
     Entries outside the file are ignored: cameras write wrong counts.
@@ -163,7 +163,7 @@ def _sub_directories(content: bytes, layout: Layout, directories: list[Directory
                     start = offset
                 else:
                     (start,) = numbers(layout.order + "I", content, offset + 4 * number)
-                yield _directory(content, layout, start)[0]
+                yield directory_at(content, layout, start)[0]
             except Damaged:
                 continue
 

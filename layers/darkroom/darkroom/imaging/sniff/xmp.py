@@ -14,7 +14,9 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _LANGUAGE = "http://www.w3.org/XML/1998/namespace lang"
 
 NAMESPACES = {
+    "HDRGainMap": "http://ns.apple.com/HDRGainMap/1.0/",
     "dc": "http://purl.org/dc/elements/1.1/",
+    "hdrgm": "http://ns.adobe.com/hdr-gain-map/1.0/",
     "photoshop": "http://ns.adobe.com/photoshop/1.0/",
     "plus": "http://ns.useplus.org/ldf/xmp/1.0/",
     "rdf": _RDF,
