@@ -59,7 +59,7 @@ XMP = packet([OTHERS, description(KEPT), OTHERS])
 
 
 # Each format has fewer bytes than the one before, so none is dropped.
-QUALITIES = {Format.JPEG: 90, Format.WEBP: 70, Format.AVIF: 30}
+QUALITIES = {Format.JPEG: 90, Format.PNG: 100, Format.WEBP: 70, Format.AVIF: 30}
 
 
 def removing(*widths: int, formats: tuple[Format, ...] = EVERY_FORMAT) -> Profile:
@@ -200,6 +200,17 @@ def test_other_readers_find_the_packet_and_the_same_pixels(mode: str, wanted: Fo
         KEPT.copyright,
         KEPT.usage_terms,
     ]
+
+
+def test_a_png_keeps_rights_too() -> None:
+    picture = Image.linear_gradient("L").resize((80, 60)).convert("RGBA")
+    picture.putalpha(picture.getchannel("R"))
+    content = embed.with_xmp(encoded(picture, "PNG"), XMP)
+
+    kept = only(render(content, keeping(formats=(Format.PNG,))), Format.PNG)
+    assert rights_of(kept.data) == KEPT
+    assert CANARY not in kept.data
+    assert opened(kept).size == (80, 60)
 
 
 def test_a_lossless_webp_keeps_its_transparency() -> None:
