@@ -9,7 +9,7 @@ RUN := $(UV) run --no-sync
 # SAM builds layers with the first python3.13 on PATH that has pip; SAM's own environment has one.
 SAM := PATH="$(CURDIR)/.tools/sam/bin:$$PATH" .tools/sam/bin/sam
 
-.PHONY: help setup lock check test test-no-stack test-stack e2e test-full up down demo throughput scale jobs chaos simulate model bench fidelity cold screenshots build deploy
+.PHONY: help setup lock check test test-no-stack test-stack e2e test-full up down demo throughput scale jobs chaos simulate model bench fidelity cold screenshots wheel build deploy
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -89,6 +89,10 @@ model: setup ## Visit every state of the ledger's protocol within small limits a
 
 screenshots: setup ## Take screenshots of the pages, light and dark, phone and desktop, for docs/screenshots/
 	@$(RUN) python -m bench.screenshots
+
+wheel: setup ## Build the command line for Linux (x86_64, arm64), and without the engine for others, into dist/
+	@for wheel in x86_64 arm64 any; do DARKROOM_WHEEL=$$wheel $(UV) build --quiet --wheel || exit 1; done
+	@ls dist/*.whl
 
 build: setup ## Build for AWS, into .aws-sam/
 	@rm -f .aws-sam/built # records the local stack's build in the same folder, which this one replaces

@@ -20,7 +20,7 @@ from bench.runs import Command, Run, paired
 from darkroom.domain.profile import parse_profile
 from darkroom.imaging import render
 from darkroom_cli.prices import AS_OF, LAMBDA_GB_SECOND
-from darkroom_cli.render import MEMORY_MB
+from darkroom_cli.render.limits import MEMORY_MB
 
 LADDER: Final = (1920, 1280, 640, 100)
 _TARGET: Final = 75.0
@@ -50,8 +50,9 @@ class Bench:
         return line, compiled(self.cache)
 
     def command_line(self, profile: str) -> Command:
-        line = [sys.executable, "-c", "from darkroom_cli.entry import main; main()", "render"]
-        return [*line, str(self.file), str(self.cache / "out"), "--profile", profile], compiled(self.cache)
+        line = [sys.executable, "-c", "from darkroom_cli.app import main; main()", "render"]
+        options = ["--profile", profile, "--force", "--json"]
+        return [*line, str(self.file), str(self.cache / "out"), *options], compiled(self.cache)
 
     def _profile(self, document: JsonObject) -> Path:
         text = json.dumps(document)

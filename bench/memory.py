@@ -27,7 +27,7 @@ from darkroom_cli.cloudformation import resources_of
 from darkroom_cli.faults import Fault
 from darkroom_cli.local.samples import photograph
 from darkroom_cli.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST
-from darkroom_cli.render import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
+from darkroom_cli.render.limits import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
 from darkroom_cli.stack import PROJECT, Status
 
 _EVENTS = 6  # after the cold start

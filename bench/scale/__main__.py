@@ -31,7 +31,7 @@ from darkroom.domain.profile import built_in
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.renditions import Encoded, Format, Rendition
 from darkroom_cli import prices
-from darkroom_cli.render import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
+from darkroom_cli.render.limits import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
 from darkroom_cli.stack import PROJECT
 
 DOCS = PROJECT / "docs"

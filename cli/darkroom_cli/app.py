@@ -1,18 +1,24 @@
 """The `darkroom` command.
 
-Each command imports its own modules: `render` and `profile check` start without boto3, aiohttp and Rich.
+Each command imports its own modules: `--help`, `--version` and `profile check` start without boto3, aiohttp,
+Pillow and Rich.
 """
 
 import json
 import os
+import signal
 import sys
+import tempfile
+import traceback
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from darkroom_cli.faults import Fault
+from darkroom_cli.completion import complete_format, complete_profile
+from darkroom_cli.faults import Fault, Terminated
 from darkroom_cli.stack import LocalStack
 from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_default
 from darkroom_cli.terminal import printable
@@ -21,13 +27,16 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 app = typer.Typer(
-    help="Drop a picture in a bucket; get small JPEG, WebP and AVIF copies.",
+    help="Make pictures smaller for the web: on this machine, or in a bucket.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    # Rich would take as long to import as everything else together.
+    rich_markup_mode=None,
 )
 
 
+INTERNAL_ERROR = 70  # sysexits.h
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="ID", help="Ids of failures, from `darkroom failures`.")
 ]
@@ -36,19 +45,121 @@ All = Annotated[bool, typer.Option("--all", help="All failures.")]
 
 def main() -> None:
     """Runs the command line; prints a fault as one message and exits with its code."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
     except Fault as fault:
+        _exit(str(fault), fault.exit_code)
+    except Terminated:
+        _exit("Terminated.", Terminated.EXIT_CODE)
+    except Exception as fault:  # noqa: BLE001 - nobody should see a traceback
+        _exit(_internal_error(fault), INTERNAL_ERROR)
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise Terminated
+
+
+def _exit(message: str, exit_code: int) -> NoReturn:
+    with suppress(BrokenPipeError):
         sys.stdout.flush()
-        # The message may quote a server's response.
-        typer.echo("darkroom: " + "\n".join(map(printable, str(fault).splitlines())), err=True)
-        raise SystemExit(fault.exit_code) from None
+    # The message may quote a server's response.
+    typer.echo("darkroom: " + "\n".join(map(printable, message.splitlines())), err=True)
+    raise SystemExit(exit_code) from None
+
+
+def _internal_error(fault: Exception) -> str:
+    """Writes the traceback to a file and returns a sentence with its path."""
+    file = Path(tempfile.gettempdir()) / f"darkroom-error-{os.getpid()}.txt"
+    sentence = f"Internal error, please report it: {type(fault).__name__}: {fault}"
+    try:
+        file.write_text("".join(traceback.format_exception(fault)))
+    except OSError:
+        return sentence
+    return f"{sentence}\nThe details are in {file}."
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"darkroom {version('darkroom')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Make pictures smaller for the web: on this machine, or in a bucket."""
 
 
 def terminal() -> "Console":
     from rich.console import Console
 
     return Console()
+
+
+@app.command()
+def render(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH... OUTDIR",
+            help="Pictures, folders, patterns like 'photos/*.jpg', or - for standard input; then the folder"
+            " for the renditions.",
+        ),
+    ],
+    profile: Annotated[
+        str,
+        typer.Option(
+            metavar="PROFILE",
+            help="A profile's JSON file, or a built-in one.",
+            autocompletion=complete_profile,
+        ),
+    ] = "default",
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="Render only this format; may be repeated.",
+            autocompletion=complete_format,
+        ),
+    ] = None,
+    widths: Annotated[
+        list[str] | None,
+        typer.Option("--width", metavar="PIXELS", help="Render only this width; may be repeated."),
+    ] = None,
+    target: Annotated[
+        float | None,
+        typer.Option(help="SSIMULACRA2 score to reach: 70 is good, 80 very good, 90 visually lossless."),
+    ] = None,
+    ignored: Annotated[
+        list[str] | None,
+        typer.Option("--ignore", metavar="GLOB", help="Leave out such names in folders; may be repeated."),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Render what is up to date, and overwrite any file.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Also write pages with a slider and the HTML to copy.")
+    ] = False,
+) -> None:
+    """Render pictures on this machine, without AWS. Skips those that are up to date."""
+    from darkroom_cli.render.command import Options, render
+    from darkroom_cli.render.options import chosen_profile
+
+    if len(paths) < 2:
+        raise Fault("Give the pictures and, last, the folder for their renditions.", 2)
+    *sources, folder = paths
+    options = Options(
+        chosen_profile(profile, formats, widths, target), tuple(ignored or ()), force, as_json, html
+    )
+    raise typer.Exit(render(sources, folder, options))
 
 
 @app.command()
@@ -109,9 +220,9 @@ def drop(
 ) -> None:
     """Upload pictures as a job, follow it, and show the savings. Resumes an interrupted job."""
     from darkroom_cli.drop.command import drop_pictures
-    from darkroom_cli.drop.files import names_for
+    from darkroom_cli.files import find_pictures
 
-    files = names_for(paths)
+    files = find_pictures(paths).by_name
     if not files:
         raise Fault("There are no pictures at these paths.", 2)
     with connect(stack, region) as status:
@@ -249,17 +360,6 @@ def destroy(
     with aws_faults():
         account = command.Account.of(region_or_default(region))
         command.destroy(account, stack, everything, None if yes else command.prompt, terminal())
-
-
-@app.command(
-    add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)
-def render() -> None:
-    """Render one local file without AWS, and print its receipt as one line of JSON."""
-    # This command exists only so that `--help` lists it; entry.py runs `render` without Typer.
-    from darkroom_cli.render import main as command
-
-    command()
 
 
 profiles = typer.Typer(help="Show, check or deploy a rendering profile.", no_args_is_help=True)

@@ -1,6 +1,5 @@
 """A lock file with the process id of its holder."""
 
-import fcntl
 import os
 import signal
 import time
@@ -30,7 +29,7 @@ class LockFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = FileIO(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")
         deadline = time.monotonic() + timeout_seconds
-        while not _locked(file, fcntl.LOCK_EX):
+        while not _locked(file, exclusive=True):
             if time.monotonic() > deadline:
                 file.close()
                 return None
@@ -47,7 +46,7 @@ class LockFile:
         """Returns the id of the process holding the lock, or None."""
         try:
             with FileIO(self.path, "r+") as file:
-                if _locked(file, fcntl.LOCK_SH):
+                if _locked(file, exclusive=False):
                     return None
                 content = file.read(20)
                 return int(content) if content.isdigit() else None
@@ -70,9 +69,11 @@ class LockFile:
         return True
 
 
-def _locked(file: FileIO, kind: int) -> bool:
+def _locked(file: FileIO, *, exclusive: bool) -> bool:
+    import fcntl  # Windows lacks it
+
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

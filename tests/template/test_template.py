@@ -14,8 +14,8 @@ from darkroom import settings
 from darkroom.domain.profile import built_in, parse_profile, profile_schema
 from darkroom.services import projecting
 from darkroom.web.routes import ROUTES
-from darkroom_cli import render
 from darkroom_cli.local import front_door
+from darkroom_cli.render import limits
 from tests.cloudformation import PROJECT, Node, load_template, of_type
 
 TEMPLATE = load_template()
@@ -358,8 +358,8 @@ def test_the_default_architecture_is_arm64() -> None:
 
 def test_darkroom_render_has_the_limits_of_the_render_function() -> None:
     assert FUNCTIONS["RenderFunction"]["MemorySize"] == {"Ref": "RenderMemoryMB"}
-    assert TEMPLATE["Parameters"]["RenderMemoryMB"]["Default"] == render.MEMORY_MB
-    assert TEMPLATE["Parameters"]["RenderTimeoutSeconds"]["Default"] == str(render.TIMEOUT_SECONDS)
+    assert TEMPLATE["Parameters"]["RenderMemoryMB"]["Default"] == limits.MEMORY_MB
+    assert TEMPLATE["Parameters"]["RenderTimeoutSeconds"]["Default"] == str(limits.TIMEOUT_SECONDS)
 
 
 # Permissions and public access

@@ -20,9 +20,10 @@ from darkroom_cli.drop.files import Picture
 from darkroom_cli.drop.follow import follow
 from darkroom_cli.drop.progress import DropProgress, display, is_retried
 from darkroom_cli.drop.resume import ResumeFile, StartedJob, digest_of
-from darkroom_cli.drop.summary import MOST_LISTED, Outcome
+from darkroom_cli.drop.summary import Outcome
 from darkroom_cli.drop.upload import CONCURRENT_UPLOADS, Forms, Uploader
 from darkroom_cli.faults import Fault
+from darkroom_cli.results import MOST_LISTED
 from darkroom_cli.stack import Status
 
 _REFRESH_SECONDS = 0.2

@@ -10,9 +10,9 @@ from rich.console import Console
 from darkroom.domain.entries import State
 from darkroom_cli.client import authentication
 from darkroom_cli.drop.command import drop
-from darkroom_cli.drop.files import names_for
 from darkroom_cli.drop.summary import Outcome, report
 from darkroom_cli.faults import Fault
+from darkroom_cli.files import find_pictures
 from darkroom_cli.local.samples import draw
 from darkroom_cli.local.up import running_stack
 from darkroom_cli.stack import LocalStack, Status
@@ -30,7 +30,7 @@ def demo(local_stack: LocalStack, console: Console) -> None:
 def _failed_checks(status: Status, console: Console) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch:
         good, corrupt = draw(Path(scratch))
-        files = names_for(Path(scratch) / name for name in (*good, *corrupt))
+        files = find_pictures([Path(scratch) / name for name in (*good, *corrupt)]).by_name
         console.print(f"Uploading {len(good)} valid pictures and {len(corrupt)} corrupt file.")
         outcomes, page = drop(files, status, 180, console)
     report(outcomes, page, console)

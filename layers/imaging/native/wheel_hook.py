@@ -1,5 +1,10 @@
-"""Adds the native module to the project's wheel, for this machine's processor."""
+"""Adds the native module and the command line's packages to the project's wheel.
 
+The module is built for Linux only, for this machine's processor. DARKROOM_WHEEL names another one, or `any`
+for a wheel without it: `make wheel` builds all three.
+"""
+
+import os
 import platform
 import sys
 from pathlib import Path
@@ -11,6 +16,9 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 sys.path.insert(0, str(Path(__file__).parent))
 import build as native
 
+_PROJECT = Path(__file__).parents[3]
+_TAGS = {"x86_64": "x86_64", "arm64": "aarch64"}
+
 
 class NativeModule(BuildHookInterface[Any]):
     """Builds the module before the wheel; an editable installation gets it from `make setup`."""
@@ -18,9 +26,22 @@ class NativeModule(BuildHookInterface[Any]):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
             return
-        machine = platform.machine()
+        # Not in pyproject.toml: in uv.lock they would conflict with the packages of other groups.
+        engine = (_PROJECT / "layers" / "imaging" / "requirements.txt").read_text().splitlines()
+        command_line = self.metadata.config["dependency-groups"]["cli"]
+        build_data["dependencies"] = [*engine, *command_line]
+        architecture = os.environ.get("DARKROOM_WHEEL") or _this_machine()
+        if architecture == "any":
+            return
         self._folder = TemporaryDirectory()
-        module = native.build("arm64" if machine == "aarch64" else machine, Path(self._folder.name))
+        module = native.build(architecture, Path(self._folder.name))
         build_data["force_include"][str(module)] = module.name
         build_data["pure_python"] = False
-        build_data["tag"] = f"cp313-abi3-manylinux_2_34_{machine}"
+        # The least glibc for both the module and Pillow's wheel.
+        build_data["tag"] = f"cp313-abi3-manylinux_2_34_{_TAGS[architecture]}"
+
+
+def _this_machine() -> str:
+    if sys.platform != "linux":
+        return "any"
+    return "arm64" if platform.machine() == "aarch64" else platform.machine()

@@ -7,12 +7,13 @@ from rich.console import Console
 
 from darkroom.domain.limits import MAX_UPLOAD_BYTES
 from darkroom_cli.client import authentication, signer
-from darkroom_cli.drop.files import Picture, check_files, names_for
+from darkroom_cli.drop.files import Picture, check_files
 from darkroom_cli.drop.follow import Change
 from darkroom_cli.drop.progress import DropProgress
 from darkroom_cli.drop.resume import ResumeFile, StartedJob, digest_of
-from darkroom_cli.drop.summary import MOST_LISTED, Outcome, report
+from darkroom_cli.drop.summary import Outcome, report
 from darkroom_cli.faults import Fault
+from darkroom_cli.results import MOST_LISTED
 from darkroom_cli.stack import LocalStack, Status
 from tests.builders import a_status
 
@@ -32,60 +33,14 @@ def a_rejected_row(number: int = 0) -> dict[str, Any]:
     return a_row("rejected", number, reason="corrupt_image", sentence="It is damaged.")
 
 
-def test_a_file_is_named_by_its_file_name(tmp_path: Path) -> None:
-    beach = a_file(tmp_path / "holiday" / "beach 1.jpg")
-
-    assert names_for([beach]) == {"beach 1.jpg": beach}
-
-
-def test_files_in_a_folder_are_named_with_the_folder(tmp_path: Path) -> None:
-    beach, reef = a_file(tmp_path / "holiday/beach.jpg"), a_file(tmp_path / "holiday/dive/reef.png")
-
-    assert names_for([tmp_path / "holiday"]) == {"holiday/beach.jpg": beach, "holiday/dive/reef.png": reef}
-
-
-def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
-    a_file(tmp_path / "holiday/.DS_Store")
-    a_file(tmp_path / "holiday/.trash/old.jpg")
-
-    assert names_for([tmp_path / "holiday"]) == {}
-
-
-def test_a_folder_inside_a_hidden_folder_can_be_given_explicitly(tmp_path: Path) -> None:
-    old = a_file(tmp_path / ".trash/old/beach.jpg")
-
-    assert names_for([old.parent]) == {"old/beach.jpg": old}
-
-
-def test_duplicate_names_get_numbers(tmp_path: Path) -> None:
-    first, second, third = (a_file(tmp_path / year / "beach.jpg") for year in ("2023", "2024", "2025"))
-
-    assert names_for([first, second, third]) == {
-        "beach.jpg": first,
-        "2/beach.jpg": second,
-        "3/beach.jpg": third,
-    }
-
-
-def test_a_path_given_twice_is_sent_once(tmp_path: Path) -> None:
-    beach = a_file(tmp_path / "beach.jpg")
-
-    assert names_for([beach, beach]) == {"beach.jpg": beach}
-
-
-def test_a_missing_path_is_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="does not exist") as fault:
-        names_for([tmp_path / "nowhere"])
-
-    assert fault.value.exit_code == 2
-
-
 def test_a_file_that_is_not_allowed_in_a_job_has_its_reason_only(tmp_path: Path) -> None:
     small, large = a_file(tmp_path / "small.png"), a_file(tmp_path / "large.png")
     small.write_bytes(b"a picture")
     os.truncate(large, MAX_UPLOAD_BYTES + 1)
 
-    refused, pictures = check_files(names_for([small, large, a_file(tmp_path / "empty.png")]))
+    refused, pictures = check_files(
+        {path.name: path for path in (small, large, a_file(tmp_path / "empty.png"))}
+    )
 
     assert [picture.name for picture in pictures] == ["small.png"]
     assert refused["empty.png"] == "not sent: The file is empty."
@@ -124,7 +79,7 @@ def test_report_lists_pictures_problems_totals_and_job() -> None:
     )
 
     lines = [" ".join(line.split()) for line in text.splitlines()]
-    assert "a.jpg 1 KB 250 bytes 75.0% 400 bytes - 250 bytes" in lines
+    assert "a.jpg 1 KB 250 bytes 75.0% 400 bytes 250 bytes" in lines
     assert lines[-4:] == [
         "b/c.jpg: rejected (corrupt_image): It is damaged.",
         "empty.png: not sent: The file is empty.",
@@ -146,8 +101,8 @@ def test_long_reports_list_the_first_pictures_and_count_all() -> None:
     text, _ = printed(*(Outcome(f"{number}.jpg", row=a_row("rendered")) for number in range(3000)))
 
     assert text.count(".jpg") == MOST_LISTED
-    assert "and 2950 more pictures" in text
-    assert "3000 pictures: 3000 rendered." in text
+    assert "and 2,950 more pictures" in text
+    assert "3,000 pictures: 3,000 rendered." in text
 
 
 def test_larger_results_are_reported_as_larger() -> None:

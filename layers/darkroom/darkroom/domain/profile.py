@@ -18,6 +18,8 @@ from darkroom.domain.renditions import MAIN, Format
 
 # importlib.resources would add 5 ms to a cold start.
 _HERE = pathlib.Path(__file__).parent
+# The built-in profiles.
+PROFILES = _HERE / "profiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def parse_profile(document: str | bytes) -> Profile:
 
 def built_in(name: str) -> Profile:
     """Returns a built-in profile. Raises BadProfile for any other name."""
-    source = _HERE / "profiles" / f"{name}.json"
+    source = PROFILES / f"{name}.json"
     if not re.fullmatch(r"[a-z]+", name) or not source.is_file():
         raise BadProfile([Flaw(f"there is no built-in profile named {name!r}")])
     return parse_profile(source.read_text())

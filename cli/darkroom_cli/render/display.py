@@ -1,0 +1,81 @@
+"""Shows the progress and the results of `darkroom render`."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from darkroom_cli.render.outcome import Outcome
+from darkroom_cli.results import MOST_LISTED, results_table, totals
+
+_PIPED_WIDTH = 250  # without a terminal, lines are not wrapped
+
+
+class Display:
+    """A progress bar on a terminal, else one line a picture; at the end a table and totals.
+
+    With `as_json`, standard output has one line of JSON a picture and nothing else.
+    """
+
+    def __init__(self, size: int, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._errors = Console(stderr=True, highlight=False)
+        self._output = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
+        # Not refreshed by a thread: a process that forks must have none.
+        self._progress = Progress(
+            TextColumn("Rendering"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("left"),
+            console=self._errors,
+            transient=True,
+            auto_refresh=False,
+            disable=not self._errors.is_terminal,
+        )
+        self._bar = self._progress.add_task("", total=size, rate="")
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def notes(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self._errors.print(Text(line), style="yellow", soft_wrap=True)
+
+    def show(self, outcome: Outcome) -> None:
+        """Counts one picture, and prints its line where there is no progress bar."""
+        self._progress.advance(self._bar)
+        if self._as_json:
+            sys.stdout.write(json.dumps(outcome.document) + "\n")
+            sys.stdout.flush()
+        elif not sys.stdout.isatty():
+            self._output.print(Text(outcome.line), soft_wrap=True)
+
+    def refresh(self) -> None:
+        speed = self._progress.tasks[0].speed
+        self._progress.update(self._bar, rate=f"{speed:.1f}/s" if speed else "")
+        self._progress.refresh()
+
+    def report(self, outcomes: Sequence[Outcome]) -> None:
+        """Prints the table, the problems and the totals."""
+        if self._as_json:
+            return
+        outcomes = sorted(outcomes, key=lambda outcome: outcome.name)
+        rows = [outcome.result for outcome in outcomes]
+        if rows:
+            self._output.print(results_table(rows[:MOST_LISTED], self._output.width))
+        if len(rows) > MOST_LISTED:
+            self._output.print(f"... and {len(rows) - MOST_LISTED:,} more pictures.")
+        problems = [outcome for outcome in outcomes if outcome.problem]
+        for outcome in problems:
+            self._output.print(Text(outcome.line), style="red", soft_wrap=True)
+        self._output.print(Text(totals(rows)), style="bold", soft_wrap=True)

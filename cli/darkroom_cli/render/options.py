@@ -1,0 +1,71 @@
+"""The profile that the options of `darkroom render` ask for."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from darkroom.domain.errors import BadProfile
+from darkroom.domain.profile import PROFILES, Profile, parse_profile
+from darkroom.domain.renditions import MAIN
+from darkroom_cli.faults import Fault
+
+BAD_CONFIGURATION = 78  # sysexits.h
+_DEFAULT_TARGET = 75
+
+
+def chosen_profile(
+    name: str, formats: list[str] | None, widths: list[str] | None, target: float | None
+) -> Profile:
+    """Returns a profile with other formats, widths or another target in its main ladder. Raises Fault.
+
+    `name` is a file or a built-in profile. With `formats` or `widths`, only that ladder is rendered, without
+    the reference.
+    """
+    document = _document(name)
+    main = document["ladders"][MAIN]
+    if formats or widths:
+        document |= {"ladders": {MAIN: main}, "reference": False}
+    if formats:
+        known = main["formats"]
+        choice = next(iter(known.values()))
+        other = {"target": choice.get("target", _DEFAULT_TARGET)}
+        main["formats"] = {kind: known.get(kind, other) for kind in _listed(formats)}
+    if widths:
+        main["widths"] = [_number(width) for width in _listed(widths)]
+    if target is not None:
+        main["formats"] = {kind: {"target": target} for kind in main["formats"]}
+    return _parsed(json.dumps(document))
+
+
+def _document(name: str) -> dict[str, Any]:
+    """Returns a profile's document. Raises Fault."""
+    try:
+        file = Path(name)
+        text = file.read_text() if file.exists() else json.dumps({"built_in": name})
+    except (OSError, UnicodeDecodeError) as fault:
+        raise Fault(f"The profile is not valid:\n  {fault}", BAD_CONFIGURATION) from fault
+    _parsed(text)
+    document: dict[str, Any] = json.loads(text)
+    if "built_in" in document:
+        document = json.loads((PROFILES / f"{document['built_in']}.json").read_text())
+    return document
+
+
+def _parsed(text: str) -> Profile:
+    try:
+        return parse_profile(text)
+    except BadProfile as bad:
+        raise Fault(
+            "The profile is not valid:\n  " + "\n  ".join(map(str, bad.flaws)), BAD_CONFIGURATION
+        ) from bad
+
+
+def _listed(values: list[str]) -> list[str]:
+    """Splits values at commas, as in `--width 640,1280`."""
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]
+
+
+def _number(width: str) -> int:
+    if not (width.isascii() and width.isdigit()):
+        raise Fault(f"--width takes numbers of pixels, like 640 or 640,1280; not {width!r}.", 2)
+    return int(width)

@@ -1,0 +1,58 @@
+"""The outcome of one picture of `darkroom render`."""
+
+from dataclasses import dataclass
+
+from darkroom.domain.serialization import JsonObject
+from darkroom.web.pages.formatting import filesize, savings
+from darkroom_cli.results import ResultRow, sizes_at_full_width
+from darkroom_cli.terminal import printable
+
+RENDERED, UP_TO_DATE, REJECTED, FAILED = "rendered", "up to date", "rejected", "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The outcome of one picture: its receipt, a rejection, or the reason why there is neither.
+
+    `origin` is the picture's path, and the names of its files begin with `stem`.
+    """
+
+    name: str
+    origin: str
+    status: str
+    stem: str = ""
+    receipt: JsonObject | None = None
+    rejection: JsonObject | None = None
+    fault: str = ""
+    seconds: float = 0
+
+    @property
+    def problem(self) -> str:
+        """The reason if there are no renditions, else empty."""
+        if self.rejection:
+            return f"rejected ({self.rejection['reason']}): {self.rejection['sentence']}"
+        return f"{self.status}: {self.fault}" if self.fault else ""
+
+    @property
+    def document(self) -> JsonObject:
+        """The outcome as JSON values."""
+        facts = self.receipt or self.rejection or {"sentence": self.fault}
+        return {"status": self.status.replace(" ", "_"), "source": self.origin} | facts
+
+    @property
+    def result(self) -> ResultRow:
+        """The picture's row in the table."""
+        if self.receipt is None:
+            return ResultRow(self.name, self.status, is_problem=True)
+        before = int(self.receipt["size_bytes"])
+        after = before - int(self.receipt["saved_bytes"])
+        return ResultRow(self.name, self.status, before, after, sizes_at_full_width(self.receipt))
+
+    @property
+    def line(self) -> str:
+        """One line of text."""
+        if self.receipt is None:
+            return printable(f"{self.name}: {self.problem}")
+        row, percent = self.result, self.receipt["saved_percent"]
+        done = f"{filesize(row.before)} became {filesize(row.after)}, {savings(percent)}"
+        return printable(f"{self.name}: {done}{'' if self.status == RENDERED else f' ({self.status})'}")
