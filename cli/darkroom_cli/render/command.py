@@ -123,7 +123,7 @@ class _Run:
                 up_to_date = record and self._is_up_to_date(record, task)
             except OSError:  # the worker finds the same fault
                 record, up_to_date = None, False
-            stem = self._output.claim(task.name, record)
+            stem = self._output.reserve(task.name, record)
             if record and up_to_date:
                 self._add(Outcome(task.name, task.origin, UP_TO_DATE, stem, receipt=record.receipt))
             else:

@@ -49,7 +49,7 @@ class OutputFolder:
         self.path = path
         self._force = force
         self._records: dict[str, Record] = {}
-        self._claimed: set[str] = set()
+        self._reserved: set[str] = set()
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._file: BinaryIO = (path / RECORD).open("a+b")
@@ -99,10 +99,10 @@ class OutputFolder:
             and all(self._is_ours(file["file"], record.stem) for file in record.receipt["renditions"])
         )
 
-    def claim(self, name: str, record: Record | None) -> str:
+    def reserve(self, name: str, record: Record | None) -> str:
         """Returns a stem for a picture's files: that of its record, or one that no other picture has."""
         stem = record.stem if record else self._unused_stem(name)
-        self._claimed.add(stem)
+        self._reserved.add(stem)
         return stem
 
     def _unused_stem(self, name: str) -> str:
@@ -110,7 +110,7 @@ class OutputFolder:
         cut = path.stem.encode()[:_MAX_STEM_BYTES].decode(errors="ignore")
         stem, number = str(path.with_name(cut)), 1
         unused = stem
-        while unused in self._claimed or unused in self._records:
+        while unused in self._reserved or unused in self._records:
             number += 1
             unused = f"{stem}-{number}"
         return unused
@@ -118,11 +118,11 @@ class OutputFolder:
     def write(self, stem: str, name: str, contents: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
         """Writes files named by a stem and their endings; returns the stem, and the name of each.
 
-        If a file of such a name exists that we did not write for this stem, another stem is claimed for the
+        If a file of such a name exists that we did not write for this stem, another stem is reserved for the
         picture of this name. Raises Fault.
         """
         while any(self._is_taken(stem + ending, stem) for ending in contents):
-            stem = self.claim(name, None)
+            stem = self.reserve(name, None)
         for ending, content in contents.items():
             self._write(stem + ending, content)
         return stem, {ending: stem + ending for ending in contents}

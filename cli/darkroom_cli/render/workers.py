@@ -128,12 +128,12 @@ class Workers[Task, Result]:
         Also yields None alone, ten times a second, for a display of the progress.
         """
         for task in tasks:
-            yield from self._finished(wait=len(self._busy()) == self._count)
+            yield from self._finished(wait=len(self._working()) == self._count)
             self._idle_worker().send(task)
-        while self._busy():
+        while self._working():
             yield from self._finished(wait=True)
 
-    def _busy(self) -> list[_Worker[Task, Result]]:
+    def _working(self) -> list[_Worker[Task, Result]]:
         return [worker for worker in self._workers if worker.task is not None]
 
     def _idle_worker(self) -> _Worker[Task, Result]:
