@@ -163,6 +163,47 @@ def render(
 
 
 @app.command()
+def compare(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="An original and another picture; or one to render with profiles."
+        ),
+    ],
+    profiles: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--profile",
+            metavar="PROFILE",
+            help="Render the picture with this profile: a JSON file, or a built-in one; may be repeated.",
+            autocompletion=complete_profile,
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="PAGE", help="Also write a page with a slider to this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Compare two pictures, or two profiles on one picture: bytes, score and time."""
+    from darkroom_cli.render.task import check_engine
+
+    if len(files) != (1 if profiles else 2):
+        raise Fault("Give two pictures, or one picture and a --profile or more.", 2)
+    check_engine()
+    from darkroom_cli import compare as command
+    from darkroom_cli.render.options import chosen_profile
+
+    if profiles:
+        chosen = [chosen_profile(name, None, None, None) for name in profiles]
+        compared = command.compare_profiles(files[0], chosen)
+    else:
+        compared = command.compare_files(*files)
+    command.report(compared, as_json=as_json)
+    if html:
+        command.write_page(compared, html)
+
+
+@app.command()
 def up(
     detach: Annotated[
         bool, typer.Option("--detach", help="Return when the stack is ready; it keeps running.")

@@ -51,10 +51,17 @@ def render(paths: Sequence[Path], folder: Path, options: Options) -> int:
     try:
         run.display.notes(found.notes())
         run.perform(tasks)
+        index = _pages(output, run.outcomes) if options.with_pages else None
     finally:
         output.close()
-    run.display.report(run.outcomes)
+    run.display.report(run.outcomes, index)
     return exit_code(run.outcomes, found)
+
+
+def _pages(output: OutputFolder, outcomes: Sequence[Outcome]) -> Path | None:
+    from darkroom_cli.render.pages import write_pages  # Jinja takes long to import
+
+    return write_pages(output, outcomes)
 
 
 def _tasks_of_standard_input(count: int) -> list[Task]:

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Self
 
 from rich.console import Console
@@ -65,8 +66,8 @@ class Display:
         self._progress.update(self._bar, rate=f"{speed:.1f}/s" if speed else "")
         self._progress.refresh()
 
-    def report(self, outcomes: Sequence[Outcome]) -> None:
-        """Prints the table, the problems and the totals."""
+    def report(self, outcomes: Sequence[Outcome], index: Path | None) -> None:
+        """Prints the table, the problems, the totals, and the path of the pages' index."""
         if self._as_json:
             return
         outcomes = sorted(outcomes, key=lambda outcome: outcome.name)
@@ -79,3 +80,5 @@ class Display:
         for outcome in problems:
             self._output.print(Text(outcome.line), style="red", soft_wrap=True)
         self._output.print(Text(totals(rows)), style="bold", soft_wrap=True)
+        if index:
+            self._output.print(Text(f"Pages: {index}"), soft_wrap=True)

@@ -7,7 +7,7 @@ picture are written, so a file that it does not name is never taken for one of o
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -115,17 +115,29 @@ class OutputFolder:
             unused = f"{stem}-{number}"
         return unused
 
-    def write(self, stem: str, name: str, contents: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
-        """Writes files named by a stem and their endings; returns the stem, and the name of each.
-
-        If a file of such a name exists that we did not write for this stem, another stem is reserved for the
-        picture of this name. Raises Fault.
-        """
-        while any(self._is_taken(stem + ending, stem) for ending in contents):
+    def free_stem(self, stem: str, name: str, endings: Iterable[str]) -> str:
+        """Returns the stem, or another one for a picture of this name if it would overwrite foreign files."""
+        while any(self._is_taken(stem + ending, stem) for ending in endings):
             stem = self.reserve(name, None)
+        return stem
+
+    def write(self, stem: str, name: str, contents: Mapping[str, bytes]) -> tuple[str, dict[str, str]]:
+        """Writes files named by a free stem and their endings; returns the stem, and each file's name.
+
+        Raises Fault.
+        """
+        stem = self.free_stem(stem, name, contents)
         for ending, content in contents.items():
             self._write(stem + ending, content)
         return stem, {ending: stem + ending for ending in contents}
+
+    def write_more(self, stem: str, name: str, contents: Mapping[str, bytes]) -> dict[str, str]:
+        """Writes and records files beside those of a picture; returns each file's name. Raises Fault."""
+        stem, names = self.write(stem, name, contents)
+        digests = {names[ending]: digest_of_bytes(content) for ending, content in contents.items()}
+        record = self._records.get(stem) or Record(stem, "", "", "", "", "", {})
+        self.add(replace(record, files=digests))
+        return names
 
     def add(self, record: Record) -> None:
         """Records files just written, with those written before for the same stem. Raises Fault."""

@@ -4,12 +4,17 @@
 picture can crash native code without harm: the caller gets a RejectedPicture.
 """
 
+from typing import TYPE_CHECKING
+
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.imaging.child import isolated
 from darkroom.imaging.pipeline import ENGINE, render
 
-__all__ = ["ENGINE", "render", "render_isolated"]
+if TYPE_CHECKING:
+    from darkroom.imaging import comparing
+
+__all__ = ["ENGINE", "compare_isolated", "render", "render_isolated"]
 
 
 def render_isolated(content: bytes, profile: Profile, *, memory_bytes: int, seconds: float) -> Rendered:
@@ -19,6 +24,19 @@ def render_isolated(content: bytes, profile: Profile, *, memory_bytes: int, seco
     """
     return isolated(
         lambda: render(content, profile, memory_bytes=memory_bytes),
+        memory_bytes=memory_bytes,
+        seconds=seconds,
+    )
+
+
+def compare_isolated(
+    original: bytes, other: bytes, *, memory_bytes: int, seconds: float
+) -> "comparing.Comparison":
+    """Scores a picture against an original in a child process, as `render_isolated` does."""
+    from darkroom.imaging import comparing  # not needed by the function
+
+    return isolated(
+        lambda: comparing.compare(original, other, memory_bytes=memory_bytes),
         memory_bytes=memory_bytes,
         seconds=seconds,
     )

@@ -28,7 +28,7 @@ PROGRESS = {State.EXPECTED: 0.0, State.RENDERING: 0.8}
 
 def render_template(template: str, **values: Any) -> str:
     """Renders one template. All values are escaped."""
-    return _TEMPLATES.get_template(template).render(**values)
+    return TEMPLATES.get_template(template).render(**values)
 
 
 def content_security_policy(image_origins: list[str], connect_origins: list[str]) -> str:
@@ -62,7 +62,7 @@ def _code(text: str) -> Markup:
     return Markup("").join(parts)
 
 
-_TEMPLATES = Environment(
+TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
@@ -70,7 +70,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {
+TEMPLATES.filters |= {
     "segment": formatting.path_segment,
     "filesize": formatting.filesize,
     "savings": formatting.savings,
@@ -84,4 +84,4 @@ _TEMPLATES.filters |= {
     "progress": lambda state: PROGRESS.get(state, 1.0),
 }
 # Our own files, not escaped: they must match the hashes in the policy.
-_TEMPLATES.globals |= {"style": Markup(STYLE), "script": Markup(SCRIPT)}  # noqa: S704
+TEMPLATES.globals |= {"style": Markup(STYLE), "script": Markup(SCRIPT)}  # noqa: S704
