@@ -15,6 +15,7 @@ from typing import Any, NoReturn, Self
 from darkroom_cli.render.limits import MEMORY_MB
 
 _TICK_SECONDS = 0.1
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 def worker_count() -> int:
@@ -53,6 +54,8 @@ class _Worker[Task, Result]:
     def __init__(self, perform: Callable[[Task], Result], others: list["_Worker[Task, Result]"]) -> None:
         self.task: Task | None = None
         (task_reader, task_writer), (result_reader, result_writer) = os.pipe(), os.pipe()
+        # Held back until the child has its own handlers: the parent's would run on in the parent's code.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
         self._pid = os.fork()
         if not self._pid:
             # Otherwise this process would hold other workers' pipes open after the parent's death.
@@ -61,6 +64,7 @@ class _Worker[Task, Result]:
             os.close(task_writer)
             os.close(result_reader)
             _serve(perform, _Pipes(task_reader, result_writer))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTIONS)
         os.close(task_reader)
         os.close(result_writer)
         self.pipes = _Pipes(result_reader, task_writer)
@@ -96,6 +100,7 @@ def _serve[Task, Result](perform: Callable[[Task], Result], pipes: _Pipes) -> No
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, leave)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _INTERRUPTIONS)
         while True:
             pipes.write(perform(pipes.read()))
     except (EOFError, BrokenPipeError, SystemExit):
