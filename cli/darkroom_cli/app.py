@@ -41,6 +41,10 @@ Ids = Annotated[
     list[str] | None, typer.Argument(metavar="ID", help="Ids of failures, from `darkroom failures`.")
 ]
 All = Annotated[bool, typer.Option("--all", help="All failures.")]
+Ignored = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="GLOB", help="Leave out such names in folders; may be repeated."),
+]
 
 
 def main() -> None:
@@ -137,10 +141,7 @@ def render(
         float | None,
         typer.Option(help="SSIMULACRA2 score to reach: 70 is good, 80 very good, 90 visually lossless."),
     ] = None,
-    ignored: Annotated[
-        list[str] | None,
-        typer.Option("--ignore", metavar="GLOB", help="Leave out such names in folders; may be repeated."),
-    ] = None,
+    ignored: Ignored = None,
     force: Annotated[
         bool, typer.Option("--force", help="Render what is up to date, and overwrite any file.")
     ] = False,
@@ -223,7 +224,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop the local stack. Its pictures are kept."""
-    local_stack = LocalStack.of(os.environ)
+    local_stack = LocalStack.find(os.environ)
     stopped = local_stack.supervisor.stop_holder(60)
     # A killed supervisor leaves its emulator running.
     stopped = local_stack.ministack.stop_holder(30) or stopped
@@ -235,7 +236,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Print the addresses of the local stack, or the reason why it does not respond."""
-    local_stack = LocalStack.of(os.environ)
+    local_stack = LocalStack.find(os.environ)
     addresses = asdict(local_stack.status())
     local_stack.check_emulator()
     if as_json:
@@ -258,17 +259,21 @@ def drop(
     new: Annotated[
         bool, typer.Option("--new", help="Start a new job instead of resuming an interrupted one.")
     ] = False,
+    ignored: Ignored = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
 ) -> None:
     """Upload pictures as a job, follow it, and show the savings. Resumes an interrupted job."""
     from darkroom_cli.drop.command import drop_pictures
     from darkroom_cli.files import find_pictures
 
-    files = find_pictures(paths).by_name
-    if not files:
-        raise Fault("There are no pictures at these paths.", 2)
+    found = find_pictures(paths, ignored or ())
+    for note in found.notes():
+        typer.echo(note, err=True)
+    if not found.files:
+        raise Fault("There are no pictures at these paths.", 1 if found.faults else 2)
     with connect(stack, region) as status:
-        rendered = drop_pictures(status, LocalStack.of(os.environ), paths, files, timeout, new=new)
-    if not rendered:
+        rendered = drop_pictures(status, paths, found.by_name, timeout, new=new, as_json=as_json)
+    if found.faults or not rendered:
         raise typer.Exit(1)
 
 

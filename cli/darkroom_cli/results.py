@@ -52,7 +52,8 @@ def results_table(rows: Sequence[ResultRow], width: int) -> Table:
     columns = columns[: max(1, (width - _NAME_WIDTH) // _COLUMN_WIDTH)]
     shown = [name for name in ("Before", "After", "Saved", *map(label, formats)) if name in columns]
     table = Table(box=box.SIMPLE_HEAD, collapse_padding=True, pad_edge=False)
-    table.add_column("Name", overflow="fold", min_width=min(_NAME_WIDTH, max(len(row.name) for row in rows)))
+    name_width = min(_NAME_WIDTH, max(len(row.name) for row in rows), max(1, width - _COLUMN_WIDTH))
+    table.add_column("Name", overflow="fold", min_width=name_width)
     for name in shown:
         table.add_column(name, justify="right", no_wrap=True)
     with_pages = width >= WIDE_ENOUGH_FOR_PAGES and any(row.page for row in rows)

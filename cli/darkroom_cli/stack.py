@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
@@ -63,6 +63,24 @@ class LocalStack:
             environment.get("DARKROOM_AWS_LIMITS") == "1",
             environment.get("DARKROOM_AWS_AUTH") == "1",
         )
+
+    @classmethod
+    def find(cls, environment: Mapping[str, str], project: Path = PROJECT) -> "LocalStack":
+        """Returns the stack at the ports in the environment, or else the only one that is running.
+
+        Raises Fault if more than one is running, and none of them at the default ports.
+        """
+        stack = cls.of(environment, project)
+        if environment.get("DARKROOM_AWS_PORT") or stack.supervisor.holder():
+            return stack
+        folders = sorted((project / ".darkroom").glob("[0-9]*"))
+        ports = [int(folder.name) for folder in folders if LockFile(folder / "up.pid").holder()]
+        if len(ports) > 1:
+            listed = ", ".join(map(str, ports))
+            raise Fault(
+                f"Local stacks are running on the ports {listed}; set DARKROOM_AWS_PORT to one of them."
+            )
+        return replace(stack, aws_port=ports[0]) if ports else stack
 
     @property
     def folder(self) -> Path:

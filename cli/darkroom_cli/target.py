@@ -26,7 +26,7 @@ def connect(stack: str | None, region: str | None) -> Iterator[Status]:
 def _local_status(region: str | None) -> Status:
     if region:
         raise Fault("--region needs --stack; the local stack has a fixed region.", 2)
-    local_stack = LocalStack.of(os.environ)
+    local_stack = LocalStack.find(os.environ)
     status = local_stack.status()
     use_local(local_stack)
     return status

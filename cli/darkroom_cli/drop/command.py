@@ -1,6 +1,7 @@
 """`darkroom drop`: uploads files and folders as one job and reports the results."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,20 +22,25 @@ INTERRUPTED = 130
 
 def drop_pictures(
     status: Status,
-    local_stack: LocalStack,
     paths: Sequence[Path],
     files: Mapping[str, Path],
     timeout_seconds: float,
     *,
     new: bool,
+    as_json: bool,
 ) -> bool:
     """Uploads the files found at these paths; True if all were rendered. Raises Fault."""
-    # Without a terminal, lines are not wrapped.
-    console = Console(width=None if sys.stdout.isatty() else 250, highlight=False)
-    resume_file = ResumeFile.of(local_stack, status, paths, os.environ)
+    # Without a terminal, lines are not wrapped. JSON has standard output for itself.
+    is_terminal = (sys.stderr if as_json else sys.stdout).isatty()
+    console = Console(width=None if is_terminal else 250, highlight=False, stderr=as_json)
+    resume_file = ResumeFile.of(LocalStack.find(os.environ), status, paths, os.environ)
     if new:
         resume_file.delete()
     outcomes, page = drop(files, status, timeout_seconds, console, resume_file)
+    if as_json:
+        for outcome in outcomes:
+            sys.stdout.write(json.dumps(outcome.document | {"job": page}) + "\n")
+        return not any(outcome.problem for outcome in outcomes)
     return report(outcomes, page, console)
 
 

@@ -56,6 +56,18 @@ class Outcome:
         return f"{self.row['state']}{reason}"
 
     @property
+    def document(self) -> JsonObject:
+        """The result as JSON values, with the receipt if it was fetched."""
+        return {
+            "name": self.name,
+            "state": self.label,
+            "reason": self.reason,
+            "sentence": self.fault or str((self.row or {}).get("sentence") or ""),
+            "page": self.page,
+            **({"receipt": self.receipt} if self.receipt else {}),
+        }
+
+    @property
     def result(self) -> ResultRow:
         """The picture's row in the table."""
         rendered = self.row if self.state is State.RENDERED else None

@@ -248,3 +248,34 @@ def test_signatures_cover_the_api_and_the_headers(monkeypatch: pytest.MonkeyPatc
     assert authorization.startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
     assert "/eu-central-1/execute-api/aws4_request" in authorization
     assert "SignedHeaders=host;idempotency-key;x-amz-date;x-amz-security-token" in authorization
+
+
+def test_the_json_of_an_outcome_has_its_state_reason_and_receipt() -> None:
+    rendered = Outcome("a.jpg", "http://x/pictures/1", a_row("rendered"), {"saved_bytes": 1}).document
+    rejected = Outcome("b.jpg", "http://x/pictures/2", a_rejected_row()).document
+    unsent = Outcome("c.jpg", fault="not sent: The file is empty.").document
+
+    assert (rendered["state"], rendered["receipt"]) == ("rendered", {"saved_bytes": 1})
+    assert (rejected["state"], rejected["reason"], rejected["sentence"]) == (
+        "rejected",
+        "corrupt_image",
+        "It is damaged.",
+    )
+    assert (unsent["state"], unsent["sentence"]) == ("not sent", "not sent: The file is empty.")
+
+
+@pytest.mark.parametrize("width", [24, 30, 40, 60, 80, 200])
+def test_the_name_column_stays_legible_on_every_terminal(width: int) -> None:
+    name = "IMG_20240607_081500.jpg"
+    receipt = {
+        "renditions": [
+            {"format": kind, "width": 800, "size_bytes": 400_000, "ladder": "main"}
+            for kind in ("jpeg", "webp", "avif")
+        ]
+    }
+    text, _ = printed(Outcome(name, row=a_row("rendered"), receipt=receipt), Outcome("b.jpg"), width=width)
+
+    parts = [line.split()[0] for line in text.splitlines() if line.strip()]
+    assert name in "".join(parts[:8])
+    assert name[:12] in parts[2]
+    assert "75.0%" in text

@@ -1,4 +1,5 @@
 import os
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -219,3 +220,30 @@ def test_architectures_have_lambda_names() -> None:
         "x86_64",
         "x86_64",
     ]
+
+
+def running(project: Path, port: int) -> FileIO:
+    """Holds the lock of a stack."""
+    file = LocalStack(project, 8000, port).supervisor.acquire()
+    assert file is not None
+    LockFile.write_id(file, os.getpid())
+    return file
+
+
+def test_the_only_running_stack_is_found_whatever_its_port(tmp_path: Path) -> None:
+    LocalStack(tmp_path, 8000, 4999).folder.mkdir(parents=True)  # one that has ended
+    with running(tmp_path, 4700):
+        assert LocalStack.find({}, tmp_path).aws_port == 4700
+        assert LocalStack.find({"DARKROOM_AWS_PORT": "4999"}, tmp_path).aws_port == 4999
+        with running(tmp_path, 4566):
+            assert LocalStack.find({}, tmp_path).aws_port == 4566
+
+
+def test_of_several_running_stacks_one_must_be_chosen(tmp_path: Path) -> None:
+    with running(tmp_path, 4700), running(tmp_path, 4800), pytest.raises(Fault, match="4700, 4800"):
+        LocalStack.find({}, tmp_path)
+
+
+def test_without_a_running_stack_the_default_ports_are_named(tmp_path: Path) -> None:
+    with pytest.raises(Fault, match="No local stack is running on port 4566"):
+        LocalStack.find({}, tmp_path).status()
