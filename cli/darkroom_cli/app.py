@@ -209,16 +209,19 @@ def up(
     detach: Annotated[
         bool, typer.Option("--detach", help="Return when the stack is ready; it keeps running.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show all lines of the functions' logs.")
+    ] = False,
 ) -> None:
-    """Build, deploy and run the local stack, and show its logs until Ctrl-C."""
+    """Build, deploy and run the local stack, and show a line per picture until Ctrl-C."""
     import asyncio
 
     from darkroom_cli.local import up as command
 
     local_stack = LocalStack.of(os.environ)
     if detach:
-        raise typer.Exit(command.detach(local_stack, terminal()))
-    asyncio.run(command.up(local_stack, terminal()))
+        raise typer.Exit(command.detach(local_stack, terminal(), verbose=verbose))
+    asyncio.run(command.up(local_stack, terminal(), verbose=verbose))
 
 
 @app.command()

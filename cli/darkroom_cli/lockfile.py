@@ -34,6 +34,7 @@ class LockFile:
                 file.close()
                 return None
             time.sleep(0.02)
+        file.truncate(0)  # until `write_id`, no earlier holder's id
         return file
 
     @staticmethod

@@ -3,17 +3,22 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import boto3
 
+from darkroom.domain.entries import State
+from darkroom.web.pages.formatting import savings
 from darkroom_cli.cloudformation import functions_of
 from darkroom_cli.terminal import printable
 
 # Platform lines around every invocation, in the text format.
 _PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ", "XRAY TraceId:")
+_USUAL = {"DEBUG", "INFO"}
+_OUTCOMES = frozenset(state.value for state in State if state.terminal)
 # Keys of a Powertools line that have a column already, or are useless on a local stack.
 _HIDDEN = frozenset(
     {
@@ -41,12 +46,16 @@ _LOOK_BACK_MS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the stream; `level` may be empty."""
+    """One line of the stream; `level` may be empty.
+
+    `brief` is the line's text where only one line a picture is shown, empty if it is left out there.
+    """
 
     at: datetime
     function: str
     level: str
     message: str
+    brief: str = ""
 
 
 def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
@@ -58,10 +67,26 @@ def readable(function: str, timestamp_ms: int, text: str) -> Line | None:
     entry = json_object(text)
     if entry is None:
         level = "ERROR" if text.startswith("[ERROR]") else ""
-        return Line(at, function, level, "\n    ".join(map(printable, text.splitlines())))
+        message = "\n    ".join(map(printable, text.splitlines()))
+        return Line(at, function, level, message, f"{function}: {message}")
     if "_aws" in entry or str(entry.get("type", "")).startswith("platform."):
         return None
-    return Line(_time(entry.get("timestamp"), at), function, _plain(entry.get("level", "")), _message(entry))
+    level, message = _plain(entry.get("level", "")), _message(entry)
+    brief = f"{function}: {message}" if level not in _USUAL else _outcome(function, entry)
+    return Line(_time(entry.get("timestamp"), at), function, level, message, brief)
+
+
+def _outcome(function: str, entry: Mapping[str, Any]) -> str:
+    """Returns the outcome of a picture in a few words, or an empty text for another line."""
+    if function != "render" or entry.get("message") not in _OUTCOMES:
+        return ""
+    name = str(entry.get("key", "")).rpartition("/")[2]
+    with suppress(UnicodeDecodeError):
+        name = name.encode("ascii", "ignore").decode("unicode_escape")
+    if "saved_percent" in entry and entry["message"] == State.RENDERED:
+        return printable(f"{name}: {savings(entry['saved_percent'])}")
+    reason = f" ({entry['reason']})" if "reason" in entry else ""
+    return printable(f"{name}: {entry['message']}{reason}")
 
 
 def json_object(text: str) -> dict[str, Any] | None:

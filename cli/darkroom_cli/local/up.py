@@ -16,7 +16,9 @@ import time
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 from rich.panel import Panel
@@ -42,6 +44,9 @@ from darkroom_cli.stack import REGION, LocalStack, Status, local_environment, st
 from darkroom_cli.sweep import sweep
 
 _SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers")
+# The number of the file descriptor of the lock, from `detach` to the process in the background.
+_INHERITED_LOCK = "DARKROOM_LOCK"
+_MAX_LOG_BYTES = 10_000_000
 _COLOURS = {"CRITICAL": "bold red", "ERROR": "bold red", "WARNING": "yellow", "INFO": "green"}
 # SAM prints the same message for a missing version as for a failed download. All pinned versions exist, so
 # the download has failed.
@@ -87,29 +92,39 @@ def _files(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
 
 
-def detach(local_stack: LocalStack, console: Console) -> int:
+def detach(local_stack: LocalStack, console: Console, *, verbose: bool) -> int:
     """Starts a stack in the background and prints its addresses; returns the exit code."""
-    exit_code = _start(local_stack, console)
+    exit_code = _start(local_stack, console, verbose=verbose)
     if exit_code == 0:
         _print_addresses(console, local_stack.status())
     return exit_code
 
 
-def _start(local_stack: LocalStack, console: Console) -> int:
-    """Starts a stack in the background and prints its output until it is ready; returns the exit code."""
-    local_stack.folder.mkdir(parents=True, exist_ok=True)
-    local_stack.log.unlink(missing_ok=True)  # the last supervisor may still write its last lines
-    with local_stack.log.open("w") as log:
+def _start(local_stack: LocalStack, console: Console, *, verbose: bool = False) -> int:
+    """Starts a stack in the background and prints its output until it is ready; returns the exit code.
+
+    The log is written under the stack's lock, which the new process inherits.
+    """
+    arguments = ["up", "--verbose"] if verbose else ["up"]
+    with _acquired(local_stack) as lock, _opened_log(local_stack) as log:
+        begin = log.tell()
         supervisor = subprocess.Popen(
-            [sys.executable, "-m", "darkroom_cli.app", "up"],
+            [sys.executable, "-m", "darkroom_cli.app", *arguments],
             cwd=local_stack.project,
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "COLUMNS": str(console.width)},
+            env=os.environ
+            | {
+                "PYTHONUNBUFFERED": "1",
+                "COLUMNS": str(console.width),
+                _INHERITED_LOCK: str(lock.fileno()),
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=(lock.fileno(),),
         )
     with local_stack.log.open() as log:
+        log.seek(begin)
         try:
             while True:
                 output, alive = log.read(), supervisor.poll() is None
@@ -150,10 +165,18 @@ def _ready(local_stack: LocalStack, process_id: int) -> bool:
     return False
 
 
-async def up(local_stack: LocalStack, console: Console) -> None:
+def _opened_log(local_stack: LocalStack) -> TextIO:
+    """Opens the log at its end, or empty if it has grown long."""
+    log = local_stack.log.open("a")
+    if log.tell() > _MAX_LOG_BYTES:
+        log.truncate(0)
+    return log
+
+
+async def up(local_stack: LocalStack, console: Console, *, verbose: bool) -> None:
     """Runs the local stack until SIGINT or SIGTERM, then stops everything it started. Raises Fault."""
     loop = asyncio.get_running_loop()
-    work = asyncio.create_task(_Supervisor(local_stack, console).run())
+    work = asyncio.create_task(_Supervisor(local_stack, console, verbose=verbose).run())
 
     def stop() -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C does not interrupt stopping
@@ -171,9 +194,10 @@ async def up(local_stack: LocalStack, console: Console) -> None:
 class _Supervisor:
     """One run of a local stack, from its locks to its logs."""
 
-    def __init__(self, local_stack: LocalStack, console: Console) -> None:
+    def __init__(self, local_stack: LocalStack, console: Console, *, verbose: bool) -> None:
         self._local_stack = local_stack
         self._console = console
+        self._verbose = verbose
         self._processor = architecture(platform.machine())
 
     async def run(self) -> None:
@@ -210,7 +234,8 @@ class _Supervisor:
             local_stack.write_status(status)  # `detach` waits for it
             _print_addresses(self._console, status)
             async for line in follower.lines():
-                self._console.print(_coloured(line), soft_wrap=True)
+                if self._verbose or line.brief:
+                    self._console.print(_coloured(line, verbose=self._verbose), soft_wrap=True)
         finally:
             await runner.cleanup()
 
@@ -302,15 +327,21 @@ class _Supervisor:
             )
 
 
-@contextmanager
-def _lock(local_stack: LocalStack) -> Iterator[None]:
-    file = local_stack.supervisor.acquire()
+def _acquired(local_stack: LocalStack) -> FileIO:
+    """Locks the stack for this process, or returns the lock that `detach` has passed on. Raises Fault."""
+    inherited = os.environ.pop(_INHERITED_LOCK, None)
+    file = FileIO(int(inherited), "r+") if inherited else local_stack.supervisor.acquire()
     if file is None:
         raise Fault(
             f"A local stack is already running on port {local_stack.aws_port}; stop it with `darkroom down`,"
             " or set DARKROOM_AWS_PORT and DARKROOM_PORT to start a second one."
         )
-    with file:
+    return file
+
+
+@contextmanager
+def _lock(local_stack: LocalStack) -> Iterator[None]:
+    with _acquired(local_stack) as file:
         local_stack.remove_status()
         LockFile.write_id(file, os.getpid())
         try:
@@ -364,7 +395,11 @@ def _print_addresses(console: Console, status: Status) -> None:
     )
 
 
-def _coloured(line: Line) -> Text:
+def _coloured(line: Line, *, verbose: bool) -> Text:
+    if not verbose:
+        return Text.assemble(
+            (f"{line.at.astimezone():%H:%M:%S} ", "dim"), (line.brief, _COLOURS.get(line.level, ""))
+        )
     return Text.assemble(
         (f"{line.at.astimezone():%H:%M:%S} ", "dim"),
         (f"{line.function:<8} ", "cyan"),
