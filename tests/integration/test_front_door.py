@@ -261,3 +261,37 @@ def test_plain_requests_to_the_socket_path_are_forwarded() -> None:
             assert (await response.json())["path"] == "/_aws/execute-api/api/$default/live"
 
     asyncio.run(exchange())
+
+
+HANGING_UP = {
+    "in the body": b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\nsome",
+    "in a chunk": b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "before the response": b"GET /4000000 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "before a WebSocket opens": (
+        b"GET /live HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("abruptly", [True, False])
+@pytest.mark.parametrize("request_bytes", HANGING_UP.values(), ids=HANGING_UP)
+def test_nothing_is_logged_when_a_client_hangs_up(
+    caplog: pytest.LogCaptureFixture, request_bytes: bytes, abruptly: bool
+) -> None:
+    async def exchange() -> None:
+        async with front_door() as (client, door):
+            _, writer = await asyncio.open_connection("localhost", URL(door).port)
+            writer.write(request_bytes)
+            await writer.drain()
+            if abruptly:
+                writer.transport.abort()
+            else:
+                writer.close()
+            # Served after the front door has noticed it.
+            for _ in range(20):
+                async with client.get(door) as response:
+                    assert response.status == 200
+
+    asyncio.run(exchange())
+    assert [record.getMessage() for record in caplog.records] == []

@@ -41,6 +41,7 @@ def pinned_ministack() -> str:
 
 # Time for MiniStack to write its state to disk.
 _STOP_SECONDS = 30
+_SCRATCH = "tmp-"
 
 
 @asynccontextmanager
@@ -50,8 +51,8 @@ async def ministack(local_stack: LocalStack) -> AsyncIterator[asyncio.subprocess
     await asyncio.to_thread(local_stack.ministack.stop_holder, _STOP_SECONDS)
     # Raises Fault if the port is in use.
     bound(socket.AF_INET, "127.0.0.1", local_stack.aws_port, "DARKROOM_AWS_PORT").close()
-    scratch = local_stack.folder / "tmp"
-    shutil.rmtree(scratch, ignore_errors=True)
+    remove_scratch(local_stack)  # of a killed supervisor
+    scratch = local_stack.folder / f"{_SCRATCH}{os.getpid()}"
     scratch.mkdir(parents=True)
     forget_stream_positions(local_stack.folder / "state/lambda.json")
     process = await _started(local_stack, scratch)
@@ -60,7 +61,12 @@ async def ministack(local_stack: LocalStack) -> AsyncIterator[asyncio.subprocess
         yield process
     finally:
         await end_group(process, _STOP_SECONDS)
-        shutil.rmtree(scratch, ignore_errors=True)  # MiniStack leaves 35 MB per function worker
+
+
+def remove_scratch(local_stack: LocalStack) -> None:
+    """Removes the emulator's temporary files: 35 MB per function worker, which takes seconds."""
+    for folder in local_stack.folder.glob(f"{_SCRATCH}*"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess.Process:

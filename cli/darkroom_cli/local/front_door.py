@@ -161,7 +161,10 @@ class FrontDoor:
             return await self._connect(request)
         if not request.raw_path.startswith("/"):
             return _message(400, "Bad Request")
-        body = await _read(request, REQUEST_LIMIT_BYTES if self._limits else None)
+        try:
+            body = await _read(request, REQUEST_LIMIT_BYTES if self._limits else None)
+        except (ConnectionError, web.RequestPayloadError):
+            return _hung_up()
         if body is None or (self._limits and self._too_large(body, request.headers)):
             return _message(413, "Request Entity Too Large")
         # Escapes only bytes not allowed in a URL; existing escapes stay as they are.
@@ -194,7 +197,10 @@ class FrontDoor:
         try:
             async with self._client.ws_connect(self._live, max_msg_size=MESSAGE_LIMIT_BYTES) as gateway:
                 client = web.WebSocketResponse(max_msg_size=MESSAGE_LIMIT_BYTES)
-                await client.prepare(request)
+                try:
+                    await client.prepare(request)
+                except ConnectionError:
+                    return _hung_up()
                 self._open.add(client)
                 try:
                     await _relay(client, gateway)
@@ -216,6 +222,11 @@ class FrontDoor:
     @staticmethod
     def _too_large(body: bytes, headers: CIMultiDictProxy[str]) -> bool:
         return payload_bytes(body, headers.get("Content-Type", ""), headers) > PAYLOAD_LIMIT_BYTES
+
+
+def _hung_up() -> web.Response:
+    """Returns a response for a client that has closed its connection: nobody receives it."""
+    return _message(400, "Bad Request")
 
 
 async def _relay(client: web.WebSocketResponse, gateway: ClientWebSocketResponse) -> None:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from darkroom.domain.entries import State
 from darkroom.web.pages.formatting import savings
@@ -122,7 +124,8 @@ class Follower:
     """Reads the logs of a stack's functions through CloudWatch Logs, each event once."""
 
     def __init__(self, stack: str, since_ms: int) -> None:
-        self._client = boto3.client("logs")
+        # Without retries, which would delay the end of a stack whose emulator has ended first.
+        self._client = boto3.client("logs", config=Config(retries={"total_max_attempts": 1}))
         self._groups = {
             name: configuration["LoggingConfig"]["LogGroup"] for name, configuration in functions_of(stack)
         }
@@ -131,7 +134,10 @@ class Follower:
 
     async def lines(self, every_seconds: float = 0.5) -> AsyncIterator[Line]:
         while True:
-            for line in await asyncio.to_thread(self.poll):
+            lines = []
+            with suppress(BotoCoreError):  # too slow for once; the emulator's end is noticed elsewhere
+                lines = await asyncio.to_thread(self.poll)
+            for line in lines:
                 yield line
             await asyncio.sleep(every_seconds)
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -34,13 +34,14 @@ from darkroom_cli.local.emulator import (
     fix_concurrency,
     last_lines,
     ministack,
+    remove_scratch,
     save_deployed_sources,
     while_alive,
 )
 from darkroom_cli.local.front_door import FrontDoor, bind
 from darkroom_cli.local.logs import Follower, Line
 from darkroom_cli.lockfile import LockFile
-from darkroom_cli.stack import REGION, LocalStack, Status, local_environment, status_from, use_local
+from darkroom_cli.stack import PROJECT, REGION, LocalStack, Status, local_environment, status_from, use_local
 from darkroom_cli.sweep import sweep
 
 _SOURCES = ("template.yaml", "samconfig.toml", "uv.lock", "functions", "layers")
@@ -201,11 +202,14 @@ class _Supervisor:
         self._processor = architecture(platform.machine())
 
     async def run(self) -> None:
+        if not (self._local_stack.project / "template.yaml").exists():
+            raise Fault("The local stack needs a checkout of Darkroom; run `make up` there.")
         for program in (".tools/sam/bin/sam", ".tools/stack/bin/ministack"):
             if not (self._local_stack.project / program).exists():
                 raise Fault(f"{program} is not installed; install it with `make setup`.")
         started_ms = int(time.time() * 1000)
         async with AsyncExitStack() as exits:
+            exits.callback(remove_scratch, self._local_stack)  # `down` waits for the lock only
             exits.enter_context(_lock(self._local_stack))
             sockets = [exits.enter_context(listener) for listener in bind(self._local_stack.web_port)]
             was_killed = self._local_stack.was_killed
@@ -382,17 +386,32 @@ def _print_addresses(console: Console, status: Status) -> None:
     addresses.add_row("Page", Text(f"{status.web}/", style="bold"))
     addresses.add_row("S3 endpoint", str(status.aws_endpoint))
     addresses.add_row("Uploads bucket", f"s3://{status.uploads_bucket}/")
-    commands = (
-        f"curl -F upload=@photo.png {status.web}/",
-        f"aws --endpoint-url {status.aws_endpoint} s3 cp photo.png s3://{status.uploads_bucket}/",
-        "uv run darkroom drop photo.png",
-    )
     console.print(Panel(addresses, title="Darkroom is running", title_align="left", expand=False))
-    for command in commands:  # not wrapped, for copying
+    for command in commands_to_try(status, os.environ):  # not wrapped, for copying
         console.print(f"  {command}", style="cyan", highlight=False, markup=False, soft_wrap=True)
-    console.print(
-        "  (any AWS credentials work: AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test)", highlight=False
+
+
+def commands_to_try(status: Status, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Returns commands for this stack that a shell in the current folder can run as they are."""
+    picture = _as_typed(PROJECT / "docs" / "screenshots" / "picture-light-desktop.webp")
+    program = Path(sys.executable).with_name("darkroom")
+    on_path = shutil.which("darkroom", path=environment.get("PATH", "")) == str(program)
+    # Without it, commands find the one stack that is running.
+    port = environment.get("DARKROOM_AWS_PORT")
+    darkroom = f"DARKROOM_AWS_PORT={port} " if port else ""
+    darkroom += "darkroom" if on_path else _as_typed(program)
+    aws = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws"
+    return (
+        f"curl -F upload=@{picture} {status.web}/",
+        f"{darkroom} drop {picture}",
+        f"{aws} --endpoint-url {status.aws_endpoint} s3 cp {picture} s3://{status.uploads_bucket}/",
     )
+
+
+def _as_typed(path: Path) -> str:
+    """Returns a path for a shell: relative to the current folder if it is inside, else absolute."""
+    folder = Path.cwd()
+    return shlex.quote(str(path.relative_to(folder) if path.is_relative_to(folder) else path))
 
 
 def _coloured(line: Line, *, verbose: bool) -> Text:

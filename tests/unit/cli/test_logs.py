@@ -102,3 +102,38 @@ def test_control_characters_in_logs_are_escaped(text: str) -> None:
     assert line is not None
     shown = line.function + line.level + line.message
     assert all(character.isprintable() or character == "\n" for character in shown)
+
+
+@pytest.mark.parametrize(
+    ("fields", "brief"),
+    [
+        ({"key": "ab12/a b.png", "saved_percent": 81.5}, "a b.png: 81.5% smaller"),
+        ({"key": "holiday/b\\xe4r.png", "saved_percent": -2.0}, "b\xe4r.png: 2% larger"),
+        (
+            {"message": "rejected", "key": "k/a.png", "reason": "corrupt_image"},
+            "a.png: rejected (corrupt_image)",
+        ),
+        ({"message": "deleted", "key": "k/a.png"}, "a.png: deleted"),
+        ({"message": "ignored", "reason": "a test event"}, ""),
+        ({"level": "WARNING", "message": "failed", "key": "k"}, "render: failed key=k"),
+    ],
+)
+def test_each_picture_has_one_short_line(fields: dict[str, object], brief: str) -> None:
+    line = readable("render", AT_MS, powertools(**fields))
+
+    assert line is not None
+    assert line.brief == brief
+
+
+def test_the_lines_of_other_functions_are_not_short_lines() -> None:
+    line = readable("project", AT_MS, powertools(message="projected", key="k/a.png"))
+
+    assert line is not None
+    assert line.brief == ""
+
+
+def test_control_characters_in_short_lines_are_escaped() -> None:
+    line = readable("render", AT_MS, powertools(key="k/\\x1b[2J.png"))
+
+    assert line is not None
+    assert "\x1b" not in line.brief

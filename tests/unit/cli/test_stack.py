@@ -1,13 +1,14 @@
 import os
+import sys
 from io import FileIO
 from pathlib import Path
 
 import pytest
 
 from darkroom_cli.faults import Fault
-from darkroom_cli.local.up import architecture, deployment, fingerprint
+from darkroom_cli.local.up import architecture, commands_to_try, deployment, fingerprint
 from darkroom_cli.lockfile import LockFile
-from darkroom_cli.stack import LocalStack, Status, local_environment, status_from
+from darkroom_cli.stack import PROJECT, LocalStack, Status, local_environment, status_from
 
 OUTPUTS = {
     "Auth": "token",
@@ -247,3 +248,41 @@ def test_of_several_running_stacks_one_must_be_chosen(tmp_path: Path) -> None:
 def test_without_a_running_stack_the_default_ports_are_named(tmp_path: Path) -> None:
     with pytest.raises(Fault, match="No local stack is running on port 4566"):
         LocalStack.find({}, tmp_path).status()
+
+
+@pytest.mark.parametrize(("folder", "program"), [(PROJECT, "bin/darkroom"), (Path("/"), "bin/darkroom")])
+def test_the_printed_commands_name_files_that_exist(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, program: str
+) -> None:
+    monkeypatch.chdir(folder)
+    status = status_from(OUTPUTS, "darkroom", "us-east-1", LocalStack(PROJECT, 8001, 4567))
+
+    curl, drop, aws = commands_to_try(status, {"DARKROOM_AWS_PORT": "4567", "PATH": "/usr/bin"})
+
+    picture = curl.partition("@")[2].partition(" ")[0]
+    assert Path(picture).is_file()
+    assert curl.endswith(" http://localhost:8001/")
+    port, command, *arguments = drop.split(" ")
+    assert (port, arguments) == ("DARKROOM_AWS_PORT=4567", ["drop", picture])
+    assert command.endswith(program)
+    assert f"--endpoint-url http://127.0.0.1:4567 s3 cp {picture} s3://uploads/" in aws
+
+
+def test_the_printed_command_is_short_where_it_is_on_the_path() -> None:
+    status = status_from(OUTPUTS, "darkroom", "us-east-1", LocalStack(PROJECT, 8000, 4566))
+    program = Path(sys.executable).with_name("darkroom")
+
+    drop = commands_to_try(status, {"PATH": str(program.parent)})[1]
+
+    assert drop.startswith("darkroom drop ")
+
+
+def test_a_lock_has_no_id_until_its_holder_writes_one(tmp_path: Path) -> None:
+    lock = LockFile(tmp_path / "up.pid")
+    lock.path.write_text("4711")
+
+    file = lock.acquire()
+
+    assert file is not None
+    with file:
+        assert lock.holder() is None
