@@ -33,6 +33,7 @@ class FakeOriginals:
     page_size: int = 2
     objects: dict[tuple[str, str], bytes] = field(default_factory=dict)
     markers: dict[str, str] = field(default_factory=dict)  # delete markers of deleted keys
+    focuses: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def read(self, upload: Upload) -> bytes:
         try:
@@ -44,7 +45,8 @@ class FakeOriginals:
         version = next((version for name, version in reversed(self.objects) if name == key), None)
         if version is None or key in self.markers:
             return None
-        return Upload(self.bucket, key, version, size_bytes=len(self.objects[key, version]))
+        focus = self.focuses.get((key, version), "")
+        return Upload(self.bucket, key, version, size_bytes=len(self.objects[key, version]), focus=focus)
 
     def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
         keys = sorted(key for key in {key for key, _ in self.objects} | self.markers.keys() if key > cursor)
@@ -57,17 +59,19 @@ class FakeOriginals:
         ]
         return [change for change in newest if change], page[-1] if len(keys) > len(page) else ""
 
-    def store(self, key: str, content: bytes, media_type: str) -> str:
+    def store(self, key: str, content: bytes, media_type: str, focus: str = "") -> str:
         version = f"v{len(self.objects) + 1}"
         self.objects[key, version] = content
         self.markers.pop(key, None)
+        self.focuses[key, version] = focus
         return version
 
     def mark_deleted(self, key: str) -> None:
         self.markers[key] = f"m{len(self.markers) + 1}"
 
-    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
-        return PostForm("https://uploads.test/", {"key": key, "Content-Type": media_type})
+    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "") -> PostForm:
+        own = {"x-amz-meta-focus": focus} if focus else {}
+        return PostForm("https://uploads.test/", {"key": key, "Content-Type": media_type, **own})
 
 
 @dataclass

@@ -95,6 +95,42 @@ def test_files_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> No
     assert output_of(JPEG_PROGRAM, runnable) == FILES
 
 
+# Prints hashes of the faces and the salient parts in noise, stripes and a gradient. With a threshold of 0,
+# every place of the network has a face.
+FOCUS_PROGRAM = """
+import hashlib, json, random
+from darkroom_native import find_faces, saliency
+
+def hashes(width, height):
+    chance, row = random.Random(width), 3 * width
+    noise, stripes = chance.randbytes(row), bytes(255 * (i // 90 % 2) for i in range(row))
+    kinds = [(noise, stripes, bytes((y + i) % 256 for i in range(row))) for y in range(height)]
+    rows = [kind[y * 5 // height % 3] for y, kind in enumerate(kinds)]
+    pixels = b"".join(rows)
+    found = find_faces(pixels, width, height, 0.0), saliency(pixels, width, height)
+    return [hashlib.sha256(result).hexdigest()[:16] for result in found]
+
+SIZES = [(1, 1), (7, 90), (64, 64), (161, 97), (320, 200)]
+print(json.dumps([hash for size in SIZES for hash in hashes(*size)]))
+"""
+FOCUS_HASHES = [
+    "6267649e345b4e41",
+    "6e340b9cffb37a98",
+    "3eae4334e6105788",
+    "6dcdf790a1818108",
+    "e634d3c87e9085f5",
+    "15afd17226dcd13f",
+    "cda0666144148570",
+    "df4ae82b0271fe7a",
+    "68a2a3ed7b3dd28d",
+    "0900270555438222",
+]
+
+
+def test_faces_and_salient_parts_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> None:
+    assert output_of(FOCUS_PROGRAM, runnable) == FOCUS_HASHES
+
+
 # Prints the number of warnings about a sound JPEG and about one that lacks its second half.
 DAMAGE_PROGRAM = """
 import json

@@ -16,7 +16,11 @@ from tests.cloudformation import PROJECT
 
 SOURCES = PROJECT / "layers" / "imaging" / "native"
 # A fuzzer and its sources.
-PARTS = {"ssimulacra2": ("power.c", "ssimulacra2/*.c"), "jpeg": ("jpeg/*.c",)}
+PARTS = {
+    "ssimulacra2": ("power.c", "ssimulacra2/*.c"),
+    "jpeg": ("jpeg/*.c",),
+    "focus": ("power.c", "faces/*.c", "saliency/*.c"),
+}
 FLAGS = (
     "-std=gnu11", "-O1", "-g", "-ffp-contract=off",
     "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Wall",
@@ -34,7 +38,8 @@ def build(part: str, folder: Path) -> Path:
     found = [path for pattern in PARTS[part] for path in sorted(SOURCES.glob(pattern))]
     sources = [path for path in found if "module" not in path.name]
     command = [str(compiler()), *FLAGS, f"-I{SOURCES}", str(Path(__file__).with_name(f"{program.name}.c"))]
-    subprocess.run([*command, *map(str, sources), "-o", str(program), "-lm"], check=True)
+    # Names of included files are relative to the sources.
+    subprocess.run([*command, *map(str, sources), "-o", str(program), "-lm"], cwd=SOURCES, check=True)
     return program
 
 

@@ -68,7 +68,7 @@ class Originals(Protocol):
         """Returns the bytes of that version. Raises errors.UploadGone."""
 
     def current(self, key: str) -> Upload | None:
-        """Returns the current version of a key; None if it is deleted."""
+        """Returns the current version of a key, with its focus; None if it is deleted."""
 
     def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
         """Returns a page of the newest versions in the order of keys, and the next cursor.
@@ -76,14 +76,17 @@ class Originals(Protocol):
         The newest version of a deleted key is its delete marker. The cursor is empty after the last page.
         """
 
-    def store(self, key: str, content: bytes, media_type: str) -> str:
-        """Stores one object and returns its version."""
+    def store(self, key: str, content: bytes, media_type: str, focus: str = "") -> str:
+        """Stores one object, with a focus as metadata if there is one, and returns its version."""
 
     def mark_deleted(self, key: str) -> None:
         """Deletes an object by a delete marker; its versions are kept. Idempotent."""
 
-    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
-        """Returns a form to store one object of 1 to `max_bytes` bytes, valid for `seconds`."""
+    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "") -> PostForm:
+        """Returns a form to store one object of 1 to `max_bytes` bytes, valid for `seconds`.
+
+        A focus becomes metadata of the object.
+        """
 
 
 class Renditions(Protocol):

@@ -4,7 +4,9 @@
 
 #include "stable_abi.h"
 
+int add_faces(PyObject *module);
 int add_jpeg(PyObject *module);
+int add_saliency(PyObject *module);
 int add_ssimulacra2(PyObject *module);
 
 #endif

@@ -268,6 +268,7 @@ def rules(schema: dict[str, Any]) -> list[dict[str, Any]]:
     """Returns a rule and all nested rules."""
     below = [*schema.get("properties", {}).values(), *schema.get("patternProperties", {}).values()]
     below += [schema["items"]] if "items" in schema else []
+    below += schema.get("oneOf", [])
     return [schema, *(nested for child in below for nested in rules(child))]
 
 
@@ -284,6 +285,11 @@ def test_the_schema_uses_only_implemented_keywords() -> None:
         if "$ref" in rule:
             assert rule.keys() == {"$ref"}
             assert rule["$ref"].removeprefix("#/definitions/") in schema["definitions"]
+            continue
+        if "oneOf" in rule:
+            # The types tell the alternatives apart.
+            assert rule.keys() == {"oneOf"}
+            assert len({alternative["type"] for alternative in rule["oneOf"]}) == len(rule["oneOf"])
             continue
         assert rule.keys() <= KEYWORDS
         assert rule["description"]

@@ -371,7 +371,7 @@ def test_a_browser_gets_a_page_for_its_post(api: Api) -> None:
 
 def test_a_post_records_the_expected_upload_before_storing_it(api: Api) -> None:
     class FullDisk(FakeOriginals):
-        def store(self, key: str, content: bytes, media_type: str) -> str:
+        def store(self, key: str, content: bytes, media_type: str, focus: str = "") -> str:
             raise OSError(key)
 
     api.originals = FullDisk()

@@ -57,6 +57,8 @@ def item_of(entry: Entry) -> Item:
         "generation": entry.generation,
         "arrived": upload.arrived,
         "request": upload.request_id,
+        "focus": upload.focus,
+        "chosen_focus": upload.chosen_focus,
         "receipt": json.dumps(serialize_receipt(entry.receipt)) if entry.receipt else "",
     }
     if entry.job_id:
@@ -77,6 +79,8 @@ def entry_of(item: Item) -> Entry:
             size_bytes=int(item["size_bytes"]),
             arrived=item["arrived"],
             request_id=item["request"],
+            focus=item.get("focus", ""),  # items of earlier releases have neither
+            chosen_focus=item.get("chosen_focus", ""),
         ),
         state=State(item["state"]),
         revision=int(item["revision"]),

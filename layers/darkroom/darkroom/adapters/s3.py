@@ -13,6 +13,7 @@ from urllib.parse import quote
 from botocore.exceptions import ClientError
 
 from darkroom.domain.errors import DeletionIncomplete, UploadGone
+from darkroom.domain.focus import MAX_FOCUS_CHARACTERS
 from darkroom.domain.keys import is_folder
 from darkroom.domain.timestamps import timestamp
 from darkroom.domain.uploads import NO_VERSION, Removal, S3Change, Upload
@@ -34,6 +35,8 @@ _CONFLICT_ATTEMPTS = 5
 # The lifetime of a presigned URL is much longer than this: WebSettings.url_seconds.
 _SAME_URL_SECONDS = 300
 _PLAIN = frozenset(string.ascii_letters + string.digits + " ._-()+,@&'")
+# The metadata of an original with its focus: `x-amz-meta-focus`.
+FOCUS = "focus"
 
 
 def _code(fault: ClientError) -> str:
@@ -76,6 +79,7 @@ class S3Originals:
             etag=head["ETag"].strip('"'),
             size_bytes=head["ContentLength"],
             arrived=timestamp(head["LastModified"]),
+            focus=head["Metadata"].get(FOCUS, "")[:MAX_FOCUS_CHARACTERS],
         )
 
     def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
@@ -95,20 +99,27 @@ class S3Originals:
         newest.sort(key=lambda change: change.key)
         return newest, json.dumps(after) if page["IsTruncated"] else ""
 
-    def store(self, key: str, content: bytes, media_type: str) -> str:
-        response = self.client.put_object(Bucket=self.bucket, Key=key, Body=content, ContentType=media_type)
+    def store(self, key: str, content: bytes, media_type: str, focus: str = "") -> str:
+        response = self.client.put_object(
+            Bucket=self.bucket,
+            Key=key,
+            Body=content,
+            ContentType=media_type,
+            Metadata={FOCUS: focus} if focus else {},
+        )
         return response.get("VersionId", NO_VERSION)
 
     def mark_deleted(self, key: str) -> None:
         self.client.delete_object(Bucket=self.bucket, Key=key)
 
-    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int) -> PostForm:
+    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "") -> PostForm:
+        fields = {"Content-Type": media_type} | ({f"x-amz-meta-{FOCUS}": focus} if focus else {})
         signed = self.client.generate_presigned_post(
             Bucket=self.bucket,
             Key=key,
-            Fields={"Content-Type": media_type},
+            Fields=dict(fields),
             Conditions=[
-                {"Content-Type": media_type},
+                *({name: value} for name, value in fields.items()),
                 ["eq", "$key", key],  # otherwise S3 would replace ${filename} in the key
                 ["content-length-range", 1, max_bytes],
             ],

@@ -8,12 +8,13 @@ import json
 import pathlib
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any
 
 from darkroom.domain.errors import BadProfile, Flaw, RejectedPicture
+from darkroom.domain.focus import AUTO, CENTRE, Focus
 from darkroom.domain.renditions import MAIN, Format
 
 # importlib.resources would add 5 ms to a cold start.
@@ -48,12 +49,13 @@ class Crop:
     """For each width, a box with the aspect ratio `ratio` (width : height).
 
     `contain` scales the picture down to fit the box; `cover` fills the box and cuts off the rest. `focus` is
-    the point kept nearest to the centre, as shares of width and height from the top left.
+    the point kept nearest to the centre, as shares of width and height from the top left; with `auto`, the
+    box is placed around faces, or else around what stands out.
     """
 
     fit: Fit
     ratio: tuple[int, int]
-    focus: tuple[float, float] = (0.5, 0.5)
+    focus: Focus = CENTRE
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,15 @@ class Ladder:
     animation: bool = True
     crop: Crop | None = None
     opaque_webp: bool = True
+
+    @property
+    def is_cut(self) -> bool:
+        """True if parts of a picture may be cut off."""
+        return self.crop is not None and self.crop.fit is Fit.COVER
+
+    def with_focus(self, focus: Focus) -> "Ladder":
+        """Returns the ladder with another focus, if it fills a box."""
+        return replace(self, crop=replace(self.crop, focus=focus)) if self.crop and self.is_cut else self
 
     def choice(self, wanted: Format) -> FormatChoice | None:
         return next((choice for choice in self.formats if choice.format is wanted), None)
@@ -141,6 +152,10 @@ class Profile:
                 actual=size_bytes,
             )
 
+    def with_focus(self, focus: Focus) -> "Profile":
+        """Returns the profile with this focus in every ladder that fills a box."""
+        return replace(self, ladders=tuple(ladder.with_focus(focus) for ladder in self.ladders))
+
     @property
     def hash(self) -> str:
         """16 hex digits of the SHA-256 of the profile."""
@@ -206,8 +221,8 @@ def _ladder(name: str, raw: dict[str, Any]) -> Ladder:
 
 def _crop(raw: dict[str, Any]) -> Crop:
     width, height = raw["ratio"]
-    across, down = raw.get("focus", (0.5, 0.5))
-    return Crop(Fit(raw["fit"]), (width, height), (across, down))
+    focus = raw.get("focus", CENTRE)
+    return Crop(Fit(raw["fit"]), (width, height), AUTO if focus == AUTO else (focus[0], focus[1]))
 
 
 type Path = tuple[str | int, ...]
@@ -238,16 +253,21 @@ def _flaws(value: object, schema: dict[str, Any], path: Path) -> Iterator[Flaw]:
 def _rule(value: object, schema: dict[str, Any]) -> dict[str, Any]:
     """Returns the rule of a schema for a value.
 
-    For `oneOf`, returns the first alternative whose required members are all in the value, else the last
-    alternative. So the flaws are those of the alternative that the author meant.
+    For `oneOf`, returns the first alternative of the value's type whose required members are all in it, else
+    the last alternative. So the flaws are those of the alternative that the author meant.
     """
     if "$ref" in schema:
         return _rule(value, profile_schema()["definitions"][schema["$ref"].removeprefix("#/definitions/")])
     if "oneOf" in schema:
         rules = [_rule(value, alternative) for alternative in schema["oneOf"]]
-        intended = (rule for rule in rules if isinstance(value, dict) and value.keys() >= {*rule["required"]})
-        return next(intended, rules[-1])
+        return next((rule for rule in rules if _may_be_meant(value, rule)), rules[-1])
     return schema
+
+
+def _may_be_meant(value: object, rule: dict[str, Any]) -> bool:
+    if isinstance(value, dict):
+        return value.keys() >= {*rule.get("required", ())}
+    return isinstance(value, _TYPES[rule["type"]][0])
 
 
 def _fits(value: Any, schema: dict[str, Any]) -> bool:

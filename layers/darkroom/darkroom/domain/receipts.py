@@ -29,9 +29,32 @@ class Decision:
 
 
 @dataclass(frozen=True, slots=True)
+class Face:
+    """A face that was found, in pixels of the upright original. `score` is the detector's, up to 1."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of the upright original that a ladder shows, in pixels."""
+
+    ladder: str
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """The output of the engine for one picture.
 
+    `windows` are those of ladders that fill a box; `faces` are looked for only if one of these asks for it.
     `milliseconds` is wall time by pipeline step, `peak_mb` the peak resident memory up to the end of a step.
     `placeholder` is a `data:` URL of a few hundred bytes to show while the picture loads. `colour` is the
     dominant colour, like #336699.
@@ -44,6 +67,8 @@ class Rendered:
     peak_mb: dict[str, float] = field(default_factory=dict)
     placeholder: str = ""
     colour: str = ""
+    windows: tuple[Window, ...] = ()
+    faces: tuple[Face, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +97,8 @@ class Receipt:
     milliseconds: dict[str, float] = field(default_factory=dict)
     placeholder: str = ""
     colour: str = ""
+    windows: tuple[Window, ...] = ()
+    faces: tuple[Face, ...] = ()
 
     def with_result(self, rendered: Rendered, renditions: tuple[Rendition, ...]) -> "Receipt":
         """Returns the receipt of the engine's output, stored as these renditions."""
@@ -80,10 +107,12 @@ class Receipt:
             size_bytes=rendered.original.size_bytes,
             original=rendered.original,
             renditions=renditions,
-            decisions=rendered.decisions,
+            decisions=(*self.decisions, *rendered.decisions),
             milliseconds=rendered.milliseconds,
             placeholder=rendered.placeholder,
             colour=rendered.colour,
+            windows=rendered.windows,
+            faces=rendered.faces,
         )
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.keys import correlation_of, digest
-from darkroom.domain.receipts import Decision, Original, Receipt, Rejection
+from darkroom.domain.receipts import Decision, Face, Original, Receipt, Rejection, Window
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import JobView, Row, Tally
 
@@ -39,6 +39,9 @@ def parse_receipt(document: JsonObject) -> Receipt:
         milliseconds=dict(document["milliseconds"]),
         placeholder=document["placeholder"],
         colour=document["colour"],
+        # Receipts of earlier releases have neither.
+        windows=tuple(Window(**window) for window in document.get("windows", ())),
+        faces=tuple(Face(**face) for face in document.get("faces", ())),
     )
 
 

@@ -60,11 +60,14 @@ class Upload(_ObjectVersion):
     """One version of an original. `size_bytes` is -1 if unknown.
 
     `arrived` is the time of its event, in the format of `timestamps.now`; by default the current time.
+    `focus` is the text of its metadata, unchecked, and `chosen_focus` the one chosen later on its page.
     """
 
     etag: str = ""
     size_bytes: int = -1
     arrived: str = field(default_factory=now)
+    focus: str = ""
+    chosen_focus: str = ""
 
     @property
     def name(self) -> str:

@@ -1,14 +1,17 @@
 """Plans each ladder of a profile: the part of the picture to show, and its sizes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
+from darkroom.domain.focus import AUTO, CENTRE
 from darkroom.domain.profile import Crop, Fit, Ladder
 from darkroom.domain.renditions import Format
 from darkroom.imaging.encode import SIDE_LIMITS
 from darkroom.imaging.resize import Box, Size
 
+# The longest side of the picture in which faces are looked for, in pixels.
+FACES_SIDE = 640
 _LONGEST = SIDE_LIMITS[Format.JPEG]
 
 
@@ -29,6 +32,26 @@ class Plan:
     scale: float
     side_limited: bool
     rungs: tuple[Image.Image, ...] = ()
+
+    @property
+    def looks_for_subject(self) -> bool:
+        """True if the position of the window depends on the content of the picture."""
+        crop = self.ladder.crop
+        return crop is not None and crop.focus == AUTO and self.window_size != self.upright_size
+
+    @property
+    def window_size(self) -> Size:
+        left, top, right, bottom = self.window
+        return right - left, bottom - top
+
+    def beginning_at(self, begin: float) -> "Plan":
+        """Moves the window along the side that it does not cover, to a position as a share of that side."""
+        width, height = self.window_size
+        left, top = (
+            min(round(begin * whole), whole - part)
+            for whole, part in zip(self.upright_size, self.window_size, strict=True)
+        )
+        return replace(self, window=(left, top, left + width, top + height))
 
     def window_in(self, size: Size) -> Box | None:
         """The window in a picture resized to `size`; None if it covers the whole picture."""
@@ -58,7 +81,10 @@ def planned(ladder: Ladder, upright_size: Size) -> Plan:
 
 
 def _window(crop: Crop | None, upright_size: Size) -> tuple[int, int, int, int]:
-    """For `cover`, the largest part with the crop's ratio, its centre as near the focus as possible."""
+    """For `cover`, the largest part with the crop's ratio, its centre as near the focus as possible.
+
+    With `auto` it is in the middle until the picture is decoded.
+    """
     width, height = upright_size
     if crop is None or crop.fit is Fit.CONTAIN:
         return 0, 0, width, height
@@ -67,9 +93,10 @@ def _window(crop: Crop | None, upright_size: Size) -> tuple[int, int, int, int]:
         min(width, max(1, round(height * across / down))),
         min(height, max(1, round(width * down / across))),
     )
+    focus = CENTRE if crop.focus == AUTO else crop.focus
     left, top = (
         min(max(0, round(share * whole - kept / 2)), whole - kept)
-        for share, whole, kept in zip(crop.focus, upright_size, part, strict=True)
+        for share, whole, kept in zip(focus, upright_size, part, strict=True)
     )
     return left, top, left + part[0], top + part[1]
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops
 
 from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import FormatChoice, Hdr, Metadata, Profile
-from darkroom.domain.receipts import Decision, Original, Rendered
+from darkroom.domain.receipts import Decision, Face, Original, Rendered, Window
 from darkroom.domain.renditions import REFERENCE, Encoded, Format
 from darkroom.imaging import encode, jpeg_damage, png
 from darkroom.imaging.admission import animates, read_admissible_header
@@ -25,7 +25,7 @@ from darkroom.imaging.decoding import (
     without_opaque_alpha,
 )
 from darkroom.imaging.graphics import is_graphic
-from darkroom.imaging.ladders import Plan, planned
+from darkroom.imaging.ladders import FACES_SIDE, Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Made, encode_ladder
 from darkroom.imaging.resize import Size, resized, with_colours_spread
@@ -36,6 +36,7 @@ from darkroom.imaging.sniff.metadata import find_metadata, has_credentials
 from darkroom.imaging.sniff.tiff import RAW_SENTENCE
 
 if TYPE_CHECKING:
+    from darkroom.imaging.focus import FoundFace, Placement
     from darkroom.imaging.gain_map import DecodedMap
     from darkroom.imaging.rights import Rights
 
@@ -63,6 +64,7 @@ class Work:
     decisions: tuple[Decision, ...] = ()
     placeholder: str = ""
     colour: str = ""
+    faces: tuple[Face, ...] = ()
 
     def with_decision(self, code: str, why: str) -> "Work":
         return replace(self, decisions=(*self.decisions, Decision(code, why)))
@@ -86,6 +88,8 @@ class Work:
         """Upright size of the whole picture at the largest scale of any plan."""
         width, height = self.header.upright_size
         scale = max(plan.scale for plan in self.plans)
+        if any(plan.looks_for_subject for plan in self.plans):
+            scale = max(scale, min(1, FACES_SIDE / max(width, height)))
         return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -118,6 +122,8 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
         peak_mb=peak_mb,
         placeholder=work.placeholder,
         colour=work.colour,
+        windows=tuple(_window_of(plan) for plan in work.plans if plan.ladder.is_cut),
+        faces=work.faces,
     )
 
 
@@ -154,6 +160,11 @@ def _with_gain_map(work: Work, found: GainMap | None) -> Work:
             "hdr_reduced", "The gain map for HDR screens was removed: it has more pixels than the picture."
         )
     return replace(work, gain_map=found)
+
+
+def _window_of(plan: Plan) -> Window:
+    left, top, _, _ = plan.window
+    return Window(plan.ladder.name, left, top, *plan.window_size)
 
 
 def _milliseconds_since(started: float) -> float:
@@ -359,6 +370,42 @@ def _has_other_primaries(header: Header) -> bool:
         return False
     changes = ImageChops.difference(muted, converted.convert("RGB")).getextrema()
     return any(largest > _SAME_LEVELS for _, largest in changes)  # type: ignore[misc]
+
+
+def place_windows(work: Work) -> Work:
+    """Places the windows of ladders with the focus `auto` around faces, or else around what stands out."""
+    plans = [plan for plan in work.plans if plan.looks_for_subject]
+    if not plans:
+        return work
+    from darkroom.imaging import focus  # imported only when needed
+
+    subject = focus.subject_of(_flattened(work.image, plans[0].ladder.background).convert("RGB"))
+    work = replace(work, faces=tuple(_face_of(face, work.header.upright_size) for face in subject.faces))
+    for plan in plans:
+        placement = focus.placed(subject, plan.upright_size, plan.window_size)
+        moved = plan.beginning_at(placement.begin)
+        work = replace(work, plans=tuple(moved if other is plan else other for other in work.plans))
+        work = work.with_decision(*_reason(moved, placement))
+    return work
+
+
+def _face_of(face: "FoundFace", size: Size) -> Face:
+    left, top, right, bottom = (
+        round(share * whole) for share, whole in zip(face.region, (*size, *size), strict=True)
+    )
+    return Face(left, top, right - left, bottom - top, round(face.score, 2))
+
+
+def _reason(plan: Plan, placement: "Placement") -> tuple[str, str]:
+    """Returns the decision about the place of a window, and why it is there."""
+    left, top, _, _ = plan.window
+    where = f"The {plan.ladder.name} ladder shows the picture from {left} across and {top} down"
+    if placement.faces:
+        return "focus_faces", f"{where}: {placement.whole} of {placement.faces} faces found are whole there."
+    if placement.share:
+        share = f"{placement.share:.0%}"
+        return "focus_salient", f"{where}: no face was found; {share} of what stands out is there."
+    return "focus_centre", f"{where}: no face was found, and nothing stands out."
 
 
 def step_down(work: Work) -> Work:
@@ -711,6 +758,7 @@ PIPELINE: tuple[Step, ...] = (
     orient,  # after the resize: there are fewer pixels to turn
     to_srgb,  # after the resize: 49 ms instead of 224 on 10 megapixels
     decode_gain_map,  # when the picture itself is small
+    place_windows,  # in sRGB, which the face detector expects
     step_down,
     describe,
     begin_avif,

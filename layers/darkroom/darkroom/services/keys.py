@@ -60,9 +60,14 @@ class Keys:
     def entry_to_render(self, change: S3Change, render: Render) -> Entry:
         """Returns the entry of the current version, a new one if there is none.
 
-        Its size and ETag are S3's. It keeps the time and the correlation id of its first event.
+        Its size, ETag and focus are S3's. It keeps the time and the correlation id of its first event, and
+        the focus that was chosen last.
         """
         current, entry = render.current, render.entry
+        chosen = entry.upload.chosen_focus if entry else ""
+        if isinstance(change, Upload) and is_current(change, current):
+            chosen = change.chosen_focus or chosen
+        current = replace(current, chosen_focus=chosen)
         first: S3Change = entry.upload if entry else change
         if isinstance(first, Upload) and first.version == current.version:
             current = replace(current, arrived=first.arrived)

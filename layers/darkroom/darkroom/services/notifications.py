@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
+from darkroom.domain.focus import parse_focus
 from darkroom.domain.keys import digest, is_folder
 from darkroom.domain.timestamps import now, timestamp
 from darkroom.domain.uploads import NO_VERSION, Removal, S3Change, Upload
@@ -59,6 +60,8 @@ def notification_of(change: S3Change) -> str:
     else:
         record |= {"eventName": "ObjectCreated:Put", "eventTime": change.arrived}
         item |= {"size": change.size_bytes, "eTag": change.etag}
+        if change.chosen_focus:
+            item |= {_FOCUS: change.chosen_focus}
     record["s3"] = {"bucket": {"name": change.bucket}, "object": item}
     return json.dumps({"Records": [record]})
 
@@ -67,6 +70,7 @@ def notification_of(change: S3Change) -> str:
 _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
 _MAX_TEXT_BYTES = 1024  # of a key, a version and an ETag
 _REQUEST = "x-amz-request-id"
+_FOCUS = "darkroomFocus"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _MAX_SIZE_BYTES = 1 << 50  # S3's own limit is 5 TB
 _QUOTED_CHARACTERS = 100  # of a bucket or an event type in a reason
@@ -109,7 +113,14 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
         size_bytes=size_bytes,
         arrived=_moment(record.get("eventTime")),
         request_id=request_id,
+        chosen_focus=_focus_of(item),
     )
+
+
+def _focus_of(item: dict[str, Any]) -> str:
+    """Returns the focus chosen on a picture's page, which asks for another rendering; S3 sends none."""
+    focus = item.get(_FOCUS)
+    return focus if isinstance(focus, str) and parse_focus(focus) else ""
 
 
 def _moment(event_time: Any) -> str:

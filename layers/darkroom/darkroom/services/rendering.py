@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.errors import DeadlineExceeded, DecoderProcessDied, RejectedPicture, RetryOnce
+from darkroom.domain.focus import focus_text, parse_focus
 from darkroom.domain.profile import Profile
-from darkroom.domain.receipts import Receipt, Rejection, Rendered
+from darkroom.domain.receipts import Decision, Receipt, Rejection, Rendered
 from darkroom.domain.renditions import Encoded, Rendition
 from darkroom.domain.timestamps import now
-from darkroom.domain.uploads import rendition_prefix
+from darkroom.domain.uploads import Upload, rendition_prefix
 from darkroom.ports import Originals, Profiles, Renditions
 
 # An original's bytes and a profile -> renditions. Raises errors.RejectedPicture.
@@ -60,16 +61,18 @@ class Renderer:
         upload = entry.upload
         profile = self.profiles.current()  # read once: a receipt names one profile
         size_bytes = max(0, upload.size_bytes)
-        blank = Receipt(profile.name, profile.hash, self.engine_version, now(), size_bytes)
+        focused, decisions = _with_own_focus(profile, upload)
+        blank = Receipt(
+            profile.name, profile.hash, self.engine_version, now(), size_bytes, decisions=decisions
+        )
         try:
             profile.check_size(upload.size_bytes)  # before the original is loaded into memory
-            rendered = engine(self.originals.read(upload), profile)
+            rendered = engine(self.originals.read(upload), focused)
         except RejectedPicture as fault:
             if isinstance(fault, DecoderProcessDied) and not entry.has_crashed:
                 raise RetryOnce(fault.sentence) from fault
-            return replace(
-                blank, rejection=Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
-            )
+            rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
+            return replace(blank, decisions=(), rejection=rejection)
         return blank.with_result(rendered, self._write(entry, profile, rendered.renditions))
 
     def _write(self, entry: Entry, profile: Profile, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:
@@ -83,3 +86,16 @@ class Renderer:
         # The pool is closed here: no thread may be alive when the next picture forks its decoder process.
         with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
             return tuple(pool.map(write, encoded))
+
+
+def _with_own_focus(profile: Profile, upload: Upload) -> tuple[Profile, tuple[Decision, ...]]:
+    """Returns the profile with the upload's own focus, if it has one and a ladder needs it."""
+    text = upload.chosen_focus or upload.focus
+    if not text or not any(ladder.is_cut for ladder in profile.ladders):
+        return profile, ()
+    focus = parse_focus(text)
+    if focus is None:
+        why = f"The focus {text!a} sent with the picture is not like 0.31,0.40 or auto; it was ignored."
+        return profile, (Decision("focus_invalid", why),)
+    origin = "chosen on the picture's page" if upload.chosen_focus else "sent with the picture"
+    return profile.with_focus(focus), (Decision("focus_own", f"The focus {focus_text(focus)} was {origin}."),)

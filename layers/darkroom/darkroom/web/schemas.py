@@ -5,7 +5,7 @@ from typing import Any, get_type_hints
 from darkroom.domain.entries import State
 from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.limits import ID_PATTERN, MAX_JOB_UPLOADS
-from darkroom.domain.receipts import Decision, Original
+from darkroom.domain.receipts import Decision, Face, Original, Window
 from darkroom.domain.renditions import Format
 from darkroom.domain.serialization import JsonObject
 
@@ -51,8 +51,8 @@ def ref(name: str) -> JsonObject:
 
 
 def _of(kind: type, description: str) -> JsonObject:
-    """Derives the schema of a flat dataclass of strings and integers."""
-    schemas = {str: TEXT, int: _WHOLE}
+    """Derives the schema of a flat dataclass of strings and numbers."""
+    schemas = {str: TEXT, int: _WHOLE, float: _NUMBER}
     return _object(description, {name: schemas[hint] for name, hint in get_type_hints(kind).items()})
 
 
@@ -81,6 +81,8 @@ _RECEIPT: JsonObject = {
     "milliseconds": {"type": "object", "additionalProperties": _NUMBER},
     "placeholder": _text("A tiny preview as a `data:` URL; may be empty."),
     "colour": _text("The dominant colour, like `#aabbcc`; may be empty."),
+    "windows": _list(ref("Window")),
+    "faces": _list(ref("Face")),
     "saved_bytes": {"type": "integer", "description": "The bytes saved by the smallest file at full width."},
     "saved_percent": _NUMBER,
 }
@@ -159,6 +161,8 @@ SCHEMAS: JsonObject = {
             "actual": _or_null(_NUMBER),
         },
     ),
+    "Window": _of(Window, "The part of the upright original that a ladder with a crop shows, in pixels."),
+    "Face": _of(Face, "A face that was found, in pixels of the upright original."),
     "Decision": _of(Decision, "A decision made during rendering."),
     "Upload": _object("An upload with its state and, if it has one, its receipt.", _UPLOAD, _RECEIPT),
     "Recent": _object(
