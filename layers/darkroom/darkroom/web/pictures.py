@@ -222,8 +222,10 @@ class PictureRoutes:
                 sentence = entry.rejection.sentence
             return self.responder.problem(request, problems.NO_IMAGE, sentence)
         max_age = int(self.settings.url_seconds * _REDIRECT_SHARE)
+        scope = "public" if self.settings.public_pages else "private"
         headers = {
-            "Cache-Control": f"private, max-age={max_age}",
+            "Cache-Control": f"{scope}, max-age={max_age}",
+            "Vary": "Accept, Origin" if wanted is None else "Origin",
             "Cross-Origin-Resource-Policy": "cross-origin",  # pages of other sites may show it
         }
         return self.responder.redirect(302, self._url(best), headers)
