@@ -243,6 +243,16 @@ def test_both_kinds_of_metadata_are_written_with_the_right_lengths() -> None:
     assert second == (0, length, at - index)
 
 
+@pytest.mark.parametrize("libjpeg", [False, True])
+@pytest.mark.parametrize("linear", [False, True])
+def test_the_map_is_kept_by_every_way_of_encoding(libjpeg: bool, linear: bool) -> None:
+    content = ultra_hdr(*scene())
+
+    for width in (64, 480):
+        kept = only(render(content, replace(keeping(width), libjpeg=libjpeg, linear_light=linear)))
+        assert in_light(kept.data).max() > 3
+
+
 def test_rights_and_the_map_share_one_packet() -> None:
     base = encoded(scene()[0], "JPEG", xmp=packet([description(KEPT)]))
     content = drawn.joined(

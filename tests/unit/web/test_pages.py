@@ -16,11 +16,14 @@ from darkroom.domain.receipts import Decision, Original, Receipt, Rejection
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
+from darkroom.imaging import render
 from darkroom.web.http import Request
 from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import filesize, path_segment, savings, visible
 from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
 from darkroom.web.pages.templating import content_security_policy
+from tests.unit.imaging.gain_maps import scene, ultra_hdr
+from tests.unit.imaging.pictures import a_profile
 
 HOSTILE = [
     "<img src=x onerror=alert(1)>.png",
@@ -260,6 +263,14 @@ def test_hostile_names_are_one_segment_of_a_url_path(name: str) -> None:
     hrefs = [link["href"] for link in page.all("a")]
     assert f"../{path_segment(alias)}" in hrefs
     assert re.fullmatch(r"[\w.~%-]+", path_segment(alias), re.ASCII)
+
+
+def test_the_page_says_that_hdr_was_reduced_and_how_to_keep_it() -> None:
+    decisions = render(ultra_hdr(*scene()), a_profile(120)).decisions
+    page = Parsed(picture_page(a_rendered_entry(receipt=replace(a_receipt(), decisions=decisions))))
+
+    assert "The picture has a gain map for HDR screens, which was removed." in page.text
+    assert 'set "hdr": "keep" in the profile' in page.text
 
 
 def test_decisions_are_escaped() -> None:

@@ -21,7 +21,8 @@ MPF_ENTRIES = 0xB002
 MANY_CHANNELS, BASE_COLOURS, BACKWARD, COMMON_DENOMINATOR = 0x80, 0x40, 4, 8
 _APP1, _APP2, _SCAN = 0xE1, 0xE2, 0xDA
 _HINTS = (ISO_NAME, b"hdrgm", b"HDRGainMap")
-_MAX_PICTURES = 16
+# A camera writes four; every one is walked through.
+_MAX_PICTURES = 8
 _ENTRY_BYTES = 16
 # In powers of 2: no screen is a thousand times as bright as its white.
 _MOST_STOPS = 10.0
@@ -90,9 +91,10 @@ class _Parts:
         self._content = content
         self.xmp = self.iso = self.exif = b""
         self._index = range(0)
-        self._end = len(content)
-        for marker, start, end in jpeg_segments(content):
-            self._end = end
+        self._segments = jpeg_segments(content)
+        for marker, start, end in self._segments:
+            if marker == _SCAN:
+                break
             if marker == _APP1 and content.startswith(XMP_NAME, start + 4):
                 self.xmp = self.xmp or content[start + 4 + len(XMP_NAME) : end]
             elif marker == _APP1 and content.startswith(EXIF_NAME, start + 4):
@@ -104,10 +106,11 @@ class _Parts:
 
     def other_pictures(self) -> Iterator[tuple[int, int]]:
         """Yields start and end of the pictures after the first: those in the index, or the next one."""
-        found = list(self._indexed())
-        following = self._content.find(b"\xff\xd8\xff", self._end)
-        yield from found
-        if following >= 0 and following not in [start for start, _ in found]:
+        found = dict(self._indexed())
+        yield from found.items()
+        last_end = max((end for _, _, end in self._segments), default=2)
+        following = self._content.find(b"\xff\xd8\xff", last_end)
+        if following >= 0 and following not in found:
             yield following, len(self._content)
 
     def _indexed(self) -> Iterator[tuple[int, int]]:
