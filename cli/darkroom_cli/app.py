@@ -280,6 +280,88 @@ def drop(
         raise typer.Exit(1)
 
 
+Names = Annotated[
+    list[str],
+    typer.Argument(metavar="PICTURE...", help="Names, ids or addresses of pictures, or ids of jobs."),
+]
+
+
+@app.command("ls")
+def list_pictures(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PICTURE...", help="Names, ids or addresses of pictures, or ids of jobs."),
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="How many of the newest pictures.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
+    stack: Stack = None,
+    region: Region = None,
+) -> None:
+    """List a stack's newest pictures, or those of a job."""
+    from darkroom_cli import pictures
+
+    with connect(stack, region) as status:
+        pictures.list_pictures(status, names or [], count, as_json=as_json)
+
+
+@app.command()
+def get(
+    names: Names,
+    folder: Annotated[
+        Path, typer.Option("--to", metavar="FOLDER", help="Where to write the files.")
+    ] = Path(),
+    format_: Annotated[
+        str,
+        typer.Option("--format", metavar="FORMAT", help="This format.", autocompletion=complete_format),
+    ] = "",
+    width: Annotated[int, typer.Option(min=0, metavar="PIXELS", help="The narrowest that is this wide.")] = 0,
+    every: Annotated[bool, typer.Option("--all", help="All renditions.")] = False,
+    stack: Stack = None,
+    region: Region = None,
+) -> None:
+    """Download renditions: by default the smallest file at full width. Overwrites nothing."""
+    from darkroom_cli import pictures
+
+    with connect(stack, region) as status:
+        files, lacking = pictures.download(status, names, folder, pictures.Wanted(format_, width, every))
+    for file in files:
+        typer.echo(printable(str(file)))
+    if lacking:
+        raise Fault("No such rendition of " + ", ".join(lacking) + ".")
+
+
+@app.command("rm")
+def delete_pictures(
+    names: Names,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    stack: Stack = None,
+    region: Region = None,
+) -> None:
+    """Delete pictures: each original gets a delete marker, its renditions are removed."""
+    from darkroom_cli import pictures
+
+    with connect(stack, region) as status:
+        confirm = (lambda _: True) if yes else typer.confirm
+        deleted = pictures.delete_pictures(status, names, confirm)
+    typer.echo(f"Deleted {deleted:,}.")
+
+
+@app.command("open")
+def open_page(
+    name: Annotated[
+        str, typer.Argument(metavar="PICTURE", help="Name, id or address of a picture, or id of a job.")
+    ] = "",
+    stack: Stack = None,
+    region: Region = None,
+) -> None:
+    """Open the page of a picture or job in the browser; without a name, the stack's home page."""
+    from darkroom_cli import pictures
+
+    with connect(stack, region) as status:
+        url = pictures.address_of(status, name)
+    pictures.open_page(url)
+
+
 @app.command()
 def failures(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,

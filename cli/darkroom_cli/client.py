@@ -82,6 +82,10 @@ class ApiClient:
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         return await self._request("POST", "jobs", headers, body)
 
+    async def delete(self, path: str) -> JsonObject:
+        """Deletes what is at a path. Raises NotFound."""
+        return await self._request("DELETE", path, {}, b"")
+
     async def _request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> JsonObject:
         url = f"{self.root}/{path}"
         headers = self.authenticate(method, url, {"Accept": "application/json", **headers}, body)
@@ -95,7 +99,7 @@ class ApiClient:
                     raise Fault(f"{self.root} refused the request (401). {_TOKEN_ADVICE}")
                 if response.status == 404:
                     raise NotFound(f"{url} does not exist (404).")
-                if response.status not in (200, 201):
+                if response.status not in (200, 201, 202):
                     detail = _detail(await response.text())
                     raise Fault(f"{method} {url} failed with status {response.status}. {detail}".strip())
                 return dict(await response.json())

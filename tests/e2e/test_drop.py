@@ -1,6 +1,8 @@
 """`darkroom drop` of a folder: interrupted, then resumed by the same command."""
 
+import json
 import re
+import secrets
 import signal
 import subprocess
 import time
@@ -129,3 +131,21 @@ def test_a_drop_outlasts_the_death_of_a_worker(second_stack: Stack, tmp_path: Pa
     assert any(killed)
     assert attempts() == [None, Outcome.CONCLUDED]
     assert dropping.returncode == 0, output
+
+
+@pytest.mark.local("the command line finds the local stack")
+def test_a_dropped_picture_is_listed_downloaded_and_deleted(stack: Stack, tmp_path: Path) -> None:
+    name = f"shell-{secrets.token_hex(4)}.jpg"
+    (tmp_path / name).write_bytes(a_photograph(600, 400))
+    dropped = stack.darkroom("drop", tmp_path / name, "--json")
+    [result] = map(json.loads, dropped.stdout.splitlines())
+    assert (result["name"], result["state"]) == (name, "rendered")
+
+    listed = stack.darkroom("ls", name, "--json")
+    got = stack.darkroom("get", name, "--to", tmp_path, "--format", "jpeg")
+    removed = stack.darkroom("rm", name, "--yes")
+
+    assert json.loads(listed.stdout)["id"] == result["page"].rpartition("/")[2]
+    assert Path(got.stdout.strip()).read_bytes()[:2] == b"\xff\xd8"
+    assert removed.stdout == "Deleted 1.\n"
+    wait_for(lambda: fetch(result["page"]).status == 410, "the deletion")
