@@ -28,6 +28,12 @@ fi
         fail "Python 3.13 is missing and can't be downloaded. Install it, or connect to the network, and try again."
 }
 
+# Installed programs contain the path of this folder.
+if [[ -e .venv/bin/darkroom ]] && ! grep -qF "$(pwd -P)/.venv/" .venv/bin/darkroom; then
+    echo "This folder has moved: installing again ..."
+    rm -rf .venv .tools/sam .tools/stack .tools/checkov
+fi
+
 [[ -d .tools/stack ]] || echo "Installing into .venv/ and .tools/ (the first time only) ..."
 sync() { # environment, then options for uv sync
     UV_PROJECT_ENVIRONMENT=$1 "$uv" sync --quiet --locked "${@:2}" >"$log" 2>&1 ||
