@@ -131,23 +131,52 @@ def test_faces_and_salient_parts_are_the_same_on_both_processors(runnable: tuple
     assert output_of(FOCUS_PROGRAM, runnable) == FOCUS_HASHES
 
 
-# Prints the number of warnings about a sound JPEG and about one that lacks its second half.
+# Prints the first faults of sound files, and of the same with a piece missing, zero, doubled and cut.
 DAMAGE_PROGRAM = """
+import json, random
+from darkroom_native import encode_jpeg, jpeg_fault
+
+def faults(subsampled, progressive):
+    noise = random.Random(5).randbytes(3 * 200 * 120)
+    content = encode_jpeg(noise, 200, 120, 3, 80, subsampled, progressive)
+    at = content.index(b"\\xff\\xda") + 1000
+    head, piece, rest = content[:at], content[at : at + 300], content[at + 300 :]
+    endings = (piece + rest, rest, bytes(300) + rest, piece + piece + rest, b"\\xff\\xd9")
+    return [jpeg_fault(head + ending) for ending in endings]
+
+print(json.dumps([faults(subsampled, progressive) for subsampled in (0, 1) for progressive in (0, 1)]))
+"""
+_SHORT, _SURPLUS = "the data ends before the last block", "data is left after the last block"
+_OUTSIDE = "a coefficient lies outside its block"
+FAULTS = [
+    ["", _SHORT, _OUTSIDE, _SURPLUS, _SHORT],
+    ["", _OUTSIDE, _OUTSIDE, _SURPLUS, _SHORT],
+    ["", _OUTSIDE, _OUTSIDE, _OUTSIDE, _SHORT],
+    ["", _SHORT, _SURPLUS, _SURPLUS, _SHORT],
+]
+
+# Prints the number of libjpeg's warnings about a sound JPEG and about one that lacks its second half.
+WARNINGS_PROGRAM = """
 import json
 from io import BytesIO
 from PIL import Image
-from darkroom.imaging.jpeg_damage import check
+from darkroom.imaging.jpeg_damage import warnings
 
 file = BytesIO()
 Image.effect_noise((200, 200), 90).save(file, "JPEG")
 content = file.getvalue()
-print(json.dumps([next(check(stream)) for stream in (content, content[: len(content) // 2] + b"\\xff\\xd9")]))
+damaged = content[: len(content) // 2] + b"\\xff\\xd9"
+print(json.dumps([next(warnings(stream)) for stream in (content, damaged)]))
 """
 
 
-def test_missing_data_of_a_jpeg_is_noticed_on_both_processors(runnable: tuple[str, Path]) -> None:
+def test_damage_of_a_jpeg_is_noticed_on_both_processors(runnable: tuple[str, Path]) -> None:
+    assert output_of(DAMAGE_PROGRAM, runnable) == FAULTS
+
+
+def test_libjpegs_warnings_are_counted_on_both_processors(runnable: tuple[str, Path]) -> None:
     """libjpeg's structures are read through ctypes: their sizes must be the same."""
-    sound, damaged = output_of(DAMAGE_PROGRAM, runnable)
+    sound, damaged = output_of(WARNINGS_PROGRAM, runnable)
 
     assert sound == 0
     assert damaged > 0

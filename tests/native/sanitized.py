@@ -1,4 +1,4 @@
-"""Builds the native code with AddressSanitizer and UBSan, and scores and encodes random pictures with it.
+"""Builds the native code with AddressSanitizer and UBSan; scores, encodes and checks random pictures.
 
     python -m tests.native.sanitized [--rounds 200] [--seed 1] [--part jpeg]
 
@@ -20,6 +20,7 @@ PARTS = {
     "ssimulacra2": ("power.c", "ssimulacra2/*.c"),
     "jpeg": ("jpeg/*.c",),
     "focus": ("power.c", "faces/*.c", "saliency/*.c"),
+    "strict": ("jpeg/*.c", "strict/*.c"),
 }
 FLAGS = (
     "-std=gnu11", "-O1", "-g", "-ffp-contract=off",

@@ -3,7 +3,10 @@
 #include "module_parts.h"
 
 static int add_parts(PyObject *module) {
-    return add_faces(module) || add_jpeg(module) || add_saliency(module) || add_ssimulacra2(module) ? -1 : 0;
+    return add_faces(module) || add_jpeg(module) || add_saliency(module) || add_ssimulacra2(module) ||
+                   add_strict(module)
+               ? -1
+               : 0;
 }
 
 static PyModuleDef_Slot slots[] = {

@@ -84,6 +84,7 @@ int PyArg_ParseTuple(PyObject *arguments, const char *format, ...);
 void PyBuffer_Release(Py_buffer *view);
 PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
 PyObject *PyFloat_FromDouble(double value);
+PyObject *PyUnicode_FromString(const char *text);
 
 PyThreadState *PyEval_SaveThread(void);
 void PyEval_RestoreThread(PyThreadState *state);

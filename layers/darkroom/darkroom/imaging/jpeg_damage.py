@@ -1,18 +1,49 @@
-"""Checks JPEGs with libjpeg's own functions: it fills missing data, and Pillow hides its warnings."""
+"""Rejects damaged JPEGs: libjpeg fills missing data, and Pillow hides its warnings.
+
+Huffman coding is checked by our own decoder, which is stricter; arithmetic coding, which is rare, by
+libjpeg's warnings.
+"""
 
 import ctypes
 import os
 from collections.abc import Iterator
+from functools import partial
 from typing import NoReturn
 
 from PIL import _imaging
+
+from darkroom.imaging.child import Child, ChildDied
+from darkroom.imaging.sniff import corrupt
 
 # libjpeg's ABI as Pillow builds it, and the size of jpeg_decompress_struct: libjpeg checks both.
 _ABI_VERSION, _STRUCT_BYTES = 62, 632
 _OUT_OF_MEMORY = 54  # jerror.h: JERR_OUT_OF_MEMORY
 
 # Exit codes of the child process.
-_DAMAGED, NO_MEMORY = 1, 2
+_DAMAGED, _NO_MEMORY = 1, 2
+
+# The deadline of the whole rendering ends the check too.
+_SECONDS = 900.0
+
+
+def check(stream: bytes, *, arithmetic: bool) -> None:
+    """Decodes all coefficients. Raises RejectedPicture if any are missing, or data is left over."""
+    if not arithmetic:
+        from darkroom_native import jpeg_fault  # imported only when needed, as other native code
+
+        if jpeg_fault(stream):
+            raise corrupt()
+        return
+    child = Child(partial(warnings, stream), seconds=_SECONDS)
+    try:
+        if next(child.results()):
+            raise corrupt()
+    except ChildDied as fault:
+        if fault.status == _NO_MEMORY:
+            raise MemoryError from fault
+        raise corrupt() from fault
+    finally:
+        child.end()
 
 
 class _ErrorManager(ctypes.Structure):
@@ -29,10 +60,10 @@ class _ErrorManager(ctypes.Structure):
     )
 
 
-def check(stream: bytes) -> Iterator[int]:
+def warnings(stream: bytes) -> Iterator[int]:
     """Decodes all coefficients and yields the number of warnings: 0 if no byte is missing or left over.
 
-    Runs in a child process, since a fatal error ends it: with NO_MEMORY, or else with another exit code.
+    Runs in a child process, since a fatal error ends it: with _NO_MEMORY, or else with another exit code.
     """
     # Loaded through Pillow's module, to get the libjpeg that Pillow bundles.
     library = ctypes.CDLL(_imaging.__file__)
@@ -41,7 +72,7 @@ def check(stream: bytes) -> Iterator[int]:
 
     def leave(_picture: int) -> NoReturn:
         # An error handler must not return to libjpeg.
-        os._exit(NO_MEMORY if errors.message == _OUT_OF_MEMORY else _DAMAGED)
+        os._exit(_NO_MEMORY if errors.message == _OUT_OF_MEMORY else _DAMAGED)
 
     errors.error_exit = type(errors.error_exit)(leave)
     picture[0] = ctypes.addressof(errors)

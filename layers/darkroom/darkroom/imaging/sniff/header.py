@@ -63,7 +63,7 @@ class Header:
     - `icc`: empty without a profile. `coding`: the colour space, if the file names it by number. `screen`:
       None if the file describes none, or sRGB's. A picture has at most one of the three.
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
-    - `too_few_bytes`: the coded data is shorter than the minimum for this number of pixels.
+    - `too_few_bytes`: an arithmetic-coded JPEG has fewer bytes than its number of pixels takes at least.
     - `arithmetic`: a JPEG with arithmetic coding. `camera_raw`: the picture is the preview of a camera raw.
     - `masked`: a BMP whose channels have masks that Pillow does not know.
     - `composed`: the frames of a GIF or PNG that have to be composed, even if there is only one.

@@ -11,9 +11,8 @@ from darkroom.imaging.sniff.header import MAX_PARTS, MAX_SCANS, Damaged, Header,
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _HUFFMAN, _ARITHMETIC = (0xC0, 0xC1, 0xC2), (0xC9, 0xCA)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# Huffman coding takes at least one bit per block, arithmetic coding about one for 64 plain ones: libjpeg
-# fills missing blocks, with arithmetic coding without a warning.
-_BLOCKS_PER_BIT = dict.fromkeys(_HUFFMAN, 1) | dict.fromkeys(_ARITHMETIC, 64)
+# Arithmetic coding takes about one bit for 64 plain blocks; libjpeg fills missing ones without a warning.
+_PIXELS_PER_BIT = 64 * 64
 _START, _END, _SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
 _APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
 _WITHOUT_BODY = (_START, _END, _TEMPORARY)
@@ -41,6 +40,7 @@ def read_jpeg(content: bytes) -> Header:
     kept = [_for_decoder(marker, content[start:stop]) for marker, start, stop in segments if start < scans[0]]
     end = segments[-1][2] if segments[-1][0] == _END else len(content)
     height, width = numbers(">HH", frames[0], 5)
+    is_arithmetic = frames[0][1] in _ARITHMETIC
     orientations = (
         exif_orientation(content[start + 4 : stop])
         for marker, start, stop in segments
@@ -53,8 +53,8 @@ def read_jpeg(content: bytes) -> Header:
         stream=b"".join([b"\xff\xd8", *kept, memoryview(content)[scans[0] : end]]),
         orientation=next(filter(None, orientations), 1),
         icc=_jpeg_profile(content, segments),
-        arithmetic=frames[0][1] in _ARITHMETIC,
-        too_few_bytes=8 * (end - scans[0]) < width * height // 64 // _BLOCKS_PER_BIT[frames[0][1]],
+        arithmetic=is_arithmetic,
+        too_few_bytes=is_arithmetic and 8 * (end - scans[0]) < width * height // _PIXELS_PER_BIT,
     )
 
 

@@ -1,0 +1,34 @@
+#include "tables.h"
+
+#include <string.h>
+
+bool define_table(struct huffman_table *table, const uint8_t *counts, const uint8_t *symbols) {
+    int32_t code = 0;
+    int index = 0;
+    memset(table, 0, sizeof *table);
+    for (int length = 1; length <= 16; length++) {
+        table->offset[length] = index - code;
+        for (int i = 0; i < counts[length - 1]; i++, code++, index++) {
+            if (code >> length || index >= 256) return false;
+            table->symbols[index] = symbols[index];
+            if (length > LOOKUP_BITS) continue;
+            int first = code << (LOOKUP_BITS - length);
+            for (int j = 0; j < 1 << (LOOKUP_BITS - length); j++)
+                table->lookup[first + j] = (uint16_t)(length << 8 | symbols[index]);
+        }
+        table->beyond[length] = code << (16 - length);
+        code <<= 1;
+    }
+    table->defined = true;
+    return true;
+}
+
+int take_long_symbol(struct bit_reader *reader, const struct huffman_table *table) {
+    int32_t bits = (int32_t)peek(reader, 16);
+    for (int length = LOOKUP_BITS + 1; length <= 16; length++) {
+        if (bits >= table->beyond[length]) continue;
+        skip(reader, length);
+        return table->symbols[(bits >> (16 - length)) + table->offset[length]];
+    }
+    return NO_SYMBOL;
+}
