@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from darkroom.imaging.rights import Rights
 
 # Increase it with each change that gives different bytes for the same upload and profile.
-_REVISION = "r7"
+_REVISION = "r8"
 # A test compares it with the installed version: importlib.metadata would cost every cold start 25 ms.
 _MOZJPEG = "1.3.2"
 ENGINE = f"pillow-{PIL.__version__} mozjpeg-{_MOZJPEG} {_REVISION}"
