@@ -20,7 +20,7 @@ from darkroom.imaging import render
 from darkroom.web.http import Request
 from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import filesize, path_segment, savings, visible
-from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
+from darkroom.web.pages.markup import Link, markup_of, picture_embed, redirect_embed
 from darkroom.web.pages.templating import content_security_policy
 from tests.unit.imaging.gain_maps import scene, ultra_hdr
 from tests.unit.imaging.pictures import a_profile
@@ -212,7 +212,9 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
             reference=Link("https://renditions.example/reference.jpg?a=1&b=2", REFERENCE),
             embedded=EMBEDDED,
             alias_url=alias_url,
-            markup=redirect_markup(name, rendered.receipt or a_receipt(), lambda w: f"https://x/?w={w}"),
+            markup=markup_of(
+                redirect_embed(rendered.receipt or a_receipt(), lambda w: f"https://x/?w={w}"), name
+            ),
         ),
         "rejected": pages.picture(request, rejected, (), alias_url=alias_url),
         "deleted": pages.picture(request, Entry(an_upload(key), State.DELETED, 4), ()),
@@ -388,7 +390,9 @@ def candidates(source: dict[str, str]) -> list[str]:
 
 def test_markup_has_every_format_and_width() -> None:
     receipt = replace(a_receipt(), placeholder="data:image/webp;base64,AAAA", colour="#336699")
-    sources, image = parse_markup(picture_markup("Beach.PNG", receipt, lambda it: f"https://x/{it.key}"))
+    sources, image = parse_markup(
+        markup_of(picture_embed(receipt, lambda it: f"https://x/{it.key}"), "Beach.PNG")
+    )
 
     assert [source["type"] for source in sources] == ["image/avif", "image/webp"]
     for source, extension in zip([*sources, image], ("avif", "webp", "jpg"), strict=True):
@@ -403,15 +407,17 @@ def test_without_webp_markup_shows_the_transparent_or_smaller_one_of_png_and_jpe
     wide, narrow = (a_rendition(Format.PNG, width, 500_000) for width in (1920, 640))
     receipt = a_receipt(*RENDITIONS, replace(wide, alpha=True), narrow)
 
-    sources, image = parse_markup(picture_markup("a.png", receipt, lambda it: it.key))
+    sources, image = parse_markup(markup_of(picture_embed(receipt, lambda it: it.key), "a.png"))
 
     assert [source["type"] for source in sources] == ["image/avif", "image/webp"]
     assert candidates(image) == ["prefix/640.jpg 640w", "prefix/1920.png 1920w"]
     assert image["src"] == "prefix/1920.png"
 
 
-def test_redirect_markup_has_one_url_per_width() -> None:
-    sources, image = parse_markup(redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}"))
+def test_an_embed_of_redirects_has_one_url_per_width() -> None:
+    sources, image = parse_markup(
+        markup_of(redirect_embed(a_receipt(), lambda w: f"https://x/1?w={w}"), "a.png")
+    )
 
     assert not sources
     assert candidates(image) == ["https://x/1?w=640 640w", "https://x/1?w=1920 1920w"]
@@ -419,14 +425,14 @@ def test_redirect_markup_has_one_url_per_width() -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_are_escaped_in_markup(name: str) -> None:
-    _, image = parse_markup(redirect_markup(name, a_receipt(), lambda w: f"https://x/1?w={w}"))
+    _, image = parse_markup(markup_of(redirect_embed(a_receipt(), lambda w: f"https://x/1?w={w}"), name))
 
     assert image["alt"] == visible(name)
     assert not [attribute for attribute in image if attribute.startswith("on")]
 
 
 def test_picture_page_shows_the_markup_as_text() -> None:
-    markup = redirect_markup("a.png", a_receipt(), lambda w: f"https://x/1?w={w}")
+    markup = markup_of(redirect_embed(a_receipt(), lambda w: f"https://x/1?w={w}"), "a.png")
     page = Parsed(picture_page(a_rendered_entry(), markup=markup))
 
     assert markup in page.texts["code"]
@@ -443,7 +449,7 @@ def test_picture_page_explains_why_private_pictures_have_no_markup() -> None:
 
 def test_formats_without_full_width_are_for_download_only() -> None:
     receipt = a_receipt(*(it for it in RENDITIONS if (it.format, it.width) != (Format.AVIF, 1920)))
-    sources, _ = parse_markup(picture_markup("a.png", receipt, lambda it: it.key))
+    sources, _ = parse_markup(markup_of(picture_embed(receipt, lambda it: it.key), "a.png"))
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt)))
 
     assert [source["type"] for source in sources] == ["image/webp"]
@@ -454,7 +460,7 @@ def test_picture_page_works_without_jpeg() -> None:
     receipt = a_receipt(RENDITIONS[2], RENDITIONS[3])
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt), embedded=None))
 
-    assert parse_markup(picture_markup("a.png", receipt, lambda it: it.key))[0] == []
+    assert parse_markup(markup_of(picture_embed(receipt, lambda it: it.key), "a.png"))[0] == []
     assert "1920.webp" in page.all("img")[0]["src"]
 
 

@@ -638,6 +638,25 @@ def test_there_is_no_markup_if_pictures_are_private(api: Api) -> None:
     assert "only to authenticated clients" in page
 
 
+def embed_in_document(api: Api) -> Any:
+    entry = an_entry("image.png", receipt=a_receipt(a_rendition(width=640)))
+    api.add(entry)
+    request = replace(get(f"/pictures/{entry.picture_id}", "application/json"), origin="https://site.test")
+    return parse(api.routes.picture(request, entry.picture_id))["embed"]
+
+
+def test_a_document_has_what_another_page_needs_to_show_the_picture() -> None:
+    embed = embed_in_document(Api(public={"public_pages": True}))
+
+    picture = picture_id_of(UPLOADS, "image.png")
+    assert embed["srcset"] == f"https://site.test/pictures/{picture}?w=640 640w"
+    assert (embed["width"], embed["sources"]) == (640, [])
+
+
+def test_a_document_has_no_embed_if_pictures_are_private(api: Api) -> None:
+    assert embed_in_document(api) is None
+
+
 def test_the_picture_page_shows_the_reference_for_comparison(api: Api) -> None:
     reference = a_rendition(width=640, key="prefix/reference-640.jpg", ladder=REFERENCE)
     page = picture_page(api, a_rendition(width=640), reference)

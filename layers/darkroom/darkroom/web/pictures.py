@@ -11,7 +11,7 @@ import time
 import unicodedata
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
 from darkroom.domain.auth import AuthMode
@@ -31,7 +31,7 @@ from darkroom.web.negotiation import Wanted, accepted_formats
 from darkroom.web.pages import views as pages
 from darkroom.web.pages import wording
 from darkroom.web.pages.formatting import path_segment
-from darkroom.web.pages.markup import Link, picture_markup, redirect_markup
+from darkroom.web.pages.markup import Embed, Link, markup_of, picture_embed, redirect_embed
 
 _PLAIN_NAME = re.compile(r"[\w.-]+", re.ASCII)
 _WIDTH = re.compile(r"[1-9][0-9]{0,5}")
@@ -185,6 +185,7 @@ class PictureRoutes:
             page = pages.waiting(request, entry)
             return self.responder.page(202, page, {"Retry-After": "2"})
         reference = entry.receipt and entry.receipt.reference
+        embed = self._embed(request, entry)
         page = pages.picture(
             request,
             entry,
@@ -195,7 +196,7 @@ class PictureRoutes:
             reference=self._link(reference) if reference else None,
             embedded=self._embedded(entry),
             alias_url=self._alias_url(request, entry) if self._owns_alias(entry) else None,
-            markup=self._markup(request, entry),
+            markup=markup_of(embed, entry.upload.name) if embed else None,
         )
         return self.responder.page(200, page)
 
@@ -263,14 +264,16 @@ class PictureRoutes:
             if with_urls:
                 for serialized, rendition in zip(document["renditions"], receipt.renditions, strict=True):
                     serialized["url"] = self._url(rendition)
+                embed = self._embed(request, entry)
+                document["embed"] = embed and asdict(embed)
         return document
 
     def _thumbnail(self, entry: Entry) -> Link | None:
         thumbnail = entry.to_show and entry.to_show.thumbnail
         return self._link(thumbnail) if thumbnail else None
 
-    def _markup(self, request: Request, entry: Entry) -> str | None:
-        """Markup for other sites; None if other sites can't load the picture.
+    def _embed(self, request: Request, entry: Entry) -> Embed | None:
+        """What other sites need to show the picture; None if they can't load it.
 
         It never uses the alias, because the alias leads to another picture once a newer one has the same
         name.
@@ -279,11 +282,11 @@ class PictureRoutes:
         if not receipt or not receipt.shown:
             return None
         if self.settings.renditions_base_url:
-            return picture_markup(entry.upload.name, receipt, self._url)
+            return picture_embed(receipt, self._url)
         if self.settings.auth is not AuthMode.OPEN and not self.settings.public_pages:
             return None
         picture_url = f"{request.origin}/pictures/{entry.picture_id}"
-        return redirect_markup(entry.upload.name, receipt, lambda width: f"{picture_url}?w={width}")
+        return redirect_embed(receipt, lambda width: f"{picture_url}?w={width}")
 
     def _embedded(self, entry: Entry) -> Link | None:
         """The widest JPEG within the embed limit, as a `data:` URL."""

@@ -87,6 +87,19 @@ _RECEIPT: JsonObject = {
     "saved_percent": _NUMBER,
 }
 
+_EMBED = _object(
+    "What another page needs to show the picture: the attributes of a <picture> element.",
+    {
+        "sources": _list(_object("A <source>.", {"type": TEXT, "srcset": TEXT})),
+        "src": TEXT,
+        "srcset": TEXT,
+        "sizes": TEXT,
+        "width": _WHOLE,
+        "height": _WHOLE,
+        "background": _text("A CSS value until the image is loaded: colour and placeholder."),
+    },
+)
+
 _UPLOAD: JsonObject = {
     "id": _text("The picture's id: a hash of bucket and key.", pattern=_ID),
     "name": TEXT,
@@ -164,7 +177,11 @@ SCHEMAS: JsonObject = {
     "Window": _of(Window, "The part of the upright original that a ladder with a crop shows, in pixels."),
     "Face": _of(Face, "A face that was found, in pixels of the upright original."),
     "Decision": _of(Decision, "A decision made during rendering."),
-    "Upload": _object("An upload with its state and, if it has one, its receipt.", _UPLOAD, _RECEIPT),
+    "Upload": _object(
+        "An upload with its state and, if it has one, its receipt.",
+        _UPLOAD,
+        {**_RECEIPT, "embed": _or_null(_EMBED)},
+    ),
     "Recent": _object(
         "Recent uploads, newest first. A picture that was uploaded again may appear on two pages.",
         {

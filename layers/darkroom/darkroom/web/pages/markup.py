@@ -1,4 +1,4 @@
-"""The <picture> element to copy into other pages, and the choice of formats for it."""
+"""The <picture> element for other pages, and the choice of formats for it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,32 +35,61 @@ class Source:
     widest: Link
 
 
-def picture_markup(name: str, receipt: Receipt, url: Callable[[Rendition], str]) -> str:
-    """Returns a <picture> element with the formats and widths to show, each at its own `url`."""
+@dataclass(frozen=True, slots=True)
+class EmbeddedSource:
+    """The attributes of a <source> element."""
+
+    type: str
+    srcset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Embed:
+    """What another page needs to show a picture: the attributes of a <picture> element, except its `alt`.
+
+    `background` is a CSS value for the time until the image is loaded: colour and placeholder.
+    """
+
+    sources: tuple[EmbeddedSource, ...]
+    src: str
+    srcset: str
+    sizes: str
+    width: int
+    height: int
+    background: str
+
+
+def picture_embed(receipt: Receipt, url: Callable[[Rendition], str]) -> Embed:
+    """Returns the formats and widths to show, each at its own `url`."""
     links = tuple(Link(url(rendition), rendition) for rendition in receipt.shown)
     *sources, fallback = sources_of(links)
-    return _markup(name, receipt, sources, fallback)
+    return _embed(receipt, sources, fallback)
 
 
-def redirect_markup(name: str, receipt: Receipt, url: Callable[[int], str]) -> str:
-    """Returns a <picture> element with one URL for each width in pixels; the server chooses the format."""
+def redirect_embed(receipt: Receipt, url: Callable[[int], str]) -> Embed:
+    """Returns one URL for each width in pixels; the server chooses the format."""
     widths = {rendition.width: rendition for rendition in receipt.shown}
     links = [Link(url(width), widths[width]) for width in sorted(widths)]
-    return _markup(name, receipt, [], Source("", _srcset(links), links[-1]))
+    return _embed(receipt, [], Source("", _srcset(links), links[-1]))
 
 
-def _markup(name: str, receipt: Receipt, sources: Sequence[Source], fallback: Source) -> str:
-    width = fallback.widest.rendition.width
+def _embed(receipt: Receipt, sources: Sequence[Source], fallback: Source) -> Embed:
+    rendition = fallback.widest.rendition
     placeholder = f" url({receipt.placeholder}) 50% / cover no-repeat" if receipt.placeholder else ""
-    text = render_template(
-        "markup.html",
-        name=name,
-        sources=sources,
-        fallback=fallback,
-        sizes=f"(min-width: {width}px) {width}px, 100vw",
-        background=f"{receipt.colour or 'none'}{placeholder}",
+    return Embed(
+        tuple(EmbeddedSource(source.media_type, source.srcset) for source in sources),
+        fallback.widest.url,
+        fallback.srcset,
+        f"(min-width: {rendition.width}px) {rendition.width}px, 100vw",
+        rendition.width,
+        rendition.height,
+        f"{receipt.colour or 'none'}{placeholder}",
     )
-    return text.strip()
+
+
+def markup_of(embed: Embed, alt: str) -> str:
+    """Returns the <picture> element."""
+    return render_template("markup.html", embed=embed, alt=alt).strip()
 
 
 def sources_of(links: tuple[Link, ...]) -> tuple[Source, ...]:
@@ -94,4 +123,4 @@ def fallback_link(links: tuple[Link, ...]) -> Link | None:
 
 
 def _srcset(links: Sequence[Link]) -> str:
-    return ",\n               ".join(f"{link.url} {link.rendition.width}w" for link in links)
+    return ", ".join(f"{link.url} {link.rendition.width}w" for link in links)

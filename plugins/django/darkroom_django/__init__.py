@@ -1,0 +1,1 @@
+"""Shows the pictures of a Darkroom stack in Django."""
