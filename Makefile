@@ -32,7 +32,7 @@ check: setup ## Run linters, type checks, import rules, template checks, and bui
 	@for layer in darkroom imaging; do $(EXPORT) $$layer | diff - layers/$$layer/requirements.txt \
 		|| { echo "layers/$$layer/requirements.txt does not match uv.lock: run make lock"; exit 1; }; done
 	$(SAM) validate --lint
-	$(RUN) cfn-lint template.yaml pipeline.yaml
+	$(RUN) cfn-lint template.yaml pipeline.yaml plugins/eventbridge/*.yaml
 	$(RUN) zizmor --offline --no-progress --quiet .github/workflows
 	@mkdir -p .aws-sam/expanded
 	.tools/checkov/bin/python tests/template/expand.py > .aws-sam/expanded/template.json
@@ -54,8 +54,11 @@ test-no-stack:
 test-stack:
 	@set -o pipefail; $(RUN) pytest -m "not full" $(STACK_TESTS) | sed -u ''
 
-test-full: setup ## Run the slow tests that `make test` leaves out: mutations, long chaos runs, repeated stacks
+test-full: setup plug-ins ## Run the slow tests that `make test` leaves out: mutations, long chaos runs, repeated stacks
 	$(RUN) pytest -m full
+
+plug-ins: setup ## Install what the tests of the plug-ins need: Node, site generators, Django
+	@.ci/plug-ins.sh
 
 e2e: setup ## Run the end-to-end tests; on a deployed stack: make e2e STACK=name [REGION=region]
 	DARKROOM_E2E_STACK=$(STACK) DARKROOM_E2E_REGION=$(REGION) $(RUN) pytest -m "not full" tests/e2e

@@ -26,7 +26,7 @@ from darkroom.imaging.pipeline import render
 from darkroom.web.http import Request, Visitor
 from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import path_segment
-from darkroom.web.pages.markup import Link, picture_markup
+from darkroom.web.pages.markup import Link, markup_of, picture_embed
 from darkroom.web.pages.templating import content_security_policy
 
 HOSTILE = "<img src=x onerror=alert(1)>.png"
@@ -190,7 +190,7 @@ class Gallery:
             "reference": Link(self._url(receipt.reference), receipt.reference) if receipt.reference else None,
             "embedded": Link(f"data:image/jpeg;base64,{content}", widest),
             "alias_url": "./" + path_segment(entry.alias),
-            "markup": picture_markup(entry.upload.name, receipt, self._url),
+            "markup": markup_of(picture_embed(receipt, self._url), entry.upload.name),
         }
         links = tuple(Link(self._url(rendition), rendition) for rendition in receipt.shown)
         return pages.picture(Request("/"), entry, links, **values | changes)

@@ -18,7 +18,7 @@ class DarkroomStorage(Storage):
     so `open` isn't possible.
     """
 
-    def _save(self, name: str, content: File[Any]) -> str:
+    def _save(self, name: str, content: "File[Any]") -> str:
         file_name = name.rpartition("/")[2]
         data = content.read()
         if not data:
@@ -29,7 +29,7 @@ class DarkroomStorage(Storage):
         send_form(row["post"]["url"], row["post"]["fields"], data)
         return f"{row['picture']}/{file_name}"
 
-    def _open(self, name: str, mode: str = "rb") -> ContentFile[bytes]:
+    def _open(self, name: str, mode: str = "rb") -> "ContentFile[bytes]":
         raise NotImplementedError("Darkroom never serves originals. Use url, or the template tag darkroom.")
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:

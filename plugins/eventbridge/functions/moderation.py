@@ -5,7 +5,6 @@ import os
 from typing import Any
 
 import boto3
-
 from pictures import delete, jpeg_of
 
 # Rekognition takes up to 5 MB in a request, and sees no more in larger pictures.

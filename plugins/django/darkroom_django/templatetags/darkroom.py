@@ -35,7 +35,8 @@ def darkroom(picture: Any, alt: str, sizes: str = "") -> SafeString:
     )
     return format_html(
         '<picture>{}<img src="{}" srcset="{}" sizes="{}" width="{}" height="{}"'
-        ' style="max-width: 100%; height: auto; background: {}" loading="lazy" decoding="async" alt="{}"></picture>',
+        ' style="max-width: 100%; height: auto; background: {}" loading="lazy" decoding="async"'
+        ' alt="{}"></picture>',
         sources,
         *(embed[name] for name in ("src", "srcset")),
         sizes,
