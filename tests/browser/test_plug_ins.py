@@ -98,11 +98,11 @@ def test_a_generated_site_shows_the_best_rendition(
 ) -> None:
     shutil.copytree(SITES / generator, folder, dirs_exist_ok=True)
     program, *arguments = GENERATORS[generator]
+    node: tuple[str | Path, ...] = (NODE / "node", TOOLS / "node_modules" / program, *arguments)
     url = stack.status["web"]
 
     run(
-        *(NODE / "node", TOOLS / "node_modules" / program, *arguments),
-        folder=folder, DARKROOM_URL=url, NEXT_PUBLIC_DARKROOM_URL=url,
+        *node, folder=folder, DARKROOM_URL=url, NEXT_PUBLIC_DARKROOM_URL=url
     )  # fmt: skip
 
     with serving(folder / OUTPUTS[generator]) as site:

@@ -75,7 +75,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
         self._stubs: dict[str, Stubber] = {}
         for service in ("ssm", "rekognition", "bedrock-runtime", "dynamodb"):
-            client = boto3.client(  # type: ignore[call-overload]
+            client = boto3.client(
                 service, region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
             )
             self._clients[service] = client

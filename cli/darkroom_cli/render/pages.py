@@ -8,7 +8,7 @@ from darkroom.domain.receipts import Receipt
 from darkroom.domain.renditions import Rendition
 from darkroom.domain.serialization import parse_receipt
 from darkroom.web.pages.formatting import filesize, savings
-from darkroom.web.pages.markup import Link, fallback_link, picture_markup
+from darkroom.web.pages.markup import Link, fallback_link, markup_of, picture_embed
 from darkroom_cli.pages import SHOWN_BY_BROWSERS, page, relative_url
 from darkroom_cli.render.folder import STANDARD_INPUT, OutputFolder
 from darkroom_cli.render.outcome import Outcome
@@ -102,7 +102,7 @@ def _picture_page(
         best=best,
         reference=reference,
         shows_original=before is None,
-        markup=picture_markup(Path(outcome.name).stem, receipt, url),
+        markup=markup_of(picture_embed(receipt, url), Path(outcome.name).stem),
     )
 
 
