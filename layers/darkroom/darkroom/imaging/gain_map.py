@@ -25,7 +25,7 @@ from darkroom.imaging.sniff.gain_map import (
 from darkroom.imaging.sniff.xmp import NAMESPACES
 
 # The map has half the sides of its picture at most: gains are smooth, and screens interpolate them.
-_LARGEST_SHARE = 0.5
+LARGEST_SHARE = 0.5
 # Qualities to try, until all that is added takes at most half of the picture's bytes; its metadata alone
 # take 1,700. At 80, skies of photographs show blocks on HDR screens.
 _QUALITIES = (90, 75, 60)
@@ -86,7 +86,7 @@ def with_gain_map(
     """
     window = plan.window_in(gain_map.image.size)
     left, _, right, _ = window or (0, 0, *gain_map.image.size)
-    share = min(_LARGEST_SHARE, (right - left) / size[0])
+    share = min(LARGEST_SHARE, (right - left) / size[0])
     image = resized(gain_map.image, (ceil(size[0] * share), ceil(size[1] * share)), window)
     for quality in _QUALITIES:
         joined = _joined(content, encode.jpeg(image, quality, "4:4:4"), gain_map.facts, descriptions)

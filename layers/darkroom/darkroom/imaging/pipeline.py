@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 from typing import TYPE_CHECKING
 
 import PIL
@@ -326,10 +327,10 @@ def _cmyk_as_rgb(image: Image.Image) -> Image.Image:
 
 
 def decode_gain_map(work: Work) -> Work:
-    """Decodes the gain map, upright; a damaged one is removed, with a decision."""
+    """Decodes the gain map, as large as needed, upright; a damaged one is removed, with a decision."""
     if work.gain_map is None:
         return work
-    from darkroom.imaging.gain_map import prepared  # imported only when needed
+    from darkroom.imaging.gain_map import LARGEST_SHARE, prepared  # imported only when needed
 
     facts = replace(work.gain_map.picture, orientation=work.header.orientation)
     try:
@@ -341,7 +342,9 @@ def decode_gain_map(work: Work) -> Work:
         return replace(work, gain_map=None).with_decision(
             "hdr_reduced", "The gain map for HDR screens is damaged or incomplete; it was removed."
         )
-    image = _upright(decoded if decoded.mode == "L" else decoded.convert("RGB"), facts)
+    width, height = (ceil(LARGEST_SHARE * side) for side in _in_stored_axes(work, work.working_size))
+    small = resized(decoded, (min(decoded.width, width), min(decoded.height, height)))
+    image = _upright(small if small.mode == "L" else small.convert("RGB"), facts)
     image.info = {}
     return replace(
         work, decoded_map=prepared(work.gain_map, image, in_one_channel=_has_other_primaries(work.header))
