@@ -20,8 +20,11 @@ setup: ## Install everything into .venv/ and .tools/
 lock: ## Update uv.lock and the layers' requirements
 	@$(UV) lock
 	@for layer in darkroom imaging; do $(EXPORT) $$layer --output-file layers/$$layer/requirements.txt; done
+	@$(EXPORT) libjxl --output-file layers/imaging/libjxl.txt
 
-EXPORT := $(UV) export --quiet --frozen --no-emit-project --no-hashes --no-annotate --no-header --only-group
+# Without numpy: imagecodecs needs it, but libjxl does not.
+EXPORT := $(UV) export --quiet --frozen --no-emit-project --no-emit-package numpy --no-hashes --no-annotate --no-header \
+	--only-group
 
 check: setup ## Run linters, type checks, import rules, template checks, and build and start the functions for both architectures
 	$(RUN) ruff check
@@ -31,6 +34,8 @@ check: setup ## Run linters, type checks, import rules, template checks, and bui
 	$(RUN) lint-imports --no-logo
 	@for layer in darkroom imaging; do $(EXPORT) $$layer | diff - layers/$$layer/requirements.txt \
 		|| { echo "layers/$$layer/requirements.txt does not match uv.lock: run make lock"; exit 1; }; done
+	@$(EXPORT) libjxl | diff - layers/imaging/libjxl.txt \
+		|| { echo "layers/imaging/libjxl.txt does not match uv.lock: run make lock"; exit 1; }
 	$(SAM) validate --lint
 	$(RUN) cfn-lint template.yaml pipeline.yaml plugins/eventbridge/*.yaml
 	$(RUN) zizmor --offline --no-progress --quiet .github/workflows

@@ -19,15 +19,20 @@ from bench.chromium import Chromium, Frame, chromium_page
 from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import FormatChoice, Ladder, Limits, Profile
 from darkroom.domain.renditions import Encoded, Format
-from darkroom.imaging import render_isolated
+from darkroom.imaging import jxl, render_isolated
 
 # What encoding at quality 100 costs: distances in OKLab (0 to 1), on average and in the worst block of 8 x 8
 # pixels. WebP halves the resolution of colour. Alpha on average, of 255.
-TOLERANCES = {Format.JPEG: (0.01, 0.06), Format.WEBP: (0.03, 0.12), Format.AVIF: (0.01, 0.06)}
+TOLERANCES = {
+    Format.JPEG: (0.01, 0.06),
+    Format.WEBP: (0.03, 0.12),
+    Format.AVIF: (0.01, 0.06),
+    Format.JXL: (0.01, 0.06),
+}
 ALPHA, MILLISECONDS = 2.0, 1.0
 _BLOCK = 8
 _MEMORY_BYTES, _SECONDS = 2_700_000_000, 110.0
-_FORMATS = (Format.JPEG, Format.WEBP, Format.AVIF)
+_FORMATS = (Format.JPEG, Format.WEBP, Format.AVIF, Format.JXL)
 _SIDES = Path(".darkroom/fidelity")
 
 
@@ -139,6 +144,8 @@ def played(milliseconds: float) -> float:
 
 
 def frames_of(rendition: Encoded) -> list[Frame]:
+    if rendition.format is Format.JXL:
+        return [Frame(jxl.decode(rendition.data).convert("RGBA"), 0)]
     image = Image.open(BytesIO(rendition.data))
     frames = []
     for number in range(getattr(image, "n_frames", 1)):

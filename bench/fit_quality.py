@@ -20,7 +20,7 @@ from bench.pictures import opened_upright
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
-from darkroom.imaging.decoding import read_as
+from darkroom.imaging.decoding import read_rendition
 from darkroom.imaging.quality import Made, encode_ladder, growth_between
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
@@ -30,6 +30,7 @@ _QUALITIES = {
     Format.JPEG: (15, 30, 45, 60, 72, 80, 86, 91, 95, 98),
     Format.WEBP: (15, 30, 50, 65, 78, 87, 94),
     Format.AVIF: (20, 35, 50, 60, 70, 80, 90),
+    Format.JXL: (1, 10, 30, 50, 65, 80, 88, 94, 98),
 }
 # Scores outside this range are left out of the other constants: no target is there.
 _SCORES = (60.0, 90.0)
@@ -70,7 +71,7 @@ def _measure(whole: Image.Image, wanted: Format, number: int, measured: Measured
         size = (width, round(whole.height * width / whole.width))
         small = whole.resize(size, Image.Resampling.LANCZOS)
         (made,) = encode_ladder(FormatChoice(wanted, number), [small], repack=False)
-        score = Ssimulacra2(small).score(read_as(wanted.value, made.content))
+        score = Ssimulacra2(small).score(read_rendition(wanted, made.content))
         measured.scores[number].append(score)
         if not _SCORES[0] < score < _SCORES[1]:
             continue
@@ -86,7 +87,7 @@ def _measure(whole: Image.Image, wanted: Format, number: int, measured: Measured
 
 def _sampled(sample: Sample, wanted: Format, made: Made) -> float:
     encoder = encode.encoder(wanted, made.subsampling, repack=False)
-    decoded = read_as(wanted.value, encoder.sample(sample.picture, made.quality))
+    decoded = read_rendition(wanted, encoder.sample(sample.picture, made.quality))
     return Ssimulacra2(sample.without_margins(sample.picture)).score(sample.without_margins(decoded))
 
 

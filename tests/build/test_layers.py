@@ -57,5 +57,10 @@ def test_layers_contain_the_package_pillow_and_the_native_module(built: tuple[st
     assert (folder / "DarkroomLayer/python/darkroom/web/pages/templates/base.html").is_file()
     assert (folder / "ImagingLayer/python/PIL").is_dir()
     assert (folder / "ImagingLayer/python/darkroom_native.abi3.so").is_file()
+    libjxl = sorted((folder / "ImagingLayer/python/imagecodecs.libs").iterdir())
+    assert {path.name.split("-")[0].split(".")[0] for path in libjxl} == {
+        "libbrotlicommon", "libbrotlidec", "libbrotlienc", "libjxl", "libjxl_cms", "liblcms2",
+    }  # fmt: skip
+    assert not list((folder / "ImagingLayer").rglob("numpy"))
     assert not list((folder / "DarkroomLayer").rglob("PIL"))
     assert {path.name for path in (folder / "RenderFunction").rglob("*.py")} == {"app.py"}

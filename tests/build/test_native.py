@@ -8,6 +8,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.build.runtime import python
 from tests.cloudformation import PROJECT
 
@@ -180,6 +182,30 @@ def test_libjpegs_warnings_are_counted_on_both_processors(runnable: tuple[str, P
 
     assert sound == 0
     assert damaged > 0
+
+
+# Prints the score of a JPEG XL, and whether a JPEG returns bit for bit.
+JXL_PROGRAM = """
+import json
+from io import BytesIO
+from PIL import Image
+from darkroom.imaging import jxl
+from darkroom.imaging.ssimulacra2 import Ssimulacra2
+
+picture = Image.effect_mandelbrot((200, 150), (-2.0, -1.2, 1.0, 1.2), 90).convert("RGB")
+picture.save(file := BytesIO(), "JPEG", progressive=True)
+jpeg = file.getvalue()
+kept = jxl.from_jpeg(jpeg, picture.size, 3, orientation=1)
+score = Ssimulacra2(picture).score(jxl.decode(jxl.encode(picture, 90)))
+print(json.dumps([score, jxl.to_jpeg(kept, len(jpeg)) == jpeg]))
+"""
+
+
+def test_libjxl_works_on_both_processors(runnable: tuple[str, Path]) -> None:
+    score, restored = output_of(JXL_PROGRAM, runnable)
+
+    assert score == pytest.approx(93, abs=0.5)
+    assert restored
 
 
 def test_another_build_gives_the_same_file(built: tuple[str, Path], tmp_path: Path) -> None:

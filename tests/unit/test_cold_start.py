@@ -23,6 +23,7 @@ ADDITIONAL = {
 # Our own heavy modules, and the functions that need them.
 HEAVY = {
     "darkroom.imaging": {"render"},
+    "darkroom.imaging.jxl": set(),  # imported only for a profile that asks for JPEG XL
     "darkroom.web.pages": {"web"},
     "darkroom.services.projecting": {"project"},
 }

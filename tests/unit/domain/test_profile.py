@@ -157,7 +157,7 @@ def test_any_change_changes_the_hash() -> None:
         ),
         (
             {"formats": {}},
-            "ladders.main.formats: must be an object of at least one of jpeg, png, webp and avif",
+            "ladders.main.formats: must be an object of at least one of jpeg, png, webp, avif and jxl",
         ),
         ({"formats": {"gif": {"quality": 75}}}, "ladders.main.formats.gif: no such setting"),
         ({"formats": {"jpeg": 75}}, "ladders.main.formats.jpeg: must be either"),

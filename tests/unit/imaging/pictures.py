@@ -13,6 +13,7 @@ from PIL import Image, ImageCms, ImageDraw, TiffImagePlugin
 from darkroom.domain.profile import Crop, FormatChoice, Ladder, Limits, Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.renditions import Encoded, Format
+from darkroom.imaging import jxl
 
 Colour = tuple[int, int, int]
 
@@ -86,7 +87,10 @@ def encoded(image: Image.Image, plugin: str, **options: object) -> bytes:
 
 
 def opened(rendition: Encoded | bytes) -> Image.Image:
-    image = Image.open(BytesIO(rendition if isinstance(rendition, bytes) else rendition.data))
+    content = rendition if isinstance(rendition, bytes) else rendition.data
+    if content[:2] == b"\xff\x0a":
+        return jxl.decode(content)
+    image = Image.open(BytesIO(content))
     image.load()
     return image
 

@@ -33,7 +33,7 @@ from tests.unit.imaging.pictures import (
     plain,
 )
 
-EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
+EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF, Format.JXL)
 
 
 def thirds(width: int = 300, height: int = 200) -> Image.Image:
@@ -177,7 +177,7 @@ def test_linear_light_leaves_no_fringe() -> None:
     assert sum(flat.convert("L").histogram()[:241]) == 0
 
 
-@pytest.mark.parametrize("wanted", [Format.WEBP, Format.AVIF])
+@pytest.mark.parametrize("wanted", [Format.WEBP, Format.AVIF, Format.JXL])
 @pytest.mark.parametrize("linear_light", [False, True])
 def test_transparent_edges_have_no_dark_fringe(wanted: Format, linear_light: bool) -> None:
     image = Image.new("RGBA", (401, 401), (0, 0, 0, 0))

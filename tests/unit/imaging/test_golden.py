@@ -5,7 +5,6 @@ To redraw the approved pictures (look at them before committing): python -m test
 
 from collections.abc import Callable
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -15,14 +14,19 @@ from darkroom.domain.profile import Crop, Fit, Profile
 from darkroom.domain.renditions import Encoded, Format
 from darkroom.imaging import render
 from darkroom_cli.local.samples import photograph
-from tests.unit.imaging.pictures import ADOBE_RGB, PROPHOTO, a_profile, encoded, oriented
+from tests.unit.imaging.pictures import ADOBE_RGB, PROPHOTO, a_profile, encoded, opened, oriented
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF)
+EVERY_FORMAT = (Format.JPEG, Format.WEBP, Format.AVIF, Format.JXL)
 BACKGROUND = "#336699"
 # Maximum difference of 255, on average and in a block of 8 x 8 pixels, at quality 98. Here JPEG has full
 # chroma, the others half. Adobe RGB mistaken for sRGB differs by 7 on average.
-TOLERANCES = {Format.JPEG: (2.5, 6), Format.WEBP: (6.0, 30), Format.AVIF: (6.0, 30)}
+TOLERANCES = {
+    Format.JPEG: (2.5, 6),
+    Format.WEBP: (6.0, 30),
+    Format.AVIF: (6.0, 30),
+    Format.JXL: (2.5, 6),
+}
 
 USUAL = a_profile(96, formats=EVERY_FORMAT, quality=98)
 
@@ -79,7 +83,7 @@ CASES: dict[str, tuple[Callable[[], bytes], Profile]] = {
 
 def flattened(rendition: Encoded | Path) -> Image.Image:
     """Returns the last frame over the background."""
-    image = Image.open(BytesIO(rendition.data) if isinstance(rendition, Encoded) else rendition)
+    image = opened(rendition) if isinstance(rendition, Encoded) else Image.open(rendition)
     image.seek(getattr(image, "n_frames", 1) - 1)
     flat = Image.new("RGBA", image.size, BACKGROUND)
     flat.alpha_composite(image.convert("RGBA"))

@@ -414,6 +414,17 @@ def test_without_webp_markup_shows_the_transparent_or_smaller_one_of_png_and_jpe
     assert image["src"] == "prefix/1920.png"
 
 
+def test_browsers_with_jpeg_xl_get_the_smallest_file_of_each_width() -> None:
+    jxl = a_rendition(Format.JXL, 640, size_bytes=10)
+    receipt = a_receipt(*RENDITIONS, jxl)
+
+    sources, _ = parse_markup(markup_of(picture_embed(receipt, lambda it: it.key), "a.png"))
+
+    assert [source["type"] for source in sources] == ["image/jxl", "image/avif", "image/webp"]
+    assert candidates(sources[0]) == ["prefix/640.jxl 640w", "prefix/1920.avif 1920w"]
+    assert candidates(sources[1]) == ["prefix/640.avif 640w", "prefix/1920.avif 1920w"]
+
+
 def test_an_embed_of_redirects_has_one_url_per_width() -> None:
     sources, image = parse_markup(
         markup_of(redirect_embed(a_receipt(), lambda w: f"https://x/1?w={w}"), "a.png")
@@ -462,6 +473,17 @@ def test_picture_page_works_without_jpeg() -> None:
 
     assert parse_markup(markup_of(picture_embed(receipt, lambda it: it.key), "a.png"))[0] == []
     assert "1920.webp" in page.all("img")[0]["src"]
+
+
+def test_the_lossless_original_is_for_download_only() -> None:
+    kept = replace(a_rendition(Format.JXL, 6000, 1_500_000), ladder="lossless")
+    page = Parsed(
+        picture_page(a_rendered_entry(), lossless=Link("https://x/kept.jxl", kept, "https://x/save"))
+    )
+
+    assert "Download the original as JPEG XL" in page.text
+    assert [link["href"] for link in page.all("a")].count("https://x/save") == 1
+    assert not any("kept.jxl" in image["src"] for image in page.all("img"))
 
 
 def test_every_rendition_has_a_row_with_size_saving_and_download() -> None:

@@ -11,7 +11,7 @@ import pytest
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.keys import picture_id_of
-from darkroom.domain.renditions import REFERENCE, Format, Rendition
+from darkroom.domain.renditions import LOSSLESS, REFERENCE, Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.settings import WebSettings
 from darkroom.web.http import Request, Response, responder_for
@@ -275,6 +275,29 @@ def test_a_format_in_the_address_is_stronger_than_the_accept_header(api: Api, ac
 
     assert response.status == 302
     assert "/prefix/640.webp" in response.headers["Location"]
+
+
+def test_jpeg_xl_is_for_clients_that_name_it(api: Api) -> None:
+    jxl = a_rendition(Format.JXL, size_bytes=10)
+    api.add(an_entry("image.png", receipt=a_receipt(a_rendition(), jxl)))
+
+    found = [
+        api.routes.alias(get("/image.jpg", accept)).headers["Location"]
+        for accept in ("image/jxl,image/*", "image/avif,image/webp,image/*")
+    ]
+
+    assert ["/prefix/640.jxl" in location for location in found] == [True, False]
+
+
+def test_the_lossless_original_is_only_served_if_jpeg_xl_is_asked_for(api: Api) -> None:
+    kept = a_rendition(Format.JXL, 6000, key="prefix/lossless-6000.jxl", ladder=LOSSLESS)
+    api.add(an_entry("image.jpg", receipt=a_receipt(a_rendition(), kept)))
+
+    by_header = api.routes.alias(get("/image.jpg", "image/jxl,image/*"))
+    by_address = api.routes.alias(get("/image.jpg", "*/*", format="jxl"))
+
+    assert "/prefix/640.jpg" in by_header.headers["Location"]
+    assert "/prefix/lossless-6000.jxl" in by_address.headers["Location"]
 
 
 def test_a_client_gets_the_format_that_it_prefers(api: Api) -> None:

@@ -125,8 +125,9 @@ class Profile:
     `linear_light` resizes in linear light, which is slower, but more accurate for fine bright and dark
     details. `repack` makes small JPEG files up to 1% smaller, and takes more time. `libjpeg` encodes JPEG as
     Squoosh does, instead of by our own encoder. `reference` adds one rendition of high quality at the widest
-    size, for comparison. `metadata` keeps the statements of rights, or nothing. `hdr` keeps
-    gain maps in JPEG files, or removes them.
+    size, for comparison. `lossless` adds a JPEG XL of a JPEG original, from which the JPEG can be restored.
+    `metadata` keeps the statements of rights, or nothing. `hdr` keeps gain maps in JPEG files, or removes
+    them.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Profile:
     repack: bool = True
     libjpeg: bool = False
     reference: bool = False
+    lossless: bool = False
     metadata: Metadata = Metadata.NONE
     hdr: Hdr = Hdr.REDUCE
 
@@ -195,7 +197,8 @@ def profile_schema() -> dict[str, Any]:
 def _profile(raw: dict[str, Any]) -> Profile:
     main = raw["ladders"][MAIN]
     ladders = {MAIN: main} | raw["ladders"]
-    switches = {name: raw[name] for name in ("linear_light", "repack", "libjpeg", "reference") if name in raw}
+    names = ("linear_light", "repack", "libjpeg", "reference", "lossless")
+    switches = {name: raw[name] for name in names if name in raw}
     return Profile(
         name=raw["name"],
         ladders=tuple(_ladder(name, ladder) for name, ladder in ladders.items()),

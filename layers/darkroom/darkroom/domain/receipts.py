@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from darkroom.domain.renditions import MAIN, REFERENCE, Encoded, Format, Rendition, best_rendition
+from darkroom.domain.renditions import LOSSLESS, MAIN, REFERENCE, Encoded, Format, Rendition, best_rendition
 
 _THUMBNAIL_WIDTH = 320
 
@@ -130,6 +130,11 @@ class Receipt:
     def reference(self) -> Rendition | None:
         """The rendition of high quality for comparison by eye."""
         return next((r for r in self.renditions if r.ladder == REFERENCE), None)
+
+    @property
+    def lossless(self) -> Rendition | None:
+        """The JPEG XL that holds the JPEG original without loss."""
+        return next((r for r in self.renditions if r.ladder == LOSSLESS), None)
 
     @property
     def saved_bytes(self) -> int:

@@ -11,12 +11,16 @@ MAIN = "main"
 # The ladder of the rendition of high quality. A page shows it only for comparison by eye.
 REFERENCE = "reference"
 
+# The ladder of the JPEG XL that holds a JPEG original without loss. It is served only if it is asked for.
+LOSSLESS = "lossless"
+
 
 class Format(StrEnum):
     JPEG = "jpeg"
     PNG = "png"
     WEBP = "webp"
     AVIF = "avif"
+    JXL = "jxl"
 
     @property
     def media_type(self) -> str:

@@ -9,6 +9,7 @@ from io import BytesIO
 from PIL import Image, ImageChops, ImageFile
 
 from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.renditions import Format
 from darkroom.imaging.sniff import Header, corrupt
 from darkroom.imaging.sniff.header import unsupported
 
@@ -22,6 +23,15 @@ def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
     plugin = import_module(f"PIL.{name}ImagePlugin")  # for example JpegImageFile in PIL.JpegImagePlugin
     image: ImageFile.ImageFile = getattr(plugin, f"{name}ImageFile")(BytesIO(stream))
     return image
+
+
+def read_rendition(wanted: Format, content: bytes) -> Image.Image:
+    """Opens a file made by the encoder of a format."""
+    if wanted is Format.JXL:
+        from darkroom.imaging import jxl  # imported only when needed
+
+        return jxl.decode(content)
+    return read_as(wanted.value, content)
 
 
 def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:

@@ -13,8 +13,15 @@ from PIL import Image, ImageChops
 from darkroom.domain.renditions import Format
 from darkroom.imaging import libjpeg as by_libjpeg
 
-# JPEG: libjpeg's limit; PNG and WebP: the bitstream's; AVIF: the default limit of libavif's decoder.
-SIDE_LIMITS = {Format.JPEG: 65_500, Format.PNG: (1 << 31) - 1, Format.WEBP: 16_383, Format.AVIF: 32_768}
+# JPEG: libjpeg's limit; PNG and WebP: the bitstream's; AVIF: the default limit of libavif's decoder; JPEG XL:
+# that of level 5, which every decoder supports (ISO/IEC 18181-1, annex M).
+SIDE_LIMITS = {
+    Format.JPEG: 65_500,
+    Format.PNG: (1 << 31) - 1,
+    Format.WEBP: 16_383,
+    Format.AVIF: 32_768,
+    Format.JXL: 1 << 18,
+}
 
 REFERENCE_QUALITY = 95
 
@@ -98,6 +105,8 @@ def encoder(wanted: Format, subsampling: str, *, repack: bool = True, libjpeg: b
     def file(image: Image.Image, quality: float) -> bytes:
         if wanted is Format.WEBP:
             return webp(image, round(quality))
+        if wanted is Format.JXL:
+            return jxl(image, quality)
         if libjpeg:
             return by_libjpeg.encode(image, quality)
         made = jpeg(image, quality, subsampling)
@@ -160,6 +169,12 @@ def animated_webp(frames: Image.Image, quality: int, durations: list[int], loops
         loop=min(loops, _MOST_LOOPS),
         **options,
     )
+
+
+def jxl(image: Image.Image, quality: float) -> bytes:
+    from darkroom.imaging import jxl  # imported only when needed
+
+    return jxl.encode(image, quality)
 
 
 def avif(image: Image.Image, quality: float, subsampling: str = "4:2:0") -> bytes:

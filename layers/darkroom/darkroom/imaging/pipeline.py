@@ -1,5 +1,6 @@
 """The pipeline: a tuple of steps; each takes the state of the work and returns the next."""
 
+import hashlib
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from PIL import Image, ImageChops
 from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import FormatChoice, Hdr, Metadata, Profile
 from darkroom.domain.receipts import Decision, Face, Original, Rendered, Window
-from darkroom.domain.renditions import REFERENCE, Encoded, Format
+from darkroom.domain.renditions import LOSSLESS, REFERENCE, Encoded, Format
 from darkroom.imaging import encode, jpeg_damage, png
 from darkroom.imaging.admission import animates, read_admissible_header
 from darkroom.imaging.animation import animated_webp, whole_frames
@@ -33,6 +34,7 @@ from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff import Animation, Header, corrupt
 from darkroom.imaging.sniff.gain_map import GainMap, read_gain_map
 from darkroom.imaging.sniff.header import unsupported
+from darkroom.imaging.sniff.jpeg import without_metadata
 from darkroom.imaging.sniff.metadata import find_metadata, has_credentials
 from darkroom.imaging.sniff.tiff import RAW_SENTENCE
 
@@ -50,11 +52,15 @@ ENGINE = f"pillow-{PIL.__version__} mozjpeg-{_MOZJPEG} {_REVISION}"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The state of one rendering. Steps fill in the `image`, the plans' rungs and the `renditions`."""
+    """The state of one rendering. Steps fill in the `image`, the plans' rungs and the `renditions`.
+
+    `jpeg` is the original without metadata, if it is a JPEG to be kept without loss.
+    """
 
     header: Header
     profile: Profile
     size_bytes: int
+    jpeg: bytes = b""
     plans: tuple[Plan, ...] = ()
     image: Image.Image = field(default_factory=Image.Image)
     rights: "Rights | None" = None
@@ -102,7 +108,7 @@ def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None)
     """
     started = time.perf_counter()
     work = Work(read_admissible_header(content, profile, memory_bytes), profile, len(content))
-    work = _with_metadata(work, content)
+    work = _with_jpeg(_with_metadata(work, content), content)
     del content  # now only the header refers to it, until `decode` frees the memory
     milliseconds, peak_mb = {"header": _milliseconds_since(started)}, {"header": _peak_mb()}
     try:
@@ -166,6 +172,12 @@ def _with_gain_map(work: Work, found: GainMap | None) -> Work:
 def _window_of(plan: Plan) -> Window:
     left, top, _, _ = plan.window
     return Window(plan.ladder.name, left, top, *plan.window_size)
+
+
+def _with_jpeg(work: Work, content: bytes) -> Work:
+    """Keeps a JPEG original, if the profile wants it without loss."""
+    is_jpeg = work.header.format == "jpeg" and not work.header.camera_raw
+    return replace(work, jpeg=without_metadata(content)) if work.profile.lossless and is_jpeg else work
 
 
 def _milliseconds_since(started: float) -> float:
@@ -577,6 +589,24 @@ def _pngs(rungs: tuple[Image.Image, ...]) -> Iterator[Made]:
         yield Made(encode.png(rung), 100, 100.0, "4:4:4")
 
 
+def encode_jxl(work: Work) -> Work:
+    """Encodes every rung of the JPEG XL ladders, in a child process: without it, other formats remain."""
+    for plan, choice in work.plans_with(Format.JXL):
+        work = _record_side_limit(work, plan, Format.JXL)
+        rungs = _fitting(plan, Format.JXL)
+        child = Child(partial(encode_ladder, choice, rungs), seconds=_CHILD_SECONDS)
+        try:
+            encoded = [*child.results()]
+        except (ChildDied, ChildFailed, MemoryError):
+            work = work.with_decision("jxl_skipped", "No JPEG XL: its encoder failed.")
+        else:
+            made = (_encoded(choice, plan, *pair) for pair in zip(rungs, reversed(encoded), strict=True))
+            work = work.with_renditions(*made)
+        finally:
+            child.end()
+    return work
+
+
 def collect_avif(work: Work) -> Work:
     """Collects the results of `begin_avif`; waits until the end of its time budget at most."""
     made: list[Encoded] = []
@@ -709,7 +739,7 @@ def _is_complete(work: Work, rendition: Encoded) -> bool:
     return rendition.frames == 1 and rendition.alpha == work.is_transparent
 
 
-_BY_SUPPORT = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF)
+_BY_SUPPORT = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.JXL)
 
 
 def _of_size(work: Work, plan: Plan, size: Size) -> list[Encoded]:
@@ -743,8 +773,58 @@ def add_reference(work: Work) -> Work:
     return work.with_renditions(_with_rights(work, made))
 
 
+# Recompressing 50 megapixels takes 2 s.
+_LOSSLESS_SECONDS = 20.0
+
+
+def add_lossless(work: Work) -> Work:
+    """Adds the JPEG XL of a JPEG original. It can be turned into the JPEG again: that is tried first.
+
+    In a child process, since libjxl parses a stranger's JPEG here.
+    """
+    if not work.profile.lossless:
+        return work
+    if not work.jpeg:
+        return work.with_decision("lossless_skipped", "No lossless JPEG XL: the original is not a JPEG.")
+    child = Child(partial(_recompressed, work.jpeg, work.header), seconds=_LOSSLESS_SECONDS)
+    try:
+        (content,) = child.results()
+    except ChildTimedOut:
+        reason = f"it took more than {_LOSSLESS_SECONDS:g} s."
+    except MemoryError:
+        reason = "there is too little memory."
+    except (ChildDied, ChildFailed):
+        reason = "libjxl can't hold this kind of JPEG, or not within the memory."
+    else:
+        return _with_lossless(work, content)
+    finally:
+        child.end()
+    return work.with_decision("lossless_skipped", f"No lossless JPEG XL: {reason}")
+
+
+def _recompressed(jpeg: bytes, header: Header) -> Iterator[bytes]:
+    from darkroom.imaging import jxl  # imported only when needed
+
+    size = header.width, header.height
+    content = jxl.from_jpeg(jpeg, size, header.channels, header.orientation)
+    if jxl.to_jpeg(content, len(jpeg)) != jpeg:
+        raise jxl.LibjxlFailed
+    yield content
+
+
+def _with_lossless(work: Work, content: bytes) -> Work:
+    length = len(work.jpeg)
+    original = "the original" if length == work.size_bytes else "the original without its metadata"
+    made = Encoded(Format.JXL, *work.header.upright_size, 100, content, ladder=LOSSLESS)
+    return work.with_renditions(_with_rights(work, made)).with_decision(
+        "lossless_verified",
+        f"The lossless JPEG XL ({len(content):,} bytes) was turned into a JPEG again, and all {length:,}"
+        f" bytes are those of {original}: SHA-256 {hashlib.sha256(work.jpeg).hexdigest()}.",
+    )
+
+
 def _label(wanted: Format) -> str:
-    return "WebP" if wanted is Format.WEBP else wanted.upper()
+    return {Format.WEBP: "WebP", Format.JXL: "JPEG XL"}.get(wanted, wanted.upper())
 
 
 type Step = Callable[[Work], Work]
@@ -763,13 +843,15 @@ PIPELINE: tuple[Step, ...] = (
     encode_jpeg,
     encode_webp,
     encode_png,
+    encode_jxl,
     collect_avif,
     drop_below_target,
     add_rights,  # before sizes are compared
     drop_larger_alternatives,
     keep_gain_map,  # after sizes are compared: other formats have none
     record_smaller_original,
-    add_reference,  # last: it must not be dropped
+    add_reference,  # after the comparisons: it must not be dropped
+    add_lossless,
 )
 
 # Receipts keep these names of steps for their clients.

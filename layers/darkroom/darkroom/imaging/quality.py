@@ -14,7 +14,7 @@ from PIL import Image
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
-from darkroom.imaging.decoding import read_as
+from darkroom.imaging.decoding import read_rendition
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at
 
@@ -57,6 +57,18 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
         (90, 87.8),
         (100, 92.0),
     ),
+    Format.JXL: (
+        (1, 10.2),
+        (10, 27.3),
+        (30, 53.6),
+        (50, 62.7),
+        (65, 71.6),
+        (80, 80.3),
+        (88, 85.4),
+        (94, 89.8),
+        (98, 92.7),
+        (100, 95.0),
+    ),
 }
 
 # The qualities to search: above 90, a whole step changes the score of a small JPEG by up to 3 points.
@@ -65,6 +77,7 @@ _QUALITIES = {
     Format.JPEG: (*_WHOLE_STEPS[:89], *(90 + quarters / 4 for quarters in range(41))),
     Format.WEBP: _WHOLE_STEPS,
     Format.AVIF: _WHOLE_STEPS,
+    Format.JXL: _WHOLE_STEPS,
 }
 
 # Points that a picture scores more at equal quality for each doubling of its pixels: with 4:2:0 or another
@@ -73,9 +86,10 @@ GROWTH = {
     Format.JPEG: {"4:2:0": 0.55, "kept": -0.05, "reduced": -0.05},
     Format.WEBP: {"4:2:0": -0.3, "kept": 0.0, "reduced": 0.0},
     Format.AVIF: {"4:2:0": 0.1, "kept": 0.2, "reduced": -0.9},
+    Format.JXL: {"kept": 0.07},
 }
 # Points that a picture scores less than its sample for each doubling of the pixels outside of the sample.
-SAMPLE_BIAS = {Format.JPEG: 0.62, Format.WEBP: 1.05, Format.AVIF: 0.62}
+SAMPLE_BIAS = {Format.JPEG: 0.62, Format.WEBP: 1.05, Format.AVIF: 0.62, Format.JXL: 0.83}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +100,12 @@ class Limits:
     encodings: int
 
 
-_LIMITS = {Format.JPEG: Limits(0.9, 5), Format.WEBP: Limits(1.8, 5), Format.AVIF: Limits(1.8, 5)}
+_LIMITS = {
+    Format.JPEG: Limits(0.9, 5),
+    Format.WEBP: Limits(1.8, 5),
+    Format.AVIF: Limits(1.8, 5),
+    Format.JXL: Limits(0.9, 5),
+}
 # Up to this number of pixels, pictures deviate so much that they guide no others, and encodings cost nothing.
 _SMALL_PIXELS = 40_000
 _LIMITS_IF_SMALL = Limits(0.7, 8)
@@ -138,6 +157,9 @@ def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Im
     measured: tuple[int, float] | None = None  # a width, and the error from subsampling alone there
     subsampled = False
     for image in narrow_first:
+        if wanted is Format.JXL:
+            yield "4:4:4"
+            continue
         if wanted is Format.WEBP or image.mode in ("L", "LA"):
             yield "4:2:0"
             continue
@@ -163,7 +185,9 @@ def _is_smaller_subsampled(image: Image.Image, target: float) -> bool:
     ssimulacra2, costs = Ssimulacra2(sample), list[float]()
     for subsampling in ("4:2:0", "4:4:4"):
         content = encode.jpeg(sample, quality, subsampling)
-        costs.append(log(len(content)) - _BYTES_PER_POINT * ssimulacra2.score(read_as("jpeg", content)))
+        costs.append(
+            log(len(content)) - _BYTES_PER_POINT * ssimulacra2.score(read_rendition(Format.JPEG, content))
+        )
     return costs[0] <= costs[1]
 
 
@@ -189,7 +213,7 @@ class Search:
         ssimulacra2, scores, encoded = Ssimulacra2(image), dict[float, float](), dict[float, bytes]()
         while quality not in scores and len(scores) < limits.encodings:
             encoded[quality] = encoder.file(image, quality)
-            scores[quality] = ssimulacra2.score(read_as(self._format.value, encoded[quality]))
+            scores[quality] = ssimulacra2.score(read_rendition(self._format, encoded[quality]))
             if abs(scores[quality] - self._target) <= limits.tolerance:
                 break
             quality = self._next(scores)
@@ -223,7 +247,7 @@ class Search:
         bias = SAMPLE_BIAS[self._format] * log2(sample.pixel_ratio)
         scores: dict[float, float] = {}
         while quality not in scores and len(scores) < _TRIALS:
-            decoded = read_as(self._format.value, encoder.sample(sample.picture, quality))
+            decoded = read_rendition(self._format, encoder.sample(sample.picture, quality))
             scores[quality] = ssimulacra2.score(sample.without_margins(decoded)) - bias
             last, quality = quality, self._next(scores)
             if abs(scores[last] - self._target) < _NEAR:

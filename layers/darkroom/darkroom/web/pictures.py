@@ -186,14 +186,13 @@ class PictureRoutes:
             return self.responder.page(202, page, {"Retry-After": "2"})
         reference = entry.receipt and entry.receipt.reference
         embed = self._embed(request, entry)
+        lossless = entry.receipt and entry.receipt.lossless
         page = pages.picture(
             request,
             entry,
-            tuple(
-                replace(self._link(rendition), download_url=self._download_url(entry, rendition))
-                for rendition in self._renditions(entry)
-            ),
+            tuple(self._download_link(entry, rendition) for rendition in self._renditions(entry)),
             reference=self._link(reference) if reference else None,
+            lossless=self._download_link(entry, lossless) if lossless else None,
             embedded=self._embedded(entry),
             alias_url=self._alias_url(request, entry) if self._owns_alias(entry) else None,
             markup=markup_of(embed, entry.upload.name) if embed else None,
@@ -217,6 +216,8 @@ class PictureRoutes:
             for formats in choices
         )
         best = next(filter(None, found), None)
+        if not best and wanted == Format.JXL and entry.receipt:
+            best = entry.receipt.lossless
         if not best:
             sentence = _NO_RENDITION if entry.has_result else _NOT_READY
             if entry.rejection:
@@ -310,10 +311,11 @@ class PictureRoutes:
     def _url(self, rendition: Rendition) -> str:
         return self.renditions.url(rendition.key, self.settings.url_seconds)
 
-    def _download_url(self, entry: Entry, rendition: Rendition) -> str:
-        """URL to save a rendition as, for example, `beach-640.webp`."""
+    def _download_link(self, entry: Entry, rendition: Rendition) -> Link:
+        """Link with a URL to save a rendition as, for example, `beach-640.webp`."""
         name = f"{entry.alias.removesuffix('.jpg')}-{rendition.width}.{rendition.format.extension}"
-        return self.renditions.url(rendition.key, self.settings.url_seconds, name)
+        url = self.renditions.url(rendition.key, self.settings.url_seconds, name)
+        return replace(self._link(rendition), download_url=url)
 
     def _alias_url(self, request: Request, entry: Entry) -> str:
         return request.root + path_segment(entry.alias)

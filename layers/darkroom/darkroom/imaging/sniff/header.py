@@ -64,7 +64,8 @@ class Header:
       None if the file describes none, or sRGB's. A picture has at most one of the three.
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
     - `too_few_bytes`: an arithmetic-coded JPEG has fewer bytes than its number of pixels takes at least.
-    - `arithmetic`: a JPEG with arithmetic coding. `camera_raw`: the picture is the preview of a camera raw.
+    - `channels`: of a JPEG. `arithmetic`: a JPEG with arithmetic coding.
+    - `camera_raw`: the picture is the preview of a camera raw.
     - `masked`: a BMP whose channels have masks that Pillow does not know.
     - `composed`: the frames of a GIF or PNG that have to be composed, even if there is only one.
     - `animation`: for GIF, WebP and PNG of two frames or more.
@@ -82,6 +83,7 @@ class Header:
     frames: int = 1
     largest_pixels: int = 0
     too_few_bytes: bool = False
+    channels: int = 0
     arithmetic: bool = False
     camera_raw: bool = False
     masked: bool = False

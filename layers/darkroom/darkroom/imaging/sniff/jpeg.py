@@ -55,7 +55,25 @@ def read_jpeg(content: bytes) -> Header:
         icc=_jpeg_profile(content, segments),
         arithmetic=is_arithmetic,
         too_few_bytes=is_arithmetic and 8 * (end - scans[0]) < width * height // _PIXELS_PER_BIT,
+        channels=numbers(">B", frames[0], 9)[0],
     )
+
+
+def without_metadata(content: bytes) -> bytes:
+    """Returns a JPEG that `read_jpeg` has read, without metadata, and without bytes outside of its segments
+    and scans.
+
+    Its ICC profile stays: the pixels are in the profile's colours.
+    """
+    kept, end, in_scan = [b"\xff\xd8"], 2, False
+    for marker, start, stop in jpeg_segments(content):
+        if in_scan:
+            kept.append(content[end:start])
+        segment, in_scan, end = content[start:stop], marker == _SCAN, stop
+        is_plain_jfif = segment.startswith(_JFIF[:9]) and len(segment) == len(_JFIF)
+        is_kept = is_plain_jfif or _is_profile(marker, segment)
+        kept.append(segment if is_kept else _for_decoder(marker, segment))
+    return b"".join(kept)
 
 
 def _for_decoder(marker: int, segment: bytes) -> bytes:
@@ -93,9 +111,13 @@ def _jpeg_profile(content: bytes, segments: list[tuple[int, int, int]]) -> bytes
     parts = {
         content[start + 16]: content[start + 18 : stop]
         for marker, start, stop in segments
-        if marker == _APP2 and content[start + 4 : start + 16] == b"ICC_PROFILE\0" and stop > start + 18
+        if _is_profile(marker, content[start:stop])
     }
     return b"".join(parts[number] for number in sorted(parts))
+
+
+def _is_profile(marker: int, segment: bytes) -> bool:
+    return marker == _APP2 and segment[4:16] == b"ICC_PROFILE\0" and len(segment) > 18
 
 
 def _check_frame(frame: bytes) -> None:

@@ -54,8 +54,8 @@ def duration(milliseconds: float) -> str:
 
 
 def label(image_format: str) -> str:
-    """Returns the usual spelling of a format: JPEG, PNG, WebP, AVIF."""
-    return "WebP" if image_format == Format.WEBP else image_format.upper()
+    """Returns the usual spelling of a format: JPEG, PNG, WebP, AVIF, JPEG XL."""
+    return {Format.WEBP.value: "WebP", Format.JXL.value: "JPEG XL"}.get(image_format, image_format.upper())
 
 
 def saved_percent(rendition: Rendition, original_bytes: int) -> float:

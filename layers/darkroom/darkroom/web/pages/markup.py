@@ -7,9 +7,10 @@ from darkroom.domain.receipts import Receipt
 from darkroom.domain.renditions import UNIVERSAL, Format, Rendition, smallest
 from darkroom.web.pages.templating import render_template
 
-# Browsers take the first format they support, so the smallest comes first. The formats that every browser
-# shows are one source, the last.
-_PREFERENCE = ({Format.AVIF}, {Format.WEBP}, UNIVERSAL)
+# Browsers take the first format they support, so the smallest comes first. A browser that shows JPEG XL shows
+# every format: it gets the smallest file of each width. The formats that every browser shows are one source,
+# the last.
+_PREFERENCE = (frozenset(Format), {Format.AVIF}, {Format.WEBP}, UNIVERSAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One format of a <picture> element; JPEG and PNG share one."""
+    """One format of a <picture> element; JPEG and PNG share one, and JPEG XL may contain all others."""
 
     media_type: str
     srcset: str
@@ -102,8 +103,11 @@ def sources_of(links: tuple[Link, ...]) -> tuple[Source, ...]:
     sources = []
     for formats in _PREFERENCE:
         chosen = _one_per_width([link for link in links if link.rendition.format in formats])
-        if chosen and chosen[-1].rendition.width == full_width:
-            sources.append(Source(chosen[-1].rendition.format.media_type, _srcset(chosen), chosen[-1]))
+        kinds = [link.rendition.format for link in chosen]
+        needs_jxl = Format.JXL in kinds
+        if chosen and chosen[-1].rendition.width == full_width and needs_jxl == (Format.JXL in formats):
+            kind = Format.JXL if needs_jxl else kinds[-1]
+            sources.append(Source(kind.media_type, _srcset(chosen), chosen[-1]))
     return tuple(sources)
 
 

@@ -50,6 +50,7 @@ def picture(
     links: tuple[Link, ...],
     *,
     reference: Link | None = None,
+    lossless: Link | None = None,
     embedded: Link | None = None,
     alias_url: str | None = None,
     markup: str | None = None,
@@ -57,8 +58,8 @@ def picture(
     """The page of one picture, once there is a result to show.
 
     `links` are the receipt's renditions, `reference` is the rendition to compare them with, and `embedded` is
-    a rendition as `data:` URL. `alias_url` is None if the alias leads to another picture; `markup` is None if
-    other sites can't load the picture.
+    a rendition as `data:` URL. `lossless` is the original as JPEG XL. `alias_url` is None if the alias leads
+    to another picture; `markup` is None if other sites can't load the picture.
     """
     return _page(
         "picture.html",
@@ -71,6 +72,7 @@ def picture(
         advice=wording.advice(entry),
         links=links,
         reference=reference,
+        lossless=lossless,
         first=embedded or fallback_link(links),
         alias_url=alias_url,
         markup=markup,
