@@ -273,6 +273,12 @@ def _web(stack: Stack) -> None:
         for path in ("/", f"/pictures/{rendered.picture_id}", "/image.jpg"):
             call(path, accept=accept)
     send(an_event("web-post-multipart"))
+    call(
+        f"/pictures/{rendered.picture_id}/focus",
+        "POST",
+        "focus=auto",
+        content_type="application/x-www-form-urlencoded",
+    )
     call(f"/pictures/{rendered.picture_id}", "DELETE")
     # Too large for a form: a presigned one is returned.
     large = 'X\r\nContent-Disposition: form-data; name="upload"; filename="a.png"\r\n\r\n' + "x" * 4_000_001

@@ -139,6 +139,23 @@ class TestOriginals:
         assert {change.key: change.version for change in listed} == versions
         assert len(listed) == len(KEYS)
 
+    def test_the_current_version_has_the_focus_of_its_metadata(self, originals: Originals) -> None:
+        originals.store("image.png", b"one", "image/png", "0.31,0.40")
+        focused = originals.current("image.png")
+        originals.store("image.png", b"two", "image/png")
+        plain = originals.current("image.png")
+
+        assert focused
+        assert plain
+        # A list of versions has no metadata.
+        known = not isinstance(originals, S3ListedOriginals)
+        assert (focused.focus, plain.focus) == ("0.31,0.40" if known else "", "")
+
+    def test_a_form_can_set_the_focus(self, originals: Originals) -> None:
+        form = originals.post_form("id/a.png", "image/png", 10, 300, "0.31,0.40")
+
+        assert form.fields["x-amz-meta-focus"] == "0.31,0.40"
+
     def test_a_form_has_a_url_a_key_and_a_content_type(self, originals: Originals) -> None:
         form = originals.post_form("id/ü +%.png", "image/png", 10, 300)
 
@@ -282,7 +299,7 @@ def test_a_presigned_url_of_the_local_stack_is_path_style() -> None:
 @pytest.mark.usefixtures("aws")
 def test_a_form_policy_fixes_the_key_the_type_and_a_size_range() -> None:
     form = S3Originals("uploads", s3_client("eu-central-1")).post_form(
-        "id/${filename}.png", "image/png", 10, 300
+        "id/${filename}.png", "image/png", 10, 300, "auto"
     )
 
     conditions = json.loads(base64.b64decode(form.fields["policy"]))["conditions"]
@@ -290,4 +307,5 @@ def test_a_form_policy_fixes_the_key_the_type_and_a_size_range() -> None:
     assert ["content-length-range", 1, 10] in conditions
     assert ["eq", "$key", "id/${filename}.png"] in conditions
     assert {"Content-Type": "image/png"} in conditions
+    assert {"x-amz-meta-focus": "auto"} in conditions
     assert not [condition for condition in conditions if "starts-with" in condition]

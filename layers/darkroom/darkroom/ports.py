@@ -68,7 +68,7 @@ class Originals(Protocol):
         """Returns the bytes of that version. Raises errors.UploadGone."""
 
     def current(self, key: str) -> Upload | None:
-        """Returns the current version of a key, with its focus; None if it is deleted."""
+        """Returns the current version of a key, None if it is deleted; with its focus, where it is needed."""
 
     def list_newest(self, cursor: str) -> tuple[list[S3Change], str]:
         """Returns a page of the newest versions in the order of keys, and the next cursor.

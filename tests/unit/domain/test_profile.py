@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from darkroom.domain.errors import BadProfile
+from darkroom.domain.focus import AUTO, Focus, focus_text, parse_focus
 from darkroom.domain.profile import (
     Crop,
     Fit,
@@ -179,6 +180,14 @@ def test_any_change_changes_the_hash() -> None:
         ({"crop": {"fit": "cover", "ratio": [1]}}, "ladders.main.crop.ratio: must be width and height"),
         ({"crop": {"fit": "cover", "ratio": [1, 0]}}, "ladders.main.crop.ratio[1]: must be a whole number"),
         (
+            {"crop": {"fit": "cover", "ratio": [1, 1], "focus": "x"}},
+            'ladders.main.crop.focus: must be "auto", or shares of width and height like [0.5, 0.3], not "x"',
+        ),
+        (
+            {"crop": {"fit": "cover", "ratio": [1, 1], "focus": 0.5}},
+            'ladders.main.crop.focus: must be "auto", or shares of width and height like [0.5, 0.3], not 0.5',
+        ),
+        (
             {"crop": {"fit": "cover", "ratio": [1, 1], "focus": [0.5, 1.5]}},
             "ladders.main.crop.focus[1]: must be a number from 0 to 1, not 1.5",
         ),
@@ -295,3 +304,42 @@ def test_the_schema_uses_only_implemented_keywords() -> None:
         assert rule["description"]
         # No object takes undescribed members.
         assert rule["type"] != "object" or rule["additionalProperties"] is False
+
+
+def test_a_focus_can_be_found_automatically() -> None:
+    [ladder] = parse_main(crop={"fit": "cover", "ratio": [1, 1], "focus": "auto"}).ladders
+
+    assert ladder.crop == Crop(Fit.COVER, (1, 1), AUTO)
+
+
+def test_another_focus_applies_to_ladders_that_cut() -> None:
+    profile = parse_main(crop={"fit": "contain", "ratio": [1, 1]})
+    cutting = parse_main(crop={"fit": "cover", "ratio": [1, 1]})
+
+    assert profile.with_focus((0.1, 0.2)) == profile
+    assert cutting.with_focus((0.1, 0.2)).ladders[0].crop == Crop(Fit.COVER, (1, 1), (0.1, 0.2))
+
+
+@pytest.mark.parametrize(
+    ("text", "focus"),
+    [
+        ("0.31,0.40", (0.31, 0.4)),
+        (" 0.31 , .4 ", (0.31, 0.4)),
+        ("0,1", (0.0, 1.0)),
+        ("1.0,0.0", (1.0, 0.0)),
+        ("auto", AUTO),
+        *(
+            (text, None)
+            for text in ("", "0.5", "1.5,0", "a,b", "1e-1,0", "0,5,0", "nan,0", "\u0661,0", "-0,0")
+        ),
+    ],
+)
+def test_a_focus_is_two_shares_or_auto(text: str, focus: object) -> None:
+    assert parse_focus(text) == focus
+
+
+@pytest.mark.parametrize("focus", [(0.31, 0.4), (0.0, 1.0), (0.12345, 0.5), AUTO])
+def test_the_text_of_a_focus_can_be_parsed(focus: Focus) -> None:
+    parsed = parse_focus(focus_text(focus))
+
+    assert parsed == (focus if focus == AUTO else (round(focus[0], 4), round(focus[1], 4)))

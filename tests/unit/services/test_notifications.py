@@ -181,3 +181,19 @@ def test_a_repeated_notification_keeps_or_derives_a_stable_correlation_id() -> N
     assert known.correlation == "REQ-7"
     assert len({upload.correlation for upload in nameless}) == 1
     assert nameless[0].correlation
+
+
+def test_a_notification_carries_a_chosen_focus() -> None:
+    upload = an_upload(chosen_focus="0.31,0.4")
+
+    assert parse_queue_message(notification_of(upload), UPLOADS).changes == (upload,)
+
+
+@pytest.mark.parametrize("focus", ["left", "2,0", 7, None, ["0.5,0.5"]])
+def test_an_invalid_chosen_focus_is_dropped(focus: object) -> None:
+    message = json.loads(notification_of(an_upload()))
+    message["Records"][0]["s3"]["object"]["darkroomFocus"] = focus
+
+    [change] = parse_queue_message(json.dumps(message), UPLOADS).changes
+
+    assert change == an_upload()

@@ -5,8 +5,10 @@ import pytest
 
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.errors import DeadlineExceeded, ProfileUnavailable, RejectedPicture, RevisionConflict
-from darkroom.domain.profile import Profile, built_in
+from darkroom.domain.focus import AUTO
+from darkroom.domain.profile import Crop, Fit, FormatChoice, Ladder, Profile, built_in
 from darkroom.domain.receipts import Rendered
+from darkroom.domain.renditions import Format
 from darkroom.domain.uploads import NO_VERSION, Removal, Upload, rendition_prefix
 from darkroom.services.reconciling import Reconciler, Worker
 from darkroom.services.rendering import budget
@@ -269,3 +271,104 @@ def test_a_version_read_from_s3_has_the_correlation_id_of_the_change(setup: Setu
     [by_event] = Setup().reconciler.apply(unversioned, Worker(working))
 
     assert (by_removal.upload.request_id, by_event.upload.request_id) == ("removal", "unversioned")
+
+
+def focused_crop(*ladders: Ladder) -> Profile:
+    choices = (FormatChoice(Format.JPEG, 80),)
+    main = Ladder("main", (640,), choices)
+    square = Ladder("square", (100,), choices, crop=Crop(Fit.COVER, (1, 1), AUTO))
+    return Profile("mine", (main, square, *ladders))
+
+
+@dataclass
+class Focusing:
+    """Renders one upload with a profile that has a crop, and keeps the profile of the engine."""
+
+    setup: Setup
+    used: list[Profile] = field(default_factory=list)
+
+    def render(self, metadata: str = "", expected_revision: int | None = None, **changes: str) -> Entry:
+        self.setup.profiles = FakeProfiles(focused_crop())
+        self.setup.originals.focuses["image.png", "v1"] = metadata
+        [entry] = self.setup.reconciler.apply(an_upload(**changes), Worker(self._engine), expected_revision)
+        return entry
+
+    def _engine(self, content: bytes, profile: Profile) -> Rendered:
+        self.used.append(profile)
+        return a_rendering(an_encoded(width=100))
+
+    @property
+    def focus(self) -> object:
+        crop = self.used[-1].ladders[1].crop
+        return crop and crop.focus
+
+
+def decisions(entry: Entry) -> list[tuple[str, str]]:
+    return [(decision.code, decision.why) for decision in entry.receipt.decisions] if entry.receipt else []
+
+
+def test_an_upload_is_rendered_with_the_focus_of_its_metadata(setup: Setup) -> None:
+    focusing = Focusing(setup)
+
+    entry = focusing.render("0.31, 0.40")
+
+    assert focusing.focus == (0.31, 0.4)
+    assert ("focus_own", "The focus 0.31,0.4 was sent with the picture.") in decisions(entry)
+    assert entry.receipt
+    assert entry.receipt.profile_hash == focused_crop().hash
+
+
+def test_an_invalid_focus_is_a_decision_and_the_profile_is_used(setup: Setup) -> None:
+    focusing = Focusing(setup)
+
+    entry = focusing.render("left\x1b<b>")
+
+    assert focusing.focus == AUTO
+    [(code, why), *_] = decisions(entry)
+    assert code == "focus_invalid"
+    assert "'left\\x1b<b>'" in why
+
+
+def test_a_focus_without_a_crop_is_no_decision(setup: Setup) -> None:
+    setup.originals.focuses["image.png", "v1"] = "0.31,0.40"
+
+    assert [code for code, _ in decisions(setup.render(working))] == [
+        code for code, _ in decisions(Setup().render(working))
+    ]
+
+
+def test_a_chosen_focus_gives_new_keys_and_outlasts_other_renderings(setup: Setup) -> None:
+    focusing = Focusing(setup)
+    first = focusing.render("0.31,0.40")
+
+    chosen = focusing.render("0.31,0.40", first.revision, chosen_focus="0.9,0.1")
+    again = focusing.render("0.31,0.40", chosen.revision)
+
+    assert ("focus_own", "The focus 0.9,0.1 was chosen on the picture's page.") in decisions(chosen)
+    assert focusing.focus == (0.9, 0.1)
+    keys = [entry.rendition_keys for entry in (first, chosen, again)]
+    assert len({*keys}) == 3
+    assert not {*keys[0]} & {*keys[1]}
+
+
+def test_a_focus_chosen_for_an_older_revision_renders_nothing(setup: Setup) -> None:
+    focusing = Focusing(setup)
+    first = focusing.render()
+
+    again = focusing.render("", first.revision - 1, chosen_focus="0.9,0.1")
+
+    assert again == first
+    assert len(focusing.used) == 1
+
+
+def test_a_focus_chosen_for_an_older_version_is_not_that_of_the_newer(setup: Setup) -> None:
+    focusing = Focusing(setup)
+    first = focusing.render()
+    setup.originals.objects["image.png", "v2"] = b"pixels"
+    [newer] = setup.reconciler.apply(an_upload(version="v2"), Worker(focusing._engine))
+
+    focusing.render("", first.revision, chosen_focus="0.9,0.1")
+
+    assert newer.upload.chosen_focus == ""
+    assert focusing.focus == AUTO
+    assert setup.ledger.entries[newer.picture_id, "v2"] == newer

@@ -24,6 +24,9 @@ from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
 from tests.fakes import FakeChannels, FakeLedger, FakeOriginals, FakeRenditions, FakeReports, FakeViews
 
 JSON = "application/json"
+INVALID_FOCUSES: tuple[object, ...] = (
+    *("0.5,0.5", [0.5], [0.5, 0.5, 0.5], [0, 1.1], [-0.1, 0], [True, 0], {}, 0, ""),
+)
 
 
 @dataclass
@@ -172,6 +175,7 @@ def test_without_a_live_url_a_job_has_no_live_channel(api: Api) -> None:
         ({"uploads": [an_upload(size=True)]}, 0),
         ({"uploads": [an_upload(type="png")]}, 0),
         ({"uploads": [an_upload(type=["image/png"])]}, 0),
+        *(({"uploads": [an_upload(focus=focus)]}, 0) for focus in INVALID_FOCUSES),
         (b'{"uploads": ' + b"[" * 100_000, None),
     ],
 )
@@ -196,6 +200,23 @@ def test_an_empty_media_type_becomes_octet_stream(api: Api) -> None:
     [row] = parse(api.post({"uploads": [an_upload(type="")]}))["rows"]
 
     assert row["post"]["fields"]["Content-Type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize(("focus", "text"), [([0.31, 0.4], "0.31,0.4"), ([0, 1], "0,1"), ("auto", "auto")])
+def test_the_focus_of_an_announced_upload_is_part_of_its_form(api: Api, focus: object, text: str) -> None:
+    job = parse(api.post({"uploads": [an_upload("a.png", focus=focus), an_upload("b.png", focus=None)]}))
+
+    first, second = (row["post"]["fields"] for row in job["rows"])
+    assert first["x-amz-meta-focus"] == text
+    assert "x-amz-meta-focus" not in second
+
+
+def test_an_idempotency_key_with_another_focus_is_refused(api: Api) -> None:
+    api.post({"uploads": [an_upload(focus="auto")]}, idempotency_key="one")
+
+    response = api.post({"uploads": [an_upload(focus=[0.5, 0.5])]}, idempotency_key="one")
+
+    assert parse(response)["type"].endswith("#key-reused")
 
 
 def test_the_same_idempotency_key_returns_the_same_job(api: Api) -> None:

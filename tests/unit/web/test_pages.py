@@ -12,7 +12,7 @@ import pytest
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.keys import picture_id_of
-from darkroom.domain.receipts import Decision, Original, Receipt, Rejection
+from darkroom.domain.receipts import Decision, Face, Original, Receipt, Rejection, Window
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
@@ -817,3 +817,45 @@ def test_problem_types_mark_names_as_code_and_escape_the_rest() -> None:
 
     assert "If one upload is invalid, <code>upload</code> is its number." in page
     assert "`" not in Parsed(page).text
+
+
+CROPPED = replace(
+    a_receipt(),
+    windows=(Window("card", 1500, 0, 4000, 4000),),
+    faces=(Face(2000, 800, 600, 700, 0.93),),
+)
+
+
+def test_the_windows_and_faces_are_drawn_on_the_picture() -> None:
+    page = Parsed(picture_page(a_rendered_entry(receipt=CROPPED), backdrop=Link("data:,", THUMBNAIL)))
+
+    boxes = {
+        attributes["class"]: [attributes.get(name, "") for name in ("x", "y", "width", "height")]
+        for tag, attributes in page.elements
+        if tag == "rect" and attributes.get("class") in ("window", "face")
+    }
+    [image] = [attributes for tag, attributes in page.elements if tag == "image"]
+    assert boxes == {"window": ["1500", "0", "4000", "4000"], "face": ["2000", "800", "600", "700"]}
+    assert (image["width"], image["height"]) == ("6000", "4000")
+
+
+def test_a_cropped_main_ladder_is_drawn_in_its_window() -> None:
+    receipt = replace(CROPPED, windows=(Window("main", 1500, 0, 4000, 4000),))
+
+    page = Parsed(picture_page(a_rendered_entry(receipt=receipt), backdrop=Link("data:,", THUMBNAIL)))
+
+    [image] = [attributes for tag, attributes in page.elements if tag == "image"]
+    assert [image[name] for name in ("x", "y", "width", "height")] == ["1500", "0", "4000", "4000"]
+
+
+def test_only_those_who_may_write_can_choose_a_focus() -> None:
+    reading = picture_page(a_rendered_entry(receipt=CROPPED))
+    writing = picture_page(a_rendered_entry(receipt=CROPPED), may_write=True)
+
+    assert "/focus" not in reading
+    actions = [attributes.get("action") for tag, attributes in Parsed(writing).elements if tag == "form"]
+    assert actions.count(f"../pictures/{a_rendered_entry().picture_id}/focus") == 2
+
+
+def test_a_picture_without_a_crop_has_no_such_part() -> None:
+    assert 'id="crop"' not in picture_page(a_rendered_entry(), may_write=True)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -13,11 +14,13 @@ from darkroom.domain.entries import Entry, State
 from darkroom.domain.keys import picture_id_of
 from darkroom.domain.renditions import LOSSLESS, REFERENCE, Format, Rendition
 from darkroom.domain.rows import Tally
+from darkroom.domain.uploads import Upload
+from darkroom.services.notifications import parse_queue_message
 from darkroom.settings import WebSettings
 from darkroom.web.http import Request, Response, responder_for
 from darkroom.web.pictures import PictureRoutes
 from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
-from tests.fakes import FakeLedger, FakeOriginals, FakeRenditions, FakeViews
+from tests.fakes import FakeLedger, FakeOriginals, FakeQueue, FakeRenditions, FakeViews
 from tests.unit.web.test_forms import form
 
 IMG = "image/avif,image/webp,image/*,*/*;q=0.8"
@@ -31,6 +34,7 @@ class Api:
     renditions: FakeRenditions = field(default_factory=FakeRenditions)
     ledger: FakeLedger = field(default_factory=FakeLedger)
     views: FakeViews = field(default_factory=FakeViews)
+    queue: FakeQueue = field(default_factory=FakeQueue)
     waited: float = 0.0
     on_pause: Callable[[], object] = lambda: None
     public: Mapping[str, Any] = field(default_factory=dict)
@@ -47,6 +51,7 @@ class Api:
             self.renditions,
             self.ledger,
             self.views,
+            self.queue,
             responder_for(self.originals, self.renditions),
             settings,
             lambda action, entry: self.reported.append((action, entry)),
@@ -712,3 +717,104 @@ def test_the_home_page_shows_the_total_savings(api: Api) -> None:
 
     assert (home["totals"]["saved_bytes"], home["totals"]["saved_percent"]) == (750_000, 75.0)
     assert "Saved so far" in api.routes.home(get("/")).text
+
+
+@pytest.mark.parametrize("focus", ["0.31,0.40", "auto"])
+def test_the_focus_of_a_posted_picture_becomes_metadata(api: Api, focus: str) -> None:
+    content_type, body = form(
+        ('name="focus"', focus.encode()), ('name="upload"; filename="image.png"', b"pixels")
+    )
+
+    api.routes.post(Request("/", "", "*/*", {}, content_type, body, method="POST"))
+
+    assert [*api.originals.focuses.values()] == [focus]
+
+
+def test_a_too_large_picture_keeps_its_focus_in_the_presigned_form(api: Api) -> None:
+    content_type, body = form(
+        ('name="focus"', b"0.31,0.40"), ('name="upload"; filename="image.png"', b"x" * 4_000_001)
+    )
+
+    response = api.routes.post(Request("/", "", "application/json", {}, content_type, body, method="POST"))
+
+    assert parse(response)["presigned"]["fields"]["x-amz-meta-focus"] == "0.31,0.40"
+
+
+@pytest.mark.parametrize("focus", ["1.2,0", "left", "0.5", "0.5,0.5,0.5", "nan,0", "-0.1,0.5"])
+def test_a_post_with_an_invalid_focus_stores_nothing(api: Api, focus: str) -> None:
+    content_type, body = form(
+        ('name="focus"', focus.encode()), ('name="upload"; filename="image.png"', b"pixels")
+    )
+
+    response = api.routes.post(Request("/", "", "application/json", {}, content_type, body, method="POST"))
+
+    assert (response.status, parse(response)["type"]) == (400, "/docs/problems#bad-focus")
+    assert not api.originals.objects
+    assert not api.ledger.entries
+
+
+def choose_focus(api: Api, entry: Entry, focus: str, accept: str = "application/json") -> Response:
+    body = urlencode({"focus": focus}).encode()
+    request = Request(
+        f"/pictures/{entry.picture_id}/focus",
+        accept=accept,
+        content_type="application/x-www-form-urlencoded",
+        body=body,
+        method="POST",
+    )
+    return api.routes.choose_focus(request, entry.picture_id)
+
+
+@pytest.mark.parametrize(("focus", "sent"), [("0.310, .4", "0.31,0.4"), ("auto", "auto"), ("1,0", "1,0")])
+def test_a_chosen_focus_enqueues_the_picture_at_its_revision(api: Api, focus: str, sent: str) -> None:
+    entry = an_entry("a/image.png", revision=7)
+    api.add(entry)
+    api.ledger.entries[entry.picture_id, entry.upload.version] = entry
+
+    response = choose_focus(api, entry, focus)
+
+    assert (response.status, parse(response)) == (202, {"action": "focus", "uploads": 1})
+    [(body, revision)] = api.queue.sent
+    [change] = parse_queue_message(body, UPLOADS).changes
+    assert isinstance(change, Upload)
+    assert (change.version, change.chosen_focus, revision) == (entry.upload.version, sent, 7)
+    assert [action for action, _ in api.reported] == ["focused"]
+
+
+def test_a_browser_is_redirected_to_the_picture(api: Api) -> None:
+    entry = an_entry("image.png")
+    api.add(entry)
+    api.ledger.entries[entry.picture_id, entry.upload.version] = entry
+
+    response = choose_focus(api, entry, "auto", "text/html")
+
+    assert response.status == 303
+    assert response.headers["Location"].endswith(f"pictures/{entry.picture_id}")
+
+
+@pytest.mark.parametrize("focus", ["", "2,0", "everywhere"])
+def test_an_invalid_focus_is_refused(api: Api, focus: str) -> None:
+    entry = an_entry("image.png")
+    api.add(entry)
+    api.ledger.entries[entry.picture_id, entry.upload.version] = entry
+
+    response = choose_focus(api, entry, focus)
+
+    assert (response.status, parse(response)["type"]) == (400, "/docs/problems#bad-focus")
+    assert not api.queue.sent
+
+
+@pytest.mark.parametrize("state", [State.RENDERING, State.REJECTED, State.FAILED, State.DELETED])
+def test_only_a_rendered_picture_gets_another_focus(api: Api, state: State) -> None:
+    entry = an_entry("image.png", state)
+    api.add(entry)
+    api.ledger.entries[entry.picture_id, entry.upload.version] = entry
+
+    response = choose_focus(api, entry, "auto")
+
+    assert (response.status, parse(response)["type"]) == (409, "/docs/problems#not-rendered")
+    assert not api.queue.sent
+
+
+def test_an_unknown_picture_has_no_focus(api: Api) -> None:
+    assert choose_focus(api, an_entry("image.png"), "auto").status == 404

@@ -38,7 +38,8 @@ def bootstrap(
     originals = S3Originals(settings.uploads_bucket, s3)
     renditions = S3Renditions(settings.renditions_bucket, s3, settings.renditions_base_url)
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
-    failures = Failures(ledger, views, SqsQueue(settings.render_queue_url, lazy(sqs_client)))
+    queue = SqsQueue(settings.render_queue_url, lazy(sqs_client))
+    failures = Failures(ledger, views, queue)
     responder = responder_for(originals, renditions, settings.live_url)
     token_document = SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client))
     token_cache = TokenCache(token_document, report_token_fault)
@@ -46,7 +47,7 @@ def bootstrap(
         settings.auth, settings.public_pages, settings.allowed_origins, token_cache, responder
     )
     sign_in_routes = SignInRoutes(authorizer)
-    picture_routes = PictureRoutes(originals, renditions, ledger, views, responder, settings, report)
+    picture_routes = PictureRoutes(originals, renditions, ledger, views, queue, responder, settings, report)
     failure_routes, docs_routes = FailureRoutes(views, failures, responder, report), DocsRoutes(responder)
     jobs = Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views)
     reports = S3Reports(settings.reports_bucket, s3)
@@ -60,6 +61,7 @@ def bootstrap(
         "post": picture_routes.post,
         "picture": picture_routes.picture,
         "delete": picture_routes.delete,
+        "focus": picture_routes.choose_focus,
         "alias": picture_routes.alias,
         "failures": failure_routes.listing,
         "retry_all": failure_routes.retry_all,

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedUpload:
+    """An upload that a job expects. `focus` is the text of its own focus, if it has one."""
+
     name: str
     size_bytes: int
     media_type: str
+    focus: str = ""
 
 
 @dataclass(frozen=True, slots=True)

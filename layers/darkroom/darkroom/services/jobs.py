@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from darkroom.domain.errors import IdempotencyKeyReused, InvalidJobRequest
+from darkroom.domain.focus import AUTO, focus_text
 from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.keys import CONTROL_CHARACTERS, MEDIA_TYPE, is_id, split_key, without_form_variables
 from darkroom.domain.limits import MAX_JOB_UPLOADS, MAX_NAME_BYTES, MAX_UPLOAD_BYTES, PAGE_SIZE
@@ -59,7 +60,23 @@ def _parse_upload(number: int, upload: Any) -> AnnouncedUpload:
         )
     if not isinstance(media_type, str) or not MEDIA_TYPE.fullmatch(media_type):
         raise InvalidJobRequest('Its type must be a media type, like "image/png".', number)
-    return AnnouncedUpload(without_form_variables(name), size, media_type)
+    focus = _focus_of(upload.get("focus"))
+    if focus is None:
+        raise InvalidJobRequest(
+            'Its focus must be two numbers from 0 to 1, like [0.31, 0.4], or "auto".', number
+        )
+    return AnnouncedUpload(without_form_variables(name), size, media_type, focus)
+
+
+def _focus_of(focus: Any) -> str | None:
+    """Returns the text of a focus, empty if there is none; None if it is invalid."""
+    if focus is None:
+        return ""
+    if isinstance(focus, list):
+        shares = [share for share in focus if isinstance(share, int | float) and not isinstance(share, bool)]
+        valid = len(shares) == len(focus) == 2 and all(0 <= share <= 1 for share in shares)
+        return focus_text((shares[0], shares[1])) if valid else None
+    return AUTO if focus == AUTO else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +177,8 @@ def pages_of(job: JobView) -> int:
 
 
 def _digest(announced: Sequence[AnnouncedUpload]) -> str:
-    uploads = [[upload.name, upload.size_bytes, upload.media_type] for upload in announced]
+    uploads = [
+        [upload.name, upload.size_bytes, upload.media_type, *filter(None, [upload.focus])]
+        for upload in announced
+    ]
     return sha256(json.dumps(uploads).encode()).hexdigest()

@@ -1,8 +1,10 @@
-"""Multipart forms with one file, under any field name."""
+"""Forms: multipart ones with one file, under any field name, and small URL-encoded ones."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import Message
 from io import BytesIO
+from urllib.parse import parse_qs
 
 from multipart import MultipartError, MultipartParser, parse_options_header
 
@@ -10,16 +12,31 @@ from darkroom.domain.errors import BadRequest
 from darkroom.domain.keys import CONTROL_CHARACTERS, MEDIA_TYPE
 from darkroom.domain.limits import MAX_NAME_BYTES
 
+_SMALL_FORM_BYTES = 8_000
+_SMALL_FORM_FIELDS = 8
 _HOW = "Send one file in a form, as in: curl -F upload=@image.png"
 
 
 @dataclass(frozen=True, slots=True)
 class PostedFile:
-    """File of a form; `name` has no path."""
+    """File of a form, and the form's field `focus`, unchecked. `name` has no path."""
 
     name: str
     media_type: str
     content: bytes
+    focus: str = ""
+
+
+def small_form(content_type: str, body: bytes) -> Mapping[str, str]:
+    """Parses a small URL-encoded form; the first value of each field. Other bodies give an empty one."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "application/x-www-form-urlencoded" or len(body) > _SMALL_FORM_BYTES:
+        return {}
+    try:
+        fields = parse_qs(body.decode(), max_num_fields=_SMALL_FORM_FIELDS)
+    except ValueError:  # too many fields, or not UTF-8
+        return {}
+    return {name: values[0] for name, values in fields.items()}
 
 
 def posted_file(content_type: str, body: bytes) -> PostedFile:
@@ -31,12 +48,15 @@ def posted_file(content_type: str, body: bytes) -> PostedFile:
     # The body is in memory already: never spool parts to temporary files.
     limit = len(body) + 1
     parser = MultipartParser(BytesIO(body), boundary, len(body), spool_limit=limit, memory_limit=limit)
+    focus = ""
     try:
-        parts = [
-            (filename, part.content_type, part.raw)
-            for part in parser
-            if (filename := _filename(part.filename, part.disposition)) is not None
-        ]
+        parts = []
+        for part in parser:
+            filename = _filename(part.filename, part.disposition)
+            if filename is not None:
+                parts.append((filename, part.content_type, part.raw))
+            elif part.name == "focus":
+                focus = part.value
     except (MultipartError, ValueError) as fault:  # ValueError: an unknown text encoding
         raise BadRequest(f"The form can't be read. {_HOW}") from fault
     if not parts:
@@ -45,7 +65,7 @@ def posted_file(content_type: str, body: bytes) -> PostedFile:
         raise BadRequest(f"The form has {len(parts)} files; send one at a time. {_HOW}")
     filename, media_type, content = parts[0]
     valid_type = media_type if MEDIA_TYPE.fullmatch(media_type or "") else None
-    return PostedFile(_base_name(filename), valid_type or "application/octet-stream", content)
+    return PostedFile(_base_name(filename), valid_type or "application/octet-stream", content, focus.strip())
 
 
 def _filename(plain: str | None, disposition: str) -> str | None:

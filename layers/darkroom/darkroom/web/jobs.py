@@ -144,7 +144,9 @@ class JobRoutes:
         if member.arrived:
             return {}
         row, announced = member.row, member.announced
-        form = self.originals.post_form(row.key, announced.media_type, announced.size_bytes, FORM_SECONDS)
+        form = self.originals.post_form(
+            row.key, announced.media_type, announced.size_bytes, FORM_SECONDS, announced.focus
+        )
         return {"post": {"url": form.url, "fields": form.fields}}
 
     def _with_entries(self, members: Iterable[Member]) -> Iterator[tuple[Member, Entry | None]]:

@@ -17,15 +17,17 @@ from itertools import islice
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.entries import Entry, State, shown
 from darkroom.domain.errors import BadRequest
+from darkroom.domain.focus import focus_text, parse_focus
 from darkroom.domain.keys import alias_of, picture_id_of, split_key, without_form_variables
 from darkroom.domain.limits import FORM_SECONDS, MAX_UPLOAD_BYTES
 from darkroom.domain.renditions import Format, Rendition, best_rendition
 from darkroom.domain.serialization import JsonObject, serialize_receipt, serialize_totals
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
-from darkroom.ports import Ledger, Originals, PostForm, Renditions, Views
+from darkroom.ports import Ledger, Originals, PostForm, Queue, Renditions, Views
+from darkroom.services.notifications import notification_of
 from darkroom.settings import WebSettings
 from darkroom.web import problems
-from darkroom.web.forms import PostedFile, posted_file
+from darkroom.web.forms import PostedFile, posted_file, small_form
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted, accepted_formats
 from darkroom.web.pages import views as pages
@@ -40,6 +42,7 @@ _RECENT_PICTURES = 24
 _MAX_NAMESAKES = 500  # pictures of one name to compare with a path
 # Redirects expire from caches before the presigned URL that they lead to.
 _REDIRECT_SHARE = 0.5
+_FOCUS_EXPECTED = "focus must be two numbers from 0 to 1, like 0.31,0.40, or auto."
 _NOT_READY = "The picture is not rendered yet. Try again shortly."
 _NO_RENDITION = "The picture has no rendition in a format that was asked for."
 
@@ -56,6 +59,7 @@ class PictureRoutes:
     renditions: Renditions
     ledger: Ledger
     views: Views
+    queue: Queue
     responder: Responder
     settings: WebSettings
     report: Callable[[str, Entry], None]
@@ -84,6 +88,8 @@ class PictureRoutes:
         try:
             posted = posted_file(request.content_type, request.body)
             key = f"{secrets.token_hex(16)}/{posted.name}"
+            if posted.focus and not parse_focus(posted.focus):
+                return self.responder.problem(request, problems.BAD_FOCUS, _FOCUS_EXPECTED)
             if len(posted.content) > self.settings.post_limit_bytes:
                 return self._too_large(request, posted, key)
             entry = self._store(posted, key, deadline)
@@ -117,6 +123,27 @@ class PictureRoutes:
         if request.wants is Wanted.PAGE:
             return self.responder.redirect(303, request.root)
         return self.responder.json(202, {"action": "delete", "uploads": 1})
+
+    def choose_focus(self, request: Request, picture_id: str) -> Response:
+        """`POST /pictures/{id}/focus`: enqueues a picture to be rendered again with another focus.
+
+        If the picture changes before the message is applied, nothing is rendered.
+        """
+        focus = parse_focus(small_form(request.content_type, request.body).get("focus", ""))
+        entry = shown(self.views.of_picture(picture_id))
+        entry = entry and self.ledger.find(picture_id, entry.upload.version)
+        if entry is None:
+            return self.responder.not_found(request)
+        if focus is None:
+            return self.responder.problem(request, problems.BAD_FOCUS, _FOCUS_EXPECTED)
+        if entry.state is not State.RENDERED:
+            return self.responder.problem(request, problems.NOT_RENDERED, "Try again when it is rendered.")
+        chosen = replace(entry.upload, chosen_focus=focus_text(focus))
+        self.queue.send(notification_of(chosen), entry.revision)
+        self.report("focused", entry)
+        if request.wants is Wanted.PAGE:
+            return self.responder.redirect(303, f"{request.root}pictures/{picture_id}")
+        return self.responder.json(202, {"action": "focus", "uploads": 1})
 
     def alias(self, request: Request) -> Response:
         """`GET /{anything}.jpg`: returns the newest picture with this alias; waits while it is rendered."""
@@ -160,7 +187,7 @@ class PictureRoutes:
         upload = Upload(self.originals.bucket, key, EXPECTED_VERSION, size_bytes=len(posted.content))
         expected = Entry(upload, State.EXPECTED, revision=0).moved(State.EXPECTED)
         self.ledger.advance(expected)
-        self.originals.store(key, posted.content, posted.media_type)
+        self.originals.store(key, posted.content, posted.media_type, posted.focus)
         self.report("stored", expected)
         return self._wait_for_result(expected.picture_id, deadline) or expected
 
@@ -196,6 +223,8 @@ class PictureRoutes:
             embedded=self._embedded(entry),
             alias_url=self._alias_url(request, entry) if self._owns_alias(entry) else None,
             markup=markup_of(embed, entry.upload.name) if embed else None,
+            backdrop=self._thumbnail(entry),
+            may_write=self.settings.auth is AuthMode.OPEN or request.signed_in,
         )
         return self.responder.page(200, page)
 
@@ -236,7 +265,7 @@ class PictureRoutes:
         """Returns 413 with a presigned form for a direct upload to S3."""
         actual, limit = len(posted.content), self.settings.post_limit_bytes
         key = without_form_variables(key)
-        form = self.originals.post_form(key, posted.media_type, MAX_UPLOAD_BYTES, FORM_SECONDS)
+        form = self.originals.post_form(key, posted.media_type, MAX_UPLOAD_BYTES, FORM_SECONDS, posted.focus)
         page = f"{request.root}pictures/{picture_id_of(self.originals.bucket, key)}"
         return self.responder.problem(
             request,

@@ -48,6 +48,12 @@ FOREIGN_ORIGIN = Problem(
     "`AllowedOrigins` lists the allowed sites.",
 )
 NOT_FOUND = Problem("not-found", 404, "Not found", "There is no picture or page at this address.")
+BAD_FOCUS = Problem(
+    "bad-focus", 400, "Invalid focus", "`focus` must be two numbers from 0 to 1, like `0.31,0.40`, or `auto`."
+)
+NOT_RENDERED = Problem(
+    "not-rendered", 409, "Not rendered", "The picture is being rendered, or has no renditions."
+)
 NO_IMAGE = Problem(
     "no-image",
     404,

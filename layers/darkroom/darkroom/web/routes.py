@@ -204,7 +204,7 @@ ROUTES = (
             ResponseSpec(202, "The picture was stored and is not ready yet.", _STORED, ("Location",)),
             ResponseSpec(422, "The picture was stored and then rejected.", _STORED, ("Location",)),
         ),
-        (problems.NOT_ONE_FILE, problems.TOO_LARGE),
+        (problems.NOT_ONE_FILE, problems.BAD_FOCUS, problems.TOO_LARGE),
         request_body=("multipart/form-data", ref("UploadForm")),
     ),
     Route(
@@ -255,6 +255,19 @@ ROUTES = (
         _ACTION_RESPONSES,
         (problems.NOT_FOUND,),
         (_id("The picture's id: a hash of bucket and key."),),
+    ),
+    Route(
+        "focus",
+        "POST",
+        "/pictures/{id}/focus",
+        "Render a picture again with another focus for its crops.",
+        (
+            ResponseSpec(202, "The picture was enqueued.", {JSON: ref("ActionResult")}),
+            ResponseSpec(303, "For browsers: redirects to the picture.", {}, ("Location",)),
+        ),
+        (problems.NOT_FOUND, problems.BAD_FOCUS, problems.NOT_RENDERED),
+        (_id("The picture's id: a hash of bucket and key."),),
+        request_body=("application/x-www-form-urlencoded", ref("FocusForm")),
     ),
     Route(
         "sign_in_page",

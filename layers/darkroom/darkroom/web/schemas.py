@@ -141,6 +141,11 @@ _LIVE = _object(
     },
 )
 
+_FOCUS = _text(
+    "The point to keep, as shares of width and height from the top left, like `0.31,0.40`; or `auto`.",
+    pattern=r"^(auto|(0?\.[0-9]{1,9}|[01]),(0?\.[0-9]{1,9}|[01]))$",
+)
+
 SCHEMAS: JsonObject = {
     "Original": _of(Original, "The original, from its file header."),
     "Rendition": _object(
@@ -218,7 +223,10 @@ SCHEMAS: JsonObject = {
     ),
     "ActionResult": _object(
         "The result of an action on uploads.",
-        {"action": {"enum": ["delete", "retry", "skip"]}, "uploads": _whole("The number of uploads.")},
+        {
+            "action": {"enum": ["delete", "focus", "retry", "skip"]},
+            "uploads": _whole("The number of uploads."),
+        },
     ),
     "Problem": _object(
         "A problem (RFC 9457).",
@@ -240,10 +248,12 @@ SCHEMAS: JsonObject = {
         ]
     },
     "UploadForm": _object(
-        "A form with one file.",
+        "A form with one file, and optionally the focus of its crops.",
         {"upload": {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"}},
+        {"focus": _FOCUS},
     )
-    | {"maxProperties": 1},
+    | {"maxProperties": 2},
+    "FocusForm": _object("The focus of a picture's crops.", {"focus": _FOCUS}),
     "SignIn": _object(
         "A token, and a path on this site to open after signing in.", {"token": TEXT}, {"to": TEXT}
     ),
@@ -259,6 +269,15 @@ SCHEMAS: JsonObject = {
                         "type": _text(
                             "The media type. The presigned form accepts only this type.", minLength=1
                         ),
+                    },
+                    {
+                        "focus": {
+                            "description": "The focus of crops: `auto`, or shares of width and height.",
+                            "oneOf": [
+                                {"enum": ["auto"]},
+                                _list({**_NUMBER, "minimum": 0, "maximum": 1}, minItems=2, maxItems=2),
+                            ],
+                        }
                     },
                 ),
                 minItems=1,

@@ -1,19 +1,16 @@
 """The routes to sign in and out."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qs
 
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import TokensUnavailable
 from darkroom.domain.tokens import SIGNED_IN_SECONDS
 from darkroom.web.auth import COOKIE, Authorizer, tokens_unavailable, unauthorized
+from darkroom.web.forms import small_form
 from darkroom.web.http import Cookie, Request, Response, Visitor
 from darkroom.web.pages import views as pages
 
-_FORM_LIMIT_BYTES = 8_000
-_FORM_LIMIT_FIELDS = 8
 _URL_CHARACTERS = re.compile(r"[!-\[\]-~]*")  # printable ASCII without space and backslash
 
 
@@ -34,7 +31,7 @@ class SignInRoutes:
         """`POST /sign-in`: exchanges a token for a session cookie and redirects."""
         if self.authorizer.auth is not AuthMode.TOKEN:
             return self.authorizer.responder.redirect(303, request.root)
-        form = _parse_form(request)
+        form = small_form(request.content_type, request.body)
         try:
             token = self.authorizer.token_cache.find_by_secret(form.get("token", "").strip())
             cookie = self.authorizer.token_cache.new_cookie(token) if token else ""
@@ -59,15 +56,3 @@ def _local_url(root: str, next_path: str) -> str:
     """
     path = next_path.lstrip("/")
     return root + path if _URL_CHARACTERS.fullmatch(path) else root
-
-
-def _parse_form(request: Request) -> Mapping[str, str]:
-    """Parses a small URL-encoded form; the first value of each field."""
-    media_type = request.content_type.partition(";")[0].strip().lower()
-    if media_type != "application/x-www-form-urlencoded" or len(request.body) > _FORM_LIMIT_BYTES:
-        return {}
-    try:
-        fields = parse_qs(request.body.decode(), max_num_fields=_FORM_LIMIT_FIELDS)
-    except ValueError:  # too many fields, or not UTF-8
-        return {}
-    return {name: values[0] for name, values in fields.items()}

@@ -16,7 +16,7 @@ _FOLDER = Path(__file__).parent
 # One script for all pages. The order matters: later files use the functions of earlier ones.
 _SCRIPTS = (
     *("follow-job.js", "page.js", "wording.js", "job-list.js", "upload.js"),
-    *("drop.js", "job.js", "compare.js", "thumbnails.js", "copy.js", "polling.js"),
+    *("drop.js", "job.js", "compare.js", "crop.js", "thumbnails.js", "copy.js", "polling.js"),
 )
 
 STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")

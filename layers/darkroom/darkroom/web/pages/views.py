@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.limits import MAX_UPLOAD_BYTES
+from darkroom.domain.renditions import MAIN
 from darkroom.domain.rows import Tally
 from darkroom.domain.serialization import JsonObject
 from darkroom.web.pages import wording
@@ -54,12 +55,15 @@ def picture(
     embedded: Link | None = None,
     alias_url: str | None = None,
     markup: str | None = None,
+    backdrop: Link | None = None,
+    may_write: bool = False,
 ) -> str:
     """The page of one picture, once there is a result to show.
 
     `links` are the receipt's renditions, `reference` is the rendition to compare them with, and `embedded` is
     a rendition as `data:` URL. `lossless` is the original as JPEG XL. `alias_url` is None if the alias leads
-    to another picture; `markup` is None if other sites can't load the picture.
+    to another picture; `markup` is None if other sites can't load the picture. `backdrop` is a small
+    rendition to draw the windows of crops on. With `may_write`, the page has a form for another focus.
     """
     return _page(
         "picture.html",
@@ -76,7 +80,21 @@ def picture(
         first=embedded or fallback_link(links),
         alias_url=alias_url,
         markup=markup,
+        backdrop=backdrop,
+        backdrop_box=_box_of_main(entry),
+        may_write=may_write,
     )
+
+
+def _box_of_main(entry: Entry) -> tuple[int, int, int, int]:
+    """Left, top, width and height of the part of the upright original that the main ladder shows."""
+    receipt = entry.receipt
+    if receipt is None or receipt.original is None:
+        return 0, 0, 0, 0
+    for window in receipt.windows:
+        if window.ladder == MAIN:
+            return window.left, window.top, window.width, window.height
+    return 0, 0, receipt.original.width, receipt.original.height
 
 
 def job(request: "Request", job: JsonObject, rows: list[JsonObject], cursor: str) -> str:
