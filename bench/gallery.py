@@ -7,6 +7,7 @@ import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -18,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.profile import Profile, built_in
-from darkroom.domain.receipts import Receipt, Rejection
+from darkroom.domain.receipts import Face, Receipt, Rejection, Window
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
@@ -84,6 +85,7 @@ class Gallery:
             "home": lambda: pages.home(request, self._tiles, 4_000_000, _SAVED),
             "empty": lambda: pages.home(request, [], 4_000_000, Tally()),
             "picture": lambda: self._picture(first),
+            "crop": lambda: self._picture(_cropped(first), may_write=True),
             "private": lambda: self._picture(self.entries[1], markup=None, reference=None),
             "hostile": lambda: self._picture(self.hostile),
             "rejected": lambda: pages.picture(request, rejected, ()),
@@ -104,7 +106,7 @@ class Gallery:
         return pages_by_name[name]()
 
     PAGES = (
-        *("home", "empty", "picture", "private", "hostile", "rejected", "job"),
+        *("home", "empty", "picture", "crop", "private", "hostile", "rejected", "job"),
         *("failures", "no-failures", "stored", "problem", "sign-in", "wrong-token", "signed-in"),
     )
 
@@ -191,6 +193,7 @@ class Gallery:
             "embedded": Link(f"data:image/jpeg;base64,{content}", widest),
             "alias_url": "./" + path_segment(entry.alias),
             "markup": markup_of(picture_embed(receipt, self._url), entry.upload.name),
+            "backdrop": Link(self._url(receipt.thumbnail), receipt.thumbnail) if receipt.thumbnail else None,
         }
         links = tuple(Link(self._url(rendition), rendition) for rendition in receipt.shown)
         return pages.picture(Request("/"), entry, links, **values | changes)
@@ -253,6 +256,18 @@ def _scene(name: str, size: tuple[int, int]) -> bytes:
     buffer = BytesIO()
     picture.save(buffer, name.rpartition(".")[2].replace("jpg", "jpeg").upper(), quality=95)
     return buffer.getvalue()
+
+
+def _cropped(entry: Entry) -> Entry:
+    """The entry with the windows of two more ladders, and a face, in its receipt."""
+    receipt = _receipt(entry)
+    original = receipt.original
+    assert original  # noqa: S101 - it is rendered
+    width, height = original.width, original.height
+    square = Window("square", (width - height) // 3, 0, height, height)
+    tall = Window("tall", width // 4, 0, height * 9 // 16, height)
+    face = Face(width // 3, height // 3, height // 8, height // 6, 0.92)
+    return replace(entry, receipt=replace(receipt, windows=(square, tall), faces=(face,)))
 
 
 def _failures() -> list[dict[str, Any]]:

@@ -1,10 +1,11 @@
 """Each page in a browser, with made-up values: accessibility and scripts."""
 
 import re
+from urllib.parse import parse_qs
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Route, expect
 
 from bench.gallery import HOSTILE, Gallery
 from darkroom.adapters.clients import dynamodb_client
@@ -71,6 +72,40 @@ def test_every_page_shows_its_content_without_script(without_script: Page, shown
         "stored": "See it at",
     }
     assert text[name] in page.locator("body").inner_text()
+
+
+# Crop
+
+
+def test_a_click_on_the_crop_sends_the_focus_and_shows_the_new_picture(page: Page, shown: Gallery) -> None:
+    times = iter(["before", "before", "after"])
+
+    def respond(route: Route) -> None:
+        if "json" in route.request.headers.get("accept", ""):
+            route.fulfill(json={"at": next(times)})
+        else:
+            route.continue_()
+
+    page.goto(f"{shown.url}/crop")
+    page.route("**/crop", respond)
+    page.route("**/focus", lambda route: route.fulfill(status=202, json={"action": "focus", "uploads": 1}))
+    picture = page.locator(".crop svg")
+    box = picture.bounding_box()
+    assert box
+
+    with page.expect_request("**/focus") as sent, page.expect_navigation():
+        picture.click(position={"x": box["width"] / 4, "y": box["height"] / 2})
+
+    focus = parse_qs(sent.value.post_data or "")["focus"][0]
+    across, down = map(float, focus.split(","))
+    assert (round(across, 2), round(down, 2)) == (0.25, 0.5)
+
+
+def test_the_crop_has_a_form_without_script(without_script: Page, shown: Gallery) -> None:
+    without_script.goto(f"{shown.url}/crop")
+
+    assert without_script.get_by_label("Keep this point").is_visible()
+    assert "or click" not in without_script.locator("main").inner_text()
 
 
 # Before and after
