@@ -1,17 +1,24 @@
 """Graphics and their lossless files."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from random import Random
 
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
+from darkroom.domain.profile import FormatChoice, Ladder, Profile
 from darkroom.domain.renditions import Format
 from darkroom.imaging import render
 from darkroom.imaging.graphics import is_graphic
+from darkroom.imaging.palette import reduced
+from darkroom.imaging.ssimulacra2 import Ssimulacra2
 from darkroom_cli.local.samples import photograph
-from tests.unit.imaging.pictures import a_profile, codes, encoded, only, opened, plain
+from tests.unit.imaging.pictures import a_profile, animated, codes, encoded, only, opened, plain
 
 JPEG_AND_PNG = (Format.JPEG, Format.PNG)
+LOSSLESS = (Format.PNG, Format.WEBP)
 
 
 def page(width: int = 320, height: int = 240) -> Image.Image:
@@ -22,6 +29,26 @@ def page(width: int = 320, height: int = 240) -> Image.Image:
         draw.text((10, 10 + 20 * line), "The quick brown fox jumps over", "#223", ImageFont.load_default(14))
     draw.rounded_rectangle((10, height - 50, 120, height - 15), 8, "#c2185b")
     return image
+
+
+def page_with_a_photograph() -> Image.Image:
+    image = page()
+    image.paste(photograph(320, 150, seed=3), (0, 0))
+    return image
+
+
+def map_of_many_colours() -> Image.Image:
+    """Draws areas with smooth edges."""
+    image = Image.new("RGB", (1280, 960), "#f4f1ea")
+    draw = ImageDraw.Draw(image)
+    for number, colour in enumerate(("#b5d9f2", "#cfe8c9", "#fbd65b", "#e8e0d2", "#c9a0dc")):
+        left, top = 100 + 170 * number, 60 + 120 * (number % 3)
+        draw.ellipse((left, top, left + 400, top + 560), colour, "#8a8a8a", 6)
+    return image.resize((320, 240), Image.Resampling.LANCZOS)
+
+
+def aiming_at(target: float, kind: Format) -> Profile:
+    return Profile("test", (Ladder("main", (320,), (FormatChoice(kind, None, target),)),))
 
 
 def badge() -> Image.Image:
@@ -51,27 +78,112 @@ def test_a_picture_without_a_block_to_look_at_is_no_graphic(size: tuple[int, int
     assert not is_graphic(plain(size))
 
 
+@pytest.mark.parametrize("kind", LOSSLESS)
 @pytest.mark.parametrize("mode", ["L", "RGB"])
-def test_a_graphic_gets_a_lossless_png_if_it_is_smaller_than_the_jpeg(mode: str) -> None:
+def test_a_graphic_keeps_every_pixel_where_that_takes_fewer_bytes(mode: str, kind: Format) -> None:
     drawn = page().convert(mode)
 
-    rendered = render(encoded(drawn, "PNG"), a_profile(drawn.width, formats=JPEG_AND_PNG, quality=90))
+    rendered = render(encoded(drawn, "PNG"), a_profile(drawn.width, formats=(Format.JPEG, kind), quality=90))
 
-    made = only(rendered, Format.PNG)
+    made = only(rendered, kind)
     assert len(made.data) < len(only(rendered).data)
-    assert (made.score, made.score_kind, made.alpha) == (100.0, "measured", False)
+    assert (made.quality, made.alpha) == (100, False)
     assert not ImageChops.difference(opened(made).convert("RGB"), drawn.convert("RGB")).getbbox()
 
 
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_a_graphic_has_as_few_colours_as_the_target_allows(kind: Format) -> None:
+    drawn = map_of_many_colours()
+
+    exact = only(render(encoded(drawn, "PNG"), a_profile(drawn.width, formats=(kind,))), kind)
+    made = [only(render(encoded(drawn, "PNG"), aiming_at(target, kind)), kind) for target in (80, 92)]
+
+    colours = [len(opened(each).convert("RGB").getcolors(1 << 24) or []) for each in (*made, exact)]
+    assert colours == sorted({*colours})
+    assert [len(each.data) for each in (*made, exact)] == sorted(len(each.data) for each in (*made, exact))
+    for each, target in zip(made, (80, 92), strict=True):
+        score = Ssimulacra2(drawn).score(opened(each))
+        assert score >= target
+        assert (each.score, each.score_kind) == (round(score, 1), "measured")
+
+
+def test_rare_colours_of_text_stay() -> None:
+    """SSIMULACRA2 alone would allow it to become grey."""
+    drawn = map_of_many_colours()
+    ImageDraw.Draw(drawn).text((20, 20), "-12", "#e00000", ImageFont.load_default(12))
+
+    made = only(render(encoded(drawn, "PNG"), aiming_at(60, Format.PNG)), Format.PNG)
+
+    assert max(ImageChops.difference(opened(made).convert("RGB"), drawn).tobytes()) <= 48
+
+
+def test_a_lossy_webp_is_kept_if_it_is_smaller() -> None:
+    mixed = page_with_a_photograph()
+
+    rendered = render(encoded(mixed, "PNG"), a_profile(320, formats=(Format.WEBP,), quality=40))
+
+    assert is_graphic(mixed)
+    assert codes(rendered) == ["webp_lossy"]
+    assert only(rendered, Format.WEBP).quality == 40
+
+
 def test_a_png_larger_than_the_jpeg_is_dropped() -> None:
-    flat_with_noise = page()
-    flat_with_noise.paste(photograph(320, 150, seed=3), (0, 0))
-    content = encoded(flat_with_noise, "PNG")
+    content = encoded(page_with_a_photograph(), "PNG")
 
     rendered = render(content, a_profile(320, formats=JPEG_AND_PNG, quality=40))
 
-    assert is_graphic(flat_with_noise)
-    assert codes(rendered) == ["png_dropped"]
+    assert codes(rendered) == ["png_lossless", "png_dropped"]
+
+
+def test_without_webp_of_opaque_stills_a_graphic_gets_a_lossless_webp() -> None:
+    drawn = page()
+    profile = a_profile(320, formats=(Format.JPEG, Format.WEBP))
+    omitting = replace(profile, ladders=(replace(profile.ladders[0], opaque_webp=False),))
+
+    rendered = render(encoded(drawn, "PNG"), omitting)
+
+    [decision] = rendered.decisions
+    made = only(rendered, Format.WEBP)
+    assert decision.code == "webp_lossless"
+    assert decision.why == f"WebP 320 pixels wide: no loss, {len(made.data):,} bytes."
+
+
+def test_an_animation_is_not_encoded_as_a_graphic() -> None:
+    rendered = render(animated("GIF"), a_profile(40, formats=(Format.WEBP,)))
+
+    assert "webp_lossless" not in codes(rendered)
+    assert only(rendered, Format.WEBP).frames == 3
+
+
+def test_colours_are_reduced_alike_on_every_machine() -> None:
+    found = reduced(map_of_many_colours(), 80)
+
+    assert found
+    assert sha256(found.picture.tobytes()).hexdigest()[:16] == "41d2d1b412b67649"
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("size", [(1, 1), (64, 48)])
+def test_a_picture_of_few_colours_is_not_reduced(mode: str, size: tuple[int, int]) -> None:
+    assert reduced(plain(size, mode=mode), 30) is None
+
+
+def test_a_picture_of_as_many_colours_as_a_photograph_is_not_reduced() -> None:
+    noise = Image.frombytes("RGB", (200, 100), Random(1).randbytes(60_000))  # noqa: S311
+
+    assert reduced(noise, 30) is None
+
+
+def test_hidden_colours_need_no_place_in_the_palette() -> None:
+    drawn = badge()
+    hidden = photograph(*drawn.size, seed=3).convert("RGBA")
+    hidden.putalpha(drawn.getchannel("A"))
+    hidden.paste(drawn, mask=drawn.getchannel("A").point([0] + [255] * 255))
+
+    found, expected = reduced(hidden, 80), reduced(drawn, 80)
+
+    assert found and expected  # noqa: PT018
+    assert found.picture.tobytes() == expected.picture.tobytes()
 
 
 def test_an_opaque_photograph_gets_no_png() -> None:

@@ -1,14 +1,20 @@
 """Graphics: screenshots, logos, charts, line art. Lossless files keep their flat areas in few bytes."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import reduce
 
 from PIL import Image, ImageChops
+
+from darkroom.imaging.palette import reduced
 
 # The smallest share of flat blocks of a graphic: screenshots with photographs in them have 0.3, photographs
 # 0 at the median.
 _LEAST_FLAT_SHARE = 0.15
 _BANDS = 32
 _SIDE = 4
+# Fewer colours must save this share of the bytes; for less, every pixel stays as it is.
+_LEAST_SAVING = 0.05
 
 
 def is_graphic(image: Image.Image) -> bool:
@@ -35,3 +41,33 @@ def flat_share(image: Image.Image) -> float:
 
 
 _STEP = [0, *[255] * 255]
+
+
+@dataclass(frozen=True, slots=True)
+class Lossless:
+    """A lossless file of the picture, or of a copy with so many `colours` (0: all) that scores `score`.
+
+    `exact_bytes` is the size of the file with all colours.
+    """
+
+    content: bytes
+    colours: int
+    score: float
+    exact_bytes: int
+
+    def __str__(self) -> str:
+        size = f"{len(self.content):,} bytes"
+        if not self.colours:
+            return f"no loss, {size}"
+        return f"{self.colours} colours without further loss, {size} ({self.exact_bytes:,} with all colours)"
+
+
+def lossless(picture: Image.Image, target: float | None, encode: Callable[[Image.Image], bytes]) -> Lossless:
+    """Returns the smaller file of the picture and of a copy with fewer colours that reaches the target."""
+    exact = encode(picture)
+    copy = None if target is None else reduced(picture, target)
+    if copy:
+        content = encode(copy.picture)
+        if len(content) <= len(exact) * (1 - _LEAST_SAVING):
+            return Lossless(content, copy.colours, copy.score, len(exact))
+    return Lossless(exact, 0, 100.0, len(exact))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import repeat
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from darkroom.imaging.decoding import (
     strictly,
     without_opaque_alpha,
 )
-from darkroom.imaging.graphics import is_graphic
+from darkroom.imaging.graphics import Lossless, is_graphic, lossless
 from darkroom.imaging.ladders import FACES_SIDE, Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.quality import Made, encode_ladder
@@ -498,31 +499,53 @@ def _flattened(image: Image.Image, background: str) -> Image.Image:
 
 def encode_webp(work: Work) -> Work:
     """Encodes every rung of the WebP ladders, animated where the original and the ladder are."""
-    made = []
-    plans = [*work.plans_with(Format.WEBP)]
-    wanted = [(plan, choice) for plan, choice in plans if _makes_webp(work, plan)]
-    if len(wanted) < len(plans):
+    omitted = False
+    for plan, choice in work.plans_with(Format.WEBP):
+        animation = work.header.animation if plan.ladder.animation else None
+        lossy = bool(animation or _wants_lossy_webp(work, plan))
+        if not animation and is_graphic(plan.rungs[0]):
+            work = _record_side_limit(work, plan, Format.WEBP)
+            work = _graphic_webps(work, plan, choice, lossy=lossy)
+        elif lossy:
+            work = _record_side_limit(work, plan, Format.WEBP)
+            rungs = _fitting(plan, Format.WEBP)
+            encoded = reversed([*encode_ladder(choice, rungs)])
+            made = [_encoded(choice, plan, *pair) for pair in zip(rungs, encoded, strict=True)]
+            moving = [_animated(work, plan, animation, still) for still in made] if animation else made
+            work = work.with_renditions(*moving)
+        else:
+            omitted = True
+    if omitted:
         work = work.with_decision(
             "webp_omitted", "No WebP, because the picture is opaque: its JPEG is smaller at the same quality."
         )
-    for plan, choice in wanted:
-        work = _record_side_limit(work, plan, Format.WEBP)
-        rungs = _fitting(plan, Format.WEBP)
-        encoded = [*encode_ladder(choice, rungs)]
-        stills = [_encoded(choice, plan, *pair) for pair in zip(rungs, reversed(encoded), strict=True)]
-        if plan.ladder.animation and work.header.animation:
-            made += [_animated(work, plan, work.header.animation, still) for still in stills]
-        else:
-            made += stills
-    return work.with_renditions(*made)
+    return work
 
 
-def _makes_webp(work: Work, plan: Plan) -> bool:
-    """False for an opaque photograph with `opaque_webp` off, if the ladder has a JPEG instead."""
-    moves = plan.ladder.animation and work.header.animation
+def _wants_lossy_webp(work: Work, plan: Plan) -> bool:
+    """False for an opaque still with `opaque_webp` off, if the ladder has a JPEG instead."""
     instead = plan.ladder.choice(Format.JPEG)
-    wanted = plan.ladder.opaque_webp or work.is_transparent or moves or not instead
-    return bool(wanted or is_graphic(plan.rungs[0]))
+    return bool(plan.ladder.opaque_webp or work.is_transparent or not instead)
+
+
+def _graphic_webps(work: Work, plan: Plan, choice: FormatChoice, *, lossy: bool) -> Work:
+    """Encodes a graphic's rungs without loss, and with `lossy` also with it; keeps the smaller files."""
+    rungs = _fitting(plan, Format.WEBP)
+    others = reversed([*encode_ladder(choice, rungs)]) if lossy else repeat(None, len(rungs))
+    for rung, other in zip(rungs, others, strict=True):
+        found = lossless(rung, choice.target, encode.lossless_webp)
+        code, made, why = "webp_lossless", _made_without_loss(choice, found), str(found)
+        if other and len(other.content) < len(found.content):
+            code, made, why = "webp_lossy", other, f"lossy, {len(other.content):,} bytes; otherwise {found}"
+        elif other:
+            why += f"; lossy {len(other.content):,} bytes"
+        work = work.with_decision(code, f"WebP {rung.width} pixels wide: {why}.")
+        work = work.with_renditions(_encoded(choice, plan, rung, made))
+    return work
+
+
+def _made_without_loss(choice: FormatChoice, found: Lossless) -> Made:
+    return Made(found.content, 100, None if choice.target is None else found.score, "4:4:4")
 
 
 def _animated(work: Work, plan: Plan, animation: Animation, still: Encoded) -> Encoded:
@@ -575,18 +598,20 @@ def encode_png(work: Work) -> Work:
             reason = "for an opaque photograph, JPEG takes far fewer bytes"
             work = work.with_decision("png_skipped", f"No PNG: {reason}.")
             continue
-        child = Child(partial(_pngs, plan.rungs), seconds=_CHILD_SECONDS)
+        child = Child(partial(_pngs, choice, plan.rungs), seconds=_CHILD_SECONDS)
         try:
-            made = [_encoded(choice, plan, *pair) for pair in zip(plan.rungs, child.results(), strict=True)]
+            for rung, found in zip(plan.rungs, child.results(), strict=True):
+                work = work.with_decision("png_lossless", f"PNG {rung.width} pixels wide: {found}.")
+                made = _made_without_loss(choice, found)
+                work = work.with_renditions(_encoded(choice, plan, rung, made))
         finally:
             child.end()
-        work = work.with_renditions(*made)
     return work
 
 
-def _pngs(rungs: tuple[Image.Image, ...]) -> Iterator[Made]:
+def _pngs(choice: FormatChoice, rungs: tuple[Image.Image, ...]) -> Iterator[Lossless]:
     for rung in rungs:
-        yield Made(encode.png(rung), 100, 100.0, "4:4:4")
+        yield lossless(rung, choice.target, encode.png)
 
 
 def encode_jxl(work: Work) -> Work:
