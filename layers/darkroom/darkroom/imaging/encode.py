@@ -125,17 +125,13 @@ def webp(image: Image.Image, quality: int) -> bytes:
     return _saved(image, Format.WEBP, quality=quality, method=4)
 
 
-# oxipng's level: the next higher makes files 0.5% smaller, and takes four times as long.
-_PNG_LEVEL = 2
-
-
 def png(image: Image.Image) -> bytes:
     """Encodes without loss; of fully transparent pixels, the colour is not kept.
 
     Call it in a child process: oxipng's thread remains, and a process with threads can't be forked safely.
     """
     os.environ["RAYON_NUM_THREADS"] = "1"  # other formats are encoded at the same time
-    from oxipng import ColorType, RawImage
+    from oxipng import ColorType, Deflaters, RawImage, RowFilter
 
     kinds = {
         "L": ColorType.grayscale,
@@ -144,7 +140,9 @@ def png(image: Image.Image) -> bytes:
         "RGBA": ColorType.rgba,
     }
     raw = RawImage(image.tobytes(), *image.size, color_type=kinds[image.mode]())
-    return raw.create_optimized_png(level=_PNG_LEVEL, optimize_alpha=True)
+    # On graphics, within 0.1% of the bytes of level 4, in a quarter of its time.
+    filters, deflater = [RowFilter.NoOp, RowFilter.Bigrams], Deflaters.libdeflater(12)
+    return raw.create_optimized_png(level=2, filter=filters, deflate=deflater, optimize_alpha=True)
 
 
 def lossless_webp(image: Image.Image) -> bytes:
