@@ -859,3 +859,13 @@ def test_only_those_who_may_write_can_choose_a_focus() -> None:
 
 def test_a_picture_without_a_crop_has_no_such_part() -> None:
     assert 'id="crop"' not in picture_page(a_rendered_entry(), may_write=True)
+
+
+def test_the_file_field_makes_safari_convert_heic_to_jpeg() -> None:
+    """It converts to the first type of a list that does not allow HEIC."""
+    page = Parsed(pages.home(a_request("./"), [], 4_000_000, Tally()))
+
+    [field] = [attributes for tag, attributes in page.elements if attributes.get("id") == "upload"]
+    types = field["accept"].split(",")
+    assert types[0] == "image/jpeg"
+    assert not {"image/*", "image/heic", "image/heif"} & {*types}

@@ -22,6 +22,13 @@ from darkroom.web.problems import PROBLEMS
 if TYPE_CHECKING:
     from darkroom.web.http import Request
 
+# What the file field offers. Safari converts HEIC to the first, unless the list allows it, as image/* does:
+# docs/adr/0018-heic-stays-rejected.md. The extensions are those of camera raws, which have no media type.
+_ACCEPTED_TYPES = (
+    *("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/tiff", "image/bmp"),
+    *(".dng", ".nef", ".cr2", ".arw"),
+)
+
 # Limits of the chart: fewer columns would be too wide, more columns too narrow to see.
 _MIN_COLUMNS = 16
 _MAX_COLUMNS = 100
@@ -40,6 +47,7 @@ def home(
         recent=recent,
         upload_limit_bytes=upload_limit_bytes,
         job_limit_bytes=MAX_UPLOAD_BYTES,
+        accepted_types=",".join(_ACCEPTED_TYPES),
         totals=totals,
         lines=json.dumps(wording.LINES),
     )
