@@ -14,8 +14,9 @@ from PIL import Image, TiffImagePlugin
 from darkroom.domain.profile import FormatChoice, Ladder, Metadata, Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.renditions import Format
-from darkroom.imaging import embed, render
+from darkroom.imaging import embed, jxl, render
 from darkroom.imaging.rights import Rights, description, harmless, packet, rights_in
+from darkroom.imaging.sniff.jpeg import without_metadata
 from darkroom.imaging.sniff.metadata import find_metadata, has_credentials
 from darkroom.imaging.sniff.xmp import properties
 from darkroom_cli.local.samples import photograph
@@ -61,7 +62,7 @@ XMP = packet([OTHERS, description(KEPT), OTHERS])
 
 
 # Each format has fewer bytes than the one before, so none is dropped.
-QUALITIES = {Format.JPEG: 90, Format.PNG: 100, Format.WEBP: 70, Format.AVIF: 30}
+QUALITIES = {Format.JPEG: 90, Format.PNG: 100, Format.WEBP: 70, Format.AVIF: 30, Format.JXL: 30}
 
 
 def removing(*widths: int, formats: tuple[Format, ...] = EVERY_FORMAT) -> Profile:
@@ -237,6 +238,26 @@ def test_the_reference_has_the_rights_too() -> None:
 
     rendered = render(content, replace(keeping(formats=(Format.JPEG,)), reference=True))
     assert [rights_of(rendition.data) for rendition in rendered.renditions] == [KEPT, KEPT]
+
+
+def test_a_jpeg_xl_keeps_rights_and_pixels() -> None:
+    content, formats = SOURCES["JPEG, XMP"][0](), (Format.JXL,)
+
+    bare, kept = (
+        only(render(content, made(formats=formats)), Format.JXL).data for made in (removing, keeping)
+    )
+    assert packet([description(KEPT)]) in kept
+    assert CANARY not in kept
+    assert np.array_equal(imagecodecs.jpegxl_decode(kept), imagecodecs.jpegxl_decode(bare))
+
+
+def test_a_lossless_jpeg_xl_with_rights_can_still_be_turned_into_the_jpeg() -> None:
+    content = SOURCES["JPEG, XMP"][0]()
+    rendered = render(content, replace(keeping(formats=(Format.JPEG,)), lossless=True))
+
+    kept = only(rendered, Format.JXL).data
+    assert packet([description(KEPT)]) in kept
+    assert jxl.to_jpeg(kept, len(content)) == without_metadata(content)
 
 
 def test_jpeg_xl_files_get_the_packet_in_a_box() -> None:
