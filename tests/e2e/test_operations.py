@@ -9,8 +9,10 @@ import pytest
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.domain.entries import State
 from darkroom.domain.keys import picture_id_of
-from tests.e2e.conftest import Stack, wait_for
-from tests.pictures import a_small_png
+from tests.e2e.conftest import Stack, fetch, send, wait_for
+from tests.pictures import a_photograph, a_small_png
+
+JSON = "application/json"
 
 
 def test_sweep_renders_a_lost_upload_and_removes_an_orphan(second_stack: Stack) -> None:
@@ -68,6 +70,51 @@ def test_stale_results_are_rendered_again_after_confirmation(
         lambda: "No stale uploads" in stack.darkroom("sweep", "--stale", "--dry-run").stdout,
         "all results to be renewed",
     )
+
+
+@pytest.mark.full  # waits until every warm function has reloaded its profile
+def test_a_picture_has_its_own_focus(second_stack: Stack, push: Callable[[Mapping[str, Any]], None]) -> None:
+    """By metadata, by the forms of POST / and of a job, and by a choice afterwards, which gives new files."""
+    stack, picture = second_stack, a_photograph(600, 300, kind="PNG")
+    crop = {"fit": "cover", "ratio": [1, 1]}
+    push(
+        {
+            "name": "own",
+            "ladders": {"main": {"widths": [64], "formats": {"jpeg": {"quality": 80}}, "crop": crop}},
+        }
+    )
+    wait_for(lambda: stack.rendered("wait.png", picture)["profile"] == "own", "the profile to be live")
+    kind = "multipart/form-data; boundary=X"
+    field = '--X\r\nContent-Disposition: form-data; name="focus"\r\n\r\n0,0.5\r\n'
+    file = '--X\r\nContent-Disposition: form-data; name="upload"; filename="posted.png"\r\n\r\n'
+    body = (field + file).encode() + picture + b"\r\n--X--\r\n"
+    uploads = [{"name": "announced.png", "size": len(picture), "type": "image/png", "focus": [0.5, 0.5]}]
+
+    stack.client("s3").put_object(
+        Bucket=stack.status["uploads_bucket"], Key="put.png", Body=picture, Metadata={"focus": "1,0.5"}
+    )
+    assert fetch(f"{stack.status['web']}/", method="POST", body=body, Content_Type=kind).status < 300
+    announced = json.dumps({"uploads": uploads}).encode()
+    job = fetch(f"{stack.status['web']}/jobs", JSON, "POST", announced, Content_Type=JSON).json
+    assert send(job["rows"][0]["post"], picture).status == 204
+
+    found = [stack.settled(f"{name}.jpg") for name in ("put", "posted", "announced")]
+    assert [receipt["windows"][0]["left"] for receipt in found] == [300, 0, 150]
+    before = found[0]
+    chosen = fetch(
+        f"{stack.status['web']}/pictures/{before['id']}/focus", JSON, "POST", b"focus=0.25,0.5",
+        Content_Type="application/x-www-form-urlencoded",
+    )  # fmt: skip
+    assert chosen.status == 202
+
+    def again() -> dict[str, Any] | None:
+        receipt = stack.settled("put.jpg")
+        return receipt if receipt["at"] != before["at"] else None
+
+    after = wait_for(again, "the picture to be rendered again")
+    assert after["windows"][0]["left"] == 0
+    assert after["version"] == before["version"]
+    assert not {r["key"] for r in after["renditions"]} & {r["key"] for r in before["renditions"]}
 
 
 def test_a_deleted_views_table_is_rebuilt_from_the_ledger(second_stack: Stack) -> None:
