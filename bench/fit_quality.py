@@ -1,95 +1,180 @@
-"""Fits the constants of darkroom/imaging/quality.py to a folder of photographs.
+"""Fits the constants of the search in darkroom/imaging/quality.py to a folder of photographs.
 
     python -m bench.fit_quality FOLDER
 
-Prints the points of TYPICAL and the values of GROWTH and SAMPLE_BIAS. Use photographs clearly wider than 640
-pixels: at its original size, a photograph shows the blocks of the encoder that saved it. Test on other
-photographs, with `make bench`.
+Writes darkroom/imaging/fitted.py. Use photographs clearly wider than 640 pixels: at its original size, a
+photograph shows the blocks of the encoder that saved it. Test on other photographs, with bench/search.py.
 """
 
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import log2
+from math import log, log2
 from pathlib import Path
 from statistics import linear_regression, median
+from typing import Final
 
 from PIL import Image
 
+import darkroom.imaging
 from bench.pictures import opened_upright
-from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_rendition
-from darkroom.imaging.quality import Made, encode_ladder, growth_between
+from darkroom.imaging.quality import SMALL_PIXELS
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
-_WIDTHS = (640, 1280, 1920)
-_QUALITIES = {
-    Format.JPEG: (15, 30, 45, 60, 72, 80, 86, 91, 95, 98),
-    Format.WEBP: (15, 30, 50, 65, 78, 87, 94),
-    Format.AVIF: (20, 35, 50, 60, 70, 80, 90),
-    Format.JXL: (1, 10, 30, 50, 65, 80, 88, 94, 98),
+_WIDTHS: Final = (100, 640, 1280)
+_QUALITIES: Final = {
+    Format.JPEG: (1, 15, 30, 45, 60, 72, 80, 86, 91, 95, 98, 100),
+    Format.WEBP: (1, 15, 30, 50, 65, 78, 87, 94, 100),
+    Format.AVIF: (1, 20, 35, 50, 60, 70, 80, 90, 100),
+    Format.JXL: (1, 10, 30, 50, 65, 80, 88, 94, 98, 100),
 }
-# Scores outside this range are left out of the other constants: no target is there.
-_SCORES = (60.0, 90.0)
-
-# Doublings of the number of pixels, and points.
-type Changes = list[tuple[float, float]]
+# The usual subsampling, and that of pictures of up to SMALL_PIXELS.
+_SUBSAMPLINGS: Final = {
+    Format.JPEG: ("4:2:0", "4:4:4"),
+    Format.WEBP: ("4:2:0", "4:2:0"),
+    Format.AVIF: ("4:4:4", "4:4:4"),
+    Format.JXL: ("4:4:4", "4:4:4"),
+}
+# Scores outside this range are left out of all constants but the typical scores: no target is there.
+_LOWEST, _HIGHEST = 60.0, 90.0
+_LEAST_RISE = 0.1  # of the typical score, between two qualities
 
 
 @dataclass(slots=True)
 class Measured:
-    """The measurements of one format."""
+    """The measurements of one format; the lists have doublings of the number of pixels, and points."""
 
     scores: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # by quality
-    growth: dict[str, Changes] = field(default_factory=lambda: defaultdict(list))  # by change of subsampling
-    bias: Changes = field(default_factory=list)  # from the whole to its sample
+    growth: list[tuple[float, float]] = field(default_factory=list)  # from a width to the next
+    sample: list[tuple[float, float]] = field(default_factory=list)  # from the whole to its sample
+    small: list[tuple[int, float]] = field(default_factory=list)  # quality and score
+    cost: list[float] = field(default_factory=list)  # of a point, as a share of the bytes
+
+    def typical(self) -> dict[int, float]:
+        """Returns the median scores by quality, each above the one before."""
+        points: dict[int, float] = {}
+        last = -1000.0
+        for quality, scores in sorted(self.scores.items()):
+            last = points[quality] = round(max(median(scores), last + _LEAST_RISE), 1)
+        return points
+
+    def small_offset(self) -> float:
+        return round(median(score - self.typical()[quality] for quality, score in self.small), 2)
 
 
-def main(folder: Path) -> None:
-    formats = {wanted: Measured() for wanted in Format}
+def measure(folder: Path) -> dict[Format, Measured]:
+    formats = {wanted: Measured() for wanted in _QUALITIES}
     for path in sorted(folder.iterdir()):
         whole = opened_upright(path)
-        if whole:
-            for wanted, numbers in _QUALITIES.items():
-                for number in numbers:
-                    _measure(whole, wanted, number, formats[wanted])
-    for wanted, measured in formats.items():
-        for number, scores in measured.scores.items():
-            print(f"{wanted.value} {number}: {median(scores):.1f}")  # noqa: T201
-        for name, changes in (*measured.growth.items(), ("bias", measured.bias)):
-            slope, _ = linear_regression(*zip(*changes, strict=True), proportional=True)
-            print(f"{wanted.value} {name}: {slope:.2f}")  # noqa: T201
-
-
-def _measure(whole: Image.Image, wanted: Format, number: int, measured: Measured) -> None:
-    """Adds the scores of all widths at one quality."""
-    last: tuple[float, float, str] | None = None
-    for width in (width for width in _WIDTHS if whole.width >= width):
-        size = (width, round(whole.height * width / whole.width))
-        small = whole.resize(size, Image.Resampling.LANCZOS)
-        (made,) = encode_ladder(FormatChoice(wanted, number), [small], repack=False)
-        score = Ssimulacra2(small).score(read_rendition(wanted, made.content))
-        measured.scores[number].append(score)
-        if not _SCORES[0] < score < _SCORES[1]:
+        if whole is None:
             continue
-        doublings = log2(small.width * small.height)
-        if last:
-            change = growth_between(last[2], made.subsampling)
-            measured.growth[change].append((doublings - last[0], score - last[1]))
-        last = doublings, score, made.subsampling
-        sample = Sample(small)
-        if not sample.is_whole:
-            measured.bias.append((log2(sample.pixel_ratio), _sampled(sample, wanted, made) - score))
+        for wanted, measured in formats.items():
+            before: dict[int, tuple[float, float]] = {}
+            for width in (width for width in _WIDTHS if width <= whole.width):
+                size = (width, round(whole.height * width / whole.width))
+                picture = whole.resize(size, Image.Resampling.LANCZOS)
+                if picture.width * picture.height <= SMALL_PIXELS:
+                    _measure_small(picture, wanted, measured)
+                else:
+                    before = _measure(picture, wanted, measured, before)
+        print(f"{path.name} is measured", flush=True)  # noqa: T201
+    return formats
 
 
-def _sampled(sample: Sample, wanted: Format, made: Made) -> float:
-    encoder = encode.encoder(wanted, made.subsampling, repack=False)
-    decoded = read_rendition(wanted, encoder.sample(sample.picture, made.quality))
-    return Ssimulacra2(sample.without_margins(sample.picture)).score(sample.without_margins(decoded))
+def _measure_small(picture: Image.Image, wanted: Format, measured: Measured) -> None:
+    encoder = encode.encoder(wanted, _SUBSAMPLINGS[wanted][1])
+    for quality in _QUALITIES[wanted]:
+        score, _ = _encoded(picture, wanted, encoder.file, quality)
+        if _LOWEST < score < _HIGHEST:
+            measured.small.append((quality, score))
+
+
+def _measure(
+    picture: Image.Image, wanted: Format, measured: Measured, before: dict[int, tuple[float, float]]
+) -> dict[int, tuple[float, float]]:
+    """Returns doublings and score by quality, for the next width."""
+    encoder = encode.encoder(wanted, _SUBSAMPLINGS[wanted][0])
+    doublings, sample = log2(picture.width * picture.height), Sample(picture)
+    found: dict[int, tuple[float, float]] = {}
+    last: tuple[float, float] | None = None
+    for quality in _QUALITIES[wanted]:
+        score, size = _encoded(picture, wanted, encoder.file, quality)
+        measured.scores[quality].append(score)
+        if not _LOWEST < score < _HIGHEST:
+            continue
+        if quality in before:
+            measured.growth.append((doublings - before[quality][0], score - before[quality][1]))
+        found[quality] = doublings, score
+        if last and score > last[0]:
+            measured.cost.append((size - last[1]) / (score - last[0]))
+        last = score, size
+        sampled, _ = _encoded(sample.picture, wanted, encoder.sample, quality)
+        measured.sample.append((log2(sample.pixel_ratio), sampled - score))
+    return found
+
+
+def _encoded(
+    picture: Image.Image, wanted: Format, encoder: Callable[[Image.Image, float], bytes], quality: int
+) -> tuple[float, float]:
+    """Returns the score, and the logarithm of the bytes."""
+    content = encoder(picture, quality)
+    return Ssimulacra2(picture).score(read_rendition(wanted, content)), log(len(content))
+
+
+def write(formats: dict[Format, Measured]) -> None:
+    """Writes fitted.py."""
+    lines = [
+        '"""The constants of quality.py. Written by bench/fit_quality.py."""',
+        "",
+        "from darkroom.domain.renditions import Format",
+        "",
+        "# Median scores of photographs by quality.",
+        "TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {",
+    ]
+    for wanted, measured in formats.items():
+        points = [f"        {point}," for point in measured.typical().items()]
+        lines += [f"    Format.{wanted.name}: (", *points, "    ),"]
+    lines.append("}")
+    lines += _constants(
+        "GROWTH", "Points that a picture scores more for each doubling of its pixels.", formats, _growth
+    )
+    lines += _constants(
+        "SAMPLE",
+        "Points that a sample scores more: always, and for each halving of pixels.",
+        formats,
+        _sample,
+    )
+    lines += _constants(
+        "SMALL", "Points that pictures of up to SMALL_PIXELS score more.", formats, Measured.small_offset
+    )
+    cost = median(formats[Format.JPEG].cost)
+    lines += [
+        "# The share of a JPEG's bytes that one point of score costs.",
+        f"BYTES_PER_POINT = {cost:.3f}",
+    ]
+    (Path(darkroom.imaging.__file__).parent / "fitted.py").write_text("\n".join(lines) + "\n")
+
+
+def _growth(measured: Measured) -> float:
+    return round(linear_regression(*zip(*measured.growth, strict=True), proportional=True).slope, 2)
+
+
+def _sample(measured: Measured) -> tuple[float, float]:
+    fit = linear_regression(*zip(*measured.sample, strict=True))
+    return round(fit.intercept, 2), round(fit.slope, 2)
+
+
+def _constants(
+    name: str, meaning: str, formats: dict[Format, Measured], fit: Callable[[Measured], object]
+) -> list[str]:
+    values = {wanted.name: fit(measured) for wanted, measured in formats.items()}
+    return [f"# {meaning}", f"{name} = {{", *(f"    Format.{key}: {v}," for key, v in values.items()), "}"]
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    write(measure(Path(sys.argv[1])))

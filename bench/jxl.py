@@ -74,7 +74,9 @@ def _curve(picture: Image.Image, effort: int) -> Iterator[Point]:
     wanted = Format.JXL if effort else Format.AVIF
     ssimulacra2, megapixels = Ssimulacra2(picture), picture.width * picture.height / 1e6
     encoded: Callable[[float], bytes] = (
-        partial(jxl.encode, picture, effort=effort) if effort else partial(encode.avif, picture)
+        partial(jxl.encode, picture, effort=effort)
+        if effort
+        else partial(encode.encoder(Format.AVIF, "4:4:4").file, picture)
     )
     for quality in _QUALITIES[wanted]:
         started = time.process_time()

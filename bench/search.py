@@ -2,13 +2,15 @@
 
     python -m bench.search FOLDER [--formats jpeg,webp,avif,jxl] [--count 20]
 
-Prints one line for each format and target. The search's share is its CPU time without the final encodings,
-divided by that of the final encodings.
+Prints one line for each format and target, with the geometric mean of the bytes. The search's share is its
+CPU time without the final encodings, divided by that of the final encodings.
 """
 
 import argparse
 import time
+from math import exp, log
 from pathlib import Path
+from statistics import fmean
 
 from PIL import Image
 
@@ -60,8 +62,13 @@ def _report(wanted: Format, target: float, ladders: list[list[Image.Image]]) -> 
     )
     print(  # noqa: T201
         f"{wanted.value} {target:g}: {within}, {min(kept):+.1f} to {max(kept):+.1f}, {len(kept)} renditions,"
-        f" {len(off) - len(kept)} dropped; search {(total - final) / final:.0%} of encoding"
+        f" {len(off) - len(kept)} dropped, {_mean_bytes(made):,.0f} bytes;"
+        f" search {total - final:.2f} s, {(total - final) / final:.0%} of encoding"
     )
+
+
+def _mean_bytes(made: list[tuple[Image.Image, Made]]) -> float:
+    return exp(fmean(log(len(rendition.content)) for _, rendition in made))
 
 
 if __name__ == "__main__":

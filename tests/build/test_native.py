@@ -133,6 +133,25 @@ def test_faces_and_salient_parts_are_the_same_on_both_processors(runnable: tuple
     assert output_of(FOCUS_PROGRAM, runnable) == FOCUS_HASHES
 
 
+# Prints hashes of resized noise.
+RESIZE_PROGRAM = """
+import hashlib, json, random
+from darkroom_native import resize
+
+def resized_hash(width, height, channels, new_width, new_height):
+    noise, box = random.Random(width).randbytes(width * height * channels), (0.5, 0, width, height - 0.25)
+    return hashlib.sha256(resize(noise, width, height, channels, new_width, new_height, box)).hexdigest()[:16]
+
+CASES = [(1, 1, 3, 5, 5), (300, 200, 3, 77, 50), (90, 1, 4, 91, 2)]
+print(json.dumps([resized_hash(*case) for case in CASES]))
+"""
+RESIZED = ["523e1c1574400a9b", "22b7b851638c0db0", "b6476cfee48bc0ae"]
+
+
+def test_resized_pixels_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> None:
+    assert output_of(RESIZE_PROGRAM, runnable) == RESIZED
+
+
 # Prints the first faults of sound files, and of the same with a piece missing, zero, doubled and cut.
 DAMAGE_PROGRAM = """
 import json, random

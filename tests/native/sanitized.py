@@ -1,4 +1,4 @@
-"""Builds the native code with AddressSanitizer and UBSan; scores, encodes and checks random pictures.
+"""Builds the native code with AddressSanitizer and UBSan, and runs it on random pictures.
 
     python -m tests.native.sanitized [--rounds 200] [--seed 1] [--part jpeg]
 
@@ -19,6 +19,7 @@ SOURCES = PROJECT / "layers" / "imaging" / "native"
 PARTS = {
     "ssimulacra2": ("power.c", "ssimulacra2/*.c"),
     "jpeg": ("jpeg/*.c",),
+    "resize": ("resize/*.c",),
     "focus": ("power.c", "faces/*.c", "saliency/*.c"),
     "strict": ("jpeg/*.c", "strict/*.c"),
 }

@@ -3,8 +3,8 @@
 #include "module_parts.h"
 
 static int add_parts(PyObject *module) {
-    return add_faces(module) || add_jpeg(module) || add_saliency(module) || add_ssimulacra2(module) ||
-                   add_strict(module)
+    return add_faces(module) || add_jpeg(module) || add_resize(module) || add_saliency(module) ||
+                   add_ssimulacra2(module) || add_strict(module)
                ? -1
                : 0;
 }

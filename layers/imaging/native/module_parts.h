@@ -6,6 +6,7 @@
 
 int add_faces(PyObject *module);
 int add_jpeg(PyObject *module);
+int add_resize(PyObject *module);
 int add_saliency(PyObject *module);
 int add_ssimulacra2(PyObject *module);
 int add_strict(PyObject *module);

@@ -83,6 +83,8 @@ int PyModule_AddFunctions(PyObject *module, PyMethodDef *functions);
 int PyArg_ParseTuple(PyObject *arguments, const char *format, ...);
 void PyBuffer_Release(Py_buffer *view);
 PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
+char *PyBytes_AsString(PyObject *bytes);
+void Py_DecRef(PyObject *object);
 PyObject *PyFloat_FromDouble(double value);
 PyObject *PyUnicode_FromString(const char *text);
 

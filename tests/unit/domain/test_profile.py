@@ -55,6 +55,7 @@ def test_omitted_settings_have_defaults() -> None:
     assert profile.limits == Limits(100_000_000, 50_000_000, 512, 100_000_000, 20.0)
     assert (profile.linear_light, profile.repack, profile.reference) == (False, True, False)
     assert (profile.metadata, profile.hdr) == (Metadata.NONE, Hdr.REDUCE)
+    assert (profile.avif_effort, parse(avif_effort=3).avif_effort) == (1, 3)
     [main] = profile.ladders
     assert (main.background, main.animation, main.opaque_webp, main.crop) == ("#ffffff", True, True, None)
 

@@ -14,10 +14,12 @@ from darkroom.domain.receipts import Receipt
 from darkroom.domain.renditions import Format
 from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.imaging import encode
+from darkroom.imaging.fitted import TYPICAL
 from darkroom.imaging.pipeline import render
-from darkroom.imaging.quality import GROWTH, TYPICAL, Search, encode_ladder, growth_between, quality_at
+from darkroom.imaging.quality import Search, encode_ladder, quality_at, typical_score
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
+from darkroom_cli.local.samples import photograph
 from tests.unit.imaging.pictures import opened
 
 
@@ -67,44 +69,67 @@ def test_narrow_pictures_are_encoded_first() -> None:
     assert [Image.open(BytesIO(rendition.content)).width for rendition in made] == [160, 320, 640]
 
 
-def test_a_wide_picture_is_encoded_at_most_five_times() -> None:
-    scene, encoded = a_scene(1280, 854), []
+def counting(encoder: encode.Encoder, tried: list[float]) -> encode.Encoder:
+    """Returns an encoder that records the quality of each file."""
 
     def file(image: Image.Image, quality: float) -> bytes:
-        encoded.append(quality)
-        return plain.file(image, quality)
+        tried.append(quality)
+        return encoder.file(image, quality)
 
+    return replace(encoder, file=file)
+
+
+@pytest.mark.parametrize(("wanted", "subsampling"), [(Format.JPEG, "4:2:0"), (Format.AVIF, "4:4:4")])
+def test_a_wider_picture_is_predicted_from_the_last_one(wanted: Format, subsampling: str) -> None:
+    scene, first, second = a_scene(1280, 854), list[float](), list[float]()
+    plain = encode.encoder(wanted, subsampling, repack=False)
+    search = Search(wanted, 80)
+
+    search.run(scene.reduce(2), counting(plain, first))
+    made = search.run(scene, counting(plain, second))
+
+    assert len(first) <= 3
+    assert len(second) <= 2
+    assert made.quality in second
+    assert made.score == pytest.approx(80, abs=2)
+
+
+def test_the_file_is_one_that_was_measured() -> None:
+    scene, tried = a_scene(1280, 854), list[float]()
     plain = encode.encoder(Format.JPEG, "4:2:0", repack=False)
-    found, score, _ = Search(Format.JPEG, 80).run(scene, replace(plain, file=file))
 
-    assert found in encoded
-    assert len(encoded) <= 5
-    assert score == pytest.approx(80, abs=1)
+    made = Search(Format.JPEG, 83).run(scene, counting(plain, tried))
 
-
-def test_a_jpeg_has_finer_steps_above_90() -> None:
-    found = {quality_at(Format.JPEG, score / 10) for score in range(600, 960)}
-
-    assert {quality % 1 for quality in found if quality < 90} == {0}
-    assert {quality % 1 for quality in found if quality > 90} == {0, 0.25, 0.5, 0.75}
+    assert made.quality in tried
+    assert made.content == plain.file(scene, made.quality)
 
 
-def test_less_colour_lowers_the_predicted_score_of_a_larger_picture() -> None:
-    changes = [("4:2:0", "4:2:0"), ("4:4:4", "4:4:4"), ("4:4:4", "4:2:2"), ("4:2:2", "4:2:0")]
+@pytest.mark.parametrize("wanted", TYPICAL)
+def test_each_score_has_the_quality_with_that_typical_score(wanted: Format) -> None:
+    step = 0.25 if wanted is Format.JPEG else 1
 
-    assert [growth_between(*change) for change in changes] == ["4:2:0", "kept", "reduced", "reduced"]
-    assert all(GROWTH[wanted]["reduced"] <= GROWTH[wanted]["kept"] for wanted in (Format.JPEG, Format.AVIF))
+    for score in range(40, 85):
+        quality = quality_at(wanted, score)
+        assert quality % step == 0
+        assert typical_score(wanted, quality - step) <= score <= typical_score(wanted, quality + step)
 
 
-@pytest.mark.parametrize("size", [(1280, 854), (640, 427), (3000, 500)])
-def test_a_sample_is_a_quarter_of_the_picture_at_most(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("wanted", TYPICAL)
+def test_qualities_are_from_1_to_100(wanted: Format) -> None:
+    assert [quality_at(wanted, score) for score in (-200.0, 100.0)] == [1, 100]
+
+
+@pytest.mark.parametrize(
+    ("size", "side"), [((1280, 854), 512), ((640, 427), 384), ((400, 300), None), ((3000, 300), None)]
+)
+def test_a_sample_saves_most_of_the_work_or_is_the_picture(size: tuple[int, int], side: int | None) -> None:
     scene = a_scene(*size)
 
     sample = Sample(scene)
 
-    pixels = sample.picture.width * sample.picture.height
-    assert sample.is_whole or pixels <= scene.width * scene.height / 4
-    assert sample.is_whole == (size != (1280, 854))
+    assert sample.is_whole == (side is None)
+    assert sample.picture.size == (size if side is None else (side, side))
+    assert sample.pixel_ratio == pytest.approx(size[0] * size[1] / side**2 if side else 1)
 
 
 def test_a_sample_has_tiles_of_every_part() -> None:
@@ -113,14 +138,10 @@ def test_a_sample_has_tiles_of_every_part() -> None:
     noise = Image.effect_noise((320, 1280), 60).convert("RGB")
     wide.paste(noise, (1600, 0))
 
-    sample = Sample(wide)
+    sample = Sample(wide).picture
 
-    inner = sample.without_margins(sample.picture)
-    assert inner.size == (4 * 112, 4 * 112)
-    assert [inner.crop((112 * n, 0, 112 * n + 112, 448)).getextrema()[0] for n in range(3)] == [
-        (120, 120)
-    ] * 3
-    assert inner.getextrema()[0] != (120, 120)
+    flat = [sample.crop((64 * n, 0, 64 * n + 64, 512)).getextrema()[0] == (120, 120) for n in range(8)]
+    assert flat == [True] * 7 + [False]
 
 
 def confetti(width: int, height: int) -> Image.Image:
@@ -148,6 +169,38 @@ def test_wider_pictures_are_subsampled_at_least_as_much() -> None:
     found = encode_ladder(FormatChoice(Format.JPEG, None, 75), [wide, wide.reduce(2), wide.reduce(12)])
 
     assert [made.subsampling for made in found] == ["4:4:4", "4:2:0", "4:2:0"]
+
+
+@pytest.mark.parametrize(
+    ("megapixels", "seconds", "effort", "speed"),
+    [(4, 20, 1, 8), (4, 20, 2, 7), (4, 20, 3, 6), (16, 20, 3, 7), (40, 20, 1, 9), (4, 0.1, 1, 9)],
+)
+def test_the_speed_of_avif_follows_the_effort_and_the_time(
+    megapixels: int, seconds: float, effort: int, speed: int
+) -> None:
+    assert encode.avif_speed(megapixels * 1_000_000, seconds, effort) == speed
+
+
+def test_more_effort_takes_fewer_bytes() -> None:
+    def size(avif: encode.Avif) -> int:
+        (made,) = encode_ladder(FormatChoice(Format.AVIF, 60), [photograph(320, 240)], avif=avif)
+        return len(made.content)
+
+    assert size(encode.Avif(6)) < size(encode.Avif(9))
+
+
+@pytest.mark.parametrize("quality", [1, 99, 100])
+def test_avif_is_encoded_at_every_quality(quality: int) -> None:
+    (made,) = encode_ladder(FormatChoice(Format.AVIF, quality), [a_scene(64, 64)])
+
+    assert Image.open(BytesIO(made.content)).size == (64, 64)
+
+
+@pytest.mark.parametrize(("target", "subsampling"), [(60, "4:2:0"), (70, "4:4:4")])
+def test_avif_keeps_all_colours_for_high_targets(target: float, subsampling: str) -> None:
+    (made,) = encode_ladder(FormatChoice(Format.AVIF, None, target), [a_scene(320, 240)])
+
+    assert made.subsampling == subsampling
 
 
 def test_a_fixed_quality_has_no_score() -> None:

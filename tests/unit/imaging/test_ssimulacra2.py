@@ -7,7 +7,7 @@ import darkroom_native
 import pytest
 from PIL import Image
 
-from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at, score_of
+from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
 
 def a_picture(width: int, height: int) -> Image.Image:
@@ -113,7 +113,3 @@ def test_any_buffer_is_accepted() -> None:
 def test_a_text_is_not_a_buffer() -> None:
     with pytest.raises(TypeError):
         darkroom_native.ssimulacra2("RGB", b"RGB", 1, 1)  # type: ignore[arg-type]
-
-
-def test_error_at_is_the_inverse_of_score_of() -> None:
-    assert score_of(error_at(70)) == pytest.approx(70, abs=0.1)

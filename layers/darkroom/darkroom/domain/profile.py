@@ -124,7 +124,8 @@ class Profile:
 
     `linear_light` resizes in linear light, which is slower, but more accurate for fine bright and dark
     details. `repack` makes small JPEG files up to 1% smaller, and takes more time. `libjpeg` encodes JPEG as
-    Squoosh does, instead of by our own encoder. `reference` adds one rendition of high quality at the widest
+    Squoosh does, instead of by our own encoder. `avif_effort`, 1 to 3, is the time for AVIF relative to the
+    usual time: more takes fewer bytes. `reference` adds one rendition of high quality at the widest
     size, for comparison. `lossless` adds a JPEG XL of a JPEG original, from which the JPEG can be restored.
     `metadata` keeps the statements of rights, or nothing. `hdr` keeps gain maps in JPEG files, or removes
     them.
@@ -136,6 +137,7 @@ class Profile:
     linear_light: bool = False
     repack: bool = True
     libjpeg: bool = False
+    avif_effort: int = 1
     reference: bool = False
     lossless: bool = False
     metadata: Metadata = Metadata.NONE
@@ -197,7 +199,7 @@ def profile_schema() -> dict[str, Any]:
 def _profile(raw: dict[str, Any]) -> Profile:
     main = raw["ladders"][MAIN]
     ladders = {MAIN: main} | raw["ladders"]
-    names = ("linear_light", "repack", "libjpeg", "reference", "lossless")
+    names = ("linear_light", "repack", "libjpeg", "avif_effort", "reference", "lossless")
     switches = {name: raw[name] for name in names if name in raw}
     return Profile(
         name=raw["name"],

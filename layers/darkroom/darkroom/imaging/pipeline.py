@@ -451,15 +451,18 @@ def begin_avif(work: Work) -> Work:
             if (rungs := _fitting(plan, Format.AVIF)[part])
         ]
         if batch and seconds:
-            children.append(Child(partial(_avifs, batch), seconds=seconds))
+            pixels = sum(rung.width * rung.height for _, _, rungs in batch for rung in rungs)
+            speed = encode.avif_speed(pixels, seconds, work.profile.avif_effort)
+            children.append(Child(partial(_avifs, batch, speed), seconds=seconds))
     return replace(work, avif=tuple(children))
 
 
-def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]]) -> Iterator[Encoded]:
+def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]], speed: int) -> Iterator[Encoded]:
     """Encodes each ladder from its narrowest rung on: at the deadline, its wide ones and later ladders are
     missing."""
     for plan, choice, rungs in batch:
-        for rung, made in zip(reversed(rungs), encode_ladder(choice, rungs), strict=True):
+        settings = encode.Avif(speed, palette=is_graphic(plan.rungs[0]))
+        for rung, made in zip(reversed(rungs), encode_ladder(choice, rungs, avif=settings), strict=True):
             yield _encoded(choice, plan, rung, made)
 
 

@@ -1,12 +1,12 @@
 """Finds the quality whose file scores nearest to a target, by encoding and measuring.
 
-The narrowest picture of a ladder is searched first, on a sample if it is large; its distance from the typical
-curve predicts the quality of the next. Every score that is returned is measured on the whole file.
+The narrowest picture of a ladder is searched first, from a trial on a sample; its distance from the typical
+curve and its slope predict the quality of the next. Every score that is returned is that of the whole file.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import pairwise
 from math import log, log2
 
 from PIL import Image
@@ -15,111 +15,24 @@ from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_rendition
+from darkroom.imaging.fitted import BYTES_PER_POINT, GROWTH, SAMPLE, SMALL, TYPICAL
 from darkroom.imaging.sample import Sample
-from darkroom.imaging.ssimulacra2 import Ssimulacra2, error_at
+from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
-# Median score of photographs by quality, interpolated linearly: from bench/fit_quality.py. The curve of a
-# single picture lies above or below, with nearly the same slope: one measurement gives the offset.
-TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
-    Format.JPEG: (
-        (1, -20.0),
-        (15, 34.7),
-        (30, 48.2),
-        (45, 56.6),
-        (60, 62.7),
-        (72, 68.2),
-        (80, 72.6),
-        (86, 76.7),
-        (91, 80.7),
-        (95, 85.5),
-        (98, 90.0),
-        (100, 95.0),
-    ),
-    Format.WEBP: (
-        (1, 5.0),
-        (15, 33.9),
-        (30, 47.6),
-        (50, 58.5),
-        (65, 63.4),
-        (78, 69.8),
-        (87, 77.9),
-        (94, 84.5),
-        (100, 89.0),
-    ),
-    Format.AVIF: (
-        (1, 0.0),
-        (20, 29.5),
-        (35, 52.2),
-        (50, 68.4),
-        (60, 75.0),
-        (70, 80.5),
-        (80, 84.2),
-        (90, 87.8),
-        (100, 92.0),
-    ),
-    Format.JXL: (
-        (1, 10.2),
-        (10, 27.3),
-        (30, 53.6),
-        (50, 62.7),
-        (65, 71.6),
-        (80, 80.3),
-        (88, 85.4),
-        (94, 89.8),
-        (98, 92.7),
-        (100, 95.0),
-    ),
-}
-
-# The qualities to search: above 90, a whole step changes the score of a small JPEG by up to 3 points.
-_WHOLE_STEPS = tuple(float(quality) for quality in range(1, 101))
-_QUALITIES = {
-    Format.JPEG: (*_WHOLE_STEPS[:89], *(90 + quarters / 4 for quarters in range(41))),
-    Format.WEBP: _WHOLE_STEPS,
-    Format.AVIF: _WHOLE_STEPS,
-    Format.JXL: _WHOLE_STEPS,
-}
-
-# Points that a picture scores more at equal quality for each doubling of its pixels: with 4:2:0 or another
-# subsampling in both sizes, or with less colour in the larger one. From bench/fit_quality.py.
-GROWTH = {
-    Format.JPEG: {"4:2:0": 0.55, "kept": -0.05, "reduced": -0.05},
-    Format.WEBP: {"4:2:0": -0.3, "kept": 0.0, "reduced": 0.0},
-    Format.AVIF: {"4:2:0": 0.1, "kept": 0.2, "reduced": -0.9},
-    Format.JXL: {"kept": 0.07},
-}
-# Points that a picture scores less than its sample for each doubling of the pixels outside of the sample.
-SAMPLE_BIAS = {Format.JPEG: 0.62, Format.WEBP: 1.05, Format.AVIF: 0.62, Format.JXL: 0.83}
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The limits of a search: points from the target that are close enough, and encodings of a picture."""
-
-    tolerance: float
-    encodings: int
-
-
-_LIMITS = {
-    Format.JPEG: Limits(0.9, 5),
-    Format.WEBP: Limits(1.8, 5),
-    Format.AVIF: Limits(1.8, 5),
-    Format.JXL: Limits(0.9, 5),
-}
-# Up to this number of pixels, pictures deviate so much that they guide no others, and encodings cost nothing.
-_SMALL_PIXELS = 40_000
-_LIMITS_IF_SMALL = Limits(0.7, 8)
+# Points from the target that are close enough, and the differences between the qualities to try.
+_TOLERANCES = {Format.JPEG: 0.95, Format.WEBP: 1.9, Format.AVIF: 1.9, Format.JXL: 0.95}
+_STEPS = {Format.JPEG: 0.25, Format.WEBP: 1.0, Format.AVIF: 1.0, Format.JXL: 1.0}
+_ENCODINGS = 6
+# Up to this number of pixels, pictures deviate so much that they guide no others.
+SMALL_PIXELS = 40_000
 # Within this distance of the target, the typical curve predicts the quality as well as a second trial would.
-_NEAR = 3.0
-_TRIALS = 3
-
-# The bytes that one point of score costs near the limit of 4:2:0, as a share.
-_BYTES_PER_POINT = 0.05
-# AVIF: subsampling saves bytes only if it causes less than this share of the error that the target allows.
-# Measured on photographs of 640 to 1920 pixels.
-_SUBSAMPLING_SHARE = 0.6
-# The error from subsampling falls with this power of the width.
-_ERROR_EXPONENT = 0.75
+_NEAR = 4.0
+_TRIALS = 2
+# Changes of the score by those of the typical score; at most, a tiny picture's.
+_SLOPES = (0.4, 5.0)
+# AVIF: from this target on, 4:4:4 takes at most 2% more bytes than 4:2:0 on any photograph, and far fewer on
+# colourful ones.
+_FULL_COLOUR_TARGET = 70.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,162 +46,156 @@ class Made:
 
 
 def encode_ladder(
-    choice: FormatChoice, images: Sequence[Image.Image], *, repack: bool = True, libjpeg: bool = False
+    choice: FormatChoice,
+    images: Sequence[Image.Image],
+    *,
+    repack: bool = True,
+    libjpeg: bool = False,
+    avif: encode.Avif = encode.USUAL_AVIF,
 ) -> Iterator[Made]:
     """Encodes the pictures of a ladder, given widest first, and yields the narrowest first."""
-    narrow_first = images[::-1]
     target = choice.target or typical_score(choice.format, choice.quality or 1)
     search = Search(choice.format, target)
-    subsamplings = (
-        repeat("4:2:0", len(images)) if libjpeg else _subsamplings(choice.format, target, narrow_first)
-    )
-    for image, subsampling in zip(narrow_first, subsamplings, strict=True):
-        encoder = encode.encoder(choice.format, subsampling, repack=repack, libjpeg=libjpeg)
+    for image in reversed(images):
+        subsampling = "4:2:0" if libjpeg else search.subsampling(image)
+        encoder = encode.encoder(choice.format, subsampling, repack=repack, libjpeg=libjpeg, avif=avif)
         if choice.target is None:
-            quality, score = float(choice.quality or 1), None
-            content = encoder.file(image, quality)
+            quality = float(choice.quality or 1)
+            yield Made(encoder.file(image, quality), quality, None, subsampling)
         else:
-            quality, score, content = search.run(image, encoder)
-        yield Made(content, quality, score, subsampling)
-
-
-def _subsamplings(wanted: Format, target: float, narrow_first: Sequence[Image.Image]) -> Iterator[str]:
-    """Yields each picture's subsampling with the fewest bytes at the target; text gets 4:4:4."""
-    measured: tuple[int, float] | None = None  # a width, and the error from subsampling alone there
-    subsampled = False
-    for image in narrow_first:
-        if wanted is Format.JXL:
-            yield "4:4:4"
-            continue
-        if wanted is Format.WEBP or image.mode in ("L", "LA"):
-            yield "4:2:0"
-            continue
-        coloured = image if image.mode == "RGB" else image.convert("RGB")
-        # SSIMULACRA2 weighs colour so much in such small pictures that 4:2:0 can't score above 63.
-        too_small = min(image.size) < encode.SMALL_SIDE
-        if too_small or encode.loses_colour_when_subsampled(coloured):
-            yield "4:4:4"
-            continue
-        if wanted is Format.JPEG:
-            # Wider pictures lose less.
-            subsampled = subsampled or _is_smaller_subsampled(coloured, target)
-        else:
-            width, error = measured = measured or (image.width, _error_of_subsampling(coloured))
-            lost = error * (width / image.width) ** _ERROR_EXPONENT
-            subsampled = lost < _SUBSAMPLING_SHARE * error_at(target)
-        yield "4:2:0" if subsampled else "4:4:4"
-
-
-def _is_smaller_subsampled(image: Image.Image, target: float) -> bool:
-    """Encodes a sample as JPEG with both kinds of chroma, and compares bytes at equal score."""
-    sample, quality = Sample(image).picture, quality_at(Format.JPEG, target)
-    ssimulacra2, costs = Ssimulacra2(sample), list[float]()
-    for subsampling in ("4:2:0", "4:4:4"):
-        content = encode.jpeg(sample, quality, subsampling)
-        costs.append(
-            log(len(content)) - _BYTES_PER_POINT * ssimulacra2.score(read_rendition(Format.JPEG, content))
-        )
-    return costs[0] <= costs[1]
-
-
-def _error_of_subsampling(image: Image.Image) -> float:
-    sample = Sample(image).picture
-    return error_at(Ssimulacra2(sample).score(encode.subsampled(sample)))
+            yield search.run(image, encoder)
 
 
 class Search:
-    """Searches the qualities for one ladder's pictures, from the narrowest to the widest."""
+    """Searches the qualities for one ladder's pictures, from the narrowest to the widest.
+
+    A quality is seen as its typical score: on that scale, the curve of any picture is nearly a straight line.
+    """
 
     def __init__(self, wanted: Format, target: float) -> None:
         self._format = wanted
         self._target = target
-        # The last picture's number of pixels and subsampling, and its distance from the typical curve.
-        self._last: tuple[int, str, float] | None = None
+        # The typical score at which the last picture reaches the target, and the slope of its curve there.
+        self._level, self._slope = target, 1.0
+        # The last picture's number of pixels, and its subsampling.
+        self._pixels, self._subsampling = 0, ""
+        self._tried = False  # on a sample of the next picture
+        self._colour = 0.0  # points that a sample scored more with 4:4:4 than with 4:2:0
 
-    def run(self, image: Image.Image, encoder: encode.Encoder) -> tuple[float, float, bytes]:
-        """Returns the quality, the measured score, and the file."""
+    def subsampling(self, image: Image.Image) -> str:
+        """Returns the subsampling with the fewest bytes at the target; text gets 4:4:4."""
+        if self._format is Format.JXL:
+            return "4:4:4"
+        if self._format is Format.WEBP or image.mode in ("L", "LA"):
+            return "4:2:0"
+        coloured = image if image.mode == "RGB" else image.convert("RGB")
+        # SSIMULACRA2 weighs colour so much in such small pictures that 4:2:0 can't score above 63.
+        too_small = min(image.size) < encode.SMALL_SIDE
+        if too_small or encode.loses_colour_when_subsampled(coloured):
+            return "4:4:4"
+        if self._format is Format.AVIF:
+            return "4:4:4" if self._target >= _FULL_COLOUR_TARGET else "4:2:0"
+        # Wider pictures lose less.
+        return "4:2:0" if self._subsampling == "4:2:0" else self._smaller_jpeg(coloured)
+
+    def _smaller_jpeg(self, image: Image.Image) -> str:
+        """Encodes a sample as JPEG with both kinds of chroma, and compares bytes at equal score."""
+        sample, quality = Sample(image), quality_at(Format.JPEG, self._level)
+        ssimulacra2, costs, scores = Ssimulacra2(sample.picture), {}, {}
+        for subsampling in ("4:2:0", "4:4:4"):
+            content = encode.jpeg(sample.picture, quality, subsampling)
+            scores[subsampling] = ssimulacra2.score(read_rendition(Format.JPEG, content))
+            costs[subsampling] = log(len(content)) - BYTES_PER_POINT * scores[subsampling]
+        self._colour = scores["4:4:4"] - scores["4:2:0"]
+        chosen = min(costs, key=lambda subsampling: costs[subsampling])
+        if not self._pixels:
+            self._level = typical_score(Format.JPEG, quality) + self._target
+            self._level -= scores[chosen] - _bias(Format.JPEG, sample)
+            self._tried = True
+        return chosen
+
+    def run(self, image: Image.Image, encoder: encode.Encoder) -> Made:
+        """Encodes the picture at the quality that comes nearest to the target."""
         pixels = image.width * image.height
-        limits = _LIMITS_IF_SMALL if pixels <= _SMALL_PIXELS else _LIMITS[self._format]
         quality = self._first(image, encoder)
-        ssimulacra2, scores, encoded = Ssimulacra2(image), dict[float, float](), dict[float, bytes]()
-        while quality not in scores and len(scores) < limits.encodings:
-            encoded[quality] = encoder.file(image, quality)
-            scores[quality] = ssimulacra2.score(read_rendition(self._format, encoded[quality]))
-            if abs(scores[quality] - self._target) <= limits.tolerance:
+        ssimulacra2, scores, files = Ssimulacra2(image), dict[float, float](), dict[float, bytes]()
+        while quality not in scores and len(scores) < _ENCODINGS:
+            files[quality] = encoder.file(image, quality)
+            scores[quality] = ssimulacra2.score(read_rendition(self._format, files[quality]))
+            if abs(scores[quality] - self._target) <= _TOLERANCES[self._format]:
                 break
             quality = self._next(scores)
         best = min(scores, key=lambda quality: abs(scores[quality] - self._target))
-        if pixels > _SMALL_PIXELS:
-            self._last = pixels, encoder.subsampling, scores[best] - typical_score(self._format, best)
-        return best, scores[best], encoded[best]
+        if pixels > SMALL_PIXELS:
+            self._level, self._slope = self._line(scores)
+            self._pixels, self._subsampling = pixels, encoder.subsampling
+        return Made(files[best], best, scores[best], encoder.subsampling)
 
     def _first(self, image: Image.Image, encoder: encode.Encoder) -> float:
-        """Predicts the quality from the last picture, or by trials on a sample."""
-        quality = self._guess(image, encoder)
-        if image.width * image.height <= _SMALL_PIXELS:
-            return quality
-        sample = Sample(image)
-        # AVIF takes so long that a trial with its quicker encoder always pays.
-        if self._format is Format.AVIF or not (self._last or sample.is_whole):
-            return self._try(sample, quality, encoder)
-        return quality
+        """Predicts the quality from the last picture, or by a trial on a sample."""
+        pixels = image.width * image.height
+        if pixels <= SMALL_PIXELS:
+            return quality_at(self._format, self._target - SMALL[self._format])
+        if self._pixels:
+            change = GROWTH[self._format] * log2(pixels / self._pixels)
+            if encoder.subsampling != self._subsampling:
+                change -= self._colour  # only wider pictures get 4:2:0
+            self._level -= change / self._slope
+        elif not self._tried:
+            self._try(Sample(image), encoder)
+        return quality_at(self._format, self._level)
 
-    def _guess(self, image: Image.Image, encoder: encode.Encoder) -> float:
-        offset = 0.0
-        if self._last:
-            pixels, subsampling, offset = self._last
-            change = growth_between(subsampling, encoder.subsampling)
-            offset += GROWTH[self._format][change] * log2(image.width * image.height / pixels)
-        return quality_at(self._format, self._target - offset)
-
-    def _try(self, sample: Sample, quality: float, encoder: encode.Encoder) -> float:
-        """Predicts the quality for a picture by trials on its sample."""
-        ssimulacra2 = Ssimulacra2(sample.without_margins(sample.picture))
-        bias = SAMPLE_BIAS[self._format] * log2(sample.pixel_ratio)
+    def _try(self, sample: Sample, encoder: encode.Encoder) -> None:
+        """Corrects the level and the slope by trials on a sample."""
+        ssimulacra2, bias = Ssimulacra2(sample.picture), _bias(self._format, sample)
         scores: dict[float, float] = {}
+        quality = quality_at(self._format, self._level)
         while quality not in scores and len(scores) < _TRIALS:
             decoded = read_rendition(self._format, encoder.sample(sample.picture, quality))
-            scores[quality] = ssimulacra2.score(sample.without_margins(decoded)) - bias
-            last, quality = quality, self._next(scores)
-            if abs(scores[last] - self._target) < _NEAR:
+            scores[quality] = ssimulacra2.score(decoded) - bias
+            self._level, self._slope = self._line(scores)
+            if abs(scores[quality] - self._target) < _NEAR:
                 break
-        return quality
+            quality = quality_at(self._format, self._level)
+
+    def _line(self, scores: dict[float, float]) -> tuple[float, float]:
+        """Returns the level of the target and the slope, by two qualities, on both sides if possible."""
+        below, above = _bracket(scores, self._target)
+        near = sorted(scores, key=lambda quality: abs(scores[quality] - self._target))[:2]
+        if below is not None and above is not None:
+            near = [below, above]
+        levels = [typical_score(self._format, quality) for quality in near]
+        slope = self._slope
+        if len(near) > 1:
+            slope = (scores[near[1]] - scores[near[0]]) / (levels[1] - levels[0])
+            slope = min(max(slope, _SLOPES[0]), _SLOPES[1])
+        return levels[0] + (self._target - scores[near[0]]) / slope, slope
 
     def _next(self, scores: dict[float, float]) -> float:
         """Predicts the quality that reaches the target, or returns one that was tried if no other can."""
-        qualities = _QUALITIES[self._format]
-        reaching = min((quality for quality, score in scores.items() if score >= self._target), default=101)
-        short = [quality for quality, score in scores.items() if score < self._target and quality < reaching]
-        if reaching <= 100 and short:
-            below = max(short)
-            share = (self._target - scores[below]) / (scores[reaching] - scores[below])
-            return _nearest(qualities, below + share * (reaching - below))
-        last = max(short) if short else reaching
-        offset = scores[last] - typical_score(self._format, last)
-        wanted = quality_at(self._format, self._target - offset)
-        # Far from the target, move at least as far as between the lowest and the highest quality tried: on
-        # an untypical picture the typical curve would move too little.
-        far = abs(scores[last] - self._target) > _NEAR
-        stride = max(scores) - min(scores) if far else 0
-        if short:
-            beyond = [quality for quality in qualities if quality > last]
-            return _nearest(beyond, max(last + stride, wanted)) if beyond else last
-        beyond = [quality for quality in qualities if quality < last]
-        return _nearest(beyond, min(last - stride, wanted)) if beyond else last
+        below, above = _bracket(scores, self._target)
+        step = _STEPS[self._format]
+        lowest, highest = (1.0 if below is None else below + step), (100.0 if above is None else above - step)
+        if lowest > highest:
+            return next(iter(scores))
+        level, _ = self._line(scores)
+        return min(max(quality_at(self._format, level), lowest), highest)
 
 
-def growth_between(subsampling: str, larger: str) -> str:
-    """Returns the key of GROWTH for the subsamplings of two sizes."""
-    if subsampling != larger:
-        return "reduced"
-    return subsampling if subsampling == "4:2:0" else "kept"
+def _bracket(scores: dict[float, float], target: float) -> tuple[float | None, float | None]:
+    """Returns the highest quality that falls short of the target, and the lowest that reaches it."""
+    below = max((quality for quality, score in scores.items() if score < target), default=None)
+    return below, min((quality for quality, score in scores.items() if score >= target), default=None)
 
 
-def _nearest(qualities: Sequence[float], wanted: float) -> float:
-    return min(qualities, key=lambda quality: abs(quality - wanted))
+def _bias(wanted: Format, sample: Sample) -> float:
+    """Returns the points that a sample scores more than the whole picture."""
+    always, by_doubling = SAMPLE[wanted]
+    return always + by_doubling * log2(sample.pixel_ratio)
 
 
 def typical_score(wanted: Format, quality: float) -> float:
+    """Returns the median score of photographs."""
     for (low, low_score), (high, high_score) in pairwise(TYPICAL[wanted]):
         if quality <= high:
             return low_score + (high_score - low_score) * (quality - low) / (high - low)
@@ -296,5 +203,10 @@ def typical_score(wanted: Format, quality: float) -> float:
 
 
 def quality_at(wanted: Format, score: float) -> float:
-    """Returns the quality with the typical score nearest to `score`."""
-    return min(_QUALITIES[wanted], key=lambda quality: abs(typical_score(wanted, quality) - score))
+    """Returns the quality with the typical score nearest to `score`, 1 to 100."""
+    points, step = TYPICAL[wanted], _STEPS[wanted]
+    for (low, low_score), (high, high_score) in pairwise(points):
+        if score <= high_score:
+            quality = low + (high - low) * (score - low_score) / (high_score - low_score)
+            return max(1.0, round(quality / step) * step)
+    return 100.0

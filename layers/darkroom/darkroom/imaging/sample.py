@@ -4,43 +4,33 @@ from itertools import product
 
 from PIL import Image
 
-# Tiles per side, pixels per tile side, and the ignored margin: WebP and AVIF predict across the seams between
-# tiles. JPEG's blocks of 8 and 16 pixels are whole.
-_ACROSS, _SIDE, _MARGIN = 4, 128, 8
-# A sample must save three quarters of the work.
-_LEAST_PIXEL_RATIO = 4
+# Pixels per side of a tile: a whole number of the blocks of every format.
+_SIDE = 64
+# Tiles per side for large pictures, and for others.
+_MOST_ACROSS, _ACROSS = 8, 6
+_LARGE = 4 * (_MOST_ACROSS * _SIDE) ** 2
+# A sample of more than this share would save too little.
+_LARGEST_SHARE = 0.6
 
 
 class Sample:
     """Tiles at even distances, put together; or a small picture itself."""
 
     def __init__(self, image: Image.Image) -> None:
-        side = _ACROSS * _SIDE
-        ratio = image.width * image.height / side**2
-        self.is_whole = ratio < _LEAST_PIXEL_RATIO or min(image.size) < side
+        pixels = image.width * image.height
+        across = _MOST_ACROSS if pixels >= _LARGE else _ACROSS
+        side = across * _SIDE
+        self.is_whole = min(image.size) < side or side**2 > _LARGEST_SHARE * pixels
         # The picture's pixels, as a multiple of the sample's.
-        self.pixel_ratio = 1.0 if self.is_whole else ratio
+        self.pixel_ratio = 1.0 if self.is_whole else pixels / side**2
         self.picture = image if self.is_whole else Image.new(image.mode, (side, side))
         if not self.is_whole:
-            for column, row in product(range(_ACROSS), repeat=2):
-                left = _place(image.width, column)
-                top = _place(image.height, row)
+            for column, row in product(range(across), repeat=2):
+                left, top = _place(image.width, column, across), _place(image.height, row, across)
                 tile = image.crop((left, top, left + _SIDE, top + _SIDE))
                 self.picture.paste(tile, (column * _SIDE, row * _SIDE))
 
-    def without_margins(self, picture: Image.Image) -> Image.Image:
-        """Crops the margins from the sample, or from an encoding of it."""
-        if self.is_whole:
-            return picture
-        inner = _SIDE - 2 * _MARGIN
-        cropped = Image.new(picture.mode, (_ACROSS * inner, _ACROSS * inner))
-        for column, row in product(range(_ACROSS), repeat=2):
-            left, top = column * _SIDE + _MARGIN, row * _SIDE + _MARGIN
-            tile = picture.crop((left, top, left + inner, top + inner))
-            cropped.paste(tile, (column * inner, row * inner))
-        return cropped
 
-
-def _place(length: int, number: int) -> int:
+def _place(length: int, number: int, across: int) -> int:
     """Returns where a tile starts: in the middle of its part of a side."""
-    return (length * (2 * number + 1) // _ACROSS - _SIDE) // 2
+    return (length * (2 * number + 1) // across - _SIDE) // 2

@@ -27,18 +27,3 @@ def _opaque(picture: Image.Image) -> Image.Image:
     flat = Image.new("RGB", picture.size, _BACKDROP)
     flat.paste(picture.convert("RGB"), mask=picture.getchannel("A"))
     return flat
-
-
-def score_of(error: float) -> float:
-    """Converts a weighted error of 0 or more to a score, by SSIMULACRA2's curve."""
-    bent = 2.326765642916932 * error - 0.020884521182843837 * error**2 + 6.248496625763138e-05 * error**3
-    return float(100 - 10 * bent**0.6276336467831387) if bent > 0 else 100.0
-
-
-def error_at(score: float) -> float:
-    """Returns the weighted error for a score, within 0.01."""
-    low, high = 0.0, 500.0
-    while high - low > 0.01:
-        middle = (low + high) / 2
-        low, high = (low, middle) if score_of(middle) < score else (middle, high)
-    return low

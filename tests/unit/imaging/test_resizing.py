@@ -1,0 +1,63 @@
+"""The resize of the native module, compared with Pillow's."""
+
+import darkroom_native
+import pytest
+from PIL import Image, ImageChops
+
+from darkroom.imaging.resize import Box, resized
+from darkroom_cli.local.samples import photograph
+
+WHOLE = (0.0, 0.0, 4.0, 4.0)
+
+
+def a_picture(mode: str) -> Image.Image:
+    picture = photograph(600, 800)
+    if not mode.endswith("A"):
+        return picture.convert(mode)
+    picture = picture.convert(mode)
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    return picture
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "CMYK"])
+@pytest.mark.parametrize("size", [(300, 400), (450, 700), (70, 150), (1, 1), (600, 5)])
+@pytest.mark.parametrize("box", [None, (0.5, 3.25, 599.0, 797.5), (100.0, 200.0, 300.5, 400.25)])
+def test_a_picture_looks_as_resized_by_pillow(mode: str, size: tuple[int, int], box: Box | None) -> None:
+    picture = a_picture(mode)
+
+    found = resized(picture, size, box)
+
+    expected = picture.resize(size, Image.Resampling.LANCZOS, box)
+    assert (found.mode, found.size) == (mode, size)
+    premultiplied = {"LA": "La", "RGBA": "RGBa"}.get(mode, mode)
+    difference = ImageChops.difference(found.convert(premultiplied), expected.convert(premultiplied))
+    assert all(sum(channel.histogram()[4:]) == 0 for channel in difference.split())
+
+
+def test_one_colour_stays_the_same() -> None:
+    picture = Image.new("RGB", (333, 222), (1, 128, 254))
+
+    assert resized(picture, (100, 67)).getcolors() == [(6700, (1, 128, 254))]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "channels", "sides", "box"),
+    [
+        (15, 1, (4, 4, 2, 2), WHOLE),
+        (16, 1, (4, 4, 0, 2), WHOLE),
+        (16, 1, (4, 4, 2, 1 << 21), WHOLE),
+        (0, 0, (4, 4, 2, 2), WHOLE),
+        (80, 5, (4, 4, 2, 2), WHOLE),
+        (16, 1, (4, 4, 2, 2), (0, 0, 4.1, 4)),
+        (16, 1, (4, 4, 2, 2), (-1, 0, 4, 4)),
+        (16, 1, (4, 4, 2, 2), (2, 0, 2, 4)),
+        (16, 1, (4, 4, 2, 2), (0, float("nan"), 4, 4)),
+    ],
+)
+def test_other_sizes_channels_and_boxes_are_errors(
+    pixels: int, channels: int, sides: tuple[int, int, int, int], box: Box
+) -> None:
+    width, height, new_width, new_height = sides
+
+    with pytest.raises(ValueError, match=r"side|channels|box"):
+        darkroom_native.resize(bytes(pixels), width, height, channels, new_width, new_height, box)
