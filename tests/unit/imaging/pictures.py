@@ -200,8 +200,10 @@ def red_and_green_swapped() -> bytes:
     return _matrix_profile(_RED_AND_GREEN_SWAPPED)
 
 
-def cmyk_press(inks: Mapping[tuple[int, ...], tuple[int, int, int]]) -> bytes:
-    """Builds a CMYK profile with Lab values for combinations of full inks (0 or 1 each); others are black.
+def cmyk_press(inks: Mapping[tuple[int, ...], tuple[int, int, int]], darkest: int = 0) -> bytes:
+    """Builds a CMYK profile with Lab values for combinations of full inks (0 or 1 each).
+
+    Others have the lightness `darkest`.
 
     ICC.1, 10.11: a lut8Type of two grid points per ink, its outputs L, a + 128 and b + 128.
     """
@@ -209,7 +211,7 @@ def cmyk_press(inks: Mapping[tuple[int, ...], tuple[int, int, int]]) -> bytes:
     straight = bytes(range(256))
     grid = b""
     for corner in product((0, 1), repeat=4):
-        lightness, a, b = inks.get(corner, (0, 0, 0))
+        lightness, a, b = inks.get(corner, (darkest, 0, 0))
         grid += bytes((round(lightness * 2.55), a + 128, b + 128))
     lut = b"mft1\0\0\0\0\4\3\2\0" + identity + 4 * straight + grid + 3 * straight
     return _icc(

@@ -158,6 +158,13 @@ def test_cmyk_is_converted_by_its_profile(inks: tuple[int, ...], plugin: str) ->
     assert distance(middle_of(rendition), lab_in_srgb(*INKS[inks])) <= 4
 
 
+def test_the_darkest_colour_of_a_profile_stays_as_light_as_it_is() -> None:
+    image = Image.new("CMYK", (40, 40), (0, 0, 0, 255))
+    content = encoded(image, "JPEG", icc_profile=cmyk_press(INKS, darkest=15), quality=100)
+
+    assert distance(middle_of(shown(content)), lab_in_srgb(15, 0, 0)) <= 4
+
+
 @pytest.mark.parametrize("colour", [(200, 100, 50), (255, 255, 255), (0, 0, 0), (0, 160, 230)])
 def test_cmyk_without_a_profile_becomes_rgb(colour: Colour) -> None:
     """Every browser takes a JPEG's inks as inverted, with or without Adobe's marker."""

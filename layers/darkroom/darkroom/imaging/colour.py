@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from io import BytesIO
 
 from PIL import Image, ImageCms
@@ -69,10 +69,20 @@ def _transform(icc: bytes) -> _Transform | None:
         mode, modes = _SPACES.get(profile.profile.xcolor_space.strip(), ("", ()))
         if not modes:
             return None
-        transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+        transform = ImageCms.buildTransform(profile, _srgb(), mode, "RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
     return _Transform(transform, mode, modes)
+
+
+@cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    """Returns sRGB, labelled as version 2.
+
+    To version 4, Little CMS scales every profile's darkest colour to black; browsers show it as it is.
+    """
+    made = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return ImageCms.ImageCmsProfile(BytesIO(made[:8] + b"\2\x40\0\0" + made[12:]))
 
 
 def icc_of_coding(coding: Coding) -> bytes:
