@@ -164,8 +164,8 @@ def lines() -> Iterator[str]:
             outcome = f"`{rejected.reason}`"
         after = os.times()
         seconds = after.children_user + after.children_system - before.children_user - before.children_system
-        each = 1e6 * seconds / len(content)
-        yield f"| {name} | {len(content):,} | {seconds:.2f} | {each:,.1f} | {outcome} |"
+        per_byte = 1e6 * seconds / len(content)
+        yield f"| {name} | {len(content):,} | {seconds:.2f} | {per_byte:,.1f} | {outcome} |"
 
 
 def main() -> None:

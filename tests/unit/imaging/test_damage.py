@@ -56,7 +56,8 @@ def first_scan(content: bytes) -> tuple[int, int]:
     """Returns begin and end of the first scan's data; a progressive JPEG can do without later ones."""
     begin = content.index(b"\xff\xda")
     begin += 2 + int.from_bytes(content[begin + 2 : begin + 4])
-    return begin, content.find(b"\xff\xc4", begin) if content.count(b"\xff\xda") > 1 else len(content) - 2
+    after = re.compile(rb"\xff[^\0\xd0-\xd7\xff]").search(content, begin)
+    return begin, after.start() if after else len(content)
 
 
 type Damage = Callable[[bytes, int, int], bytes]
