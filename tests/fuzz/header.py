@@ -1,13 +1,15 @@
-"""Fuzzes the header pass: any bytes must give a consistent Header or a RejectedPicture.
+"""Fuzzes the header pass, and the code that takes a file apart after it: frames, masks, coefficients.
 
-    uv run --with atheris python tests/fuzz/header.py -max_total_time=300
+    uv run --with atheris python tests/fuzz/header.py [--format=gif] -max_total_time=600
 
-Takes libFuzzer's options, and starts with drawn pictures of every supported format. Not part of the test
-suite: atheris has wheels for few platforms, and fuzzing has no end.
+Any bytes must give a consistent Header or a RejectedPicture, and no other error later. Takes libFuzzer's
+options, and starts with drawn pictures of every supported format, or of one (jpeg, png, webp, gif, avif,
+tiff, bmp, raw). Not part of the test suite: atheris has wheels for few platforms, and fuzzing has no end.
 """
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,10 +18,15 @@ PROJECT = Path(__file__).parents[2]
 sys.path[:0] = [str(PROJECT / "layers" / "darkroom"), str(PROJECT)]
 
 atheris = import_module("atheris")
-with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.domain.errors"]):
+with atheris.instrument_imports(include=["darkroom.imaging", "darkroom.domain.errors"]):
     from darkroom.domain.errors import RejectedPicture
-    from darkroom.imaging.sniff import read_header
+    from darkroom.imaging import bmp as masked_bmp
+    from darkroom.imaging.animation import whole_frames
+    from darkroom.imaging.decoding import strictly
+    from darkroom.imaging.sniff import Header, read_header
     from darkroom.imaging.sniff.header import MAX_SCANS
+
+from darkroom_native import jpeg_fault  # noqa: E402 - after what is to be instrumented
 
 from tests.unit.imaging import pictures as drawn  # noqa: E402 - after what is to be instrumented
 from tests.unit.imaging.gain_maps import ultra_hdr  # noqa: E402
@@ -50,6 +57,28 @@ def one_input(content: bytes) -> None:
         assert min(header.animation.durations) >= 0
         assert 0 <= header.animation.loops < 2**32
         assert len(header.animation.stream) <= len(content)
+    if header.pixels <= MOST_PIXELS:
+        take_apart(header)
+
+
+# Larger pictures would be decoded for too long.
+MOST_PIXELS, MOST_FRAMES = 64 * 64, 20
+
+
+def take_apart(header: Header) -> None:
+    """Decodes what is not left to a library alone. Raises every error but RejectedPicture."""
+    with suppress(RejectedPicture):
+        if header.composed and header.frames <= MOST_FRAMES:
+            with strictly():
+                frames = whole_frames(header, header.composed)
+            for _ in range(header.frames):
+                with strictly():
+                    size = next(frames).size
+                assert size == (header.width, header.height)
+        elif header.masked:
+            assert masked_bmp.decoded(header.stream).size == (header.width, header.height)
+        elif header.format == "jpeg" and not header.arithmetic:
+            jpeg_fault(header.stream)
 
 
 def seeds() -> Iterator[bytes]:
@@ -79,12 +108,26 @@ def seeds() -> Iterator[bytes]:
     yield tiff(tags_for(2, 8, 3), planes=[bytes(1728)], big=True)
 
 
+def kind_of(seed: bytes) -> str:
+    try:
+        header = read_header(seed)
+    except RejectedPicture:
+        return "jpeg"  # the one of too many scans
+    return "raw" if header.camera_raw else header.format
+
+
 def main() -> None:
+    wanted = [argument.removeprefix(_FORMAT) for argument in sys.argv if argument.startswith(_FORMAT)]
+    options = [argument for argument in sys.argv if not argument.startswith(_FORMAT)]
     with TemporaryDirectory() as folder:
         for number, seed in enumerate(seeds()):
-            (Path(folder) / str(number)).write_bytes(seed)
-        atheris.Setup([*sys.argv, folder], one_input)
+            if not wanted or kind_of(seed) in wanted:
+                (Path(folder) / str(number)).write_bytes(seed)
+        atheris.Setup([*options, folder], one_input)
         atheris.Fuzz()
+
+
+_FORMAT = "--format="
 
 
 if __name__ == "__main__":
