@@ -92,7 +92,8 @@ def test_a_bmp_around_another_picture_is_rejected_as_such(compression: int) -> N
     assert (caught.value.reason, "JPEG or PNG" in caught.value.sentence) == ("unsupported_format", True)
 
 
-def test_a_truncated_bmp_with_masks_is_rejected() -> None:
+@pytest.mark.parametrize("end", [-10, 69])
+def test_a_truncated_bmp_with_masks_is_rejected(end: int) -> None:
     with pytest.raises(RejectedPicture) as caught:
-        render(bmp(0, 0, (0xF00, 0xF0, 0xF), bits=16)[:-10], a_profile(SIDE))
+        render(bmp(0, 0, (0xF00, 0xF0, 0xF), bits=16)[:end], a_profile(SIDE))
     assert caught.value.reason == "corrupt_image"

@@ -10,6 +10,7 @@ from darkroom.imaging.sniff.header import unsupported
 
 _MASKS_AT = 54
 _V3_HEADER_BYTES = 56
+_SMALLEST_BYTES = _MASKS_AT + 16  # three masks and a row, or four masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ _WHOLE_BYTES = (0xFF, 0xFF00, 0xFF0000, 0xFF000000)
 
 
 def _layout(stream: bytes) -> _Layout:
+    if len(stream) < _SMALLEST_BYTES:
+        raise corrupt()
     header_bytes, width, height, bits = struct.unpack_from("<IiixxH", stream, 14)
     masks = struct.unpack_from("<IIII", stream, _MASKS_AT)
     if header_bytes < _V3_HEADER_BYTES or not masks[3]:
