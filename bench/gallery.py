@@ -24,6 +24,7 @@ from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.imaging.pipeline import render
+from darkroom.ports import PostForm
 from darkroom.web.http import Request, Visitor
 from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import path_segment
@@ -51,6 +52,9 @@ _SCENES = {
 def chromium() -> str | None:
     """Returns the path of Chromium, or None if it is not installed."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+_FORM = PostForm("https://uploads.test/", {"key": "a1b2/x.jpg", "policy": "e30="})
 
 
 class Gallery:
@@ -92,6 +96,13 @@ class Gallery:
             "job": lambda: pages.job(request, self.job, self.rows, ""),
             "failures": lambda: pages.failures(request, _failures(), ""),
             "no-failures": lambda: pages.failures(request, [], ""),
+            "too-large": lambda: pages.too_large(
+                request,
+                "The picture is 12.4 MB; this form takes up to 4 MB.",
+                first.upload.name,
+                _FORM,
+                10**8,
+            ),
             "stored": lambda: pages.stored(request, first, "./image.jpg"),
             "sign-in": lambda: pages.sign_in(request, "failures"),
             "wrong-token": lambda: pages.sign_in(request, "failures", invalid_token=True),
@@ -107,7 +118,7 @@ class Gallery:
 
     PAGES = (
         *("home", "empty", "picture", "crop", "private", "hostile", "rejected", "job"),
-        *("failures", "no-failures", "stored", "problem", "sign-in", "wrong-token", "signed-in"),
+        *("failures", "no-failures", "too-large", "stored", "problem", "sign-in", "wrong-token", "signed-in"),
     )
 
     @property

@@ -301,5 +301,5 @@ def _web(stack: Stack) -> None:
             [a_member(number, State.RENDERED, job_id, bucket=stack.uploads, receipt=long)]
         )
     call(f"/jobs/{job_id}", accept=JSON)
-    for path in ("", "/uploads", "/receipts.csv", "/receipts.json", "/fetch.sh"):
+    for path in ("", "/uploads", "/receipts.csv", "/receipts.json", "/fetch.sh", "/files"):
         call(f"/jobs/{job_id}{path}")

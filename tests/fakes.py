@@ -69,9 +69,12 @@ class FakeOriginals:
     def mark_deleted(self, key: str) -> None:
         self.markers[key] = f"m{len(self.markers) + 1}"
 
-    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "") -> PostForm:
-        own = {"x-amz-meta-focus": focus} if focus else {}
-        return PostForm("https://uploads.test/", {"key": key, "Content-Type": media_type, **own})
+    def post_form(
+        self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "", redirect: str = ""
+    ) -> PostForm:
+        own = {"x-amz-meta-focus": focus, "redirect": redirect}
+        given = {name: value for name, value in own.items() if value}
+        return PostForm("https://uploads.test/", {"key": key, "Content-Type": media_type, **given})
 
 
 @dataclass

@@ -177,13 +177,66 @@ def test_format_and_width_of_after_can_be_chosen(page: Page, shown: Gallery) -> 
     assert best
     expect(image).to_have_attribute("src", best)  # once it is decoded
 
-    page.get_by_role("group", name="Format").get_by_text("WebP").click()
+    page.get_by_role("group", name="Format").get_by_text("JPEG").click()
     page.get_by_role("group", name="Width").get_by_text("1280").click()
     page.keyboard.press("ArrowLeft")
 
-    expect(image).to_have_attribute("src", re.compile(r"/640\.webp$"))
-    expect(after).to_contain_text("WebP, 640 \N{MULTIPLICATION SIGN} 427")
+    expect(image).to_have_attribute("src", re.compile(r"/640\.jpg$"))
+    expect(after).to_contain_text("JPEG, 640 \N{MULTIPLICATION SIGN} 427")
     expect(after).to_contain_text("smaller")
+
+
+def test_any_two_renditions_can_be_compared(page: Page, shown: Gallery) -> None:
+    page.goto(f"{shown.url}/picture")
+    left = page.get_by_label("Left")
+    expect(left.locator("option").first).to_have_text("Before")
+
+    left.select_option(label="JPEG 640")
+
+    expect(page.locator(".picture-before img")).to_have_attribute("src", re.compile(r"/640\.jpg$"))
+    expect(page.locator("[data-before]")).to_contain_text("JPEG, 640")
+    left.select_option(label="Before")
+    expect(page.locator("[data-before]")).to_contain_text("Before")
+
+
+def test_the_wheel_with_ctrl_zooms_at_the_pointer(page: Page, shown: Gallery) -> None:
+    page.goto(f"{shown.url}/picture")
+    pair = page.locator(".pair")
+    box = pair.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 4, box["y"] + 100
+    page.mouse.move(x, y)
+
+    page.mouse.wheel(0, -10)  # without Ctrl the page scrolls
+    assert pair.bounding_box()["width"] == box["width"]  # type: ignore[index]
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    expect(page.locator(".compare")).to_have_class(re.compile("zoomed"))
+    zoomed = pair.bounding_box()
+    assert zoomed
+    page.mouse.wheel(0, 2000)
+
+    assert zoomed["width"] > 2 * box["width"]
+    assert (x - zoomed["x"]) / zoomed["width"] == pytest.approx(0.25, abs=0.01)
+    expect(page.locator(".compare")).not_to_have_class(re.compile("zoomed"))
+    page.keyboard.up("Control")
+
+
+def test_two_fingers_zoom(page: Page, shown: Gallery) -> None:
+    page.goto(f"{shown.url}/picture")
+
+    page.locator(".stage").evaluate("""(stage) => {
+        const touch = (type, gap) => {
+            const at = (identifier, clientX) =>
+                new Touch({ identifier, target: stage, clientX, clientY: 300 });
+            const touches = [at(0, 600 - gap), at(1, 600 + gap)];
+            stage.dispatchEvent(new TouchEvent(type, { touches, bubbles: true, cancelable: true }));
+        };
+        touch("touchstart", 50);
+        touch("touchmove", 150);
+    }""")
+
+    expect(page.locator(".compare")).to_have_class(re.compile("zoomed"))
 
 
 def test_zoom_shows_pixels_at_100_and_200_percent(page: Page, shown: Gallery) -> None:
@@ -229,7 +282,7 @@ def open_foreign_page(page: Page, shown: Gallery, markup: str) -> None:
 def test_copied_markup_renders(context: BrowserContext, page: Page, shown: Gallery) -> None:
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto(f"{shown.url}/picture")
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy", exact=True).click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     markup = page.evaluate("navigator.clipboard.readText()")
 
@@ -301,7 +354,7 @@ def test_job_page_follows_a_socket_on_another_origin(live_job: LiveJob, page: Pa
 @pytest.fixture
 def policy_without_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """Creates the responder without the URL of the WebSocket."""
-    monkeypatch.setattr(web, "responder_for", lambda *arguments: responder_for(*arguments[:2]))
+    monkeypatch.setattr(web, "responder_for", lambda *arguments: responder_for(*arguments[:3]))
 
 
 @pytest.mark.usefixtures("policy_without_socket")

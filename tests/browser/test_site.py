@@ -6,6 +6,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Request, Route, WebSocket, WebSocketRoute, expect
@@ -248,3 +249,112 @@ def test_failed_uploads_can_be_retried(context: BrowserContext, stack: Stack) ->
     page.get_by_role("button", name="Retry failed uploads").click()
 
     expect(page.locator("[data-jobs] .job-row.rendered")).to_have_count(1)
+
+
+def test_a_file_is_shown_while_it_is_sent_and_can_be_cancelled_and_retried(page: Page, stack: Stack) -> None:
+    held: list[Route] = []
+    page.route(re.compile(stack.status["uploads_bucket"]), lambda route: held.append(route))
+    page.goto(stack.status["web"])
+    drop(page, held__png=a_small_png(31))
+    wait_on(page, lambda: bool(held))
+    row = page.locator("[data-jobs] .job-row")
+    row.scroll_into_view_if_needed()
+
+    expect(row.locator("img[data-preview]")).to_have_js_property("complete", value=True)
+    expect(row.locator("small")).to_contain_text("Sending: ")
+    row.get_by_role("button", name="Cancel held.png").click()
+    expect(row.locator("small")).to_have_text("Cancelled.")
+    expect(page.locator("[data-sending]")).to_contain_text("Sent 0 bytes of")
+
+    page.unroute(re.compile(stack.status["uploads_bucket"]))
+    row.get_by_role("button", name="Retry held.png").click()
+
+    expect(row).to_have_class(re.compile("rendered"))
+    expect(page.locator("[data-rendering]")).to_have_text("Processed 1 of 1 picture")
+    assert page.locator("[data-sent]").get_attribute("value") == "1"
+    assert row.locator("img").get_attribute("data-preview") is None
+
+
+def test_folders_are_shown_where_names_meet(page: Page, stack: Stack, tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.png").write_bytes(a_small_png(32))
+    (tmp_path / "one" / "other.png").write_bytes(a_small_png(33))
+    page.goto(stack.status["web"])
+
+    page.locator("[data-folder] input").set_input_files(tmp_path)
+
+    names = page.locator("[data-jobs] .job-row bdi")
+    root = tmp_path.name
+    expect(names).to_have_count(3)
+    assert set(names.all_text_contents()) == {"other.png", f"{root}/one/same.png", f"{root}/two/same.png"}
+    expect(page.locator("[data-jobs] .job-row.rendered")).to_have_count(3)
+
+
+def test_totals_and_recent_pictures_move_and_the_job_is_remembered(page: Page, stack: Stack) -> None:
+    page.goto(stack.status["web"])
+    upload(page, stack, moved__png=a_small_png(34))
+
+    expect(page.locator("[data-part=recent] .tiles li", has_text="moved.png")).to_be_visible()
+    expect(page.locator("[data-part=totals]")).to_be_visible()
+    page.goto(stack.status["web"])
+    page.locator("[data-recent-jobs] a").first.click()
+    expect(page.locator(".job-row bdi")).to_have_text("moved.png")
+
+
+def test_a_job_is_sorted_filtered_and_saved_as_a_zip(page: Page, stack: Stack) -> None:
+    page.add_init_script("window.showSaveFilePicker = undefined")  # its dialog is not part of the page
+    pictures = {"b.png": a_small_png(35), "a.png": a_small_png(36), "torn.png": a_small_png(37)[:60]}
+    job = stack.announce(pictures)
+    for row, content in zip(job["rows"], pictures.values(), strict=True):
+        send(row["post"], content)
+    page.goto(f"{stack.status['web']}/jobs/{job['id']}")
+    expect(page.locator("[data-counts]")).to_have_text("2 rendered, 1 rejected")
+    names = page.locator(".job-row:visible bdi")
+
+    page.get_by_label("Sort").select_option("name")
+    expect(names).to_have_text(["a.png", "b.png", "torn.png"])
+    page.get_by_label("Show").select_option("rejected")
+    expect(names).to_have_text(["torn.png"])
+    page.get_by_label("Show").select_option("")
+    page.get_by_role("searchbox", name="Name").fill("B")
+    expect(names).to_have_text(["b.png"])
+    assert not axe_violations(page)
+
+    for what, expected in (("best", {"00000-b", "00001-a"}), ("all", {"00000-b", "00001-a"})):
+        page.locator("select[name=what]").select_option(what)
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as ZIP").click()
+        with ZipFile(download.value.path()) as archive:
+            assert archive.testzip() is None
+            assert {re.split(r"[./]", name)[0] for name in archive.namelist()} == expected
+            assert all(archive.getinfo(name).file_size for name in archive.namelist())
+            assert (len(archive.namelist()) == 2) == (what == "best")
+        expect(page.locator("[data-zip] [role=status]")).to_contain_text("saved")
+
+
+def test_a_picture_is_deleted_by_its_button(page: Page, stack: Stack) -> None:
+    receipt = stack.rendered("delete by button.png", a_small_png(38))
+    page.goto(f"{stack.status['web']}/pictures/{receipt['id']}")
+
+    page.get_by_role("button", name="Delete this picture").click()
+    page.get_by_role("button", name="Press again to delete").click()
+
+    expect(page.locator("form[data-limit]")).to_be_visible()
+    wait_on(page, lambda: stack.get(f"/pictures/{receipt['id']}").status == 410)
+
+
+def test_a_large_picture_is_sent_by_a_form_without_script(
+    without_script: Page, stack: Stack, tmp_path: Path
+) -> None:
+    page = without_script
+    (tmp_path / "large.bmp").write_bytes(a_photograph(1300, 1050, "BMP"))
+    page.goto(stack.status["web"])
+    page.locator("#upload").set_input_files(tmp_path / "large.bmp")
+    page.get_by_role("button", name="Optimise").click()
+    expect(page.locator("h1")).to_contain_text("this form takes up to 4")
+
+    page.locator("#file").set_input_files(tmp_path / "large.bmp")
+    page.get_by_role("button", name="Send").click()
+
+    expect(page.locator("h1")).to_contain_text("smaller")

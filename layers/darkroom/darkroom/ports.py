@@ -82,10 +82,13 @@ class Originals(Protocol):
     def mark_deleted(self, key: str) -> None:
         """Deletes an object by a delete marker; its versions are kept. Idempotent."""
 
-    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "") -> PostForm:
+    def post_form(
+        self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "", redirect: str = ""
+    ) -> PostForm:
         """Returns a form to store one object of 1 to `max_bytes` bytes, valid for `seconds`.
 
-        A focus becomes metadata of the object.
+        A focus becomes metadata of the object. S3 redirects a browser that has sent the form to the URL
+        `redirect`, if there is one, and adds a query.
         """
 
 

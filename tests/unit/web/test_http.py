@@ -2,7 +2,7 @@ import json
 
 from darkroom.web.http import Request, Responder, Response, responder_for
 from darkroom.web.problems import TOO_LARGE
-from tests.fakes import FakeOriginals, FakeRenditions
+from tests.fakes import FakeOriginals, FakeRenditions, FakeReports
 
 
 def policy(responder: Responder) -> str:
@@ -10,16 +10,22 @@ def policy(responder: Responder) -> str:
 
 
 def test_the_page_policy_allows_only_the_buckets_and_the_websocket() -> None:
-    responder = responder_for(FakeOriginals(), FakeRenditions(), "wss://live.test/live")
+    responder = responder_for(FakeOriginals(), FakeRenditions(), FakeReports(), "wss://live.test/live")
 
-    assert "; img-src data: https://renditions.test;" in policy(responder)
-    assert "; connect-src 'self' https://uploads.test wss://live.test;" in policy(responder)
+    assert "; img-src data: blob: https://renditions.test;" in policy(responder)
+    assert (
+        "; connect-src 'self' https://uploads.test https://renditions.test https://reports.test wss://live.test;"
+        in policy(responder)
+    )
 
 
 def test_the_page_policy_without_a_live_url_allows_only_the_uploads_bucket() -> None:
-    responder = responder_for(FakeOriginals(), FakeRenditions())
+    responder = responder_for(FakeOriginals(), FakeRenditions(), FakeReports())
 
-    assert "; connect-src 'self' https://uploads.test;" in policy(responder)
+    assert (
+        "; connect-src 'self' https://uploads.test https://renditions.test https://reports.test;"
+        in policy(responder)
+    )
 
 
 def test_a_problem_is_a_page_or_json() -> None:

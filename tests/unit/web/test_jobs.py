@@ -483,6 +483,15 @@ def test_the_csv_keeps_names_without_formulas(api: Api) -> None:
     assert [line["name"] for line in lines] == names
 
 
+def test_the_files_of_a_job_have_a_path_a_url_and_a_size(api: Api, mixed: str) -> None:
+    document = parse(api.routes.files(a_request("/jobs/x/files"), mixed))
+
+    assert [(file["size_bytes"], file["best"]) for file in document["files"]] == [(100, False), (640, True)]
+    assert all(re.fullmatch(r"00000-[\w.-]+/\d+\.jpg", file["path"]) for file in document["files"])
+    assert document["files"][0]["url"] == "https://renditions.test/prefix/100.jpg?seconds=3600"
+    assert document["cursor"] == ""
+
+
 def test_the_json_report_has_complete_receipts(api: Api, mixed: str) -> None:
     documents = json.loads(api.routes.receipts(a_request("/jobs/x/receipts.json"), mixed).text)
 

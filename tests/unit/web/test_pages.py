@@ -17,7 +17,8 @@ from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.imaging import render
-from darkroom.web.http import Request
+from darkroom.ports import PostForm
+from darkroom.web.http import Request, Visitor
 from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import filesize, path_segment, savings, visible
 from darkroom.web.pages.markup import Link, markup_of, picture_embed, redirect_embed
@@ -191,6 +192,9 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
     return defaults | changes
 
 
+FORM = PostForm("https://uploads.example/", {"key": "a&b", "policy": '"x"'})
+
+
 def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
     """One page of each kind, for a picture with this name."""
     key, request = f"a/{name}", a_request(root)
@@ -229,6 +233,7 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
         "stored": pages.stored(request, rendered, alias_url),
         "stored, rejected": pages.stored(request, rejected, alias_url),
         "stored, waiting": pages.stored(request, Entry(an_upload(key), State.EXPECTED, 1), alias_url),
+        "too large": pages.too_large(request, f"{name} is too large.", name, FORM, 100_000_000),
         "problem": pages.problem(request, name, f"{name} is not known here.", f"Upload {name} first."),
     }
 
@@ -307,7 +312,7 @@ def test_policy_allows_only_its_origins() -> None:
 
     assert [part for part in policy if "-src 'sha256-" not in part] == [
         "default-src 'none'",
-        "img-src data: https://pictures.example",
+        "img-src data: blob: https://pictures.example",
         "connect-src 'self' wss://live.example",
         "form-action 'self'",
         "base-uri 'none'",
@@ -321,9 +326,10 @@ def test_site_links_are_relative_to_the_root(kind: str, root: str) -> None:
     page = Parsed(every_page(root=root)[kind])
 
     inside = [attributes["href"] for attributes in page.all("a") if "href" in attributes] + [
-        form["action"] for form in page.all("form")
+        form["action"] for form in page.all("form") if "action" in form
     ]
-    inside = [address for address in inside if not address.startswith("https://renditions.example/")]
+    outside = ("https://renditions.example/", FORM.url)
+    inside = [address for address in inside if not address.startswith(outside)]
     assert inside
     assert all(address.startswith(root) for address in inside)
 
@@ -340,7 +346,7 @@ def test_every_page_has_one_main_one_heading_and_a_language(kind: str) -> None:
 def test_picture_page_shows_the_saving() -> None:
     page = Parsed(picture_page(a_rendered_entry()))
 
-    assert page.texts["h1"] == ["1.9\u00a0MB became 144\u00a0KB: 92.6% smaller"]
+    assert page.texts["h1"] == ["1.9\u00a0MB became 144\u00a0KB at 1920\u00a0px: 92.6% smaller"]
     assert "smallest rendition at full width is AVIF, 1920 × 1280" in page.text  # noqa: RUF001
     assert "1920 × 1280; the original is PNG, 6000 × 4000." in page.text  # noqa: RUF001
 
@@ -506,7 +512,7 @@ def test_renditions_larger_than_the_original_are_shown_as_larger() -> None:
     receipt = a_receipt(a_rendition(Format.JPEG, 1920, 2_172_800))
     page = Parsed(picture_page(a_rendered_entry(receipt=receipt)))
 
-    assert page.texts["title"] == ["Beach 1.PNG: 1.9 MB became 2.2 MB: 12% larger - Darkroom"]
+    assert page.texts["title"] == ["Beach 1.PNG: 1.9 MB became 2.2 MB at 1920 px: 12% larger - Darkroom"]
     assert "2.2 MB 12% larger no score Download" in page.text
 
 
@@ -593,9 +599,39 @@ def test_only_the_waiting_page_refreshes(kind: str) -> None:
 def test_post_response_has_outcome_and_link() -> None:
     page = pages.stored(a_request("./"), a_rendered_entry("image.png"), "./image.jpg")
 
-    assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB: 92.6% smaller"]
-    assert "image.png: 1.9 MB became 144 KB: 92.6% smaller" in Parsed(page).text
+    assert Parsed(page).texts["title"] == ["image.png: 1.9 MB became 144 KB at 1920 px: 92.6% smaller"]
+    assert "image.png: 1.9 MB became 144 KB at 1920 px: 92.6% smaller" in Parsed(page).text
     assert 'See it at <a href="./image.jpg">image.jpg</a>' in page
+
+
+def test_the_page_of_a_large_picture_has_a_form_that_needs_no_script() -> None:
+    page = Parsed(every_page()["too large"])
+
+    (form,) = page.all("form")
+    assert (form["method"], form["action"], form["enctype"]) == ("post", FORM.url, "multipart/form-data")
+    *hidden, file = page.all("input")
+    assert {field["name"]: field["value"] for field in hidden} == FORM.fields
+    assert (file["type"], file["name"]) == ("file", "file")  # the last field: S3 ignores fields after it
+    assert "hidden" not in page.all("button")[0]
+
+
+@pytest.mark.parametrize(("visitor", "shown"), [(Visitor.ANONYMOUS, 0), (Visitor.SIGNED_IN, 1)])
+def test_only_a_visitor_who_may_delete_a_picture_sees_the_button(visitor: Visitor, shown: int) -> None:
+    request = replace(a_request("../"), visitor=visitor)
+    page = Parsed(pages.picture(request, a_rendered_entry(), ()))
+
+    assert len([button for button in page.all("button") if "data-delete" in button]) == shown
+
+
+def test_the_score_is_explained() -> None:
+    still = replace(RENDITIONS[1], score=75.2, target=75.0, score_kind="measured")
+    moving = replace(still, frames=9, score_kind="predicted")
+
+    assert "Predicted" not in Parsed(picture_page(a_rendered_entry(receipt=a_receipt(still)))).text
+    assert (
+        "Measured: the file itself" in Parsed(picture_page(a_rendered_entry(receipt=a_receipt(still)))).text
+    )
+    assert "Predicted: the score" in Parsed(picture_page(a_rendered_entry(receipt=a_receipt(moving)))).text
 
 
 def test_post_response_for_a_rejected_picture_shows_the_reason() -> None:
@@ -630,7 +666,7 @@ def test_empty_home_page_shows_the_first_commands() -> None:
 def test_home_page_shows_recent_uploads_with_their_outcomes() -> None:
     page = Parsed(every_page()["home"])
 
-    assert "Beach 1.PNG 92.6% smaller rejected Beach 1.PNG" in page.text
+    assert "Beach 1.PNG in a 92.6% smaller rejected Beach 1.PNG in a" in page.text
     (thumbnail,) = page.all("img")
     assert (thumbnail["width"], thumbnail["height"], thumbnail["alt"]) == ("320", "213", "")
 
@@ -656,13 +692,37 @@ def test_home_page_shows_total_savings_after_the_first_rendering() -> None:
     )
     unused = Parsed(pages.home(a_request("./"), [], 1, Tally(rendered=0, bytes_before=0, bytes_after=0)))
 
-    assert [text.replace("\u00a0", " ") for text in used.texts["dd"]] == [
+    assert [text.replace("\u00a0", " ") for text in used.texts["dd"][3:]] == [
         "1,240",
         "42 GB",
         "3.1 GB",
         "92.6%",
     ]
-    assert "Saved so far" not in unused.text
+    assert used.texts["dd"][2] == "92.6% of all bytes so far"
+    assert [
+        "hidden" in section for section in unused.all("section") if section.get("data-part") == "totals"
+    ] == [True]
+
+
+def test_folders_are_shown_where_names_meet() -> None:
+    keys = ("one/a.png", "two/a.png", f"{'ab' * 16}/a.png", "one/b.png")
+    tiles = [(a_rendered_entry(key), None) for key in keys]
+    text = Parsed(pages.home(a_request("./"), tiles, 1, Tally())).text
+
+    assert "a.png in one" in text
+    assert "a.png in two" in text
+    assert text.count(" in one") == 1
+    assert "in abab" not in text
+
+
+def test_the_home_page_leads_to_earlier_pictures() -> None:
+    tiles = [(a_rendered_entry(), None)]
+    first = Parsed(pages.home(a_request("./"), tiles, 1, Tally(), "a+b"))
+    later = Parsed(pages.home(replace(a_request("./"), query={"cursor": "a+b"}), tiles, 1, Tally()))
+
+    assert "./?cursor=a%2Bb" in [link["href"] for link in first.all("a") if "href" in link]
+    assert later.texts["h1"] == ["Earlier pictures"]
+    assert not later.all("form")
 
 
 # The job page

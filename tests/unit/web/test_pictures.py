@@ -20,7 +20,7 @@ from darkroom.settings import WebSettings
 from darkroom.web.http import Request, Response, responder_for
 from darkroom.web.pictures import PictureRoutes
 from tests.builders import UPLOADS, a_receipt, a_rendition, an_entry
-from tests.fakes import FakeLedger, FakeOriginals, FakeQueue, FakeRenditions, FakeViews
+from tests.fakes import FakeLedger, FakeOriginals, FakeQueue, FakeRenditions, FakeReports, FakeViews
 from tests.unit.web.test_forms import form
 
 IMG = "image/avif,image/webp,image/*,*/*;q=0.8"
@@ -52,7 +52,7 @@ class Api:
             self.ledger,
             self.views,
             self.queue,
-            responder_for(self.originals, self.renditions),
+            responder_for(self.originals, self.renditions, FakeReports()),
             settings,
             lambda action, entry: self.reported.append((action, entry)),
             sleep=self._sleep,
@@ -460,6 +460,27 @@ def test_a_post_over_four_megabytes_by_curl_gets_a_command_to_paste(api: Api, na
     assert key.endswith("/" + name.replace("${", "$_{"))
 
 
+def test_a_browser_gets_a_form_for_a_post_over_four_megabytes(api: Api) -> None:
+    response = api.post("it's.png", b"x" * 4_000_001, accept="text/html")
+
+    assert (response.status, response.media_type) == (413, "text/html; charset=utf-8")
+    assert 'action="https://uploads.test/"' in response.text
+    assert "form-action 'self' https://uploads.test;" in response.headers["Content-Security-Policy"]
+    [redirect] = re.findall(r'name="redirect" value="([^"]+)"', response.text)
+    assert re.fullmatch(r"http://localhost:8000/pictures/[0-9a-f]{32}", redirect)
+
+
+def test_a_picture_that_was_just_sent_to_s3_is_waited_for(api: Api) -> None:
+    key = f"{'ab' * 16}/large.png"
+    path, picture_id = f"/pictures/{picture_id_of(UPLOADS, key)}", picture_id_of(UPLOADS, key)
+
+    sent = api.routes.picture(get(path, bucket=UPLOADS, key=key, etag='"5f"'), picture_id)
+    other = api.routes.picture(get(path, bucket=UPLOADS, key=f"{key}x", etag='"5f"'), picture_id)
+
+    assert (sent.status, other.status) == (202, 404)
+    assert "large.png" in sent.text
+
+
 def test_a_post_without_a_file_is_400(api: Api) -> None:
     response = api.routes.post(Request("/", body=b"hello", content_type="text/plain", method="POST"))
 
@@ -620,7 +641,7 @@ def test_the_root_is_relative_to_the_path(path: str, root: str) -> None:
 def test_the_page_policy_allows_images_only_from_the_renditions_bucket(api: Api) -> None:
     policy = api.routes.home(get("/")).headers["Content-Security-Policy"]
 
-    assert "img-src data: https://renditions.test;" in policy
+    assert "img-src data: blob: https://renditions.test;" in policy
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 

@@ -112,8 +112,14 @@ class S3Originals:
     def mark_deleted(self, key: str) -> None:
         self.client.delete_object(Bucket=self.bucket, Key=key)
 
-    def post_form(self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "") -> PostForm:
-        fields = {"Content-Type": media_type} | ({f"x-amz-meta-{FOCUS}": focus} if focus else {})
+    def post_form(
+        self, key: str, media_type: str, max_bytes: int, seconds: int, focus: str = "", redirect: str = ""
+    ) -> PostForm:
+        fields = {"Content-Type": media_type}
+        if focus:
+            fields[f"x-amz-meta-{FOCUS}"] = focus
+        if redirect:
+            fields["success_action_redirect"] = redirect
         signed = self.client.generate_presigned_post(
             Bucket=self.bucket,
             Key=key,

@@ -40,7 +40,8 @@ def bootstrap(
     ledger, views = DynamoLedger(settings.ledger_table, dynamodb), DynamoViews(settings.views_table, dynamodb)
     queue = SqsQueue(settings.render_queue_url, lazy(sqs_client))
     failures = Failures(ledger, views, queue)
-    responder = responder_for(originals, renditions, settings.live_url)
+    reports = S3Reports(settings.reports_bucket, s3)
+    responder = responder_for(originals, renditions, reports, settings.live_url)
     token_document = SsmTokenDocument(settings.tokens_parameter, lazy(ssm_client))
     token_cache = TokenCache(token_document, report_token_fault)
     authorizer = Authorizer(
@@ -50,7 +51,6 @@ def bootstrap(
     picture_routes = PictureRoutes(originals, renditions, ledger, views, queue, responder, settings, report)
     failure_routes, docs_routes = FailureRoutes(views, failures, responder, report), DocsRoutes(responder)
     jobs = Jobs(originals.bucket, DynamoJobs(settings.ledger_table, dynamodb), views)
-    reports = S3Reports(settings.reports_bucket, s3)
     channels = DynamoChannels(settings.channels_table, dynamodb)
     tickets = Tickets(channels, settings.live_url, settings.ticket_seconds, address_signer())
     job_routes = JobRoutes(
@@ -74,6 +74,7 @@ def bootstrap(
         "job_receipts_csv": job_routes.table,
         "job_receipts_json": job_routes.receipts,
         "job_script": job_routes.script,
+        "job_files": job_routes.files,
         "openapi": docs_routes.openapi,
         "docs": docs_routes.docs,
         "docs_file": docs_routes.file,

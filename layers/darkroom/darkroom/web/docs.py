@@ -8,6 +8,7 @@ from pathlib import Path
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.openapi import openapi
 from darkroom.web.pages import views as pages
+from darkroom.web.pages.templating import DOCS_STYLE
 
 # Swagger UI from the Powertools package, and the script to start it.
 _FILES = {
@@ -21,7 +22,7 @@ SwaggerUIBundle({url: document.body.dataset.url, dom_id: "#docs", validatorUrl: 
 # Allows the files of this site. The styles that Swagger UI's script sets need no 'unsafe-inline'.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _CACHE_HEADERS = {"Vary": "Origin", "Cache-Control": "private, max-age=3600"}
 
@@ -48,6 +49,8 @@ class DocsRoutes:
         """`GET /docs/{file}`: returns a file of Swagger UI."""
         if name == "start.js":
             return self.responder.text(200, _START, "text/javascript; charset=utf-8", _CACHE_HEADERS)
+        if name == "docs.css":
+            return self.responder.text(200, DOCS_STYLE, "text/css; charset=utf-8", _CACHE_HEADERS)
         if name not in _FILES:
             return self.responder.not_found(request)
         packaged_name, media_type = _FILES[name]

@@ -8,7 +8,7 @@ from hashlib import sha256
 from urllib.parse import quote, urlencode, urlsplit
 
 from darkroom.domain.serialization import JsonObject
-from darkroom.ports import Originals, Renditions
+from darkroom.ports import Originals, Renditions, Reports
 from darkroom.web import problems
 from darkroom.web.negotiation import Wanted, wanted
 from darkroom.web.pages import views as pages
@@ -49,6 +49,11 @@ class Request:
     @property
     def signed_in(self) -> bool:
         return self.visitor is Visitor.SIGNED_IN
+
+    @property
+    def may_change(self) -> bool:
+        """False for a visitor who may only read public pages."""
+        return self.visitor not in (Visitor.ANONYMOUS, Visitor.UNCHECKED)
 
     def cookies(self, name: str) -> Iterator[str]:
         """Yields the values of all cookies with this name.
@@ -148,10 +153,13 @@ class Responder:
     connect_origins: tuple[str, ...] = ()
 
     def page(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
-        policy = content_security_policy(list(self.image_origins), list(self.connect_origins))
-        return self.text(
-            status, text, "text/html; charset=utf-8", {"Content-Security-Policy": policy, **(headers or {})}
-        )
+        policy = {"Content-Security-Policy": self.policy()}
+        return self.text(status, text, "text/html; charset=utf-8", {**policy, **(headers or {})})
+
+    def policy(self, form_url: str = "") -> str:
+        """Returns the policy of a page, which may send a form to `form_url`."""
+        form_origin = _origin(form_url) if form_url else ""
+        return content_security_policy(list(self.image_origins), list(self.connect_origins), form_origin)
 
     def json(
         self,
@@ -211,17 +219,23 @@ class Responder:
         return Response(status, headers={**_cache_headers(status), "Location": location, **(headers or {})})
 
 
-def responder_for(originals: Originals, renditions: Renditions, live_url: str = "") -> Responder:
-    """Creates a Responder with the origins of both buckets and of the WebSocket.
+def responder_for(
+    originals: Originals, renditions: Renditions, reports: Reports, live_url: str = ""
+) -> Responder:
+    """Creates a Responder with the origins of the buckets and of the WebSocket.
 
     `live_url` is a path if the WebSocket has the site's own origin, and empty if there is no WebSocket.
     """
-    connect_urls = [originals.post_form("x", "image/png", 1, 60).url]
+    connect_urls = [
+        originals.post_form("x", "image/png", 1, 60).url,
+        renditions.url("x", 60),
+        reports.url("x", 60),
+    ]
     if "://" in live_url:
         connect_urls.append(live_url)
     return Responder(
         image_origins=(_origin(renditions.url("x", 60)),),
-        connect_origins=tuple(_origin(url) for url in connect_urls),
+        connect_origins=tuple(dict.fromkeys(map(_origin, connect_urls))),
     )
 
 

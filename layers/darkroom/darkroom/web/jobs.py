@@ -1,5 +1,6 @@
 """The routes of jobs: create, read and download."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from darkroom.web import problems
 from darkroom.web.http import Request, Responder, Response
 from darkroom.web.negotiation import Wanted
 from darkroom.web.pages import views as pages
-from darkroom.web.reports import csv_report, fetch_script, json_report
+from darkroom.web.reports import csv_report, fetch_script, job_files, json_report
 
 _CURSOR = re.compile(r"[1-9][0-9]{0,3}")
 # Below the 6 MB that Lambda allows for a response.
@@ -126,6 +127,13 @@ class JobRoutes:
         members = self._with_entries(self.jobs.page(job, number))
         text = fetch_script(job.id, members, self._url, next_url)
         return self._report(job, text, "sh", "text/x-shellscript; charset=utf-8")
+
+    @_with_page_number
+    def files(self, _request: Request, job: JobView, number: int) -> Response:
+        """`GET /jobs/{id}/files`: lists the renditions of 100 members, to download them."""
+        members = self._with_entries(self.jobs.page(job, number))
+        document = {"files": list(job_files(members, self._url)), "cursor": _next_cursor(job, number)}
+        return self._report(job, json.dumps(document), "json", "application/json")
 
     def _serialize(self, request: Request, job: JobView) -> JsonObject:
         # A complete job has no more updates.

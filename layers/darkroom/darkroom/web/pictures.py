@@ -78,8 +78,8 @@ class PictureRoutes:
             documents = [self._serialize(request, entry, with_urls=False) for entry in recent]
             document = {"recent": documents, "cursor": cursor, "totals": serialize_totals(totals)}
             return self.responder.json(200, document)
-        tiles = [(entry, self._thumbnail(entry)) for entry in recent[:_RECENT_PICTURES]]
-        page = pages.home(request, tiles, self.settings.post_limit_bytes, totals)
+        tiles = [(entry, self._thumbnail(entry)) for entry in recent]
+        page = pages.home(request, tiles, self.settings.post_limit_bytes, totals, cursor)
         return self.responder.page(200, page)
 
     def post(self, request: Request) -> Response:
@@ -110,7 +110,16 @@ class PictureRoutes:
     def picture(self, request: Request, picture_id: str) -> Response:
         """`GET /pictures/{id}`: returns a picture's page or receipt, or redirects to a rendition."""
         entry = shown(self.views.of_picture(picture_id))
+        if entry is None and self._was_sent(request, picture_id):
+            key = request.query["key"]
+            expected = Upload(self.originals.bucket, key, EXPECTED_VERSION)
+            entry = Entry(expected, State.EXPECTED, revision=0)
         return self._respond(request, entry) if entry else self.responder.not_found(request)
+
+    def _was_sent(self, request: Request, picture_id: str) -> bool:
+        """True for a browser that S3 redirected here after a direct upload: the views follow in a moment."""
+        key = request.query.get("key", "")
+        return "etag" in request.query and picture_id_of(self.originals.bucket, key) == picture_id
 
     def delete(self, request: Request, picture_id: str) -> Response:
         """`DELETE /pictures/{id}`: deletes the original; its event deletes the rest."""
@@ -265,13 +274,22 @@ class PictureRoutes:
         """Returns 413 with a presigned form for a direct upload to S3."""
         actual, limit = len(posted.content), self.settings.post_limit_bytes
         key = without_form_variables(key)
-        form = self.originals.post_form(key, posted.media_type, MAX_UPLOAD_BYTES, FORM_SECONDS, posted.focus)
         page = f"{request.root}pictures/{picture_id_of(self.originals.bucket, key)}"
+        in_browser = request.wants is Wanted.PAGE and request.origin
+        redirect = f"{request.origin}/{page.removeprefix(request.root)}" if in_browser else ""
+        form = self.originals.post_form(
+            key, posted.media_type, MAX_UPLOAD_BYTES, FORM_SECONDS, posted.focus, redirect
+        )
+        sentence = f"The picture is {actual / 1e6:.1f} MB; this form takes up to {limit / 1e6:g} MB."
+        if in_browser:
+            document = pages.too_large(request, sentence, posted.name, form, MAX_UPLOAD_BYTES)
+            policy = self.responder.policy(form_url=form.url)
+            headers = {"Content-Security-Policy": policy, "Referrer-Policy": "origin"}
+            return self.responder.page(413, document, headers)
         return self.responder.problem(
             request,
             problems.TOO_LARGE,
-            f"The picture is {actual / 1e6:.1f} MB; this form takes up to {limit / 1e6:g} MB. "
-            "Upload it directly to S3 within five minutes.",
+            f"{sentence} Upload it directly to S3 within five minutes.",
             {"presigned": {"url": form.url, "fields": form.fields, "page": page}},
             advice=_curl(form, posted.name),
         )

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from io import StringIO
 
 from darkroom.domain.entries import Entry
@@ -95,17 +95,31 @@ def fetch_script(
     Unsafe characters in file names are replaced; URLs are quoted.
     """
     parts = [_SCRIPT.format(job=job_id, folder=f"job-{job_id[:8]}")]
-    for member, entry in members:
-        receipt = entry and entry.to_show
-        renditions = receipt.renditions if receipt else ()
-        folder = _folder_of(member)
-        parts += (
-            f"get {shlex.quote(folder + '/' + split_key(rendition.key)[1])} {shlex.quote(url(rendition))}\n"
-            for rendition in renditions
-        )
+    parts += (
+        f"get {shlex.quote(file['path'])} {shlex.quote(file['url'])}\n" for file in job_files(members, url)
+    )
     if next_url:
         parts.append(_NEXT.format(url=shlex.quote(next_url)))
     return "".join([*parts, 'exit "$failed"\n'])
+
+
+def job_files(
+    members: Iterable[tuple[Member, Entry | None]], url: Callable[[Rendition], str]
+) -> Iterator[JsonObject]:
+    """Yields the renditions of members, each with its `url` and a `path` of safe characters.
+
+    `best` is true for the smallest file at full width of each picture.
+    """
+    for member, entry in members:
+        receipt = entry and entry.to_show
+        best = receipt.smallest_at_full_width if receipt else None
+        for rendition in receipt.renditions if receipt else ():
+            yield {
+                "path": f"{_folder_of(member)}/{split_key(rendition.key)[1]}",
+                "url": url(rendition),
+                "size_bytes": rendition.size_bytes,
+                "best": rendition == best,
+            }
 
 
 def _folder_of(member: Member) -> str:

@@ -407,6 +407,15 @@ ROUTES = (
         (_JOB, _CURSOR),
     ),
     Route(
+        "job_files",
+        "GET",
+        "/jobs/{id}/files",
+        "List a job's renditions with their URLs, those of 100 uploads at a time.",
+        (ResponseSpec(200, "The files.", {JSON: ref("JobFiles")}), _STORED_REPORT),
+        (problems.BAD_CURSOR, *_NO_JOB),
+        (_JOB, _CURSOR),
+    ),
+    Route(
         _CATCH_ALL,
         "GET",
         "/{name}.jpg",

@@ -317,6 +317,23 @@ SCHEMAS: JsonObject = {
         "One page of a job's uploads. Uploads that have not arrived have a newly presigned form.",
         {"uploads": _list(ref("Row")), "cursor": _CURSOR},
     ),
+    "JobFiles": _object(
+        "The renditions of up to 100 uploads of a job.",
+        {
+            "files": _list(
+                _object(
+                    "One rendition.",
+                    {
+                        "path": _text("A relative path of safe characters, unique in the job."),
+                        "url": _text("The URL of the file; presigned unless renditions are public."),
+                        "size_bytes": _WHOLE,
+                        "best": _boolean("True for the smallest file at full width of each picture."),
+                    },
+                )
+            ),
+            "cursor": _CURSOR,
+        },
+    ),
     "Receipts": _list({"type": "object"}),
     "OpenApi": {"type": "object"},
 }

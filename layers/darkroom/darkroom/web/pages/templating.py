@@ -17,13 +17,15 @@ _FOLDER = Path(__file__).parent
 _SCRIPTS = (
     *("follow-job.js", "page.js", "wording.js", "job-list.js", "upload.js"),
     *("drop.js", "job.js", "compare.js", "crop.js", "thumbnails.js", "copy.js", "polling.js"),
+    *("times.js", "delete.js", "zip.js"),
 )
 
 STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")
+DOCS_STYLE = (_FOLDER / "docs.css").read_text(encoding="utf-8")
 SCRIPT = "".join((_FOLDER / "scripts" / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 
-# Values of a picture's progress bar; 1 in any terminal state. Uploading takes it from 0 to 0.8.
-PROGRESS = {State.EXPECTED: 0.0, State.RENDERING: 0.8}
+# Values of a picture's progress bar; 1 in any terminal state. The progress of rendering is not known.
+PROGRESS = {State.EXPECTED: 0.0, State.RENDERING: None}
 
 
 def render_template(template: str, **values: Any) -> str:
@@ -31,19 +33,22 @@ def render_template(template: str, **values: Any) -> str:
     return TEMPLATES.get_template(template).render(**values)
 
 
-def content_security_policy(image_origins: list[str], connect_origins: list[str]) -> str:
+def content_security_policy(
+    image_origins: list[str], connect_origins: list[str], form_origin: str = ""
+) -> str:
     """Returns the Content-Security-Policy of the pages. It allows the inlined style and script by hash.
 
-    Pages may load images from `image_origins` and connect to `connect_origins`, like `https://host:port`.
+    Pages may load images from `image_origins`, connect to `connect_origins`, like `https://host:port`, and
+    send forms to `form_origin` and this site. `blob:` is for previews of files that are being uploaded.
     """
     return "; ".join(
         (
             "default-src 'none'",
             f"style-src '{_hash(STYLE)}'",
             f"script-src '{_hash(SCRIPT)}'",
-            " ".join(("img-src data:", *image_origins)),
+            " ".join(("img-src data: blob:", *image_origins)),
             " ".join(("connect-src 'self'", *connect_origins)),
-            "form-action 'self'",
+            f"form-action 'self' {form_origin}".strip(),
             "base-uri 'none'",
             "frame-ancestors 'none'",
         )

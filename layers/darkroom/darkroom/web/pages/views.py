@@ -7,13 +7,17 @@ signed-in browser gets a sign-out button in the navigation, and the token option
 """
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from darkroom.domain.entries import Entry
+from darkroom.domain.keys import is_assigned_key, split_key
 from darkroom.domain.limits import MAX_UPLOAD_BYTES
 from darkroom.domain.renditions import MAIN
 from darkroom.domain.rows import Tally
 from darkroom.domain.serialization import JsonObject
+from darkroom.ports import PostForm
 from darkroom.web.pages import wording
 from darkroom.web.pages.markup import Link, fallback_link
 from darkroom.web.pages.templating import PROGRESS, render_template
@@ -35,22 +39,40 @@ _MAX_COLUMNS = 100
 
 
 def home(
-    request: "Request", recent: list[tuple[Entry, Link | None]], upload_limit_bytes: int, totals: Tally
+    request: "Request",
+    recent: Sequence[tuple[Entry, Link | None]],
+    upload_limit_bytes: int,
+    totals: Tally,
+    cursor: str = "",
 ) -> str:
     """The home page: the upload form, the total savings, and recent uploads, each with its thumbnail.
 
-    `upload_limit_bytes` is the limit of the form, which browsers without JavaScript use.
+    `upload_limit_bytes` is the limit of the form, which browsers without JavaScript use. `cursor` leads to
+    earlier uploads. Its script replaces the parts with `data-part` while pictures are processed.
     """
     return _page(
         "home.html",
         request,
         recent=recent,
+        folders=_folders([entry for entry, _ in recent]),
+        cursor=cursor,
+        later="cursor" in request.query,
         upload_limit_bytes=upload_limit_bytes,
         job_limit_bytes=MAX_UPLOAD_BYTES,
         accepted_types=",".join(_ACCEPTED_TYPES),
         totals=totals,
         lines=json.dumps(wording.LINES),
     )
+
+
+def _folders(entries: list[Entry]) -> dict[str, str]:
+    """Returns the folders of keys whose names meet, by id; not the ids that Darkroom assigns as folders."""
+    names = Counter(entry.upload.name for entry in entries)
+    return {
+        entry.id: split_key(entry.upload.key)[0].rstrip("/")
+        for entry in entries
+        if names[entry.upload.name] > 1 and not is_assigned_key(entry.upload.key)
+    }
 
 
 def picture(
@@ -180,6 +202,15 @@ def problem(request: "Request", title: str, sentence: str, advice: str | None = 
     return _page("problem.html", request, title=title, sentence=sentence, advice=advice)
 
 
+def too_large(request: "Request", sentence: str, name: str, form: PostForm, limit_bytes: int) -> str:
+    """The response to a picture over the limit of the form: a form that sends it directly to S3.
+
+    A browser can't keep the chosen file, so the visitor chooses it again. It needs a policy that allows the
+    form's URL.
+    """
+    return _page("too-large.html", request, sentence=sentence, name=name, form=form, limit_bytes=limit_bytes)
+
+
 def sign_in(
     request: "Request", next_path: str, *, invalid_token: bool = False, reload_once: bool = False
 ) -> str:
@@ -203,4 +234,10 @@ def problems(request: "Request") -> str:
 
 
 def _page(template: str, request: "Request", **values: Any) -> str:
-    return render_template(template, root=request.root, signed_in=request.signed_in, **values)
+    return render_template(
+        template,
+        root=request.root,
+        signed_in=request.signed_in,
+        may_change=request.may_change,
+        **values,
+    )

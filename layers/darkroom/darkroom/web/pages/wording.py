@@ -17,10 +17,11 @@ STATES = {
 
 # The text of a picture's line in a list, if its upload has no sentence of its own. Scripts use it too.
 LINES = {
-    "queued": "Waiting to upload.",
-    "uploading": "Uploading...",
-    "uploaded": "Uploaded.",
-    "upload-failed": "Upload failed.",
+    "queued": "Waiting to be sent.",
+    "uploading": "Sending...",
+    "uploaded": "Sent; waiting to be processed.",
+    "upload-failed": "Not sent.",
+    "cancelled": "Cancelled.",
     State.EXPECTED: "Not arrived yet.",
     State.RENDERING: "Processing...",
     State.RENDERED: "",
@@ -55,11 +56,12 @@ def headline(entry: Entry) -> str | None:
 
     During another rendering it is the saving of the previous one.
     """
-    best = entry.receipt and entry.receipt.smallest_at_full_width
-    if entry.state not in (State.RENDERED, State.RENDERING) or entry.receipt is None or best is None:
+    receipt = entry.receipt
+    best = receipt.smallest_at_full_width if receipt else None
+    if entry.state not in (State.RENDERED, State.RENDERING) or receipt is None or best is None:
         return None
-    before, after = filesize(entry.receipt.size_bytes), filesize(best.size_bytes)
-    return f"{before} became {after}: {savings(entry.receipt.saved_percent)}"
+    before, after = filesize(receipt.size_bytes), filesize(best.size_bytes)
+    return f"{before} became {after} at {best.width} px: {savings(receipt.saved_percent)}"
 
 
 def line(entry: Entry) -> str:

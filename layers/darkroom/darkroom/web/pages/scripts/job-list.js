@@ -1,16 +1,47 @@
 // The list of a job's pictures, one line each: on the job page, and on the home page during an upload.
-const jobList = (list, size) => {
+// `actions` maps states to the label of the line's button; `act(number, state, row)` is called when it is pressed.
+const ACTIONS = { queued: "Cancel", uploading: "Cancel", "upload-failed": "Retry", cancelled: "Retry", failed: "Retry" };
+const jobList = (list, size, act) => {
   const texts = JSON.parse(list.dataset.lines);
   const blank = find("#job-row").content.firstElementChild;
   while (list.children.length < size) list.append(blank.cloneNode(true));
+  const lines = [...list.children]; // by number, however the list is sorted
   const states = Object.keys(texts);
-  const progressOf = new Float64Array(size);
-  let sum = 0;
+  const rows = new Map(); // rows of the API by number
+
+  list.addEventListener("click", ({ target }) => {
+    if (!target.matches("[data-action]")) return;
+    const number = lines.indexOf(target.closest("li"));
+    act(number, states.find((state) => lines[number].classList.contains(state)), rows.get(number));
+  });
+
+  // Shows the files themselves until they are rendered, of visible lines only.
+  const files = new Map();
+  const observer = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      const file = files.get(target);
+      if (!isIntersecting || !file || find("img", target)) continue;
+      observer.unobserve(target);
+      const image = Object.assign(new Image(), { alt: "", src: URL.createObjectURL(file) });
+      image.dataset.preview = "";
+      image.addEventListener("load", () => URL.revokeObjectURL(image.src));
+      image.addEventListener("error", () => {
+        URL.revokeObjectURL(image.src);
+        image.remove(); // this browser can't show it
+      });
+      find(".thumb", target).append(image);
+    }
+  }, { rootMargin: "50%" });
 
   return {
-    progress: () => sum / size,
+    lines,
+    rows,
+    preview(number, file) {
+      files.set(lines[number], file);
+      observer.observe(lines[number]);
+    },
     show(number, name, state, progress, text = texts[state], saving = "") {
-      const line = list.children[number];
+      const line = lines[number];
       line.hidden = false;
       line.classList.remove(...states);
       line.classList.add(state);
@@ -18,21 +49,31 @@ const jobList = (list, size) => {
       find("small", line).textContent = text;
       find(".saving", line).textContent = saving;
       const bar = find("progress", line);
-      sum += progress - progressOf[number];
-      bar.value = progressOf[number] = progress;
+      if (progress === undefined) bar.removeAttribute("value");
+      else bar.value = progress;
       bar.setAttribute("aria-label", visible(name));
+      const button = find("[data-action]", line);
+      button.hidden = !act || !ACTIONS[state];
+      button.textContent = ACTIONS[state] ?? "";
+      button.setAttribute("aria-label", `${ACTIONS[state]} ${visible(name)}`);
     },
-    // Shows a row of the API.
-    showRow(row) {
+    // Shows a row of the API, under another name if there is one.
+    showRow(row, name = row.name) {
+      rows.set(row.number, row);
       const rendered = row.state === "rendered";
       const text = rendered ? `${filesize(row.bytes_before)} became ${filesize(row.bytes_after)}` : row.sentence;
-      const line = list.children[row.number];
-      const progress = row.state === "expected" ? 0 : row.state === "rendering" ? 0.8 : 1;
-      this.show(row.number, row.name, row.state, progress, text || texts[row.state], rendered ? savings(row.saved_percent) : "");
+      const line = lines[row.number];
+      const progress = row.state === "expected" ? 0 : row.state === "rendering" ? undefined : 1;
+      this.show(row.number, name, row.state, progress, text || texts[row.state], rendered ? savings(row.saved_percent) : "");
       find("a", line).href = new URL(`pictures/${row.picture}`, site);
-      if (row.thumbnail && !find("img", line)) {
-        find(".thumb", line).append(Object.assign(new Image(), { alt: "", src: row.thumbnail }));
+      const image = find("img", line);
+      if (row.thumbnail && (!image || "preview" in image.dataset)) {
+        find(".thumb", line).replaceChildren(Object.assign(new Image(), { alt: "", src: row.thumbnail }));
       }
     },
   };
 };
+
+// Starts new attempts to process a failed upload.
+const retryFailure = ({ picture, version }) =>
+  fetchJson(new URL(`failures/${encodeURIComponent(`${picture}.${version}`)}/retry`, site), { method: "POST" });

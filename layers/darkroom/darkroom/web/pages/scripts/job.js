@@ -3,7 +3,7 @@ const jobPage = find("main[data-job]");
 if (jobPage) {
   const size = Number(jobPage.dataset.size);
   if (location.search) find(".job-list").replaceChildren(); // a later page: its rows do not begin with number 0, so the list is built anew
-  const list = jobList(find(".job-list"), size);
+  const list = jobList(find(".job-list"), size, (_number, _state, row) => retryFailure(row));
   const before = new Float64Array(size); // bytes by number
   const after = new Float64Array(size);
   const chart = find(".chart svg");
@@ -32,15 +32,41 @@ if (jobPage) {
       column.setAttribute("height", height);
     });
   };
-  let frameRequested = false;
-  const drawSoon = () => {
-    if (frameRequested) return;
-    frameRequested = true;
-    requestAnimationFrame(() => {
-      frameRequested = false;
-      draw();
-    });
+  const drawSoon = onceAFrame(draw);
+
+  // Sorts and filters the list.
+  const form = find("form[data-arrange]");
+  const { sort, state, name } = form.elements;
+  const savingOf = ({ state, saved_percent }) => (state === "rendered" ? saved_percent : -Infinity);
+  const orders = {
+    number: (a, b) => a.number - b.number,
+    name: (a, b) => compareNames(a.name, b.name),
+    saving: (a, b) => savingOf(b) - savingOf(a),
+    state: (a, b) => a.state.localeCompare(b.state),
   };
+  const isShown = (row) => {
+    const group = row.state === "expected" || row.state === "rendering" ? "waiting" : row.state;
+    return (!state.value || group === state.value) && row.name.toLowerCase().includes(name.value.toLowerCase());
+  };
+  let arranged = false; // whether the list has ever been changed
+  const arrange = () => {
+    const rows = [...list.rows.values()].sort((a, b) => orders[sort.value](a, b) || a.number - b.number);
+    let shown = 0;
+    for (const row of rows) {
+      const line = list.lines[row.number];
+      line.hidden = !isShown(row);
+      shown += !line.hidden;
+    }
+    find(".job-list").append(...rows.map(({ number }) => list.lines[number]));
+    find("output", form).textContent = shown < rows.length ? `${pictures(shown)} of ${rows.length.toLocaleString("en")}` : "";
+  };
+  const arrangeSoon = onceAFrame(() => arranged && arrange());
+  form.hidden = false;
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("input", () => {
+    arranged = true;
+    arrange();
+  });
 
   find("[data-more]")?.remove();
   follow(
@@ -64,6 +90,7 @@ if (jobPage) {
         after[row.number] = row.bytes_after || 0;
       }
       drawSoon();
+      arrangeSoon();
     },
   );
 }

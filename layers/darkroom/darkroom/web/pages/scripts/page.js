@@ -7,6 +7,19 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 const site = new URL(find("body > header a").getAttribute("href"), location.href);
 for (const place of findAll("[data-address]")) place.textContent = site.href;
 
+// Returns a function that calls `callback` before the next frame, however often it is called until then.
+const onceAFrame = (callback) => {
+  let requested = false;
+  return () => {
+    if (requested) return;
+    requested = true;
+    requestAnimationFrame(() => {
+      requested = false;
+      callback();
+    });
+  };
+};
+
 const fetchJson = async (url, options = {}) => {
   const response = await fetch(url, { cache: "no-store", ...options, headers: { Accept: "application/json", ...options.headers } });
   const body = await response.json().catch(() => ({}));

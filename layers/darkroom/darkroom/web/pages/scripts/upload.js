@@ -7,9 +7,11 @@ const ATTEMPTS = 7; // for each file
 let activeUploads = 0; // jobs whose files are being uploaded
 
 // Sends one file by its presigned form.
-const sendFile = (post, file, onProgress) =>
+const sendFile = (post, file, onProgress, signal) =>
   new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch reports no upload progress
+    signal.addEventListener("abort", () => request.abort());
+    request.addEventListener("abort", () => reject(request));
     const form = new FormData();
     for (const [name, value] of Object.entries(post.fields)) form.append(name, value);
     form.append("file", file); // must be last: S3 ignores fields after it
@@ -47,75 +49,151 @@ const presignedForms = (job, url) => {
   };
 };
 
-// Creates a job for the files and uploads them. Resolves to the number of files that could not be uploaded;
-// invokes `onComplete` when the job is complete.
-const uploadFiles = async (files, place, onComplete) => {
+// The time left, from the share that is done and the seconds that it took; empty in the first two seconds.
+const timeLeft = (done, seconds) => {
+  if (seconds < 2 || done <= 0 || done >= 1) return "";
+  const left = (seconds * (1 - done)) / done;
+  if (left < 60) return `, about ${Math.max(1, Math.round(left))} s left`;
+  return left < 5400 ? `, about ${Math.round(left / 60)} min left` : `, about ${Math.round(left / 3600)} h left`;
+};
+
+// Creates a job for the files and uploads them. `names` are the names to show. Resolves to the number of files
+// that could not be uploaded; invokes `onChange` with each newer document of the job.
+const uploadFiles = async (files, names, place, onChange) => {
   const job = await createJob(files);
+  rememberJob(job);
   const url = new URL(`jobs/${job.id}`, site);
   const formOf = presignedForms(job, url);
 
   const section = find("#job-section").content.firstElementChild.cloneNode(true);
   place.prepend(section);
-  const list = jobList(find(".job-list", section), files.length);
-  const bar = find("progress", section);
   const link = find("[data-job]", section);
   link.href = url;
   link.hidden = false;
-  files.forEach((file, number) => list.show(number, file.name, "queued", 0));
 
+  const total = files.reduce((sum, { size }) => sum + size, 0);
+  const sentBytes = new Float64Array(files.length);
+  let sent = 0;
+  let sendingSince;
+  let timer;
+  const showSending = () => {
+    const left = timeLeft(sent / total, (performance.now() - sendingSince) / 1000);
+    find("[data-sent]", section).value = total ? sent / total : 1;
+    find("[data-sending]", section).textContent =
+      sent < total ? `Sent ${filesize(sent)} of ${filesize(total)}${left}` : `Sent ${filesize(total)}`;
+  };
+  const setSent = (number, bytes) => {
+    sent += bytes - sentBytes[number];
+    sentBytes[number] = bytes;
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      showSending();
+    }, 200);
+  };
+
+  const queue = [...files.keys()];
+  const unsent = new Set();
+  const cancelled = new Set();
   const arrived = new Set();
-  const unsent = [];
+  const aborts = new Map(); // AbortController by number, of files that are being sent
+  const resend = find("[data-resend]", section);
+  let workers = 0;
+  const list = jobList(find(".job-list", section), files.length, (number, state, row) => {
+    if (state === "failed") return retryFailure(row);
+    if (state === "queued" || state === "uploading") {
+      cancelled.add(number);
+      aborts.get(number)?.abort();
+      if (queue.includes(number)) queue.splice(queue.indexOf(number), 1);
+      setSent(number, 0);
+      list.show(number, names[number], "cancelled", 0);
+    } else again([number]);
+  });
+
   const upload = async (number) => {
     const file = files[number];
-    const show = (state, progress) => {
-      if (arrived.has(number)) return;
-      list.show(number, file.name, state, progress);
-      bar.value = list.progress();
+    const show = (state, progress, text) => {
+      if (!arrived.has(number) && !cancelled.has(number)) list.show(number, names[number], state, progress, text);
     };
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const onProgress = (share) => {
+      setSent(number, share * file.size);
+      show("uploading", share, `Sending: ${Math.round(100 * share)}%`);
+    };
+    const abort = new AbortController();
+    aborts.set(number, abort);
+    for (let attempt = 0; attempt < ATTEMPTS && !cancelled.has(number); attempt++) {
       try {
         const post = await formOf(number, attempt > 0);
-        show("uploading", 0);
-        if (post) await sendFile(post, file, (sent) => show("uploading", 0.8 * sent));
-        return show("uploaded", 0.8);
+        if (cancelled.has(number)) return;
+        onProgress(0);
+        if (post) await sendFile(post, file, onProgress, abort.signal);
+        setSent(number, file.size);
+        return show("uploaded", 1);
       } catch (fault) {
+        if (cancelled.has(number)) return;
         if (fault.status >= 400 && fault.status < 500 && attempt > 1) break; // a new form did not help either
         await sleep(500 * 2 ** attempt);
       }
     }
-    unsent.push(number);
+    if (cancelled.has(number)) return;
+    setSent(number, 0);
+    unsent.add(number);
     show("upload-failed", 0);
   };
-  const resend = find("[data-resend]", section);
-  const uploadAll = async (numbers) => {
-    activeUploads += 1;
+  // Sends the queue; resolves once it is empty and no file is being sent.
+  const sendQueue = async () => {
+    sendingSince ??= performance.now();
     const worker = async () => {
-      while (numbers.length) await upload(numbers.shift());
+      workers += 1;
+      activeUploads += 1;
+      while (queue.length) await upload(queue.shift());
+      workers -= 1;
+      activeUploads -= 1;
     };
-    await Promise.all(Array.from({ length: UPLOADS_AT_ONCE }, worker));
-    activeUploads -= 1;
-    resend.hidden = !unsent.length;
+    await Promise.all(Array.from({ length: UPLOADS_AT_ONCE - workers }, worker));
+    resend.hidden = !unsent.size;
+    showSending();
+  };
+  const again = (numbers) => {
+    for (const number of numbers) {
+      unsent.delete(number);
+      cancelled.delete(number);
+      queue.push(number);
+      list.show(number, names[number], "queued", 0);
+    }
+    sendQueue();
   };
   resend.addEventListener("click", () => {
     resend.hidden = true;
-    uploadAll(unsent.splice(0));
+    again([...unsent]);
   });
-  const uploading = uploadAll([...files.keys()]);
+  files.forEach((file, number) => {
+    list.show(number, names[number], "queued", 0);
+    list.preview(number, file);
+  });
+  const uploading = sendQueue();
 
+  let firstDone; // when the first picture was processed, and how many were by then
   const onJob = (current) => {
+    const done = current.size - current.waiting;
+    if (done) firstDone ??= { at: performance.now(), done };
+    const seconds = firstDone ? (performance.now() - firstDone.at) / 1000 : 0;
+    const share = firstDone ? (done - firstDone.done) / (current.size - firstDone.done) : 0;
     find("h2", section).textContent = jobHeadline(current);
     find("[data-counts]", section).textContent = jobCounts(current);
-    if (isComplete(current)) onComplete(current);
+    find("[data-processed]", section).value = done / current.size;
+    find("[data-rendering]", section).textContent =
+      `Processed ${done.toLocaleString("en")} of ${pictures(current.size)}${timeLeft(share, seconds)}`;
+    onChange(current);
   };
   onJob(job);
   follow(url.href, onJob, (rows) => {
     for (const row of rows) {
       if (row.state === "expected") continue; // the upload's own progress is more precise
       arrived.add(row.number);
-      list.showRow(row);
+      if (sentBytes[row.number] < files[row.number].size) setSent(row.number, files[row.number].size);
+      list.showRow(row, names[row.number]);
     }
-    bar.value = list.progress();
   });
   await uploading;
-  return unsent.length;
+  return unsent.size;
 };
