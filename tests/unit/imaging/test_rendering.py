@@ -333,6 +333,17 @@ def test_a_smaller_original_is_recorded_as_a_decision() -> None:
     assert codes(rendered) == ["original_smaller"]
 
 
+def test_a_narrower_rendition_with_more_bytes_is_recorded_as_a_decision() -> None:
+    """Blocks of 8 pixels fit those of JPEG at one width only."""
+    blocks = Image.effect_noise((80, 80), 90).resize((640, 640), Image.Resampling.NEAREST)
+
+    rendered = render(encoded(blocks, "PNG"), a_profile(600, 640))
+
+    narrower, wider = sorted(rendered.renditions, key=lambda rendition: rendition.width)
+    assert len(narrower.data) > len(wider.data)
+    assert "narrower_larger" in codes(rendered)
+
+
 def test_a_format_no_smaller_than_a_more_widely_supported_one_is_dropped() -> None:
     content = encoded(plain((200, 200)), "PNG")
 

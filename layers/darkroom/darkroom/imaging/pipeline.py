@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import repeat
+from itertools import pairwise, repeat
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -789,6 +789,25 @@ def record_smaller_original(work: Work) -> Work:
     )
 
 
+def record_larger_narrower(work: Work) -> Work:
+    """Records renditions with more bytes than a wider one of their format and ladder."""
+    for plan in work.plans:
+        for wanted in _BY_SUPPORT:
+            made = [r for size in plan.sizes for r in _of_size(work, plan, size) if r.format is wanted]
+            made.sort(key=lambda rendition: rendition.width)
+            for narrower, wider in pairwise(made):
+                more, fewer = len(narrower.data), len(wider.data)
+                if more <= fewer or narrower.frames != wider.frames:
+                    continue
+                work = work.with_decision(
+                    "narrower_larger",
+                    f"The {_label(wanted)} {narrower.width} pixels wide has {more:,} bytes, more than the one"
+                    f" {wider.width} pixels wide ({fewer:,} bytes): each width is encoded by itself, to the"
+                    " same score or quality.",
+                )
+    return work
+
+
 def add_reference(work: Work) -> Work:
     """Adds a JPEG without visible loss, to compare the others with by eye."""
     if not work.profile.reference:
@@ -878,6 +897,7 @@ PIPELINE: tuple[Step, ...] = (
     drop_larger_alternatives,
     keep_gain_map,  # after sizes are compared: other formats have none
     record_smaller_original,
+    record_larger_narrower,
     add_reference,  # after the comparisons: it must not be dropped
     add_lossless,
 )
