@@ -17,6 +17,11 @@ _FILES = {
 }
 _START = """const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 document.documentElement.classList.toggle("dark-mode", dark);
+// Swagger UI gives its fields no names, and its examples can't be scrolled by keyboard.
+new MutationObserver(() => {
+  for (const field of document.querySelectorAll("#docs select:not([aria-label])")) field.ariaLabel = "Value";
+  for (const example of document.querySelectorAll("#docs pre:not([tabindex])")) example.tabIndex = 0;
+}).observe(document.getElementById("docs"), { childList: true, subtree: true });
 SwaggerUIBundle({url: document.body.dataset.url, dom_id: "#docs", validatorUrl: null});
 """
 # Allows the files of this site. The styles that Swagger UI's script sets need no 'unsafe-inline'.

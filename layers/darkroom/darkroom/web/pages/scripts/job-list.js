@@ -55,7 +55,7 @@ const jobList = (list, size, act) => {
       const button = find("[data-action]", line);
       button.hidden = !act || !ACTIONS[state];
       button.textContent = ACTIONS[state] ?? "";
-      button.setAttribute("aria-label", `${ACTIONS[state]} ${visible(name)}`);
+      if (ACTIONS[state]) button.setAttribute("aria-label", `${ACTIONS[state]} ${visible(name)}`);
     },
     // Shows a row of the API, under another name if there is one.
     showRow(row, name = row.name) {

@@ -89,7 +89,8 @@ const zipJob = async (id, bestOnly, onProgress, signal) => {
   let count = 0;
   let bytes = 0;
   const bytesOf = async ({ url }) => {
-    const response = await fetch(url, { signal });
+    // Not from the cache: a thumbnail there was loaded without CORS headers.
+    const response = await fetch(url, { signal, cache: "no-store" });
     if (!response.ok) throw new Error(`HTTP status ${response.status}`);
     return new Uint8Array(await response.arrayBuffer());
   };
