@@ -36,16 +36,26 @@ class Metric(Protocol):
     def score(self, other: Image.Image) -> float: ...
 
 
+def _opened(content: bytes) -> Image.Image:
+    return Image.open(BytesIO(content)).convert("RGB")
+
+
 class Candidate:
     """One picture at one width, as a lossless file."""
 
     def __init__(
-        self, file: Path, scores: Scores, metric: Callable[[Image.Image], Metric] = Ssimulacra2
+        self,
+        file: Path,
+        scores: Scores,
+        metric: Callable[[Image.Image], Metric] = Ssimulacra2,
+        decode: Callable[[bytes], Image.Image] = _opened,
     ) -> None:
         self.file = file
         self._scores = scores
         self._metric = metric
+        self._decode = decode
         self._reference: Metric | None = None
+        self._made: dict[tuple[Encoder, int], bytes] = {}
 
     def score(self, content: bytes) -> float:
         return self._scores.get(content, lambda: self._measured(content))
@@ -54,8 +64,12 @@ class Candidate:
         if self._reference is None:
             with Image.open(self.file) as picture:
                 self._reference = self._metric(picture)
-        with Image.open(BytesIO(content)) as other:
-            return self._reference.score(other)
+        return self._reference.score(self._decode(content))
+
+    def _encoded(self, encoder: Encoder, quality: int) -> bytes:
+        if (encoder, quality) not in self._made:
+            self._made[encoder, quality] = encoder(self.file, quality)
+        return self._made[encoder, quality]
 
     def bytes_at(self, target: float, encoder: Encoder) -> float | None:
         """Returns the bytes at the target; None if no quality from 5 to 98 reaches it, or all do."""
@@ -64,7 +78,7 @@ class Candidate:
 
         def at(quality: int) -> tuple[float, float]:
             if quality not in tried:
-                content = encoder(self.file, quality)
+                content = self._encoded(encoder, quality)
                 tried[quality] = self.score(content), log(len(content))
             return tried[quality]
 

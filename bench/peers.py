@@ -1,4 +1,4 @@
-"""The JPEG encoders to compare: peers from npm, and Darkroom behind the same interface."""
+"""The encoders to compare: peers from npm, and Darkroom behind the same interface."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from darkroom.imaging.quality import encode_ladder
 PACKAGES: Final = {"sharp": "0.35.5", "@squoosh/lib": "0.5.3"}
 _SCRIPT = Path(__file__).with_name("peers.cjs")
 
-type Encoder = Callable[[Path, int], bytes]  # a picture's file and a quality -> a JPEG
+type Encoder = Callable[[Path, int], bytes]  # a picture's file and a quality -> a file
 
 
 def install(cache: Path) -> None:
@@ -40,19 +40,27 @@ def node(cache: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
     return command, {**os.environ, "NODE_PATH": str(cache / "node_modules")}
 
 
-def darkroom(file: Path, quality: int) -> bytes:
+def darkroom(file: Path, quality: int, wanted: Format = Format.JPEG) -> bytes:
     with Image.open(file) as stored:
         picture = stored.convert("RGB")
-    (made,) = encode_ladder(FormatChoice(Format.JPEG, quality), [picture])
+    (made,) = encode_ladder(FormatChoice(wanted, quality), [picture])
     return made.content
 
 
+def darkroom_webp(file: Path, quality: int) -> bytes:
+    return darkroom(file, quality, Format.WEBP)
+
+
+def darkroom_avif(file: Path, quality: int) -> bytes:
+    return darkroom(file, quality, Format.AVIF)
+
+
 class Peer:
-    """A peer's JPEG encoder, in a process that runs until `end`."""
+    """A peer's encoder, in a process that runs until `end`."""
 
     def __init__(self, name: str, cache: Path) -> None:
         command, environment = node(cache, "encode", name)
-        self._out = cache / f"{name}.jpg"
+        self._out = cache / f"{name}.encoded"
         self._process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
