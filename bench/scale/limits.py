@@ -20,7 +20,7 @@ _LOG_BYTES_A_PICTURE = 3_000  # five of our lines, and Lambda's own
 _RETENTION_MONTHS = 1.0
 _PROFILE_SECONDS = 30  # maximum age of a warm function's profile: adapters/appconfig.py
 # The metrics in docs/operations.md, one per function, reason and step, with one release at a time.
-METRICS = 53
+METRICS = 56
 # X-Ray samples a function's first call in each second, and 5% of the others.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-xray.html
 _TRACED_SHARE = 0.05
