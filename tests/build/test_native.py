@@ -168,11 +168,11 @@ def faults(subsampled, progressive):
 print(json.dumps([faults(subsampled, progressive) for subsampled in (0, 1) for progressive in (0, 1)]))
 """
 _SHORT, _SURPLUS = "the data ends before the last block", "data is left after the last block"
-_OUTSIDE = "a coefficient lies outside its block"
+_OUTSIDE, _ZEROS = "a coefficient lies outside its block", "a block is made of zero bytes"
 FAULTS = [
-    ["", _SHORT, _OUTSIDE, _SURPLUS, _SHORT],
+    ["", _SHORT, _ZEROS, _SURPLUS, _SHORT],
     ["", _OUTSIDE, _OUTSIDE, _SURPLUS, _SHORT],
-    ["", _OUTSIDE, _OUTSIDE, _OUTSIDE, _SHORT],
+    ["", _OUTSIDE, _ZEROS, _OUTSIDE, _SHORT],
     ["", _SHORT, _SURPLUS, _SURPLUS, _SHORT],
 ]
 
