@@ -21,6 +21,7 @@ atheris = import_module("atheris")
 with atheris.instrument_imports(include=["darkroom.imaging", "darkroom.domain.errors"]):
     from darkroom.domain.errors import RejectedPicture
     from darkroom.imaging import bmp as masked_bmp
+    from darkroom.imaging import tiff as odd_tiff
     from darkroom.imaging.animation import whole_frames
     from darkroom.imaging.decoding import strictly
     from darkroom.imaging.sniff import Header, read_header
@@ -75,6 +76,9 @@ def take_apart(header: Header) -> None:
                 with strictly():
                     size = next(frames).size
                 assert size == (header.width, header.height)
+        elif header.format == "tiff":
+            with strictly():
+                odd_tiff.decoded(header.stream)
         elif header.masked:
             assert masked_bmp.decoded(header.stream).size == (header.width, header.height)
         elif header.format == "jpeg" and not header.arithmetic:
@@ -106,6 +110,7 @@ def seeds() -> Iterator[bytes]:
     yield bmp(0, 0, (0xF00, 0xF0, 0xF), bits=16)
     yield camera_raw(drawn.encoded(picture, "JPEG"))
     yield tiff(tags_for(2, 8, 3), planes=[bytes(1728)], big=True)
+    yield tiff(tags_for(2, 10, 3), planes=[bytes(2160)], order=">", big=True)
 
 
 def kind_of(seed: bytes) -> str:

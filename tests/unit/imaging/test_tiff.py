@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.renditions import Format
 from darkroom.imaging import render
 from tests.unit.imaging.pictures import (
     RED,
@@ -130,24 +131,77 @@ def test_16_bits_with_white_as_0_are_rendered(order: str) -> None:
     assert distance(shown(tiff(tags_for(0, 16, 1), planes=[pixels], order=order)), (78, 78, 78)) <= 2
 
 
-def test_a_big_tiff_is_rendered_and_its_rare_byte_order_rejected_as_such() -> None:
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_big_tiff_is_rendered(order: str) -> None:
     pixels = bytes((200, 100, 50)) * SIDE * SIDE
-    rejected = rejection(tiff(tags_for(RGB, 8, 3), planes=[pixels], order=">", big=True))
-    assert (rejected.reason, "big-endian" in rejected.sentence) == ("unsupported_format", True)
 
-    rendered = render(tiff(tags_for(RGB, 8, 3), planes=[pixels], big=True), a_profile(SIDE))
+    rendered = render(tiff(tags_for(RGB, 8, 3), planes=[pixels], order=order, big=True), a_profile(SIDE))
     assert (rendered.original.format, rendered.original.width) == ("tiff", SIDE)
     assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 6
+
+
+def test_a_compressed_big_tiff_of_the_rare_byte_order_is_rejected_as_such() -> None:
+    tags = tags_for(RGB, 8, 3) | {259: ("H", [5])}
+    rejected = rejection(tiff(tags, planes=[bytes(100)], order=">", big=True))
+
+    assert (rejected.reason, "big-endian" in rejected.sentence) == ("unsupported_format", True)
+
+
+def packed(levels: Sequence[int], bits: int, order: str) -> bytes:
+    """Packs a row of samples, from shares of 255, as the standard demands."""
+    stored = [level * ((1 << bits) - 1) // 255 for level in levels]
+    if bits == 16:
+        return struct.pack(f"{order}{len(stored)}H", *stored)
+    text = "".join(f"{level:0{bits}b}" for level in stored)
+    text += "0" * (-len(text) % 8)
+    return int(text, 2).to_bytes(len(text) // 8)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [4, 5, 10, 12, 14, 15])
+@pytest.mark.parametrize("planar", [False, True])
+def test_rgb_of_any_depth_is_rendered(bits: int, order: str, planar: bool) -> None:
+    row = (200, 100, 50) * SIDE
+    rows = [row[channel::3] for channel in range(3)] if planar else [row]
+    planes = [packed(levels, bits, order) * SIDE for levels in rows]
+
+    found = shown(tiff(tags_for(RGB, bits, 3, planar=planar), planes=planes, order=order))
+    assert distance(found, (200, 100, 50)) <= (16 if bits < 8 else 4)
+
+
+@pytest.mark.parametrize("photometric", [0, 1])
+@pytest.mark.parametrize("bits", [3, 9, 10, 14])
+def test_grey_of_any_depth_is_rendered(bits: int, photometric: int) -> None:
+    pixels = packed([200] * SIDE, bits, "<") * SIDE
+
+    expected = 200 if photometric else 55
+    assert distance(shown(tiff(tags_for(photometric, bits, 1), planes=[pixels])), (expected,) * 3) <= 20
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_grey_of_16_bits_with_alpha_is_rendered(order: str) -> None:
+    tags = tags_for(GREY, 16, 2) | {338: ("H", [2])}
+    content = tiff(tags, planes=[packed([90, 128] * SIDE, 16, order) * SIDE], order=order)
+
+    rendered = render(content, a_profile(SIDE, formats=(Format.JPEG, Format.WEBP), quality=100))
+    found = opened(only(rendered, Format.WEBP)).convert("RGBA").getpixel((12, 12))
+    assert max(abs(a - b) for a, b in zip(found, (90, 90, 90, 128), strict=True)) <= 4  # type: ignore[arg-type]
+
+
+def test_an_unusual_tiff_without_all_rows_is_rejected() -> None:
+    pixels = packed([200] * SIDE, 10, "<") * (SIDE - 1)
+
+    assert rejection(tiff(tags_for(GREY, 10, 1), planes=[pixels])).reason == "corrupt_image"
 
 
 @pytest.mark.parametrize(
     ("photometric", "bits", "samples", "extra"),
     [
-        (GREY, 10, 1, {}),
-        (GREY, 14, 1, {}),
-        (RGB, 12, 3, {}),
-        (RGB, 4, 3, {}),
-        (GREY, 16, 2, {338: ("H", [2])}),
+        (GREY, 10, 1, {259: ("H", [5])}),
+        (GREY, 14, 1, {274: ("H", [6])}),
+        (RGB, 12, 3, {266: ("H", [2])}),
+        (RGB, 12, 4, {338: ("H", [1])}),
+        (GREY, 16, 2, {338: ("H", [0])}),
         (RGB, 32, 3, {339: ("H", [3, 3, 3])}),
         (GREY, 64, 1, {339: ("H", [3])}),
     ],

@@ -53,6 +53,10 @@ def _read_tiff(stream: bytes) -> ImageFile.ImageFile:
     """Opens a TIFF. Raises RejectedPicture for kinds of pixels that can't be decoded."""
     from PIL import TiffImagePlugin  # imported only when needed
 
+    if stream.startswith(b"MM\0+"):
+        raise unsupported(
+            "This kind of BigTIFF in big-endian byte order is not supported; export it as JPEG."
+        )
     for kind, modes in _MORE_PIXELS.items():
         TiffImagePlugin.OPEN_INFO.setdefault(kind, modes)
     try:

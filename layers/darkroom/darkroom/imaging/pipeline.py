@@ -253,6 +253,12 @@ def _first_frame(work: Work) -> Image.Image:
         from darkroom.imaging import bmp  # imported only when needed
 
         return bmp.decoded(header.stream)
+    if header.format == "tiff":
+        from darkroom.imaging import tiff  # imported only when needed
+
+        unusual = tiff.decoded(header.stream)
+        if unusual:
+            return unusual
     image = opened(header, header.stream)
     if header.format == "png":
         return png.decoded(image, header.stream)

@@ -1,7 +1,8 @@
 """TIFF headers: revision 6.0, BigTIFF, and camera raw, which is TIFF with a large JPEG preview in it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from struct import calcsize
 
 from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.exif import ORIENTATION
@@ -43,14 +44,12 @@ class Layout:
 
 def layout_of(content: bytes) -> Layout:
     order = "<" if content[:2] == b"II" else ">"
-    if content[2:4] == b"+\0":
+    if content[2:4] in (b"+\0", b"\0+"):
         return Layout(order, order + "Q", order + "Q", order + "HHQ", 20, 8)
     return Layout(order, order + "I", order + "H", order + "HHI", 12, 4)
 
 
 def read_tiff(content: bytes) -> Header:
-    if content.startswith(b"MM\0+"):
-        raise unsupported("A BigTIFF in big-endian byte order is not supported; export it as JPEG.")
     layout = layout_of(content)
     directories = list(directories_of(content, layout))
     if not directories:
@@ -124,6 +123,30 @@ def directory_at(content: bytes, layout: Layout, start: int, *, read: bool = Tru
         tags.setdefault(tag, (numbers(value, content, at + layout.entry_bytes // 2 + 2)[0], count))
     following = numbers(layout.offset, content, end)[0] if end + 4 <= len(content) else 0
     return tags, following
+
+
+type Values = dict[int, tuple[int, ...]]
+# Types of integers -> layout: BYTE, SHORT, LONG and LONG8.
+_INTEGERS = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_MAX_ENTRIES = 1000
+
+
+def read_values(content: bytes, wanted: Collection[int]) -> Values:
+    """Reads the integers of the first directory's tags; those outside the file or too many are left out."""
+    layout = layout_of(content)
+    (start,) = numbers(layout.offset, content, layout.first)
+    (entries,) = numbers(layout.entries, content, start)
+    start += calcsize(layout.entries)
+    found: Values = {}
+    for at in range(start, start + layout.entry_bytes * min(entries, _MAX_ENTRIES), layout.entry_bytes):
+        tag, kind, count = numbers(layout.entry, content, at)
+        if tag not in wanted or kind not in _INTEGERS or count > _MAX_STRIPS:
+            continue
+        values, place = f"{layout.order}{count}{_INTEGERS[kind]}", at + calcsize(layout.entry)
+        if calcsize(values) > calcsize(layout.offset):
+            (place,) = numbers(layout.offset, content, place)
+        found.setdefault(tag, numbers(values, content, place))
+    return found
 
 
 def _is_camera_raw(content: bytes, directories: list[Directory]) -> bool:
