@@ -203,6 +203,15 @@ def test_avif_keeps_all_colours_for_high_targets(target: float, subsampling: str
     assert made.subsampling == subsampling
 
 
+def test_a_target_out_of_reach_with_half_the_colours_gets_all_of_them() -> None:
+    noise = Image.merge("RGB", [Image.effect_noise((640, 480), 90) for _ in range(3)])
+
+    (made,) = encode_ladder(FormatChoice(Format.JPEG, None, 90), [noise])
+
+    assert made.subsampling == "4:4:4"
+    assert made.score == pytest.approx(90, abs=1)
+
+
 def test_a_fixed_quality_has_no_score() -> None:
     (made,) = encode_ladder(FormatChoice(Format.JPEG, 63), [a_scene()])
 

@@ -22,7 +22,7 @@ from darkroom.imaging.ssimulacra2 import Ssimulacra2
 # Points from the target that are close enough, and the differences between the qualities to try.
 _TOLERANCES = {Format.JPEG: 0.95, Format.WEBP: 1.9, Format.AVIF: 1.9, Format.JXL: 0.95}
 _STEPS = {Format.JPEG: 0.25, Format.WEBP: 1.0, Format.AVIF: 1.0, Format.JXL: 1.0}
-_ENCODINGS = 6
+_ENCODINGS = 8
 # Up to this number of pixels, pictures deviate so much that they guide no others.
 SMALL_PIXELS = 40_000
 # Within this distance of the target, the typical curve predicts the quality as well as a second trial would.
@@ -107,7 +107,9 @@ class Search:
             scores[subsampling] = ssimulacra2.score(read_rendition(Format.JPEG, content))
             costs[subsampling] = log(len(content)) - BYTES_PER_POINT * scores[subsampling]
         self._colour = scores["4:4:4"] - scores["4:2:0"]
-        chosen = min(costs, key=lambda subsampling: costs[subsampling])
+        missing = self._target + _bias(Format.JPEG, sample) - scores["4:2:0"]
+        out_of_reach = typical_score(Format.JPEG, quality) + missing > TYPICAL[Format.JPEG][-1][1]
+        chosen = "4:4:4" if out_of_reach else min(costs, key=lambda subsampling: costs[subsampling])
         if not self._pixels:
             self._level = typical_score(Format.JPEG, quality) + self._target
             self._level -= scores[chosen] - _bias(Format.JPEG, sample)
@@ -179,6 +181,9 @@ class Search:
         if lowest > highest:
             return next(iter(scores))
         level, _ = self._line(scores)
+        misses = (abs(score - self._target) for score in scores.values())
+        if below is not None and above is not None and len(scores) > _TRIALS and min(misses) > _NEAR:
+            return (lowest + highest) / 2 // step * step  # the curve is far from straight
         return min(max(quality_at(self._format, level), lowest), highest)
 
 
