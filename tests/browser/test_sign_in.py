@@ -43,7 +43,7 @@ def signed_in(context: BrowserContext, stack: Stack, token: str) -> Page:
     page = context.new_page()
     page.goto(stack.status["web"])
     sign_in(page, token)
-    expect(page.get_by_role("heading", level=1)).to_contain_text("Drop a picture")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Pictures in")
     return page
 
 
