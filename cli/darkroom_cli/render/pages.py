@@ -20,6 +20,7 @@ _INDEX, _INDEX_ENDING, _PAGE_ENDING = "index", ".html", "-page.html"
 class _Tile:
     """One picture on the index."""
 
+    folder: str
     name: str
     url: str
     thumbnail: str
@@ -64,8 +65,10 @@ def _write_page(output: OutputFolder, outcome: Outcome, index: Path) -> _Tile:
     content = _picture_page(outcome, receipt, url, folder, index)
     name = output.write_more(outcome.stem, outcome.name, {_PAGE_ENDING: content})[_PAGE_ENDING]
     thumbnail = receipt.thumbnail or receipt.shown[0]
+    folder_name, _, file_name = outcome.name.rpartition("/")
     return _Tile(
-        outcome.name,
+        folder_name,
+        file_name,
         relative_url(output.path / name, output.path),
         relative_url(output.path / thumbnail.key, output.path),
         receipt.placeholder,
@@ -101,7 +104,7 @@ def _picture_page(
         first=first,
         best=best,
         reference=reference,
-        shows_original=before is None,
+        note=f"“Before” is a rendition of quality {before.quality} at full width." if before else None,
         markup=markup_of(picture_embed(receipt, url), Path(outcome.name).stem),
     )
 
