@@ -19,7 +19,7 @@ import typer
 
 from darkroom_cli.completion import complete_format, complete_profile
 from darkroom_cli.faults import Fault, Terminated
-from darkroom_cli.stack import LocalStack
+from darkroom_cli.stack import LocalStack, check_checkout
 from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_default
 from darkroom_cli.terminal import printable
 
@@ -218,6 +218,7 @@ def up(
 
     from darkroom_cli.local import up as command
 
+    check_checkout()
     local_stack = LocalStack.of(os.environ)
     if detach:
         raise typer.Exit(command.detach(local_stack, terminal(), verbose=verbose))
@@ -472,6 +473,7 @@ def deploy(
     """Build and deploy to AWS. Asks for a name and a region the first time."""
     from darkroom_cli import deploy as command
 
+    check_checkout()
     with aws_faults():
         command.deploy(stack, region, parameter or [], role, not yes, terminal())
 
@@ -580,6 +582,7 @@ def demo() -> None:
     """Upload sample pictures to the local stack and check the results."""
     from darkroom_cli.local.demo import demo as command
 
+    check_checkout()
     command(LocalStack.of(os.environ), terminal())
 
 

@@ -14,6 +14,12 @@ PROJECT = Path(__file__).parents[2]
 REGION = "us-east-1"
 
 
+def check_checkout(remedy: str = "run `make up` or `make deploy` there", project: Path = PROJECT) -> None:
+    """Raises Fault without a checkout: a wheel has neither the template nor the functions."""
+    if not (project / "template.yaml").exists():
+        raise Fault(f"This command needs a checkout of Darkroom; {remedy}.")
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """A stack's addresses, resource names and kind of authentication: the output of `darkroom status`."""

@@ -10,7 +10,7 @@ import typer
 from darkroom.domain.errors import TokensUnavailable
 from darkroom_cli.cloudformation import outputs_of
 from darkroom_cli.faults import Fault
-from darkroom_cli.stack import LocalStack, Status, status_from, use_local
+from darkroom_cli.stack import LocalStack, Status, check_checkout, status_from, use_local
 
 Stack = Annotated[str | None, typer.Option(help="Name of a stack in AWS. Default: the local stack.")]
 Region = Annotated[str | None, typer.Option(help="AWS region. Default: from the AWS configuration.")]
@@ -26,6 +26,7 @@ def connect(stack: str | None, region: str | None) -> Iterator[Status]:
 def _local_status(region: str | None) -> Status:
     if region:
         raise Fault("--region needs --stack; the local stack has a fixed region.", 2)
+    check_checkout("for a stack in AWS, add --stack and --region")
     local_stack = LocalStack.find(os.environ)
     status = local_stack.status()
     use_local(local_stack)

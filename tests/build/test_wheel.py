@@ -112,3 +112,17 @@ def test_every_module_of_the_command_line_can_be_imported(installed: Path, tmp_p
     done = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("up",), ("up", "--detach"), ("demo",), ("ls",), ("deploy", "--stack", "a", "--region", "eu-central-1")],
+)
+def test_what_needs_a_checkout_says_so_in_one_sentence(
+    installed: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    done = run(installed, tmp_path, *arguments)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("darkroom: This command needs a checkout of Darkroom")
+    assert done.stderr.count("\n") == 1

@@ -202,8 +202,6 @@ class _Supervisor:
         self._processor = architecture(platform.machine())
 
     async def run(self) -> None:
-        if not (self._local_stack.project / "template.yaml").exists():
-            raise Fault("The local stack needs a checkout of Darkroom; run `make up` there.")
         for program in (".tools/sam/bin/sam", ".tools/stack/bin/ministack"):
             if not (self._local_stack.project / program).exists():
                 raise Fault(f"{program} is not installed; install it with `make setup`.")

@@ -76,7 +76,8 @@ class Display:
             self._output.print(results_table(rows[:MOST_LISTED], self._output.width))
         if len(rows) > MOST_LISTED:
             self._output.print(f"... and {len(rows) - MOST_LISTED:,} more pictures.")
-        problems = [outcome for outcome in outcomes if outcome.problem]
+        # Elsewhere they have their lines already.
+        problems = [outcome for outcome in outcomes if outcome.problem and sys.stdout.isatty()]
         for outcome in problems:
             self._output.print(Text(outcome.line), style="red", soft_wrap=True)
         self._output.print(Text(totals(rows)), style="bold", soft_wrap=True)
