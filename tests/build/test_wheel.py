@@ -11,6 +11,7 @@ from zipfile import ZipFile
 import pytest
 from PIL import Image
 
+from darkroom.domain.renditions import Format
 from tests.build.runtime import NATIVE
 from tests.cloudformation import PROJECT
 
@@ -49,16 +50,22 @@ def test_the_wheel_installs_two_packages_and_the_native_module(
 
 
 @pytest.mark.parametrize("wheel", TAGS)
-def test_the_wheel_requires_the_engine_in_its_tested_version(wheels: dict[str, Path], wheel: str) -> None:
+def test_the_wheel_requires_the_command_line_and_the_engine_in_its_tested_version(
+    wheels: dict[str, Path], wheel: str
+) -> None:
     archive = ZipFile(wheels[wheel])
     [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
     lines = archive.read(metadata).decode().splitlines()
     required = [line.removeprefix("Requires-Dist: ") for line in lines if line.startswith("Requires-Dist: ")]
 
-    engine = (PROJECT / "layers" / "imaging" / "requirements.txt").read_text().splitlines()
-    assert {line.partition(" ")[0] for line in engine} <= {
-        line.partition(";")[0].strip() for line in required
-    }
+    layer = PROJECT / "layers" / "imaging"
+    engine = [
+        line
+        for name in ("requirements.txt", "libjxl.txt")
+        for line in (layer / name).read_text().splitlines()
+    ]
+    pinned = {line.partition(";")[0].strip() for line in required if "==" in line.partition(";")[0]}
+    assert pinned == (set() if wheel == "any" else {line.partition(";")[0].strip() for line in engine})
     assert {line.partition(">")[0] for line in required if ">" in line} >= {"rich", "typer", "jinja2"}
 
 
@@ -91,6 +98,20 @@ def test_the_installed_command_renders_a_picture_in_an_empty_folder(installed: P
     files = {rendition["file"] for rendition in json.loads(done.stdout)["renditions"]}
     assert {"round-100.jpg", "round-256.jpg"} <= files
     assert all((tmp_path / "out" / file).exists() for file in files)
+
+
+def test_the_installed_command_renders_every_format(installed: Path, tmp_path: Path) -> None:
+    picture = Image.effect_noise((90, 60), 60).convert("RGB")
+    picture.putalpha(Image.radial_gradient("L").resize(picture.size))
+    picture.save(tmp_path / "noise.png")
+
+    for kind in Format:
+        done = run(
+            installed, tmp_path, "render", "noise.png", "out", "--format", kind, "--width", "90", "--json"
+        )
+
+        assert done.returncode == 0, done.stderr
+        assert {file["format"] for file in json.loads(done.stdout)["renditions"]} == {kind.value}
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("drop", "--help"), ("stats", "--help")])

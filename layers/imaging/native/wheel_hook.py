@@ -27,12 +27,12 @@ class NativeModule(BuildHookInterface[Any]):
         if version == "editable":
             return
         # Not in pyproject.toml: in uv.lock they would conflict with the packages of other groups.
-        engine = (_PROJECT / "layers" / "imaging" / "requirements.txt").read_text().splitlines()
-        command_line = self.metadata.config["dependency-groups"]["cli"]
-        build_data["dependencies"] = [*engine, *command_line]
+        build_data["dependencies"] = list(self.metadata.config["dependency-groups"]["cli"])
         architecture = os.environ.get("DARKROOM_WHEEL") or _this_machine()
         if architecture == "any":
             return
+        for name in ("requirements.txt", "libjxl.txt"):  # the engine, in its tested versions
+            build_data["dependencies"] += (_PROJECT / "layers" / "imaging" / name).read_text().splitlines()
         self._folder = TemporaryDirectory()
         module = native.build(architecture, Path(self._folder.name))
         build_data["force_include"][str(module)] = module.name
