@@ -208,7 +208,7 @@ def write_page(compared: Compared, path: Path) -> None:
         first=best,
         best=best,
         links=links,
-        note=None,
+        shows_original=True,
     )
     try:
         if path.exists() and _WRITTEN_BY not in path.read_bytes():

@@ -104,6 +104,7 @@ def _picture_page(
         first=first,
         best=best,
         reference=reference,
+        shows_original=True,  # nothing is served here
         note=f"“Before” is a rendition of quality {before.quality} at full width." if before else None,
         markup=markup_of(picture_embed(receipt, url), Path(outcome.name).stem),
     )
