@@ -96,7 +96,7 @@ def test_the_page_of_a_comparison_shows_each_profile(page: Page, folder: Path) -
     page.goto((folder / "compared.html").as_uri())
     assert natural_width(page.locator(".picture-before img")) == 700
 
-    page.locator("label", has_text="squoosh, JPEG").click()
+    page.locator("[data-choice=format] label", has_text="squoosh, JPEG").click()
 
     expect(page.locator("[data-after]")).to_contain_text("squoosh, JPEG, 100")
     expect(page.locator(".picture-after img")).to_have_js_property("naturalWidth", 100)
