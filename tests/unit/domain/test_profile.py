@@ -208,6 +208,7 @@ def test_a_flaw_in_a_ladder_has_its_path(ladder: dict[str, object], fault: str) 
         ({"ladders": {}}, "ladders: must be an object of one to eight ladders"),
         ({"ladders": {"small": LADDER}}, "ladders.main: missing"),
         ({"ladders": {"main": LADDER, "reference": LADDER}}, "ladders.reference: not a valid name"),
+        ({"ladders": {"main": LADDER, "lossless": LADDER}}, "ladders.lossless: not a valid name"),
         ({"ladders": {"main": LADDER, "../up": LADDER}}, "ladders.../up: not a valid name"),
         ({"limits": {"max_pixels": 0}}, "limits.max_pixels: must be a whole number from 1"),
         ({"limits": {"max_bytes": -1}}, "limits.max_bytes: must be a whole number from 1"),

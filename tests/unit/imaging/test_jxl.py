@@ -216,16 +216,18 @@ def test_a_lossless_file_that_gives_back_other_bytes_is_not_kept(monkeypatch: py
     assert [rendition.format for rendition in rendered.renditions] == [Format.JPEG]
 
 
-def test_rights_are_added_beside_the_jpeg() -> None:
+def test_rights_are_added_beside_the_pixels_and_the_jpeg() -> None:
     exif = Image.Exif()
     exif[0x8298] = "(c) A. Photographer"
     original = encoded(photograph(200, 150), "JPEG", exif=exif)
+    profile = replace(a_profile(64, formats=(Format.JXL,)), lossless=True)
+    plain, _ = render(original, profile).renditions
 
-    rendered = render(original, replace(KEEPING, metadata=Metadata.RIGHTS))
+    made, kept = render(original, replace(profile, metadata=Metadata.RIGHTS)).renditions
 
-    kept = lossless(rendered).data
-    assert b"(c) A. Photographer" in kept
-    assert restored(kept, original) == without_metadata(original)
+    assert all(b"(c) A. Photographer" in rendition.data for rendition in (made, kept))
+    assert jxl.decode(made.data).tobytes() == jxl.decode(plain.data).tobytes()
+    assert restored(kept.data, original) == without_metadata(original)
 
 
 def a_target(target: float, *formats: Format) -> Profile:
