@@ -87,9 +87,11 @@ def test_each_package_is_locked_by_its_hash() -> None:
     assert all(re.fullmatch("sha256:[0-9a-f]{64}", file["hash"]) for file in files)
 
 
-@pytest.mark.parametrize("layer", ["darkroom", "imaging"])
-def test_each_package_of_a_layer_is_pinned_to_its_locked_version(layer: str) -> None:
-    lines = (PROJECT / "layers" / layer / "requirements.txt").read_text().splitlines()
+@pytest.mark.parametrize(
+    "file", ["darkroom/requirements.txt", "imaging/requirements.txt", "imaging/libjxl.txt"]
+)
+def test_each_package_of_a_layer_is_pinned_to_its_locked_version(file: str) -> None:
+    lines = (PROJECT / "layers" / file).read_text().splitlines()
     locked = {(package["name"], package["version"]) for package in LOCK}
 
     assert lines

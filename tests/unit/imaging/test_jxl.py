@@ -254,6 +254,17 @@ def test_a_jpeg_xl_that_is_not_smaller_is_dropped() -> None:
     assert "jxl_dropped" in codes(rendered)
 
 
+def test_the_receipt_says_that_libjxl_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jxl, "is_installed", lambda: False)
+    profile = replace(a_profile(64, formats=(Format.JPEG, Format.JXL)), lossless=True)
+
+    rendered = render(encoded(scene(), "JPEG"), profile)
+
+    assert [rendition.format for rendition in rendered.renditions] == [Format.JPEG]
+    for code in ("jxl_skipped", "lossless_skipped"):
+        assert "comes with the Python package imagecodecs" in why(rendered, code)
+
+
 def crash(*_: object) -> NoReturn:
     os._exit(9)
 

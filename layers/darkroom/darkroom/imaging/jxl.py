@@ -65,10 +65,20 @@ class _PixelFormat(ctypes.Structure):
 
 
 @cache
+def _file() -> str:
+    """Returns the path of libjxl, or "". Its name has a version and a hash; its libraries are beside it."""
+    found = (path for entry in sys.path for path in Path(entry).glob("imagecodecs.libs/libjxl-*.so*"))
+    return str(next(found, ""))
+
+
+def is_installed() -> bool:
+    """True on every stack; without imagecodecs, the wheel of the command line has no libjxl."""
+    return bool(_file())
+
+
+@cache
 def _library() -> ctypes.CDLL:
-    """Loads libjxl. Its file name has a version and a hash, and its own libraries are beside it."""
-    found = [path for entry in sys.path for path in Path(entry).glob("imagecodecs.libs/libjxl-*.so*")]
-    library = ctypes.CDLL(str(found[0]))
+    library = ctypes.CDLL(_file())
     for name in ("JxlEncoderCreate", "JxlEncoderFrameSettingsCreate", "JxlDecoderCreate"):
         getattr(library, name).restype = ctypes.c_void_p
     library.JxlEncoderDistanceFromQuality.restype = ctypes.c_float

@@ -623,9 +623,19 @@ def _pngs(choice: FormatChoice, rungs: tuple[Image.Image, ...]) -> Iterator[Loss
         yield lossless(rung, choice.target, encode.png)
 
 
+_NO_LIBJXL = "libjxl is not installed; it comes with the Python package imagecodecs."
+
+
 def encode_jxl(work: Work) -> Work:
     """Encodes every rung of the JPEG XL ladders, in a child process: without it, other formats remain."""
-    for plan, choice in work.plans_with(Format.JXL):
+    plans = [*work.plans_with(Format.JXL)]
+    if not plans:
+        return work
+    from darkroom.imaging import jxl  # imported only when needed
+
+    if not jxl.is_installed():
+        return work.with_decision("jxl_skipped", f"No JPEG XL: {_NO_LIBJXL}")
+    for plan, choice in plans:
         work = _record_side_limit(work, plan, Format.JXL)
         rungs = _fitting(plan, Format.JXL)
         child = Child(partial(encode_ladder, choice, rungs), seconds=_CHILD_SECONDS)
@@ -839,6 +849,10 @@ def add_lossless(work: Work) -> Work:
         return work
     if not work.jpeg:
         return work.with_decision("lossless_skipped", "No lossless JPEG XL: the original is not a JPEG.")
+    from darkroom.imaging import jxl  # imported only when needed
+
+    if not jxl.is_installed():
+        return work.with_decision("lossless_skipped", f"No lossless JPEG XL: {_NO_LIBJXL}")
     child = Child(partial(_recompressed, work.jpeg, work.header), seconds=_LOSSLESS_SECONDS)
     try:
         (content,) = child.results()
