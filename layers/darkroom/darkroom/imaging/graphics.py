@@ -13,6 +13,8 @@ from darkroom.imaging.palette import reduced
 _LEAST_FLAT_SHARE = 0.15
 _BANDS = 32
 _SIDE = 4
+# Fewer colours must not be visible, whatever the target: at 80, a soft shadow has steps.
+_LEAST_SCORE = 90.0
 # Fewer colours must save this share of the bytes; for less, every pixel stays as it is.
 _LEAST_SAVING = 0.05
 
@@ -63,9 +65,9 @@ class Lossless:
 
 
 def lossless(picture: Image.Image, target: float | None, encode: Callable[[Image.Image], bytes]) -> Lossless:
-    """Returns the smaller file of the picture and of a copy with fewer colours that reaches the target."""
+    """Returns the smaller file of the picture and of a copy with fewer colours that looks the same."""
     exact = encode(picture)
-    copy = None if target is None else reduced(picture, target)
+    copy = None if target is None else reduced(picture, max(target, _LEAST_SCORE))
     if copy:
         content = encode(copy.picture)
         if len(content) <= len(exact) * (1 - _LEAST_SAVING):
