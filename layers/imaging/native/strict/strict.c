@@ -222,6 +222,8 @@ static fault read_picture(struct picture *picture, const uint8_t *at, const uint
         fault found = has_body(marker) && marker != END ? read_segment(picture, marker, &at, end) : NULL;
         if (found) return found;
     }
+    // The first half of a marker, or of a stuffed byte: the file was cut.
+    if (!picture->has_end && end[-1] == 0xFF) return INCOMPLETE;
     return completeness(picture);
 }
 
