@@ -72,7 +72,7 @@ def _file() -> str:
 
 
 def is_installed() -> bool:
-    """True on every stack; without imagecodecs, the wheel of the command line has no libjxl."""
+    """True unless imagecodecs was removed from the environment: every layer and wheel brings it."""
     return bool(_file())
 
 
