@@ -111,9 +111,11 @@ def test_the_metrics_match_the_documented_list(
     for action in ("retry", "skip"):
         functions.call("web", a_request(f"/failures/{failed.id}/{action}", "POST"))
     functions.call("web", an_event("web-post-multipart"))
-    functions.call("project", a_batch(a_member(0, State.RENDERED), a_job(size=1, revision=2)))
+    shown = a_member(0, State.RENDERED)
+    functions.call("project", a_batch(shown, a_job(size=1, revision=2)))
     uploads = json.dumps({"uploads": [{"name": "a.png", "size": 1, "type": "image/png"}]})
     functions.call("web", a_request("/jobs", "POST", uploads, content_type="application/json"))
+    functions.call("web", a_request(f"/pictures/{shown.picture_id}", "DELETE"))
     functions.call("sweep", {})
     dynamodb.delete_table(TableName="ledger")
     functions.call("park", dead)
