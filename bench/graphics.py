@@ -1,8 +1,10 @@
 """Compares drawn graphics with sharp's and Squoosh's PNG and WebP at their best settings.
 
-    python -m bench.graphics [--target 75]
+    python -m bench.graphics [--target 75] [--kept]
 
-Writes docs/graphics.md. The graphics are those of bench/drawings.py, at their own size.
+Writes docs/graphics.md. The graphics are those of bench/drawings.py, at their own size. The peers take up to
+two minutes a graphic; what they encoded is kept. With --kept they don't run, and graphics that they did not
+finish before are left out.
 """
 
 import argparse
@@ -74,7 +76,9 @@ class Graphic:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compares graphics with sharp and Squoosh.")
     parser.add_argument("--target", type=float, default=75.0)
-    target = parser.parse_args().target
+    parser.add_argument("--kept", action="store_true")
+    chosen = parser.parse_args()
+    target = chosen.target
     cache = PROJECT / ".tools" / "bench"
     folder = cache / "graphics"
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,11 +86,13 @@ def main() -> None:
     pictures = drawn()
     for name, picture in pictures.items():
         _store(picture, folder / f"{name}.png")
-    for peer in ("sharp", "squoosh"):
+    for peer in () if chosen.kept else ("sharp", "squoosh"):
         command, environment = peers.node(cache, "graphics", peer, str(folder))
         subprocess.run(command, env=environment, check=True)
+    wanted = {candidate for candidate in (*_WEBP, *_PNG) if "-" in candidate}
+    finished = [name for name in pictures if wanted <= {path.suffix[1:] for path in folder.glob(f"{name}.*")}]
     graphics = [
-        Graphic(name, picture, _files(name, picture, target, folder)) for name, picture in pictures.items()
+        Graphic(name, pictures[name], _files(name, pictures[name], target, folder)) for name in finished
     ]
     report = _page(graphics, target)
     _REPORT.write_text(report)
@@ -133,11 +139,12 @@ def _by_chroma(picture: Image.Image, target: float) -> Iterator[tuple[str, File]
 _INTRODUCTION = """\
 # Graphics
 
-Twenty drawn graphics ([drawings.py](../bench/drawings.py)) at their own size, encoded by Darkroom for a
+{count} drawn graphics ([drawings.py](../bench/drawings.py)) at their own size, encoded by Darkroom for a
 target of {target:g}, and by sharp {sharp} and Squoosh ({squoosh}) at their slowest settings
 ([peers.cjs](../bench/peers.cjs)): sharp's PNG with `compressionLevel: 9`, its palette with `effort: 10`, its
 WebP with `effort: 6` and `quality: 100`, near-lossless at 60; OxiPNG at level 6, WebP with `method: 6` and
 `quality: 100`. In bytes, with the SSIMULACRA2 score in brackets unless every pixel is the same.
+With `--kept`, only graphics that the peers had finished are included.
 `uv run python -m bench.graphics` writes this page.
 """
 
@@ -146,7 +153,7 @@ def _page(graphics: list[Graphic], target: float) -> str:
     sharp, squoosh = peers.PACKAGES["sharp"], peers.PACKAGES["@squoosh/lib"]
     recognised = sum(is_graphic(graphic.picture) for graphic in graphics)
     notes = [[graphic.name, graphic.files["webp"].note, graphic.files["png"].note] for graphic in graphics]
-    return f"""{_INTRODUCTION.format(target=target, sharp=sharp, squoosh=squoosh)}
+    return f"""{_INTRODUCTION.format(count=len(graphics), target=target, sharp=sharp, squoosh=squoosh)}
 | | |
 |---|---|
 | machine | {machine()} |
