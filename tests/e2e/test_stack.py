@@ -118,6 +118,8 @@ def test_a_second_up_on_the_same_ports_suggests_down(stack: Stack) -> None:
     assert done.returncode == 1
     assert "darkroom down" in done.stderr
     assert "Traceback" not in done.stderr
+    folder = PROJECT / ".darkroom" / stack.environment["DARKROOM_AWS_PORT"]
+    assert list(folder.glob("tmp-*/*")), "it removed the files of the running stack"
 
 
 def test_status_without_a_stack_suggests_up() -> None:

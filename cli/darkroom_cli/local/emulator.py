@@ -51,8 +51,9 @@ async def ministack(local_stack: LocalStack) -> AsyncIterator[asyncio.subprocess
     await asyncio.to_thread(local_stack.ministack.stop_holder, _STOP_SECONDS)
     # Raises Fault if the port is in use.
     bound(socket.AF_INET, "127.0.0.1", local_stack.aws_port, "DARKROOM_AWS_PORT").close()
-    remove_scratch(local_stack)  # of a killed supervisor
-    scratch = local_stack.folder / f"{_SCRATCH}{os.getpid()}"
+    for left_behind in local_stack.folder.glob(f"{_SCRATCH}*"):  # by a killed supervisor
+        remove_scratch(left_behind)
+    scratch = scratch_of(local_stack)
     scratch.mkdir(parents=True)
     forget_stream_positions(local_stack.folder / "state/lambda.json")
     process = await _started(local_stack, scratch)
@@ -63,10 +64,14 @@ async def ministack(local_stack: LocalStack) -> AsyncIterator[asyncio.subprocess
         await end_group(process, _STOP_SECONDS)
 
 
-def remove_scratch(local_stack: LocalStack) -> None:
+def scratch_of(local_stack: LocalStack) -> Path:
+    """Returns the folder of temporary files of the emulator that this process starts."""
+    return local_stack.folder / f"{_SCRATCH}{os.getpid()}"
+
+
+def remove_scratch(folder: Path) -> None:
     """Removes the emulator's temporary files: 35 MB per function worker, which takes seconds."""
-    for folder in local_stack.folder.glob(f"{_SCRATCH}*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def _started(local_stack: LocalStack, scratch: Path) -> asyncio.subprocess.Process:

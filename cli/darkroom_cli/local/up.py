@@ -36,6 +36,7 @@ from darkroom_cli.local.emulator import (
     ministack,
     remove_scratch,
     save_deployed_sources,
+    scratch_of,
     while_alive,
 )
 from darkroom_cli.local.front_door import FrontDoor, bind
@@ -207,7 +208,8 @@ class _Supervisor:
                 raise Fault(f"{program} is not installed; install it with `make setup`.")
         started_ms = int(time.time() * 1000)
         async with AsyncExitStack() as exits:
-            exits.callback(remove_scratch, self._local_stack)  # `down` waits for the lock only
+            # Last, since `down` waits for the lock only; only its own, since another stack may hold it.
+            exits.callback(remove_scratch, scratch_of(self._local_stack))
             exits.enter_context(_lock(self._local_stack))
             sockets = [exits.enter_context(listener) for listener in bind(self._local_stack.web_port)]
             was_killed = self._local_stack.was_killed
