@@ -38,7 +38,8 @@ def svg(x_title: str, y_title: str, lines: Lines) -> str:
     width = _LEFT + _WIDTH + 140  # with the names of the lines
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {_TOP + _HEIGHT + 50}">',
-        "<style>text {font: 12px system-ui, sans-serif; text-anchor: middle}</style>",
+        "<style>text {font: 12px system-ui, sans-serif; text-anchor: middle}",
+        ".name {text-anchor: start}</style>",
         '<rect width="100%" height="100%" fill="#fff"/>',
     ]
     for x in sorted({x for x, _ in points}):
@@ -49,13 +50,15 @@ def svg(x_title: str, y_title: str, lines: Lines) -> str:
         left, middle = at(x_from, y)
         parts.append(f'<text x="{left - 8}" y="{middle + 4}" style="text-anchor: end">{y:g}</text>')
         parts.append(f'<path d="M{left} {middle}h{_WIDTH}" stroke="#ddd"/>')
-    for colour, (name, line) in zip(_COLOURS, lines.items(), strict=False):
+    for colour, line in zip(_COLOURS, lines.values(), strict=False):
         path = " ".join(f"{x},{y}" for x, y in (at(*point) for point in line))
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+    below = float("-inf")
+    named = zip(_COLOURS, lines.items(), strict=False)
+    for colour, (name, line) in sorted(named, key=lambda drawn: -drawn[1][1][-1][1]):
         right, end = at(*line[-1])
-        parts.append(
-            f'<text x="{right + 8}" y="{end + 4}" fill="{colour}" style="text-anchor: start">{name}</text>'
-        )
+        below = max(end + 4, below + 14)  # so that names don't overlap
+        parts.append(f'<text x="{right + 8}" y="{below}" fill="{colour}" class="name">{name}</text>')
     middle, bottom = _LEFT + _WIDTH / 2, _TOP + _HEIGHT
     parts.append(f'<text x="{middle}" y="{bottom + 40}">{x_title}</text>')
     parts.append(f'<text transform="translate(16 {_TOP + _HEIGHT / 2}) rotate(-90)">{y_title}</text>')
