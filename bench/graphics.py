@@ -152,7 +152,7 @@ With `--kept`, only graphics that the peers had finished are included.
 def _page(graphics: list[Graphic], target: float) -> str:
     sharp, squoosh = peers.PACKAGES["sharp"], peers.PACKAGES["@squoosh/lib"]
     recognised = sum(is_graphic(graphic.picture) for graphic in graphics)
-    notes = [[graphic.name, graphic.files["webp"].note, graphic.files["png"].note] for graphic in graphics]
+    notes = [[graphic.name, _note(graphic, "webp"), _note(graphic, "png")] for graphic in graphics]
     return f"""{_INTRODUCTION.format(count=len(graphics), target=target, sharp=sharp, squoosh=squoosh)}
 | | |
 |---|---|
@@ -189,6 +189,10 @@ At the same target. The two columns on the right are JPEGs with a fixed resoluti
 """
 
 
+def _note(graphic: Graphic, candidate: str) -> str:
+    return graphic.files[candidate].note if candidate in graphic.files else "not kept"
+
+
 _LOSSY = ("webp", "avif", "jpeg", "jpeg-4:2:0", "jpeg-4:4:4")
 
 
@@ -213,11 +217,18 @@ def _rows(rows: list[list[str]]) -> str:
 def _relative(graphics: list[Graphic], candidates: Iterable[str], peer: str) -> float:
     """Returns the geometric mean of a candidate's bytes relative to Darkroom's."""
     own = next(iter(candidates))
-    return exp(fmean(log(graphic.files[peer].size / graphic.files[own].size) for graphic in graphics))
+    made = _made(graphics, own)
+    return exp(fmean(log(graphic.files[peer].size / graphic.files[own].size) for graphic in made))
+
+
+def _made(graphics: list[Graphic], own: str) -> list[Graphic]:
+    """The graphics of which Darkroom has kept a file of this format, smaller than the original."""
+    return [graphic for graphic in graphics if own in graphic.files]
 
 
 def _summary(graphics: list[Graphic], candidates: dict[str, str]) -> str:
     own, *others = candidates
+    graphics = _made(graphics, own)
     smallest = sum(
         graphic.files[own].size <= min(graphic.files[peer].size for peer in others) for graphic in graphics
     )
