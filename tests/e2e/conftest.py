@@ -34,6 +34,7 @@ from darkroom_cli.stack import LocalStack, local_environment, status_from
 from tests.aws import free_port
 from tests.cloudformation import PROJECT
 from tests.e2e.report import facts_of, failed_events, outcomes_of, write_report
+from tests.pictures import a_small_png
 
 DARKROOM = PROJECT / ".venv" / "bin" / "darkroom"
 
@@ -335,15 +336,29 @@ def second_stack() -> Iterator[Stack]:
         yield stack
 
 
+# Several times as many as are rendered at once.
+_PICTURES_AT_ONCE = 8
+
+
 @pytest.fixture
 def push(second_stack: Stack, tmp_path: Path) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Pushes a profile to the second stack. Pushes the default profile again at the end."""
+    """Pushes a profile to the second stack and waits for it. Pushes the default profile again at the end."""
     file = tmp_path / "profile.json"
 
     def push(profile: Mapping[str, Any]) -> None:
         file.write_text(json.dumps(profile))
         pushed = second_stack.darkroom("profile", "push", file)
         assert pushed.returncode == 0, pushed.stderr
+        wait_for(lambda: everywhere(profile.get("name") or profile["built_in"]), "the profile to be live")
+
+    def everywhere(name: str) -> bool:
+        """Renders pictures at once, so that every warm function has some. True if all have the profile."""
+        keys = [f"live/{number}.png" for number in range(_PICTURES_AT_ONCE)]
+        versions = [second_stack.put(key, a_small_png(number)) for number, key in enumerate(keys)]
+        found = [
+            second_stack.settled(alias_of(key), version) for key, version in zip(keys, versions, strict=True)
+        ]
+        return {receipt["profile"] for receipt in found} == {name}
 
     yield push
     push({"built_in": "default"})

@@ -83,7 +83,6 @@ def test_a_picture_has_its_own_focus(second_stack: Stack, push: Callable[[Mappin
             "ladders": {"main": {"widths": [64], "formats": {"jpeg": {"quality": 80}}, "crop": crop}},
         }
     )
-    wait_for(lambda: stack.rendered("wait.png", picture)["profile"] == "own", "the profile to be live")
     kind = "multipart/form-data; boundary=X"
     field = '--X\r\nContent-Disposition: form-data; name="focus"\r\n\r\n0,0.5\r\n'
     file = '--X\r\nContent-Disposition: form-data; name="upload"; filename="posted.png"\r\n\r\n'
