@@ -8,16 +8,7 @@
 #include "jpeg/jpeg.h"
 #include "strict/strict.h"
 
-static uint64_t state;
-
-static uint32_t drawn(void) { // xorshift64*
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return (uint32_t)((state * 0x2545F4914F6CDD1Dull) >> 32);
-}
-
-static uint32_t below(uint32_t limit) { return drawn() % limit; }
+#include "random.h"
 
 // A copy of exactly this size, so that a sanitizer sees a read beyond it.
 static const char *checked(const uint8_t *bytes, size_t size) {
@@ -82,7 +73,7 @@ static void once(void) {
 
 int main(int count, char **arguments) {
     if (count < 3) return 2;
-    state = strtoull(arguments[1], NULL, 10) * 2 + 1; // not 0
+    state = strtoull(arguments[1], NULL, 10);
     for (long round = strtol(arguments[2], NULL, 10); round > 0; round--) once();
     return 0;
 }
