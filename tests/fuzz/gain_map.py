@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 PROJECT = Path(__file__).parents[2]
 sys.path[:0] = [str(PROJECT / "layers" / "darkroom"), str(PROJECT), str(PROJECT / "cli")]
@@ -18,7 +17,8 @@ atheris = import_module("atheris")
 with atheris.instrument_imports(include=["darkroom.imaging.sniff"]):
     from darkroom.imaging.sniff.gain_map import read_gain_map
 
-from tests.unit.imaging import gain_maps as drawn  # noqa: E402 - after what is to be instrumented
+from tests.fuzz.seeded import fuzz  # noqa: E402 - after what is to be instrumented
+from tests.unit.imaging import gain_maps as drawn  # noqa: E402
 from tests.unit.imaging.pictures import encoded, plain  # noqa: E402
 
 TINY = encoded(plain((8, 8)), "JPEG")
@@ -59,13 +59,5 @@ def seeds() -> Iterator[bytes]:
     yield drawn.maker_note(0.5, 0.001)[6:]
 
 
-def main() -> None:
-    with TemporaryDirectory() as folder:
-        for number, seed in enumerate(seeds()):
-            (Path(folder) / str(number)).write_bytes(seed)
-        atheris.Setup([*sys.argv, folder], one_input)
-        atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(one_input, seeds(), sys.argv)

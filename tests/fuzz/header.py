@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 PROJECT = Path(__file__).parents[2]
 sys.path[:0] = [str(PROJECT / "layers" / "darkroom"), str(PROJECT)]
@@ -29,7 +28,8 @@ with atheris.instrument_imports(include=["darkroom.imaging", "darkroom.domain.er
 
 from darkroom_native import jpeg_fault  # noqa: E402 - after what is to be instrumented
 
-from tests.unit.imaging import pictures as drawn  # noqa: E402 - after what is to be instrumented
+from tests.fuzz.seeded import fuzz  # noqa: E402
+from tests.unit.imaging import pictures as drawn  # noqa: E402
 from tests.unit.imaging.gain_maps import ultra_hdr  # noqa: E402
 from tests.unit.imaging.test_bmp import bmp  # noqa: E402
 from tests.unit.imaging.test_composing import Part, apng  # noqa: E402
@@ -124,12 +124,7 @@ def kind_of(seed: bytes) -> str:
 def main() -> None:
     wanted = [argument.removeprefix(_FORMAT) for argument in sys.argv if argument.startswith(_FORMAT)]
     options = [argument for argument in sys.argv if not argument.startswith(_FORMAT)]
-    with TemporaryDirectory() as folder:
-        for number, seed in enumerate(seeds()):
-            if not wanted or kind_of(seed) in wanted:
-                (Path(folder) / str(number)).write_bytes(seed)
-        atheris.Setup([*options, folder], one_input)
-        atheris.Fuzz()
+    fuzz(one_input, (seed for seed in seeds() if not wanted or kind_of(seed) in wanted), options)
 
 
 _FORMAT = "--format="

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 PROJECT = Path(__file__).parents[2]
 sys.path[:0] = [str(PROJECT / "layers" / "darkroom"), str(PROJECT), str(PROJECT / "cli")]
@@ -19,7 +18,8 @@ with atheris.instrument_imports(include=["darkroom.imaging.sniff", "darkroom.ima
     from darkroom.imaging.rights import Rights, description, packet, rights_in
     from darkroom.imaging.sniff.metadata import Metadata, find_metadata
 
-from tests.unit.imaging import test_rights as drawn  # noqa: E402 - after what is to be instrumented
+from tests.fuzz.seeded import fuzz  # noqa: E402 - after what is to be instrumented
+from tests.unit.imaging import test_rights as drawn  # noqa: E402
 
 
 def one_input(content: bytes) -> None:
@@ -44,13 +44,5 @@ def seeds() -> Iterator[bytes]:
     yield drawn.IIM
 
 
-def main() -> None:
-    with TemporaryDirectory() as folder:
-        for number, seed in enumerate(seeds()):
-            (Path(folder) / str(number)).write_bytes(seed)
-        atheris.Setup([*sys.argv, folder], one_input)
-        atheris.Fuzz()
-
-
 if __name__ == "__main__":
-    main()
+    fuzz(one_input, seeds(), sys.argv)
