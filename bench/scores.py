@@ -32,7 +32,6 @@ _TARGETS: Final = (70.0, 80.0)
 _SEARCHED_TARGETS: Final = (70.0, 75.0, 80.0, 90.0)
 _CHARTED: Final = (50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0)
 _CHART_WIDTH: Final = 640
-# Darkroom's default target, and what a profile may ask for: each format of a photograph.
 _FORMATS: Final = (Format.JPEG, Format.WEBP, Format.AVIF)
 _SQUOOSH_QUALITIES: Final = (70, 78, 85)
 _BUTTERAUGLI = "butteraugli_main"

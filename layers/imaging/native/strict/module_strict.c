@@ -16,7 +16,7 @@ static PyObject *py_jpeg_fault(PyObject *module, PyObject *arguments) {
 static PyMethodDef functions[] = {
     {"jpeg_fault", py_jpeg_fault, METH_VARARGS,
      "jpeg_fault(content, /)\n--\n\n"
-     "Decodes all coefficients of a Huffman-coded JPEG; returns the first fault, or an empty text if none is missing.\n\n"
+     "Decodes all coefficients of a Huffman-coded JPEG; returns the first fault, or an empty text.\n\n"
      "Accepts what browsers show whole. Takes at most 4 bytes for each 8 pixels. Raises MemoryError."},
     {NULL, NULL, 0, NULL},
 };
