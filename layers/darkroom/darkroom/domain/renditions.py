@@ -30,6 +30,11 @@ class Format(StrEnum):
     def extension(self) -> str:
         return "jpg" if self is Format.JPEG else self.value
 
+    @property
+    def label(self) -> str:
+        """The usual spelling: JPEG, PNG, WebP, AVIF, JPEG XL."""
+        return {Format.WEBP: "WebP", Format.JXL: "JPEG XL"}.get(self, self.value.upper())
+
 
 # The formats that every browser shows.
 UNIVERSAL = frozenset({Format.JPEG, Format.PNG})

@@ -147,7 +147,8 @@ def _with_metadata(work: Work, content: bytes) -> Work:
         return work
     from darkroom.imaging.rights import rights_in  # imported only when needed
 
-    return replace(work, rights=rights_in(find_metadata(content)))
+    rights = rights_in(find_metadata(content))
+    return replace(work, rights=rights if rights.names else None)
 
 
 # Up to this size, decoding a map takes no memory worth counting.
@@ -590,7 +591,7 @@ def _record_side_limit(work: Work, plan: Plan, wanted: Format) -> Work:
         if max(rung.size) > encode.SIDE_LIMITS[wanted]:
             work = work.with_decision(
                 f"{wanted.value}_skipped",
-                f"No {_label(wanted)} of {rung.width} x {rung.height} pixels:"
+                f"No {wanted.label} of {rung.width} x {rung.height} pixels:"
                 f" the format's limit is {encode.SIDE_LIMITS[wanted]:,} pixels a side.",
             )
     return work
@@ -604,8 +605,8 @@ def encode_png(work: Work) -> Work:
     """Encodes transparent pictures and graphics as PNG, in a child process: see `encode.png`."""
     for plan, choice in work.plans_with(Format.PNG):
         if not (work.is_transparent or is_graphic(plan.rungs[0])):
-            reason = "for an opaque photograph, JPEG takes far fewer bytes"
-            work = work.with_decision("png_skipped", f"No PNG: {reason}.")
+            why = "No PNG: for an opaque photograph, JPEG takes far fewer bytes."
+            work = work.with_decision("png_skipped", why)
             continue
         child = Child(partial(_pngs, choice, plan.rungs), seconds=_CHILD_SECONDS)
         try:
@@ -693,7 +694,7 @@ def drop_below_target(work: Work) -> Work:
             continue
         work = work.with_decision(
             f"{rendition.format.value}_short",
-            f"No {_label(rendition.format)} {rendition.width} pixels wide:"
+            f"No {rendition.format.label} {rendition.width} pixels wide:"
             f" its best score is {score:.0f}, below the target of {target:g}.",
         )
     return replace(work, renditions=tuple(kept))
@@ -701,13 +702,13 @@ def drop_below_target(work: Work) -> Work:
 
 def add_rights(work: Work) -> Work:
     """Adds the statements of rights to every rendition, if the profile keeps them."""
-    if not (work.rights and work.rights.names):
+    if not work.rights:
         return work
     made = [(before, _with_rights(work, before)) for before in work.renditions]
     added = max(len(after.data) - len(before.data) for before, after in made)
     why = f"Kept in each file: {', '.join(work.rights.names)}. They take up to {added:,} bytes."
     no_smaller = [
-        f"{_label(after.format)} {after.width} pixels wide"
+        f"{after.format.label} {after.width} pixels wide"
         for before, after in made
         if len(before.data) < work.size_bytes <= len(after.data)
     ]
@@ -720,7 +721,7 @@ def add_rights(work: Work) -> Work:
 
 def _with_rights(work: Work, rendition: Encoded) -> Encoded:
     """Adds the statements of rights to one rendition, if there are any to keep."""
-    if not (work.rights and work.rights.names):
+    if not work.rights:
         return rendition
     from darkroom.imaging import embed, rights  # imported only when needed
 
@@ -735,7 +736,7 @@ def keep_gain_map(work: Work) -> Work:
     from darkroom.imaging import rights  # imported only when needed
     from darkroom.imaging.gain_map import with_gain_map
 
-    described = [rights.description(work.rights)] if work.rights and work.rights.names else []
+    described = [rights.description(work.rights)] if work.rights else []
     plans = {plan.ladder.name: plan for plan in work.plans}
     made: list[Encoded] = []
     for rendition in work.renditions:
@@ -772,8 +773,8 @@ def drop_larger_alternatives(work: Work) -> Work:
                     continue
                 work = work.with_decision(
                     f"{rendition.format.value}_dropped",
-                    f"No {_label(rendition.format)} {size[0]} pixels wide: with {len(rendition.data):,} bytes"
-                    f" it is not smaller than the {_label(smallest.format)} ({len(smallest.data):,} bytes).",
+                    f"No {rendition.format.label} {size[0]} pixels wide: with {len(rendition.data):,} bytes"
+                    f" it is not smaller than the {smallest.format.label} ({len(smallest.data):,} bytes).",
                 )
     return replace(work, renditions=tuple(kept))
 
@@ -817,7 +818,7 @@ def record_larger_narrower(work: Work) -> Work:
                     continue
                 work = work.with_decision(
                     "narrower_larger",
-                    f"The {_label(wanted)} {narrower.width} pixels wide has {more:,} bytes, more than the one"
+                    f"The {wanted.label} {narrower.width} pixels wide has {more:,} bytes, more than the one"
                     f" {wider.width} pixels wide ({fewer:,} bytes): each width is encoded by itself, to the"
                     " same score or quality.",
                 )
@@ -888,10 +889,6 @@ def _with_lossless(work: Work, content: bytes) -> Work:
         f"The lossless JPEG XL ({len(content):,} bytes) was turned into a JPEG again, and all {length:,}"
         f" bytes are those of {original}: SHA-256 {hashlib.sha256(work.jpeg).hexdigest()}.",
     )
-
-
-def _label(wanted: Format) -> str:
-    return {Format.WEBP: "WebP", Format.JXL: "JPEG XL"}.get(wanted, wanted.upper())
 
 
 type Step = Callable[[Work], Work]

@@ -54,8 +54,8 @@ def duration(milliseconds: float) -> str:
 
 
 def label(image_format: str) -> str:
-    """Returns the usual spelling of a format: JPEG, PNG, WebP, AVIF, JPEG XL."""
-    return {Format.WEBP.value: "WebP", Format.JXL.value: "JPEG XL"}.get(image_format, image_format.upper())
+    """Returns the usual spelling of the format of a rendition or of an original."""
+    return Format(image_format).label if image_format in Format else image_format.upper()
 
 
 def saved_percent(rendition: Rendition, original_bytes: int) -> float:
