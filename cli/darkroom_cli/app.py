@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from darkroom.web.pages.formatting import printable
 from darkroom_cli.completion import complete_format, complete_profile
 from darkroom_cli.faults import Fault, Terminated
 from darkroom_cli.stack import LocalStack, check_checkout
 from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_default
-from darkroom_cli.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -19,14 +19,13 @@ from darkroom.domain.renditions import MAIN, Encoded
 from darkroom.imaging import compare_isolated, render_isolated
 from darkroom.imaging.comparing import Comparison, Decoded
 from darkroom.services.rendering import budget
-from darkroom.web.pages.formatting import duration, filesize, label, savings
+from darkroom.web.pages.formatting import duration, filesize, label, printable, savings
 from darkroom_cli.faults import Fault
 from darkroom_cli.files import NO_INPUT, decodable
 from darkroom_cli.render.command import DATA_ERROR
 from darkroom_cli.render.folder import CANNOT_CREATE
 from darkroom_cli.render.limits import MEMORY_MB, TIMEOUT_SECONDS
 from darkroom_cli.results import percent_saved
-from darkroom_cli.terminal import printable
 
 _MEMORY_BYTES, _SECONDS = budget(MEMORY_MB, TIMEOUT_SECONDS * 1000)
 _WIDE_ENOUGH_FOR_PIXELS = 80

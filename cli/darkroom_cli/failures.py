@@ -14,9 +14,9 @@ from darkroom.adapters.sqs import SqsQueue
 from darkroom.domain.entries import Entry
 from darkroom.domain.serialization import serialize_failure
 from darkroom.services.parking import Failures
+from darkroom.web.pages.formatting import printable
 from darkroom_cli.faults import Fault
 from darkroom_cli.stack import Status
-from darkroom_cli.terminal import printable
 
 
 def failures_of(status: Status) -> Failures:

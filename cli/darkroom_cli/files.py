@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from darkroom.web.pages.formatting import printable
 from darkroom_cli.faults import Fault
-from darkroom_cli.terminal import printable
 
 NO_INPUT = 66  # sysexits.h
 _MOST_NAMED = 3

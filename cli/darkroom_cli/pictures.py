@@ -18,11 +18,11 @@ from rich.text import Text
 from darkroom.domain.entries import State
 from darkroom.domain.keys import alias_of, is_id
 from darkroom.domain.renditions import MAIN
+from darkroom.web.pages.formatting import printable
 from darkroom_cli.client import ApiClient, JsonObject, NotFound, ServiceUnavailable, authentication
 from darkroom_cli.faults import Fault
 from darkroom_cli.results import ResultRow, results_table, sizes_at_full_width, totals
 from darkroom_cli.stack import Status
-from darkroom_cli.terminal import printable
 
 _TIMEOUT = ClientTimeout(total=120)
 _PIPED_WIDTH = 250

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from darkroom.domain.errors import BadProfile, Flaw
 from darkroom.domain.profile import Profile, parse_profile
+from darkroom.web.pages.formatting import printable
 from darkroom_cli.faults import Fault
 from darkroom_cli.stack import Status
-from darkroom_cli.terminal import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,8 +10,7 @@ from rich.text import Text
 
 from darkroom.domain.renditions import MAIN, Format
 from darkroom.domain.serialization import JsonObject
-from darkroom.web.pages.formatting import filesize, label
-from darkroom_cli.terminal import printable
+from darkroom.web.pages.formatting import filesize, label, printable
 
 # Pictures beyond this number are only in the totals.
 MOST_LISTED = 50

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from darkroom.domain.entries import State
+from darkroom.web.pages.formatting import printable
 from darkroom_cli.client import JsonObject
 from darkroom_cli.results import (
     MOST_LISTED,
@@ -16,7 +17,6 @@ from darkroom_cli.results import (
     sizes_at_full_width,
     totals,
 )
-from darkroom_cli.terminal import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from darkroom.domain.entries import State
-from darkroom.web.pages.formatting import savings
+from darkroom.web.pages.formatting import printable, savings
 from darkroom_cli.cloudformation import functions_of
-from darkroom_cli.terminal import printable
 
 # Platform lines around every invocation, in the text format.
 _PLATFORM = ("START RequestId:", "END RequestId:", "REPORT RequestId:", "INIT_START ", "XRAY TraceId:")

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 from darkroom.domain.serialization import JsonObject
-from darkroom.web.pages.formatting import filesize, savings
+from darkroom.web.pages.formatting import filesize, printable, savings
 from darkroom_cli.results import ResultRow, sizes_at_full_width
-from darkroom_cli.terminal import printable
 
 RENDERED, UP_TO_DATE, REJECTED, FAILED = "rendered", "up to date", "rejected", "failed"
 
