@@ -67,7 +67,7 @@ Written by `make throughput` (bench/throughput.py); seed {SEED}.
 | pictures rendered | {rendered} |
 | messages in the dead-letter queue | {dead_letters} |
 | each picture | {SIZE[0]} x {SIZE[1]} JPEG, {megabytes / pictures * 1000:.0f} KB on average |
-| profile | default: 4 widths at most, as JPEG, WebP and AVIF |
+| profile | default: 4 widths at most, as JPEG and AVIF |
 | from the start of the drop to the last result | {seconds:.1f} s |
 | pictures a second | {pictures / seconds:.1f} |
 | concurrent renderings | 2 (`MaximumConcurrency` under `[local]` in samconfig.toml) |
