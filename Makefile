@@ -29,7 +29,7 @@ EXPORT := $(UV) export --quiet --frozen --no-emit-project --no-emit-package nump
 check: setup ## Run linters, type checks, import rules, template checks, and build and start the functions for both architectures
 	$(RUN) ruff check
 	$(RUN) ruff format --check
-	$(RUN) mypy layers/darkroom/darkroom cli/darkroom_cli bench tests
+	$(RUN) mypy
 	@for function in functions/*/app.py; do echo "mypy $$function"; $(RUN) mypy $$function || exit 1; done
 	$(RUN) lint-imports --no-logo
 	@for layer in darkroom imaging; do $(EXPORT) $$layer | diff - layers/$$layer/requirements.txt \

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from darkroom.domain.focus import parse_focus
 from darkroom.web.pages.formatting import printable
 from darkroom_cli.completion import complete_format, complete_profile
 from darkroom_cli.faults import Fault, Terminated
@@ -51,7 +52,7 @@ def main() -> None:
     """Runs the command line; prints a fault as one message and exits with its code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app()
+        app(prog_name="darkroom")
     except Fault as fault:
         _exit(str(fault), fault.exit_code)
     except Terminated:
@@ -263,6 +264,13 @@ def drop(
     new: Annotated[
         bool, typer.Option("--new", help="Start a new job instead of resuming an interrupted one.")
     ] = False,
+    focus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y",
+            help="Keep this point in the profile's crops, like 0.31,0.40 from the top left; or auto.",
+        ),
+    ] = None,
     ignored: Ignored = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
 ) -> None:
@@ -270,13 +278,18 @@ def drop(
     from darkroom_cli.drop.command import drop_pictures
     from darkroom_cli.files import find_pictures
 
+    chosen = parse_focus(focus) if focus is not None else None
+    if focus is not None and chosen is None:
+        raise Fault("--focus takes two numbers from 0 to 1, like 0.31,0.40, or auto.", 2)
     found = find_pictures(paths, ignored or ())
     for note in found.notes():
         typer.echo(note, err=True)
     if not found.files:
         raise Fault("There are no pictures at these paths.", 1 if found.faults else 2)
     with connect(stack, region) as status:
-        rendered = drop_pictures(status, paths, found.by_name, timeout, new=new, as_json=as_json)
+        rendered = drop_pictures(
+            status, paths, found.by_name, timeout, new=new, as_json=as_json, focus=chosen
+        )
     if found.faults or not rendered:
         raise typer.Exit(1)
 

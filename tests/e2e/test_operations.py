@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,8 +74,10 @@ def test_stale_results_are_rendered_again_after_confirmation(
 
 
 @pytest.mark.full  # waits until every warm function has reloaded its profile
-def test_a_picture_has_its_own_focus(second_stack: Stack, push: Callable[[Mapping[str, Any]], None]) -> None:
-    """By metadata, by the forms of POST / and of a job, and by a choice afterwards, which gives new files."""
+def test_a_picture_has_its_own_focus(
+    second_stack: Stack, push: Callable[[Mapping[str, Any]], None], tmp_path: Path
+) -> None:
+    """By metadata, `POST /`, a job, `darkroom drop`, and by a choice afterwards, which gives new files."""
     stack, picture = second_stack, a_photograph(600, 300, kind="PNG")
     crop = {"fit": "cover", "ratio": [1, 1]}
     push(
@@ -97,8 +100,12 @@ def test_a_picture_has_its_own_focus(second_stack: Stack, push: Callable[[Mappin
     job = fetch(f"{stack.status['web']}/jobs", JSON, "POST", announced, Content_Type=JSON).json
     assert send(job["rows"][0]["post"], picture).status == 204
 
-    found = [stack.settled(f"{name}.jpg") for name in ("put", "posted", "announced")]
-    assert [receipt["windows"][0]["left"] for receipt in found] == [300, 0, 150]
+    (tmp_path / "dropped.png").write_bytes(picture)
+    dropped = stack.darkroom("drop", "--focus", "0.375,0.5", tmp_path / "dropped.png")
+    assert dropped.returncode == 0, dropped.stderr
+
+    found = [stack.settled(f"{name}.jpg") for name in ("put", "posted", "announced", "dropped")]
+    assert [receipt["windows"][0]["left"] for receipt in found] == [300, 0, 150, 75]
     before = found[0]
     chosen = fetch(
         f"{stack.status['web']}/pictures/{before['id']}/focus", JSON, "POST", b"focus=0.25,0.5",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from darkroom.domain.focus import Focus
 from darkroom.domain.limits import MAX_JOB_UPLOADS
 from darkroom_cli.drop.files import check_files
 from darkroom_cli.drop.resume import ResumeFile
@@ -28,6 +29,7 @@ def drop_pictures(
     *,
     new: bool,
     as_json: bool,
+    focus: Focus | None = None,
 ) -> bool:
     """Uploads the files found at these paths; True if all were rendered. Raises Fault."""
     # Without a terminal, lines are not wrapped. JSON has standard output for itself.
@@ -36,7 +38,7 @@ def drop_pictures(
     resume_file = ResumeFile.of(LocalStack.find(os.environ), status, paths, os.environ)
     if new:
         resume_file.delete()
-    outcomes, page = drop(files, status, timeout_seconds, console, resume_file)
+    outcomes, page = drop(files, status, timeout_seconds, console, resume_file, focus)
     if as_json:
         for outcome in outcomes:
             sys.stdout.write(json.dumps(outcome.document | {"job": page}) + "\n")
@@ -50,13 +52,14 @@ def drop(
     timeout_seconds: float,
     console: Console,
     resume_file: ResumeFile | None = None,
+    focus: Focus | None = None,
 ) -> tuple[list[Outcome], str]:
     """Uploads files as a job; returns the outcomes, and the address of the job's page (empty without a job).
 
     Waits until all pictures are done, or until the timeout passes without progress. Resumes the job in
     `resume_file`. Raises Fault, also after Ctrl-C.
     """
-    refused, pictures = check_files(files)
+    refused, pictures = check_files(files, focus)
     outcomes = {name: Outcome(name, fault=reason) for name, reason in refused.items()}
     if len(pictures) > MAX_JOB_UPLOADS:
         raise Fault(f"A job takes at most {MAX_JOB_UPLOADS} pictures, not {len(pictures)}.", 2)

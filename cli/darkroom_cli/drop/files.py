@@ -7,42 +7,50 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from darkroom.domain.errors import InvalidJobRequest
+from darkroom.domain.focus import Focus
 from darkroom.services.jobs import read_announcements
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A file to upload, with its display name, and its size and modification time when it was found."""
+    """A file to upload, with its display name, and its size and modification time when it was found.
+
+    `focus` replaces the focus of the profile's crops.
+    """
 
     name: str
     path: Path
     size_bytes: int
     changed_ns: int
+    focus: Focus | None = None
 
     @classmethod
-    def of(cls, name: str, path: Path) -> "Picture":
+    def of(cls, name: str, path: Path, focus: Focus | None = None) -> "Picture":
         stat = path.stat()
-        return cls(name, path, stat.st_size, stat.st_mtime_ns)
+        return cls(name, path, stat.st_size, stat.st_mtime_ns, focus)
 
     @property
     def unchanged(self) -> bool:
         """True if size and modification time are still the same. Raises OSError."""
-        return Picture.of(self.name, self.path) == self
+        return Picture.of(self.name, self.path, self.focus) == self
 
     @property
     def announcement(self) -> dict[str, object]:
         """The picture's entry in the body of `POST /jobs`."""
         media_type = mimetypes.guess_type(self.name)[0] or "application/octet-stream"
-        return {"name": PurePath(self.name).name, "size": self.size_bytes, "type": media_type}
+        announcement = {"name": PurePath(self.name).name, "size": self.size_bytes, "type": media_type}
+        return announcement if self.focus is None else announcement | {"focus": self.focus}
 
 
-def check_files(files: Mapping[str, Path]) -> tuple[dict[str, str], list[Picture]]:
+def check_files(
+    files: Mapping[str, Path], focus: Focus | None = None
+) -> tuple[dict[str, str], list[Picture]]:
     """Returns the files not allowed in a job, each name with the reason, and the pictures to upload."""
     refused: dict[str, str] = {}
     pictures = []
     for name, path in files.items():
         try:
-            picture = Picture.of(name, path)
+            picture = Picture.of(name, path, focus)
             if picture.size_bytes == 0:
                 raise InvalidJobRequest("The file is empty.")
             read_announcements(json.dumps({"uploads": [picture.announcement]}).encode())

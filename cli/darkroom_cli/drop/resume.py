@@ -66,9 +66,9 @@ class ResumeFile:
 
 
 def digest_of(pictures: Iterable[Picture]) -> str:
-    """Returns a digest of names, paths, sizes and modification times; any change makes a new job."""
+    """Returns a digest of names, paths, sizes, modification times and focus; any change makes a new job."""
     facts = [
-        [picture.name, str(picture.path.resolve()), picture.size_bytes, picture.changed_ns]
+        [picture.name, str(picture.path.resolve()), picture.size_bytes, picture.changed_ns, picture.focus]
         for picture in pictures
     ]
     return sha256(json.dumps(facts).encode()).hexdigest()

@@ -100,7 +100,9 @@ class DropRun:
         """Returns the job, and true if an earlier run started it."""
         started = self._resume_file.read() if self._resume_file else None
         if started and started.files != digest_of(self._progress.pictures):
-            self._console.print("The files have changed since the interrupted job: starting a new one.")
+            self._console.print(
+                "The files or the focus have changed since the interrupted job: starting a new one."
+            )
             started = None
         if started and started.job_id:
             with suppress(NotFound):

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from darkroom.domain.limits import MAX_UPLOAD_BYTES
+from darkroom.services.jobs import read_announcements
 from darkroom_cli.client import authentication, signer
 from darkroom_cli.drop.files import Picture, check_files
 from darkroom_cli.drop.follow import Change
@@ -203,6 +205,20 @@ def test_changed_files_make_a_new_job(tmp_path: Path) -> None:
 
     assert digest_of([before]) != digest_of([Picture.of("a.jpg", file)])
     assert not before.unchanged
+
+
+def test_a_focus_is_announced_and_another_one_makes_a_new_job(tmp_path: Path) -> None:
+    file = a_file(tmp_path / "a.jpg")
+    file.write_bytes(b"a picture")
+    [without], [auto], [point] = (
+        check_files({"a.jpg": file}, focus)[1] for focus in (None, "auto", (0.31, 0.4))
+    )
+
+    assert "focus" not in without.announcement
+    announced = json.dumps({"uploads": [auto.announcement, point.announcement]}).encode()
+    assert [upload.focus for upload in read_announcements(announced)] == ["auto", "0.31,0.4"]
+    assert len({digest_of([picture]) for picture in (without, auto, point)}) == 3
+    assert point.unchanged
 
 
 def headers_for(status: Status, **environment: str) -> dict[str, str]:
