@@ -265,6 +265,7 @@ def test_a_file_is_shown_while_it_is_sent_and_can_be_cancelled_and_retried(page:
     row.get_by_role("button", name="Cancel held.png").click()
     expect(row.locator("small")).to_have_text("Cancelled.")
     expect(page.locator("[data-sending]")).to_contain_text("Sent 0 bytes of")
+    expect(page.locator("[data-jobs] [data-counts]")).to_have_text("1 deleted")  # no wait for its timeout
 
     page.unroute(re.compile(stack.status["uploads_bucket"]))
     row.get_by_role("button", name="Retry held.png").click()
@@ -289,6 +290,36 @@ def test_folders_are_shown_where_names_meet(page: Page, stack: Stack, tmp_path: 
     expect(names).to_have_count(3)
     assert set(names.all_text_contents()) == {"other.png", f"{root}/one/same.png", f"{root}/two/same.png"}
     expect(page.locator("[data-jobs] .job-row.rendered")).to_have_count(3)
+
+    page.get_by_role("link", name="Open this job").click()
+    expect(page.locator("[data-counts]")).to_have_text("3 rendered")
+    page.reload()
+    shown = page.locator(".job-list bdi")
+    expect(shown).to_have_count(3)
+    assert set(shown.all_text_contents()) == {"other.png", f"{root}/one/same.png", f"{root}/two/same.png"}
+
+
+def test_an_upload_is_cancelled_on_the_page_of_its_job(
+    context: BrowserContext, page: Page, stack: Stack
+) -> None:
+    held: list[Route] = []
+    page.route(re.compile(stack.status["uploads_bucket"]), lambda route: held.append(route))
+    page.goto(stack.status["web"])
+    drop(page, given_up__png=a_small_png(36))
+    wait_on(page, lambda: bool(held))
+    job_page = context.new_page()
+    job_page.goto(str(page.locator("[data-jobs] a[data-job]").get_attribute("href")))
+
+    job_page.get_by_role("button", name="Cancel given_up.png").click()
+
+    expect(job_page.locator("[data-counts]")).to_have_text("1 deleted")
+    expect(job_page.locator(".job-row small")).to_have_text("Cancelled.")
+    expect(job_page.locator(".job-row button")).to_be_hidden()
+    expect(page.locator("[data-jobs] .job-row small")).to_have_text("Cancelled.")  # it is not sent any more
+
+    page.unroute(re.compile(stack.status["uploads_bucket"]))
+    page.get_by_role("button", name="Retry given_up.png").click()
+    expect(page.locator("[data-jobs] .job-row")).to_have_class(re.compile("rendered"))
 
 
 def test_totals_and_recent_pictures_move_and_the_job_is_remembered(page: Page, stack: Stack) -> None:

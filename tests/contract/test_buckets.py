@@ -12,6 +12,7 @@ from darkroom.adapters.clients import s3_client
 from darkroom.adapters.s3 import S3ListedOriginals, S3Originals, S3Renditions, S3Reports, attachment
 from darkroom.domain.errors import UploadGone
 from darkroom.ports import Originals, Renditions, Reports
+from darkroom.web.http import responder_for
 from tests.aws import make_bucket
 from tests.builders import an_upload
 from tests.fakes import FakeOriginals, FakeRenditions, FakeReports
@@ -259,6 +260,17 @@ def test_a_rendition_url_of_a_public_bucket_is_not_presigned() -> None:
     renditions = S3Renditions("renditions", s3_client("eu-central-1"), "https://images.test/r")
 
     assert renditions.url("p/<640>.jpg", 60) == "https://images.test/r/p/%3C640%3E.jpg"
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_download_from_a_public_bucket_is_presigned_to_have_its_name_and_be_readable_by_pages() -> None:
+    renditions = S3Renditions("renditions", s3_client("eu-central-1"), "https://images.test/r")
+    bucket = "https://renditions.s3.eu-central-1.amazonaws.com"
+
+    assert renditions.url("p/640.jpg", 60, "a-640.jpg").startswith(f"{bucket}/p/640.jpg?")
+    responder = responder_for(FakeOriginals(), renditions, FakeReports())
+    assert responder.image_origins == ("https://images.test",)
+    assert bucket in responder.connect_origins
 
 
 @BOTH

@@ -2,13 +2,15 @@
 
 import json
 import mimetypes
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from darkroom.domain.errors import InvalidJobRequest
 from darkroom.domain.focus import Focus
 from darkroom.services.jobs import read_announcements
+from darkroom_cli.client import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,25 @@ class Picture:
         return Picture.of(self.name, self.path, self.focus) == self
 
     @property
-    def announcement(self) -> dict[str, object]:
-        """The picture's entry in the body of `POST /jobs`."""
+    def file_name(self) -> str:
+        return PurePath(self.name).name
+
+    @property
+    def announcement(self) -> JsonObject:
+        """The picture's entry in the body of `POST /jobs`, without a folder."""
         media_type = mimetypes.guess_type(self.name)[0] or "application/octet-stream"
-        announcement = {"name": PurePath(self.name).name, "size": self.size_bytes, "type": media_type}
+        announcement = {"name": self.file_name, "size": self.size_bytes, "type": media_type}
         return announcement if self.focus is None else announcement | {"focus": self.focus}
+
+
+def announcements_of(pictures: Sequence[Picture]) -> list[JsonObject]:
+    """Returns the uploads of the body of `POST /jobs`, with folders where names meet."""
+    counts = Counter(picture.file_name for picture in pictures)
+    return [
+        picture.announcement
+        | ({"folder": str(PurePath(picture.name).parent)} if counts[picture.file_name] > 1 else {})
+        for picture in pictures
+    ]
 
 
 def check_files(

@@ -16,7 +16,7 @@ from darkroom.adapters.s3 import S3Originals
 from darkroom.domain.entries import State
 from darkroom.services.retries import Backoff
 from darkroom_cli.client import ApiClient, JsonObject, NotFound, ServiceUnavailable, authentication
-from darkroom_cli.drop.files import Picture
+from darkroom_cli.drop.files import Picture, announcements_of
 from darkroom_cli.drop.follow import follow
 from darkroom_cli.drop.progress import DropProgress, display, is_retried
 from darkroom_cli.drop.resume import ResumeFile, StartedJob, digest_of
@@ -113,7 +113,7 @@ class DropRun:
         started = started or StartedJob.of(self._progress.pictures)
         if self._resume_file:
             self._resume_file.write(started)  # before the request: a repeated one gets the same job
-        uploads, key = [picture.announcement for picture in self._progress.pictures], started.key
+        uploads, key = announcements_of(self._progress.pictures), started.key
         job = await self._with_retries(lambda: client.create_job(uploads, key))
         if self._resume_file:
             self._resume_file.write(replace(started, job_id=job["id"]))

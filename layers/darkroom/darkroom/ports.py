@@ -110,8 +110,8 @@ class Renditions(Protocol):
     def url(self, key: str, seconds: int, download_as: str = "") -> str:
         """Returns the public URL of an object, or one presigned for `seconds` if the bucket is private.
 
-        Repeated calls within some minutes return the same URL. Browsers save a file of a presigned URL under
-        the name `download_as`, if there is one, instead of opening it.
+        Repeated calls within some minutes return the same URL. With a name in `download_as` it is always
+        presigned, and browsers save the file under that name instead of opening it.
         """
 
 

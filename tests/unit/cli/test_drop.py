@@ -9,7 +9,7 @@ from rich.console import Console
 from darkroom.domain.limits import MAX_UPLOAD_BYTES
 from darkroom.services.jobs import read_announcements
 from darkroom_cli.client import authentication, signer
-from darkroom_cli.drop.files import Picture, check_files
+from darkroom_cli.drop.files import Picture, announcements_of, check_files
 from darkroom_cli.drop.follow import Change
 from darkroom_cli.drop.progress import DropProgress
 from darkroom_cli.drop.resume import ResumeFile, StartedJob, digest_of
@@ -205,6 +205,17 @@ def test_changed_files_make_a_new_job(tmp_path: Path) -> None:
 
     assert digest_of([before]) != digest_of([Picture.of("a.jpg", file)])
     assert not before.unchanged
+
+
+def test_folders_are_announced_where_names_meet(tmp_path: Path) -> None:
+    names = ("trip/a.jpg", "trip/dive/a.jpg", "trip/b.jpg")
+    pictures = [Picture.of(name, a_file(tmp_path / name)) for name in names]
+
+    assert [(upload["name"], upload.get("folder")) for upload in announcements_of(pictures)] == [
+        ("a.jpg", "trip"),
+        ("a.jpg", "trip/dive"),
+        ("b.jpg", None),
+    ]
 
 
 def test_a_focus_is_announced_and_another_one_makes_a_new_job(tmp_path: Path) -> None:

@@ -92,8 +92,8 @@ def an_upload(name: object = "beach.png", **changes: Any) -> dict[str, Any]:
     return {"name": name, "size": 1000, "type": "image/png"} | changes
 
 
-def a_request(path: str, **query: str) -> Request:
-    return Request(path, "http://localhost:8000", JSON, query=query)
+def a_request(path: str, *, accept: str = JSON, **query: str) -> Request:
+    return Request(path, "http://localhost:8000", accept, query=query)
 
 
 def parse(response: Response) -> dict[str, Any]:
@@ -209,6 +209,23 @@ def test_the_focus_of_an_announced_upload_is_part_of_its_form(api: Api, focus: o
     first, second = (row["post"]["fields"] for row in job["rows"])
     assert first["x-amz-meta-focus"] == text
     assert "x-amz-meta-focus" not in second
+
+
+def test_folders_are_shown_before_names_where_names_meet(api: Api) -> None:
+    folders = ("one/two/", "x" * 300, "a\nb", None)
+    job = parse(api.post({"uploads": [an_upload("a.png", folder=folder) for folder in folders]}))
+
+    request, page_request = (
+        a_request(f"/jobs/{job['id']}"),
+        a_request(f"/jobs/{job['id']}", accept="text/html"),
+    )
+    found = parse(api.routes.uploads(request, job["id"]))["uploads"]
+    page, table = api.routes.job(page_request, job["id"]).text, api.routes.table(request, job["id"]).text
+
+    assert [row.get("folder") for row in found] == ["one/two", "x" * 255, "a_b", None]
+    assert "<bdi>one/two/a.png</bdi>" in page
+    assert "<bdi>a.png</bdi>" in page
+    assert [line.rpartition(",")[2] for line in table.splitlines()][:2] == ["folder", "one/two"]
 
 
 def test_an_idempotency_key_with_another_focus_is_refused(api: Api) -> None:
@@ -488,7 +505,7 @@ def test_the_files_of_a_job_have_a_path_a_url_and_a_size(api: Api, mixed: str) -
 
     assert [(file["size_bytes"], file["best"]) for file in document["files"]] == [(100, False), (640, True)]
     assert all(re.fullmatch(r"00000-[\w.-]+/\d+\.jpg", file["path"]) for file in document["files"])
-    assert document["files"][0]["url"] == "https://renditions.test/prefix/100.jpg?seconds=3600"
+    assert document["files"][0]["url"] == "https://renditions.test/prefix/100.jpg?seconds=3600&as=100.jpg"
     assert document["cursor"] == ""
 
 

@@ -546,6 +546,32 @@ def test_a_deleted_picture_can_be_deleted_again(api: Api) -> None:
     assert not api.originals.markers
 
 
+def an_announced_entry(api: Api, state: State) -> Entry:
+    entry = replace(an_entry("a/image.png", state, revision=1, version="expected"), job_id="job")
+    api.add(entry)
+    api.ledger.entries[entry.picture_id, "expected"] = entry
+    return entry
+
+
+@pytest.mark.parametrize(("state", "ended"), [(State.EXPECTED, True), (State.DELETED, False)])
+def test_an_announced_upload_is_cancelled(api: Api, state: State, *, ended: bool) -> None:
+    entry = an_announced_entry(api, state)
+
+    response = delete(api, entry)
+
+    assert (response.status, parse(response)) == (202, {"action": "delete", "uploads": 1})
+    assert api.ledger.entries[entry.picture_id, "expected"].state is State.DELETED
+    assert [action for action, _ in api.reported] == ["cancelled"] * ended
+    assert not api.originals.markers
+
+
+def test_an_upload_that_never_arrived_stays_failed(api: Api) -> None:
+    entry = an_announced_entry(api, State.FAILED)
+
+    assert delete(api, entry).status == 404
+    assert api.ledger.entries[entry.picture_id, "expected"] == entry
+
+
 @pytest.mark.parametrize("changes", [{"revision": 1, "version": "expected"}, None])
 def test_a_picture_that_has_not_arrived_can_not_be_deleted(api: Api, changes: dict[str, Any] | None) -> None:
     entry = an_entry("image.png", State.EXPECTED, **(changes or {}))

@@ -217,7 +217,7 @@ class S3Renditions:
                 raise DeletionIncomplete([error.get("Key", "") for error in response["Errors"]])
 
     def url(self, key: str, seconds: int, download_as: str = "") -> str:
-        if self.base_url:
+        if self.base_url and not download_as:
             return f"{self.base_url}/{quote(key)}"
         disposition = attachment(download_as) if download_as else ""
         return _presigned_get(self.client, self.bucket, key, seconds, disposition)

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AnnouncedUpload:
-    """An upload that a job expects. `focus` is the text of its own focus, if it has one."""
+    """An upload that a job expects. `focus` is the text of its own focus, if it has one.
+
+    `folder` is shown before its name, where names meet.
+    """
 
     name: str
     size_bytes: int
     media_type: str
     focus: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
 from darkroom.domain.keys import CONTROL_CHARACTERS, MEDIA_TYPE, is_id, split_key, without_form_variables
 from darkroom.domain.limits import MAX_JOB_UPLOADS, MAX_NAME_BYTES, MAX_UPLOAD_BYTES, PAGE_SIZE
 from darkroom.domain.rows import JobView, Row, row_of
+from darkroom.domain.serialization import JsonObject, serialize_row
 from darkroom.domain.timestamps import now
 from darkroom.ports import JobLedger, Views
 from darkroom.services.members import member_entries
 
 _MAX_NAME_CHARACTERS = 255
+_MAX_FOLDER_CHARACTERS = 255
 _REQUEST_SECONDS = 24 * 3600
 
 
@@ -65,7 +67,11 @@ def _parse_upload(number: int, upload: Any) -> AnnouncedUpload:
         raise InvalidJobRequest(
             'Its focus must be two numbers from 0 to 1, like [0.31, 0.4], or "auto".', number
         )
-    return AnnouncedUpload(without_form_variables(name), size, media_type, focus)
+    folder = upload.get("folder") or ""
+    if not isinstance(folder, str):
+        raise InvalidJobRequest("Its folder must be a text.", number)
+    folder = CONTROL_CHARACTERS.sub("_", folder).strip("/")[-_MAX_FOLDER_CHARACTERS:]
+    return AnnouncedUpload(without_form_variables(name), size, media_type, focus, folder)
 
 
 def _focus_of(focus: Any) -> str | None:
@@ -89,6 +95,11 @@ class Member:
     @property
     def arrived(self) -> bool:
         return bool(self.row.version)
+
+    def serialize(self, root: str = "") -> JsonObject:
+        """Returns the row as JSON values, with the folder to show before its name if there is one."""
+        folder = self.announced.folder
+        return serialize_row(self.row, root) | ({"folder": folder} if folder else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +189,7 @@ def pages_of(job: JobView) -> int:
 
 def _digest(announced: Sequence[AnnouncedUpload]) -> str:
     uploads = [
-        [upload.name, upload.size_bytes, upload.media_type, *filter(None, [upload.focus])]
+        [upload.name, upload.size_bytes, upload.media_type, *filter(None, [upload.focus, upload.folder])]
         for upload in announced
     ]
     return sha256(json.dumps(uploads).encode()).hexdigest()

@@ -228,7 +228,7 @@ def responder_for(
     """
     connect_urls = [
         originals.post_form("x", "image/png", 1, 60).url,
-        renditions.url("x", 60),
+        renditions.url("x", 60, "x"),
         reports.url("x", 60),
     ]
     if "://" in live_url:

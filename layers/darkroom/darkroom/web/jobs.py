@@ -10,10 +10,11 @@ from itertools import batched
 
 from darkroom.domain.entries import Entry
 from darkroom.domain.errors import IdempotencyKeyReused, InvalidJobRequest
+from darkroom.domain.keys import split_key
 from darkroom.domain.limits import FORM_SECONDS, MAX_IDEMPOTENCY_KEY, PAGE_SIZE
 from darkroom.domain.renditions import Rendition
 from darkroom.domain.rows import JobView
-from darkroom.domain.serialization import JsonObject, serialize_job, serialize_row
+from darkroom.domain.serialization import JsonObject, serialize_job
 from darkroom.ports import Originals, Renditions, Reports, Views
 from darkroom.services.jobs import Jobs, Member, pages_of, read_announcements
 from darkroom.services.live import Tickets
@@ -132,7 +133,8 @@ class JobRoutes:
     def files(self, _request: Request, job: JobView, number: int) -> Response:
         """`GET /jobs/{id}/files`: lists the renditions of 100 members, to download them."""
         members = self._with_entries(self.jobs.page(job, number))
-        document = {"files": list(job_files(members, self._url)), "cursor": _next_cursor(job, number)}
+        files = list(job_files(members, self._download_url))
+        document = {"files": files, "cursor": _next_cursor(job, number)}
         return self._report(job, json.dumps(document), "json", "application/json")
 
     def _serialize(self, request: Request, job: JobView) -> JsonObject:
@@ -146,7 +148,7 @@ class JobRoutes:
     def _serialize_row(self, request: Request, member: Member) -> JsonObject:
         row = member.row
         thumbnail = self.renditions.url(row.thumbnail, self.url_seconds) if row.thumbnail else None
-        return serialize_row(row, request.root) | {"thumbnail": thumbnail}
+        return member.serialize(request.root) | {"thumbnail": thumbnail}
 
     def _serialize_form(self, member: Member) -> JsonObject:
         if member.arrived:
@@ -166,6 +168,10 @@ class JobRoutes:
 
     def _url(self, rendition: Rendition) -> str:
         return self.renditions.url(rendition.key, self.url_seconds)
+
+    def _download_url(self, rendition: Rendition) -> str:
+        # Presigned even if renditions are public: the bucket allows this site's scripts to read it.
+        return self.renditions.url(rendition.key, self.url_seconds, split_key(rendition.key)[1])
 
     def _report(self, job: JobView, text: str, extension: str, media_type: str) -> Response:
         """Returns a report, or redirects to it in S3 if it is too large for a response."""

@@ -122,16 +122,29 @@ class PictureRoutes:
         return "etag" in request.query and picture_id_of(self.originals.bucket, key) == picture_id
 
     def delete(self, request: Request, picture_id: str) -> Response:
-        """`DELETE /pictures/{id}`: deletes the original; its event deletes the rest."""
+        """`DELETE /pictures/{id}`: deletes the original; its event deletes the rest. Cancels an upload."""
         entry = shown(self.views.of_picture(picture_id))
         if entry is None or entry.is_announcement:
-            return self.responder.not_found(request)
-        if entry.state is not State.DELETED:
+            if not self._cancel(picture_id):
+                return self.responder.not_found(request)
+        elif entry.state is not State.DELETED:
             self.originals.mark_deleted(entry.upload.key)
             self.report("withdrawn", entry)
         if request.wants is Wanted.PAGE:
             return self.responder.redirect(303, request.root)
         return self.responder.json(202, {"action": "delete", "uploads": 1})
+
+    def _cancel(self, picture_id: str) -> bool:
+        """Ends the announcement of an upload that has not arrived; False if a job announced none.
+
+        If the upload arrives after all, it is rendered.
+        """
+        announced = self.ledger.find(picture_id, EXPECTED_VERSION)
+        if announced is None or not announced.job_id:
+            return False
+        if announced.state is State.EXPECTED and self.ledger.advance(announced.moved(State.DELETED)):
+            self.report("cancelled", announced)
+        return announced.state in (State.EXPECTED, State.DELETED)
 
     def choose_focus(self, request: Request, picture_id: str) -> Response:
         """`POST /pictures/{id}/focus`: enqueues a picture to be rendered again with another focus.

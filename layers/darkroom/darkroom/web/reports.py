@@ -10,12 +10,12 @@ from io import StringIO
 from darkroom.domain.entries import Entry
 from darkroom.domain.keys import split_key
 from darkroom.domain.renditions import Rendition
-from darkroom.domain.serialization import JsonObject, serialize_receipt, serialize_row
+from darkroom.domain.serialization import JsonObject, serialize_receipt
 from darkroom.services.jobs import Member
 
 _HEADER = (
     "number,name,key,picture,version,state,reason,"
-    "announced_bytes,bytes_before,bytes_after,saved_bytes,saved_percent"
+    "announced_bytes,bytes_before,bytes_after,saved_bytes,saved_percent,folder"
 )
 # Spreadsheets read a cell with one of these prefixes as a formula; the last four are the full-width forms. In
 # many languages they expect semicolons or tabs between cells, and split the cells of this table there too.
@@ -30,7 +30,7 @@ def csv_report(members: Iterable[Member]) -> str:
     table = csv.DictWriter(output, _HEADER.split(","), extrasaction="ignore")
     table.writeheader()
     for member in members:
-        row = serialize_row(member.row)
+        row = member.serialize()
         table.writerow(
             row
             | {"saved_bytes": row["bytes_before"] - row["bytes_after"]}
@@ -50,7 +50,7 @@ def json_report(members: Iterable[tuple[Member, Entry | None]]) -> str:
 
 
 def _with_receipt(member: Member, entry: Entry | None) -> JsonObject:
-    document = serialize_row(member.row)
+    document = member.serialize()
     del document["page"]
     receipt = entry and entry.to_show
     return document | {"receipt": serialize_receipt(receipt) if receipt else None}

@@ -251,7 +251,7 @@ ROUTES = (
         "delete",
         "DELETE",
         "/pictures/{id}",
-        "Delete a picture: its original and, moments later, its renditions.",
+        "Delete a picture: its original and, moments later, its renditions. Cancel an upload of a job.",
         _ACTION_RESPONSES,
         (problems.NOT_FOUND,),
         (_id("The picture's id: a hash of bucket and key."),),

@@ -271,13 +271,14 @@ SCHEMAS: JsonObject = {
                         ),
                     },
                     {
+                        "folder": _text("The file's folder, if names meet: shown before the name."),
                         "focus": {
                             "description": "The focus of crops: `auto`, or shares of width and height.",
                             "oneOf": [
                                 {"enum": ["auto"]},
                                 _list({**_NUMBER, "minimum": 0, "maximum": 1}, minItems=2, maxItems=2),
                             ],
-                        }
+                        },
                     },
                 ),
                 minItems=1,
@@ -307,6 +308,7 @@ SCHEMAS: JsonObject = {
         },
         {
             "sentence": _text("The reason in words, or that it is being retried."),
+            "folder": _text("The announced folder, shown before the name."),
             "post": ref("PresignedForm"),
         },
     ),
@@ -325,7 +327,7 @@ SCHEMAS: JsonObject = {
                     "One rendition.",
                     {
                         "path": _text("A relative path of safe characters, unique in the job."),
-                        "url": _text("The URL of the file; presigned unless renditions are public."),
+                        "url": _text("The presigned URL of the file."),
                         "size_bytes": _WHOLE,
                         "best": _boolean("True for the smallest file at full width of each picture."),
                     },

@@ -84,6 +84,7 @@ TEMPLATES.filters |= {
     "tied": formatting.tied,
     "saved_percent": formatting.saved_percent,
     "duration": formatting.duration,
+    "row_name": wording.row_name,
     "row_text": wording.row_text,
     "code": _code,
     "progress": lambda state: PROGRESS.get(state, 1.0),

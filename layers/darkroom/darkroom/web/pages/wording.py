@@ -127,4 +127,10 @@ def row_text(row: JsonObject) -> str:
     """Returns the state of one picture of a job."""
     if row["state"] == State.RENDERED:
         return f"{filesize(row['bytes_before'])} became {filesize(row['bytes_after'])}"
-    return row.get("sentence") or LINES[row["state"]]
+    state = "cancelled" if row["state"] == State.DELETED and not row["version"] else row["state"]
+    return row.get("sentence") or LINES[state]
+
+
+def row_name(row: JsonObject) -> str:
+    """Returns the name of one picture of a job, with its folder where names meet."""
+    return f"{row['folder']}/{row['name']}" if "folder" in row else str(row["name"])

@@ -1,8 +1,37 @@
 // Follows a job (docs/live.md): over its WebSocket, or by polling if it can't connect.
 // `url` is the job's own address. `onJob` receives each newer job document, `onRows` the rows that changed.
-// The promise resolves once the job is complete and all its rows have been delivered.
+// The promise resolves to true once the job is complete and all its rows have been delivered; to false if it does not exist.
 const TIMING = { minPoll: 1000, maxPoll: 5000, hello: 5000, silence: 15_000, retrySocket: 30_000 }; // milliseconds
 const TERMINAL = new Set(["rendered", "rejected", "failed", "skipped", "superseded", "deleted"]);
+
+// Follows a job as `follow` does, and goes on until the uploads of `expectResult` have a new result: a complete job
+// changes when one of its uploads is retried.
+const RESULT_MILLISECONDS = 2000; // between two looks at a complete job
+function follower(url, onJob, onRows) {
+  const awaited = new Map(); // revisions by number
+  let following;
+  const takeRows = (rows) => {
+    for (const { number, state, version, revision } of rows) {
+      if (version && TERMINAL.has(state) && revision > awaited.get(number)) awaited.delete(number);
+    }
+    onRows(rows);
+  };
+  const run = async () => {
+    for (;;) {
+      const found = await follow(url, onJob, takeRows);
+      if (!found || !awaited.size) return (following = undefined);
+      await new Promise((resolve) => setTimeout(resolve, RESULT_MILLISECONDS));
+    }
+  };
+  return {
+    start: () => (following ??= run()),
+    expectResult({ number, revision = 0 }) {
+      awaited.set(number, revision);
+      this.start();
+    },
+    forget: (number) => awaited.delete(number),
+  };
+}
 
 async function follow(url, onJob, onRows, timing = TIMING) {
   const address = new URL(url, location.href);
@@ -103,9 +132,9 @@ async function follow(url, onJob, onRows, timing = TIMING) {
         else socketsFrom = Date.now() + timing.retrySocket;
       }
       await fetchRows();
-      if (complete()) return;
+      if (complete()) return true;
     } catch (fault) {
-      if (fault.status < 500 && fault.status !== 429) return; // a client error such as 404: repeating the request is useless
+      if (fault.status < 500 && fault.status !== 429) return false; // a client error such as 404: repeating the request is useless
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }

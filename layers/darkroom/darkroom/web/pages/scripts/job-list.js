@@ -1,7 +1,6 @@
 // The list of a job's pictures, one line each: on the job page, and on the home page during an upload.
-// `actions` maps states to the label of the line's button; `act(number, state, row)` is called when it is pressed.
-const ACTIONS = { queued: "Cancel", uploading: "Cancel", "upload-failed": "Retry", cancelled: "Retry", failed: "Retry" };
-const jobList = (list, size, act) => {
+// `actionOf(state, row)` returns the label of the line's button, and what it calls with the number and the row.
+const jobList = (list, size, actionOf) => {
   const texts = JSON.parse(list.dataset.lines);
   const blank = find("#job-row").content.firstElementChild;
   while (list.children.length < size) list.append(blank.cloneNode(true));
@@ -11,8 +10,11 @@ const jobList = (list, size, act) => {
 
   list.addEventListener("click", ({ target }) => {
     if (!target.matches("[data-action]")) return;
-    const number = lines.indexOf(target.closest("li"));
-    act(number, states.find((state) => lines[number].classList.contains(state)), rows.get(number));
+    const line = target.closest("li");
+    const number = lines.indexOf(line);
+    const row = rows.get(number);
+    const { label, call } = actionOf(states.find((state) => line.classList.contains(state)), row);
+    call(number, row)?.catch((fault) => (find("small", line).textContent = `${label} failed: ${fault.message}`));
   });
 
   // Shows the files themselves until they are rendered, of visible lines only.
@@ -53,9 +55,10 @@ const jobList = (list, size, act) => {
       else bar.value = progress;
       bar.setAttribute("aria-label", visible(name));
       const button = find("[data-action]", line);
-      button.hidden = !act || !ACTIONS[state];
-      button.textContent = ACTIONS[state] ?? "";
-      if (ACTIONS[state]) button.setAttribute("aria-label", `${ACTIONS[state]} ${visible(name)}`);
+      const label = actionOf(state, rows.get(number))?.label ?? "";
+      button.hidden = !label;
+      button.textContent = label;
+      button.setAttribute("aria-label", `${label} ${visible(name)}`);
     },
     // Shows a row of the API, under another name if there is one.
     showRow(row, name = row.name) {
@@ -64,7 +67,8 @@ const jobList = (list, size, act) => {
       const text = rendered ? `${filesize(row.bytes_before)} became ${filesize(row.bytes_after)}` : row.sentence;
       const line = lines[row.number];
       const progress = row.state === "expected" ? 0 : row.state === "rendering" ? undefined : 1;
-      this.show(row.number, name, row.state, progress, text || texts[row.state], rendered ? savings(row.saved_percent) : "");
+      const state = isCancelled(row) ? "cancelled" : row.state;
+      this.show(row.number, name, state, progress, text || texts[state], rendered ? savings(row.saved_percent) : "");
       find("a", line).href = new URL(`pictures/${row.picture}`, site);
       const image = find("img", line);
       if (row.thumbnail && (!image || "preview" in image.dataset)) {
@@ -73,6 +77,10 @@ const jobList = (list, size, act) => {
     },
   };
 };
+
+// A cancelled upload is a deleted one without a version.
+const isCancelled = ({ state, version }) => state === "deleted" && !version;
+const cancelUpload = ({ picture }) => retried(() => fetchJson(new URL(`pictures/${picture}`, site), { method: "DELETE" }));
 
 // Starts new attempts to process a failed upload.
 const retryFailure = ({ picture, version }) =>

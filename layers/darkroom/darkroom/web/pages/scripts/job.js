@@ -3,7 +3,18 @@ const jobPage = find("main[data-job]");
 if (jobPage) {
   const size = Number(jobPage.dataset.size);
   if (location.search) find(".job-list").replaceChildren(); // a later page: its rows do not begin with number 0, so the list is built anew
-  const list = jobList(find(".job-list"), size, (_number, _state, row) => retryFailure(row));
+  const list = jobList(find(".job-list"), size, (state, { version }) => {
+    if (state === "expected") return { label: "Cancel", call: (_number, row) => cancelUpload(row) };
+    if (state === "failed" && version) {
+      return { label: "Retry", call: (_number, row) => retryFailure(row).then(() => updates.expectResult(row)) };
+    }
+  });
+  // Messages of the WebSocket have no folders.
+  const names = new Map();
+  const nameOf = ({ number, name, folder }) => {
+    if (folder) names.set(number, `${folder}/${name}`);
+    return names.get(number) ?? name;
+  };
   const before = new Float64Array(size); // bytes by number
   const after = new Float64Array(size);
   const chart = find(".chart svg");
@@ -40,13 +51,13 @@ if (jobPage) {
   const savingOf = ({ state, saved_percent }) => (state === "rendered" ? saved_percent : -Infinity);
   const orders = {
     number: (a, b) => a.number - b.number,
-    name: (a, b) => compareNames(a.name, b.name),
+    name: (a, b) => compareNames(nameOf(a), nameOf(b)),
     saving: (a, b) => savingOf(b) - savingOf(a),
     state: (a, b) => a.state.localeCompare(b.state),
   };
   const isShown = (row) => {
     const group = row.state === "expected" || row.state === "rendering" ? "waiting" : row.state;
-    return (!state.value || group === state.value) && row.name.toLowerCase().includes(name.value.toLowerCase());
+    return (!state.value || group === state.value) && nameOf(row).toLowerCase().includes(name.value.toLowerCase());
   };
   let arranged = false; // whether the list has ever been changed
   const arrange = () => {
@@ -69,7 +80,7 @@ if (jobPage) {
   });
 
   find("[data-more]")?.remove();
-  follow(
+  const updates = follower(
     location.href,
     (job) => {
       find("[data-headline]").textContent = jobHeadline(job);
@@ -84,7 +95,7 @@ if (jobPage) {
     },
     (rows) => {
       for (const row of rows) {
-        list.showRow(row);
+        list.showRow(row, nameOf(row));
         const inProgress = row.state === "expected" || row.state === "rendering";
         before[row.number] = row.bytes_before || (inProgress && row.announced_bytes) || 0;
         after[row.number] = row.bytes_after || 0;
@@ -93,4 +104,5 @@ if (jobPage) {
       arrangeSoon();
     },
   );
+  updates.start();
 }

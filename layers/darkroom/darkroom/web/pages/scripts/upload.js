@@ -22,14 +22,17 @@ const sendFile = (post, file, onProgress, signal) =>
     request.send(form);
   });
 
-const createJob = (files) => {
-  const uploads = files.map(({ name, size, type }) => ({ name, size, type: type || "application/octet-stream" }));
+const createJob = (files, names) => {
+  const uploads = files.map(({ name, size, type }, number) => {
+    const folder = names[number].slice(0, -name.length); // empty unless names meet
+    return { name, size, type: type || "application/octet-stream", ...(folder && { folder }) };
+  });
   const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
   const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
   return retried(() => fetchJson(new URL("jobs", site), { method: "POST", headers, body: JSON.stringify({ uploads }) }));
 };
 
-// Returns a function that finds the presigned form of a job's upload, loading forms page by page.
+// Returns a function that finds the row of a job's upload with its presigned form, loading rows page by page.
 const presignedForms = (job, url) => {
   const pages = [{ cursor: "", signed: Date.now(), rows: job.rows, next: job.cursor }];
   let loading = Promise.resolve();
@@ -43,7 +46,7 @@ const presignedForms = (job, url) => {
     loading = loading.catch(() => {}).then(async () => {
       while (pages.length < page) await load(pages.length);
       if (renew || !pages[page] || Date.now() - pages[page].signed > FORM_MILLISECONDS) await load(page);
-      return pages[page].rows[number % PAGE_SIZE].post; // undefined once the file has arrived
+      return pages[page].rows[number % PAGE_SIZE];
     });
     return loading;
   };
@@ -51,7 +54,7 @@ const presignedForms = (job, url) => {
 
 // The time left, from the share that is done and the seconds that it took; empty in the first two seconds.
 const timeLeft = (done, seconds) => {
-  if (seconds < 2 || done <= 0 || done >= 1) return "";
+  if (seconds < 2 || !(done > 0 && done < 1)) return "";
   const left = (seconds * (1 - done)) / done;
   if (left < 60) return `, about ${Math.max(1, Math.round(left))} s left`;
   return left < 5400 ? `, about ${Math.round(left / 60)} min left` : `, about ${Math.round(left / 3600)} h left`;
@@ -60,7 +63,7 @@ const timeLeft = (done, seconds) => {
 // Creates a job for the files and uploads them. `names` are the names to show. Resolves to the number of files
 // that could not be uploaded; invokes `onChange` with each newer document of the job.
 const uploadFiles = async (files, names, place, onChange) => {
-  const job = await createJob(files);
+  const job = await createJob(files, names);
   rememberJob(job);
   const url = new URL(`jobs/${job.id}`, site);
   const formOf = presignedForms(job, url);
@@ -94,19 +97,31 @@ const uploadFiles = async (files, names, place, onChange) => {
   const queue = [...files.keys()];
   const unsent = new Set();
   const cancelled = new Set();
+  const cancellations = new Map(); // promises by number
   const arrived = new Set();
   const aborts = new Map(); // AbortController by number, of files that are being sent
   const resend = find("[data-resend]", section);
   let workers = 0;
-  const list = jobList(find(".job-list", section), files.length, (number, state, row) => {
-    if (state === "failed") return retryFailure(row);
-    if (state === "queued" || state === "uploading") {
-      cancelled.add(number);
-      aborts.get(number)?.abort();
-      if (queue.includes(number)) queue.splice(queue.indexOf(number), 1);
-      setSent(number, 0);
-      list.show(number, names[number], "cancelled", 0);
-    } else again([number]);
+  const stop = (number) => {
+    cancelled.add(number);
+    updates.forget(number);
+    aborts.get(number)?.abort();
+    if (queue.includes(number)) queue.splice(queue.indexOf(number), 1);
+    setSent(number, 0);
+    list.show(number, names[number], "cancelled", 0);
+  };
+  const cancel = (number) => {
+    stop(number);
+    const cancelling = formOf(number).then(cancelUpload);
+    cancellations.set(number, cancelling.catch(() => {}));
+    return cancelling;
+  };
+  const resendOne = (number) => again([number]);
+  const retryOne = (_number, row) => retryFailure(row).then(() => updates.expectResult(row));
+  const list = jobList(find(".job-list", section), files.length, (state, row) => {
+    if (state === "queued" || state === "uploading") return { label: "Cancel", call: cancel };
+    if (state === "failed" && row.version) return { label: "Retry", call: retryOne };
+    if (state === "upload-failed" || state === "cancelled" || state === "failed") return { label: "Retry", call: resendOne };
   });
 
   const upload = async (number) => {
@@ -120,9 +135,10 @@ const uploadFiles = async (files, names, place, onChange) => {
     };
     const abort = new AbortController();
     aborts.set(number, abort);
+    await cancellations.get(number); // else it could delete what is sent now
     for (let attempt = 0; attempt < ATTEMPTS && !cancelled.has(number); attempt++) {
       try {
-        const post = await formOf(number, attempt > 0);
+        const { post } = await formOf(number, attempt > 0); // undefined once the file has arrived
         if (cancelled.has(number)) return;
         onProgress(0);
         if (post) await sendFile(post, file, onProgress, abort.signal);
@@ -157,8 +173,10 @@ const uploadFiles = async (files, names, place, onChange) => {
     for (const number of numbers) {
       unsent.delete(number);
       cancelled.delete(number);
+      arrived.delete(number);
       queue.push(number);
       list.show(number, names[number], "queued", 0);
+      updates.expectResult({ number });
     }
     sendQueue();
   };
@@ -170,8 +188,6 @@ const uploadFiles = async (files, names, place, onChange) => {
     list.show(number, names[number], "queued", 0);
     list.preview(number, file);
   });
-  const uploading = sendQueue();
-
   let firstDone; // when the first picture was processed, and how many were by then
   const onJob = (current) => {
     const done = current.size - current.waiting;
@@ -186,14 +202,20 @@ const uploadFiles = async (files, names, place, onChange) => {
     onChange(current);
   };
   onJob(job);
-  follow(url.href, onJob, (rows) => {
+  const updates = follower(url.href, onJob, (rows) => {
     for (const row of rows) {
       if (row.state === "expected") continue; // the upload's own progress is more precise
+      if (isCancelled(row)) {
+        // Cancelled elsewhere, unless this page has done it, and perhaps retried since.
+        if (!cancellations.has(row.number)) stop(row.number);
+        continue;
+      }
       arrived.add(row.number);
       if (sentBytes[row.number] < files[row.number].size) setSent(row.number, files[row.number].size);
       list.showRow(row, names[row.number]);
     }
   });
-  await uploading;
+  updates.start();
+  await sendQueue();
   return unsent.size;
 };
