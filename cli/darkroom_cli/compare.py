@@ -24,7 +24,7 @@ from darkroom_cli.faults import Fault
 from darkroom_cli.files import NO_INPUT, decodable
 from darkroom_cli.render.command import DATA_ERROR
 from darkroom_cli.render.folder import CANNOT_CREATE
-from darkroom_cli.render.limits import MEMORY_MB, TIMEOUT_SECONDS
+from darkroom_cli.render.limits import MEMORY_MB, SLACK, TIMEOUT_SECONDS
 from darkroom_cli.results import percent_saved
 
 _MEMORY_BYTES, _SECONDS = budget(MEMORY_MB, TIMEOUT_SECONDS * 1000)
@@ -93,25 +93,25 @@ def compare_profiles(file: Path, profiles: Sequence[Profile]) -> Compared:
     """Renders a picture with each profile, and compares the renditions at full width. Raises Fault."""
     content = _read(file)
     others: list[Side] = []
-    original = None
     for profile in profiles:
         started = time.perf_counter()
         try:
-            rendered = render_isolated(content, profile, memory_bytes=_MEMORY_BYTES, seconds=_SECONDS)
+            rendered = render_isolated(
+                content, profile, memory_bytes=_MEMORY_BYTES, seconds=_SECONDS, slack=SLACK
+            )
         except RejectedPicture as fault:
             raise Fault(f"{file}: {fault.sentence}", DATA_ERROR) from fault
         milliseconds = round((time.perf_counter() - started) * 1000, 1)
-        facts = rendered.original
-        decoded = Decoded(facts.format, (facts.width, facts.height), 0)
-        original = original or replace(_side(file, decoded, len(content)), milliseconds=None)
+        if not rendered.renditions:
+            raise Fault(f"{file}: the profile {profile.name} gives no rendition.", DATA_ERROR)
         for rendition in _at_full_width(rendered.renditions):
             score = rendition.score
             if score is None:
                 score = _scored(content, rendition.data, names=(file, file)).score
             others.append(_rendition_side(profile.name, rendition, score, milliseconds))
-    if original is None or not others:
-        raise Fault(f"{file}: no profile gives a rendition.", DATA_ERROR)
-    return Compared(original, tuple(others))
+    facts = rendered.original
+    decoded = Decoded(facts.format, (facts.width, facts.height), 0)
+    return Compared(replace(_side(file, decoded, len(content)), milliseconds=None), tuple(others))
 
 
 def _at_full_width(renditions: Sequence[Encoded]) -> list[Encoded]:

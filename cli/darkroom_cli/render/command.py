@@ -17,7 +17,7 @@ from darkroom_cli.faults import Fault, Terminated
 from darkroom_cli.files import NO_INPUT, Found, find_pictures
 from darkroom_cli.render.display import Display
 from darkroom_cli.render.folder import STANDARD_INPUT, OutputFolder, Record, digest_of_bytes
-from darkroom_cli.render.outcome import FAILED, REJECTED, RENDERED, UP_TO_DATE, Outcome
+from darkroom_cli.render.outcome import FAILED, NO_RENDITION, REJECTED, RENDERED, UP_TO_DATE, Outcome
 from darkroom_cli.render.task import Result, Task, check_engine, render_task
 from darkroom_cli.render.workers import Workers, worker_count
 
@@ -78,11 +78,11 @@ def _tasks(found: Found) -> Iterator[Task]:
 
 
 def exit_code(outcomes: Sequence[Outcome], found: Found) -> int:
-    """Returns 0 if there is a result for every picture, else the code of the worst fault."""
+    """Returns 0 if there are renditions of every picture, else the code of the worst fault."""
     statuses = {outcome.status for outcome in outcomes}
     if found.faults or FAILED in statuses:
         return NO_INPUT
-    return DATA_ERROR if REJECTED in statuses else 0
+    return DATA_ERROR if statuses & {REJECTED, NO_RENDITION} else 0
 
 
 class _Run:
@@ -132,7 +132,7 @@ class _Run:
                 record, up_to_date = None, False
             stem = self._output.reserve(task.name, record)
             if record and up_to_date:
-                self._add(Outcome(task.name, task.origin, UP_TO_DATE, stem, receipt=record.receipt))
+                self._add(Outcome.of_receipt(task.name, task.origin, UP_TO_DATE, stem, record.receipt))
             else:
                 yield replace(task, stem=stem)
 
@@ -158,7 +158,7 @@ class _Run:
         self._output.add(
             Record(stem, task.name, task.origin, result.digest, hash_, self._engine, digests, receipt)
         )
-        return Outcome(task.name, task.origin, RENDERED, stem, receipt=receipt, seconds=result.seconds)
+        return Outcome.of_receipt(task.name, task.origin, RENDERED, stem, receipt, result.seconds)
 
 
 def _receipt(rendered: Rendered, profile: Profile, engine: str, names: Mapping[str, str]) -> JsonObject:

@@ -33,7 +33,7 @@ def write_pages(output: OutputFolder, outcomes: Sequence[Outcome]) -> Path | Non
 
     Raises Fault.
     """
-    shown = sorted((outcome for outcome in outcomes if outcome.receipt), key=lambda outcome: outcome.name)
+    shown = sorted((outcome for outcome in outcomes if not outcome.problem), key=lambda outcome: outcome.name)
     if not shown:
         return None
     stem = output.free_stem(_INDEX, _INDEX, [_INDEX_ENDING])

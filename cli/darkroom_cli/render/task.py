@@ -11,7 +11,7 @@ from darkroom.domain.receipts import Rejection, Rendered
 from darkroom.services.rendering import budget
 from darkroom_cli.faults import Fault
 from darkroom_cli.render.folder import STANDARD_INPUT
-from darkroom_cli.render.limits import MEMORY_MB, TIMEOUT_SECONDS
+from darkroom_cli.render.limits import MEMORY_MB, SLACK, TIMEOUT_SECONDS
 
 UNAVAILABLE = 69  # sysexits.h
 
@@ -62,7 +62,7 @@ def render_task(task: Task, profile: Profile) -> Result:
     try:
         content = task.read(profile)
         digest = hashlib.sha256(content).hexdigest()
-        rendered = render_isolated(content, profile, memory_bytes=memory, seconds=seconds)
+        rendered = render_isolated(content, profile, memory_bytes=memory, seconds=seconds, slack=SLACK)
     except RejectedPicture as fault:
         rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
         return Result(digest, rejection=rejection, seconds=time.perf_counter() - started)

@@ -34,6 +34,20 @@ def test_a_picture_is_compared_with_an_original(original: Path, tmp_path: Path) 
     assert 100 > good.score > bad.score
 
 
+def test_a_profile_without_a_rendition_is_named(tmp_path: Path) -> None:
+    picture = saved(tmp_path / "sea.jpg")
+    (tmp_path / "png.json").write_text(
+        json.dumps(
+            {"name": "png only", "ladders": {"main": {"widths": [60], "formats": {"png": {"target": 75}}}}}
+        )
+    )
+    profiles = [chosen_profile(name, None, None, None) for name in ("fast", str(tmp_path / "png.json"))]
+
+    with pytest.raises(Fault, match=r"sea\.jpg: the profile png only gives no rendition\.") as fault:
+        compare_profiles(picture, profiles)
+    assert fault.value.exit_code == 65
+
+
 def test_a_smaller_picture_is_compared_at_its_size(original: Path, tmp_path: Path) -> None:
     [other] = compare_files(original, saved(tmp_path / "small.jpg", 150, 100, 95)).others
 

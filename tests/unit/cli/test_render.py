@@ -74,6 +74,24 @@ def test_files_other_than_pictures_are_rejected(tmp_path: Path, capsys: pytest.C
     assert done.receipts["notes.jpg"]["reason"] == "unsupported_format"
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_picture_without_a_rendition_has_its_reason(
+    picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *, again: bool
+) -> None:
+    options = Options(chosen_profile("fast", ["png"], ["40"], None), with_pages=True)
+    if again:
+        render([picture], tmp_path / "out", options)
+        capsys.readouterr()
+
+    assert render([picture], tmp_path / "out", options) == 65
+
+    reason = "No PNG: for an opaque photograph, JPEG takes far fewer bytes."
+    shown = capsys.readouterr().out
+    assert f"{picture.name}: no rendition: {reason}\n" in shown
+    assert shown.endswith("1 picture: 1 no rendition.\n")
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [".darkroom.jsonl"]
+
+
 def test_files_over_the_size_limit_are_rejected(
     picture: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

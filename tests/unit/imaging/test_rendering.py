@@ -318,6 +318,13 @@ def test_avif_over_its_time_budget_is_skipped_with_a_decision() -> None:
     assert "avif_skipped" in codes(rendered)
 
 
+def test_where_processors_are_shared_avif_has_more_time() -> None:
+    noise = Image.effect_noise((300, 300), 90)
+
+    profile = a_profile(300, formats=EVERY_FORMAT, avif_seconds=0.001)
+    assert "avif_skipped" not in codes(render(encoded(noise, "PNG"), profile, slack=60_000))
+
+
 def test_a_time_budget_of_zero_disables_avif() -> None:
     rendered = render(encoded(plain((40, 40)), "PNG"), a_profile(40, formats=EVERY_FORMAT, avif_seconds=0))
 

@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 __all__ = ["ENGINE", "compare_isolated", "render", "render_isolated"]
 
 
-def render_isolated(content: bytes, profile: Profile, *, memory_bytes: int, seconds: float) -> Rendered:
+def render_isolated(
+    content: bytes, profile: Profile, *, memory_bytes: int, seconds: float, slack: float = 1
+) -> Rendered:
     """Runs `render` in a child process of at most `memory_bytes` of address space and `seconds`.
 
-    The caller must have no other thread. Raises RejectedPicture, and DecoderProcessDied if the child died.
+    `slack` multiplies this and every other time limit, where other programs share the processors. The caller
+    must have no other thread. Raises RejectedPicture, and DecoderProcessDied if the child died.
     """
     return isolated(
-        lambda: render(content, profile, memory_bytes=memory_bytes),
+        lambda: render(content, profile, memory_bytes=memory_bytes, slack=slack),
         memory_bytes=memory_bytes,
-        seconds=seconds,
+        seconds=seconds * slack,
     )
 
 

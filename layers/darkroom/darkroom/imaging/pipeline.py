@@ -61,6 +61,7 @@ class Work:
     header: Header
     profile: Profile
     size_bytes: int
+    slack: float = 1
     jpeg: bytes = b""
     plans: tuple[Plan, ...] = ()
     image: Image.Image = field(default_factory=Image.Image)
@@ -101,14 +102,17 @@ class Work:
         return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def render(content: bytes, profile: Profile, *, memory_bytes: int | None = None) -> Rendered:
+def render(
+    content: bytes, profile: Profile, *, memory_bytes: int | None = None, slack: float = 1
+) -> Rendered:
     """Decodes the picture once and makes every rendition of the profile.
 
-    A picture that would need more than `memory_bytes` is rejected before it is decoded.
-    Raises RejectedPicture.
+    A picture that would need more than `memory_bytes` is rejected before it is decoded. `slack` multiplies
+    AVIF's time limit, but not the speed chosen for it. Raises RejectedPicture.
     """
     started = time.perf_counter()
-    work = Work(read_admissible_header(content, profile, memory_bytes), profile, len(content))
+    header = read_admissible_header(content, profile, memory_bytes)
+    work = Work(header, profile, len(content), slack)
     work = _with_jpeg(_with_metadata(work, content), content)
     del content  # now only the header refers to it, until `decode` frees the memory
     milliseconds, peak_mb = {"header": _milliseconds_since(started)}, {"header": _peak_mb()}
@@ -460,7 +464,7 @@ def begin_avif(work: Work) -> Work:
         if batch and seconds:
             pixels = sum(rung.width * rung.height for _, _, rungs in batch for rung in rungs)
             speed = encode.avif_speed(pixels, seconds, work.profile.avif_effort)
-            children.append(Child(partial(_avifs, batch, speed), seconds=seconds))
+            children.append(Child(partial(_avifs, batch, speed), seconds=seconds * work.slack))
     return replace(work, avif=tuple(children))
 
 
