@@ -25,13 +25,23 @@ void jpeg_put_number(struct file *file, int number) {
     jpeg_put_byte(file, number & 255);
 }
 
-void jpeg_end_bits(struct file *file) {
-    if (file->pending & 7) jpeg_put_bits(file, 0x7F, 8 - (file->pending & 7));
+void jpeg_put_pending(struct file *file) {
+    if (file->capacity - file->size < 16 && !jpeg_reserve(file, 16)) {
+        file->pending = 0;
+        return;
+    }
+    uint8_t *at = file->bytes + file->size;
     while (file->pending >= 8) {
         file->pending -= 8;
-        int byte = (int)(file->bits >> file->pending & 255);
-        jpeg_put_byte(file, byte);
-        if (byte == 0xFF) jpeg_put_byte(file, 0);
+        uint8_t byte = (uint8_t)(file->bits >> file->pending);
+        *at++ = byte;
+        if (byte == 0xFF) *at++ = 0;
     }
+    file->size = (size_t)(at - file->bytes);
+}
+
+void jpeg_end_bits(struct file *file) {
+    if (file->pending & 7) jpeg_put_bits(file, 0x7F, 8 - (file->pending & 7));
+    jpeg_put_pending(file);
     file->bits = 0;
 }

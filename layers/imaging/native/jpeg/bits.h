@@ -20,21 +20,14 @@ bool jpeg_reserve(struct file *file, size_t more);
 void jpeg_put_byte(struct file *file, int byte);
 void jpeg_put_number(struct file *file, int number); // 16 bits, big-endian
 
-// Appends the low `count` bits (at most 16) of `bits`; inserts a zero byte after 0xFF.
-static inline void jpeg_put_bits(struct file *file, unsigned bits, int count) {
+// Writes all whole bytes that are pending, each 0xFF with a zero byte behind it.
+void jpeg_put_pending(struct file *file);
+
+// Appends the low `count` bits (at most 31) of `bits`.
+static inline void jpeg_put_bits(struct file *file, uint32_t bits, int count) {
     file->bits = file->bits << count | (bits & ((1u << count) - 1));
     file->pending += count;
-    if (file->pending < 32) return;
-    if (file->capacity - file->size < 8 && !jpeg_reserve(file, 8)) {
-        file->pending = 0;
-        return;
-    }
-    while (file->pending >= 8) {
-        file->pending -= 8;
-        uint8_t byte = (uint8_t)(file->bits >> file->pending);
-        file->bytes[file->size++] = byte;
-        if (byte == 0xFF) file->bytes[file->size++] = 0;
-    }
+    if (file->pending >= 32) jpeg_put_pending(file);
 }
 
 // Fills the last byte with ones.

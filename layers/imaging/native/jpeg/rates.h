@@ -14,6 +14,8 @@ struct band {
     int first, last;
     // Cost of a run of zeros and the coefficient behind it, with the latter's own bits.
     float coefficient[JPEG_RUNS][JPEG_CATEGORIES];
+    // The least cost of this run or any longer one.
+    float at_least[JPEG_RUNS][JPEG_CATEGORIES];
     float end;   // cost of ending a block that has a coefficient
     float empty; // cost of a block without coefficients
 };

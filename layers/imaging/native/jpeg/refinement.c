@@ -1,5 +1,7 @@
 #include "refinement.h"
 
+#include "flags.h"
+
 // Correction bits that wait for the end of a run of blocks or zeros.
 enum { CAPACITY = 1024, BLOCK = 63 };
 
@@ -9,7 +11,11 @@ struct corrections {
 };
 
 static void put_corrections(struct symbols *symbols, struct corrections *corrections, int from, int to) {
-    for (int i = from; i < to; i++) jpeg_put_raw(symbols, corrections->bits[i], 1);
+    if (!symbols->file) {
+        symbols->extra_bits += (unsigned)(to - from);
+        return;
+    }
+    for (int i = from; i < to; i++) jpeg_put_bits(symbols->file, corrections->bits[i], 1);
 }
 
 // Ends the run of blocks before the present one, with their corrections.
@@ -30,40 +36,39 @@ static void put_in_block(struct symbols *symbols, int symbol, unsigned bits, int
     corrections->count = corrections->in_block = 0;
 }
 
-static void put_block(const int16_t block[64], uint64_t nonzero, const struct scan *scan, int *ended,
-                      struct corrections *corrections, struct symbols *symbols) {
-    uint64_t news = 0; // coefficients that become nonzero in this scan
-    for (uint64_t left = nonzero; left; left &= left - 1) {
-        int value = block[__builtin_ctzll(left)];
-        if ((value < 0 ? -value : value) >> scan->low == 1) news |= left & -left;
-    }
-    int run = 0, before = scan->first - 1;
+static inline void add(struct corrections *corrections, int value) {
+    corrections->bits[corrections->count++] = value & 1;
+    corrections->in_block++;
+}
+
+static void put_block(const int16_t block[64], uint64_t nonzero, int *ended, struct corrections *corrections,
+                      struct symbols *symbols) {
+    uint64_t news = jpeg_ones(block, nonzero); // coefficients that become nonzero in this scan
+    int run = 0, before = 0;
     corrections->in_block = 0;
-    for (uint64_t left = nonzero; left; left &= left - 1) {
-        int k = __builtin_ctzll(left), value = block[k];
+    for (; news; nonzero &= nonzero - 1) {
+        int k = __builtin_ctzll(nonzero);
         run += k - before - 1;
         before = k;
         // Sixteen zeros are coded only before a new coefficient: else the block ends first.
-        for (; run > 15 && news >> k; run -= 16) put_in_block(symbols, JPEG_ZRL, 0, 0, ended, corrections);
+        for (; run > 15; run -= 16) put_in_block(symbols, JPEG_ZRL, 0, 0, ended, corrections);
         if (news >> k & 1) {
-            put_in_block(symbols, run << 4 | 1, value > 0, 1, ended, corrections);
+            put_in_block(symbols, run << 4 | 1, block[k] > 0, 1, ended, corrections);
+            news ^= 1ull << k;
             run = 0;
-        } else {
-            int magnitude = (value < 0 ? -value : value) >> scan->low;
-            corrections->bits[corrections->count++] = magnitude & 1;
-            corrections->in_block++;
-        }
+        } else
+            add(corrections, block[k]);
     }
-    run += scan->last - before;
-    if (!run && !corrections->in_block) return;
+    for (; nonzero; nonzero &= nonzero - 1) add(corrections, block[__builtin_ctzll(nonzero)]);
+    if (before == BLOCK && !corrections->in_block) return;
     corrections->in_block = 0;
     if (++*ended == JPEG_LONGEST_EOB_RUN || corrections->count > CAPACITY - BLOCK) end_run(symbols, ended, corrections);
 }
 
-void jpeg_put_refinement(const struct component *component, const struct scan *scan, struct symbols *symbols) {
+void jpeg_put_refinement(const struct component *component, struct symbols *symbols) {
     struct corrections corrections = {0};
     int ended = 0;
     for (size_t i = 0; i < jpeg_block_count(component); i++)
-        put_block(component->blocks[i], component->nonzero[i], scan, &ended, &corrections, symbols);
+        put_block(component->blocks[i], component->nonzero[i], &ended, &corrections, symbols);
     end_run(symbols, &ended, &corrections);
 }

@@ -1,11 +1,10 @@
-// Successive approximation: a scan with the last bit of every coefficient (T.81, G.1.2.3).
+// Successive approximation: a scan with the last bit of every AC coefficient (T.81, G.1.2.3).
 #ifndef JPEG_REFINEMENT_H
 #define JPEG_REFINEMENT_H
 
 #include "component.h"
-#include "markers.h"
 #include "symbols.h"
 
-void jpeg_put_refinement(const struct component *component, const struct scan *scan, struct symbols *symbols);
+void jpeg_put_refinement(const struct component *component, struct symbols *symbols);
 
 #endif

@@ -18,20 +18,12 @@ struct symbols {
 // A symbol and the bits that follow it.
 static inline void jpeg_put_symbol(struct symbols *symbols, int symbol, unsigned bits, int count) {
     if (symbols->file) {
-        jpeg_put_bits(symbols->file, symbols->huffman->code[symbol], symbols->huffman->length[symbol]);
-        if (count) jpeg_put_bits(symbols->file, bits, count);
+        uint32_t code = (uint32_t)symbols->huffman->code[symbol] << count | (bits & ((1u << count) - 1));
+        jpeg_put_bits(symbols->file, code, symbols->huffman->length[symbol] + count);
     } else {
         symbols->counts[symbol]++;
         symbols->extra_bits += (unsigned)count;
     }
-}
-
-// Bits without a symbol.
-static inline void jpeg_put_raw(struct symbols *symbols, unsigned bits, int count) {
-    if (symbols->file)
-        jpeg_put_bits(symbols->file, bits, count);
-    else
-        symbols->extra_bits += (unsigned)count;
 }
 
 // EOBn: ends a run of blocks (T.81, G.1.2.2).

@@ -4,84 +4,97 @@
 #include <string.h>
 
 #include "numbers.h"
+#include "scaled.h"
 
 enum { MAX_AC = 1023 }; // T.81, table F.2
 
-// A coefficient that rounds to at least 1: a node of the trellis.
-struct node {
-    int position, value;
-    // Change of the squared error against zero: with the rounded value, and with the largest value of the
-    // category below, if that is one less.
-    float error, lower_error;
-    bool has_lower;
-    // The cheapest way to end here.
-    float cost;
-    int previous, chosen;
+// The coefficients of a band that round to at least 1 are the nodes of the trellis; node 0 is the start of the band.
+struct nodes {
+    int position[64], chosen[64], previous[64];
+    float cost[64];  // the cheapest way to end here
+    float least[64]; // the least cost of this node and those before it
 };
 
-static int collect(const int16_t block[64], const float inverse[64], const struct band *band,
-                   float weight, struct node nodes[64]) {
-    float scaled[64];
-    for (int k = 0; k < 64; k++) scaled[k] = (float)(block[k] < 0 ? -block[k] : block[k]) * inverse[k];
-    int count = 0;
-    for (int k = band->first; k <= band->last; k++) {
-        if (scaled[k] < 0.5f) continue;
-        int value = (int)(scaled[k] + 0.5f);
-        if (value > MAX_AC) value = MAX_AC;
-        float error = scaled[k] - (float)value, lower = error + 1, zero = scaled[k] * scaled[k];
-        nodes[count++] = (struct node){.position = k,
-                                       .value = value,
-                                       .error = weight * (error * error - zero),
-                                       .lower_error = weight * (lower * lower - zero),
-                                       .has_lower = value > 1 && !(value & (value - 1))};
-    }
-    return count;
+// Changes of the squared error against zero: with the rounded value, and with the largest value of the category
+// below, if that is one less.
+struct change {
+    int value;
+    float error, lower_error;
+    bool has_lower;
+};
+
+static struct change change_of(float scaled, float weight) {
+    int value = (int)(scaled + 0.5f);
+    if (value > MAX_AC) value = MAX_AC;
+    float error = scaled - (float)value, lower = error + 1, zero = scaled * scaled;
+    return (struct change){
+        .value = value,
+        .error = weight * (error * error - zero),
+        .lower_error = weight * (lower * lower - zero),
+        .has_lower = value > 1 && !(value & (value - 1)),
+    };
 }
 
-// Finds the cheapest node before `node`; -1 is the start of the band.
-static void connect(const struct band *band, const struct node nodes[64], int index, struct node *node) {
-    int category = jpeg_category(node->value);
-    node->cost = 1e30f;
-    for (int i = index - 1; i >= -1; i--) {
-        float before = i < 0 ? 0 : nodes[i].cost;
-        int position = i < 0 ? band->first - 1 : nodes[i].position;
-        const float *bits = band->coefficient[node->position - position - 1];
-        float cost = before + bits[category] + node->error;
-        if (cost < node->cost) node->cost = cost, node->previous = i, node->chosen = node->value;
-        if (!node->has_lower) continue;
-        cost = before + bits[category - 1] + node->lower_error;
-        if (cost < node->cost) node->cost = cost, node->previous = i, node->chosen = node->value - 1;
+// Finds the cheapest node before node `index`. Costs are rounded monotonically: those that are left can't be below
+// a sum of the least ones, so the search ends there.
+static void connect(const struct band *band, struct nodes *nodes, int index, const struct change *change) {
+    int category = jpeg_category(change->value), position = nodes->position[index], previous = 0;
+    float best = 1e30f;
+    bool is_lower = false;
+    for (int i = index - 1; i >= 0; i--) {
+        int run = position - nodes->position[i] - 1;
+        const float *bits = band->coefficient[run] + category, *least = band->at_least[run] + category;
+        bool ends = nodes->least[i] + least[0] + change->error >= best;
+        if (ends && (!change->has_lower || nodes->least[i] + least[-1] + change->lower_error >= best)) break;
+        float cost = nodes->cost[i] + bits[0] + change->error;
+        if (cost < best) best = cost, previous = i, is_lower = false;
+        if (!change->has_lower) continue;
+        cost = nodes->cost[i] + bits[-1] + change->lower_error;
+        if (cost < best) best = cost, previous = i, is_lower = true;
     }
+    nodes->cost[index] = best;
+    nodes->previous[index] = previous;
+    nodes->chosen[index] = change->value - is_lower;
+    nodes->least[index] = best < nodes->least[index - 1] ? best : nodes->least[index - 1];
 }
 
-static uint64_t quantise_band(int16_t block[64], const float inverse[64], float weight, const struct band *band) {
-    struct node nodes[64];
-    int count = collect(block, inverse, band, weight, nodes), last = -1;
+// Quantises the coefficients of a band that are `found`; returns those that are not zero.
+static uint64_t quantise_band(const int16_t block[64], const float scaled[64], uint64_t found, float weight,
+                              const struct band *band, int16_t quantised[64]) {
+    struct nodes nodes;
+    nodes.position[0] = band->first - 1;
+    nodes.cost[0] = nodes.least[0] = 0;
+    int count = 0, last = 0;
     float best = band->empty;
-    for (int i = 0; i < count; i++) {
-        connect(band, nodes, i, &nodes[i]);
-        float cost = nodes[i].cost + (nodes[i].position < band->last ? band->end : 0);
-        if (cost < best) best = cost, last = i;
+    for (uint64_t left = found; left; left &= left - 1) {
+        int position = __builtin_ctzll(left);
+        struct change change = change_of(scaled[position], weight);
+        nodes.position[++count] = position;
+        connect(band, &nodes, count, &change);
+        float cost = nodes.cost[count] + (position < band->last ? band->end : 0);
+        if (cost < best) best = cost, last = count;
     }
     uint64_t nonzero = 0;
-    int16_t quantised[64] = {0};
-    for (int i = last; i >= 0; i = nodes[i].previous) {
-        int k = nodes[i].position, value = nodes[i].chosen;
-        quantised[k] = (int16_t)(block[k] < 0 ? -value : value);
+    for (int i = last; i; i = nodes.previous[i]) {
+        int k = nodes.position[i];
+        quantised[k] = (int16_t)(block[k] < 0 ? -nodes.chosen[i] : nodes.chosen[i]);
         nonzero |= 1ull << k;
     }
-    memcpy(block + band->first, quantised + band->first, (size_t)(band->last - band->first + 1) * sizeof *block);
     return nonzero;
 }
 
 void jpeg_quantise_ac(struct component *component, const struct rates *rates) {
-    float inverse[64];
-    for (int k = 0; k < 64; k++) inverse[k] = 1.0f / (float)(JPEG_COEFFICIENT_SCALE * component->steps[k]);
+    struct scales scales = jpeg_scales(component);
     for (size_t i = 0; i < jpeg_block_count(component); i++) {
-        float weight = component->weights ? component->weights[i] : 1;
-        component->nonzero[i] = 0;
-        for (int band = 0; band < rates->bands; band++)
-            component->nonzero[i] |= quantise_band(component->blocks[i], inverse, weight, &rates->band[band]);
+        int16_t *block = component->blocks[i], quantised[64] = {block[0]};
+        float weight = component->weights ? component->weights[i] : 1, scaled[64];
+        uint64_t found = jpeg_scaled(block, &scales, 0, 0.5f, scaled), nonzero = 0;
+        for (const struct band *band = rates->band; band < rates->band + rates->bands; band++) {
+            uint64_t in_band = found & jpeg_band(band->first, band->last);
+            if (in_band) nonzero |= quantise_band(block, scaled, in_band, weight, band, quantised);
+        }
+        memcpy(block, quantised, sizeof quantised);
+        component->nonzero[i] = nonzero;
     }
 }
 
