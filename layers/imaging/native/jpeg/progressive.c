@@ -56,12 +56,6 @@ static void prepare(const uint32_t counts[256], uint64_t extra_bits, struct code
     for (int i = 0; i < 256; i++) coded->bits += (double)counts[i] * coded->huffman.length[i];
 }
 
-static void prepare_by_symbols(const struct component *component, struct coded *coded) {
-    struct symbols symbols = {0};
-    put_symbols(component, &coded->scan, &symbols);
-    prepare(symbols.counts, symbols.extra_bits, coded);
-}
-
 static void write(struct file *file, const struct component *component, const struct coded *coded) {
     struct symbols symbols = {.file = file, .huffman = &coded->huffman};
     jpeg_put_table(file, coded->scan.last > 0, 0, &coded->huffman);
@@ -76,13 +70,13 @@ static void write(struct file *file, const struct component *component, const st
 enum { MOST_SCANS = 3 };
 static const struct way {
     struct scan scans[MOST_SCANS];
-    int bands[MOST_SCANS]; // a tally for each, but for the refinement
+    enum jpeg_band bands[MOST_SCANS];
 } WAYS[] = {
     {{{.first = 1, .last = 2}, {.first = 3, .last = 63}}, {JPEG_1_TO_2, JPEG_3_TO_63}},
     {{{.first = 1, .last = 5}, {.first = 6, .last = 63}}, {JPEG_1_TO_5, JPEG_6_TO_63}},
     {{{.first = 1, .last = 63}}, {JPEG_1_TO_63}},
     {{{.first = 1, .last = 2, .low = 1}, {.first = 3, .last = 63, .low = 1}, {.first = 1, .last = 63, .high = 1}},
-     {JPEG_HALVED_1_TO_2, JPEG_HALVED_3_TO_63}},
+     {JPEG_HALVED_1_TO_2, JPEG_HALVED_3_TO_63, JPEG_LAST_BITS}},
 };
 enum { WAY_COUNT = sizeof WAYS / sizeof *WAYS };
 
@@ -95,13 +89,10 @@ static void put_best_way(struct file *file, const struct component *component, i
         double bits = 0;
         memset(tried, 0, sizeof tried);
         for (int i = 0; i < MOST_SCANS && way->scans[i].last; i++) {
-            const uint32_t *counts = tallies[way->bands[i]].counts;
+            const struct tally *tally = &tallies[way->bands[i]];
             tried[i].scan = way->scans[i];
             tried[i].scan.from = tried[i].scan.to = index;
-            if (tried[i].scan.high)
-                prepare_by_symbols(component, &tried[i]);
-            else
-                prepare(counts, jpeg_extra_bits(counts), &tried[i]);
+            prepare(tally->counts, jpeg_extra_bits(tally), &tried[i]);
             bits += tried[i].bits;
         }
         if (bits < fewest) fewest = bits, memcpy(best, tried, sizeof best);
@@ -113,7 +104,9 @@ void jpeg_put_progressive(struct file *file, const struct component *components,
     jpeg_put_header(file, components, count, true);
     for (int c = 0; c < count; c++) {
         struct coded dc = {.scan = {.from = c, .to = c}};
-        prepare_by_symbols(&components[c], &dc);
+        struct symbols symbols = {0};
+        put_dc(&components[c], &symbols);
+        prepare(symbols.counts, symbols.extra_bits, &dc);
         write(file, &components[c], &dc);
     }
     for (int c = 0; c < count; c++) put_best_way(file, &components[c], c);

@@ -3,7 +3,7 @@
 #include "flags.h"
 
 // Correction bits that wait for the end of a run of blocks or zeros.
-enum { CAPACITY = 1024, BLOCK = 63 };
+enum { BLOCK = 63, CAPACITY = JPEG_MOST_WAITING + BLOCK };
 
 struct corrections {
     int count, in_block; // all, and those of the present block, which come last
@@ -11,10 +11,6 @@ struct corrections {
 };
 
 static void put_corrections(struct symbols *symbols, struct corrections *corrections, int from, int to) {
-    if (!symbols->file) {
-        symbols->extra_bits += (unsigned)(to - from);
-        return;
-    }
     for (int i = from; i < to; i++) jpeg_put_bits(symbols->file, corrections->bits[i], 1);
 }
 
@@ -62,7 +58,7 @@ static void put_block(const int16_t block[64], uint64_t nonzero, int *ended, str
     for (; nonzero; nonzero &= nonzero - 1) add(corrections, block[__builtin_ctzll(nonzero)]);
     if (before == BLOCK && !corrections->in_block) return;
     corrections->in_block = 0;
-    if (++*ended == JPEG_LONGEST_EOB_RUN || corrections->count > CAPACITY - BLOCK) end_run(symbols, ended, corrections);
+    if (++*ended == JPEG_LONGEST_EOB_RUN || corrections->count > JPEG_MOST_WAITING) end_run(symbols, ended, corrections);
 }
 
 void jpeg_put_refinement(const struct component *component, struct symbols *symbols) {

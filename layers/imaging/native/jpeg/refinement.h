@@ -5,6 +5,9 @@
 #include "component.h"
 #include "symbols.h"
 
+// With more corrections than these, a run of blocks ends.
+enum { JPEG_MOST_WAITING = 961 };
+
 void jpeg_put_refinement(const struct component *component, struct symbols *symbols);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "flags.h"
+#include "refinement.h"
 #include "symbols.h"
 
 // Counts a coefficient of this category behind a run of zeros, or takes it back.
@@ -57,6 +58,23 @@ static void count_halved(struct tally *tally, const int16_t block[64], uint64_t 
     count_end(tally, found, last);
 }
 
+// Counts a scan of the last bits: the symbols of the coefficients that become nonzero, and corrections of the others.
+static void count_last_bits(struct tally *tally, uint64_t nonzero, uint64_t news) {
+    int before = 0;
+    uint64_t zeros = ~nonzero;
+    if (news) count_run(tally), tally->waiting = 0;
+    for (uint64_t left = news; left; left &= left - 1) {
+        int k = __builtin_ctzll(left), run = __builtin_popcountll(zeros & jpeg_band(before + 1, k));
+        count(tally, run, 1, 1);
+        before = k;
+    }
+    tally->corrections += (unsigned)__builtin_popcountll(nonzero & ~news);
+    if (before == 63) return;
+    tally->waiting += __builtin_popcountll(nonzero & jpeg_band(before + 1, 63));
+    if (++tally->ended == JPEG_LONGEST_EOB_RUN || tally->waiting > JPEG_MOST_WAITING)
+        count_run(tally), tally->waiting = 0;
+}
+
 static void add(struct tally *tally, const struct tally *part) {
     for (int i = 0; i < 256; i++) tally->counts[i] += part->counts[i];
 }
@@ -76,7 +94,9 @@ void jpeg_tally(const struct component *component, struct tally tallies[JPEG_BAN
         count_end(&tallies[JPEG_1_TO_5], found & jpeg_band(1, 5), 5);
         count_end(&tallies[JPEG_6_TO_63], found & jpeg_band(6, 63), 63);
         count_end(&tallies[JPEG_1_TO_63], found, 63);
-        found &= ~jpeg_ones(block, found);
+        uint64_t ones = jpeg_ones(block, found);
+        count_last_bits(&tallies[JPEG_LAST_BITS], found, ones);
+        found &= ~ones;
         count_halved(&tallies[JPEG_HALVED_1_TO_2], block, found, 1, 2);
         count_halved(&tallies[JPEG_HALVED_3_TO_63], block, found, 3, 63);
     }
@@ -90,11 +110,11 @@ void jpeg_tally(const struct component *component, struct tally tallies[JPEG_BAN
     for (int part = 0; part < PARTS; part++) add(&tallies[JPEG_1_TO_63], &parts[part]);
 }
 
-uint64_t jpeg_extra_bits(const uint32_t counts[256]) {
-    uint64_t bits = 0;
+uint64_t jpeg_extra_bits(const struct tally *tally) {
+    uint64_t bits = tally->corrections;
     for (int symbol = 0; symbol < 256; symbol++) {
         int category = symbol & 15, each = category ? category : symbol == JPEG_ZRL ? 0 : symbol >> 4;
-        bits += (uint64_t)counts[symbol] * (unsigned)each;
+        bits += (uint64_t)tally->counts[symbol] * (unsigned)each;
     }
     return bits;
 }

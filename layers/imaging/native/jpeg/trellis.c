@@ -76,8 +76,8 @@ static uint64_t quantise_band(const int16_t block[64], const float scaled[64], u
     }
     uint64_t nonzero = 0;
     for (int i = last; i; i = nodes.previous[i]) {
-        int k = nodes.position[i];
-        quantised[k] = (int16_t)(block[k] < 0 ? -nodes.chosen[i] : nodes.chosen[i]);
+        int k = nodes.position[i], sign = block[k] >> 15; // without a branch: signs are random
+        quantised[k] = (int16_t)((nodes.chosen[i] ^ sign) - sign);
         nonzero |= 1ull << k;
     }
     return nonzero;
