@@ -1,4 +1,5 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "bits.h"
 #include "chroma.h"
@@ -56,8 +57,9 @@ static bool prepare(struct encoder *encoder, int index) {
 }
 
 static void store(const float coefficients[64], int16_t block[64]) {
-    for (int k = 0; k < 64; k++)
-        block[k] = (int16_t)(int)jpeg_round(coefficients[JPEG_ZIGZAG[k]] * JPEG_COEFFICIENT_SCALE);
+    int16_t rounded[64];
+    for (int i = 0; i < 64; i++) rounded[i] = (int16_t)(int)jpeg_round(coefficients[i] * JPEG_COEFFICIENT_SCALE);
+    for (int k = 0; k < 64; k++) block[k] = rounded[JPEG_ZIGZAG[k]];
 }
 
 // Transforms one row of blocks from eight rows of samples.
@@ -79,20 +81,36 @@ static bool quantise(const struct encoder *encoder, struct component *component,
     return jpeg_quantise_dc(component, encoder->tuning->dc_lambda);
 }
 
-// Decodes a quantised component into bytes around 128.
+// Decodes a quantised block into bytes around 128.
+static void decode_block(const struct component *component, size_t index, uint8_t decoded[64]) {
+    const int16_t *block = component->blocks[index];
+    float coefficients[64] = {(float)block[0] * component->steps[0]}, samples[64];
+    for (uint64_t left = component->nonzero[index]; left; left &= left - 1) {
+        int k = __builtin_ctzll(left);
+        coefficients[JPEG_ZIGZAG[k]] = (float)block[k] * component->steps[k];
+    }
+    jpeg_idct(coefficients, samples);
+    for (int i = 0; i < 64; i++) {
+        float sample = samples[i] + 128;
+        sample = sample < 0 ? 0 : sample > 255 ? 255 : sample;
+        decoded[i] = (uint8_t)(int)(sample + 0.5f);
+    }
+}
+
+// Decodes a quantised component into rows without padding.
 static void decode(const struct component *component, uint8_t *decoded) {
     for (size_t i = 0; i < jpeg_block_count(component); i++) {
-        float coefficients[64] = {0}, samples[64];
-        for (int k = 0; k < 64; k++)
-            coefficients[JPEG_ZIGZAG[k]] = (float)component->blocks[i][k] * component->steps[k];
-        jpeg_idct(coefficients, samples);
+        uint8_t block[64];
+        decode_block(component, i, block);
         int left = 8 * (int)(i % component->columns), top = 8 * (int)(i / component->columns);
-        for (int y = 0; y < 8 && top + y < component->height; y++)
-            for (int x = 0; x < 8 && left + x < component->width; x++) {
-                float sample = samples[8 * y + x] + 128;
-                sample = sample < 0 ? 0 : sample > 255 ? 255 : sample;
-                decoded[(size_t)(top + y) * component->width + left + x] = (uint8_t)(int)(sample + 0.5f);
-            }
+        int width = component->width - left < 8 ? component->width - left : 8;
+        for (int y = 0; y < 8 && top + y < component->height; y++) {
+            uint8_t *row = decoded + (size_t)(top + y) * component->width + left;
+            if (width == 8)
+                memcpy(row, block + 8 * y, 8);
+            else
+                memcpy(row, block + 8 * y, (size_t)width);
+        }
     }
 }
 

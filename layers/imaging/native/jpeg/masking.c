@@ -52,7 +52,7 @@ bool jpeg_masking(const float *cells, int columns, int rows, float visible, floa
             weights[(size_t)(y / 2) * columns + x / 2] += 0.25f / (1 + (variance < 0 ? 0 : variance) / visible);
         }
     }
-    for (int i = 0; i < columns * rows; i++) weights[i] = (float)jpeg_exp2(exponent * jpeg_log2(weights[i]));
+    jpeg_raise(weights, (size_t)columns * (size_t)rows, exponent);
     free(buffer);
     return true;
 }

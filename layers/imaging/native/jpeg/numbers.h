@@ -2,8 +2,13 @@
 #ifndef JPEG_NUMBERS_H
 #define JPEG_NUMBERS_H
 
+#include <stddef.h>
+
 double jpeg_log2(double x); // x > 0 and normal; error below 1e-9
 double jpeg_exp2(double x); // |x| < 1000; relative error below 1e-9
+
+// Raises positive values to a power.
+void jpeg_raise(float *values, size_t count, double exponent);
 
 // Number of bits of a magnitude: the categories of T.81, tables F.1 and F.2.
 static inline int jpeg_category(int value) {

@@ -100,25 +100,26 @@ void jpeg_quantise_ac(struct component *component, const struct rates *rates) {
 
 // Candidates for a DC coefficient: the nearest value and both neighbours.
 enum { CANDIDATES = 3, DC_CATEGORIES = 13 };
+static const int OFFSETS[CANDIDATES] = {0, -1, 1};
 
 static float scaled_dc(const struct component *component, size_t block) {
     return (float)component->blocks[block][0] / (float)(JPEG_COEFFICIENT_SCALE * component->steps[0]);
 }
 
-static int candidate(float scaled, int index) {
-    int nearest = (int)jpeg_round(scaled);
-    int value = nearest + (index == 0 ? 0 : index == 1 ? -1 : 1);
+static inline int candidate(int nearest, int index) {
+    int value = nearest + OFFSETS[index];
     return value < -1023 ? -1023 : value > 1023 ? 1023 : value;
 }
 
 static void dc_costs(const struct component *component, float lambda, float costs[DC_CATEGORIES]) {
-    double counts[DC_CATEGORIES] = {0}, total = 0.5 * DC_CATEGORIES;
+    uint32_t counts[DC_CATEGORIES] = {0};
     int prediction = 0;
-    for (size_t i = 0; i < jpeg_block_count(component); i++, total++) {
-        int value = candidate(scaled_dc(component, i), 0);
+    for (size_t i = 0; i < jpeg_block_count(component); i++) {
+        int value = candidate((int)jpeg_round(scaled_dc(component, i)), 0);
         counts[jpeg_category(value - prediction)]++;
         prediction = value;
     }
+    double total = 0.5 * DC_CATEGORIES + (double)jpeg_block_count(component);
     for (int i = 0; i < DC_CATEGORIES; i++)
         costs[i] = lambda * (float)(i - jpeg_log2((counts[i] + 0.5) / total));
 }
@@ -133,15 +134,19 @@ bool jpeg_quantise_dc(struct component *component, float lambda) {
     for (size_t i = 0; i < count; i++) {
         float scaled = scaled_dc(component, i), next[CANDIDATES];
         float weight = component->weights ? component->weights[i] : 1;
-        int values[CANDIDATES];
+        int nearest = (int)jpeg_round(scaled), values[CANDIDATES];
+        component->blocks[i][0] = (int16_t)nearest;
         for (int c = 0; c < CANDIDATES; c++) {
-            values[c] = candidate(scaled, c);
+            values[c] = candidate(nearest, c);
             float error = scaled - (float)values[c];
+            int from = 0;
             next[c] = 1e30f;
             for (int p = 0; p < CANDIDATES; p++) {
                 float cost = total[p] + weight * error * error + costs[jpeg_category(values[c] - predictions[p])];
-                if (cost < next[c]) next[c] = cost, previous[i][c] = (uint8_t)p;
+                from = cost < next[c] ? p : from;
+                next[c] = cost < next[c] ? cost : next[c];
             }
+            previous[i][c] = (uint8_t)from;
         }
         // Only differences matter: kept small, so that floats stay exact enough.
         for (int c = 0; c < CANDIDATES; c++) total[c] = next[c] - next[0], predictions[c] = values[c];
@@ -150,7 +155,7 @@ bool jpeg_quantise_dc(struct component *component, float lambda) {
     for (int c = 1; c < CANDIDATES; c++)
         if (total[c] < total[best]) best = c;
     for (size_t i = count; i-- > 0; best = previous[i][best])
-        component->blocks[i][0] = (int16_t)candidate(scaled_dc(component, i), best);
+        component->blocks[i][0] = (int16_t)candidate(component->blocks[i][0], best);
     free(previous);
     return true;
 }
