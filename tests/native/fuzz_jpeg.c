@@ -71,7 +71,8 @@ static void decode(const uint8_t *bytes, size_t size, const struct jpeg_picture 
 }
 
 static void once(bool decoded) {
-    struct jpeg_picture picture = {.channels = below(4) ? 3 : 1};
+    static const int CHANNELS[] = {1, 3, 3, 4};
+    struct jpeg_picture picture = {.channels = CHANNELS[below(4)]};
     struct jpeg_tuning tuning;
     struct jpeg_options options = {
         .quality = below(4) ? 1 + below(100) : between(1, 100),

@@ -7,7 +7,7 @@
 
 int main(void) {
     printf("%zu %zu %zu %zu\n", sizeof(Py_buffer), sizeof(PyMethodDef), sizeof(PyModuleDef_Slot), sizeof(PyModuleDef));
-    printf("%d %d %d\n", METH_VARARGS, PyBUF_SIMPLE, Py_mod_exec);
+    printf("%d %d %d %d\n", METH_VARARGS, PyBUF_SIMPLE, Py_mod_exec, Py_CLEANUP_SUPPORTED);
     FIELD(PyObject, ob_type);
     FIELD(Py_buffer, obj), FIELD(Py_buffer, len), FIELD(Py_buffer, readonly), FIELD(Py_buffer, internal);
     FIELD(PyMethodDef, ml_meth), FIELD(PyMethodDef, ml_flags), FIELD(PyMethodDef, ml_doc);

@@ -1,8 +1,16 @@
 from collections.abc import Buffer
+from typing import Protocol
 
-def ssimulacra2(first: Buffer, second: Buffer, width: int, height: int, /) -> float: ...
+class Picture(Protocol):
+    """A picture with the Arrow interface: pixels of one byte, or of four."""
+
+    def __arrow_c_array__(self) -> tuple[object, object]: ...
+
+type Pixels = Buffer | Picture
+
+def ssimulacra2(first: Pixels, second: Pixels, width: int, height: int, /) -> float: ...
 def encode_jpeg(
-    pixels: Buffer,
+    pixels: Pixels,
     width: int,
     height: int,
     channels: int,
@@ -17,7 +25,7 @@ def find_faces(pixels: Buffer, width: int, height: int, threshold: float, /) -> 
 def saliency(pixels: Buffer, width: int, height: int, /) -> bytes: ...
 def jpeg_fault(content: Buffer, /) -> str: ...
 def resize(
-    pixels: Buffer,
+    pixels: Pixels,
     width: int,
     height: int,
     channels: int,

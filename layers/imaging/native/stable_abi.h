@@ -66,7 +66,7 @@ typedef struct {
     void *m_free;
 } PyModuleDef;
 
-enum { METH_VARARGS = 1, PyBUF_SIMPLE = 0, Py_mod_exec = 2 };
+enum { METH_VARARGS = 1, PyBUF_SIMPLE = 0, Py_mod_exec = 2, Py_CLEANUP_SUPPORTED = 0x20000 };
 
 // The reference count makes a static definition immortal.
 #define PyModuleDef_HEAD_INIT {{0xFFFFFFFF, NULL}, NULL, 0, NULL}
@@ -81,7 +81,12 @@ int PyModule_AddFunctions(PyObject *module, PyMethodDef *functions);
 
 
 int PyArg_ParseTuple(PyObject *arguments, const char *format, ...);
+int PyObject_GetBuffer(PyObject *object, Py_buffer *view, int flags);
 void PyBuffer_Release(Py_buffer *view);
+int PyObject_HasAttrString(PyObject *object, const char *name);
+PyObject *PyObject_CallMethod(PyObject *object, const char *name, const char *format, ...);
+PyObject *PyTuple_GetItem(PyObject *tuple, Py_ssize_t index);
+void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
 PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
 char *PyBytes_AsString(PyObject *bytes);
 void Py_DecRef(PyObject *object);

@@ -12,6 +12,7 @@ from PIL import Image, ImageChops
 
 from darkroom.domain.renditions import Format
 from darkroom.imaging import libjpeg as by_libjpeg
+from darkroom.imaging.pixels import pixels_of
 
 # JPEG: libjpeg's limit; PNG and WebP: the bitstream's; AVIF: the default limit of libavif's decoder; JPEG XL:
 # that of level 5, which every decoder supports (ISO/IEC 18181-1, annex M).
@@ -65,9 +66,9 @@ def _may_be_smallest(pixels: int, progressive: bool) -> bool:
 def _jpeg(image: Image.Image, quality: float, subsampling: str, *, progressive: bool) -> bytes:
     from darkroom_native import encode_jpeg  # imported only when needed, as the other encoders
 
-    channels = len(image.getbands())
+    pixels, channels = pixels_of(image)
     halved = subsampling == "4:2:0"
-    return encode_jpeg(image.tobytes(), *image.size, channels, quality, halved, progressive)
+    return encode_jpeg(pixels, *image.size, channels, quality, halved, progressive)
 
 
 def _repacked(image: Image.Image, content: bytes) -> bytes:

@@ -5,6 +5,8 @@ from math import ceil, floor
 
 from PIL import Image, ImageFilter, ImageMath
 
+from darkroom.imaging.pixels import pixels_of
+
 type Size = tuple[int, int]
 type Box = tuple[float, float, float, float]
 
@@ -33,34 +35,46 @@ def resized(image: Image.Image, size: Size, box: Box | None = None, *, linear: b
 _BAND_ROWS = 64
 _LANCZOS_REACH = 3
 _PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
+# The layout of the pixels that `pixels_of` returns, if it differs from the mode.
+_LAYOUTS = {"RGB": "RGBX"}
 
 
 def _scaled(image: Image.Image, size: Size, box: Box | None) -> Image.Image:
-    """Resizes in bands, so that only the pixels of one are copied for the native function."""
     if image.mode == "F":
         return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=2.0)
-    left, top, right, bottom = box or (0, 0, *image.size)
+    box = box or (0, 0, *image.size)
+    if image.mode in _PREMULTIPLIED:
+        return _scaled_in_bands(image, size, box)
+    pixels, bytes_each = pixels_of(image)
+    return _scaled_pixels(pixels, bytes_each, image.size, size, box, image.mode)
+
+
+def _scaled_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
+    """Resizes a picture with alpha in bands, so that only the pixels of one are premultiplied at a time."""
+    left, top, right, bottom = box
     width, height = size
     scale = (bottom - top) / height
     reach = ceil(_LANCZOS_REACH * max(1, scale)) + 1
-    result = Image.new(image.mode, size)
+    result, mode = Image.new(image.mode, size), _PREMULTIPLIED[image.mode]
     for first in range(0, height, _BAND_ROWS):
         last = min(height, first + _BAND_ROWS)
         begin, end = top + first * scale, min(bottom, top + last * scale)
         above, below = max(0, floor(begin) - reach), min(image.height, ceil(end) + reach)
-        band = image.crop((0, above, image.width, below))
+        band = image.crop((0, above, image.width, below)).convert(mode)
         part = left, begin - above, right, end - above
-        result.paste(_scaled_band(band, (width, last - first), part), (0, first))
+        bytes_each = len(band.getbands())
+        scaled = _scaled_pixels(band.tobytes(), bytes_each, band.size, (width, last - first), part, mode)
+        result.paste(scaled.convert(image.mode), (0, first))
     return result
 
 
-def _scaled_band(band: Image.Image, size: Size, box: Box) -> Image.Image:
+def _scaled_pixels(
+    pixels: Image.Image | bytes, bytes_each: int, size: Size, new_size: Size, box: Box, mode: str
+) -> Image.Image:
     from darkroom_native import resize  # imported only when needed, as the encoders
 
-    mode = _PREMULTIPLIED.get(band.mode, band.mode)
-    pixels = (band if mode == band.mode else band.convert(mode)).tobytes()
-    resized = Image.frombytes(mode, size, resize(pixels, *band.size, len(band.getbands()), *size, box))
-    return resized if mode == band.mode else resized.convert(band.mode)
+    scaled = resize(pixels, *size, bytes_each, *new_size, box)
+    return Image.frombytes(mode, new_size, scaled, "raw", _LAYOUTS.get(mode, mode))
 
 
 def _resized_in_linear_light(image: Image.Image, size: Size, box: Box | None) -> Image.Image:

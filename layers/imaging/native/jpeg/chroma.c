@@ -71,8 +71,8 @@ static bool subsample(const struct jpeg_picture *picture, struct plane planes[2]
     for (int y = 0; y < planes[0].height; y++) {
         const uint8_t *pixels = picture->pixels + 2 * (size_t)y * picture->stride;
         bool paired = 2 * y + 1 < picture->height;
-        jpeg_chroma_row(pixels, width, top[0], top[1]);
-        if (paired) jpeg_chroma_row(pixels + picture->stride, width, bottom[0], bottom[1]);
+        jpeg_chroma_row(pixels, picture->channels, width, top[0], top[1]);
+        if (paired) jpeg_chroma_row(pixels + picture->stride, picture->channels, width, bottom[0], bottom[1]);
         for (int c = 0; c < 2; c++)
             average(top[c], paired ? bottom[c] : top[c], width, planes[c].samples + (size_t)y * planes[c].width);
     }
@@ -87,7 +87,7 @@ bool jpeg_chroma_planes(const struct jpeg_picture *picture, float sharpness, str
         subsample(picture, planes, rows);
     } else {
         for (int y = 0; y < picture->height; y++) {
-            jpeg_chroma_row(picture->pixels + (size_t)y * picture->stride, picture->width, rows,
+            jpeg_chroma_row(picture->pixels + (size_t)y * picture->stride, picture->channels, picture->width, rows,
                             rows + picture->width);
             for (int c = 0; c < 2; c++)
                 store_row(rows + (size_t)c * picture->width, picture->width,

@@ -32,7 +32,7 @@ struct encoder {
 static bool valid(const struct jpeg_picture *picture, const struct jpeg_options *options) {
     bool sized = picture->width >= 1 && picture->width <= JPEG_MAX_SIDE && picture->height >= 1 &&
                  picture->height <= JPEG_MAX_SIDE;
-    bool coloured = picture->channels == 1 || picture->channels == 3;
+    bool coloured = picture->channels == 1 || picture->channels == 3 || picture->channels == 4;
     bool subsampled = options->subsampling == JPEG_444 || options->subsampling == JPEG_420;
     bool tuned = !options->tuning || jpeg_valid_tuning(options->tuning);
     return picture->pixels && tuned && sized && coloured && subsampled && options->quality >= 1 && options->quality <= 100 &&
@@ -185,7 +185,7 @@ static bool transform_luma(struct encoder *encoder, float *cells) {
             if (encoder->count > 1) {
                 decoded_row(encoder, 0, source, buffer, cb);
                 decoded_row(encoder, 1, source, buffer, cr);
-                jpeg_correct_light(pixels, picture->width, cb, cr, encoder->tuning->light, line);
+                jpeg_correct_light(pixels, picture->channels, picture->width, cb, cr, encoder->tuning->light, line);
             }
             jpeg_extend(line, picture->width, luma->columns);
         }
@@ -222,7 +222,7 @@ enum jpeg_status jpeg_encode(const struct jpeg_picture *picture, const struct jp
     *size_bytes = 0;
     if (!valid(picture, options)) return JPEG_INVALID;
     struct encoder encoder = {picture, options, options->tuning ? options->tuning : &JPEG_FITTED,
-                              picture->channels, {{0}}, {NULL}};
+                              picture->channels > 1 ? 3 : 1, {{0}}, {NULL}};
     struct file file = {0};
     bool done = true;
     for (int i = 0; i < encoder.count; i++) done = prepare(&encoder, i) && done;

@@ -16,7 +16,7 @@ struct jpeg_picture {
     const uint8_t *pixels; // sRGB or grey, rows from the top
     size_t stride;         // bytes from one row to the next
     int width, height;     // pixels, 1 to JPEG_MAX_SIDE
-    int channels;          // 3 for RGB, 1 for grey
+    int channels;          // 1 for grey, 3 for RGB, 4 for RGB and a byte that is not used
 };
 
 struct jpeg_tuning; // see tuning.h

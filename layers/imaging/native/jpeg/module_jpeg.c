@@ -2,6 +2,7 @@
 
 #include "jpeg.h"
 #include "module_parts.h"
+#include "pixels.h"
 #include "tuning.h"
 
 // Encodes without the GIL; NULL with a Python error if that fails.
@@ -19,18 +20,18 @@ static PyObject *encode(const struct jpeg_picture *picture, const struct jpeg_op
     return bytes;
 }
 
-static PyObject *encode_buffer(const Py_buffer *pixels, struct jpeg_picture *picture, struct jpeg_options *options,
+static PyObject *encode_pixels(const Pixels *pixels, struct jpeg_picture *picture, struct jpeg_options *options,
                                const Py_buffer *tuning) {
     if (picture->width < 1 || picture->height < 1 || picture->channels < 1 || picture->width > JPEG_MAX_SIDE ||
-        picture->height > JPEG_MAX_SIDE || picture->channels > 3)
+        picture->height > JPEG_MAX_SIDE || picture->channels > 4)
         return PyErr_Format(PyExc_ValueError, "a side or the channels is out of range");
     Py_ssize_t row = (Py_ssize_t)picture->width * picture->channels;
-    if (pixels->len != row * picture->height)
+    if (pixels->size != row * picture->height)
         return PyErr_Format(PyExc_ValueError, "%d x %d pixels of %d channels have another number of bytes",
                             picture->width, picture->height, picture->channels);
     if (tuning->buf && tuning->len != (Py_ssize_t)sizeof(struct jpeg_tuning))
         return PyErr_Format(PyExc_ValueError, "the tuning must have %d bytes", (int)sizeof(struct jpeg_tuning));
-    picture->pixels = pixels->buf;
+    picture->pixels = pixels->bytes;
     picture->stride = (size_t)row;
     options->tuning = tuning->buf;
     return encode(picture, options);
@@ -38,11 +39,12 @@ static PyObject *encode_buffer(const Py_buffer *pixels, struct jpeg_picture *pic
 
 static PyObject *py_encode_jpeg(PyObject *module, PyObject *arguments) {
     (void)module;
-    Py_buffer pixels, tuning = {0};
+    Pixels pixels;
+    Py_buffer tuning = {0};
     struct jpeg_picture picture = {0};
     int subsampled, progressive;
     double quality;
-    if (!PyArg_ParseTuple(arguments, "y*iiidpp|z*:encode_jpeg", &pixels, &picture.width, &picture.height,
+    if (!PyArg_ParseTuple(arguments, "O&iiidpp|z*:encode_jpeg", take_pixels, &pixels, &picture.width, &picture.height,
                           &picture.channels, &quality, &subsampled, &progressive, &tuning))
         return NULL;
     struct jpeg_options options = {
@@ -50,8 +52,8 @@ static PyObject *py_encode_jpeg(PyObject *module, PyObject *arguments) {
         .subsampling = subsampled ? JPEG_420 : JPEG_444,
         .progressive = progressive,
     };
-    PyObject *bytes = encode_buffer(&pixels, &picture, &options, &tuning);
-    PyBuffer_Release(&pixels);
+    PyObject *bytes = encode_pixels(&pixels, &picture, &options, &tuning);
+    release_pixels(&pixels);
     if (tuning.buf) PyBuffer_Release(&tuning);
     return bytes;
 }
@@ -65,7 +67,7 @@ static PyObject *py_jpeg_tuning(PyObject *module, PyObject *arguments) {
 static PyMethodDef functions[] = {
     {"encode_jpeg", py_encode_jpeg, METH_VARARGS,
      "encode_jpeg(pixels, width, height, channels, quality, subsampled, progressive, tuning=None, /)\n--\n\n"
-     "Encodes 8-bit sRGB (3 channels) or grey (1) pixels; the same bytes on every processor.\n\n"
+     "Encodes 8-bit sRGB (3 channels, or 4 with one that is not used) or grey (1); the same bytes on every processor.\n\n"
      "quality: 1 to 100. subsampled: 4:2:0 instead of 4:4:4. tuning: floats as jpeg_tuning returns them.\n"
      "Raises ValueError for a buffer of another size or a value out of range, and MemoryError."},
     {"jpeg_tuning", py_jpeg_tuning, METH_VARARGS,

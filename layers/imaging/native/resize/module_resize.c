@@ -1,4 +1,5 @@
 #include "module_parts.h"
+#include "pixels.h"
 #include "resize/resize.h"
 
 enum { LONGEST_SIDE = 1 << 20 };
@@ -16,34 +17,34 @@ static PyObject *resize_picture(const Picture *picture, const Box *box, int widt
     return PyErr_NoMemory();
 }
 
-static PyObject *resize_buffer(const Py_buffer *pixels, Picture *picture, const Box *box, int width, int height) {
+static PyObject *resize_pixels(const Pixels *pixels, Picture *picture, const Box *box, int width, int height) {
     int sides[] = {picture->width, picture->height, width, height};
     for (int i = 0; i < 4; i++)
         if (sides[i] < 1 || sides[i] > LONGEST_SIDE)
             return PyErr_Format(PyExc_ValueError, "each side must have 1 to %d pixels", LONGEST_SIDE);
     if (picture->channels < 1 || picture->channels > MAX_CHANNELS)
         return PyErr_Format(PyExc_ValueError, "there must be 1 to %d channels", MAX_CHANNELS);
-    if (pixels->len != (Py_ssize_t)picture->width * picture->height * picture->channels)
+    if (pixels->size != (Py_ssize_t)picture->width * picture->height * picture->channels)
         return PyErr_Format(PyExc_ValueError, "%d x %d pixels of %d channels have another number of bytes",
                             picture->width, picture->height, picture->channels);
     if (!(box->left >= 0 && box->left < box->right && box->right <= picture->width && box->top >= 0 &&
           box->top < box->bottom && box->bottom <= picture->height))
         return PyErr_Format(PyExc_ValueError, "the box must be a part of the picture");
-    picture->pixels = pixels->buf;
+    picture->pixels = pixels->bytes;
     return resize_picture(picture, box, width, height);
 }
 
 static PyObject *py_resize(PyObject *module, PyObject *arguments) {
     (void)module;
-    Py_buffer pixels;
+    Pixels pixels;
     Picture picture = {0};
     Box box;
     int width, height;
-    if (!PyArg_ParseTuple(arguments, "y*iiiii(dddd):resize", &pixels, &picture.width, &picture.height,
+    if (!PyArg_ParseTuple(arguments, "O&iiiii(dddd):resize", take_pixels, &pixels, &picture.width, &picture.height,
                           &picture.channels, &width, &height, &box.left, &box.top, &box.right, &box.bottom))
         return NULL;
-    PyObject *bytes = resize_buffer(&pixels, &picture, &box, width, height);
-    PyBuffer_Release(&pixels);
+    PyObject *bytes = resize_pixels(&pixels, &picture, &box, width, height);
+    release_pixels(&pixels);
     return bytes;
 }
 

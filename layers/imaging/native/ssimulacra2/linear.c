@@ -9,13 +9,13 @@ void fill_linear_of_stored(float table[256]) {
     }
 }
 
-void linear_of_stored(const uint8_t *stored, const float table[256], float *const linear[3], int width) {
+void linear_of_stored(const uint8_t *stored, int bytes_each, const float table[256], float *const linear[3], int width) {
     float *restrict red = linear[0], *restrict green = linear[1], *restrict blue = linear[2];
 #pragma clang loop unroll_count(4)
-    for (int i = 0; i < width; i++) {
-        red[i] = table[stored[3 * i]];
-        green[i] = table[stored[3 * i + 1]];
-        blue[i] = table[stored[3 * i + 2]];
+    for (int i = 0; i < width; i++, stored += bytes_each) {
+        red[i] = table[stored[0]];
+        green[i] = table[stored[1]];
+        blue[i] = table[stored[2]];
     }
 }
 

@@ -36,16 +36,18 @@ static double score_of(double error) {
     return error > 0 ? 100 - 10 * power(error, 0.6276336467831387) : 100;
 }
 
-int ssimulacra2(const uint8_t *first, const uint8_t *second, int width, int height, double *score) {
+int ssimulacra2(const Rgb pictures[2], int width, int height, double *score) {
     float table[256];
     Scale scales[SCALES];
     int count = count_scales(width, height), failed = make_scales(scales, count, width, height);
     double error = 0;
     fill_linear_of_stored(table);
     for (int y = 0; y < height && !failed; y++) {
-        size_t place = (size_t)y * (size_t)width * 3;
-        linear_of_stored(first + place, table, next_row(&scales[0], 0), width);
-        linear_of_stored(second + place, table, next_row(&scales[0], 1), width);
+        for (int picture = 0; picture < 2; picture++) {
+            const Rgb *rgb = &pictures[picture];
+            size_t place = (size_t)y * (size_t)width * (size_t)rgb->bytes_each;
+            linear_of_stored(rgb->pixels + place, rgb->bytes_each, table, next_row(&scales[0], picture), width);
+        }
         add_row(&scales[0]);
     }
     for (int index = 0; index < count; index++) {
