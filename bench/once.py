@@ -13,6 +13,7 @@ from pathlib import Path
 
 from darkroom.domain.profile import parse_profile
 from darkroom.imaging import pipeline
+from darkroom.imaging.work import Work
 
 
 def main(profile: Path, file: Path, folder: Path, *, steps: bool) -> None:
@@ -32,7 +33,7 @@ def _watched(step: pipeline.Step, peaks: dict[str, float]) -> pipeline.Step:
     """Wraps a step to record the process's peak resident memory during it. Linux only."""
 
     @wraps(step)
-    def watched(work: pipeline.Work) -> pipeline.Work:
+    def watched(work: Work) -> Work:
         Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak
         after = step(work)
         found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())

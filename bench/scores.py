@@ -25,7 +25,7 @@ from bench.pictures import opened_upright
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import quality
-from darkroom.imaging.pipeline import MAX_SHORTFALL
+from darkroom.imaging.steps.choosing import MAX_SHORTFALL
 
 _WIDTHS: Final = (640, 1280, 1920)
 _TARGETS: Final = (70.0, 80.0)

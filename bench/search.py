@@ -18,8 +18,8 @@ from bench.pictures import opened_upright
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
-from darkroom.imaging.pipeline import MAX_SHORTFALL
 from darkroom.imaging.quality import Made, encode_ladder
+from darkroom.imaging.steps.choosing import MAX_SHORTFALL
 
 _WIDTHS = (1920, 1280, 640, 100)
 _TARGETS = (70.0, 75.0, 80.0, 90.0)

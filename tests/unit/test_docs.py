@@ -19,7 +19,7 @@ from tests.chaos.defences import DEFENCES, Defence
 from tests.cloudformation import PROJECT, load_template
 
 REFERENCE = (PROJECT / "docs" / "reference.md").read_text()
-PIPELINE = (PROJECT / "layers" / "darkroom" / "darkroom" / "imaging" / "pipeline.py").read_text()
+STEPS = (PROJECT / "layers" / "darkroom" / "darkroom" / "imaging" / "steps").glob("*.py")
 README = (PROJECT / "README.md").read_text()
 TEMPLATE = load_template()
 RESOURCES = TEMPLATE["Resources"]
@@ -122,7 +122,7 @@ def test_reference_lists_every_profile_field(name: str) -> None:
     assert f"| `{name}` |" in REFERENCE
 
 
-@for_each(*re.findall(r'_decision\(\s*"(\w+)"', PIPELINE))
+@for_each(*(code for step in STEPS for code in re.findall(r'_decision\(\s*"(\w+)"', step.read_text())))
 def test_reference_lists_every_decision(name: str) -> None:
     assert f"`{name}`" in REFERENCE
 

@@ -9,9 +9,11 @@ from darkroom.domain.profile import FormatChoice, Ladder, Profile
 from darkroom.domain.renditions import MAIN, Format
 from darkroom.imaging.admission import read_admissible_header
 from darkroom.imaging.encode import SIDE_LIMITS
-from darkroom.imaging.pipeline import PIPELINE, Work, step_down
+from darkroom.imaging.pipeline import PIPELINE
 from darkroom.imaging.resize import Size, resized
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
+from darkroom.imaging.steps.rungs import step_down
+from darkroom.imaging.work import Work
 
 # Decodes at full size: no picture is wider, and linear light excludes decoding at a reduced size.
 _FULL_SIZE = Profile(

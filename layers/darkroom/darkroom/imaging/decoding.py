@@ -128,6 +128,15 @@ def _in_eight_bits(image: Image.Image) -> Image.Image:
     return ImageChops.invert(grey) if inverted else grey
 
 
+def flattened(image: Image.Image, background: str) -> Image.Image:
+    """Composites a transparent picture over the background; returns L or RGB."""
+    if image.mode not in ("LA", "RGBA"):
+        return image
+    flat = Image.new("RGB", image.size, background)
+    flat.paste(image.convert("RGB"), mask=image.getchannel("A"))
+    return flat
+
+
 def without_opaque_alpha(image: Image.Image) -> Image.Image:
     """Drops an alpha channel that is opaque everywhere."""
     if image.mode in ("LA", "RGBA") and image.getchannel("A").getextrema() == (255, 255):

@@ -3,10 +3,11 @@
 from darkroom_native import ssimulacra2
 from PIL import Image
 
+from darkroom.imaging.decoding import flattened
 from darkroom.imaging.pixels import pixels_of
 
 # Transparent pixels are scored over this grey.
-_BACKDROP = (128, 128, 128)
+_BACKDROP = "#808080"
 
 
 class Ssimulacra2:
@@ -27,8 +28,4 @@ class Ssimulacra2:
 def _opaque(picture: Image.Image) -> Image.Image:
     if picture.mode == "RGB":
         return picture
-    if picture.mode not in ("LA", "RGBA"):
-        return picture.convert("RGB")
-    flat = Image.new("RGB", picture.size, _BACKDROP)
-    flat.paste(picture.convert("RGB"), mask=picture.getchannel("A"))
-    return flat
+    return flattened(picture, _BACKDROP).convert("RGB")

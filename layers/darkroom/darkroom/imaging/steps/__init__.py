@@ -1,0 +1,1 @@
+"""The steps of the pipeline, by what they work on."""
