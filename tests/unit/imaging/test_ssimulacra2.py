@@ -2,6 +2,7 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import darkroom_native
 import pytest
@@ -57,6 +58,13 @@ def test_an_identical_picture_scores_100(size: tuple[int, int]) -> None:
     picture = a_picture(*size)
 
     assert Ssimulacra2(picture).score(picture) == pytest.approx(100, abs=0.1)
+
+
+def test_the_file_of_a_picture_may_be_closed_before_it_is_scored(tmp_path: Path) -> None:
+    Image.effect_noise((64, 64), 50).convert("RGB").save(tmp_path / "noise.png")
+    with Image.open(tmp_path / "noise.png") as stored:
+        ssimulacra2, same = Ssimulacra2(stored), stored.copy()
+    assert ssimulacra2.score(same) == pytest.approx(100)
 
 
 def test_only_visible_pixels_are_compared() -> None:

@@ -27,5 +27,6 @@ class Ssimulacra2:
 
 def _opaque(picture: Image.Image) -> Image.Image:
     if picture.mode == "RGB":
+        picture.load()  # its file may be closed before it is compared
         return picture
     return flattened(picture, _BACKDROP).convert("RGB")
