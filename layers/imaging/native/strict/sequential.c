@@ -14,7 +14,7 @@ enum { LARGEST_DC = 8 * (128 + 2), LARGEST_NORM = 8 * (128 + 31 + 2) };
 
 fault take_difference(struct scan *scan, struct component *component) {
     struct bit_reader *reader = &scan->reader;
-    hold(reader);
+    if (reader->count < 32) hold(reader);
     int bits = take_symbol(reader, component->dc);
     if (bits == NO_SYMBOL) return NO_CODE;
     if (bits > MAX_DC_BITS) return TOO_LARGE;
@@ -26,36 +26,58 @@ fault take_difference(struct scan *scan, struct component *component) {
     return (llabs(component->prediction * unit) - unit) * step > LARGEST_DC ? TOO_LARGE : NULL;
 }
 
-fault sequential_block(struct scan *scan, struct component *component, size_t block) {
-    (void)block;
-    struct bit_reader *reader = &scan->reader;
-    const uint16_t *steps = component->steps;
-    fault found = take_difference(scan, component);
-    if (found) return found;
-    double dc = (double)component->prediction * steps[0];
-    double energy = dc * dc, rounding = (double)steps[0] * steps[0];
-    int minus_ones = 0;
+// The norms of a block's coefficients and of their steps.
+struct norms {
+    int64_t energy;    // of the coefficients, squared
+    uint64_t nonzero;  // AC coefficients, by their place
+    int minus_ones;
+};
+
+// Takes the AC coefficients of a block.
+static inline fault take_ac(struct bit_reader *reader, const struct huffman_table *table, const uint16_t *steps,
+                     struct norms *norms) {
     for (int k = 1; k < BLOCK; k++) {
         if (reader->count < 32) hold(reader);
-        int symbol = take_symbol(reader, component->ac);
+        int symbol = take_symbol(reader, table), bits = symbol & 15;
         if (symbol == NO_SYMBOL) return NO_CODE;
-        int bits = symbol & 15;
         k += symbol >> 4;
         if (!bits) {
-            if (symbol != ZERO_RUN) break; // the end of the block
+            if (symbol != ZERO_RUN) return NULL; // the end of the block
             continue;
         }
         if (k >= BLOCK) return OUTSIDE_BLOCK;
         if (bits > MAX_AC_BITS) return TOO_LARGE;
         int value = take_value(reader, bits);
-        minus_ones += value == -1;
-        double level = (double)value * steps[k];
-        energy += level * level;
-        rounding += (double)steps[k] * steps[k];
+        int64_t level = (int64_t)value * steps[k];
+        norms->energy += level * level;
+        norms->nonzero |= 1ull << k;
+        norms->minus_ones += value == -1;
         if (is_short(reader)) return MISSING;
     }
-    if (is_short(reader)) return MISSING;
+    return NULL;
+}
+
+// True if no samples have such coefficients: each is rounded by up to half a step.
+static bool is_too_large(const struct norms *norms, const uint16_t *steps) {
+    if (norms->energy <= (int64_t)LARGEST_NORM * LARGEST_NORM) return false;
+    double rounding = (double)steps[0] * steps[0];
+    for (int k = 1; k < BLOCK; k++)
+        if (norms->nonzero >> k & 1) rounding += (double)steps[k] * steps[k];
+    return sqrt((double)norms->energy) > LARGEST_NORM + sqrt(rounding);
+}
+
+fault sequential_block(struct scan *scan, struct component *component, size_t block) {
+    (void)block;
+    fault found = take_difference(scan, component);
+    if (found) return found;
+    struct bit_reader reader = scan->reader; // a copy stays in registers
+    int64_t dc = (int64_t)component->prediction * component->steps[0];
+    struct norms norms = {.energy = dc * dc};
+    found = take_ac(&reader, component->ac, component->steps, &norms);
+    scan->reader = reader;
+    if (found) return found;
+    if (is_short(&reader)) return MISSING;
     // Zero bytes often mean 63 coefficients of -1, to which no samples can be transformed.
-    if (minus_ones == BLOCK - 1) return ZEROS;
-    return sqrt(energy) > LARGEST_NORM + sqrt(rounding) ? TOO_LARGE : NULL;
+    if (norms.minus_ones == BLOCK - 1) return ZEROS;
+    return is_too_large(&norms, component->steps) ? TOO_LARGE : NULL;
 }

@@ -23,12 +23,11 @@ bool define_table(struct huffman_table *table, const uint8_t *counts, const uint
     return true;
 }
 
-int take_long_symbol(struct bit_reader *reader, const struct huffman_table *table) {
-    int32_t bits = (int32_t)peek(reader, 16);
-    for (int length = LOOKUP_BITS + 1; length <= 16; length++) {
-        if (bits >= table->beyond[length]) continue;
-        skip(reader, length);
-        return table->symbols[(bits >> (16 - length)) + table->offset[length]];
+int long_symbol(int32_t bits, const struct huffman_table *table, int *length) {
+    for (int i = LOOKUP_BITS + 1; i <= 16; i++) {
+        if (bits >= table->beyond[i]) continue;
+        *length = i;
+        return table->symbols[(bits >> (16 - i)) + table->offset[i]];
     }
     return NO_SYMBOL;
 }

@@ -21,12 +21,17 @@ bool define_table(struct huffman_table *table, const uint8_t *counts, const uint
 // Defines those of the first two tables of each kind that Motion JPEG leaves out: K.3.
 void define_standard_tables(struct huffman_table dc[2], struct huffman_table ac[2]);
 
-int take_long_symbol(struct bit_reader *reader, const struct huffman_table *table);
+// Finds the symbol of a code longer than LOOKUP_BITS, and the code's length; NO_SYMBOL for other bits.
+int long_symbol(int32_t bits, const struct huffman_table *table, int *length);
 
 // Takes the next symbol; NO_SYMBOL for a code that the table lacks. Needs 16 bits held, or the end of the data.
 static inline int take_symbol(struct bit_reader *reader, const struct huffman_table *table) {
     uint16_t found = table->lookup[peek(reader, LOOKUP_BITS)];
-    if (!found) return take_long_symbol(reader, table);
+    if (!found) {
+        int length = 0, symbol = long_symbol((int32_t)peek(reader, 16), table, &length);
+        skip(reader, length);
+        return symbol;
+    }
     skip(reader, found >> 8);
     return found & 0xFF;
 }
