@@ -19,7 +19,8 @@ import typer
 
 from darkroom.domain.focus import parse_focus
 from darkroom.web.pages.formatting import printable
-from darkroom_cli.completion import complete_format, complete_profile
+from darkroom_cli.commands import Commands
+from darkroom_cli.completion import complete_format, complete_profile, parse_format
 from darkroom_cli.faults import Fault, Terminated
 from darkroom_cli.stack import LocalStack, check_checkout
 from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_default
@@ -27,14 +28,7 @@ from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_de
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer(
-    help="Make pictures smaller for the web: on this machine, or in a bucket.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    # Rich would take as long to import as everything else together.
-    rich_markup_mode=None,
-)
+app = Commands("Make pictures smaller for the web: on this machine, or in a bucket.")
 
 
 INTERNAL_ERROR = 70  # sysexits.h
@@ -140,7 +134,10 @@ def render(
     ] = None,
     target: Annotated[
         float | None,
-        typer.Option(help="SSIMULACRA2 score to reach: 70 is good, 80 very good, 90 visually lossless."),
+        typer.Option(
+            metavar="SCORE",
+            help="SSIMULACRA2 score to reach: 70 is good, 80 very good, 90 visually lossless.",
+        ),
     ] = None,
     ignored: Ignored = None,
     force: Annotated[
@@ -253,13 +250,15 @@ def status(
 
 @app.command()
 def drop(
-    paths: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
     stack: Stack = None,
     region: Region = None,
     timeout: Annotated[
         float,
         # The default is longer than the longest retry: 300 s of backoff, and an attempt of up to 120 s.
-        typer.Option(min=1, help="Seconds to wait without progress, longer than a retry takes."),
+        typer.Option(
+            min=1, metavar="SECONDS", help="Seconds to wait without progress, longer than a retry takes."
+        ),
     ] = 600,
     new: Annotated[
         bool, typer.Option("--new", help="Start a new job instead of resuming an interrupted one.")
@@ -306,7 +305,7 @@ def list_pictures(
         list[str] | None,
         typer.Argument(metavar="PICTURE...", help="Names, ids or addresses of pictures, or ids of jobs."),
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="How many of the newest pictures.")] = 50,
+    count: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the newest pictures.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
     stack: Stack = None,
     region: Region = None,
@@ -337,7 +336,9 @@ def get(
     from darkroom_cli import pictures
 
     with connect(stack, region) as status:
-        files, lacking = pictures.download(status, names, folder, pictures.Wanted(format_, width, every))
+        files, lacking = pictures.download(
+            status, names, folder, pictures.Wanted(format_ and parse_format(format_), width, every)
+        )
     for file in files:
         typer.echo(printable(str(file)))
     if lacking:
@@ -425,11 +426,15 @@ def sweep(
     yes: Annotated[bool, typer.Option("--yes", help="With --stale: do not ask for confirmation.")] = False,
     after_minutes: Annotated[
         float | None,
-        typer.Option(min=0, help="Ignore uploads younger than this. Default: the stack's setting."),
+        typer.Option(
+            min=0, metavar="MINUTES", help="Ignore uploads younger than this. Default: the stack's setting."
+        ),
     ] = None,
     keep_hours: Annotated[
         float | None,
-        typer.Option(min=0, help="Keep superseded renditions this long. Default: the stack's setting."),
+        typer.Option(
+            min=0, metavar="HOURS", help="Keep superseded renditions this long. Default: the stack's setting."
+        ),
     ] = None,
     stack: Stack = None,
     region: Region = None,
@@ -450,7 +455,9 @@ def sweep(
 @app.command()
 def stats(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    hours: Annotated[float, typer.Option(min=0.01, help="Compute costs over this many hours.")] = 24,
+    hours: Annotated[
+        float, typer.Option(min=0.01, metavar="HOURS", help="Compute costs over this many hours.")
+    ] = 24,
     stack: Stack = None,
     region: Region = None,
 ) -> None:
@@ -472,8 +479,12 @@ def rebuild_views(stack: Stack = None, region: Region = None) -> None:
 
 @app.command()
 def deploy(
-    stack: Annotated[str | None, typer.Option(help="Name of the stack. Default: in samconfig.toml.")] = None,
-    region: Annotated[str | None, typer.Option(help="AWS region. Default: in samconfig.toml.")] = None,
+    stack: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the stack. Default: in samconfig.toml.")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="REGION", help="AWS region. Default: in samconfig.toml.")
+    ] = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="Set a template parameter; may be repeated."),
@@ -493,7 +504,7 @@ def deploy(
 
 @app.command()
 def destroy(
-    stack: Annotated[str, typer.Option(help="Name of the stack in AWS.")],
+    stack: Annotated[str, typer.Option(metavar="NAME", help="Name of the stack in AWS.")],
     region: Region = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     everything: Annotated[
@@ -508,7 +519,7 @@ def destroy(
         command.destroy(account, stack, everything, None if yes else command.prompt, terminal())
 
 
-profiles = typer.Typer(help="Show, check or deploy a rendering profile.", no_args_is_help=True)
+profiles = Commands("Show, check or deploy a rendering profile.")
 app.add_typer(profiles, name="profile")
 ProfileFile = Annotated[Path, typer.Argument(metavar="FILE", help="A profile's JSON file.")]
 
@@ -543,7 +554,7 @@ def push_profile(file: ProfileFile, stack: Stack = None, region: Region = None) 
     typer.echo("Running functions load it within 45 s.")
 
 
-tokens = typer.Typer(help="Create, list or revoke access tokens.", no_args_is_help=True)
+tokens = Commands("Create, list or revoke access tokens.")
 app.add_typer(tokens, name="token")
 
 

@@ -75,9 +75,10 @@ def _expanded(path: Path) -> list[Path]:
     """Returns the path, or the paths that match it as a pattern if there is no such path."""
     if os.path.lexists(path):
         return [path]
-    matches = sorted(glob.glob(str(path), recursive=True)) if glob.has_magic(str(path)) else []  # noqa: PTH207
+    is_pattern = glob.has_magic(str(path))
+    matches = sorted(glob.glob(str(path), recursive=True)) if is_pattern else []  # noqa: PTH207
     if not matches:
-        raise Fault(f"{path} does not exist.", NO_INPUT)
+        raise Fault(f"Nothing matches {path}." if is_pattern else f"{path} does not exist.", NO_INPUT)
     return [Path(match) for match in matches]
 
 

@@ -12,8 +12,12 @@ from darkroom_cli.cloudformation import outputs_of
 from darkroom_cli.faults import Fault
 from darkroom_cli.stack import LocalStack, Status, check_checkout, status_from, use_local
 
-Stack = Annotated[str | None, typer.Option(help="Name of a stack in AWS. Default: the local stack.")]
-Region = Annotated[str | None, typer.Option(help="AWS region. Default: from the AWS configuration.")]
+Stack = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Name of a stack in AWS. Default: the local stack.")
+]
+Region = Annotated[
+    str | None, typer.Option(metavar="REGION", help="AWS region. Default: from the AWS configuration.")
+]
 
 
 @contextmanager

@@ -2,18 +2,31 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from darkroom_cli.render.outcome import Outcome
+from darkroom_cli.render.outcome import UP_TO_DATE, Outcome
 from darkroom_cli.results import MOST_LISTED, results_table, totals
 
 _PIPED_WIDTH = 250  # without a terminal, lines are not wrapped
+
+_NARROWEST_BAR, _WIDEST_BAR, _LABEL_WIDTH = 4, 40, 44
+
+
+def time_left(rendered: int, waiting: int, seconds: float) -> str:
+    """Returns the mean rate of some seconds, and the time that the waiting pictures take at this rate."""
+    if not rendered:
+        return ""
+    left = round(waiting * seconds / rendered)
+    rate = rendered / seconds
+    speed = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.0f}/min"
+    return f", {speed}, {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
 
 
 class Display:
@@ -28,18 +41,17 @@ class Display:
         self._output = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
         # Not refreshed by a thread: a process that forks must have none.
         self._progress = Progress(
-            TextColumn("Rendering"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
+            BarColumn(max(_NARROWEST_BAR, min(_WIDEST_BAR, self._errors.width - _LABEL_WIDTH))),
+            TextColumn("{task.fields[label]}"),
             console=self._errors,
             transient=True,
             auto_refresh=False,
             disable=not self._errors.is_terminal,
         )
-        self._bar = self._progress.add_task("", total=size, rate="")
+        self._bar = self._progress.add_task("", total=size, label="")
+        self._started = time.monotonic()
+        self._done = self._rendered = 0
+        self._size = size
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -54,7 +66,8 @@ class Display:
 
     def show(self, outcome: Outcome) -> None:
         """Counts one picture, and prints its line where there is no progress bar."""
-        self._progress.advance(self._bar)
+        self._done += 1
+        self._rendered += outcome.status != UP_TO_DATE
         if self._as_json:
             sys.stdout.write(json.dumps(outcome.document) + "\n")
             sys.stdout.flush()
@@ -62,8 +75,9 @@ class Display:
             self._output.print(Text(outcome.line), soft_wrap=True)
 
     def refresh(self) -> None:
-        speed = self._progress.tasks[0].speed
-        self._progress.update(self._bar, rate=f"{speed:.1f}/s" if speed else "")
+        left = time_left(self._rendered, self._size - self._done, time.monotonic() - self._started)
+        label = f"{self._done:,} of {self._size:,}{left}"
+        self._progress.update(self._bar, completed=self._done, label=label)
         self._progress.refresh()
 
     def report(self, outcomes: Sequence[Outcome], index: Path | None) -> None:

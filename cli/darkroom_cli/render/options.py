@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from darkroom.domain.errors import BadProfile
+from darkroom.domain.errors import BadProfile, Flaw
 from darkroom.domain.profile import PROFILES, Profile, parse_profile
 from darkroom.domain.renditions import MAIN
+from darkroom_cli.completion import parse_format
 from darkroom_cli.faults import Fault
 
 BAD_CONFIGURATION = 78  # sysexits.h
@@ -25,22 +26,34 @@ def chosen_profile(
     main = document["ladders"][MAIN]
     if formats or widths:
         document |= {"ladders": {MAIN: main}, "reference": False}
+    formats = [parse_format(text) for text in _listed(formats or [])]
     if formats:
         known = main["formats"]
         choice = next(iter(known.values()))
         other = {"target": choice.get("target", _DEFAULT_TARGET)}
-        main["formats"] = {kind: known.get(kind, other) for kind in _listed(formats)}
+        main["formats"] = {kind: known.get(kind, other) for kind in formats}
     if widths:
         main["widths"] = [_number(width) for width in _listed(widths)]
     if target is not None:
         main["formats"] = {kind: {"target": target} for kind in main["formats"]}
-    return _parsed(json.dumps(document))
+    try:
+        return parse_profile(json.dumps(document))
+    except BadProfile as bad:  # the document was valid without the options
+        flaws = dict.fromkeys(f"--{_option_of(flaw)}: {flaw.wrong}" for flaw in bad.flaws)
+        raise Fault("\n  ".join(flaws), 2) from bad
+
+
+def _option_of(flaw: Flaw) -> str:
+    """Returns the name of the option that set a part of the profile."""
+    return "width" if "widths" in flaw.path else "target"
 
 
 def _document(name: str) -> dict[str, Any]:
     """Returns a profile's document. Raises Fault."""
     try:
-        file = Path(name)
+        file, known = Path(name), sorted(path.stem for path in PROFILES.glob("*.json"))
+        if not file.exists() and name not in known:
+            raise Fault(f"{name} is neither a file nor one of {', '.join(known)}.", BAD_CONFIGURATION)
         text = file.read_text() if file.exists() else json.dumps({"built_in": name})
     except (OSError, UnicodeDecodeError) as fault:
         raise Fault(f"The profile is not valid:\n  {fault}", BAD_CONFIGURATION) from fault

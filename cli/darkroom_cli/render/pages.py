@@ -98,7 +98,10 @@ def _picture_page(
         root=relative_url(index, folder),
         command="render --html",
         name=outcome.name,
-        headline=f"{filesize(row.before)} became {filesize(row.after)}: {savings(receipt.saved_percent)}",
+        headline=(
+            f"{filesize(row.before)} became {filesize(row.after)} at {best.width} px:"
+            f" {savings(receipt.saved_percent)}"
+        ),
         receipt=receipt,
         links=links,
         first=first,

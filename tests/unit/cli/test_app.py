@@ -1,6 +1,7 @@
 """The command line as a whole: help, version, completion, and errors without a traceback."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,8 +45,11 @@ def test_every_command_explains_itself(
     with pytest.raises(SystemExit) as end:
         main()
 
+    shown = capsys.readouterr().out
     assert end.value.code == 0
-    assert capsys.readouterr().out.startswith(f"Usage: {' '.join(('darkroom', *command))} ")
+    assert shown.startswith(f"Usage: {' '.join(('darkroom', *command))} ")
+    assert "<" not in shown  # a type of Python
+    assert not re.search(r"[a-z]\.\.\.", shown)  # a sentence that is cut off
 
 
 def test_the_version_is_that_of_the_package() -> None:

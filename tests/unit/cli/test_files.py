@@ -91,9 +91,12 @@ def test_a_path_given_twice_is_taken_once(tmp_path: Path) -> None:
     assert names_in(beach, beach) == ["beach.jpg"]
 
 
-def test_a_missing_path_is_a_fault(tmp_path: Path) -> None:
-    with pytest.raises(Fault, match="does not exist") as fault:
-        find_pictures([tmp_path / "nowhere"])
+@pytest.mark.parametrize(
+    ("name", "message"), [("nowhere", "nowhere does not exist"), ("*.png", r"Nothing matches .*\*\.png")]
+)
+def test_a_missing_path_is_a_fault(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(Fault, match=message) as fault:
+        find_pictures([tmp_path / name])
 
     assert fault.value.exit_code == 66
 

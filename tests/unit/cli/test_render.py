@@ -14,6 +14,7 @@ from darkroom.domain.profile import built_in
 from darkroom.domain.renditions import Format
 from darkroom_cli.faults import Fault
 from darkroom_cli.render.command import Options, render
+from darkroom_cli.render.display import time_left
 from darkroom_cli.render.folder import RECORD, OutputFolder
 from darkroom_cli.render.options import chosen_profile
 from darkroom_cli.render.workers import Workers
@@ -307,16 +308,48 @@ def test_a_target_alone_keeps_everything_else() -> None:
 
 
 @pytest.mark.parametrize(
-    ("formats", "widths", "target", "exit_code"),
-    [(["gif"], None, None, 78), (None, ["0"], None, 78), (None, ["wide"], None, 2), (None, None, 200, 78)],
+    ("formats", "widths", "target", "message"),
+    [
+        (["gif"], None, None, "--format takes jpeg, png, webp, avif, jxl; not 'gif'."),
+        (None, ["0"], None, "--width: must be a whole number from 1 to 16383 (the widest WebP), not 0"),
+        (None, ["wide"], None, "--width takes numbers of pixels, like 640 or 640,1280; not 'wide'."),
+        (None, None, 200, "--target: must be a SSIMULACRA2 score from 30 to 95, not 200"),
+    ],
 )
 def test_options_out_of_range_are_faults(
-    formats: list[str] | None, widths: list[str] | None, target: float | None, exit_code: int
+    formats: list[str] | None, widths: list[str] | None, target: float | None, message: str
 ) -> None:
     with pytest.raises(Fault) as fault:
         chosen_profile("default", formats, widths, target)
 
-    assert fault.value.exit_code == exit_code
+    assert (str(fault.value), fault.value.exit_code) == (message, 2)
+
+
+@pytest.mark.parametrize(
+    ("rendered", "waiting", "seconds", "shown"),
+    [
+        (0, 200, 30, ""),
+        (2, 5, 6, ", 20/min, 0:00:15 left"),
+        (100, 7200, 50, ", 2.0/s, 1:00:00 left"),
+        (3, 0, 3, ", 1.0/s, 0:00:00 left"),
+    ],
+)
+def test_the_time_left_is_that_of_the_mean_rate(
+    rendered: int, waiting: int, seconds: float, shown: str
+) -> None:
+    assert time_left(rendered, waiting, seconds) == shown
+
+
+def test_a_profile_that_is_none_is_named() -> None:
+    with pytest.raises(Fault) as fault:
+        chosen_profile("nonesuch", None, None, None)
+
+    message = "nonesuch is neither a file nor one of default, fast, squoosh, thumbnails."
+    assert (str(fault.value), fault.value.exit_code) == (message, 78)
+
+
+def test_jpg_is_jpeg() -> None:
+    assert chosen_profile("fast", ["JPG"], None, None) == chosen_profile("fast", ["jpeg"], None, None)
 
 
 def test_all_errors_of_a_profile_are_listed(tmp_path: Path) -> None:
