@@ -71,8 +71,9 @@ e2e: setup ## Run the end-to-end tests; on a deployed stack: make e2e STACK=name
 up: setup ## Run the local stack until Ctrl-C
 	@$(RUN) darkroom up
 
+# Without the installed program: that one contains the path of this folder, which may have been moved since.
 down: ## Stop the local stack
-	@$(RUN) darkroom down
+	@PYTHONPATH=layers/darkroom:cli $(RUN) python -m darkroom_cli.app down
 
 demo: setup ## Drop sample pictures on the local stack and show the results
 	@$(RUN) darkroom demo

@@ -391,21 +391,26 @@ def _print_addresses(console: Console, status: Status) -> None:
         console.print(f"  {command}", style="cyan", highlight=False, markup=False, soft_wrap=True)
 
 
-def commands_to_try(status: Status, environment: Mapping[str, str]) -> tuple[str, ...]:
+def commands_to_try(status: Status, environment: Mapping[str, str]) -> list[str]:
     """Returns commands for this stack that a shell in the current folder can run as they are."""
     picture = _as_typed(PROJECT / "docs" / "screenshots" / "picture-light-desktop.webp")
     program = Path(sys.executable).with_name("darkroom")
-    on_path = shutil.which("darkroom", path=environment.get("PATH", "")) == str(program)
+    folders = environment.get("PATH", "").split(os.pathsep)
+    if "UV" in environment and folders[0] == str(program.parent):
+        del folders[0]  # `uv run` has put it there, for this process alone
+    path = os.pathsep.join(folders)
+    on_path = shutil.which("darkroom", path=path) == str(program)
     # Without it, commands find the one stack that is running.
     port = environment.get("DARKROOM_AWS_PORT")
     darkroom = f"DARKROOM_AWS_PORT={port} " if port else ""
     darkroom += "darkroom" if on_path else _as_typed(program)
-    aws = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws"
-    return (
-        f"curl -F upload=@{picture} {status.web}/",
-        f"{darkroom} drop {picture}",
-        f"{aws} --endpoint-url {status.aws_endpoint} s3 cp {picture} s3://{status.uploads_bucket}/",
-    )
+    commands = [f"curl -F upload=@{picture} {status.web}/", f"{darkroom} drop {picture}"]
+    if shutil.which("aws", path=path):
+        aws = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test aws"
+        commands.append(
+            f"{aws} --endpoint-url {status.aws_endpoint} s3 cp {picture} s3://{status.uploads_bucket}/"
+        )
+    return commands
 
 
 def _as_typed(path: Path) -> str:

@@ -252,12 +252,13 @@ def test_without_a_running_stack_the_default_ports_are_named(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("folder", "program"), [(PROJECT, "bin/darkroom"), (Path("/"), "bin/darkroom")])
 def test_the_printed_commands_name_files_that_exist(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, program: str
+    monkeypatch: pytest.MonkeyPatch, folder: Path, program: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "aws").touch(mode=0o755)
     monkeypatch.chdir(folder)
     status = status_from(OUTPUTS, "darkroom", "us-east-1", LocalStack(PROJECT, 8001, 4567))
 
-    curl, drop, aws = commands_to_try(status, {"DARKROOM_AWS_PORT": "4567", "PATH": "/usr/bin"})
+    curl, drop, aws = commands_to_try(status, {"DARKROOM_AWS_PORT": "4567", "PATH": str(tmp_path)})
 
     picture = curl.partition("@")[2].partition(" ")[0]
     assert Path(picture).is_file()
@@ -272,9 +273,14 @@ def test_the_printed_command_is_short_where_it_is_on_the_path() -> None:
     status = status_from(OUTPUTS, "darkroom", "us-east-1", LocalStack(PROJECT, 8000, 4566))
     program = Path(sys.executable).with_name("darkroom")
 
-    drop = commands_to_try(status, {"PATH": str(program.parent)})[1]
+    def printed(**environment: str) -> list[str]:
+        return [command.split(" ")[0] for command in commands_to_try(status, environment)]
 
-    assert drop.startswith("darkroom drop ")
+    folder = str(program.parent)
+    assert printed(PATH=folder) == ["curl", "darkroom"]
+    # `uv run` changes the PATH of this process, not that of the person's shell.
+    assert printed(PATH=f"{folder}:/nowhere", UV="/bin/uv")[1].endswith("bin/darkroom")
+    assert printed(PATH=f"{folder}:{folder}", UV="/bin/uv") == ["curl", "darkroom"]
 
 
 def test_a_lock_has_no_id_until_its_holder_writes_one(tmp_path: Path) -> None:
