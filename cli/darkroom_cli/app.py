@@ -22,7 +22,7 @@ from darkroom.web.pages.formatting import printable
 from darkroom_cli.commands import Commands
 from darkroom_cli.completion import complete_format, complete_profile, parse_format
 from darkroom_cli.faults import Fault, Terminated
-from darkroom_cli.stack import LocalStack, check_checkout
+from darkroom_cli.stack import LocalStack, check_build
 from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_default
 
 if TYPE_CHECKING:
@@ -212,11 +212,11 @@ def up(
     ] = False,
 ) -> None:
     """Build, deploy and run the local stack, and show a line per picture until Ctrl-C."""
+    check_build()
     import asyncio
 
     from darkroom_cli.local import up as command
 
-    check_checkout()
     local_stack = LocalStack.of(os.environ)
     if detach:
         raise typer.Exit(command.detach(local_stack, terminal(), verbose=verbose))
@@ -495,9 +495,9 @@ def deploy(
     yes: Annotated[bool, typer.Option("--yes", help="Deploy without showing the changes first.")] = False,
 ) -> None:
     """Build and deploy to AWS. Asks for a name and a region the first time."""
+    check_build()
     from darkroom_cli import deploy as command
 
-    check_checkout()
     with aws_faults():
         command.deploy(stack, region, parameter or [], role, not yes, terminal())
 
@@ -604,9 +604,9 @@ def revoke_token(
 @app.command()
 def demo() -> None:
     """Upload sample pictures to the local stack and check the results."""
+    check_build()
     from darkroom_cli.local.demo import demo as command
 
-    check_checkout()
     command(LocalStack.of(os.environ), terminal())
 
 

@@ -1,5 +1,6 @@
 """Commands and groups of commands whose help names arguments as people write them, without Python's types."""
 
+from collections.abc import Callable
 from typing import Any, override
 
 import typer
@@ -59,5 +60,7 @@ class Commands(typer.Typer):
         )
 
     @override
-    def command(self, name: str | None = None, **settings: Any) -> Any:
+    def command[Function: Callable[..., Any]](
+        self, name: str | None = None, **settings: Any
+    ) -> Callable[[Function], Function]:
         return super().command(name, **{"cls": _Command} | settings)

@@ -1,5 +1,7 @@
 """Errors of the command line."""
 
+UNAVAILABLE = 69  # sysexits.h
+
 
 class Fault(Exception):
     """A command's error: one sentence with the remedy, and the exit code."""

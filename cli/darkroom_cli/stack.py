@@ -2,12 +2,13 @@
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import UNAVAILABLE, Fault
 from darkroom_cli.lockfile import LockFile
 
 PROJECT = Path(__file__).parents[2]
@@ -18,6 +19,13 @@ def check_checkout(remedy: str = "run `make up` or `make deploy` there", project
     """Raises Fault without a checkout: a wheel has neither the template nor the functions."""
     if not (project / "template.yaml").exists():
         raise Fault(f"This command needs a checkout of Darkroom; {remedy}.")
+
+
+def check_build() -> None:
+    """Raises Fault where a stack can't be built and deployed: without a checkout, or without Linux."""
+    check_checkout()
+    if sys.platform != "linux":
+        raise Fault("This command needs Linux: it builds and runs the functions' native code.", UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.bootstrap.sweep import sweep_with
 from darkroom.domain.entries import Entry
 from darkroom.domain.profile import parse_profile
-from darkroom.imaging import ENGINE
 from darkroom.services.notifications import notification_of
 from darkroom.services.sweeping import stale
 from darkroom.settings import SweepSettings, read_settings
@@ -23,6 +22,7 @@ from darkroom_cli.failures import counted, for_each, render_queue
 from darkroom_cli.faults import Fault
 from darkroom_cli.prices import LAMBDA_GB_SECOND
 from darkroom_cli.profile import read_live_profile
+from darkroom_cli.render.task import check_engine
 from darkroom_cli.stack import Status
 
 _ALL_PAGES = 1_000_000
@@ -72,6 +72,7 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
 
     Without `confirm` it only prints their number and the estimated cost. Raises Fault.
     """
+    engine = check_engine()
     deployed = read_live_profile(status)
     profile = parse_profile(deployed.document)
     ledger = DynamoLedger(status.ledger_table, dynamodb_client(status.region, status.aws_endpoint))
@@ -79,14 +80,14 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
     render = _configuration(status, status.render_function)
     with console.status("Reading the ledger ..."):
         entries = list(ledger.all_entries())
-    _check_engine(entries, datetime.fromisoformat(render["LastModified"]))
-    found = list(stale(iter(entries), profile.hash, ENGINE))
+    _check_deployed(engine, entries, datetime.fromisoformat(render["LastModified"]))
+    found = list(stale(iter(entries), profile.hash, engine))
     if not found:
-        console.print(f"No stale uploads: all use the live profile {profile.name} and {ENGINE}.")
+        console.print(f"No stale uploads: all use the live profile {profile.name} and {engine}.")
         return
     console.print(
         f"{len(found)} {_noun(len(found))} rendered with another profile or engine."
-        f" Live profile: {profile.name}. Engine: {ENGINE}."
+        f" Live profile: {profile.name}. Engine: {engine}."
     )
     seconds = _seconds_per_picture(found)
     gigabytes = render["MemorySize"] / 1024
@@ -119,13 +120,13 @@ def _seconds_per_picture(entries: list[Entry]) -> float:
     return total / len(receipts) if receipts else 0.0
 
 
-def _check_engine(entries: list[Entry], deployed: datetime) -> None:
+def _check_deployed(engine: str, entries: list[Entry], deployed: datetime) -> None:
     """Raises Fault if the stack renders with another engine: every upload would stay stale."""
     receipts = [entry.receipt for entry in entries if entry.receipt]
     newest = max(receipts, key=lambda receipt: receipt.at, default=None)
-    if newest and newest.engine != ENGINE and datetime.fromisoformat(newest.at) > deployed:
+    if newest and newest.engine != engine and datetime.fromisoformat(newest.at) > deployed:
         raise Fault(
-            f"The stack renders with {newest.engine}, this checkout with {ENGINE}:"
+            f"The stack renders with {newest.engine}, this checkout with {engine}:"
             " deploy this checkout first, or check out the deployed version."
         )
 

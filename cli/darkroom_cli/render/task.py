@@ -9,11 +9,9 @@ from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rejection, Rendered
 from darkroom.services.rendering import budget
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import UNAVAILABLE, Fault
 from darkroom_cli.render.folder import STANDARD_INPUT
 from darkroom_cli.render.limits import MEMORY_MB, SLACK, TIMEOUT_SECONDS
-
-UNAVAILABLE = 69  # sysexits.h
 
 
 @dataclass(frozen=True, slots=True)

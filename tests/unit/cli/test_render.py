@@ -469,39 +469,6 @@ def test_render_imports_neither_boto3_nor_aiohttp() -> None:
     )
 
 
-LACKING = """
-import sys
-
-class Lacking:
-    def find_spec(self, name, path=None, target=None):
-        if name in {"fcntl", "resource", "pwd", "grp", "termios", "darkroom_native"}:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-for name in ("fcntl", "resource", "pwd", "grp", "termios", "darkroom_native"):
-    sys.modules.pop(name, None)
-sys.meta_path.insert(0, Lacking())
-sys.argv[1:] = %r
-from darkroom_cli.app import main
-main()
-"""
-
-
-def without_linux(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command where the modules are missing that only Linux, or its wheel, has."""
-    line = [sys.executable, "-c", LACKING % [list(arguments)][0]]
-    return subprocess.run(line, capture_output=True, text=True, check=False)
-
-
-def test_without_linux_the_command_starts_and_says_what_it_cannot_do(picture: Path, tmp_path: Path) -> None:
-    helped = without_linux("--help")
-    rendered = without_linux("render", str(picture), str(tmp_path / "out"))
-
-    assert (helped.returncode, "render" in helped.stdout) == (0, True)
-    assert rendered.returncode == 69
-    assert rendered.stderr.startswith("darkroom: Rendering needs Linux on x86_64 or arm64")
-    assert rendered.stderr.count("\n") == 1
-
-
 def test_another_run_into_the_same_folder_is_refused(picture: Path, tmp_path: Path) -> None:
     output = OutputFolder(tmp_path / "out", force=False)
     try:
