@@ -18,13 +18,14 @@ from urllib.parse import urlsplit
 from PIL import Image, ImageDraw, ImageFilter
 
 from darkroom.domain.entries import Entry, State
-from darkroom.domain.profile import Profile, built_in
+from darkroom.domain.profile import Profile, built_in, profile_texts
 from darkroom.domain.receipts import Face, Receipt, Rejection, Window
 from darkroom.domain.renditions import Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import Upload
 from darkroom.imaging.pipeline import render
 from darkroom.ports import PostForm
+from darkroom.services.trials import Cost, Trial, TrialResult
 from darkroom.web.http import Request, Visitor
 from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import path_segment
@@ -90,6 +91,8 @@ class Gallery:
             "empty": lambda: pages.home(request, [], 4_000_000, Tally()),
             "picture": lambda: self._picture(first),
             "crop": lambda: self._picture(_cropped(first), may_write=True),
+            "playground": lambda: self._playground(request),
+            "trial": lambda: self._playground(request, _cropped(first)),
             "private": lambda: self._picture(self.entries[1], markup=None, reference=None),
             "hostile": lambda: self._picture(self.hostile),
             "rejected": lambda: pages.picture(request, rejected, ()),
@@ -117,7 +120,7 @@ class Gallery:
         return pages_by_name[name]()
 
     PAGES = (
-        *("home", "empty", "picture", "crop", "private", "hostile", "rejected", "job"),
+        *("home", "empty", "picture", "crop", "playground", "trial", "private", "hostile", "rejected", "job"),
         *("failures", "no-failures", "too-large", "stored", "problem", "sign-in", "wrong-token", "signed-in"),
     )
 
@@ -185,13 +188,15 @@ class Gallery:
 
     @property
     def _tiles(self) -> list[tuple[Entry, Link | None]]:
-        tiles = [self._tile(entry) for entry in (*self.entries, self.hostile)]
+        tiles: list[tuple[Entry, Link | None]] = [
+            self._tile(entry) for entry in (*self.entries, self.hostile)
+        ]
         rendering = Entry(Upload("uploads", "a name that goes on and on.png", "v1"), State.RENDERING, 1)
         tiles.insert(3, (self._rejected, None))
         tiles.insert(6, (rendering, None))
         return tiles
 
-    def _tile(self, entry: Entry) -> tuple[Entry, Link | None]:
+    def _tile(self, entry: Entry) -> tuple[Entry, Link]:
         small = self._thumbnail(entry)
         return entry, Link(self._url(small), small)
 
@@ -208,6 +213,20 @@ class Gallery:
         }
         links = tuple(Link(self._url(rendition), rendition) for rendition in receipt.shown)
         return pages.picture(Request("/"), entry, links, **values | changes)
+
+    def _playground(self, request: Request, tried: Entry | None = None) -> str:
+        """The playground, with the trial of a picture if there is one."""
+        document = profile_texts()["default"]
+        return pages.playground(
+            request,
+            [self._tile(entry) for entry in (*self.entries, self.hostile)],
+            document,
+            4_000_000,
+            tried or self.entries[1],
+            Trial(_JOB, tried.upload, document) if tried else None,
+            TrialResult(_receipt(tried), Cost(1.62, 3008, "arm64", 0.0637, 0.06, 0.0057)) if tried else None,
+            lambda rendition: Link(self._url(rendition), rendition),
+        )
 
     def _row(self, number: int, entry: Entry, state: State, sentence: str = "") -> dict[str, Any]:
         receipt, done = _receipt(entry), state is State.RENDERED

@@ -17,9 +17,9 @@ from bench import peers
 from bench.equal import Candidate, Scores
 from bench.pictures import opened_upright
 from bench.runs import Command, Run, paired
+from darkroom.domain.prices import AS_OF, LAMBDA_GB_SECOND
 from darkroom.domain.profile import parse_profile
 from darkroom.imaging import render
-from darkroom_cli.prices import AS_OF, LAMBDA_GB_SECOND
 from darkroom_cli.render.limits import MEMORY_MB
 
 LADDER: Final = (1920, 1280, 640, 100)

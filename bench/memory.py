@@ -22,11 +22,11 @@ from darkroom.adapters.clients import dynamodb_client, s3_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.live import DynamoChannels
 from darkroom.domain.keys import picture_id_of
+from darkroom.domain.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST
 from darkroom.ports import Ticket
 from darkroom_cli.cloudformation import resources_of
 from darkroom_cli.faults import Fault
 from darkroom_cli.local.samples import photograph
-from darkroom_cli.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST
 from darkroom_cli.render.limits import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
 from darkroom_cli.stack import PROJECT, Status
 
@@ -206,7 +206,7 @@ render has a JPEG of {width} x {height}, makes all formats, and keeps {_PROCESSO
 
 Estimates for each memory size, with {processor} for one processor: seconds until a cold function is ready for
 its first event, milliseconds per event, and the cost of 1,000 events at {price} a
-GB-second (darkroom_cli/prices.py). The wait for AWS is additional: it is as long at every size, and costs
+GB-second (darkroom/domain/prices.py). The wait for AWS is additional: it is as long at every size, and costs
 more with more memory.
 
 | function | {" | ".join(f"{size} MB" for size in _SIZES_MB)} |

@@ -24,14 +24,17 @@ from darkroom.adapters.clients import dynamodb_client, s3_client, sqs_client, ss
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.jobs import DynamoJobs
 from darkroom.adapters.live import DynamoChannels
-from darkroom.adapters.s3 import S3Originals
+from darkroom.adapters.s3 import S3Originals, S3Reports
 from darkroom.adapters.ssm import SsmTokenDocument
 from darkroom.domain.entries import Entry, Latest, State, SupersededRenditions
 from darkroom.domain.receipts import Decision
 from darkroom.domain.tokens import TokenSet, new_secret, serialize_tokens
+from darkroom.domain.uploads import NO_VERSION, Upload
 from darkroom.ports import Ticket
 from darkroom.services.members import member_entries
+from darkroom.services.notifications import trial_message
 from darkroom.services.projecting import Projection
+from darkroom.services.trials import Cost, Trial, TrialResult, Trials
 from tests.aws import ACCOUNT, forget_environment, make_bucket, make_table
 from tests.builders import (
     a_batch,
@@ -40,6 +43,7 @@ from tests.builders import (
     a_message,
     a_notification,
     a_receipt,
+    a_rendition,
     a_request,
     an_announcement,
     an_entry,
@@ -56,6 +60,7 @@ JOB, CODE = "1c9a7a3e0d5b4f6a8e2d1c9b7a5f3e1d", "5f0c2b1a9d8e7f6c5b4a39281706f5e
 ASSIGNED = f"{'a' * 32}/image.png"  # a key that Darkroom assigns
 REMOVED, MARKED = "ObjectRemoved:Delete", "ObjectRemoved:DeleteMarkerCreated"
 JSON = "application/json"
+_FAST = '{"built_in": "fast"}'
 MEMBERS = 11  # of a job: enough for a report of 4 MB
 
 
@@ -166,6 +171,21 @@ def _render(stack: Stack) -> None:
     marker = stack.s3.delete_object(Bucket=stack.uploads, Key=ASSIGNED)["VersionId"]
     render(stack.message(ASSIGNED, marker, event=MARKED))
     render(stack.message(ASSIGNED, first, event=REMOVED))
+    # Trials: of a sent picture, of one of the stack, and of one that has ended.
+    trials = Trials(S3Reports(stack.name_of("ReportsBucket"), stack.s3))
+    sent, picture = Upload("", "sent.png", NO_VERSION, size_bytes=1), stack.put("image.png", a_small_png())
+    stored = Upload(stack.uploads, "image.png", picture, size_bytes=1)
+    for trial in (trials.create(sent, _FAST, a_small_png()), trials.create(stored, _FAST)):
+        render(a_message(trial_message(trial.id)))
+    with pytest.MonkeyPatch.context() as patch:
+        conclude = Trials.conclude
+
+        def end_first(trials: Trials, trial: Trial, result: TrialResult) -> None:
+            trials.end(trial.id)
+            conclude(trials, trial, result)
+
+        patch.setattr(Trials, "conclude", end_first)
+        render(a_message(trial_message(trials.create(stored, _FAST).id)))
     # A version that is gone before it is read.
     gone, version = stack.put("gone.png", b""), stack.put("gone.png", a_small_png(3))
     stack.s3.delete_object(Bucket=stack.uploads, Key="gone.png", VersionId=gone)
@@ -186,7 +206,7 @@ def _serve_profile(patch: pytest.MonkeyPatch) -> None:
         if operation == "StartConfigurationSession":
             return {"InitialConfigurationToken": configuration_arn(params)}
         if operation == "GetLatestConfiguration":
-            profile = BytesIO(b'{"built_in": "fast"}')
+            profile = BytesIO(_FAST.encode())
             return {"Configuration": profile, "NextPollConfigurationToken": params["ConfigurationToken"]}
         return make_call(client, operation, params)
 
@@ -280,9 +300,10 @@ def _web(stack: Stack) -> None:
         content_type="application/x-www-form-urlencoded",
     )
     call(f"/pictures/{rendered.picture_id}", "DELETE")
+    _start_trials(stack, call)
     # Too large for a form: a presigned one is returned.
-    large = 'X\r\nContent-Disposition: form-data; name="upload"; filename="a.png"\r\n\r\n' + "x" * 4_000_001
     form = {"content_type": "multipart/form-data; boundary=X"}
+    large = 'X\r\nContent-Disposition: form-data; name="upload"; filename="a.png"\r\n\r\n' + "x" * 4_000_001
     send(a_request("/", "POST", f"--{large}\r\n--X--", **form), refused=413)
     # Failed uploads.
     for action in ("retry", "skip"):
@@ -303,3 +324,29 @@ def _web(stack: Stack) -> None:
     call(f"/jobs/{job_id}", accept=JSON)
     for path in ("", "/uploads", "/receipts.csv", "/receipts.json", "/fetch.sh", "/files"):
         call(f"/jobs/{job_id}{path}")
+
+
+def _start_trials(stack: Stack, call: Callable[..., Any]) -> None:
+    """Starts a trial of a sent picture, one of the same picture, and one of the stack."""
+    part = 'X\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n--'
+    form = {"content_type": "multipart/form-data; boundary=X"}
+
+    def start(*parts: tuple[str, str, str]) -> str:
+        body = "--" + "".join(part.format(*fields) for fields in (("profile", "", _FAST), *parts)) + "X--"
+        location = call("/playground", "POST", body, **form)["headers"]["Location"]
+        return str(location.rpartition("/")[2])
+
+    call("/playground")
+    first = start(("upload", '; filename="a.png"', "pixels"))
+    trial = start(("trial", "", first))
+    call(f"/playground/{trial}")
+    Trials(S3Reports(stack.name_of("ReportsBucket"), stack.s3)).conclude(
+        Trial(trial, Upload("", "a.png", NO_VERSION), _FAST),
+        TrialResult(
+            a_receipt(a_rendition(key=f"trials/{trial}/renditions/640.jpg")),
+            Cost(1.0, 1024, "arm64", 1.0, 1.0, 1.0),
+        ),
+    )
+    call(f"/playground/{trial}")
+    start(("picture", "", stack.entry("tried.png").picture_id))
+    call(f"/playground/{trial}/end", "POST")

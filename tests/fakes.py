@@ -111,6 +111,13 @@ class FakeReports:
     def store(self, key: str, content: bytes, media_type: str) -> None:
         self.objects[key] = (content, media_type)
 
+    def read(self, key: str) -> bytes | None:
+        return self.objects[key][0] if key in self.objects else None
+
+    def remove(self, keys: Collection[str]) -> None:
+        for key in keys:
+            self.objects.pop(key, None)
+
     def url(self, key: str, seconds: int) -> str:
         return f"https://reports.test/{key}?seconds={seconds}"
 

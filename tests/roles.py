@@ -19,7 +19,7 @@ PAGE = PROJECT / "docs" / "security-roles.md"
 
 # Resources with a wildcard, and the reason for it.
 STARS = {
-    r"Bucket/\*": "any object, because keys are chosen by clients or are hashes",
+    r"Bucket/(jobs/|trials/)?\*": "any object, because keys are chosen by clients or are hashes",
     r"Logs": "any stream of this log group, because Lambda chooses their names",
     r"Views/index/\*": "any index of this table",
     r"@connections/\*": "any connection, because API Gateway creates their ids",
@@ -32,6 +32,8 @@ WITHOUT_PERMISSION = {
     ("web", "s3:ListBucket", "S3Renditions.read"): (
         "Without it S3 answers 403 instead of 404 for a missing rendition; the code treats both alike."
     ),
+    ("web", "s3:ListBucket", "S3Reports.read"): "The same for a file of a trial.",
+    ("render", "s3:ListBucket", "S3Reports.read"): "The same for a file of a trial.",
     ("web", "kms:Decrypt", "SsmTokenDocument.read"): (
         "The key policy of the AWS managed key `aws/ssm` lets everyone in the account use it through"
         " Parameter Store: https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html"

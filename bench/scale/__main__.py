@@ -27,10 +27,10 @@ from bench.scale.limits import (
     scan_days,
 )
 from bench.scale.rendering import Measured
+from darkroom.domain import prices
 from darkroom.domain.profile import built_in
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.renditions import Encoded, Format, Rendition
-from darkroom_cli import prices
 from darkroom_cli.render.limits import MB_PER_PROCESSOR, MEMORY_MB, PROCESSORS_USED
 from darkroom_cli.stack import PROJECT
 
@@ -297,7 +297,7 @@ def _sources(loads: Sequence[Load]) -> str:
     listed = "\n".join(f"- <https://{page}>" for page in pages)
     return (
         f"Quotas are AWS's defaults as of {QUOTAS_AS_OF}, prices those of {prices.REGION} as of "
-        f"{prices.AS_OF} (cli/darkroom_cli/prices.py has the page of each):\n\n{listed}"
+        f"{prices.AS_OF} (layers/darkroom/darkroom/domain/prices.py has the page of each):\n\n{listed}"
     )
 
 

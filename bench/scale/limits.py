@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.scale.usage import PerPicture, deployed
+from darkroom.domain import prices
 from darkroom.services.sweeping import ScanCursor
-from darkroom_cli import prices
 
 MINUTES_A_MONTH = 730 * 60
 QUOTAS_AS_OF = "2026-11"

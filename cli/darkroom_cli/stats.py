@@ -12,13 +12,21 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from darkroom.domain.prices import (
+    AS_OF,
+    LAMBDA_GB_SECOND,
+    LAMBDA_REQUEST,
+    REGION,
+    S3_GET,
+    S3_PUT,
+    TRANSFER_OUT,
+)
 from darkroom.domain.rows import Tally
 from darkroom.domain.serialization import serialize_totals
 from darkroom.web.pages.formatting import filesize
 from darkroom_cli.cloudformation import functions_of
 from darkroom_cli.failures import failures_of
 from darkroom_cli.local.logs import json_object
-from darkroom_cli.prices import AS_OF, LAMBDA_GB_SECOND, LAMBDA_REQUEST, REGION, S3_GET, S3_PUT, TRANSFER_OUT
 from darkroom_cli.stack import Status
 
 # Only the lines counted below. The local stack ignores the pattern and returns all lines.

@@ -14,13 +14,13 @@ from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.bootstrap.sweep import sweep_with
 from darkroom.domain.entries import Entry
+from darkroom.domain.prices import LAMBDA_GB_SECOND
 from darkroom.domain.profile import parse_profile
 from darkroom.services.notifications import notification_of
 from darkroom.services.sweeping import stale
 from darkroom.settings import SweepSettings, read_settings
 from darkroom_cli.failures import counted, for_each, render_queue
 from darkroom_cli.faults import Fault
-from darkroom_cli.prices import LAMBDA_GB_SECOND
 from darkroom_cli.profile import read_live_profile
 from darkroom_cli.render.task import check_engine
 from darkroom_cli.stack import Status

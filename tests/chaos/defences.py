@@ -150,14 +150,14 @@ DEFENCES = (
     Defence(
         "a picture whose child process died is retried once",
         "services/rendering.py",
-        "if isinstance(fault, DecoderProcessDied) and not entry.has_crashed:",
+        "if isinstance(fault, DecoderProcessDied) and not crash_is_final:",
         "if False:",
         "tests/unit/services/test_parking.py::test_a_picture_that_crashes_its_decoder_is_retried_once",
     ),
     Defence(
         "a picture whose child process died twice is rejected",
         "services/rendering.py",
-        "and not entry.has_crashed:",
+        "and not crash_is_final:",
         "and True:",
         "tests/unit/services/test_parking.py::test_a_picture_that_crashes_its_decoder_twice_is_rejected",
     ),

@@ -281,6 +281,17 @@ def test_a_report_can_be_stored_again_and_its_url_contains_its_key(reports: Repo
     assert "/job/x.csv?" in reports.url("job/x.csv", 60)
 
 
+@BOTH
+def test_stored_files_are_readable_until_they_are_removed(reports: Reports) -> None:
+    for name in ("a", "b"):
+        reports.store(f"trials/x/{name}", name.encode(), "text/plain")
+
+    reports.remove(["trials/x/a", "trials/x/none"])
+    reports.remove([])
+
+    assert [reports.read(f"trials/x/{name}") for name in ("a", "b", "none")] == [None, b"b", None]
+
+
 @pytest.mark.usefixtures("aws")
 def test_a_report_has_a_presigned_url_and_is_not_cached() -> None:
     client = s3_client("eu-central-1")

@@ -105,6 +105,7 @@ def _buckets() -> S3Client:
     client = s3_client()
     make_bucket(client, "UploadsBucket", UPLOADS)
     make_bucket(client, "RenditionsBucket", "renditions")
+    make_bucket(client, "ReportsBucket", "reports")
     return client
 
 

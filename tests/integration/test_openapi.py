@@ -142,3 +142,20 @@ def test_a_job_is_created_and_read_as_described(api: BaseSchema) -> None:
         case = api[route.path]["GET"].Case(path_parameters={"id": job["id"]})
         for accept in ACCEPTS:
             assert case.call_and_validate(checks=CHECKS, headers={"Accept": accept}).status_code == 200
+
+
+@pytest.mark.parametrize("accept", ACCEPTS)
+def test_a_trial_is_started_read_and_ended_as_described(api: BaseSchema, accept: str) -> None:
+    fields: Any = {"profile": '{"built_in": "fast"}', "picture": picture_id_of(UPLOADS, "image.png")}
+    new = api["/playground"]["POST"].Case(body=fields, media_type="multipart/form-data")
+
+    started = new.call_and_validate(checks=CHECKS, headers={"Accept": accept})
+
+    trial_id = started.headers["location"][0].rpartition("/")[2]
+    for method, path, statuses in (
+        ("GET", "/playground/{id}", {202}),
+        ("POST", "/playground/{id}/end", {303}),
+        ("GET", "/playground/{id}", {404}),
+    ):
+        case = api[path][method].Case(path_parameters={"id": trial_id})
+        assert case.call_and_validate(checks=CHECKS, headers={"Accept": accept}).status_code in statuses

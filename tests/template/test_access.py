@@ -236,13 +236,23 @@ def test_a_function_writes_its_own_logs_and_traces_only(function: str) -> None:
 
 def writers(bucket: str) -> set[str]:
     written = {"s3:PutObject", "s3:DeleteObject"}
-    return {grant.role for grant in GRANTS if grant.action in written and grant.resource == f"{bucket}/*"}
+    return {grant.role for grant in GRANTS if grant.action in written and grant.resource.startswith(bucket)}
 
 
 def test_no_role_can_write_to_both_uploads_and_renditions() -> None:
     assert writers("UploadsBucket") == {"WebRole"}
     assert writers("RenditionsBucket") == {"RenderRole", "SweepRole"}
-    assert writers("ReportsBucket") == {"WebRole"}
+    assert writers("ReportsBucket") == {"RenderRole", "WebRole"}
+
+
+def test_render_reaches_only_the_trials_in_the_reports_bucket() -> None:
+    reached = {
+        grant.resource
+        for grant in GRANTS
+        if grant.role == "RenderRole" and grant.resource.startswith("ReportsBucket")
+    }
+
+    assert reached == {"ReportsBucket/trials/*"}
 
 
 def test_no_role_can_destroy_originals() -> None:

@@ -110,7 +110,7 @@ def test_the_ledger_has_point_in_time_recovery() -> None:
     assert backups == {"PointInTimeRecoveryEnabled": True}
 
 
-def test_reports_expire_after_a_day_and_uploads_never() -> None:
+def test_reports_and_trials_expire_after_a_day_and_uploads_never() -> None:
     [report] = RESOURCES["ReportsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
     uploads = RESOURCES["UploadsBucket"]["Properties"]["LifecycleConfiguration"]["Rules"]
 

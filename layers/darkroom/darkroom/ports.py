@@ -116,9 +116,16 @@ class Renditions(Protocol):
 
 
 class Reports(Protocol):
-    """The reports bucket: reports too large for a response, kept for a day."""
+    """The reports bucket: reports too large for a response, and files of trials, kept for a day."""
 
-    def store(self, key: str, content: bytes, media_type: str) -> None: ...
+    def store(self, key: str, content: bytes, media_type: str) -> None:
+        """Stores one object, or replaces it."""
+
+    def read(self, key: str) -> bytes | None:
+        """Returns the bytes of an object; None if it does not exist."""
+
+    def remove(self, keys: Collection[str]) -> None:
+        """Deletes objects. Deleting a missing key is no error."""
 
     def url(self, key: str, seconds: int) -> str:
         """Returns a presigned GET URL, valid for `seconds`."""

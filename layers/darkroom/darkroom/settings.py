@@ -16,6 +16,7 @@ class RenderSettings:
 
     uploads_bucket: str
     renditions_bucket: str
+    reports_bucket: str
     ledger_table: str
     render_queue_url: str
     profile_application: str

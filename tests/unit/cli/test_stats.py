@@ -4,8 +4,8 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from darkroom.domain.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST, S3_GET, S3_PUT, TRANSFER_OUT
 from darkroom.domain.rows import Tally
-from darkroom_cli.prices import LAMBDA_GB_SECOND, LAMBDA_REQUEST, S3_GET, S3_PUT, TRANSFER_OUT
 from darkroom_cli.stats import Period, Stats, Usage, invocation_in, metrics_in, show
 
 REPORT = (

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from darkroom.domain.timestamps import now
 from darkroom.domain.uploads import Removal, Upload
-from darkroom.services.notifications import notification_of, parse_queue_message
+from darkroom.services.notifications import QueueMessage, notification_of, parse_queue_message, trial_message
 from tests.builders import REQUEST, UPLOADS, a_notification, an_upload
 
 
@@ -96,6 +96,13 @@ def test_an_upload_without_a_size_is_accepted() -> None:
     assert upload.size_bytes == -1
 
 
+def test_the_message_of_a_trial_has_its_id_and_no_changes() -> None:
+    message = parse_queue_message(trial_message("5f" * 16), UPLOADS)
+
+    assert message == QueueMessage((), (), "5f" * 16)
+    assert message.correlation("default") == "5f" * 16
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
@@ -104,6 +111,8 @@ def test_an_upload_without_a_size_is_accepted() -> None:
         ("[]", "not an object"),
         ('"text"', "not an object"),
         ("{}", "no records"),
+        ('{"darkroomTrial": "../x"}', "no records"),
+        ('{"darkroomTrial": 7}', "no records"),
         ('{"Records": []}', "no records"),
         ('{"Records": {}}', "no records"),
         ('{"Records": [null]}', "invalid record"),

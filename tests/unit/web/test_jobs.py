@@ -530,7 +530,7 @@ def test_a_report_too_large_for_a_response_redirects_to_s3(
     response = getattr(api.routes, route)(a_request("/jobs/x/report"), mixed)
 
     [(key, (content, stored_as))] = api.reports.objects.items()
-    assert re.fullmatch(rf"{mixed}/[0-9a-f]{{32}}\.{extension}", key)
+    assert re.fullmatch(rf"jobs/{mixed}/[0-9a-f]{{32}}\.{extension}", key)
     assert (response.status, response.headers["Location"]) == (303, api.reports.url(key, 3600))
     assert (holds in content, stored_as) == (True, f"{media_type}; charset=utf-8")
 

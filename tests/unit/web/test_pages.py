@@ -18,6 +18,7 @@ from darkroom.domain.rows import Tally
 from darkroom.domain.uploads import EXPECTED_VERSION, Upload
 from darkroom.imaging import render
 from darkroom.ports import PostForm
+from darkroom.services.trials import Cost, Trial, TrialResult
 from darkroom.web.http import Request, Visitor
 from darkroom.web.pages import views as pages
 from darkroom.web.pages.formatting import filesize, path_segment, savings, visible
@@ -110,6 +111,10 @@ def a_receipt(*renditions: Rendition, rejection: Rejection | None = None) -> Rec
     )
 
 
+def a_rejected_receipt() -> Receipt:
+    return a_receipt(rejection=Rejection("unsupported_format", "This is not a picture."))
+
+
 def a_rendered_entry(key: str = "holiday/Beach 1.PNG", receipt: Receipt | None = None) -> Entry:
     return Entry(an_upload(key), State.RENDERED, 3, receipt=receipt or a_receipt())
 
@@ -192,6 +197,25 @@ def a_failure(key: str = "a/b.png", **changes: Any) -> dict[str, Any]:
     return defaults | changes
 
 
+COST = Cost(1.5, 3008, "arm64", 0.06, 0.02, 0.001)
+
+
+def playground_page(request: Request, entry: Entry, result: TrialResult | None = None) -> str:
+    """The playground, with the trial of a picture if there is a result."""
+    tile = Link("https://renditions.example/t.jpg?a=1&b=2", THUMBNAIL)
+    trial = Trial("5f" * 16, entry.upload, '{"built_in": "fast"}') if result else None
+    return pages.playground(
+        request,
+        [(entry, tile)],
+        '{"built_in": "fast"}',
+        4_000_000,
+        entry,
+        trial,
+        result,
+        lambda rendition: Link(f"https://renditions.example/{rendition.key}?a=1&b=2", rendition),
+    )
+
+
 FORM = PostForm("https://uploads.example/", {"key": "a&b", "policy": '"x"'})
 
 
@@ -233,6 +257,10 @@ def every_page(name: str = "Beach 1.PNG", root: str = "../") -> dict[str, str]:
         "stored": pages.stored(request, rendered, alias_url),
         "stored, rejected": pages.stored(request, rejected, alias_url),
         "stored, waiting": pages.stored(request, Entry(an_upload(key), State.EXPECTED, 1), alias_url),
+        "playground": playground_page(request, rendered),
+        "trial": playground_page(request, rendered, TrialResult(rendered.receipt or a_receipt(), COST)),
+        "rejected trial": playground_page(request, rendered, TrialResult(a_rejected_receipt(), COST)),
+        "waiting trial": pages.waiting_trial(request, Trial("5f" * 16, an_upload(key), "{}")),
         "too large": pages.too_large(request, f"{name} is too large.", name, FORM, 100_000_000),
         "problem": pages.problem(request, name, f"{name} is not known here.", f"Upload {name} first."),
     }
@@ -588,8 +616,8 @@ def test_waiting_page_refreshes_without_script() -> None:
     assert f"./pictures/{entry.picture_id}" in [link["href"] for link in Parsed(page).all("a")]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "waiting"])
-def test_only_the_waiting_page_refreshes(kind: str) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("waiting")])
+def test_only_the_waiting_pages_refresh(kind: str) -> None:
     page = Parsed(every_page()[kind])
 
     assert not [meta for meta in page.all("meta") if "http-equiv" in meta]
@@ -621,6 +649,34 @@ def test_only_a_visitor_who_may_delete_a_picture_sees_the_button(visitor: Visito
     page = Parsed(pages.picture(request, a_rendered_entry(), ()))
 
     assert len([button for button in page.all("button") if "data-delete" in button]) == shown
+
+
+@pytest.mark.parametrize(("visitor", "shown"), [(Visitor.ANONYMOUS, 0), (Visitor.SIGNED_IN, 1)])
+def test_only_a_visitor_who_may_start_a_trial_sees_the_link(visitor: Visitor, shown: int) -> None:
+    request, entry = replace(a_request("../"), visitor=visitor), a_rendered_entry()
+    page = Parsed(pages.picture(request, entry, links_of(entry)))
+
+    address = f"../playground?picture={entry.picture_id}"
+    assert [link["href"] for link in page.all("a")].count(address) == shown
+
+
+def test_a_trial_lists_the_renditions_of_other_ladders() -> None:
+    square = replace(RENDITIONS[0], ladder="square", width=400, height=400, score=71.26)
+    result = TrialResult(a_receipt(*RENDITIONS, square, REFERENCE), COST)
+
+    page = Parsed(playground_page(a_request("../"), a_rendered_entry(), result))
+
+    assert "Ladder square JPEG, 400 \N{MULTIPLICATION SIGN} 400: 96 KB, score 71.3" in page.text
+    assert "Ladder reference" not in page.text
+
+
+def test_a_picture_sent_for_a_trial_is_chosen_for_the_next_one() -> None:
+    entry = replace(a_rendered_entry(), upload=Upload("", "sent.png", "null"))
+    page = Parsed(playground_page(a_request("../"), entry, TrialResult(a_receipt(), COST)))
+
+    first, *_ = [field for field in page.all("input") if field.get("type") == "radio"]
+    assert (first["value"], "checked" in first) == ("", True)
+    assert "sent.png again" in page.text
 
 
 def test_the_score_is_explained() -> None:

@@ -192,13 +192,7 @@ class S3Renditions:
                 return
 
     def read(self, key: str) -> bytes | None:
-        try:
-            return self.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        except ClientError as fault:
-            # Without s3:ListBucket, S3 answers 403 for a missing key.
-            if _code(fault) in _GONE | {"AccessDenied"}:
-                return None
-            raise
+        return _read(self.client, self.bucket, key)
 
     def list_stored(self, cursor: str) -> tuple[list[StoredObject], str]:
         page = self.client.list_objects_v2(Bucket=self.bucket, MaxKeys=self.list_page, StartAfter=cursor)
@@ -209,12 +203,7 @@ class S3Renditions:
         return stored, stored[-1].key if page["IsTruncated"] else ""
 
     def remove(self, keys: Collection[str]) -> None:
-        for batch in batched(keys, _DELETE_BATCH, strict=False):
-            response = self.client.delete_objects(
-                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
-            )
-            if response.get("Errors"):
-                raise DeletionIncomplete([error.get("Key", "") for error in response["Errors"]])
+        _remove(self.client, self.bucket, keys)
 
     def url(self, key: str, seconds: int, download_as: str = "") -> str:
         if self.base_url and not download_as:
@@ -235,8 +224,33 @@ class S3Reports:
             Bucket=self.bucket, Key=key, Body=content, ContentType=media_type, CacheControl="no-store"
         )
 
+    def read(self, key: str) -> bytes | None:
+        return _read(self.client, self.bucket, key)
+
+    def remove(self, keys: Collection[str]) -> None:
+        _remove(self.client, self.bucket, keys)
+
     def url(self, key: str, seconds: int) -> str:
         return _presigned_get(self.client, self.bucket, key, seconds)
+
+
+def _read(client: "S3Client", bucket: str, key: str) -> bytes | None:
+    try:
+        return client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as fault:
+        # Without s3:ListBucket, S3 answers 403 for a missing key.
+        if _code(fault) in _GONE | {"AccessDenied"}:
+            return None
+        raise
+
+
+def _remove(client: "S3Client", bucket: str, keys: Collection[str]) -> None:
+    for batch in batched(keys, _DELETE_BATCH, strict=False):
+        response = client.delete_objects(
+            Bucket=bucket, Delete={"Objects": [{"Key": key} for key in batch], "Quiet": True}
+        )
+        if response.get("Errors"):
+            raise DeletionIncomplete([error.get("Key", "") for error in response["Errors"]])
 
 
 def attachment(name: str) -> str:

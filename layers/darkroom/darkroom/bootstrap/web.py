@@ -14,6 +14,7 @@ from darkroom.domain.entries import Entry
 from darkroom.services.jobs import Jobs
 from darkroom.services.live import Tickets
 from darkroom.services.parking import Failures
+from darkroom.services.trials import Trials
 from darkroom.settings import WebSettings, read_settings
 from darkroom.web.auth import Authorizer, TokenCache
 from darkroom.web.docs import DocsRoutes
@@ -21,6 +22,7 @@ from darkroom.web.failures import FailureRoutes
 from darkroom.web.http import responder_for
 from darkroom.web.jobs import JobRoutes
 from darkroom.web.pictures import PictureRoutes
+from darkroom.web.playground import PlaygroundRoutes
 from darkroom.web.routes import Handler
 from darkroom.web.sign_in import SignInRoutes
 
@@ -56,6 +58,7 @@ def bootstrap(
     job_routes = JobRoutes(
         jobs, views, originals, renditions, reports, tickets, responder, settings.url_seconds
     )
+    playground_routes = PlaygroundRoutes(views, renditions, Trials(reports), queue, responder, settings)
     return authorizer, {
         "home": picture_routes.home,
         "post": picture_routes.post,
@@ -75,6 +78,10 @@ def bootstrap(
         "job_receipts_json": job_routes.receipts,
         "job_script": job_routes.script,
         "job_files": job_routes.files,
+        "playground": playground_routes.page,
+        "new_trial": playground_routes.start,
+        "trial": playground_routes.trial,
+        "end_trial": playground_routes.end,
         "openapi": docs_routes.openapi,
         "docs": docs_routes.docs,
         "docs_file": docs_routes.file,

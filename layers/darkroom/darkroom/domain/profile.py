@@ -181,6 +181,11 @@ def parse_profile(document: str | bytes) -> Profile:
     return built_in(raw["built_in"]) if "built_in" in raw else _profile(raw)
 
 
+def profile_texts() -> dict[str, str]:
+    """Returns the documents of the built-in profiles, by name."""
+    return {source.stem: source.read_text() for source in sorted(PROFILES.glob("*.json"))}
+
+
 def built_in(name: str) -> Profile:
     """Returns a built-in profile. Raises BadProfile for any other name."""
     source = PROFILES / f"{name}.json"

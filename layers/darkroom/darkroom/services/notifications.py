@@ -8,21 +8,25 @@ from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 from darkroom.domain.focus import parse_focus
-from darkroom.domain.keys import digest, is_folder
+from darkroom.domain.keys import digest, is_folder, is_id
 from darkroom.domain.timestamps import now, timestamp
 from darkroom.domain.uploads import NO_VERSION, Removal, S3Change, Upload
 
 
 @dataclass(frozen=True, slots=True)
 class QueueMessage:
-    """A parsed queue message: its changes, and the reasons for ignoring its other records."""
+    """A parsed queue message: its changes, and the reasons for ignoring its other records.
+
+    Instead of both it may have the id of a trial.
+    """
 
     changes: tuple[S3Change, ...]
     ignored: tuple[str, ...]
+    trial_id: str = ""
 
     def correlation(self, default: str) -> str:
-        """Returns the correlation id of the first change; `default` if there are no changes."""
-        return self.changes[0].correlation if self.changes else default
+        """Returns the correlation id of the first change, or the trial's; `default` without both."""
+        return self.changes[0].correlation if self.changes else self.trial_id or default
 
 
 def parse_queue_message(body: str, bucket: str, message_id: str = "") -> QueueMessage:
@@ -38,6 +42,9 @@ def parse_queue_message(body: str, bucket: str, message_id: str = "") -> QueueMe
         return QueueMessage((), ("not an object",))
     if message.get("Event") == "s3:TestEvent":
         return QueueMessage((), ("S3's test event for a new notification configuration",))
+    trial_id = message.get(_TRIAL)
+    if isinstance(trial_id, str) and is_id(trial_id):
+        return QueueMessage((), (), trial_id)
     records = message.get("Records")
     if not isinstance(records, list) or not records:
         return QueueMessage((), ("no records",))
@@ -66,6 +73,12 @@ def notification_of(change: S3Change) -> str:
     return json.dumps({"Records": [record]})
 
 
+def trial_message(trial_id: str) -> str:
+    """Returns the message that starts a trial."""
+    return json.dumps({_TRIAL: trial_id})
+
+
+_TRIAL = "darkroomTrial"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
 _MAX_TEXT_BYTES = 1024  # of a key, a version and an ETag

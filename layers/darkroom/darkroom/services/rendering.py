@@ -19,6 +19,8 @@ from darkroom.ports import Originals, Profiles, Renditions
 
 # An original's bytes and a profile -> renditions. Raises errors.RejectedPicture.
 type Engine = Callable[[bytes, Profile], Rendered]
+# Stores one rendition.
+type Store = Callable[[Encoded], Rendition]
 
 _PARALLEL_WRITES = 8
 # Memory for the parent process: interpreter, boto3, the original and its renditions.
@@ -58,34 +60,54 @@ class Renderer:
         The first death of the decoder process raises RetryOnce; the second is a rejection. Raises UploadGone
         and ProfileUnavailable.
         """
-        upload = entry.upload
         profile = self.profiles.current()  # read once: a receipt names one profile
-        size_bytes = max(0, upload.size_bytes)
-        focused, decisions = _with_own_focus(profile, upload)
-        blank = Receipt(
-            profile.name, profile.hash, self.engine_version, now(), size_bytes, decisions=decisions
-        )
-        try:
-            profile.check_size(upload.size_bytes)  # before the original is loaded into memory
-            rendered = engine(self.originals.read(upload), focused)
-        except RejectedPicture as fault:
-            if isinstance(fault, DecoderProcessDied) and not entry.has_crashed:
-                raise RetryOnce(fault.sentence) from fault
-            rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
-            return replace(blank, decisions=(), rejection=rejection)
-        return blank.with_result(rendered, self._write(entry, profile, rendered.renditions))
-
-    def _write(self, entry: Entry, profile: Profile, encoded: tuple[Encoded, ...]) -> tuple[Rendition, ...]:
         prefix = rendition_prefix(entry.upload, profile.hash, self.engine_version, entry.generation)
 
-        def write(file: Encoded) -> Rendition:
+        def store(file: Encoded) -> Rendition:
             key = f"{prefix}/{file.name}"
             self.renditions.store(key, file.data, file.format.media_type)
             return file.stored_as(key)
 
-        # The pool is closed here: no thread may be alive when the next picture forks its decoder process.
-        with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
-            return tuple(pool.map(write, encoded))
+        return render_picture(
+            entry.upload,
+            profile,
+            self.engine_version,
+            lambda: self.originals.read(entry.upload),
+            engine,
+            store,
+            crash_is_final=entry.has_crashed,
+        )
+
+
+def render_picture(
+    upload: Upload,
+    profile: Profile,
+    engine_version: str,
+    read: Callable[[], bytes],
+    engine: Engine,
+    store: Store,
+    *,
+    crash_is_final: bool,
+) -> Receipt:
+    """Renders the bytes that `read` returns, stores the renditions and returns the receipt.
+
+    A rejection is in the receipt. Raises RetryOnce if the decoder process died, unless that is final, and the
+    errors of `read` and `store`.
+    """
+    focused, decisions = _with_own_focus(profile, upload)
+    size_bytes = max(0, upload.size_bytes)
+    blank = Receipt(profile.name, profile.hash, engine_version, now(), size_bytes, decisions=decisions)
+    try:
+        profile.check_size(upload.size_bytes)  # before the original is loaded into memory
+        rendered = engine(read(), focused)
+    except RejectedPicture as fault:
+        if isinstance(fault, DecoderProcessDied) and not crash_is_final:
+            raise RetryOnce(fault.sentence) from fault
+        rejection = Rejection(fault.reason, fault.sentence, fault.limit, fault.actual)
+        return replace(blank, decisions=(), rejection=rejection)
+    # The pool is closed here: no thread may be alive when the next picture forks its decoder process.
+    with ThreadPoolExecutor(_PARALLEL_WRITES) as pool:
+        return blank.with_result(rendered, tuple(pool.map(store, rendered.renditions)))
 
 
 def _with_own_focus(profile: Profile, upload: Upload) -> tuple[Profile, tuple[Decision, ...]]:

@@ -27,6 +27,14 @@ class PostedFile:
     focus: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class PostedForm:
+    """The texts of a multipart form, by name, and its files."""
+
+    fields: Mapping[str, str]
+    files: tuple[PostedFile, ...]
+
+
 def small_form(content_type: str, body: bytes) -> Mapping[str, str]:
     """Parses a small URL-encoded form; the first value of each field. Other bodies give an empty one."""
     media_type = content_type.partition(";")[0].strip().lower()
@@ -41,6 +49,16 @@ def small_form(content_type: str, body: bytes) -> Mapping[str, str]:
 
 def posted_file(content_type: str, body: bytes) -> PostedFile:
     """Returns the only file of a multipart form. Raises BadRequest with a sentence for the client."""
+    form = posted_form(content_type, body)
+    if not form.files:
+        raise BadRequest(f"The form has no file. {_HOW}")
+    if len(form.files) > 1:
+        raise BadRequest(f"The form has {len(form.files)} files; send one at a time. {_HOW}")
+    return form.files[0]
+
+
+def posted_form(content_type: str, body: bytes) -> PostedForm:
+    """Parses a multipart form. Raises BadRequest with a sentence for the client."""
     kind, options = parse_options_header(content_type)
     boundary = options.get("boundary", "")
     if kind != "multipart/form-data" or not boundary:
@@ -48,24 +66,22 @@ def posted_file(content_type: str, body: bytes) -> PostedFile:
     # The body is in memory already: never spool parts to temporary files.
     limit = len(body) + 1
     parser = MultipartParser(BytesIO(body), boundary, len(body), spool_limit=limit, memory_limit=limit)
-    focus = ""
+    fields: dict[str, str] = {}
+    files = []
     try:
-        parts = []
         for part in parser:
             filename = _filename(part.filename, part.disposition)
-            if filename is not None:
-                parts.append((filename, part.content_type, part.raw))
-            elif part.name == "focus":
-                focus = part.value
+            if filename is None:
+                fields[part.name] = part.value
+            else:
+                media_type = part.content_type if MEDIA_TYPE.fullmatch(part.content_type or "") else None
+                files.append((filename, media_type or "application/octet-stream", part.raw))
     except (MultipartError, ValueError) as fault:  # ValueError: an unknown text encoding
         raise BadRequest(f"The form can't be read. {_HOW}") from fault
-    if not parts:
-        raise BadRequest(f"The form has no file. {_HOW}")
-    if len(parts) > 1:
-        raise BadRequest(f"The form has {len(parts)} files; send one at a time. {_HOW}")
-    filename, media_type, content = parts[0]
-    valid_type = media_type if MEDIA_TYPE.fullmatch(media_type or "") else None
-    return PostedFile(_base_name(filename), valid_type or "application/octet-stream", content, focus.strip())
+    focus = fields.get("focus", "").strip()
+    return PostedForm(
+        fields, tuple(PostedFile(_base_name(name), kind, content, focus) for name, kind, content in files)
+    )
 
 
 def _filename(plain: str | None, disposition: str) -> str | None:

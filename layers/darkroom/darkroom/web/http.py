@@ -156,10 +156,11 @@ class Responder:
         policy = {"Content-Security-Policy": self.policy()}
         return self.text(status, text, "text/html; charset=utf-8", {**policy, **(headers or {})})
 
-    def policy(self, form_url: str = "") -> str:
-        """Returns the policy of a page, which may send a form to `form_url`."""
+    def policy(self, form_url: str = "", image_url: str = "") -> str:
+        """Returns the policy of a page, which may send a form to `form_url` and show `image_url`."""
         form_origin = _origin(form_url) if form_url else ""
-        return content_security_policy(list(self.image_origins), list(self.connect_origins), form_origin)
+        image_origins = [*self.image_origins, *([_origin(image_url)] if image_url else ())]
+        return content_security_policy(image_origins, list(self.connect_origins), form_origin)
 
     def json(
         self,
@@ -229,7 +230,7 @@ def responder_for(
     connect_urls = [
         originals.post_form("x", "image/png", 1, 60).url,
         renditions.url("x", 60, "x"),
-        reports.url("x", 60),
+        reports.url("jobs/x", 60),
     ]
     if "://" in live_url:
         connect_urls.append(live_url)

@@ -180,7 +180,7 @@ class JobRoutes:
             disposition = f'attachment; filename="job-{job.id[:8]}.{extension}"'
             headers = {"Content-Disposition": disposition, **_NO_STORE}
             return self.responder.text(200, text, media_type, headers)
-        key = f"{job.id}/{sha256(content).hexdigest()[:32]}.{extension}"
+        key = f"jobs/{job.id}/{sha256(content).hexdigest()[:32]}.{extension}"
         self.reports.store(key, content, media_type)
         return self.responder.redirect(303, self.reports.url(key, self.url_seconds), _NO_STORE)
 

@@ -69,7 +69,7 @@ class PictureRoutes:
     def home(self, request: Request) -> Response:
         """`GET /`: returns the start page, or recent uploads."""
         try:
-            recent, cursor = self._recent(request.query.get("cursor", ""))
+            recent, cursor = recent_pictures(self.views, request.query.get("cursor", ""))
         except BadRequest as fault:
             return self.responder.problem(request, problems.BAD_CURSOR, str(fault))
         totals = self.views.totals()
@@ -189,15 +189,6 @@ class PictureRoutes:
             if ("/" + _folders(candidate.key)).endswith("/" + folders):
                 return candidate.picture_id
         return None
-
-    def _recent(self, cursor: str) -> tuple[list[Entry], str]:
-        """Newest uploads, one entry per picture, and a cursor to older ones. Raises BadRequest."""
-        pictures: dict[str, list[Entry]] = {}
-        # A posted picture has two entries: the expected upload and the arrived one.
-        entries, cursor = self.views.recent(2 * _RECENT_PICTURES, cursor)
-        for entry in entries:
-            pictures.setdefault(entry.picture_id, []).append(entry)
-        return [latest for entries in pictures.values() if (latest := shown(entries))], cursor
 
     def _owns_alias(self, entry: Entry) -> bool:
         """Returns True if the alias shows this picture, not a newer one."""
@@ -379,6 +370,16 @@ class PictureRoutes:
 
     def _alias_url(self, request: Request, entry: Entry) -> str:
         return request.root + path_segment(entry.alias)
+
+
+def recent_pictures(views: Views, cursor: str = "") -> tuple[list[Entry], str]:
+    """Newest uploads, one entry per picture, and a cursor to older ones. Raises BadRequest."""
+    pictures: dict[str, list[Entry]] = {}
+    # A posted picture has two entries: the expected upload and the arrived one.
+    entries, cursor = views.recent(2 * _RECENT_PICTURES, cursor)
+    for entry in entries:
+        pictures.setdefault(entry.picture_id, []).append(entry)
+    return [latest for entries in pictures.values() if (latest := shown(entries))], cursor
 
 
 def _folders(path: str) -> str:

@@ -62,6 +62,9 @@ NO_IMAGE = Problem(
 )
 NO_FAILURE = Problem("no-failure", 404, "No such failure", "There is no failed upload with this id.")
 NO_JOB = Problem("no-job", 404, "No such job", "There is no job with this id.")
+NO_TRIAL = Problem(
+    "no-trial", 404, "No such trial", "There is no trial with this id: it was ended, or is older than a day."
+)
 DELETED = Problem("deleted", 410, "Deleted", "The picture was deleted.")
 TOO_LARGE = Problem(
     "too-large",
@@ -81,6 +84,12 @@ BAD_JOB = Problem(
     "Invalid job",
     "The body must list 1 to 10,000 uploads, each with a name, a size and a type. "
     "If one upload is invalid, `upload` is its number.",
+)
+BAD_TRIAL = Problem(
+    "bad-trial",
+    422,
+    "The trial can't start",
+    "The form must have a valid profile, and a picture: one of this stack, or a file of at most 4 MB.",
 )
 KEY_REUSED = Problem(
     "key-reused",

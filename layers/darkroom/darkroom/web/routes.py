@@ -110,6 +110,7 @@ _TAGS = {
     "sign-out": "authentication",
     "failures": "failures",
     "jobs": "jobs",
+    "playground": "playground",
 }
 
 
@@ -181,6 +182,8 @@ _ACTION_RESPONSES = (
 )
 
 _JOB = _id("The job's id.")
+_TRIAL = _id("The trial's id.")
+_NO_TRIAL = (problems.NO_TRIAL, problems.NOT_FOUND)
 _NO_JOB = (problems.NO_JOB, problems.NOT_FOUND)
 _STORED_REPORT = ResponseSpec(303, "The report is over 4 MB: redirects to S3.", {}, ("Location",))
 
@@ -414,6 +417,47 @@ ROUTES = (
         (ResponseSpec(200, "The files.", {JSON: ref("JobFiles")}), _STORED_REPORT),
         (problems.BAD_CURSOR, *_NO_JOB),
         (_JOB, _CURSOR),
+    ),
+    Route(
+        "playground",
+        "GET",
+        "/playground",
+        "Get the form to try a profile on a picture.",
+        (ResponseSpec(200, "A page.", _PAGE),),
+        parameters=(Parameter("picture", "query", "The id of the picture to choose.", TEXT),),
+    ),
+    Route(
+        "new_trial",
+        "POST",
+        "/playground",
+        "Start a trial: one picture is rendered with a profile. Nothing else changes.",
+        (
+            ResponseSpec(202, "The trial was started.", {JSON: ref("Trial")}, ("Location",)),
+            ResponseSpec(303, "For browsers: redirects to the trial.", {}, ("Location",)),
+        ),
+        (problems.BAD_TRIAL,),
+        request_body=("multipart/form-data", ref("TrialForm")),
+    ),
+    Route(
+        "trial",
+        "GET",
+        "/playground/{id}",
+        "Get a trial and its result.",
+        (
+            ResponseSpec(200, "The picture is rendered or rejected.", {JSON: ref("Trial"), HTML: TEXT}),
+            ResponseSpec(202, "The picture is not rendered yet.", {JSON: ref("Trial"), HTML: TEXT}),
+        ),
+        _NO_TRIAL,
+        (_TRIAL,),
+    ),
+    Route(
+        "end_trial",
+        "POST",
+        "/playground/{id}/end",
+        "End a trial: all its files are deleted.",
+        (ResponseSpec(303, "Redirects to the playground.", {}, ("Location",)),),
+        _NO_TRIAL,
+        (_TRIAL,),
     ),
     Route(
         _CATCH_ALL,

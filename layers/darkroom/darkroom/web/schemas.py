@@ -254,6 +254,40 @@ SCHEMAS: JsonObject = {
     )
     | {"maxProperties": 2},
     "FocusForm": _object("The focus of a picture's crops.", {"focus": _FOCUS}),
+    "TrialForm": _object(
+        "A profile and a picture to render with it: a file, or the id of a picture or of an earlier trial.",
+        {"profile": _text("The profile: a JSON document.")},
+        {
+            "upload": {"type": "string", "contentMediaType": "application/octet-stream", "format": "binary"},
+            "picture": _text("The id of a picture."),
+            "trial": _text("The id of an earlier trial. It ends when the new one has started."),
+        },
+    ),
+    "Trial": _object(
+        "A trial and, once its picture is rendered, its receipt and the cost.",
+        {
+            "id": _text("The trial's id.", pattern=_ID),
+            "page": _PAGE,
+            "name": _text("The name of the picture."),
+            "status": {"enum": ["rendering", "rendered", "rejected"]},
+            "document": {"type": "object", "description": "The profile as it would be pushed."},
+        },
+        {
+            **_RECEIPT,
+            "cost": _object(
+                "US dollars for 1,000 such pictures, at list prices.",
+                {
+                    "seconds": _NUMBER | {"description": "The time of one rendering."},
+                    "memory_mb": _whole("The memory of the function."),
+                    "architecture": TEXT,
+                    "rendering": _NUMBER,
+                    "writing": _NUMBER,
+                    "storing": _NUMBER | {"description": "For a month."},
+                    "total": _NUMBER,
+                },
+            ),
+        },
+    ),
     "SignIn": _object(
         "A token, and a path on this site to open after signing in.", {"token": TEXT}, {"to": TEXT}
     ),

@@ -17,7 +17,7 @@ _FOLDER = Path(__file__).parent
 _SCRIPTS = (
     *("follow-job.js", "page.js", "wording.js", "job-list.js", "upload.js"),
     *("drop.js", "job.js", "compare.js", "crop.js", "thumbnails.js", "copy.js", "polling.js"),
-    *("times.js", "delete.js", "zip.js"),
+    *("times.js", "delete.js", "zip.js", "playground.js"),
 )
 
 STYLE = (_FOLDER / "style.css").read_text(encoding="utf-8")

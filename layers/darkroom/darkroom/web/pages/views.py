@@ -8,16 +8,19 @@ signed-in browser gets a sign-out button in the navigation, and the token option
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from darkroom.domain.entries import Entry
+from darkroom.domain.entries import Entry, State
 from darkroom.domain.keys import is_assigned_key, split_key
 from darkroom.domain.limits import MAX_UPLOAD_BYTES
-from darkroom.domain.renditions import MAIN
+from darkroom.domain.profile import profile_texts
+from darkroom.domain.receipts import Receipt
+from darkroom.domain.renditions import LOSSLESS, MAIN, REFERENCE, Format, Rendition
 from darkroom.domain.rows import Tally
 from darkroom.domain.serialization import JsonObject
 from darkroom.ports import PostForm
+from darkroom.services.trials import Trial, TrialResult
 from darkroom.web.pages import wording
 from darkroom.web.pages.markup import Link, fallback_link
 from darkroom.web.pages.templating import PROGRESS, render_template
@@ -98,22 +101,39 @@ def picture(
     return _page(
         "picture.html",
         request,
-        entry=entry,
-        receipt=entry.receipt,
-        headline=wording.headline(entry),
-        best=entry.receipt and entry.receipt.smallest_at_full_width,
-        sentence=wording.sentence(entry),
-        advice=wording.advice(entry),
-        links=links,
-        reference=reference,
-        lossless=lossless,
-        first=embedded or fallback_link(links),
+        **_result(entry, links, reference, lossless, embedded or fallback_link(links), backdrop),
+        action="Download",
+        now=None,
         alias_url=alias_url,
         markup=markup,
-        backdrop=backdrop,
-        backdrop_box=_box_of_main(entry),
         may_write=may_write,
     )
+
+
+def _result(
+    entry: Entry,
+    links: Sequence[Link],
+    reference: Link | None,
+    lossless: Link | None,
+    first: Link | None,
+    backdrop: Link | None,
+) -> dict[str, Any]:
+    """Values of result.html. `first` is the rendition that is shown first."""
+    return {
+        "name": entry.upload.name,
+        "entry": entry,
+        "receipt": entry.receipt,
+        "headline": wording.headline(entry),
+        "best": entry.receipt and entry.receipt.smallest_at_full_width,
+        "sentence": wording.sentence(entry),
+        "advice": wording.advice(entry),
+        "links": links,
+        "reference": reference,
+        "lossless": lossless,
+        "first": first,
+        "backdrop": backdrop,
+        "backdrop_box": _box_of_main(entry),
+    }
 
 
 def _box_of_main(entry: Entry) -> tuple[int, int, int, int]:
@@ -181,7 +201,71 @@ def waiting(request: "Request", entry: Entry) -> str:
     Its script polls the page's own address while the status is 202, then reloads. Without script the page
     refreshes every 2 seconds.
     """
-    return _page("waiting.html", request, entry=entry, sentence=wording.sentence(entry))
+    sentence = wording.sentence(entry)
+    return _page("waiting.html", request, name=entry.upload.name, sentence=sentence, entry=entry, trial=None)
+
+
+def playground(
+    request: "Request",
+    tiles: Sequence[tuple[Entry, Link]],
+    document: str,
+    upload_limit_bytes: int,
+    current: Entry | None,
+    trial: Trial | None,
+    result: TrialResult | None,
+    link: Callable[[Rendition], Link],
+) -> str:
+    """The form of the playground, below the result of a trial if there is one.
+
+    `tiles` are the pictures to choose from, `current` is the chosen one as it is now. `document` is the
+    profile to begin with. `link` returns the link of one of the trial's renditions.
+    """
+    values: dict[str, Any] = _trial_result(trial, result, link) if trial and result else {}
+    values["now"] = current.receipt if current and current.receipt and current.receipt.shown else None
+    return _page(
+        "playground.html",
+        request,
+        tiles=tiles,
+        document=document.strip(),
+        upload_limit_bytes=upload_limit_bytes,
+        accepted_types=",".join(_ACCEPTED_TYPES),
+        current=current,
+        trial=trial,
+        profiles=profile_texts(),
+        formats=[image_format.value for image_format in Format],
+        **values,
+    )
+
+
+def _trial_result(trial: Trial, result: TrialResult, link: Callable[[Rendition], Link]) -> dict[str, Any]:
+    receipt = result.receipt
+    state = State.REJECTED if receipt.rejection else State.RENDERED
+    links = tuple(link(rendition) for rendition in receipt.shown)
+    reference, lossless, backdrop = (
+        link(rendition) if rendition else None
+        for rendition in (receipt.reference, receipt.lossless, receipt.thumbnail)
+    )
+    entry = Entry(trial.upload, state, 1, receipt=receipt)
+    return _result(entry, links, reference, lossless, fallback_link(links), backdrop) | {
+        "action": "Open",
+        "may_write": False,
+        "cost": result.cost,
+        "others": _other_ladders(receipt),
+    }
+
+
+def _other_ladders(receipt: Receipt) -> dict[str, list[Rendition]]:
+    """Returns the renditions of all ladders but the main one, by ladder."""
+    others: dict[str, list[Rendition]] = {}
+    for rendition in receipt.renditions:
+        if rendition.ladder not in (MAIN, REFERENCE, LOSSLESS):
+            others.setdefault(rendition.ladder, []).append(rendition)
+    return others
+
+
+def waiting_trial(request: "Request", trial: Trial) -> str:
+    """The page of a trial in progress; it polls as `waiting` does."""
+    return _page("waiting.html", request, name=trial.upload.name, sentence="Processing...", trial=trial)
 
 
 def stored(request: "Request", entry: Entry, alias_url: str) -> str:

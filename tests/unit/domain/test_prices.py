@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from darkroom_cli import prices
-from darkroom_cli.prices import LAMBDA_GB_SECOND, S3_PUT, Price
+from darkroom.domain import prices
+from darkroom.domain.prices import LAMBDA_GB_SECOND, S3_PUT, Price
 from tests.cloudformation import PROJECT
 
 EVERY = {name: value for name, value in vars(prices).items() if isinstance(value, Price)} | LAMBDA_GB_SECOND
@@ -22,7 +22,7 @@ def test_every_price_has_a_unit_and_a_source(name: str) -> None:
 
 def test_every_price_is_used() -> None:
     table = {name for name in vars(prices) if name.isupper() and not name.startswith("_")}
-    folders = PROJECT / "cli", PROJECT / "bench"
+    folders = PROJECT / "cli", PROJECT / "bench", PROJECT / "layers" / "darkroom"
     parsed = (ast.parse(path.read_text()) for folder in folders for path in folder.rglob("*.py"))
     every = [node for file in parsed for node in ast.walk(file)]
     used = {node.id for node in every if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
