@@ -24,7 +24,8 @@ def park(record: SQSRecord) -> None:
     message = parse_queue_message(record.body, settings.uploads_bucket, record.message_id)
     # Before anything can fail, so that the log lines of faults carry it too.
     logger.append_keys(correlation_id=message.correlation(record.message_id))
-    for reason in message.ignored:
+    # Whoever waits for a trial can start it again: nothing is recorded.
+    for reason in (*message.ignored, *(["a trial"] if message.trial_id else ())):
         logger.warning("ignored", extra={"reason": reason, "message_id": record.message_id})
         metrics.add_metric("Ignored", MetricUnit.Count, 1)
     for change in message.changes:

@@ -389,3 +389,68 @@ def test_a_large_picture_is_sent_by_a_form_without_script(
     page.get_by_role("button", name="Send").click()
 
     expect(page.locator("h1")).to_contain_text("smaller")
+
+
+def test_playground_tries_a_profile_on_a_chosen_picture(page: Page, stack: Stack) -> None:
+    picture = stack.rendered("choose me.jpg", a_photograph(700, 500))
+    page.goto(f"{stack.status['web']}/pictures/{picture['id']}")
+    page.get_by_role("link", name="Try other settings").click()
+    expect(page.get_by_role("radio", name="choose me.jpg")).to_be_checked()
+
+    page.get_by_label("Widths").fill("200, 400")
+    page.get_by_role("checkbox", name="WebP").uncheck()
+    page.get_by_label("JPEG: value").fill("60")
+    page.get_by_label("Crop").select_option("cover")
+    page.get_by_label("Ratio").fill("1:1")
+    page.get_by_label("Focus").fill("0.25, 0.5")
+    page.get_by_label("Focus").blur()
+    pushed = json.loads(page.get_by_role("textbox", name="Profile").input_value())
+    main = pushed["ladders"]["main"]
+    assert (main["widths"], main["formats"]) == ([200, 400], {"jpeg": {"target": 60}, "avif": {"target": 75}})
+    assert main["crop"] == {"fit": "cover", "ratio": [1, 1], "focus": [0.25, 0.5]}
+    page.get_by_role("button", name="Render").click()
+
+    expect(page.locator("h1")).to_contain_text("at 400 px")
+    assert page.locator(".compare .slider").is_visible()
+    assert natural_width(page.locator(".picture-after img")) == 400
+    assert page.locator("tr[data-format]").count() >= 2
+    expect(page.get_by_role("row", name="Sum")).to_contain_text("US$ 0.0")
+    command = page.get_by_label("Commands").inner_text()
+    assert json.loads(command.split("'EOF'\n")[1].split("\nEOF")[0]) == pushed
+    assert not axe_violations(page)
+    page.get_by_role("button", name="End this trial").click()
+    expect(page.locator("h1")).to_have_text("Try a profile before you push it")
+
+
+def test_playground_takes_a_dropped_picture_and_says_what_is_wrong(
+    context: BrowserContext, stack: Stack
+) -> None:
+    page = context.new_page()  # not `page`: Chromium reports a refused request as an error
+    page.goto(f"{stack.status['web']}/playground")
+    drop(page, dropped__jpg=a_photograph(300, 200))
+    page.get_by_label("Widths").fill("0")
+    page.get_by_role("button", name="Render").click()
+    expect(page.locator("form [role=status]")).to_contain_text("ladders.main.widths[0]: must be")
+
+    page.get_by_label("Widths").fill("150")
+    page.get_by_role("button", name="Render").click()
+
+    expect(page.locator(".name")).to_contain_text("Trial: dropped.jpg")
+    expect(page.get_by_role("radio", name="dropped.jpg again")).to_be_checked()
+    page.get_by_role("button", name="Render").click()  # the same picture again
+    expect(page.locator("main[data-poll]")).to_be_visible()
+    expect(page.locator(".name")).to_contain_text("Trial: dropped.jpg")
+
+
+def test_playground_works_without_script(without_script: Page, stack: Stack, tmp_path: Path) -> None:
+    (tmp_path / "plain.jpg").write_bytes(a_photograph(300, 200))
+    page = without_script
+    page.goto(f"{stack.status['web']}/playground")
+
+    page.locator("#upload").set_input_files(tmp_path / "plain.jpg")
+    page.get_by_role("textbox", name="Profile").fill('{"built_in": "fast"}')
+    page.get_by_role("button", name="Render").click()
+
+    expect(page.locator("h1")).to_contain_text("at 300 px")
+    page.get_by_role("button", name="End this trial").click()
+    expect(page.locator("h1")).to_have_text("Try a profile before you push it")

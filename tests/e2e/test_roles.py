@@ -87,14 +87,31 @@ type Attempts = dict[tuple[str, str], Callable[[Actor], object]]
 # No attempt changes anything: it names missing resources or fails a condition.
 
 
+# The prefixes of keys that have permissions of their own.
+_PREFIXES = {"ReportsBucket": ("", "jobs/", "trials/")}
+
+
 def on_a_bucket(name: str) -> Attempts:
     def bucket(actor: Actor) -> dict[str, str]:
         return {"Bucket": actor.names[name]}
 
-    def key(actor: Actor) -> dict[str, str]:
-        return bucket(actor) | {"Key": "nobody/"}  # the key of a folder, not of a picture
+    attempts: Attempts = {
+        ("s3:ListBucket", name): lambda actor: actor.s3.list_objects_v2(**bucket(actor), MaxKeys=1),
+        ("s3:ListBucketVersions", name): lambda actor: actor.s3.list_object_versions(
+            **bucket(actor), MaxKeys=1
+        ),
+        ("s3:DeleteBucketPolicy", name): lambda actor: actor.s3.delete_bucket_policy(**bucket(actor)),
+    }
+    for prefix in _PREFIXES.get(name, ("",)):
+        attempts |= on_objects(name, prefix)
+    return attempts
 
-    every, version = f"{name}/*", "0" * 32
+
+def on_objects(name: str, prefix: str) -> Attempts:
+    def key(actor: Actor) -> dict[str, str]:
+        return {"Bucket": actor.names[name], "Key": f"{prefix}nobody/"}  # a folder, not a picture
+
+    every, version = f"{name}/{prefix}*", "0" * 32
     return {
         ("s3:GetObject", every): lambda actor: actor.s3.get_object(**key(actor)),
         ("s3:GetObjectVersion", every): lambda actor: actor.s3.get_object(**key(actor), VersionId=version),
@@ -103,11 +120,6 @@ def on_a_bucket(name: str) -> Attempts:
         ("s3:DeleteObjectVersion", every): lambda actor: actor.s3.delete_object(
             **key(actor), VersionId=version
         ),
-        ("s3:ListBucket", name): lambda actor: actor.s3.list_objects_v2(**bucket(actor), MaxKeys=1),
-        ("s3:ListBucketVersions", name): lambda actor: actor.s3.list_object_versions(
-            **bucket(actor), MaxKeys=1
-        ),
-        ("s3:DeleteBucketPolicy", name): lambda actor: actor.s3.delete_bucket_policy(**bucket(actor)),
     }
 
 

@@ -15,10 +15,14 @@ from darkroom.adapters.clients import sqs_client
 from darkroom.adapters.dynamodb import DynamoLedger, DynamoViews
 from darkroom.adapters.items import keyed
 from darkroom.adapters.jobs import manifest_key
+from darkroom.adapters.s3 import S3Reports
 from darkroom.bootstrap.web import bootstrap
 from darkroom.domain.entries import State
 from darkroom.domain.keys import picture_id_of
+from darkroom.domain.uploads import Upload
+from darkroom.services.notifications import trial_message
 from darkroom.services.projecting import Projection
+from darkroom.services.trials import Trials
 from darkroom.web.routes import ROUTES
 from tests.aws import LiveProfile
 from tests.builders import a_batch, a_job, a_member, a_message, a_notification, a_request, an_entry, an_event
@@ -326,3 +330,22 @@ def test_every_event_file_is_used_by_a_test() -> None:
     source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
 
     assert [path.stem for path in (PROJECT / "events").iterdir() if f'"{path.stem}"' not in source] == []
+
+
+@pytest.mark.parametrize("function", ["render", "park"])
+def test_a_trial_is_in_the_reports_bucket_only(
+    invoke: Invoke, s3: S3Client, ledger: DynamoLedger, function: str
+) -> None:
+    """Also after the last attempt: an operator has nothing to retry."""
+    trials = Trials(S3Reports("reports", s3))
+    version = s3.put_object(Bucket=UPLOADS, Key="image.png", Body=a_small_png())["VersionId"]
+    trial = trials.create(Upload(UPLOADS, "image.png", version, size_bytes=100), '{"built_in": "fast"}')
+
+    assert invoke(function, a_message(trial_message(trial.id))) == {"batchItemFailures": []}
+
+    result = trials.result(trial.id)
+    assert bool(result and result.receipt.renditions) == (function == "render")
+    assert "Contents" not in s3.list_objects_v2(Bucket="renditions")
+    assert list(ledger.records()) == []
+    trials.end(trial.id)
+    assert "Contents" not in s3.list_objects_v2(Bucket="reports")
