@@ -203,6 +203,15 @@ def test_terraform_passes_on_outputs_of_the_template() -> None:
     assert set(outputs) <= set(load_template()["Outputs"])
 
 
+def test_terraform_uses_each_of_its_variables_and_the_docs_set_them() -> None:
+    declared = set(re.findall(r'variable "(\w+)"', TERRAFORM))
+    guide = (PROJECT / "docs" / "plug-ins" / "terraform.md").read_text()
+
+    assert set(re.findall(r"\bvar\.(\w+)", TERRAFORM)) == declared
+    assert set(re.findall(r"-var '?(\w+)=", guide)) <= declared
+    assert set(re.findall(r"(\w+)=\"true\"", guide)) <= set(load_template()["Parameters"])
+
+
 def test_the_summary_for_language_models_links_to_files_that_exist() -> None:
     links = re.findall(r"\]\(([^)]+)\)", (PROJECT / "llms.txt").read_text())
 
