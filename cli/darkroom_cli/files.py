@@ -120,7 +120,12 @@ def _is_left_out(path: Path, root: Path, ignored: Sequence[str]) -> bool:
 
 
 def _may_be_picture(path: Path) -> bool:
-    """Returns true for a picture's media type, or none: as the home page does with dropped files."""
+    """Returns true for a picture's media type, or none: as the home page does with dropped files.
+
+    False for a pipe, a socket or a device: reading one could take forever.
+    """
+    if path.exists() and not path.is_file():
+        return False
     media_type = mimetypes.guess_type(path.name)[0]
     return media_type is None or media_type.startswith("image/")
 

@@ -67,6 +67,8 @@ def check_files(
     for name, path in files.items():
         try:
             picture = Picture.of(name, path, focus)
+            if not path.is_file():
+                raise InvalidJobRequest("It is not a file.")
             if picture.size_bytes == 0:
                 raise InvalidJobRequest("The file is empty.")
             read_announcements(json.dumps({"uploads": [picture.announcement]}).encode())

@@ -39,13 +39,14 @@ def test_a_file_that_is_not_allowed_in_a_job_has_its_reason_only(tmp_path: Path)
     small, large = a_file(tmp_path / "small.png"), a_file(tmp_path / "large.png")
     small.write_bytes(b"a picture")
     os.truncate(large, MAX_UPLOAD_BYTES + 1)
+    os.mkfifo(tmp_path / "pipe.png")
 
-    refused, pictures = check_files(
-        {path.name: path for path in (small, large, a_file(tmp_path / "empty.png"))}
-    )
+    paths = (small, large, a_file(tmp_path / "empty.png"), tmp_path / "pipe.png")
+    refused, pictures = check_files({path.name: path for path in paths})
 
     assert [picture.name for picture in pictures] == ["small.png"]
     assert refused["empty.png"] == "not sent: The file is empty."
+    assert refused["pipe.png"] == "not sent: It is not a file."
     assert refused["large.png"].startswith("not sent: Its size must be ")
 
 

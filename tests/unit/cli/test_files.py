@@ -85,6 +85,14 @@ def test_duplicate_names_get_numbers(tmp_path: Path) -> None:
     }
 
 
+def test_pipes_in_folders_are_left_out(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+
+    found = find_pictures([tmp_path])
+
+    assert (found.files, found.others) == ([], [f"{tmp_path.name}/pipe.png"])
+
+
 def test_a_path_given_twice_is_taken_once(tmp_path: Path) -> None:
     beach = a_file(tmp_path / "beach.jpg")
 
