@@ -216,7 +216,8 @@ class Wanted:
         enough = [file["width"] for file in usable if self.width and file["width"] >= self.width]
         width = min(enough, default=usable[-1]["width"])
         chosen = [file for file in usable if file["width"] == width]
-        return [min(chosen, key=lambda file: (file["frames"] == 1, file["size_bytes"]))]
+        # As on the pages: an animation stays one, and a transparent picture stays transparent.
+        return [min(chosen, key=lambda file: (file["frames"] == 1, not file["alpha"], file["size_bytes"]))]
 
 
 def download(

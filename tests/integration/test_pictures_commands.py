@@ -20,7 +20,14 @@ BEACH, TORN, JOB = "b" * 32, "c" * 32, "d" * 32
 
 
 def a_rendition(url: str, kind: str, width: int, size: int) -> dict[str, object]:
-    facts = {"format": kind, "width": width, "size_bytes": size, "ladder": "main", "frames": 1}
+    facts = {
+        "format": kind,
+        "width": width,
+        "size_bytes": size,
+        "ladder": "main",
+        "frames": 1,
+        "alpha": False,
+    }
     return {**facts, "url": f"{url}/files/{kind}-{width}"}
 
 
@@ -189,6 +196,15 @@ def test_the_wanted_renditions_are_downloaded(
 
     assert {path.name: path.read_bytes() for path in paths} == files
     assert lacking == []
+
+
+def test_a_transparent_picture_is_downloaded_with_its_transparency() -> None:
+    jpeg, avif = (
+        {"format": kind, "ladder": "main", "width": 48, "frames": 1, "alpha": alpha, "size_bytes": size}
+        for kind, alpha, size in (("jpeg", False, 10), ("avif", True, 20))
+    )
+
+    assert Wanted().of({"renditions": [jpeg, avif]}) == [avif]
 
 
 def test_a_download_never_overwrites_a_file(status: Status, tmp_path: Path) -> None:
