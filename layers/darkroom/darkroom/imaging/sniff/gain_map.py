@@ -20,6 +20,7 @@ MPF_NAME = b"MPF\0"
 MPF_ENTRIES = 0xB002
 MANY_CHANNELS, BASE_COLOURS, BACKWARD, COMMON_DENOMINATOR = 0x80, 0x40, 4, 8
 _APP1, _APP2, _SCAN = 0xE1, 0xE2, 0xDA
+_START_OF_PICTURE = b"\xff\xd8\xff"
 _HINTS = (ISO_NAME, b"hdrgm", b"HDRGainMap")
 # A camera writes four; every one is walked through.
 _MAX_PICTURES = 8
@@ -68,10 +69,13 @@ class GainMap:
 
 def read_gain_map(content: bytes) -> GainMap | None:
     """Reads the gain map; None if the file is no JPEG, or has none that can be applied to it."""
-    if not content.startswith(b"\xff\xd8") or not any(hint in content for hint in _HINTS):
+    if not content.startswith(b"\xff\xd8"):
         return None
     try:
         first = _Parts(content)
+        # Searches take a millisecond for each 2 MB, so most files get only one.
+        if not first.may_have_others or not any(hint in content for hint in _HINTS):
+            return None
         for start, end in first.other_pictures():
             try:
                 found = _gain_map(content[start:end], first)
@@ -92,8 +96,10 @@ class _Parts:
         self.xmp = self.iso = self.exif = b""
         self._index = range(0)
         self._segments = jpeg_segments(content)
+        self._scans = len(content)
         for marker, start, end in self._segments:
             if marker == _SCAN:
+                self._scans = start
                 break
             if marker == _APP1 and content.startswith(XMP_NAME, start + 4):
                 self.xmp = self.xmp or content[start + 4 + len(XMP_NAME) : end]
@@ -104,12 +110,17 @@ class _Parts:
             elif marker == _APP2 and content.startswith(MPF_NAME, start + 4):
                 self._index = range(start + 4 + len(MPF_NAME), end)
 
+    @property
+    def may_have_others(self) -> bool:
+        """False if no picture begins after the metadata, where cameras put small ones."""
+        return self._content.find(_START_OF_PICTURE, self._scans) >= 0
+
     def other_pictures(self) -> Iterator[tuple[int, int]]:
         """Yields start and end of the pictures after the first: those in the index, or the next one."""
         found = dict(self._indexed())
         yield from found.items()
         last_end = max((end for _, _, end in self._segments), default=2)
-        following = self._content.find(b"\xff\xd8\xff", last_end)
+        following = self._content.find(_START_OF_PICTURE, last_end)
         if following >= 0 and following not in found:
             yield following, len(self._content)
 

@@ -18,6 +18,7 @@ from darkroom.imaging.sniff.png import PNG_MAGIC, png_chunks
 from darkroom.imaging.sniff.tiff import directories_of, layout_of
 from darkroom.imaging.sniff.webp import webp_chunks
 
+_JPEG_MAGIC = b"\xff\xd8"
 XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _SCAN, _APP1, _APP11, _APP13 = 0xDA, 0xE1, 0xEB, 0xED
 _ARTIST, _XMP, _COPYRIGHT, _IPTC, _CREDENTIALS = 315, 700, 33432, 33723, 0xCD41
@@ -43,8 +44,9 @@ class Metadata:
 
 def has_credentials(content: bytes) -> bool:
     """True if the file has content credentials."""
-    # C2PA's label is in all of them, and a search for it is fast.
-    return _LABEL in content and find_metadata(content).credentials
+    # C2PA's label is in all of them. A JPEG's are before its pixels: reading them is quicker than a search.
+    may_have_some = content.startswith(_JPEG_MAGIC) or _LABEL in content
+    return may_have_some and find_metadata(content).credentials
 
 
 def find_metadata(content: bytes) -> Metadata:
@@ -236,7 +238,7 @@ class _Numbers:
 
 
 _READERS: dict[bytes, Callable[[bytes, Metadata], None]] = {
-    b"\xff\xd8": _in_jpeg,
+    _JPEG_MAGIC: _in_jpeg,
     PNG_MAGIC: _in_png,
     b"RIFF": _in_webp,
     b"GIF8": _in_gif,
