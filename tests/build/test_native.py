@@ -97,6 +97,32 @@ def test_files_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> No
     assert output_of(JPEG_PROGRAM, runnable) == FILES
 
 
+# Prints whether the pixels that the encoder shows are those that Pillow's libjpeg-turbo decodes.
+SHOWN_PROGRAM = """
+import json, random
+from io import BytesIO
+from darkroom_native import encode_shown_jpeg
+from PIL import Image
+
+def is_shown(width, height, quality, subsampled, step):
+    noise = random.Random(width).randbytes(width * height * 3)
+    pixels = bytes(level // step * step for level in noise)
+    file, shown = encode_shown_jpeg(pixels, width, height, 3, quality, subsampled)
+    expected = Image.open(BytesIO(file)).tobytes()
+    return Image.frombytes("RGB", (width, height), shown, "raw", "RGBX").tobytes() == expected
+
+print(json.dumps([
+    is_shown(width, 61, quality, subsampled, step)
+    for width in (5, 33, 160) for quality in (20, 80, 100)
+    for subsampled in (False, True) for step in (1, 255)
+]))
+"""
+
+
+def test_pixels_are_shown_as_decoded_on_both_processors(runnable: tuple[str, Path]) -> None:
+    assert all(output_of(SHOWN_PROGRAM, runnable))
+
+
 # Prints hashes of the faces and the salient parts in noise, stripes and a gradient. With a threshold of 0,
 # every place of the network has a face.
 FOCUS_PROGRAM = """

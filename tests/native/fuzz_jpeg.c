@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "jpeg/jpeg.h"
+#include "jpeg/shown.h"
 #include "jpeg/tuning.h"
 
 #include "random.h"
@@ -89,6 +90,9 @@ static void once(bool decoded) {
     size_t sizes[2];
     fill(pixels, bytes, picture.width * picture.channels);
     picture.pixels = pixels;
+    uint8_t *shown = malloc((size_t)picture.width * (size_t)picture.height * (picture.channels == 1 ? 1 : 4));
+    if (!shown) exit(2);
+    if (picture.width >= JPEG_SHOWN_MIN_WIDTH) options.shown = shown;
     for (int i = 0; i < 2; i++)
         if (jpeg_encode(&picture, &options, &files[i], &sizes[i])) fault("not encoded", &picture, &options);
     if (sizes[0] != sizes[1] || memcmp(files[0], files[1], sizes[0])) fault("not repeatable", &picture, &options);
@@ -96,6 +100,7 @@ static void once(bool decoded) {
     free(files[0]);
     free(files[1]);
     free(pixels);
+    free(shown);
 }
 
 int main(int count, char **arguments) {

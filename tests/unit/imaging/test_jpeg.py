@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from bench.unsmoothed import decoded as unsmoothed
+from darkroom.imaging.encode import jpeg as encoded
+from darkroom.imaging.encode import shown_jpeg
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 from darkroom_cli.local.samples import photograph
 
@@ -180,6 +182,38 @@ def test_a_grey_picture_has_one_component() -> None:
 
     assert decoded(jpeg(scene)).mode == "L"
     assert mean_difference(decoded(jpeg(scene, 100)), scene) < 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(pictures(), st.floats(1, 100), st.booleans())
+def test_the_pixels_shown_are_those_of_libjpeg_turbo(
+    picture: Image.Image, quality: float, subsampled: bool
+) -> None:
+    wide = picture.resize((picture.width + 4, picture.height), Image.Resampling.NEAREST)
+    channels, layout = (1, "L") if wide.mode == "L" else (3, "RGBX")
+
+    file, shown = darkroom_native.encode_shown_jpeg(wide.tobytes(), *wide.size, channels, quality, subsampled)
+
+    assert file == jpeg(wide, quality, subsampled=subsampled)
+    assert Image.frombytes(wide.mode, wide.size, shown, "raw", layout).tobytes() == decoded(file).tobytes()
+
+
+@pytest.mark.parametrize("size", [(4, 9), (0, 9), (9, -1)])
+def test_pixels_of_narrow_pictures_are_an_error(size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match=r"range|number of bytes"):
+        darkroom_native.encode_shown_jpeg(bytes(4 * 9 * 3), *size, 3, 75.0, True)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize("size", [(640, 427), (100, 67), (4, 30_000)])
+def test_a_file_is_scored_as_it_is_decoded(mode: str, size: tuple[int, int]) -> None:
+    scene = photograph(640, 427).convert(mode).resize(size)
+    reference = Ssimulacra2(scene)
+
+    content, shown = shown_jpeg(scene, 75)
+
+    assert content == encoded(scene, 75)
+    assert reference.score(shown) == reference.score(decoded(content))
 
 
 def test_a_memoryview_is_accepted() -> None:

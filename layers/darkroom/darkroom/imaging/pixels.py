@@ -9,6 +9,10 @@ _ONE_PIECE_BYTES = 1 << 30
 Image.core.set_block_size(_ONE_PIECE_BYTES)  # type: ignore[attr-defined]
 
 
+# What a decoder shows: a picture, or RGB pixels of four bytes.
+type Shown = Image.Image | bytes
+
+
 def pixels_of(image: Image.Image) -> tuple[Image.Image | bytes, int]:
     """Returns the pixels of an L, RGB or CMYK picture, and the bytes of each: 1, or 4 of which RGB uses 3.
 

@@ -103,8 +103,8 @@ class Search:
         sample, quality = Sample(image), quality_at(Format.JPEG, self._level)
         ssimulacra2, costs, scores = Ssimulacra2(sample.picture), {}, {}
         for subsampling in ("4:2:0", "4:4:4"):
-            content = encode.jpeg(sample.picture, quality, subsampling)
-            scores[subsampling] = ssimulacra2.score(read_rendition(Format.JPEG, content))
+            content, shown = encode.shown_jpeg(sample.picture, quality, subsampling)
+            scores[subsampling] = ssimulacra2.score(shown)
             costs[subsampling] = log(len(content)) - BYTES_PER_POINT * scores[subsampling]
         self._colour = scores["4:4:4"] - scores["4:2:0"]
         missing = self._target + _bias(Format.JPEG, sample) - scores["4:2:0"]
@@ -122,8 +122,8 @@ class Search:
         quality = self._first(image, encoder)
         ssimulacra2, scores, files = Ssimulacra2(image), dict[float, float](), dict[float, bytes]()
         while quality not in scores and len(scores) < _ENCODINGS:
-            files[quality] = encoder.file(image, quality)
-            scores[quality] = ssimulacra2.score(read_rendition(self._format, files[quality]))
+            files[quality], shown = encoder.shown(image, quality)
+            scores[quality] = ssimulacra2.score(shown)
             if abs(scores[quality] - self._target) <= _TOLERANCES[self._format]:
                 break
             quality = self._next(scores)

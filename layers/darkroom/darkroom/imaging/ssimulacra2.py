@@ -4,7 +4,7 @@ from darkroom_native import ssimulacra2
 from PIL import Image
 
 from darkroom.imaging.decoding import flattened
-from darkroom.imaging.pixels import pixels_of
+from darkroom.imaging.pixels import Shown, pixels_of
 
 # Transparent pixels are scored over this grey.
 _BACKDROP = "#808080"
@@ -17,8 +17,10 @@ class Ssimulacra2:
         self._size = picture.size
         self._opaque = _opaque(picture)
 
-    def score(self, other: Image.Image) -> float:
+    def score(self, other: Shown) -> float:
         """Scores a picture of equal size: 100 the same, 90 visually lossless, 80 very good, 70 good."""
+        if isinstance(other, bytes):
+            return ssimulacra2(pixels_of(self._opaque)[0], other, *self._size)
         if other.size != self._size:
             raise ValueError(f"{other.size} can't be compared with {self._size}")
         first, second = pixels_of(self._opaque)[0], pixels_of(_opaque(other))[0]

@@ -2,14 +2,13 @@
 
 #include <string.h>
 
+#include "transpose.h"
+
 const uint8_t JPEG_ZIGZAG[64] = {
     0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48,
     41, 34, 27, 20, 13, 6,  7,  14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
     30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 };
-
-// Eight floats, one per column (GCC's and Clang's vector extension).
-typedef float lanes __attribute__((vector_size(32)));
 
 // cos(k pi / 16) / 2
 static const float C1 = 0.49039264f, C2 = 0.46193977f, C3 = 0.41573481f, C4 = 0.35355339f, C5 = 0.27778512f,
@@ -41,31 +40,13 @@ static inline void inverse(lanes x[8]) {
     x[2] = e2 + o2, x[5] = e2 - o2, x[3] = e3 + o3, x[4] = e3 - o3;
 }
 
-static inline void transpose(lanes x[8]) {
-    lanes t[8];
-    for (int i = 0; i < 8; i += 2) {
-        t[i] = __builtin_shufflevector(x[i], x[i + 1], 0, 8, 2, 10, 4, 12, 6, 14);
-        t[i + 1] = __builtin_shufflevector(x[i], x[i + 1], 1, 9, 3, 11, 5, 13, 7, 15);
-    }
-    lanes u[8];
-    for (int i = 0; i < 8; i += 4)
-        for (int j = 0; j < 2; j++) {
-            u[i + j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
-            u[i + j + 2] = __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
-        }
-    for (int j = 0; j < 4; j++) {
-        x[j] = __builtin_shufflevector(u[j], u[j + 4], 0, 1, 2, 3, 8, 9, 10, 11);
-        x[j + 4] = __builtin_shufflevector(u[j], u[j + 4], 4, 5, 6, 7, 12, 13, 14, 15);
-    }
-}
-
 void jpeg_fdct(const float *samples, size_t stride, float coefficients[64]) {
     lanes x[8];
     for (int row = 0; row < 8; row++) memcpy(&x[row], samples + (size_t)row * stride, sizeof x[row]);
     forward(x);
-    transpose(x);
+    jpeg_transpose(x);
     forward(x);
-    transpose(x);
+    jpeg_transpose(x);
     memcpy(coefficients, x, sizeof x);
 }
 
@@ -73,8 +54,8 @@ void jpeg_idct(const float coefficients[64], float samples[64]) {
     lanes x[8];
     memcpy(x, coefficients, sizeof x);
     inverse(x);
-    transpose(x);
+    jpeg_transpose(x);
     inverse(x);
-    transpose(x);
+    jpeg_transpose(x);
     memcpy(samples, x, sizeof x);
 }

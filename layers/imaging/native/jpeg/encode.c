@@ -13,6 +13,7 @@
 #include "rates.h"
 #include "ringing.h"
 #include "scans.h"
+#include "shown.h"
 #include "tables.h"
 #include "trellis.h"
 #include "tuning.h"
@@ -35,7 +36,8 @@ static bool valid(const struct jpeg_picture *picture, const struct jpeg_options 
     bool coloured = picture->channels == 1 || picture->channels == 3 || picture->channels == 4;
     bool subsampled = options->subsampling == JPEG_444 || options->subsampling == JPEG_420;
     bool tuned = !options->tuning || jpeg_valid_tuning(options->tuning);
-    return picture->pixels && tuned && sized && coloured && subsampled && options->quality >= 1 && options->quality <= 100 &&
+    bool showable = !options->shown || picture->width >= JPEG_SHOWN_MIN_WIDTH;
+    return picture->pixels && tuned && showable && sized && coloured && subsampled && options->quality >= 1 && options->quality <= 100 &&
            picture->stride >= (size_t)picture->width * (size_t)picture->channels;
 }
 
@@ -231,6 +233,7 @@ enum jpeg_status jpeg_encode(const struct jpeg_picture *picture, const struct jp
     for (int i = 0; i < 2; i++) free(encoder.decoded[i]), encoder.decoded[i] = NULL;
     if (done && options->progressive) jpeg_put_progressive(&file, encoder.components, encoder.count);
     if (done && !options->progressive) jpeg_put_baseline(&file, encoder.components, encoder.count);
+    done = done && (!options->shown || jpeg_show(encoder.components, encoder.count, options->shown));
     release(&encoder);
     if (!done || file.failed) {
         free(file.bytes);

@@ -26,6 +26,9 @@ struct jpeg_options {
     enum jpeg_subsampling subsampling;
     bool progressive;
     const struct jpeg_tuning *tuning; // NULL for the fitted constants
+    // If not NULL, filled with the pixels that libjpeg-turbo decodes from the file: grey of one byte, or RGB of four. For
+    // pictures at least JPEG_SHOWN_MIN_WIDTH pixels wide.
+    uint8_t *shown;
 };
 
 // Encodes a picture into a new file, to be freed by the caller. The same arguments give the same bytes on every

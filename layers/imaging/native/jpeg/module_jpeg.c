@@ -58,6 +58,36 @@ static PyObject *py_encode_jpeg(PyObject *module, PyObject *arguments) {
     return bytes;
 }
 
+// Encodes into a file and the pixels that a decoder shows; NULL with a Python error if that fails.
+static PyObject *encode_shown(const Pixels *pixels, struct jpeg_picture *picture, struct jpeg_options *options) {
+    Py_ssize_t size = picture->width < 1 || picture->height < 1 ? 0 : (Py_ssize_t)picture->width * picture->height;
+    PyObject *shown = PyBytes_FromStringAndSize(NULL, picture->channels == 1 ? size : 4 * size), *both = NULL;
+    if (!shown) return NULL;
+    options->shown = (uint8_t *)PyBytes_AsString(shown);
+    PyObject *file = encode_pixels(pixels, picture, options, &(Py_buffer){0});
+    if (file) {
+        both = PyTuple_Pack(2, file, shown);
+        Py_DecRef(file);
+    }
+    Py_DecRef(shown);
+    return both;
+}
+
+static PyObject *py_encode_shown_jpeg(PyObject *module, PyObject *arguments) {
+    (void)module;
+    Pixels pixels;
+    struct jpeg_picture picture = {0};
+    struct jpeg_options options = {.progressive = true};
+    int subsampled;
+    if (!PyArg_ParseTuple(arguments, "O&iiidp:encode_shown_jpeg", take_pixels, &pixels, &picture.width, &picture.height,
+                          &picture.channels, &options.quality, &subsampled))
+        return NULL;
+    options.subsampling = subsampled ? JPEG_420 : JPEG_444;
+    PyObject *both = encode_shown(&pixels, &picture, &options);
+    release_pixels(&pixels);
+    return both;
+}
+
 static PyObject *py_jpeg_tuning(PyObject *module, PyObject *arguments) {
     (void)module;
     (void)arguments;
@@ -70,6 +100,10 @@ static PyMethodDef functions[] = {
      "Encodes 8-bit sRGB (3 channels, or 4 with one that is not used) or grey (1); the same bytes on every processor.\n\n"
      "quality: 1 to 100. subsampled: 4:2:0 instead of 4:4:4. tuning: floats as jpeg_tuning returns them.\n"
      "Raises ValueError for a buffer of another size or a value out of range, and MemoryError."},
+    {"encode_shown_jpeg", py_encode_shown_jpeg, METH_VARARGS,
+     "encode_shown_jpeg(pixels, width, height, channels, quality, subsampled, /)\n--\n\n"
+     "Encodes as encode_jpeg, progressive; returns the file and the pixels that libjpeg-turbo decodes from it.\n\n"
+     "These have 4 bytes, R, G, B and 255, or 1 if grey. At least 5 pixels wide. Raises ValueError and MemoryError."},
     {"jpeg_tuning", py_jpeg_tuning, METH_VARARGS,
      "jpeg_tuning()\n--\n\nReturns the fitted constants of jpeg/tuning.h: 32-bit floats in their order there."},
     {NULL, NULL, 0, NULL},
