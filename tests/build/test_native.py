@@ -97,11 +97,11 @@ def test_files_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> No
     assert output_of(JPEG_PROGRAM, runnable) == FILES
 
 
-# Prints whether the pixels that the encoder shows are those that Pillow's libjpeg-turbo decodes.
+# Prints whether the pixels that the encoder shows, and that the check draws, are those of Pillow's decoder.
 SHOWN_PROGRAM = """
 import json, random
 from io import BytesIO
-from darkroom_native import encode_shown_jpeg
+from darkroom_native import draw_jpeg, encode_jpeg, encode_shown_jpeg
 from PIL import Image
 
 def is_shown(width, height, quality, subsampled, step):
@@ -109,7 +109,13 @@ def is_shown(width, height, quality, subsampled, step):
     pixels = bytes(level // step * step for level in noise)
     file, shown = encode_shown_jpeg(pixels, width, height, 3, quality, subsampled)
     expected = Image.open(BytesIO(file)).tobytes()
-    return Image.frombytes("RGB", (width, height), shown, "raw", "RGBX").tobytes() == expected
+    drawn = Image.new("RGB", (width, height))
+    baseline = encode_jpeg(pixels, width, height, 3, quality, subsampled, False)
+    fault = draw_jpeg(baseline, 8, drawn)
+    return (
+        Image.frombytes("RGB", (width, height), shown, "raw", "RGBX").tobytes() == expected
+        and not fault and drawn.tobytes() == Image.open(BytesIO(baseline)).tobytes()
+    )
 
 print(json.dumps([
     is_shown(width, 61, quality, subsampled, step)

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "jpeg/jpeg.h"
-#include "jpeg/shown.h"
+#include "decoder/rows.h"
 #include "jpeg/tuning.h"
 
 #include "random.h"
@@ -92,7 +92,7 @@ static void once(bool decoded) {
     picture.pixels = pixels;
     uint8_t *shown = malloc((size_t)picture.width * (size_t)picture.height * (picture.channels == 1 ? 1 : 4));
     if (!shown) exit(2);
-    if (picture.width >= JPEG_SHOWN_MIN_WIDTH) options.shown = shown;
+    if (picture.width >= DECODER_INTERPOLATED_WIDTH) options.shown = shown;
     for (int i = 0; i < 2; i++)
         if (jpeg_encode(&picture, &options, &files[i], &sizes[i])) fault("not encoded", &picture, &options);
     if (sizes[0] != sizes[1] || memcmp(files[0], files[1], sizes[0])) fault("not repeatable", &picture, &options);

@@ -10,11 +10,28 @@
 
 #include "random.h"
 
+// The size of the drawn picture: any, since damage changes the header.
+static int width, height, channels;
+
+// Draws into exactly as many bytes as needed; must find the same, or that it can't draw.
+static void draw_file(const uint8_t *bytes, size_t size, const char *expected) {
+    int eighths = below(2) ? 8 : 4, by = eighths == 8 ? 1 : 2;
+    size_t drawn_bytes = (size_t)((width + by - 1) / by) * (size_t)((height + by - 1) / by) * (channels == 1 ? 1 : 4);
+    uint8_t *pixels = malloc(drawn_bytes);
+    if (!pixels) exit(2);
+    const char *found = jpeg_draw(bytes, size, eighths, pixels, drawn_bytes);
+    free(pixels);
+    if (found == expected || found == JPEG_UNSUPPORTED) return;
+    fprintf(stderr, "checked: %s, drawn: %s\n", expected ? expected : "", found ? found : "");
+    exit(1);
+}
+
 // A copy of exactly this size, so that a sanitizer sees a read beyond it.
 static const char *checked(const uint8_t *bytes, size_t size) {
     uint8_t *copy = malloc(size ? size : 1);
     memcpy(copy, bytes, size);
     const char *found = jpeg_fault(copy, size);
+    draw_file(copy, size, found);
     free(copy);
     return found;
 }
@@ -22,6 +39,7 @@ static const char *checked(const uint8_t *bytes, size_t size) {
 static uint8_t *encoded(size_t *size) {
     struct jpeg_picture picture = {.width = 1 + (int)below(90), .height = 1 + (int)below(90), .channels = below(3) ? 3 : 1};
     picture.stride = (size_t)(picture.width * picture.channels);
+    width = picture.width, height = picture.height, channels = picture.channels;
     size_t bytes = picture.stride * (size_t)picture.height;
     uint8_t *pixels = malloc(bytes), *file = NULL;
     uint32_t period = 1 + below(20), noise = below(2) ? 255 : 1 + below(20);

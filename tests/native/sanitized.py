@@ -18,10 +18,10 @@ SOURCES = PROJECT / "layers" / "imaging" / "native"
 # A fuzzer and its sources.
 PARTS = {
     "ssimulacra2": ("power.c", "ssimulacra2/*.c"),
-    "jpeg": ("jpeg/*.c",),
+    "jpeg": ("jpeg/*.c", "decoder/*.c"),
     "resize": ("resize/*.c",),
     "focus": ("power.c", "faces/*.c", "saliency/*.c"),
-    "strict": ("jpeg/*.c", "strict/*.c"),
+    "strict": ("jpeg/*.c", "strict/*.c", "decoder/*.c"),
 }
 FLAGS = (
     "-std=gnu11", "-O1", "-g", "-ffp-contract=off",

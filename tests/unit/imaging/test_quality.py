@@ -16,6 +16,7 @@ from darkroom.domain.serialization import parse_receipt, serialize_receipt
 from darkroom.imaging import encode
 from darkroom.imaging.fitted import TYPICAL
 from darkroom.imaging.pipeline import render
+from darkroom.imaging.pixels import Shown
 from darkroom.imaging.quality import Search, encode_ladder, quality_at, typical_score
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
@@ -72,11 +73,11 @@ def test_narrow_pictures_are_encoded_first() -> None:
 def counting(encoder: encode.Encoder, tried: list[float]) -> encode.Encoder:
     """Returns an encoder that records the quality of each file."""
 
-    def file(image: Image.Image, quality: float) -> bytes:
+    def shown(image: Image.Image, quality: float) -> tuple[bytes, Shown]:
         tried.append(quality)
-        return encoder.file(image, quality)
+        return encoder.shown(image, quality)
 
-    return replace(encoder, file=file)
+    return replace(encoder, shown=shown)
 
 
 @pytest.mark.parametrize(("wanted", "subsampling"), [(Format.JPEG, "4:2:0"), (Format.AVIF, "4:4:4")])

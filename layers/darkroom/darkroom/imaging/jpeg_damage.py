@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import NoReturn
 
-from PIL import _imaging
+from PIL import Image, _imaging
 
 from darkroom.imaging.child import Child, ChildDied
 from darkroom.imaging.sniff import corrupt
@@ -44,6 +44,26 @@ def check(stream: bytes, *, arithmetic: bool) -> None:
         raise corrupt() from fault
     finally:
         child.end()
+
+
+_ONLY_BY_LIBJPEG = "only libjpeg can draw it"
+
+
+def drawn(stream: bytes, mode: str, size: tuple[int, int], *, halved: bool) -> Image.Image | None:
+    """Checks a JPEG, and draws it in the same pass with the pixels that Pillow's libjpeg-turbo draws.
+
+    `size` is that of the result: half of the picture's, rounded up, if `halved`. Returns None for kinds that
+    only libjpeg can draw, such as progressive ones. Raises RejectedPicture as `check` does.
+    """
+    from darkroom_native import draw_jpeg  # imported only when needed, as other native code
+
+    picture = Image.new(mode, size, None)  # without a colour: all pixels are drawn
+    fault = draw_jpeg(stream, 4 if halved else 8, picture)
+    if fault == _ONLY_BY_LIBJPEG:
+        return None
+    if fault:
+        raise corrupt()
+    return picture
 
 
 class _ErrorManager(ctypes.Structure):

@@ -6,6 +6,7 @@
 #include "colour.h"
 #include "component.h"
 #include "dct.h"
+#include "decoder/rows.h"
 #include "jpeg.h"
 #include "light.h"
 #include "masking.h"
@@ -36,7 +37,7 @@ static bool valid(const struct jpeg_picture *picture, const struct jpeg_options 
     bool coloured = picture->channels == 1 || picture->channels == 3 || picture->channels == 4;
     bool subsampled = options->subsampling == JPEG_444 || options->subsampling == JPEG_420;
     bool tuned = !options->tuning || jpeg_valid_tuning(options->tuning);
-    bool showable = !options->shown || picture->width >= JPEG_SHOWN_MIN_WIDTH;
+    bool showable = !options->shown || picture->width >= DECODER_INTERPOLATED_WIDTH;
     return picture->pixels && tuned && showable && sized && coloured && subsampled && options->quality >= 1 && options->quality <= 100 &&
            picture->stride >= (size_t)picture->width * (size_t)picture->channels;
 }

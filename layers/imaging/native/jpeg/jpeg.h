@@ -27,7 +27,7 @@ struct jpeg_options {
     bool progressive;
     const struct jpeg_tuning *tuning; // NULL for the fitted constants
     // If not NULL, filled with the pixels that libjpeg-turbo decodes from the file: grey of one byte, or RGB of four. For
-    // pictures at least JPEG_SHOWN_MIN_WIDTH pixels wide.
+    // pictures at least DECODER_INTERPOLATED_WIDTH pixels wide.
     uint8_t *shown;
 };
 

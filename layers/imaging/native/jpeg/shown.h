@@ -7,9 +7,6 @@
 
 #include "component.h"
 
-// Below this width libjpeg-turbo does not interpolate chroma.
-enum { JPEG_SHOWN_MIN_WIDTH = 5 };
-
 // Writes grey pixels of one byte, or RGB of four bytes, of which the last is 255. False if memory is short.
 bool jpeg_show(const struct component *components, int count, uint8_t *pixels);
 

@@ -2,6 +2,7 @@
 #ifndef DARKROOM_STRICT_PICTURE_H
 #define DARKROOM_STRICT_PICTURE_H
 
+#include "drawing.h"
 #include "tables.h"
 
 #define MAX_COMPONENTS 4
@@ -28,6 +29,9 @@ struct picture {
     uint16_t quantizers[4][BLOCK]; // in zigzag order
     bool has_quantizer[4];
     struct huffman_table dc[4], ac[4];
+    bool has_jfif, has_adobe, is_ycbcr; // as libjpeg decides by the markers: jdapimin.c, default_decompress_parms
+    int adobe_transform;
+    struct drawing *drawing; // NULL for a check without pixels
 };
 
 struct scan {

@@ -56,7 +56,7 @@ fault decode_scan(struct scan *scan) {
     int high = is_interleaved ? picture->mcus_high : only->high;
     int until_restart = picture->restart_interval, restarts = 0;
     block_decoder decode = picture->is_progressive ? progressive_decoder(scan) : sequential_block;
-    for (int row = 0; row < high; row++)
+    for (int row = 0; row < high; row++) {
         for (int column = 0; column < wide; column++) {
             fault found = NULL;
             if (picture->restart_interval && until_restart-- == 0) {
@@ -66,5 +66,7 @@ fault decode_scan(struct scan *scan) {
             if (!found) found = decode_mcu(scan, decode, row, column);
             if (found) return found;
         }
+        if (picture->drawing) show_rows(picture->drawing, picture, row);
+    }
     return end_of_interval(scan);
 }

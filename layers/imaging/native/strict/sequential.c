@@ -3,6 +3,9 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "jpeg/dct.h"
 
 // F.1.2.1 and F.1.2.2: the largest categories of coefficients of 8-bit samples.
 enum { MAX_DC_BITS = 11, MAX_AC_BITS = 10, ZERO_RUN = 0xF0 };
@@ -33,9 +36,9 @@ struct norms {
     int minus_ones;
 };
 
-// Takes the AC coefficients of a block.
+// Takes the AC coefficients of a block, and sets those that are not zero.
 static inline fault take_ac(struct bit_reader *reader, const struct huffman_table *table, const uint16_t *steps,
-                     struct norms *norms) {
+                             int32_t coefficients[BLOCK], struct norms *norms) {
     for (int k = 1; k < BLOCK; k++) {
         if (reader->count < 32) hold(reader);
         int symbol = take_symbol(reader, table), bits = symbol & 15;
@@ -51,6 +54,7 @@ static inline fault take_ac(struct bit_reader *reader, const struct huffman_tabl
         int64_t level = (int64_t)value * steps[k];
         norms->energy += level * level;
         norms->nonzero |= 1ull << k;
+        coefficients[JPEG_ZIGZAG[k]] = (int32_t)level;
         norms->minus_ones += value == -1;
         if (is_short(reader)) return MISSING;
     }
@@ -67,17 +71,25 @@ static bool is_too_large(const struct norms *norms, const uint16_t *steps) {
 }
 
 fault sequential_block(struct scan *scan, struct component *component, size_t block) {
-    (void)block;
+    struct drawing *drawing = scan->picture->drawing;
+    int32_t coefficients[BLOCK];
+    if (drawing) memset(coefficients, 0, sizeof coefficients);
     fault found = take_difference(scan, component);
     if (found) return found;
     struct bit_reader reader = scan->reader; // a copy stays in registers
     int64_t dc = (int64_t)component->prediction * component->steps[0];
     struct norms norms = {.energy = dc * dc};
-    found = take_ac(&reader, component->ac, component->steps, &norms);
+    found = take_ac(&reader, component->ac, component->steps, coefficients, &norms);
     scan->reader = reader;
     if (found) return found;
     if (is_short(&reader)) return MISSING;
     // Zero bytes often mean 63 coefficients of -1, to which no samples can be transformed.
     if (norms.minus_ones == BLOCK - 1) return ZEROS;
-    return is_too_large(&norms, component->steps) ? TOO_LARGE : NULL;
+    if (is_too_large(&norms, component->steps)) return TOO_LARGE;
+    if (!drawing) return NULL;
+    uint32_t wide = (uint32_t)component->padded_wide, number = (uint32_t)block;
+    coefficients[0] = (int32_t)dc;
+    draw_block(drawing, (int)(component - scan->picture->component), (int)(number / wide), (int)(number % wide),
+               coefficients, !norms.nonzero);
+    return NULL;
 }

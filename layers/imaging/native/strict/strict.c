@@ -7,11 +7,12 @@
 #include "picture.h"
 
 const char JPEG_FAULT_NO_MEMORY[] = "out of memory";
+const char JPEG_UNSUPPORTED[] = "only libjpeg can draw it";
 
 enum {
     BASELINE = 0xC0, EXTENDED = 0xC1, PROGRESSIVE = 0xC2, TABLES = 0xC4, ARITHMETIC_CONDITIONING = 0xCC,
     FIRST_RESTART = 0xD0, LAST_RESTART = 0xD7, START = 0xD8, END = 0xD9, SCAN = 0xDA, QUANTIZERS = 0xDB,
-    RESTART_INTERVAL = 0xDD, LAST_FRAME = 0xCF, EXTENSION = 0xC8, TEMPORARY = 0x01,
+    RESTART_INTERVAL = 0xDD, JFIF = 0xE0, ADOBE = 0xEE, LAST_FRAME = 0xCF, EXTENSION = 0xC8, TEMPORARY = 0x01,
     MAX_BLOCKS_IN_MCU = 10, MAX_SIDE = 65500, // libjpeg's
 };
 
@@ -160,10 +161,29 @@ static fault begin_scan(struct scan *scan, const uint8_t *body, size_t size) {
     return picture->is_progressive ? follow_script(scan) : NULL;
 }
 
+// As libjpeg decides by the markers, if without doubt: jdapimin.c, default_decompress_parms.
+static bool is_ycbcr(const struct picture *picture) {
+    if (picture->has_jfif) return true;
+    if (picture->has_adobe) return picture->adobe_transform == 1;
+    return picture->component[0].id == 1 && picture->component[1].id == 2 && picture->component[2].id == 3;
+}
+
+static void read_application(struct picture *picture, int marker, const uint8_t *body, size_t size) {
+    if (marker == JFIF && size >= 14 && !memcmp(body, "JFIF", 5)) picture->has_jfif = true;
+    if (marker != ADOBE || size < 12 || memcmp(body, "Adobe", 5)) return;
+    picture->has_adobe = true;
+    picture->adobe_transform = body[11];
+}
+
 static fault read_scan(struct picture *picture, const uint8_t *body, size_t size, const uint8_t **at,
                        const uint8_t *end) {
     struct scan scan = {.picture = picture, .reader = {.at = body + size, .end = end}};
     fault found = begin_scan(&scan, body, size);
+    if (!found && picture->drawing) {
+        picture->is_ycbcr = is_ycbcr(picture);
+        if (!begin_drawing(picture->drawing, &scan)) found = JPEG_FAULT_NO_MEMORY;
+        if (picture->drawing->is_unsupported) found = JPEG_UNSUPPORTED;
+    }
     if (!found) found = decode_scan(&scan);
     *at = scan.reader.at;
     return found;
@@ -198,6 +218,7 @@ static fault read_segment(struct picture *picture, int marker, const uint8_t **a
     if (marker == TABLES) return read_tables(picture, body, size);
     if (marker == QUANTIZERS) return read_quantizers(picture, body, size);
     if (marker == RESTART_INTERVAL) return read_interval(picture, body, size);
+    if (marker == JFIF || marker == ADOBE) read_application(picture, marker, body, size);
     bool is_frame = marker >= BASELINE && marker <= LAST_FRAME && marker != EXTENSION;
     return is_frame && marker != ARITHMETIC_CONDITIONING ? read_frame(picture, marker, body, size) : NULL;
 }
@@ -227,11 +248,21 @@ static fault read_picture(struct picture *picture, const uint8_t *at, const uint
     return completeness(picture);
 }
 
-const char *jpeg_fault(const uint8_t *bytes, size_t size) {
+static fault check(const uint8_t *bytes, size_t size, struct drawing *drawing) {
     struct picture *picture = calloc(1, sizeof *picture);
     if (!picture) return JPEG_FAULT_NO_MEMORY;
+    picture->drawing = drawing;
     fault found = size < 2 ? INCOMPLETE : read_picture(picture, bytes + 2, bytes + size);
     for (int i = 0; i < MAX_COMPONENTS; i++) free(picture->component[i].nonzero);
     free(picture);
+    return found;
+}
+
+const char *jpeg_fault(const uint8_t *bytes, size_t size) { return check(bytes, size, NULL); }
+
+const char *jpeg_draw(const uint8_t *bytes, size_t size, int eighths, uint8_t *pixels, size_t size_bytes) {
+    struct drawing drawing = {.pixels = pixels, .size_bytes = size_bytes, .eighths = eighths};
+    fault found = check(bytes, size, &drawing);
+    end_drawing(&drawing);
     return found;
 }
