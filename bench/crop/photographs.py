@@ -1,4 +1,4 @@
-"""Fetches the photographs that bench/crop/labels.txt describes.
+"""Fetches the photographs that bench/crop/labels.txt and fresh.txt describe.
 
     python -m bench.crop.photographs FOLDER [--host https://github.com]
 
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+# The photographs on which the constants of `auto` were chosen, and others.
 LABELS = Path(__file__).with_name("labels.txt")
+FRESH = Path(__file__).with_name("fresh.txt")
 
 # Left, top, right and bottom of the upright picture, as shares of its width and height.
 type Box = tuple[float, float, float, float]
@@ -29,13 +31,13 @@ class Photograph:
     faces: tuple[Box, ...]
 
     def in_folder(self, folder: Path) -> Path:
-        return folder / self.repository.replace("/", "+") / Path(self.path).name
+        return folder / self.repository.replace("/", "+") / self.path.replace("/", "+")
 
 
-def labelled() -> Iterator[Photograph]:
-    """Reads labels.txt."""
+def labelled(labels: Path) -> Iterator[Photograph]:
+    """Reads LABELS or FRESH."""
     repository, commit = "", ""
-    for line in LABELS.read_text().splitlines():
+    for line in labels.read_text().splitlines():
         if not line or line.startswith("#"):
             continue
         if not line.startswith(" "):
@@ -53,7 +55,8 @@ def _box(numbers: list[str]) -> Box:
 
 def fetch(folder: Path, host: str) -> None:
     """Writes every photograph that is missing in the folder; fetches each repository once."""
-    missing = [photograph for photograph in labelled() if not photograph.in_folder(folder).exists()]
+    wanted = [*labelled(LABELS), *labelled(FRESH)]
+    missing = [photograph for photograph in wanted if not photograph.in_folder(folder).exists()]
     for repository, commit in sorted({(photograph.repository, photograph.commit) for photograph in missing}):
         with TemporaryDirectory() as clone:
             _git(clone, "init", "--quiet", "--bare")
