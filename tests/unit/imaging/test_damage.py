@@ -8,7 +8,7 @@ import re
 import resource
 import struct
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import product
@@ -146,6 +146,26 @@ def test_a_jpeg_that_lost_its_last_scan_and_end_is_rejected() -> None:
     content = sound("progressive")
 
     assert rejection(content[: content.rindex(b"\xff\xc4")]) == "corrupt_image"
+
+
+def test_a_scan_that_lost_its_header_is_rejected() -> None:
+    content = sound("progressive")
+    header = content.rindex(b"\xff\xda")
+
+    assert content[header - 40 : header].count(b"\xff\xc4") == 1
+    assert rejection(content[:header] + content[header + 10 :]) == "corrupt_image"
+
+
+@pytest.mark.parametrize("more", [b"\0", bytes(16), b"Some text."])
+@pytest.mark.parametrize("segment", [b"\xff\xdb", b"\xff\xc0", b"\xff\xda"])
+def test_bytes_between_the_segments_in_front_of_the_first_scan_mean_nothing(
+    segment: bytes, more: bytes
+) -> None:
+    """Some cameras leave them; browsers show the whole picture."""
+    content = sound("4:2:0")
+    at = content.index(segment)
+
+    assert rejection(content[:at] + more + content[at:]) == ""
 
 
 def before_markers(content: bytes, more: bytes) -> bytes:
@@ -288,31 +308,79 @@ def test_a_check_that_runs_out_of_memory_does_not_blame_the_picture(monkeypatch:
 
 
 def measure(folder: str = "") -> None:
-    """Prints how many of 1,000 JPEGs with a damaged piece of each size are rejected.
+    """Prints how many of 1,000 damaged JPEGs are rejected, by the kind and size of the damage.
 
     With a folder: of its sound JPEGs, by libjpeg's warnings, instead of drawn ones; first how many of them
-    are rejected undamaged.
+    are rejected undamaged, last with a piece missing anywhere in a file of at least 20,000 bytes.
     """
     whole = [*sound_in(Path(folder))] if folder else [sound(kind) for kind in KINDS]
     print(f"{len(whole):,} sound, {sum(map(bool, map(jpeg_fault, whole)))} rejected")  # noqa: T201
     for (name, damage), share in product(DAMAGES.items(), SHARES):
-        found = sum(bool(jpeg_fault(content)) for content in damaged(1000, share, share, damage, whole))
-        print(f"{share:.2%} {name}: {found} of 1,000 rejected")  # noqa: T201
+        report(f"{share:.2%} {name}", damaged(1000, share, share, damage, whole))
+    photographs = [content for content in whole if len(content) >= PHOTOGRAPH_BYTES]
+    for size in PIECES if folder else ():
+        report(f"{size:,} bytes missing", without_piece(1000, size, photographs))
 
 
 SHARES = (0.0001, 0.001, 0.01, 0.02, 0.05, 0.1)
+PHOTOGRAPH_BYTES, PIECES = 20_000, (1, 4, 16, 64, 256, 1024, 4096)
+
+
+def report(label: str, contents: Iterable[bytes]) -> None:
+    rejected = warned = both = 0
+    for content in contents:
+        is_rejected, is_warned = is_damaged(content), libjpeg_warns(content)
+        rejected, warned, both = (
+            rejected + is_rejected,
+            warned + is_warned,
+            both + (is_rejected and is_warned),
+        )
+    print(f"{label}: {rejected} rejected; libjpeg warns about {warned}, {both} of them rejected")  # noqa: T201
+
+
+def is_damaged(content: bytes) -> bool:
+    try:
+        return bool(jpeg_fault(read_header(content).stream))
+    except RejectedPicture:
+        return True
+
+
+def libjpeg_warns(content: bytes) -> bool:
+    child = Child(partial(jpeg_damage.warnings, content), seconds=100)
+    try:
+        return next(child.results()) > 0
+    except ChildDied:  # it gave up
+        return True
+    finally:
+        child.end()
+
+
+def without_piece(count: int, size: int, whole: Sequence[bytes]) -> Iterator[bytes]:
+    generator = random.Random(size)  # noqa: S311
+    while count:
+        content = generator.choice(whole)
+        at = generator.randrange(2, len(content) - size)
+        made = content[:at] + content[at + size :]
+        if made != content:
+            count -= 1
+            yield made
 
 
 def sound_in(folder: Path) -> Iterator[bytes]:
-    """Yields the JPEGs with Huffman coding about which libjpeg does not warn."""
-    for path in sorted(folder.iterdir()):
-        with suppress(RejectedPicture, ChildDied):
+    """Yields the different JPEGs with Huffman coding about which libjpeg does not warn."""
+    seen = set()
+    for path in sorted(folder.rglob("*")):
+        with suppress(RejectedPicture, IsADirectoryError):
             header = read_header(path.read_bytes())
-            if header.format == "jpeg" and not header.arithmetic:
-                child = Child(partial(jpeg_damage.warnings, header.stream), seconds=100)
-                if not next(child.results()):
-                    yield header.stream
-                child.end()
+            is_new = header.stream not in seen
+            if (
+                header.format == "jpeg"
+                and not header.arithmetic
+                and is_new
+                and not libjpeg_warns(header.stream)
+            ):
+                seen.add(header.stream)
+                yield header.stream
 
 
 if __name__ == "__main__":

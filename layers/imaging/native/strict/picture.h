@@ -23,7 +23,7 @@ struct component {
 };
 
 struct picture {
-    bool is_progressive, has_frame, has_end;
+    bool is_progressive, has_frame, has_scan, has_end;
     int width, height, components, mcus_wide, mcus_high, restart_interval;
     struct component component[MAX_COMPONENTS];
     uint16_t quantizers[4][BLOCK]; // in zigzag order

@@ -195,13 +195,17 @@ static fault read_interval(struct picture *picture, const uint8_t *body, size_t 
     return NULL;
 }
 
-// Returns the next marker and moves behind it; 0 at the end of the file. Bytes in front of it mean nothing.
-static int next_marker(const uint8_t **at, const uint8_t *end) {
-    for (const uint8_t *next = *at; end - next >= 2; next++)
+// Returns the next marker and moves behind it; 0 at the end of the file. `skipped`: there are bytes in front of it, other
+// than fill bytes.
+static int next_marker(const uint8_t **at, const uint8_t *end, bool *skipped) {
+    *skipped = false;
+    for (const uint8_t *next = *at; end - next >= 2; next++) {
         if (next[0] == 0xFF && next[1] && next[1] != 0xFF) {
             *at = next + 2;
             return next[1];
         }
+        *skipped |= next[0] != 0xFF;
+    }
     return 0;
 }
 
@@ -238,7 +242,11 @@ static fault completeness(const struct picture *picture) {
 
 static fault read_picture(struct picture *picture, const uint8_t *at, const uint8_t *end) {
     int marker;
-    while (!picture->has_end && (marker = next_marker(&at, end))) {
+    bool skipped;
+    while (!picture->has_end && (marker = next_marker(&at, end, &skipped))) {
+        // Some cameras leave bytes between the segments before the first scan; later they are data without a scan.
+        if (skipped && picture->has_scan) return SURPLUS;
+        picture->has_scan |= marker == SCAN;
         picture->has_end = marker == END;
         fault found = has_body(marker) && marker != END ? read_segment(picture, marker, &at, end) : NULL;
         if (found) return found;
