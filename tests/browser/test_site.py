@@ -406,6 +406,7 @@ def test_playground_tries_a_profile_on_a_chosen_picture(page: Page, stack: Stack
     page.get_by_label("Focus").blur()
     pushed = json.loads(page.get_by_role("textbox", name="Profile").input_value())
     main = pushed["ladders"]["main"]
+    assert pushed["name"] == "mine"
     assert (main["widths"], main["formats"]) == ([200, 400], {"jpeg": {"target": 60}, "avif": {"target": 75}})
     assert main["crop"] == {"fit": "cover", "ratio": [1, 1], "focus": [0.25, 0.5]}
     page.get_by_role("button", name="Render").click()

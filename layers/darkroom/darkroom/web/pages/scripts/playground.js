@@ -14,8 +14,8 @@ if (playground) {
   // The profile in the text, if it has the settings; null for a built-in one, or while it is being written.
   const parsed = () => {
     try {
-      const document = JSON.parse(profile.value);
-      return document.ladders.main.formats && document.ladders.main.widths.join ? document : null;
+      const draft = JSON.parse(profile.value);
+      return draft.ladders.main.formats && draft.ladders.main.widths.join ? draft : null;
     } catch {
       return null;
     }
@@ -39,8 +39,9 @@ if (playground) {
     for (const name of ["ratio", "focus-point"]) field(name).disabled = !fit;
   };
   const writeProfile = () => {
-    const document = parsed();
-    const { main } = document.ladders;
+    const draft = parsed();
+    const { main } = draft.ladders;
+    if ([...field("base").options].some(({ text }) => text === draft.name)) draft.name = "mine"; // it is a built-in one no more
     main.widths = numbers(field("widths").value);
     const used = formats.filter((format) => format.used.checked);
     main.formats = Object.fromEntries(used.map(({ name, kind, value }) => [name, { [kind.value]: Number(value.value) }]));
@@ -54,7 +55,7 @@ if (playground) {
       };
     }
     // Lists of numbers, and targets, on one line.
-    profile.value = JSON.stringify(document, null, 2)
+    profile.value = JSON.stringify(draft, null, 2)
       .replace(/(?<="(?:widths|ratio|focus)": )\[[\s\d.,]*\]/g, (list) => list.replace(/\s+/g, " ").replace("[ ", "[").replace(" ]", "]"))
       .replace(/\{\s+("(?:target|quality)": [\d.]+)\s+\}/g, "{$1}");
   };
