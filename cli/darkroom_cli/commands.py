@@ -11,6 +11,12 @@ _WHOLE_SENTENCE = 1000
 
 
 class _Command(core.TyperCommand):
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        for param in self.params:
+            # The commands name files that can't be read, and go on with the others.
+            param.type_descriptor.parameter_info.readable = False  # type: ignore[attr-defined]
+
     @override
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         return [str(self.options_metavar), *(_usage(argument) for argument in _arguments(self))]

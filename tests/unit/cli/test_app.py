@@ -115,6 +115,22 @@ def test_a_focus_that_is_none_is_a_wrong_option(focus: str, tmp_path: Path) -> N
     assert done.stderr == "darkroom: --focus takes two numbers from 0 to 1, like 0.31,0.40, or auto.\n"
 
 
+def test_a_command_names_a_file_that_can_not_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "secret.png").touch()
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may read every file
+    monkeypatch.setattr(
+        sys, "argv", ["darkroom", "render", str(tmp_path / "secret.png"), str(tmp_path / "out")]
+    )
+
+    with pytest.raises(SystemExit) as end:
+        main()
+
+    assert end.value.code == 66
+    assert "secret.png: can't be read: Permission denied\n" in capsys.readouterr().err
+
+
 def test_termination_is_one_line_and_143(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
