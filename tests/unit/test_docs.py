@@ -180,6 +180,12 @@ def test_readme_has_at_most_180_lines() -> None:
     assert len(README.splitlines()) <= 180
 
 
+def test_the_readme_states_the_saving_of_its_demo_once() -> None:
+    before, after, percent = re.findall(r"(\S+ MB) became (\S+ KB): (\S+)% saved", README)[0]
+
+    assert f"shrink from {before} to {after}, by {percent}%" in README
+
+
 PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 
 
