@@ -101,13 +101,14 @@ def test_files_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> No
 SHOWN_PROGRAM = """
 import json, random
 from io import BytesIO
-from darkroom_native import draw_jpeg, encode_jpeg, encode_shown_jpeg
+from darkroom_native import draw_jpeg, encode_jpeg, quantise_jpeg, write_jpeg
 from PIL import Image
 
 def is_shown(width, height, quality, subsampled, step):
     noise = random.Random(width).randbytes(width * height * 3)
     pixels = bytes(level // step * step for level in noise)
-    file, shown = encode_shown_jpeg(pixels, width, height, 3, quality, subsampled)
+    frame, shown = quantise_jpeg(pixels, width, height, 3, quality, subsampled)
+    file = write_jpeg(frame)
     expected = Image.open(BytesIO(file)).tobytes()
     drawn = Image.new("RGB", (width, height))
     baseline = encode_jpeg(pixels, width, height, 3, quality, subsampled, False)

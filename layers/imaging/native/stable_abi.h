@@ -87,6 +87,7 @@ int PyObject_HasAttrString(PyObject *object, const char *name);
 PyObject *PyObject_CallMethod(PyObject *object, const char *name, const char *format, ...);
 PyObject *PyTuple_Pack(Py_ssize_t size, ...);
 PyObject *PyTuple_GetItem(PyObject *tuple, Py_ssize_t index);
+PyObject *PyCapsule_New(void *pointer, const char *name, void (*destructor)(PyObject *));
 void *PyCapsule_GetPointer(PyObject *capsule, const char *name);
 PyObject *PyBytes_FromStringAndSize(const char *bytes, Py_ssize_t size);
 char *PyBytes_AsString(PyObject *bytes);

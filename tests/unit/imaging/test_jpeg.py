@@ -192,7 +192,8 @@ def test_the_pixels_shown_are_those_of_libjpeg_turbo(
     wide = picture.resize((picture.width + 4, picture.height), Image.Resampling.NEAREST)
     channels, layout = (1, "L") if wide.mode == "L" else (3, "RGBX")
 
-    file, shown = darkroom_native.encode_shown_jpeg(wide.tobytes(), *wide.size, channels, quality, subsampled)
+    frame, shown = darkroom_native.quantise_jpeg(wide.tobytes(), *wide.size, channels, quality, subsampled)
+    file = darkroom_native.write_jpeg(frame)
 
     assert file == jpeg(wide, quality, subsampled=subsampled)
     assert Image.frombytes(wide.mode, wide.size, shown, "raw", layout).tobytes() == decoded(file).tobytes()
@@ -201,7 +202,7 @@ def test_the_pixels_shown_are_those_of_libjpeg_turbo(
 @pytest.mark.parametrize("size", [(4, 9), (0, 9), (9, -1)])
 def test_pixels_of_narrow_pictures_are_an_error(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=r"range|number of bytes"):
-        darkroom_native.encode_shown_jpeg(bytes(4 * 9 * 3), *size, 3, 75.0, True)
+        darkroom_native.quantise_jpeg(bytes(4 * 9 * 3), *size, 3, 75.0, True)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
@@ -210,10 +211,16 @@ def test_a_file_is_scored_as_it_is_decoded(mode: str, size: tuple[int, int]) -> 
     scene = photograph(640, 427).convert(mode).resize(size)
     reference = Ssimulacra2(scene)
 
-    content, shown = shown_jpeg(scene, 75)
+    shown, write = shown_jpeg(scene, 75)
 
-    assert content == encoded(scene, 75)
-    assert reference.score(shown) == reference.score(decoded(content))
+    assert write() == encoded(scene, 75)
+    assert reference.score(shown) == reference.score(decoded(write()))
+
+
+@pytest.mark.parametrize("frame", [b"", None, 3])
+def test_only_frames_are_written(frame: object) -> None:
+    with pytest.raises(ValueError, match="PyCapsule"):
+        darkroom_native.write_jpeg(frame)
 
 
 def test_a_memoryview_is_accepted() -> None:

@@ -73,7 +73,7 @@ def test_narrow_pictures_are_encoded_first() -> None:
 def counting(encoder: encode.Encoder, tried: list[float]) -> encode.Encoder:
     """Returns an encoder that records the quality of each file."""
 
-    def shown(image: Image.Image, quality: float) -> tuple[bytes, Shown]:
+    def shown(image: Image.Image, quality: float) -> tuple[Shown, encode.Write]:
         tried.append(quality)
         return encoder.shown(image, quality)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from io import BytesIO
 from typing import Any
@@ -72,20 +73,27 @@ def _jpeg(image: Image.Image, quality: float, subsampling: str, *, progressive: 
     return encode_jpeg(pixels, *image.size, channels, quality, halved, progressive)
 
 
+# Writes a file.
+type Write = Callable[[], bytes]
+
 # libjpeg-turbo does not interpolate chroma in pictures narrower than this; the native module always does.
 _INTERPOLATED_WIDTH = 5
 
 
-def shown_jpeg(image: Image.Image, quality: float, subsampling: str = "4:2:0") -> tuple[bytes, Shown]:
-    """Encodes as `jpeg` does, and returns also what libjpeg-turbo shows, in half the time of decoding."""
+def shown_jpeg(image: Image.Image, quality: float, subsampling: str = "4:2:0") -> tuple[Shown, Write]:
+    """Returns what libjpeg-turbo shows of the file that `jpeg` makes, and a function that writes the file.
+
+    The pixels take half the time of decoding, and the file is written only if it is needed.
+    """
     is_small = image.width * image.height <= _SMALL_PIXELS or image.width < _INTERPOLATED_WIDTH
     if is_small or image.mode != "RGB":
         content = jpeg(image, quality, subsampling)
-        return content, read_rendition(Format.JPEG, content)
-    from darkroom_native import encode_shown_jpeg  # imported only when needed, as the other encoders
+        return read_rendition(Format.JPEG, content), lambda: content
+    from darkroom_native import quantise_jpeg, write_jpeg  # imported only when needed, as the other encoders
 
     pixels, channels = pixels_of(image)
-    return encode_shown_jpeg(pixels, *image.size, channels, quality, subsampling == "4:2:0")
+    frame, shown = quantise_jpeg(pixels, *image.size, channels, quality, subsampling == "4:2:0")
+    return shown, partial(write_jpeg, frame)
 
 
 def _repacked(image: Image.Image, content: bytes) -> bytes:
@@ -124,13 +132,13 @@ _AOM = {
 class Encoder:
     """Encodes a picture at a quality: `file` finally, `sample` quickly, with similar pixels.
 
-    `shown` makes the same file, and returns also what a decoder shows.
+    `shown` returns what a decoder shows of the same file, and a function that writes it.
     """
 
     subsampling: str
     sample: Callable[[Image.Image, float], bytes]
     file: Callable[[Image.Image, float], bytes]
-    shown: Callable[[Image.Image, float], tuple[bytes, Shown]]
+    shown: Callable[[Image.Image, float], tuple[Shown, Write]]
 
 
 def encoder(
@@ -155,12 +163,12 @@ def encoder(
         made = jpeg(image, quality, subsampling)
         return _repacked(image, made) if repack else made
 
-    def shown(image: Image.Image, quality: float) -> tuple[bytes, Shown]:
-        is_repacked = repack and image.width * image.height <= _SMALL_PIXELS
-        if wanted is Format.JPEG and not libjpeg and not is_repacked:
-            return shown_jpeg(image, quality, subsampling)
+    def shown(image: Image.Image, quality: float) -> tuple[Shown, Write]:
+        if wanted is Format.JPEG and not libjpeg:
+            pixels, write = shown_jpeg(image, quality, subsampling)
+            return pixels, (lambda: _repacked(image, write())) if repack else write
         content = file(image, quality)
-        return content, read_rendition(wanted, content)
+        return read_rendition(wanted, content), lambda: content
 
     def quick_avif(image: Image.Image, quality: float) -> bytes:
         return _avif(image, round(quality), subsampling, replace(avif, speed=_QUICKEST))

@@ -103,9 +103,9 @@ class Search:
         sample, quality = Sample(image), quality_at(Format.JPEG, self._level)
         ssimulacra2, costs, scores = Ssimulacra2(sample.picture), {}, {}
         for subsampling in ("4:2:0", "4:4:4"):
-            content, shown = encode.shown_jpeg(sample.picture, quality, subsampling)
+            shown, write = encode.shown_jpeg(sample.picture, quality, subsampling)
             scores[subsampling] = ssimulacra2.score(shown)
-            costs[subsampling] = log(len(content)) - BYTES_PER_POINT * scores[subsampling]
+            costs[subsampling] = log(len(write())) - BYTES_PER_POINT * scores[subsampling]
         self._colour = scores["4:4:4"] - scores["4:2:0"]
         missing = self._target + _bias(Format.JPEG, sample) - scores["4:2:0"]
         out_of_reach = typical_score(Format.JPEG, quality) + missing > TYPICAL[Format.JPEG][-1][1]
@@ -120,18 +120,22 @@ class Search:
         """Encodes the picture at the quality that comes nearest to the target."""
         pixels = image.width * image.height
         quality = self._first(image, encoder)
-        ssimulacra2, scores, files = Ssimulacra2(image), dict[float, float](), dict[float, bytes]()
+        ssimulacra2, scores, misses = Ssimulacra2(image), dict[float, float](), dict[float, float]()
+        best, writers = quality, dict[float, encode.Write]()
         while quality not in scores and len(scores) < _ENCODINGS:
-            files[quality], shown = encoder.shown(image, quality)
+            shown, write = encoder.shown(image, quality)
             scores[quality] = ssimulacra2.score(shown)
-            if abs(scores[quality] - self._target) <= _TOLERANCES[self._format]:
+            del shown  # frees its memory for the next
+            misses[quality] = abs(scores[quality] - self._target)
+            if best == quality or misses[quality] < misses[best]:
+                best, writers = quality, {quality: write}  # the others can free their memory
+            if misses[quality] <= _TOLERANCES[self._format]:
                 break
             quality = self._next(scores)
-        best = min(scores, key=lambda quality: abs(scores[quality] - self._target))
         if pixels > SMALL_PIXELS:
             self._level, self._slope = self._line(scores)
             self._pixels, self._subsampling = pixels, encoder.subsampling
-        return Made(files[best], best, scores[best], encoder.subsampling)
+        return Made(writers[best](), best, scores[best], encoder.subsampling)
 
     def _first(self, image: Image.Image, encoder: encode.Encoder) -> float:
         """Predicts the quality from the last picture, or by a trial on a sample."""

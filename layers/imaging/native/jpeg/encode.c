@@ -210,37 +210,73 @@ static bool encode_luma(struct encoder *encoder) {
     return done && quantise(encoder, luma, tuning->luma_lambda);
 }
 
-static void release(struct encoder *encoder) {
-    for (int i = 0; i < 2; i++) free(encoder->decoded[i]);
-    for (int i = 0; i < 3; i++) {
-        free(encoder->components[i].blocks);
-        free(encoder->components[i].nonzero);
-        free(encoder->components[i].weights);
+struct jpeg_frame {
+    int count;
+    bool progressive;
+    struct component components[3];
+};
+
+void jpeg_release(struct jpeg_frame *frame) {
+    for (int i = 0; frame && i < frame->count; i++) {
+        free(frame->components[i].blocks);
+        free(frame->components[i].nonzero);
     }
+    free(frame);
 }
 
-enum jpeg_status jpeg_encode(const struct jpeg_picture *picture, const struct jpeg_options *options, uint8_t **bytes,
-                             size_t *size_bytes) {
-    *bytes = NULL;
-    *size_bytes = 0;
+static bool encode_components(struct encoder *encoder) {
+    bool done = true;
+    for (int i = 0; i < encoder->count; i++) done = prepare(encoder, i) && done;
+    done = done && (encoder->count == 1 || encode_chroma(encoder));
+    done = done && encode_luma(encoder);
+    for (int i = 0; i < 2; i++) free(encoder->decoded[i]);
+    free(encoder->components[0].weights);
+    return done;
+}
+
+enum jpeg_status jpeg_quantise(const struct jpeg_picture *picture, const struct jpeg_options *options,
+                               struct jpeg_frame **frame) {
+    *frame = NULL;
     if (!valid(picture, options)) return JPEG_INVALID;
     struct encoder encoder = {picture, options, options->tuning ? options->tuning : &JPEG_FITTED,
                               picture->channels > 1 ? 3 : 1, {{0}}, {NULL}};
+    struct jpeg_frame *made = calloc(1, sizeof *made);
+    if (!made) return JPEG_NO_MEMORY;
+    bool done = encode_components(&encoder);
+    *made = (struct jpeg_frame){.count = encoder.count, .progressive = options->progressive};
+    memcpy(made->components, encoder.components, sizeof made->components);
+    done = done && (!options->shown || jpeg_show(made->components, made->count, options->shown));
+    if (!done) {
+        jpeg_release(made);
+        return JPEG_NO_MEMORY;
+    }
+    *frame = made;
+    return JPEG_OK;
+}
+
+enum jpeg_status jpeg_write(const struct jpeg_frame *frame, uint8_t **bytes, size_t *size_bytes) {
     struct file file = {0};
-    bool done = true;
-    for (int i = 0; i < encoder.count; i++) done = prepare(&encoder, i) && done;
-    done = done && (encoder.count == 1 || encode_chroma(&encoder));
-    done = done && encode_luma(&encoder);
-    for (int i = 0; i < 2; i++) free(encoder.decoded[i]), encoder.decoded[i] = NULL;
-    if (done && options->progressive) jpeg_put_progressive(&file, encoder.components, encoder.count);
-    if (done && !options->progressive) jpeg_put_baseline(&file, encoder.components, encoder.count);
-    done = done && (!options->shown || jpeg_show(encoder.components, encoder.count, options->shown));
-    release(&encoder);
-    if (!done || file.failed) {
+    if (frame->progressive)
+        jpeg_put_progressive(&file, frame->components, frame->count);
+    else
+        jpeg_put_baseline(&file, frame->components, frame->count);
+    *bytes = NULL;
+    if (file.failed) {
         free(file.bytes);
         return JPEG_NO_MEMORY;
     }
     *bytes = file.bytes;
     *size_bytes = file.size;
     return JPEG_OK;
+}
+
+enum jpeg_status jpeg_encode(const struct jpeg_picture *picture, const struct jpeg_options *options, uint8_t **bytes,
+                             size_t *size_bytes) {
+    struct jpeg_frame *frame;
+    *bytes = NULL;
+    *size_bytes = 0;
+    enum jpeg_status status = jpeg_quantise(picture, options, &frame);
+    if (status == JPEG_OK) status = jpeg_write(frame, bytes, size_bytes);
+    jpeg_release(frame);
+    return status;
 }

@@ -31,6 +31,18 @@ struct jpeg_options {
     uint8_t *shown;
 };
 
+// A picture with quantised coefficients: all that its file and its decoded pixels need.
+struct jpeg_frame;
+
+// Makes a frame, to be released by the caller. On failure, *frame is NULL.
+enum jpeg_status jpeg_quantise(const struct jpeg_picture *picture, const struct jpeg_options *options,
+                               struct jpeg_frame **frame);
+
+// Writes the file of a frame, to be freed by the caller. On failure, *file is NULL.
+enum jpeg_status jpeg_write(const struct jpeg_frame *frame, uint8_t **file, size_t *size_bytes);
+
+void jpeg_release(struct jpeg_frame *frame);
+
 // Encodes a picture into a new file, to be freed by the caller. The same arguments give the same bytes on every
 // processor. Takes at most 12 bytes a pixel beside the picture. On failure, *file is NULL.
 enum jpeg_status jpeg_encode(const struct jpeg_picture *picture, const struct jpeg_options *options,

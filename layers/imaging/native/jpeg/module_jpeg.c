@@ -5,6 +5,12 @@
 #include "pixels.h"
 #include "tuning.h"
 
+// Returns a Python error for a status other than JPEG_OK.
+static PyObject *error_of(enum jpeg_status status) {
+    if (status == JPEG_NO_MEMORY) return PyErr_NoMemory();
+    return PyErr_Format(PyExc_ValueError, "the channels, the quality or the tuning is out of range");
+}
+
 // Encodes without the GIL; NULL with a Python error if that fails.
 static PyObject *encode(const struct jpeg_picture *picture, const struct jpeg_options *options) {
     uint8_t *file;
@@ -12,14 +18,29 @@ static PyObject *encode(const struct jpeg_picture *picture, const struct jpeg_op
     PyThreadState *state = PyEval_SaveThread();
     enum jpeg_status status = jpeg_encode(picture, options, &file, &size_bytes);
     PyEval_RestoreThread(state);
-    if (status == JPEG_NO_MEMORY) return PyErr_NoMemory();
-    if (status == JPEG_INVALID)
-        return PyErr_Format(PyExc_ValueError, "the channels, the quality or the tuning is out of range");
+    if (status != JPEG_OK) return error_of(status);
     PyObject *bytes = PyBytes_FromStringAndSize((const char *)file, (Py_ssize_t)size_bytes);
     free(file);
     return bytes;
 }
 
+static const char FRAME[] = "darkroom_native.jpeg_frame";
+
+static void release_frame(PyObject *capsule) { jpeg_release(PyCapsule_GetPointer(capsule, FRAME)); }
+
+// The same, up to the quantised coefficients.
+static PyObject *quantise(const struct jpeg_picture *picture, const struct jpeg_options *options) {
+    struct jpeg_frame *frame;
+    PyThreadState *state = PyEval_SaveThread();
+    enum jpeg_status status = jpeg_quantise(picture, options, &frame);
+    PyEval_RestoreThread(state);
+    if (status != JPEG_OK) return error_of(status);
+    PyObject *capsule = PyCapsule_New(frame, FRAME, release_frame);
+    if (!capsule) jpeg_release(frame);
+    return capsule;
+}
+
+// Checks the sizes of the arguments, and gives them to `encode` or `quantise`.
 static PyObject *encode_pixels(const Pixels *pixels, struct jpeg_picture *picture, struct jpeg_options *options,
                                const Py_buffer *tuning) {
     if (picture->width < 1 || picture->height < 1 || picture->channels < 1 || picture->width > JPEG_MAX_SIDE ||
@@ -34,7 +55,7 @@ static PyObject *encode_pixels(const Pixels *pixels, struct jpeg_picture *pictur
     picture->pixels = pixels->bytes;
     picture->stride = (size_t)row;
     options->tuning = tuning->buf;
-    return encode(picture, options);
+    return options->shown ? quantise(picture, options) : encode(picture, options);
 }
 
 static PyObject *py_encode_jpeg(PyObject *module, PyObject *arguments) {
@@ -58,34 +79,51 @@ static PyObject *py_encode_jpeg(PyObject *module, PyObject *arguments) {
     return bytes;
 }
 
-// Encodes into a file and the pixels that a decoder shows; NULL with a Python error if that fails.
-static PyObject *encode_shown(const Pixels *pixels, struct jpeg_picture *picture, struct jpeg_options *options) {
+// Makes a frame and the pixels that a decoder shows; NULL with a Python error if that fails.
+static PyObject *quantise_shown(const Pixels *pixels, struct jpeg_picture *picture, struct jpeg_options *options) {
     Py_ssize_t size = picture->width < 1 || picture->height < 1 ? 0 : (Py_ssize_t)picture->width * picture->height;
     PyObject *shown = PyBytes_FromStringAndSize(NULL, picture->channels == 1 ? size : 4 * size), *both = NULL;
     if (!shown) return NULL;
     options->shown = (uint8_t *)PyBytes_AsString(shown);
-    PyObject *file = encode_pixels(pixels, picture, options, &(Py_buffer){0});
-    if (file) {
-        both = PyTuple_Pack(2, file, shown);
-        Py_DecRef(file);
+    PyObject *frame = encode_pixels(pixels, picture, options, &(Py_buffer){0});
+    if (frame) {
+        both = PyTuple_Pack(2, frame, shown);
+        Py_DecRef(frame);
     }
     Py_DecRef(shown);
     return both;
 }
 
-static PyObject *py_encode_shown_jpeg(PyObject *module, PyObject *arguments) {
+static PyObject *py_quantise_jpeg(PyObject *module, PyObject *arguments) {
     (void)module;
     Pixels pixels;
     struct jpeg_picture picture = {0};
     struct jpeg_options options = {.progressive = true};
     int subsampled;
-    if (!PyArg_ParseTuple(arguments, "O&iiidp:encode_shown_jpeg", take_pixels, &pixels, &picture.width, &picture.height,
+    if (!PyArg_ParseTuple(arguments, "O&iiidp:quantise_jpeg", take_pixels, &pixels, &picture.width, &picture.height,
                           &picture.channels, &options.quality, &subsampled))
         return NULL;
     options.subsampling = subsampled ? JPEG_420 : JPEG_444;
-    PyObject *both = encode_shown(&pixels, &picture, &options);
+    PyObject *both = quantise_shown(&pixels, &picture, &options);
     release_pixels(&pixels);
     return both;
+}
+
+static PyObject *py_write_jpeg(PyObject *module, PyObject *arguments) {
+    (void)module;
+    PyObject *capsule;
+    if (!PyArg_ParseTuple(arguments, "O:write_jpeg", &capsule)) return NULL;
+    struct jpeg_frame *frame = PyCapsule_GetPointer(capsule, FRAME);
+    if (!frame) return NULL;
+    uint8_t *file;
+    size_t size_bytes;
+    PyThreadState *state = PyEval_SaveThread();
+    enum jpeg_status status = jpeg_write(frame, &file, &size_bytes);
+    PyEval_RestoreThread(state);
+    if (status != JPEG_OK) return error_of(status);
+    PyObject *bytes = PyBytes_FromStringAndSize((const char *)file, (Py_ssize_t)size_bytes);
+    free(file);
+    return bytes;
 }
 
 static PyObject *py_jpeg_tuning(PyObject *module, PyObject *arguments) {
@@ -100,10 +138,13 @@ static PyMethodDef functions[] = {
      "Encodes 8-bit sRGB (3 channels, or 4 with one that is not used) or grey (1); the same bytes on every processor.\n\n"
      "quality: 1 to 100. subsampled: 4:2:0 instead of 4:4:4. tuning: floats as jpeg_tuning returns them.\n"
      "Raises ValueError for a buffer of another size or a value out of range, and MemoryError."},
-    {"encode_shown_jpeg", py_encode_shown_jpeg, METH_VARARGS,
-     "encode_shown_jpeg(pixels, width, height, channels, quality, subsampled, /)\n--\n\n"
-     "Encodes as encode_jpeg, progressive; returns the file and the pixels that libjpeg-turbo decodes from it.\n\n"
-     "These have 4 bytes, R, G, B and 255, or 1 if grey. At least 5 pixels wide. Raises ValueError and MemoryError."},
+    {"quantise_jpeg", py_quantise_jpeg, METH_VARARGS,
+     "quantise_jpeg(pixels, width, height, channels, quality, subsampled, /)\n--\n\n"
+     "Begins to encode as encode_jpeg does, progressive; returns what write_jpeg needs to write the file, and the\n"
+     "pixels that libjpeg-turbo decodes from it: of 4 bytes, R, G, B and 255, or 1 if grey. At least 5 pixels wide.\n\n"
+     "Raises ValueError and MemoryError."},
+    {"write_jpeg", py_write_jpeg, METH_VARARGS,
+     "write_jpeg(frame, /)\n--\n\nWrites the file of what quantise_jpeg returned. Raises ValueError and MemoryError."},
     {"jpeg_tuning", py_jpeg_tuning, METH_VARARGS,
      "jpeg_tuning()\n--\n\nReturns the fitted constants of jpeg/tuning.h: 32-bit floats in their order there."},
     {NULL, NULL, 0, NULL},
