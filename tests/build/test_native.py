@@ -173,7 +173,9 @@ from darkroom_native import resize
 
 def resized_hash(width, height, channels, new_width, new_height):
     noise, box = random.Random(width).randbytes(width * height * channels), (0.5, 0, width, height - 0.25)
-    return hashlib.sha256(resize(noise, width, height, channels, new_width, new_height, box)).hexdigest()[:16]
+    result = bytearray(new_width * new_height * channels)
+    resize(noise, width, height, channels, result, new_width, new_height, box)
+    return hashlib.sha256(result).hexdigest()[:16]
 
 CASES = [(1, 1, 3, 5, 5), (300, 200, 3, 77, 50), (90, 1, 4, 91, 2)]
 print(json.dumps([resized_hash(*case) for case in CASES]))

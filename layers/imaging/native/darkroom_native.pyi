@@ -40,8 +40,9 @@ def resize(
     width: int,
     height: int,
     channels: int,
+    result: Pixels,
     new_width: int,
     new_height: int,
     box: tuple[float, float, float, float],
     /,
-) -> bytes: ...
+) -> None: ...

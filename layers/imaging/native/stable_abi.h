@@ -85,6 +85,7 @@ int PyObject_GetBuffer(PyObject *object, Py_buffer *view, int flags);
 void PyBuffer_Release(Py_buffer *view);
 int PyObject_HasAttrString(PyObject *object, const char *name);
 PyObject *PyObject_CallMethod(PyObject *object, const char *name, const char *format, ...);
+PyObject *Py_BuildValue(const char *format, ...);
 PyObject *PyTuple_Pack(Py_ssize_t size, ...);
 PyObject *PyTuple_GetItem(PyObject *tuple, Py_ssize_t index);
 PyObject *PyCapsule_New(void *pointer, const char *name, void (*destructor)(PyObject *));

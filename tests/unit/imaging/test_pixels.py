@@ -4,9 +4,11 @@ import darkroom_native
 import pytest
 from PIL import Image
 
+from darkroom.imaging.jpeg_damage import drawn
 from darkroom.imaging.pixels import pixels_of
 from darkroom.imaging.resize import resized
 from darkroom_cli.local.samples import photograph
+from tests.unit.imaging.pictures import encoded
 
 
 def in_pieces(picture: Image.Image) -> Image.Image:
@@ -49,6 +51,19 @@ def test_a_picture_in_pieces_is_copied() -> None:
     assert isinstance(pixels, bytes)
     assert len(pixels) == bytes_each * 320 * 214
     assert resized(pieces, (100, 67)) == resized(picture, (100, 67))
+
+
+def test_a_result_in_pieces_is_left_to_pillow(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, content = photograph(320, 214), encoded(photograph(320, 214), "JPEG")
+    expected = picture.resize((200, 134), Image.Resampling.LANCZOS)
+    monkeypatch.setattr(
+        Image,
+        "new",
+        lambda mode, size, _colour=0: in_pieces(Image.linear_gradient("L").resize(size).convert(mode)),
+    )
+
+    assert resized(picture, (200, 134)).tobytes() == expected.tobytes()
+    assert drawn(content, "RGB", (320, 214), halved=False) is None
 
 
 def test_a_picture_larger_than_16_mb_is_read_in_place() -> None:

@@ -58,6 +58,15 @@ def test_other_sizes_channels_and_boxes_are_errors(
     pixels: int, channels: int, sides: tuple[int, int, int, int], box: Box
 ) -> None:
     width, height, new_width, new_height = sides
+    result = new_width * new_height * channels
 
     with pytest.raises(ValueError, match=r"side|channels|box"):
-        darkroom_native.resize(bytes(pixels), width, height, channels, new_width, new_height, box)
+        darkroom_native.resize(
+            bytes(pixels), width, height, channels, bytearray(result), new_width, new_height, box
+        )
+
+
+@pytest.mark.parametrize("result", [bytes(4), bytearray(5)])
+def test_a_result_of_another_size_or_that_may_not_change_is_an_error(result: bytes | bytearray) -> None:
+    with pytest.raises(ValueError, match="may not change"):
+        darkroom_native.resize(bytes(16), 4, 4, 1, result, 2, 2, WHOLE)

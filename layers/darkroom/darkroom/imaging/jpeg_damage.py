@@ -13,6 +13,7 @@ from typing import NoReturn
 from PIL import Image, _imaging
 
 from darkroom.imaging.child import Child, ChildDied
+from darkroom.imaging.pixels import is_in_one_piece
 from darkroom.imaging.sniff import corrupt
 
 # libjpeg's ABI as Pillow builds it, and the size of jpeg_decompress_struct: libjpeg checks both.
@@ -58,6 +59,8 @@ def drawn(stream: bytes, mode: str, size: tuple[int, int], *, halved: bool) -> I
     from darkroom_native import draw_jpeg  # imported only when needed, as other native code
 
     picture = Image.new(mode, size, None)  # without a colour: all pixels are drawn
+    if not is_in_one_piece(picture):
+        return None
     fault = draw_jpeg(stream, 4 if halved else 8, picture)
     if fault == _ONLY_BY_LIBJPEG:
         return None

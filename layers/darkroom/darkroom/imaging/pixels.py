@@ -14,13 +14,20 @@ type Shown = Image.Image | bytes
 
 
 def pixels_of(image: Image.Image) -> tuple[Image.Image | bytes, int]:
-    """Returns the pixels of an L, RGB or CMYK picture, and the bytes of each: 1, or 4 of which RGB uses 3.
+    """Returns the pixels of a picture of 8 bits, and the bytes of each: 1, or 4 of which some may be unused.
 
     The native functions accept the picture itself. It is copied only if Pillow laid it out in several pieces.
     """
     bytes_each = 1 if image.mode == "L" else 4
+    if not is_in_one_piece(image):
+        return image.tobytes("raw", "RGBX" if image.mode == "RGB" else image.mode), bytes_each
+    return image, bytes_each
+
+
+def is_in_one_piece(image: Image.Image) -> bool:
+    """True if the native module can read the picture in place, and write into it."""
     try:
         image.__arrow_c_array__()
     except ValueError:
-        return image.tobytes("raw", "RGBX" if image.mode == "RGB" else image.mode), bytes_each
-    return image, bytes_each
+        return False
+    return True

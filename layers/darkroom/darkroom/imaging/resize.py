@@ -5,7 +5,7 @@ from math import ceil, floor
 
 from PIL import Image, ImageFilter, ImageMath
 
-from darkroom.imaging.pixels import pixels_of
+from darkroom.imaging.pixels import is_in_one_piece, pixels_of
 
 type Size = tuple[int, int]
 type Box = tuple[float, float, float, float]
@@ -35,8 +35,6 @@ def resized(image: Image.Image, size: Size, box: Box | None = None, *, linear: b
 _BAND_ROWS = 64
 _LANCZOS_REACH = 3
 _PREMULTIPLIED = {"LA": "La", "RGBA": "RGBa"}
-# The layout of the pixels that `pixels_of` returns, if it differs from the mode.
-_LAYOUTS = {"RGB": "RGBX"}
 
 
 def _scaled(image: Image.Image, size: Size, box: Box | None) -> Image.Image:
@@ -45,8 +43,7 @@ def _scaled(image: Image.Image, size: Size, box: Box | None) -> Image.Image:
     box = box or (0, 0, *image.size)
     if image.mode in _PREMULTIPLIED:
         return _scaled_in_bands(image, size, box)
-    pixels, bytes_each = pixels_of(image)
-    return _scaled_pixels(pixels, bytes_each, image.size, size, box, image.mode)
+    return _scaled_pixels(image, size, box)
 
 
 def _scaled_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
@@ -62,19 +59,20 @@ def _scaled_in_bands(image: Image.Image, size: Size, box: Box) -> Image.Image:
         above, below = max(0, floor(begin) - reach), min(image.height, ceil(end) + reach)
         band = image.crop((0, above, image.width, below)).convert(mode)
         part = left, begin - above, right, end - above
-        bytes_each = len(band.getbands())
-        scaled = _scaled_pixels(band.tobytes(), bytes_each, band.size, (width, last - first), part, mode)
+        scaled = _scaled_pixels(band, (width, last - first), part)
         result.paste(scaled.convert(image.mode), (0, first))
     return result
 
 
-def _scaled_pixels(
-    pixels: Image.Image | bytes, bytes_each: int, size: Size, new_size: Size, box: Box, mode: str
-) -> Image.Image:
+def _scaled_pixels(image: Image.Image, size: Size, box: Box) -> Image.Image:
     from darkroom_native import resize  # imported only when needed, as the encoders
 
-    scaled = resize(pixels, *size, bytes_each, *new_size, box)
-    return Image.frombytes(mode, new_size, scaled, "raw", _LAYOUTS.get(mode, mode))
+    pixels, bytes_each = pixels_of(image)
+    result = Image.new(image.mode, size, None)  # without a colour: all pixels are written
+    if not is_in_one_piece(result):
+        return image.resize(size, Image.Resampling.LANCZOS, box)
+    resize(pixels, *image.size, bytes_each, result, *size, box)
+    return result
 
 
 def _resized_in_linear_light(image: Image.Image, size: Size, box: Box | None) -> Image.Image:
