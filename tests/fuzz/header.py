@@ -23,6 +23,7 @@ with atheris.instrument_imports(include=["darkroom.imaging", "darkroom.domain.er
     from darkroom.imaging import tiff as odd_tiff
     from darkroom.imaging.animation import whole_frames
     from darkroom.imaging.decoding import strictly
+    from darkroom.imaging.jpeg_damage import with_spare_bytes
     from darkroom.imaging.sniff import Header, read_header
     from darkroom.imaging.sniff.header import MAX_SCANS
 
@@ -81,7 +82,9 @@ def take_apart(header: Header) -> None:
                 odd_tiff.decoded(header.stream)
         elif header.masked:
             assert masked_bmp.decoded(header.stream).size == (header.width, header.height)
-        elif header.format == "jpeg" and not header.arithmetic:
+        elif header.arithmetic:
+            with_spare_bytes(header.stream)
+        elif header.format == "jpeg":
             jpeg_fault(header.stream)
 
 

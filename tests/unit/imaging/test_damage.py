@@ -8,6 +8,7 @@ import re
 import resource
 import struct
 import sys
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
@@ -44,6 +45,50 @@ KINDS: dict[str, tuple[str, dict[str, object]]] = {
     "CMYK": ("CMYK", {}),
     "restarts by blocks": ("RGB", {"restart_marker_blocks": 4}),
     "restarts by rows": ("RGB", {"restart_marker_rows": 1, "progressive": True}),
+}
+
+# Grey pictures of 96 x 72 pixels with arithmetic coding, which Pillow can't encode.
+ARITHMETIC = {
+    "sequential": b64decode(
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWG"
+        "kJ6jq62rZ4C8ybqmx5moq6T/yQALCABIAGABAREA/8wABgAQEAX/2gAIAQEAAD8A0b2gJfWrCb7Pf/uexwmXnSMXyrNqipql"
+        "+lLXJItjPFoiTtkiFH8d1a6b7/iNsQiC9DXwI3B1sbT3A8JHDUVF8t3SOzwK/lIfwLxdPSGkVji90a3t3FrUn5fxWheH7zl2"
+        "B1+pPvzjh+33dXpuRQUzrx98bOBtDPYprTyOuKliCUw4i5IVzd2mdBR4YO7OMObeZy8bhdSAPcGW479p8cTQHw6dhDMb5wAM"
+        "AxWVq6gGJrUyOeNcxn/gbmoOI/zCEJEK4Sq2Sw4g7n0tW7SP6ZMAwURH+3rMJeNQkAUXRkbcClkeIkZmGd6ZQxdpbHd44A42"
+        "lWc4mt/wifK4Z1IOv6zqJaUAjBMHUTzw60PRDswKThSHLbR8gKCx70qdmDMMGdFc8LBg2NUavkgJaqGEfYySf2uyH8s/kZVl"
+        "eD0kAkf7kJ8J1gbjhoIG8M0LWWCI0H4nOv8AyHN5g50wy6W31Ujpg0/AW3DHpEwiNE2XLls1cDrhDnfxuy1NuHjIpoH/ALyO"
+        "T9+Hqz5xghF3Ecc+Kz1yb0rYtSwjvHMfxqwCDqgAPc7YWfnzy1o/Mkqbegu1eDysZwSdHAfiBSQnceoZaV/IR6h6WgwsIii7"
+        "LjvKwPHXGBo+WChZoAq0psT/AD5Qv6gVYuYabN1oQuNNLH1go1GVxnPxNmciWZxIHY8CRkLiC6YS9KmC8AXDguT0b1+npEbQ"
+        "6QcEhL3wYo6r0+NCIikLUO+icLZHV0eje0KqvpLv12IyZRGM8up+LvmbX3ylVifLk1KcrHvuMgOhWl2vSPTy7RedPjCLZgcv"
+        "btb7kEtyPduX+t5F97/2DP/Z"
+    ),
+    "progressive": b64decode(
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWG"
+        "kJ6jq62rZ4C8ybqmx5moq6T/ygALCABIAGABAREA/8wABAAQ/9oACAEBAAAAAdBcIFnGEWKQzMik1N1bZXws+8XAszfBgXBi"
+        "ODHpWxhOD6izh7Vk1JXz40guBdD/zAAEEAX/2gAIAQEAAQUCrxO75c28hW+amnDohIEaYsDsun6jcIUYRAhxMKXiijBdfcVR"
+        "DL1QAg/h7xtA6f1mzRvWTtRDx3GDUP/MAAQQBf/aAAgBAQAGPwKsTiQEgI92CwpeWDzA/G1v0JvO2yb/zAAEEAX/2gAIAQEA"
+        "AT8hBpKkWDDpnDCeaz60xk1wZDrYUsoumKCWIBqO87RxJ6pawkq8NEgdkjzHH5Rc2OYsVXF+BT6lYZBWtF9UNzQa0FUJroS8"
+        "tD/hPCDNB87Wapv2lvOyMl+VIMVTjr/e5OwS/HZGFFxN/INGJNpXTykWgBAeEPpAzBexiYqjIOPZsO+sb+2OYP/aAAgBAQAA"
+        "ABByUgW6wNKYTdmFOhyZkP/MAAQQBf/aAAgBAQABPxBx35tEq9cVhNlL3/tVRwreNExkPCF03ykylD6fAW54zQGfMHdZOoHk"
+        "Hs0o7pQc+PQwoC5LOvtSEijuaE0lQ+TipZQRWRcy6cdOeIT5i5U2UWNRHMsF8+PhvVb35Wm77BYpY012EpPxEqiqARRZyU+m"
+        "5rR4lzVwXi7sIw9tacDSuRj4FPOMT1iNc0ttYNWHsykz4D+xEVoH7pNxZZDQLh1obU515FT21XxjEbikoQiqg0CabAvlJFp2"
+        "YXm3GWNsWz5HCu0qx4vO1SCB/N8N60345tv2YdW2Y9kZ/RMipHwr6X/Ue0NQDzoQ6I8D/MruGISE5hvNfR6S/dnXU1CUqdGh"
+        "tR3JGE8ZhxkInZQJPeCKeHWq9pVt0FkAU7LhGt4CpS9ifpfcZg+rNPnBwX6Ln1UYq3wKs5Lljxx8H2ed27e3Tt8OZCaN1zzd"
+        "+MoNWKT/2Q=="
+    ),
+    "restarts": b64decode(
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWG"
+        "kJ6jq62rZ4C8ybqmx5moq6T/yQALCABIAGABAREA/8wABgAQEAX/3QAEACj/2gAIAQEAAD8A0b2gJfWrCb7Pf/uexwmXnSMX"
+        "yrNqipql+lLXJItjPFoiTtkiFH8d1a6b7/iNsQiC9DXwI3B1sbT3A8JHDUVF8t3SOzwK/lIfwLxdPSGkVji90a3t3FrUn5fx"
+        "WheH7zl2B1+pPvzjh+33dXpuRQUzrx98bOBtDPYprTyOuKliCUw4i5IVzd2mdBR4YO7OMObeZy8bhdSAPcGW479q/9DQxGVc"
+        "cqpTGApL7rwODshFl4cjI4qADDDy65+tW7DvMRzdsOeZZ9azlmPVIq/kW7DPEs7mTkKEQjO0H846J58fF0pvKPM3uR56AzdQ"
+        "h5brvHWwlOBXaoCn4ZT1qDtygoDAJPjmmMZCcCe/GvWZuk1n5z9m5XYbo1zLdeSCnADdvDBukjVi8+8GdWdgzv67f8vZBNM4"
+        "nkYmRqqNJDeVV7zfFajaU7xKBUHSwAT/0fzQ9Si+lG2nQS86fwcDN7gWOYwIEAho3/rVzHR9VOw5/lSmbSsY/Calp4FTq+/J"
+        "hnbGS/YmSU7SHSbXz47hnFkmXv058eoCtuYVCLQAlqkV6vZAPLDCRmAb2LzV2mbszcL25+7rvNz1DSdohQkA/fu+QPkt2eQw"
+        "/wALn2ygPSqAATU1jbEYXaWSKqC685R/i/iF0kcTKcAZuIdjQkTUPOs1V4GiRz8HqJaA0mM28hSeoJ+ifNidIvaG7eHR4/AV"
+        "Tzm5j3LrsfLs+B32NbtJbLm/8FPou2dOyXvIlvzqq3i07g7Wyb7sBn7oS3S5lP8AnXwDhil5u2xpWxoDqRHVWIzFSNuNifEE"
+        "2KiNN4pQA1Jjl5V0Ef/Z"
+    ),
 }
 
 
@@ -256,6 +301,42 @@ def test_an_arithmetic_jpeg_of_far_too_few_bytes_is_rejected() -> None:
     assert rejection(bytes(content)) == "corrupt_image"
 
 
+@pytest.mark.parametrize("coding", ARITHMETIC)
+def test_a_sound_arithmetic_jpeg_is_rendered(coding: str) -> None:
+    assert only(render(ARITHMETIC[coding], a_profile(96))).width == 96
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("coding", ["sequential", "restarts"])
+def test_a_cut_arithmetic_jpeg_is_rejected(coding: str, share: float) -> None:
+    """libjpeg shows zeros for what is missing, without a warning."""
+    content = ARITHMETIC[coding]
+    begin, end = first_scan(content)
+
+    assert rejection(content[: begin + round(share * (end - begin))] + b"\xff\xd9") == "corrupt_image"
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_most_damaged_arithmetic_jpegs_are_rejected(damage: str) -> None:
+    contents = [*damaged(40, 0.2, 0.5, DAMAGES[damage], [ARITHMETIC["sequential"], ARITHMETIC["restarts"]])]
+
+    assert sum(rejection(content) == "corrupt_image" for content in contents) >= 30
+
+
+def test_fill_bytes_in_front_of_markers_mean_nothing_in_an_arithmetic_jpeg() -> None:
+    content = ARITHMETIC["restarts"].replace(b"\xff\xd0", b"\xff\xff\xd0")
+
+    assert rejection(content[:-2] + b"\xff\xff\xff\xd9") == ""
+
+
+def test_an_arithmetic_jpeg_of_one_colour_is_rendered() -> None:
+    """Its encoder leaves out the zeros at the end of its code."""
+    content = ARITHMETIC["sequential"]
+    begin, end = first_scan(content)
+
+    assert rejection(content[:begin] + content[end:]) == ""
+
+
 def test_an_arithmetic_jpeg_over_64_kib_is_rendered() -> None:
     """Pillow gives libjpeg 64 KiB at a time, and its arithmetic decoder can't wait for more."""
     table = ARITHMETIC_JPEG.index(b"\xff\xdb")
@@ -298,9 +379,9 @@ def test_a_check_that_runs_out_of_memory_does_not_blame_the_picture(monkeypatch:
     )
     warnings = jpeg_damage.warnings
 
-    def short_of_memory(stream: bytes) -> Iterator[int]:
+    def short_of_memory(stream: bytes, intervals: int) -> Iterator[int]:
         resource.setrlimit(resource.RLIMIT_AS, (0, 0))
-        yield from warnings(stream)
+        yield from warnings(stream, intervals)
 
     monkeypatch.setattr(jpeg_damage, "warnings", short_of_memory)
     with pytest.raises(MemoryError):
