@@ -38,7 +38,7 @@ Ids = Annotated[
 All = Annotated[bool, typer.Option("--all", help="All failures.")]
 Ignored = Annotated[
     list[str] | None,
-    typer.Option("--ignore", metavar="GLOB", help="Leave out such names in folders; may be repeated."),
+    typer.Option("--ignore", metavar="GLOB", help="Leave out such names; may be repeated."),
 ]
 
 

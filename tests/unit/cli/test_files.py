@@ -85,6 +85,13 @@ def test_duplicate_names_get_numbers(tmp_path: Path) -> None:
     }
 
 
+def test_a_named_file_is_left_out_if_its_name_is_ignored(tmp_path: Path) -> None:
+    """The shell may have expanded a pattern to it."""
+    files = a_file(tmp_path / "beach.jpg"), a_file(tmp_path / "draft-1.jpg")
+
+    assert names_in(*files, ignored=("draft-*",)) == ["beach.jpg"]
+
+
 def test_pipes_in_folders_are_left_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
 

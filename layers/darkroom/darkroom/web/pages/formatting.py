@@ -44,7 +44,7 @@ def share(percent: float) -> str:
 
 
 def tied(text: str) -> str:
-    """Joins each number to its unit with a no-break space, to keep them on one line of a headline."""
+    """Joins each number to its unit with a no-break space, to keep them on one line."""
     return re.sub(r"(?<=\d) (?=[KMG]B|bytes?|px)", "\N{NO-BREAK SPACE}", text)
 
 

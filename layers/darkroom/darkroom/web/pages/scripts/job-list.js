@@ -48,7 +48,7 @@ const jobList = (list, size, actionOf) => {
       line.classList.remove(...states);
       line.classList.add(state);
       find("bdi", line).textContent = visible(name);
-      find("small", line).textContent = text;
+      find("small", line).textContent = tied(text);
       find(".saving", line).textContent = saving;
       const bar = find("progress", line);
       if (progress === undefined) bar.removeAttribute("value");

@@ -83,12 +83,12 @@ if (jobPage) {
   const updates = follower(
     location.href,
     (job) => {
-      find("[data-headline]").textContent = jobHeadline(job);
+      find("[data-headline]").textContent = tied(jobHeadline(job));
       document.title = `${jobHeadline(job)} - Darkroom`;
       find("progress.whole").value = job.size - job.waiting;
       find("[data-done]").textContent = `${job.size - job.waiting} of ${job.size}`;
-      find("[data-before]").textContent = filesize(job.bytes_before);
-      find("[data-after]").textContent = filesize(job.bytes_after);
+      find("[data-before]").textContent = tied(filesize(job.bytes_before));
+      find("[data-after]").textContent = tied(filesize(job.bytes_after));
       find("[data-saved]").textContent = share(job.saved_percent);
       find("[data-counts]").textContent = jobCounts(job);
       if (isComplete(job)) find("[role=status]").textContent = `${jobHeadline(job)}. ${jobCounts(job)}.`;

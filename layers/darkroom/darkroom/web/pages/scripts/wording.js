@@ -11,6 +11,8 @@ const filesize = (bytes) => {
   }
   return `${value < 9.95 ? short(value) : value.toFixed(0)} ${unit}`;
 };
+// Joins each number to its unit with a no-break space.
+const tied = (text) => text.replace(/(\d) (?=[KMG]B|bytes?|px)/g, "$1\u00a0");
 const share = (percent) => `${short(percent > 99.9 && percent < 100 ? 99.9 : percent)}%`;
 const savings = (percent) =>
   Math.abs(percent) < 0.05 ? "the same size" : `${share(Math.abs(percent))} ${percent > 0 ? "smaller" : "larger"}`;
