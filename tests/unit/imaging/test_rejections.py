@@ -277,6 +277,17 @@ def test_a_12_bit_jpeg_is_rejected_with_the_reason() -> None:
     assert (rejected.reason, "12 bits" in rejected.sentence) == ("unsupported_format", True)
 
 
+@pytest.mark.parametrize("frame", [0xC3, 0xC7, 0xDE, 0xF7])
+def test_a_lossless_or_hierarchical_jpeg_is_not_called_damaged(frame: int) -> None:
+    """JPEG-LS has bytes in its data that look like markers; hierarchical ones have several frames."""
+    content = encoded(Image.new("L", (10, 10)), "JPEG")
+    at = content.index(b"\xff\xc0")
+    header = b"\xff" + bytes([frame]) + content[at + 2 : at + 13]
+
+    rejected = rejection(content[:at] + header + content[at:] + b"\xff\x70\xff")
+    assert (rejected.reason, "hierarchical" in rejected.sentence) == ("unsupported_format", True)
+
+
 def test_a_tiff_without_a_directory_is_rejected() -> None:
     content = bytearray(encoded(plain((40, 30)), "TIFF"))
     content[4:8] = bytes(4)

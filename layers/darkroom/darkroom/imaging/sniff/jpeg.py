@@ -10,7 +10,8 @@ from darkroom.imaging.sniff.header import MAX_PARTS, MAX_SCANS, Damaged, Header,
 # A marker, except stuffing, fill bytes and restarts, which occur within entropy-coded bytes.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _HUFFMAN, _ARITHMETIC = (0xC0, 0xC1, 0xC2), (0xC9, 0xCA)
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+# With those of hierarchical pictures (DHP) and of JPEG-LS.
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xDE, 0xF7}
 # Arithmetic coding takes about one bit for 64 plain blocks; libjpeg fills missing ones without a warning.
 _PIXELS_PER_BIT = 64 * 64
 _START, _END, _SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
@@ -24,12 +25,16 @@ _ADOBE_BYTES = 12
 
 
 def read_jpeg(content: bytes) -> Header:
-    segments = list(jpeg_segments(content))
-    frames = [content[start:stop] for marker, start, stop in segments if marker in _FRAMES]
+    segments, frames = [], []
+    for marker, start, stop in jpeg_segments(content):
+        segments.append((marker, start, stop))
+        if marker in _FRAMES:
+            frames.append(content[start:stop])
+            # At once: the data of other codings may look damaged.
+            _check_frame(frames[0])
     scans = [start for marker, start, _ in segments if marker == _SCAN]
     if len(frames) != 1 or not scans:
         raise Damaged("there must be one frame, with scans")
-    _check_frame(frames[0])
     if len(scans) > MAX_SCANS:
         raise RejectedPicture(
             "too_many_scans",
