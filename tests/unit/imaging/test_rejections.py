@@ -13,6 +13,7 @@ from darkroom.domain.profile import Profile
 from darkroom.imaging import render
 from darkroom.imaging.sniff import read_header
 from darkroom.imaging.sniff.png import holds_every_row
+from darkroom_cli.local.samples import photograph
 from tests.unit.imaging.pictures import (
     a_profile,
     bmp_claiming,
@@ -29,6 +30,7 @@ from tests.unit.imaging.pictures import (
     tiff_claiming,
     webp_claiming,
 )
+from tests.unit.imaging.test_damage import without_piece
 
 
 def rejection(content: bytes, profile: Profile | None = None) -> RejectedPicture:
@@ -275,6 +277,15 @@ def test_a_12_bit_jpeg_is_rejected_with_the_reason() -> None:
 
     rejected = rejection(bytes(content))
     assert (rejected.reason, "12 bits" in rejected.sentence) == ("unsupported_format", True)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+@pytest.mark.parametrize("plugin", ["PNG", "WEBP", "GIF", "AVIF", "TIFF", "BMP"])
+def test_a_picture_with_a_piece_missing_is_rejected(plugin: str, share: float) -> None:
+    content = encoded(photograph(120, 80), plugin)
+
+    for damaged in without_piece(10, round(share * len(content)), [content]):
+        assert rejection(damaged).sentence
 
 
 @pytest.mark.parametrize("frame", [0xC3, 0xC7, 0xDE, 0xF7])
