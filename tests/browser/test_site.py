@@ -412,7 +412,7 @@ def test_playground_tries_a_profile_on_a_chosen_picture(page: Page, stack: Stack
     page.get_by_role("button", name="Render").click()
 
     expect(page.locator("h1")).to_contain_text("at 400 px")
-    assert page.locator(".compare .slider").is_visible()
+    expect(page.locator(".compare .slider")).to_be_visible()
     assert natural_width(page.locator(".picture-after img")) == 400
     assert page.locator("tr[data-format]").count() >= 2
     expect(page.get_by_role("row", name="Sum")).to_contain_text("US$ 0.0")
