@@ -74,22 +74,22 @@ FILES = [
     "397a472313fa74f2",
     "6f82f880bfdb71ac",
     "574ffa4e6767aee2",
-    "1f190a9bc3250803",
-    "65696c7953d00f87",
-    "4da758ac93966f7c",
-    "6419a6a6b18f8975",
-    "565ecc14daf088dc",
-    "4ac233e968e6f35e",
-    "729bba2f300ee1af",
-    "de3af3ccf87c093d",
-    "665a8015818fd8ed",
-    "24ac26b64088d06a",
-    "665a8015818fd8ed",
-    "24ac26b64088d06a",
-    "ce1b0ebca12a3a1b",
-    "b41a55f2e18d65e2",
-    "77d556cbe9f0f11c",
-    "d22cf6d832634bfb",
+    "18f752058a6f4cd5",
+    "07b8e2fe018b08c0",
+    "d3efd476d2ce7fd6",
+    "7c86cd75086844ed",
+    "238560d6f8a7219e",
+    "404a6bf1b0db5005",
+    "e7ddbeb807184154",
+    "7086f7c19fe3d576",
+    "226adb22d72f605c",
+    "1aa7f386f5748987",
+    "226adb22d72f605c",
+    "1aa7f386f5748987",
+    "bb73767b13fdffa4",
+    "5696bdb93b9e7687",
+    "8c83114204a162e5",
+    "d1cccab48a24b004",
 ]
 
 
@@ -204,11 +204,12 @@ print(json.dumps([faults(subsampled, progressive) for subsampled in (0, 1) for p
 """
 _SHORT, _SURPLUS = "the data ends before the last block", "data is left after the last block"
 _OUTSIDE, _ZEROS = "a coefficient lies outside its block", "a block is made of zero bytes"
+_NO_CODE = "the table lacks a code"
 FAULTS = [
     ["", _SHORT, _ZEROS, _SURPLUS, _SHORT],
-    ["", _OUTSIDE, _OUTSIDE, _SURPLUS, _SHORT],
-    ["", _OUTSIDE, _ZEROS, _OUTSIDE, _SHORT],
-    ["", _SHORT, _SURPLUS, _SURPLUS, _SHORT],
+    ["", _SHORT, _OUTSIDE, _SURPLUS, _SHORT],
+    ["", _NO_CODE, _ZEROS, _NO_CODE, _SHORT],
+    ["", _SHORT, _SURPLUS, _OUTSIDE, _SHORT],
 ]
 
 # Prints the number of libjpeg's warnings about a sound JPEG and about one that lacks its second half.

@@ -2,7 +2,7 @@
 #include "tuning.h"
 
 const struct jpeg_tuning JPEG_FITTED = {
-    .luma_lambda = 0.04593f,
+    .luma_lambda = 0.016f,
     .chroma_lambda = 0.08755f,
     .dc_lambda = 0.07831f,
     .sharpness = 0.5161f,
