@@ -268,17 +268,21 @@ def test_the_form_offers_rendered_pictures_and_the_default_profile(api: Api) -> 
 
     radios = [item for item in page.all("input") if item.get("type") == "radio"]
     assert [item["value"] for item in radios] == [api.picture.picture_id]
-    assert "checked" not in radios[0]
+    assert "checked" in radios[0]
     assert '"name": "default"' in page.texts["textarea"][0]
     assert not [item for item in page.all("input") if item.get("name") == "trial"]
 
 
 @pytest.mark.parametrize("picture_id", ["", "x", UNKNOWN])
-def test_an_unknown_picture_is_not_chosen(api: Api, picture_id: str) -> None:
+def test_instead_of_an_unknown_picture_the_newest_is_chosen(api: Api, picture_id: str) -> None:
+    newest = an_entry("newer.png", arrived="2027-01-01T00:00:00.000Z")
+    api.views.apply(newest)
+
     response = api.routes.page(Request("/playground", query={"picture": picture_id}))
 
     assert response.status == 200
-    assert not [item for item in Parsed(response.text).all("input") if "checked" in item]
+    chosen = [item["value"] for item in Parsed(response.text).all("input") if "checked" in item]
+    assert chosen == [newest.picture_id]
 
 
 def test_the_link_from_a_picture_chooses_it(api: Api) -> None:

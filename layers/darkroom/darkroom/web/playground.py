@@ -41,7 +41,7 @@ class PlaygroundRoutes:
     settings: WebSettings
 
     def page(self, request: Request) -> Response:
-        """`GET /playground`: returns the form; `?picture=` chooses a picture."""
+        """`GET /playground`: returns the form; `?picture=` chooses a picture, else the newest is chosen."""
         chosen = request.query.get("picture", "")
         return self.responder.page(200, self._playground(request, chosen, profile_texts()[_FIRST_PROFILE]))
 
@@ -134,6 +134,8 @@ class PlaygroundRoutes:
             for one in entries
             if (thumbnail := one.to_show and one.to_show.thumbnail)
         ]
+        if tiles and not trial:
+            entry = entry or tiles[0][0]
         limit = self.settings.post_limit_bytes
         return pages.playground(request, tiles, document, limit, entry, trial, result, self._link)
 
