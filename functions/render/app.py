@@ -31,7 +31,7 @@ def report_profile_fault(fault: Exception) -> None:
     metrics.add_metric("ProfileFault", MetricUnit.Count, 1)
 
 
-reconciler, trial_renderer, queue, settings = bootstrap(ENGINE, report_profile_fault)
+reconciler, render_trial, queue, settings = bootstrap(ENGINE, report_profile_fault)
 processor = RetryingBatch(queue, logger, metrics)
 
 
@@ -54,7 +54,7 @@ def render(record: SQSRecord, lambda_context: LambdaContext) -> None:
     remaining, began = lambda_context.get_remaining_time_in_millis(), now()
     with deadline(remaining):
         if message.trial_id:
-            trial_renderer.render(message.trial_id, engine)
+            render_trial(message.trial_id, engine)
         for entry in reconciler.apply_each(
             message.changes, Worker(engine, lease_expiry(remaining)), expected_revision_of(record)
         ):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from darkroom.domain.keys import picture_id_of
+from darkroom.domain.profile import profile_texts
 from darkroom.web.routes import ROUTES, Route
 from tests.builders import an_entry
 from tests.integration.conftest import FAILED_UPLOAD, UPLOADS, a_web_handler, break_aws, started
@@ -159,9 +160,14 @@ def test_an_internal_error_has_security_headers_and_no_details(
 ) -> None:
     job = a_job(send)
     break_aws(monkeypatch, "an unexpected fault")
-    form = b'--X\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\n\r\n1\r\n--X--\r\n'
+    part = (
+        '--X\r\nContent-Disposition: form-data; name="profile"\r\n\r\n' + profile_texts()["default"] + "\r\n"
+    )
+    file = b'--X\r\nContent-Disposition: form-data; name="a"; filename="a.png"\r\n\r\n1\r\n--X--\r\n'
+    form_type = "multipart/form-data; boundary=X"
     bodies: dict[str, dict[str, Any]] = {
-        "post": {"body": form, "content_type": "multipart/form-data; boundary=X"},
+        "post": {"body": file, "content_type": form_type},
+        "new_trial": {"body": part.encode() + file, "content_type": form_type},
         "new_job": {"body": b'{"uploads": [{"name": "a.png", "size": 1}]}'},
     }
 

@@ -11,14 +11,13 @@ from darkroom.adapters.s3 import S3Originals, S3Renditions, S3Reports
 from darkroom.adapters.sqs import SqsQueue
 from darkroom.services.keys import Keys
 from darkroom.services.reconciling import Reconciler
-from darkroom.services.rendering import Renderer
-from darkroom.services.trials import TrialRenderer, Trials
+from darkroom.services.rendering import Engine, Renderer
 from darkroom.settings import RenderSettings, read_settings
 
 
 def bootstrap(
     engine_version: str, report_profile_fault: Callable[[Exception], None]
-) -> tuple[Reconciler, TrialRenderer, SqsQueue, RenderSettings]:
+) -> tuple[Reconciler, Callable[[str, Engine], None], SqsQueue, RenderSettings]:
     settings = read_settings(RenderSettings, os.environ)
     s3 = s3_client()
     originals = S3Originals(settings.uploads_bucket, s3)
@@ -33,11 +32,13 @@ def bootstrap(
     )
     renderer = Renderer(originals, renditions, profiles, engine_version)
     reconciler = Reconciler(keys, renditions, renderer)
-    trial_renderer = TrialRenderer(
-        Trials(S3Reports(settings.reports_bucket, s3)),
-        originals,
-        engine_version,
-        settings.memory_mb,
-        "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64",
-    )
-    return reconciler, trial_renderer, SqsQueue(settings.render_queue_url, visibility_client()), settings
+
+    def render_trial(trial_id: str, engine: Engine) -> None:
+        from darkroom.services.trials import TrialRenderer, Trials  # imported only when needed
+
+        trials = Trials(S3Reports(settings.reports_bucket, s3))
+        architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+        renderer = TrialRenderer(trials, originals, engine_version, settings.memory_mb, architecture)
+        renderer.render(trial_id, engine)
+
+    return reconciler, render_trial, SqsQueue(settings.render_queue_url, visibility_client()), settings
