@@ -236,6 +236,14 @@ def test_an_idempotency_key_with_another_focus_is_refused(api: Api) -> None:
     assert parse(response)["type"].endswith("#key-reused")
 
 
+def test_a_folder_is_not_a_focus_for_an_idempotency_key(api: Api) -> None:
+    api.post({"uploads": [an_upload(focus="auto")]}, idempotency_key="one")
+
+    response = api.post({"uploads": [an_upload(folder="auto")]}, idempotency_key="one")
+
+    assert parse(response)["type"].endswith("#key-reused")
+
+
 def test_the_same_idempotency_key_returns_the_same_job(api: Api) -> None:
     first = api.create_job("a.png", idempotency_key="one")
     again = api.create_job("a.png", idempotency_key="one")

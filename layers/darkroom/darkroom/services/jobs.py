@@ -188,8 +188,12 @@ def pages_of(job: JobView) -> int:
 
 
 def _digest(announced: Sequence[AnnouncedUpload]) -> str:
+    # A slash ends a folder, so that none is equal to a focus.
     uploads = [
-        [upload.name, upload.size_bytes, upload.media_type, *filter(None, [upload.focus, upload.folder])]
+        [
+            *(upload.name, upload.size_bytes, upload.media_type),
+            *filter(None, [upload.focus, upload.folder and f"{upload.folder}/"]),
+        ]
         for upload in announced
     ]
     return sha256(json.dumps(uploads).encode()).hexdigest()
