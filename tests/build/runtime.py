@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-from darkroom_cli.local.up import architecture
+from darkroom.domain.prices import architecture
 from tests.cloudformation import PROJECT, load_template, of_type
 from tests.resolving import REGION, Resolver, arn_of
 

@@ -27,9 +27,10 @@ from aiohttp import ClientSession
 from botocore.config import Config
 
 from darkroom.domain.keys import alias_of
+from darkroom.domain.prices import architecture
 from darkroom_cli.client import ApiClient
 from darkroom_cli.cloudformation import outputs_of
-from darkroom_cli.local.up import architecture, deployment
+from darkroom_cli.local.up import deployment
 from darkroom_cli.stack import LocalStack, local_environment, status_from
 from tests.aws import free_port
 from tests.cloudformation import PROJECT

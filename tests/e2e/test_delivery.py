@@ -5,8 +5,8 @@ import platform
 import boto3
 import pytest
 
+from darkroom.domain.prices import architecture
 from darkroom_cli.local.emulator import fix_concurrency
-from darkroom_cli.local.up import architecture
 from darkroom_cli.stack import LocalStack, local_environment
 from tests.e2e.conftest import Response, Stack, fetch, wait_for
 from tests.pictures import a_small_png

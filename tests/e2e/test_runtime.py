@@ -23,7 +23,7 @@ import pytest
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.domain.entries import State
 from darkroom.domain.keys import picture_id_of
-from darkroom_cli.local.up import architecture
+from darkroom.domain.prices import architecture
 from tests.aws import free_port
 from tests.builders import an_event
 from tests.cloudformation import PROJECT

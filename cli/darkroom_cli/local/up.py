@@ -25,6 +25,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from darkroom.domain.prices import architecture
 from darkroom_cli.cloudformation import outputs_of
 from darkroom_cli.faults import Fault
 from darkroom_cli.local.emulator import (
@@ -72,11 +73,6 @@ def deployment(samconfig: str, processor: str, port: int, endpoint: str) -> tupl
         f"LocalEndpoint={endpoint}",
     )
     return local["global"]["parameters"]["stack_name"], (*overrides, *added)
-
-
-def architecture(machine: str) -> str:
-    """Returns Lambda's name of a processor architecture."""
-    return "arm64" if machine.lower() in ("arm64", "aarch64") else "x86_64"
 
 
 def fingerprint(project: Path, processor: str) -> str:

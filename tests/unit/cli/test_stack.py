@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from darkroom.domain.prices import architecture
 from darkroom_cli.faults import Fault
-from darkroom_cli.local.up import architecture, commands_to_try, deployment, fingerprint
+from darkroom_cli.local.up import commands_to_try, deployment, fingerprint
 from darkroom_cli.lockfile import LockFile
 from darkroom_cli.stack import PROJECT, LocalStack, Status, local_environment, status_from
 

@@ -34,11 +34,13 @@ def bootstrap(
     reconciler = Reconciler(keys, renditions, renderer)
 
     def render_trial(trial_id: str, engine: Engine) -> None:
-        from darkroom.services.trials import TrialRenderer, Trials  # imported only when needed
+        from darkroom.domain.prices import architecture  # imported only when needed
+        from darkroom.services.trials import TrialRenderer, Trials
 
         trials = Trials(S3Reports(settings.reports_bucket, s3))
-        architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
-        renderer = TrialRenderer(trials, originals, engine_version, settings.memory_mb, architecture)
-        renderer.render(trial_id, engine)
+        processor = architecture(platform.machine())
+        TrialRenderer(trials, originals, engine_version, settings.memory_mb, processor).render(
+            trial_id, engine
+        )
 
     return reconciler, render_trial, SqsQueue(settings.render_queue_url, visibility_client()), settings

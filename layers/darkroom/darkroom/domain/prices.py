@@ -30,6 +30,13 @@ LAMBDA_GB_SECOND = {
     "arm64": Price(0.0000133334, 1, "GB-second", _LAMBDA),
     "x86_64": Price(0.0000166667, 1, "GB-second", _LAMBDA),
 }
+
+
+def architecture(machine: str) -> str:
+    """Returns Lambda's name of a processor architecture, from that of `platform.machine`."""
+    return "arm64" if machine.lower() in ("arm64", "aarch64") else "x86_64"
+
+
 LAMBDA_REQUEST = Price(0.20, 1_000_000, "invocation", _LAMBDA)
 
 _S3 = "https://aws.amazon.com/s3/pricing/"

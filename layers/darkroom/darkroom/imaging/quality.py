@@ -7,7 +7,7 @@ curve and its slope predict the quality of the next. Every score that is returne
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import log, log2
+from math import inf, log, log2
 
 from PIL import Image
 
@@ -120,22 +120,21 @@ class Search:
         """Encodes the picture at the quality that comes nearest to the target."""
         pixels = image.width * image.height
         quality = self._first(image, encoder)
-        ssimulacra2, scores, misses = Ssimulacra2(image), dict[float, float](), dict[float, float]()
-        best, writers = quality, dict[float, encode.Write]()
+        ssimulacra2, scores, least = Ssimulacra2(image), dict[float, float](), inf
         while quality not in scores and len(scores) < _ENCODINGS:
             shown, write = encoder.shown(image, quality)
             scores[quality] = ssimulacra2.score(shown)
             del shown  # frees its memory for the next
-            misses[quality] = abs(scores[quality] - self._target)
-            if best == quality or misses[quality] < misses[best]:
-                best, writers = quality, {quality: write}  # the others can free their memory
-            if misses[quality] <= _TOLERANCES[self._format]:
+            miss = abs(scores[quality] - self._target)
+            if miss < least:
+                least, best, write_best = miss, quality, write  # the others can free their memory
+            if miss <= _TOLERANCES[self._format]:
                 break
             quality = self._next(scores)
         if pixels > SMALL_PIXELS:
             self._level, self._slope = self._line(scores)
             self._pixels, self._subsampling = pixels, encoder.subsampling
-        return Made(writers[best](), best, scores[best], encoder.subsampling)
+        return Made(write_best(), best, scores[best], encoder.subsampling)
 
     def _first(self, image: Image.Image, encoder: encode.Encoder) -> float:
         """Predicts the quality from the last picture, or by a trial on a sample."""

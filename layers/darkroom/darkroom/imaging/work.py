@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Work:
     """The state of one rendering. Steps fill in the `image`, the plans' rungs and the `renditions`.
 
-    `jpeg` is the original without metadata, if it is a JPEG to be kept without loss.
+    `slack` multiplies time limits. `jpeg` is the original without metadata, if it is a JPEG to be kept
+    without loss.
     """
 
     header: Header
