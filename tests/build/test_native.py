@@ -38,11 +38,11 @@ def score(width, height, amount):
 print(json.dumps([score(1, 1, 9), score(7, 9, 9), score(33, 65, 3), score(129, 500, 3), score(300, 200, 9)]))
 """
 SCORES = [
-    "0x1.8fa8107e44df7p+6",
-    "0x1.53cbdc85d6aaep+6",
-    "0x1.f89da67a03208p+5",
-    "0x1.6736f6d5a8303p+5",
-    "-0x1.fbe7894be0570p+2",
+    "0x1.8fa8148ba8ecep+6",
+    "0x1.53cbe53a15923p+6",
+    "0x1.f8a8adf2427f6p+5",
+    "0x1.6773a88f87ca3p+5",
+    "-0x1.fbf45b3a55be0p+2",
 ]
 
 

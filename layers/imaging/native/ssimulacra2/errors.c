@@ -8,7 +8,7 @@ static inline float positive(float value) {
     return value > 0 ? value : 0;
 }
 
-void add_structure(float *const blurred[SIGNALS], float *const sums[TERMS], int width) {
+void add_structure(const float *const blurred[SIGNALS], float *const sums[TERMS], int width) {
     const float *restrict first = blurred[FIRST], *restrict second = blurred[SECOND];
     const float *restrict squares = blurred[SQUARES], *restrict product = blurred[PRODUCT];
     float *restrict sum = sums[STRUCTURE], *restrict fourth = sums[KINDS + STRUCTURE];
@@ -23,7 +23,7 @@ void add_structure(float *const blurred[SIGNALS], float *const sums[TERMS], int 
 }
 
 void add_edges(
-    const float *first, const float *second, float *const blurred[SIGNALS], float *const sums[TERMS], int width
+    const float *first, const float *second, const float *const blurred[SIGNALS], float *const sums[TERMS], int width
 ) {
     const float *restrict m = blurred[FIRST], *restrict n = blurred[SECOND];
     float *restrict added = sums[ADDED_EDGES], *restrict added_fourth = sums[KINDS + ADDED_EDGES];

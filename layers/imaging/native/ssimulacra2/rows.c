@@ -20,8 +20,8 @@ int make_rows(Rows *rows, int width) {
     memory = lay(&rows->squares, 1, memory, stride);
     memory = lay(&rows->product, 1, memory, stride);
     memory = lay(&rows->across[0][0][0], COUNT(rows->across), memory, stride);
-    memory = lay(&rows->states[0][0][0][0], COUNT(rows->states), memory, stride);
-    memory = lay(&rows->blurred[0], COUNT(rows->blurred), memory, stride);
+    memory = lay(&rows->states[0][0][0], COUNT(rows->states), memory, stride);
+    memory = lay(&rows->blurred[0][0], COUNT(rows->blurred), memory, stride);
     memory = lay(&rows->sums[0][0], COUNT(rows->sums), memory, stride);
     lay(&rows->zeros, 1, memory, stride);
     return 0;

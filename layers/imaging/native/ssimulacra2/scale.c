@@ -12,7 +12,7 @@ enum { X, Y, B };
 enum { ROWS_PER_SUM = 64 };
 
 int make_scale(Scale *scale, int index, int count, int width, int height) {
-    *scale = (Scale){.width = width, .height = height};
+    *scale = (Scale){.width = width, .height = height, .compared = -REACH};
     for (int channel = 0; channel < CHANNELS; channel++)
         scale->significant[channel] = weights_of(channel, index, count, scale->weights[channel]);
     return make_rows(&scale->rows, width);
@@ -31,10 +31,11 @@ static void convert(const Scale *scale, int picture, int y) {
     float *xyb[CHANNELS];
     for (int channel = 0; channel < CHANNELS; channel++)
         xyb[channel] = scale->rows.xyb[picture][channel][y % XYB_SLOTS];
-    if (scale->significant[X] || scale->significant[B])
-        xyb_of_linear(linear, xyb, scale->width);
-    else if (scale->significant[Y])
+    if (scale->significant[X])
+        x_and_y_of_linear(linear, xyb[X], xyb[Y], scale->width);
+    else if (scale->significant[Y] || scale->significant[B])
         y_of_linear(linear, xyb[Y], scale->width);
+    if (scale->significant[B]) b_of_linear(linear, xyb[Y], xyb[B], scale->width);
 }
 
 static void multiply(
@@ -50,24 +51,28 @@ static void multiply(
 static void blur_row(const Scale *scale, int channel, int y) {
     const Rows *rows = &scale->rows;
     const float *first = rows->xyb[0][channel][y % XYB_SLOTS], *second = rows->xyb[1][channel][y % XYB_SLOTS];
-    float *blurred[SIGNALS];
-    for (int signal = 0; signal < SIGNALS; signal++)
-        blurred[signal] = rows->across[channel][signal][y % ACROSS_SLOTS];
+    const float *signals[SIGNALS] = {first, second, rows->squares, rows->product};
     multiply(first, second, rows->squares, rows->product, scale->width);
-    blur_across(first, second, blurred[FIRST], blurred[SECOND], scale->width);
-    blur_across(rows->squares, rows->product, blurred[SQUARES], blurred[PRODUCT], scale->width);
+    for (int signal = 0; signal < SIGNALS; signal++)
+        blur_across(signals[signal], rows->across[channel][signal][y % ACROSS_SLOTS], scale->width);
 }
 
-// Blurs row y down the columns; the recursion starts AFTER rows above the picture.
+// A row that has been blurred along itself; outside the picture, zeros.
+static const float *row_across(const Scale *scale, int channel, int signal, int y) {
+    const Rows *rows = &scale->rows;
+    return y >= 0 && y < scale->height ? rows->across[channel][signal][y % ACROSS_SLOTS] : rows->zeros;
+}
+
+// Blurs a group of rows from y on down the columns.
 static void blur_columns(const Scale *scale, int channel, int y) {
     const Rows *rows = &scale->rows;
-    int parity = (y + AFTER) % 2;
     for (int signal = 0; signal < SIGNALS; signal++) {
-        float *const *across = rows->across[channel][signal];
-        const float *before = y >= BEFORE ? across[(y - BEFORE) % ACROSS_SLOTS] : rows->zeros;
-        const float *after = y + AFTER < scale->height ? across[(y + AFTER) % ACROSS_SLOTS] : rows->zeros;
-        float *const(*states)[OSCILLATORS] = rows->states[channel][signal];
-        blur_down(before, after, states[!parity], states[parity], rows->blurred[signal], scale->width);
+        const float *before[GROUP], *after[GROUP];
+        for (int i = 0; i < GROUP; i++) {
+            before[i] = row_across(scale, channel, signal, y + i - BEFORE);
+            after[i] = row_across(scale, channel, signal, y + i + REACH);
+        }
+        blur_down(before, after, rows->states[channel][signal], rows->blurred[signal], scale->width);
     }
 }
 
@@ -79,25 +84,28 @@ static void move_sums(Scale *scale, int channel) {
     }
 }
 
-static void add_errors(Scale *scale, int channel, int y) {
+// Adds the errors of row y, which is in a place of its group.
+static void add_errors(Scale *scale, int channel, int y, int place) {
     const Rows *rows = &scale->rows;
     const double *weights = scale->weights[channel];
     const float *first = rows->xyb[0][channel][y % XYB_SLOTS], *second = rows->xyb[1][channel][y % XYB_SLOTS];
+    const float *blurred[SIGNALS];
+    for (int signal = 0; signal < SIGNALS; signal++) blurred[signal] = rows->blurred[signal][place];
     if (weights[STRUCTURE] > 0 || weights[KINDS + STRUCTURE] > 0)
-        add_structure(rows->blurred, rows->sums[channel], scale->width);
+        add_structure(blurred, rows->sums[channel], scale->width);
     if (weights[ADDED_EDGES] > 0 || weights[KINDS + ADDED_EDGES] > 0 || weights[LOST_EDGES] > 0 ||
         weights[KINDS + LOST_EDGES] > 0)
-        add_edges(first, second, rows->blurred, rows->sums[channel], scale->width);
+        add_edges(first, second, blurred, rows->sums[channel], scale->width);
     if (y == scale->height - 1 || y % ROWS_PER_SUM == 0) move_sums(scale, channel);
 }
 
-// Compares row y, which needs AFTER rows below it.
-static void compare_row(Scale *scale, int y) {
+// Compares a group of rows from y on; it can begin above the picture and end below it.
+static void compare_rows(Scale *scale, int y) {
     for (int channel = 0; channel < CHANNELS; channel++) {
         if (!scale->significant[channel]) continue;
-        if (y + AFTER < scale->height) blur_row(scale, channel, y + AFTER);
         blur_columns(scale, channel, y);
-        if (y >= 0) add_errors(scale, channel, y);
+        for (int i = 0; i < GROUP; i++)
+            if (y + i >= 0 && y + i < scale->height) add_errors(scale, channel, y + i, i);
     }
 }
 
@@ -111,11 +119,14 @@ static void add_half(Scale *scale, int upper, int lower) {
 }
 
 void add_row(Scale *scale) {
-    int y = scale->read, last = y == scale->height - 1;
+    int y = scale->read++, last = y == scale->height - 1;
     for (int picture = 0; picture < 2; picture++) convert(scale, picture, y);
-    compare_row(scale, y - AFTER);
-    scale->read++;
-    for (int rest = 1; last && rest <= AFTER; rest++) compare_row(scale, y - AFTER + rest);
+    for (int channel = 0; channel < CHANNELS; channel++)
+        if (scale->significant[channel]) blur_row(scale, channel, y);
+    while (scale->compared + GROUP + REACH <= scale->read || (last && scale->compared < scale->height)) {
+        compare_rows(scale, scale->compared);
+        scale->compared += GROUP;
+    }
     if (scale->half && (y % 2 || last)) add_half(scale, y - y % 2, y);
 }
 

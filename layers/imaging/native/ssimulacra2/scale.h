@@ -7,7 +7,7 @@
 
 typedef struct Scale {
     int width, height;
-    int read; // rows so far
+    int read, compared; // rows so far
     struct Scale *half; // the next scale, or NULL
     int significant[CHANNELS];
     double weights[CHANNELS][TERMS];

@@ -29,16 +29,18 @@ static inline float cone(const float mix[3], float red, float green, float blue)
     return cube_root(fmaf(mix[0], red, fmaf(mix[1], green, fmaf(mix[2], blue, BIAS)))) - BIAS_ROOT;
 }
 
-void xyb_of_linear(float *const linear[3], float *const xyb[3], int count) {
+void x_and_y_of_linear(float *const linear[3], float *restrict x, float *restrict y, int count) {
     const float *restrict red = linear[0], *restrict green = linear[1], *restrict blue = linear[2];
-    float *restrict x = xyb[0], *restrict y = xyb[1], *restrict b = xyb[2];
     for (int i = 0; i < count; i++) {
         float l = cone(LONG, red[i], green[i], blue[i]), m = cone(MEDIUM, red[i], green[i], blue[i]);
-        float s = cone(SHORT, red[i], green[i], blue[i]), light = 0.5f * (l + m);
         x[i] = (l - m) * 7 + 0.42f;
-        y[i] = light + 0.01f;
-        b[i] = s - light + 0.55f;
+        y[i] = 0.5f * (l + m) + 0.01f;
     }
+}
+
+void b_of_linear(float *const linear[3], const float *restrict y, float *restrict b, int count) {
+    const float *restrict red = linear[0], *restrict green = linear[1], *restrict blue = linear[2];
+    for (int i = 0; i < count; i++) b[i] = cone(SHORT, red[i], green[i], blue[i]) - y[i] + 0.56f;
 }
 
 void y_of_linear(float *const linear[3], float *restrict y, int count) {

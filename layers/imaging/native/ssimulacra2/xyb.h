@@ -2,10 +2,11 @@
 #ifndef DARKROOM_SSIMULACRA2_XYB_H
 #define DARKROOM_SSIMULACRA2_XYB_H
 
-// Converts `count` pixels; the planes are R, G, B, and X, Y, B.
-void xyb_of_linear(float *const linear[3], float *const xyb[3], int count);
-
-// The same, without X and B.
+// Converts `count` pixels; the planes of linear light are R, G, B.
+void x_and_y_of_linear(float *const linear[3], float *restrict x, float *restrict y, int count);
 void y_of_linear(float *const linear[3], float *restrict y, int count);
+
+// The same of pixels whose Y is known.
+void b_of_linear(float *const linear[3], const float *restrict y, float *restrict b, int count);
 
 #endif
