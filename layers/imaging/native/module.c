@@ -1,8 +1,22 @@
 // The Python module `darkroom_native`. Its functions take bytes-like objects, and release the GIL while they compute.
 
+#include <malloc.h>
+
 #include "module_parts.h"
 
+// Larger blocks than these are given back to the system when they are freed; glibc's own limits are 128 KB at first.
+// 32 MiB is the most that glibc allows for a block of its own.
+enum { LARGEST_KEPT_BLOCK = 32 << 20, MOST_KEPT = 256 << 20 };
+
+// Encoders take megabytes for each trial and free them again. Pages that come back from the system cost a fault each,
+// for small pictures a tenth of all time.
+static void keep_freed_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT_BLOCK);
+    mallopt(M_TRIM_THRESHOLD, MOST_KEPT);
+}
+
 static int add_parts(PyObject *module) {
+    keep_freed_memory();
     return add_faces(module) || add_jpeg(module) || add_resize(module) || add_saliency(module) ||
                    add_ssimulacra2(module) || add_strict(module)
                ? -1
