@@ -5,6 +5,8 @@ import os
 import resource
 import select
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -52,6 +54,20 @@ def test_rendering_in_a_child_gives_the_same_result() -> None:
     apart = render_isolated(content, profile, memory_bytes=ENOUGH_BYTES, seconds=60)
     here = render(content, profile)
     assert replace(apart, milliseconds={}, peak_mb={}) == replace(here, milliseconds={}, peak_mb={})
+
+
+@pytest.mark.parametrize(("profile", "codecs"), [("default", {"Jpeg", "WebP", "Avif"}), ("fast", set())])
+def test_the_codecs_of_a_profile_are_imported_before_the_fork(profile: str, codecs: set[str]) -> None:
+    program = (
+        "import sys; from darkroom.domain.profile import built_in; from darkroom.imaging import decoding;"
+        f"decoding.import_codecs(built_in({profile!r})); print(*sys.modules)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+
+    found = {name for name in printed.split() if name.endswith("ImagePlugin")}
+    assert found == {f"PIL.{codec}ImagePlugin" for codec in codecs}
 
 
 def test_a_rejection_in_the_child_keeps_its_evidence() -> None:

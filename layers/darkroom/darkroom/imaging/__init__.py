@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.imaging.child import isolated
+from darkroom.imaging.decoding import import_codecs
 from darkroom.imaging.pipeline import ENGINE, render
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def render_isolated(
     `slack` multiplies this and every other time limit, where other programs share the processors. The caller
     must have no other thread. Raises RejectedPicture, and DecoderProcessDied if the child died.
     """
+    import_codecs(profile)  # before the fork: otherwise in every child again
     return isolated(
         lambda: render(content, profile, memory_bytes=memory_bytes, slack=slack),
         memory_bytes=memory_bytes,

@@ -4,6 +4,7 @@ Uses pipes and fork only: multiprocessing needs /dev/shm, which Lambda does not 
 """
 
 import fcntl
+import gc
 import os
 import pickle
 import resource
@@ -178,6 +179,7 @@ def _run_child[Result](
 ) -> NoReturn:
     """Runs the child from fork to exit; never returns into the parent's code."""
     try:
+        gc.freeze()  # collections would copy the memory of the parent's objects
         # The output of native code can quote the picture, so it must not reach the log.
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)

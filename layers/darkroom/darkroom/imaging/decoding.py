@@ -9,6 +9,7 @@ from io import BytesIO
 from PIL import Image, ImageChops, ImageFile
 
 from darkroom.domain.errors import RejectedPicture
+from darkroom.domain.profile import Profile
 from darkroom.domain.renditions import Format
 from darkroom.imaging.sniff import Header, corrupt
 from darkroom.imaging.sniff.header import unsupported
@@ -23,6 +24,21 @@ def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
     plugin = import_module(f"PIL.{name}ImagePlugin")  # for example JpegImageFile in PIL.JpegImagePlugin
     image: ImageFile.ImageFile = getattr(plugin, f"{name}ImageFile")(BytesIO(stream))
     return image
+
+
+def import_codecs(profile: Profile) -> None:
+    """Imports the codecs of a profile's renditions; those of an original are imported when it is read."""
+    for choice in (choice for ladder in profile.ladders for choice in ladder.formats):
+        # Without a target, a JPEG is encoded, but never decoded.
+        if choice.format in _CODECS and (choice.target is not None or choice.format is not Format.JPEG):
+            import_module(_CODECS[choice.format])
+
+
+_CODECS = {
+    Format.JPEG: "PIL.JpegImagePlugin",
+    Format.WEBP: "PIL.WebPImagePlugin",
+    Format.AVIF: "PIL.AvifImagePlugin",
+}
 
 
 def read_rendition(wanted: Format, content: bytes) -> Image.Image:
