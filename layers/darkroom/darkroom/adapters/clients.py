@@ -23,6 +23,7 @@ _CALLS = Config(
     connect_timeout=3,
     read_timeout=15,
     max_pool_connections=10,
+    user_agent="darkroom",  # botocore's own is put together for each call: a quarter of a call's time
 )
 # SigV4 and the bucket's regional host: the global host redirects, and a browser's preflight fails there.
 # botocore itself falls back to path style if the endpoint is an IP address, as on the local stack.
