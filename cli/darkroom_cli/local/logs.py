@@ -43,6 +43,8 @@ _HIDDEN = frozenset(
 # MiniStack gives each line the time at which its invocation ended, and stores the lines a moment later. So
 # each poll begins this long before the newest known line.
 _LOOK_BACK_MS = 10_000
+# A poll is a request to each function's log; twice a second they were a fifth of the emulator's requests.
+_POLL_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Follower:
         self._begin_ms = self._since_ms = since_ms
         self._seen: dict[tuple[str, str, int], int] = {}  # number of identical events
 
-    async def lines(self, every_seconds: float = 0.5) -> AsyncIterator[Line]:
+    async def lines(self, every_seconds: float = _POLL_SECONDS) -> AsyncIterator[Line]:
         while True:
             lines = []
             with suppress(BotoCoreError):  # too slow for once; the emulator's end is noticed elsewhere
