@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Callable
 
 from darkroom.imaging.sniff.avif import boxes_within
+from darkroom.imaging.sniff.header import PNG_MAGIC
 from darkroom.imaging.sniff.metadata import XMP_NAME
-from darkroom.imaging.sniff.png import PNG_MAGIC
 from darkroom.imaging.sniff.webp import webp_chunks
 
 _SOI, _APP0, _APP1 = b"\xff\xd8", b"\xff\xe0", 0xE1

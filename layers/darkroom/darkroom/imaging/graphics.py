@@ -6,8 +6,6 @@ from functools import reduce
 
 from PIL import Image, ImageChops
 
-from darkroom.imaging.palette import reduced
-
 # The smallest share of flat blocks of a graphic: screenshots with photographs in them have 0.3, photographs
 # 0 at the median.
 _LEAST_FLAT_SHARE = 0.15
@@ -66,6 +64,8 @@ class Lossless:
 
 def lossless(picture: Image.Image, target: float | None, encode: Callable[[Image.Image], bytes]) -> Lossless:
     """Returns the smaller file of the picture and of a copy with fewer colours that looks the same."""
+    from darkroom.imaging.palette import reduced  # imported only when needed: photographs are no graphics
+
     exact = encode(picture)
     copy = None if target is None else reduced(picture, max(target, _LEAST_SCORE))
     if copy:

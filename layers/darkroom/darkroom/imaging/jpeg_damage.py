@@ -5,7 +5,6 @@ libjpeg's warnings. Its arithmetic decoder takes zeros for missing bytes without
 behind each interval: libjpeg warns of those that it did not read, and their number shows what is missing.
 """
 
-import ctypes
 import os
 import re
 from collections.abc import Iterator
@@ -82,19 +81,6 @@ def drawn(stream: bytes, mode: str, size: tuple[int, int], *, halved: bool) -> I
     return picture
 
 
-class _ErrorManager(ctypes.Structure):
-    """The beginning of jpeg_error_mgr, jpeglib.h; the tables of messages follow."""
-
-    _fields_ = (
-        ("error_exit", ctypes.CFUNCTYPE(None, ctypes.c_void_p)),
-        ("emit_message", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int)),
-        ("other_methods", ctypes.c_void_p * 3),
-        ("message", ctypes.c_int),
-        ("parameters", ctypes.c_int * 20),
-        ("rest", ctypes.c_char * 272),
-    )
-
-
 def with_spare_bytes(stream: bytes) -> tuple[bytes, int]:
     """Puts zeros behind each interval of a JPEG; returns it, and the number of the intervals.
 
@@ -133,9 +119,23 @@ def warnings(stream: bytes, intervals: int = 0) -> Iterator[int]:
 
     Runs in a child process, since a fatal error ends it: with _NO_MEMORY, or else with another exit code.
     """
+    import ctypes  # imported only when needed: few JPEGs have arithmetic coding
+
+    class ErrorManager(ctypes.Structure):
+        """The beginning of jpeg_error_mgr, jpeglib.h; the tables of messages follow."""
+
+        _fields_ = (
+            ("error_exit", ctypes.CFUNCTYPE(None, ctypes.c_void_p)),
+            ("emit_message", ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int)),
+            ("other_methods", ctypes.c_void_p * 3),
+            ("message", ctypes.c_int),
+            ("parameters", ctypes.c_int * 20),
+            ("rest", ctypes.c_char * 272),
+        )
+
     # Loaded through Pillow's module, to get the libjpeg that Pillow bundles.
     library = ctypes.CDLL(_imaging.__file__)
-    errors, picture = _ErrorManager(), (ctypes.c_void_p * (_STRUCT_BYTES // 8))()
+    errors, picture = ErrorManager(), (ctypes.c_void_p * (_STRUCT_BYTES // 8))()
     library.jpeg_std_error(ctypes.byref(errors))
     found = intervals
 

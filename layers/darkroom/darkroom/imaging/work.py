@@ -13,11 +13,11 @@ from darkroom.imaging.child import Child
 from darkroom.imaging.ladders import FACES_SIDE, Plan
 from darkroom.imaging.resize import Size
 from darkroom.imaging.sniff import Header
-from darkroom.imaging.sniff.gain_map import GainMap
 
 if TYPE_CHECKING:
     from darkroom.imaging.gain_map import DecodedMap
     from darkroom.imaging.rights import Rights
+    from darkroom.imaging.sniff.gain_map import GainMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Work:
     plans: tuple[Plan, ...] = ()
     image: Image.Image = field(default_factory=Image.Image)
     rights: "Rights | None" = None
-    gain_map: GainMap | None = None
+    gain_map: "GainMap | None" = None
     decoded_map: "DecodedMap | None" = None
     avif: tuple[Child[Encoded], ...] = ()
     renditions: tuple[Encoded, ...] = ()

@@ -4,18 +4,10 @@ Every read is bounds-checked: hostile bytes cause a RejectedPicture and no other
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 
-from darkroom.imaging.sniff.avif import read_avif
-from darkroom.imaging.sniff.bmp import read_bmp
-from darkroom.imaging.sniff.coding import profile_coding
-from darkroom.imaging.sniff.gif import read_gif
-from darkroom.imaging.sniff.header import Animation, Damaged, Header, Screen, corrupt, unsupported
-from darkroom.imaging.sniff.jpeg import read_jpeg
-from darkroom.imaging.sniff.png import PNG_MAGIC, read_png
-from darkroom.imaging.sniff.tiff import read_tiff
-from darkroom.imaging.sniff.webp import read_webp
+from darkroom.imaging.sniff.header import PNG_MAGIC, Animation, Damaged, Header, Screen, corrupt, unsupported
 
 __all__ = ["Animation", "Header", "Screen", "corrupt", "read_header"]
 
@@ -25,17 +17,17 @@ def read_header(content: bytes) -> Header:
 
     Raises RejectedPicture: unsupported_format, corrupt_image or too_many_scans.
     """
-    reader = next((reader for begin, reader in _READERS if re.match(begin, content, re.DOTALL)), None)
+    kind = next((kind for begin, kind in _FORMATS if re.match(begin, content, re.DOTALL)), "")
     if content.startswith(_GZIP):
         raise unsupported("The file is compressed with gzip; upload the picture itself.")
-    if reader is None:
+    if not kind:
         raise unsupported("The file is not a JPEG, PNG, WebP, GIF, AVIF, TIFF or BMP picture.")
     try:
-        header = reader(content)
+        header = _read(kind, content)
     except (Damaged, IndexError, ValueError) as fault:
         raise corrupt() from fault
-    if header.icc and (coding := profile_coding(header.icc)):
-        header = replace(header, icc=b"", coding=coding)
+    if header.icc:
+        header = _with_coding(header)
     if header.width < 1 or header.height < 1:
         raise corrupt()
     return header
@@ -44,12 +36,27 @@ def read_header(content: bytes) -> Header:
 _GZIP = b"\x1f\x8b"
 
 # The beginning of each format as a regular expression.
-_READERS: tuple[tuple[bytes, Callable[[bytes], Header]], ...] = (
-    (rb"\xff\xd8", read_jpeg),
-    (re.escape(PNG_MAGIC), read_png),
-    (rb"RIFF....WEBP", read_webp),
-    (rb"GIF8[79]a", read_gif),
-    (rb"....ftyp", read_avif),
-    (rb"II[*+]\0|MM\0[*+]", read_tiff),
-    (rb"BM", read_bmp),
+_FORMATS = (
+    (rb"\xff\xd8", "jpeg"),
+    (re.escape(PNG_MAGIC), "png"),
+    (rb"RIFF....WEBP", "webp"),
+    (rb"GIF8[79]a", "gif"),
+    (rb"....ftyp", "avif"),
+    (rb"II[*+]\0|MM\0[*+]", "tiff"),
+    (rb"BM", "bmp"),
 )
+
+
+def _read(kind: str, content: bytes) -> Header:
+    """Reads the header by the module of the format, for example with read_jpeg of the module jpeg."""
+    module = import_module(f"{__name__}.{kind}")  # imported only when needed: most pictures are JPEGs
+    header: Header = getattr(module, f"read_{kind}")(content)
+    return header
+
+
+def _with_coding(header: Header) -> Header:
+    """Replaces an ICC profile by the coding that it stands for, if there is one."""
+    from darkroom.imaging.sniff.coding import profile_coding  # imported only when needed
+
+    coding = profile_coding(header.icc)
+    return replace(header, icc=b"", coding=coding) if coding else header

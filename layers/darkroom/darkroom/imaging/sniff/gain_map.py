@@ -12,8 +12,6 @@ from darkroom.imaging.sniff.exif import BYTE_ORDERS, EXIF_NAME
 from darkroom.imaging.sniff.header import Damaged, Header, numbers
 from darkroom.imaging.sniff.jpeg import jpeg_segments, read_jpeg
 from darkroom.imaging.sniff.metadata import XMP_NAME
-from darkroom.imaging.sniff.tiff import directories_of, directory_at, layout_of
-from darkroom.imaging.sniff.xmp import properties
 
 ISO_NAME = b"urn:iso:std:iso:ts:21496:-1\0"
 MPF_NAME = b"MPF\0"
@@ -129,6 +127,8 @@ class _Parts:
         index = self._content[self._index.start : self._index.stop]
         if index[:4] not in BYTE_ORDERS:
             return
+        from darkroom.imaging.sniff.tiff import directories_of, layout_of  # imported only when needed
+
         layout = layout_of(index)
         at, size = next(directories_of(index, layout), {}).get(MPF_ENTRIES, (0, 0))
         for number in range(1, min(size // _ENTRY_BYTES, _MAX_PICTURES)):
@@ -142,6 +142,8 @@ def _gain_map(content: bytes, first: _Parts) -> GainMap | None:
     parts = _Parts(content)
     if parts.iso:
         return _by_iso(read_jpeg(content), parts.iso)
+    from darkroom.imaging.sniff.xmp import properties  # imported only when needed
+
     xmp = properties(parts.xmp, _WANTED)
     if "hdrgm:GainMapMax" in xmp:
         return _by_xmp(read_jpeg(content), xmp)
@@ -212,6 +214,12 @@ def _apple_stops(exif: bytes) -> float:
 
     Source: Apple, "Applying Apple HDR effect to your photos". Raises Damaged if they are missing.
     """
+    from darkroom.imaging.sniff.tiff import (  # imported only when needed
+        directories_of,
+        directory_at,
+        layout_of,
+    )
+
     layout = layout_of(exif)
     (at, _) = next(directories_of(exif, layout), {}).get(_EXIF_DIRECTORY, (0, 0))
     start, size = directory_at(exif, layout, at)[0].get(_MAKER_NOTE, (0, 0))

@@ -19,6 +19,8 @@ MAX_PARTS = 100_000
 MAX_PROFILE_BYTES = 16_000_000
 MAX_METADATA_BYTES = 1_000_000
 
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Animation:

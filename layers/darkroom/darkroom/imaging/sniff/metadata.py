@@ -8,15 +8,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from struct import calcsize
 
-from darkroom.imaging.sniff.avif import boxes_within
 from darkroom.imaging.sniff.exif import BYTE_ORDERS, EXIF_NAME
-from darkroom.imaging.sniff.gif import gif_blocks
-from darkroom.imaging.sniff.header import MAX_METADATA_BYTES, MAX_PARTS, Damaged, numbers
+from darkroom.imaging.sniff.header import MAX_METADATA_BYTES, MAX_PARTS, PNG_MAGIC, Damaged, numbers
 from darkroom.imaging.sniff.iim import PHOTOSHOP_NAME, as_text, iim_of_photoshop
 from darkroom.imaging.sniff.jpeg import jpeg_segments
-from darkroom.imaging.sniff.png import PNG_MAGIC, png_chunks
-from darkroom.imaging.sniff.tiff import directories_of, layout_of
-from darkroom.imaging.sniff.webp import webp_chunks
 
 _JPEG_MAGIC = b"\xff\xd8"
 XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
@@ -80,6 +75,8 @@ def _in_jpeg(content: bytes, found: Metadata) -> None:
 
 
 def _in_png(content: bytes, found: Metadata) -> None:
+    from darkroom.imaging.sniff.png import png_chunks  # imported only when needed
+
     for kind, start, end in png_chunks(content):
         body = content[start : min(end, start + MAX_METADATA_BYTES)] if kind in _PNG_METADATA else b""
         keyword, _, text = body.partition(b"\0")
@@ -101,6 +98,8 @@ _PNG_METADATA = (b"eXIf", b"iTXt", b"tEXt")
 
 
 def _in_webp(content: bytes, found: Metadata) -> None:
+    from darkroom.imaging.sniff.webp import webp_chunks  # imported only when needed
+
     for kind, start, end in webp_chunks(content, numbers("<I", content, 4)[0] + 8):
         body = content[start : min(end, start + MAX_METADATA_BYTES)] if kind in (b"EXIF", b"XMP ") else b""
         if kind == b"C2PA":
@@ -114,6 +113,8 @@ def _in_webp(content: bytes, found: Metadata) -> None:
 def _in_gif(content: bytes, found: Metadata) -> None:
     if not (b"XMP DataXMP" in content or b"C2PA_GIF" in content):
         return
+    from darkroom.imaging.sniff.gif import gif_blocks  # imported only when needed
+
     for start, end in gif_blocks(content):
         name = content[start + 3 : start + 14]
         if name.startswith(b"C2PA_GIF"):
@@ -128,6 +129,8 @@ _GIF_TRAILER_BYTES = 258
 
 
 def _in_tiff(content: bytes, found: Metadata) -> None:
+    from darkroom.imaging.sniff.tiff import directories_of, layout_of  # imported only when needed
+
     layout = layout_of(content)
     tags = next(directories_of(content, layout), {})
     found.credentials = _CREDENTIALS in tags
@@ -161,6 +164,8 @@ def _read_exif(exif: bytes, found: Metadata) -> None:
 
 
 def _in_avif(content: bytes, found: Metadata) -> None:
+    from darkroom.imaging.sniff.avif import boxes_within  # imported only when needed
+
     boxes = list(islice(boxes_within(content, 0, len(content), 0), MAX_PARTS))
     found.credentials = any(
         kind == b"uuid" and content[start : start + len(_UUID)] == _UUID for kind, start, _ in boxes
@@ -180,6 +185,8 @@ def _in_avif(content: bytes, found: Metadata) -> None:
 
 def _items(content: bytes, start: int, end: int) -> Iterator[tuple[int, bytes, bytes]]:
     """Yields the number, kind and content type of each item. ISO/IEC 14496-12, 8.11.6."""
+    from darkroom.imaging.sniff.avif import boxes_within  # imported only when needed
+
     start += 8 if content[start] else 6
     for kind, at, stop in islice(boxes_within(content, start, end, 1), MAX_PARTS):
         version = content[at]

@@ -12,6 +12,7 @@ from darkroom.imaging.sniff.header import (
     MAX_METADATA_BYTES,
     MAX_PARTS,
     MAX_PROFILE_BYTES,
+    PNG_MAGIC,
     Animation,
     Damaged,
     Header,
@@ -20,7 +21,6 @@ from darkroom.imaging.sniff.header import (
     played,
 )
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 _ANIMATION_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
 _COLOUR_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"cHRM", b"gAMA", b"cLLI", b"mDCV")

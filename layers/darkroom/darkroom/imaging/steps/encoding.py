@@ -11,7 +11,6 @@ from PIL import Image
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import LOSSLESS, REFERENCE, Encoded, Format
 from darkroom.imaging import encode
-from darkroom.imaging.animation import animated_webp
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import flattened, without_opaque_alpha
 from darkroom.imaging.graphics import Lossless, is_graphic, lossless
@@ -131,6 +130,8 @@ def _made_without_loss(choice: FormatChoice, found: Lossless) -> Made:
 
 def _animated(work: Work, plan: Plan, animation: Animation, still: Encoded) -> Encoded:
     """Encodes all frames at the quality of the first one's still; its score is only a prediction for them."""
+    from darkroom.imaging.animation import animated_webp  # imported only when needed
+
     finish = _finisher(work, plan, (still.width, still.height))
     return replace(
         still,

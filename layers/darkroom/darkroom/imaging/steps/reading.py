@@ -5,8 +5,7 @@ from math import ceil
 
 from PIL import Image
 
-from darkroom.imaging import jpeg_damage, png
-from darkroom.imaging.animation import whole_frames
+from darkroom.imaging import jpeg_damage
 from darkroom.imaging.decoding import opened, plain, strictly, without_opaque_alpha
 from darkroom.imaging.resize import Size, resized
 from darkroom.imaging.sniff import Header, corrupt
@@ -36,6 +35,8 @@ def _first_frame(work: Work) -> Image.Image:
     if header.format == "jpeg":
         return decoded_jpeg(work, header.stream)
     if header.composed:
+        from darkroom.imaging.animation import whole_frames  # imported only when needed
+
         return next(whole_frames(header, header.composed))
     if header.masked:
         from darkroom.imaging import bmp  # imported only when needed
@@ -49,6 +50,8 @@ def _first_frame(work: Work) -> Image.Image:
             return unusual
     image = opened(header, header.stream)
     if header.format == "png":
+        from darkroom.imaging import png  # imported only when needed
+
         return png.decoded(image, header.stream)
     image.load()
     return image

@@ -14,7 +14,6 @@ from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.resize import Size, resized, with_colours_spread
 from darkroom.imaging.sniff.header import unsupported
-from darkroom.imaging.sniff.tiff import RAW_SENTENCE
 from darkroom.imaging.work import Work
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ def plan(work: Work) -> Work:
     if work.header.camera_raw:
         wanted = max(width for ladder in work.profile.ladders for width in ladder.widths)
         if work.header.upright_size[0] < wanted:
+            from darkroom.imaging.sniff.tiff import RAW_SENTENCE  # imported only when needed
+
             raise unsupported(RAW_SENTENCE)
         work = work.with_decision(
             "camera_raw_preview", "The file is a camera raw; the largest picture in it was rendered."
