@@ -5,6 +5,7 @@ from typing import Any, override
 
 import typer
 from typer import core
+from typer.models import TyperPath
 
 # Long enough for any first sentence: the formatter wraps it.
 _WHOLE_SENTENCE = 1000
@@ -14,8 +15,9 @@ class _Command(core.TyperCommand):
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         for param in self.params:
-            # The commands name files that can't be read, and go on with the others.
-            param.type_descriptor.parameter_info.readable = False  # type: ignore[attr-defined]
+            if isinstance(param.type, TyperPath):
+                # The commands name files that can't be read, and go on with the others.
+                param.type.readable = False
 
     @override
     def collect_usage_pieces(self, ctx: Any) -> list[str]:

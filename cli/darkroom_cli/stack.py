@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from urllib.request import ProxyHandler, build_opener
 
 from darkroom_cli.faults import UNAVAILABLE, Fault
 from darkroom_cli.lockfile import LockFile
@@ -168,6 +167,8 @@ class LocalStack:
 
     def check_emulator(self, timeout_seconds: float = 5) -> None:
         """Sends a request to the running emulator. Raises Fault if it does not respond."""
+        from urllib.request import ProxyHandler, build_opener  # with http, ssl and email: for stacks only
+
         direct = build_opener(ProxyHandler({}))  # no proxy
         try:
             with direct.open(f"{self.aws_endpoint}/_ministack/health", timeout=timeout_seconds):
