@@ -70,7 +70,7 @@ Written by `make throughput` (bench/throughput.py); seed {SEED}.
 | profile | default: 4 widths at most, as JPEG and AVIF |
 | from the start of the drop to the last result | {seconds:.1f} s |
 | pictures a second | {pictures / seconds:.1f} |
-| concurrent renderings | 2 (`MaximumConcurrency` under `[local]` in samconfig.toml) |
+| concurrent renderings | 3 (`MaximumConcurrency` under `[local]` in samconfig.toml) |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | Python, Pillow | {platform.python_version()}, {version("pillow")} |
 | date | {datetime.now(UTC):%Y-%m-%d} |

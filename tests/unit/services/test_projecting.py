@@ -353,11 +353,11 @@ def test_a_batch_returns_the_changed_rows_of_each_job(setup: Setup) -> None:
     assert (job["waiting"], [row["state"] for row in rows]) == (0, ["rendered"])
 
 
-def test_changes_of_a_job_are_pushed_at_most_ten_times_a_second(setup: Setup) -> None:
+def test_changes_of_a_job_are_pushed_at_most_four_times_a_second(setup: Setup) -> None:
     setup.process(sealed(3), a_member(0))
     setup.process(rendered(0), rendered(1))
 
-    assert setup.pauses == [pytest.approx(0.1)] * 2
+    assert setup.pauses == [pytest.approx(0.25)] * 2
 
 
 def test_batches_without_a_job_do_not_pause(setup: Setup) -> None:

@@ -34,7 +34,7 @@ _VIEWS_AND_ROWS = 2 * BATCH
 _ATTEMPTS = 8
 _CONFLICT_BACKOFF = Backoff(first_seconds=0.05, longest_seconds=6.4)
 # A batch with changes of a job takes at least this long. Changes that arrive meanwhile share the next push.
-_MIN_SECONDS = 0.1
+_MIN_SECONDS = 0.25
 
 # Changes read together in a rebuild: many, so that more changes of one job share a transaction.
 _MAX_REBUILD_BATCH = 2000
