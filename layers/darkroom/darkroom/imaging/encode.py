@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from mozjpeg_lossless_optimization import optimize
 from PIL import Image, ImageChops
@@ -48,9 +48,12 @@ def loses_colour_when_subsampled(image: Image.Image) -> bool:
     for top in range(0, image.height - height + 1, max(height, image.height // _BANDS)):
         band = image.crop((0, top, image.width, top + height)).convert("YCbCr")
         for colour in (band.getchannel("Cb"), band.getchannel("Cr")):
+            pixels += colour.width * colour.height
+            low, high = cast("tuple[int, int]", colour.getextrema())
+            if high - low < _COLOUR_STEP:
+                continue  # no pixel can change by more
             halved = colour.reduce(2).resize(colour.size, Image.Resampling.BILINEAR)
             steps += sum(ImageChops.difference(colour, halved).histogram()[_COLOUR_STEP:])
-            pixels += colour.width * colour.height
     return steps > pixels / 2 * _COLOUR_STEPS_SHARE
 
 
