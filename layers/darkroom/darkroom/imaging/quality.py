@@ -20,7 +20,7 @@ from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
 # Points from the target that are close enough, and the differences between the qualities to try.
-_TOLERANCES = {Format.JPEG: 0.95, Format.WEBP: 1.9, Format.AVIF: 1.9, Format.JXL: 0.95}
+_TOLERANCES = {Format.JPEG: 1.0, Format.WEBP: 1.9, Format.AVIF: 1.9, Format.JXL: 1.0}
 _STEPS = {Format.JPEG: 0.25, Format.WEBP: 1.0, Format.AVIF: 1.0, Format.JXL: 1.0}
 _ENCODINGS = 8
 # Up to this number of pixels, pictures deviate so much that they guide no others.
