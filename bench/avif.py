@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--count", type=int, default=10)
     chosen = parser.parse_args()
-    settings = [f"4:4:4 at speed {speed}" for speed in (8, 7, 6)] + ["4:2:0 at speed 8"]
+    settings = [f"4:2:0 at speed {speed}" for speed in (8, 7, 6)] + ["4:4:4 at speed 8"]
     curves: dict[tuple[str, int], list[tuple[Curve, Curve]]] = defaultdict(list)
     for path in sorted(chosen.folder.iterdir())[: chosen.count]:
         whole = opened_upright(path)

@@ -37,9 +37,11 @@ _QUALITIES: Final = {
 _SUBSAMPLINGS: Final = {
     Format.JPEG: ("4:2:0", "4:4:4"),
     Format.WEBP: ("4:2:0", "4:2:0"),
-    Format.AVIF: ("4:4:4", "4:4:4"),
+    Format.AVIF: ("4:2:0", "4:4:4"),
     Format.JXL: ("4:4:4", "4:4:4"),
 }
+# From this quality on, most photographs get 4:4:4 as AVIF.
+_FULL_COLOUR_QUALITY: Final = 80
 # Scores outside this range are left out of all constants but the typical scores: no target is there.
 _LOWEST, _HIGHEST = 60.0, 90.0
 _LEAST_RISE = 0.1  # of the typical score, between two qualities
@@ -98,11 +100,11 @@ def _measure(
     picture: Image.Image, wanted: Format, measured: Measured, before: dict[int, tuple[float, float]]
 ) -> dict[int, tuple[float, float]]:
     """Returns doublings and score by quality, for the next width."""
-    encoder = encode.encoder(wanted, _SUBSAMPLINGS[wanted][0])
     doublings, sample = log2(picture.width * picture.height), Sample(picture)
     found: dict[int, tuple[float, float]] = {}
     last: tuple[float, float] | None = None
     for quality in _QUALITIES[wanted]:
+        encoder = encode.encoder(wanted, _usual_subsampling(wanted, quality))
         score, size = _encoded(picture, wanted, encoder.file, quality)
         measured.scores[quality].append(score)
         if not _LOWEST < score < _HIGHEST:
@@ -116,6 +118,12 @@ def _measure(
         sampled, _ = _encoded(sample.picture, wanted, encoder.sample, quality)
         measured.sample.append((log2(sample.pixel_ratio), sampled - score))
     return found
+
+
+def _usual_subsampling(wanted: Format, quality: int) -> str:
+    if wanted is Format.AVIF and quality >= _FULL_COLOUR_QUALITY:
+        return "4:4:4"
+    return _SUBSAMPLINGS[wanted][0]
 
 
 def _encoded(

@@ -187,6 +187,34 @@ def test_resized_pixels_are_the_same_on_both_processors(runnable: tuple[str, Pat
     assert output_of(RESIZE_PROGRAM, runnable) == RESIZED
 
 
+# Prints hashes of the planes of noise.
+PLANES_PROGRAM = """
+import hashlib, json, random
+from darkroom_native import avif_planes
+
+def planes_hash(width, height, channels, subsampled):
+    noise = random.Random(width).randbytes(width * height * channels)
+    return hashlib.sha256(avif_planes(noise, width, height, channels, subsampled)).hexdigest()[:16]
+
+CASES = [(1, 1, 3), (97, 65, 3), (64, 33, 4), (2, 90, 4)]
+print(json.dumps([planes_hash(*case, subsampled) for case in CASES for subsampled in (False, True)]))
+"""
+PLANES = [
+    "42d5e5b7a0111258",
+    "42d5e5b7a0111258",
+    "e71b739a78b42cfb",
+    "22e2353e801fb7df",
+    "0672599bd2db0c75",
+    "b583cee9faf97b31",
+    "005e0f2118befb7c",
+    "ef70ee16e06ed5b1",
+]
+
+
+def test_planes_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> None:
+    assert output_of(PLANES_PROGRAM, runnable) == PLANES
+
+
 # Prints the first faults of sound files, and of the same with a piece missing, zero, doubled and cut.
 DAMAGE_PROGRAM = """
 import json, random

@@ -4,6 +4,7 @@
 
 #include "stable_abi.h"
 
+int add_avif(PyObject *module);
 int add_faces(PyObject *module);
 int add_jpeg(PyObject *module);
 int add_resize(PyObject *module);

@@ -31,13 +31,14 @@ def import_codecs(profile: Profile) -> None:
     for choice in (choice for ladder in profile.ladders for choice in ladder.formats):
         # Without a target, a JPEG is encoded, but never decoded.
         if choice.format in _CODECS and (choice.target is not None or choice.format is not Format.JPEG):
-            import_module(_CODECS[choice.format])
+            for module in _CODECS[choice.format]:
+                import_module(module)
 
 
 _CODECS = {
-    Format.JPEG: "PIL.JpegImagePlugin",
-    Format.WEBP: "PIL.WebPImagePlugin",
-    Format.AVIF: "PIL.AvifImagePlugin",
+    Format.JPEG: ("PIL.JpegImagePlugin",),
+    Format.WEBP: ("PIL.WebPImagePlugin",),
+    Format.AVIF: ("PIL.AvifImagePlugin", "darkroom.imaging.avif"),
 }
 
 

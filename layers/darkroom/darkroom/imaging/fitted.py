@@ -30,15 +30,15 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
         (100, 86.9),
     ),
     Format.AVIF: (
-        (1, -13.3),
-        (20, 33.1),
-        (35, 54.0),
-        (50, 70.1),
-        (60, 77.7),
-        (70, 81.8),
-        (80, 85.2),
-        (90, 89.2),
-        (100, 92.6),
+        (1, -23.5),
+        (20, 26.9),
+        (35, 50.1),
+        (50, 68.1),
+        (60, 76.4),
+        (70, 80.8),
+        (80, 85.3),
+        (90, 90.1),
+        (100, 94.6),
     ),
     Format.JXL: (
         (1, 8.6),
@@ -57,21 +57,21 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
 GROWTH = {
     Format.JPEG: 0.07,
     Format.WEBP: -0.33,
-    Format.AVIF: -0.29,
+    Format.AVIF: -0.23,
     Format.JXL: 0.03,
 }
 # Points that a sample scores more: always, and for each halving of pixels.
 SAMPLE = {
     Format.JPEG: (0.06, 0.72),
     Format.WEBP: (0.4, -1.47),
-    Format.AVIF: (-0.87, 0.39),
+    Format.AVIF: (-0.84, 0.34),
     Format.JXL: (-0.04, 0.73),
 }
 # Points that pictures of up to SMALL_PIXELS score more.
 SMALL = {
     Format.JPEG: 7.27,
     Format.WEBP: -3.96,
-    Format.AVIF: -3.78,
+    Format.AVIF: -5.8,
     Format.JXL: -9.99,
 }
 # The share of a JPEG's bytes that one point of score costs.
