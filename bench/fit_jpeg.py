@@ -36,16 +36,19 @@ _FIRST_MOVE, _LAST_MOVE = 0.2, 0.05  # changes of a constant's logarithm, base 2
 _NAMES: Final = (
     "luma_lambda",
     "chroma_lambda",
-    "dc_lambda",
+    "luma_dc_lambda",
+    "chroma_dc_lambda",
     "sharpness",
     "repeated",
     "light",
     "visible",
     "masking",
+    "texture",
+    "faint",
 )
-# All of the correction; and a third of luma's fitted cost of a bit: with it, files have as many bytes at
-# equal score, and keep more of the faint texture that people see and SSIMULACRA2 does not miss.
-_CHOSEN: Final = ("light", "luma_lambda")
+# All of the correction; and for luma a cost of a bit that counts for a quarter where texture is faint: people
+# see that it is lost, and SSIMULACRA2 does not miss it.
+_CHOSEN: Final = ("light", "luma_lambda", "faint")
 _KNOTS: Final = 8
 _COMPONENTS: Final = 3
 

@@ -74,22 +74,22 @@ FILES = [
     "397a472313fa74f2",
     "6f82f880bfdb71ac",
     "574ffa4e6767aee2",
-    "18f752058a6f4cd5",
-    "07b8e2fe018b08c0",
-    "d3efd476d2ce7fd6",
-    "7c86cd75086844ed",
-    "238560d6f8a7219e",
-    "404a6bf1b0db5005",
-    "e7ddbeb807184154",
-    "7086f7c19fe3d576",
-    "226adb22d72f605c",
-    "1aa7f386f5748987",
-    "226adb22d72f605c",
-    "1aa7f386f5748987",
-    "bb73767b13fdffa4",
-    "5696bdb93b9e7687",
-    "8c83114204a162e5",
-    "d1cccab48a24b004",
+    "748c0ab597184b18",
+    "c3bce804a8d379e4",
+    "0374a35075c19459",
+    "4c9f9561d95a731f",
+    "1989101a8bdcfdce",
+    "b0e3bf31c6bb6406",
+    "0eef621a7e4285f2",
+    "89d440349077fcb4",
+    "73324c4b01102fea",
+    "74ab7f2ca8908c3f",
+    "73324c4b01102fea",
+    "74ab7f2ca8908c3f",
+    "8c2e9c46e41452b3",
+    "ac331c3886de4c42",
+    "8330c0e6e5ea1539",
+    "50d20296e7c4cd5f",
 ]
 
 
@@ -234,10 +234,10 @@ _SHORT, _SURPLUS = "the data ends before the last block", "data is left after th
 _OUTSIDE, _ZEROS = "a coefficient lies outside its block", "a block is made of zero bytes"
 _NO_CODE = "the table lacks a code"
 FAULTS = [
-    ["", _SHORT, _ZEROS, _SURPLUS, _SHORT],
-    ["", _SHORT, _OUTSIDE, _SURPLUS, _SHORT],
-    ["", _NO_CODE, _ZEROS, _NO_CODE, _SHORT],
-    ["", _SHORT, _SURPLUS, _OUTSIDE, _SHORT],
+    ["", _NO_CODE, _ZEROS, _SURPLUS, _SHORT],
+    ["", _SHORT, _SURPLUS, _SURPLUS, _SHORT],
+    ["", _OUTSIDE, _ZEROS, _NO_CODE, _SHORT],
+    ["", _SHORT, _SURPLUS, _SURPLUS, _SHORT],
 ]
 
 # Prints the number of libjpeg's warnings about a sound JPEG and about one that lacks its second half.

@@ -46,12 +46,15 @@ static void draw_tuning(struct jpeg_tuning *tuning) {
     *tuning = JPEG_FITTED;
     if (below(2)) tuning->luma_lambda = between(0, below(2) ? 0.2f : 100);
     if (below(2)) tuning->chroma_lambda = between(0, below(2) ? 0.2f : 100);
-    if (below(2)) tuning->dc_lambda = between(0, below(2) ? 0.2f : 100);
+    if (below(2)) tuning->luma_dc_lambda = between(0, below(2) ? 0.2f : 100);
+    if (below(2)) tuning->chroma_dc_lambda = between(0, below(2) ? 0.2f : 100);
     if (below(2)) tuning->sharpness = between(0, 2);
     if (below(2)) tuning->repeated = between(0, 1);
     if (below(2)) tuning->light = between(0, 2);
     if (below(2)) tuning->visible = between(1e-3f, below(2) ? 1 : 1e6f);
     if (below(2)) tuning->masking = between(0, 4);
+    if (below(2)) tuning->texture = between(0, below(2) ? 1 : 100);
+    if (below(2)) tuning->faint = between(0, below(2) ? 4 : 100);
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < JPEG_KNOTS; i++) {
             if (below(4) == 0) tuning->curves[c].at_85[i] = between(-16, 16);

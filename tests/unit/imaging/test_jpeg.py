@@ -170,6 +170,24 @@ def test_saturated_red_keeps_its_light() -> None:
     assert scores[0] > scores[1] + 5
 
 
+def test_faint_texture_beside_strong_texture_is_kept() -> None:
+    """As skin beside hair: errors in strong texture can be large, and faint texture needs few bits."""
+    strong, faint = noise("L", 16, 128), noise("L", 16, 128, seed=2).point(lambda level: 122 + level // 21)
+    scene = Image.new("L", (128, 128))
+    scene.paste(strong.resize((64, 128), Image.Resampling.BICUBIC))
+    scene.paste(faint.resize((64, 128), Image.Resampling.BICUBIC), (64, 0))
+    constants = bytearray(darkroom_native.jpeg_tuning())
+    struct.pack_into("f", constants, 4 * 10, 0)  # `faint`
+    unweighted = darkroom_native.encode_jpeg(scene.tobytes(), *scene.size, 1, 75, True, True, constants)
+
+    kept, lost = (
+        ImageStat.Stat(decoded(content).crop((64, 0, 128, 128))).stddev[0]
+        for content in (jpeg(scene, 75), unweighted)
+    )
+
+    assert kept > 1.1 * lost
+
+
 def test_a_decoder_that_repeats_chroma_scores_nearly_as_well() -> None:
     scene = photograph(320, 214)
     reference, content = Ssimulacra2(scene), jpeg(scene, 80)

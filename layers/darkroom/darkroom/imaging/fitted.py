@@ -5,18 +5,18 @@ from darkroom.domain.renditions import Format
 # Median scores of photographs by quality.
 TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     Format.JPEG: (
-        (1, -32.6),
-        (15, 34.1),
-        (30, 51.1),
-        (45, 58.0),
-        (60, 63.3),
-        (72, 67.8),
-        (80, 71.7),
-        (86, 75.4),
-        (91, 80.2),
-        (95, 85.0),
-        (98, 89.4),
-        (100, 92.1),
+        (1, -38.4),
+        (15, 30.0),
+        (30, 48.3),
+        (45, 56.3),
+        (60, 62.1),
+        (72, 67.1),
+        (80, 71.2),
+        (86, 74.9),
+        (91, 79.8),
+        (95, 85.1),
+        (98, 89.5),
+        (100, 92.4),
     ),
     Format.WEBP: (
         (1, 8.1),
@@ -55,21 +55,21 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
 }
 # Points that a picture scores more for each doubling of its pixels.
 GROWTH = {
-    Format.JPEG: 0.07,
+    Format.JPEG: 0.19,
     Format.WEBP: -0.33,
     Format.AVIF: -0.23,
     Format.JXL: 0.03,
 }
 # Points that a sample scores more: always, and for each halving of pixels.
 SAMPLE = {
-    Format.JPEG: (0.06, 0.72),
+    Format.JPEG: (0.03, 0.69),
     Format.WEBP: (0.4, -1.47),
     Format.AVIF: (-0.84, 0.34),
     Format.JXL: (-0.04, 0.73),
 }
 # Points that pictures of up to SMALL_PIXELS score more.
 SMALL = {
-    Format.JPEG: 7.27,
+    Format.JPEG: 7.11,
     Format.WEBP: -3.96,
     Format.AVIF: -5.8,
     Format.JXL: -9.99,

@@ -15,7 +15,8 @@ struct component {
     uint16_t steps[64]; // quantisation table in zigzag order
     int16_t (*blocks)[64]; // coefficients in zigzag order
     uint64_t *nonzero;     // per block: bit k for a nonzero quantised AC coefficient k
-    float *weights;        // per block: weight of its squared errors; NULL for equal weights
+    // Per block, weights of its squared errors in units of the steps, and of the samples; NULL for 1 and 0.
+    float *weights, *sample_weights;
 };
 
 static inline size_t jpeg_block_count(const struct component *component) {

@@ -16,6 +16,7 @@
 #include "scans.h"
 #include "shown.h"
 #include "tables.h"
+#include "texture.h"
 #include "trellis.h"
 #include "tuning.h"
 
@@ -77,11 +78,11 @@ static void transform(struct component *component, int row, const float *samples
     }
 }
 
-static bool quantise(const struct encoder *encoder, struct component *component, float lambda) {
+static bool quantise(const struct encoder *encoder, struct component *component, float lambda, float dc_lambda) {
     struct rates rates;
     jpeg_rates(component, lambda, encoder->options->progressive, &rates);
     jpeg_quantise_ac(component, &rates);
-    return jpeg_quantise_dc(component, encoder->tuning->dc_lambda);
+    return jpeg_quantise_dc(component, dc_lambda);
 }
 
 // Decodes a quantised block into bytes around 128.
@@ -150,7 +151,7 @@ static bool encode_chroma(struct encoder *encoder) {
     }
     for (int i = 0; done && i < 2; i++) {
         struct component *component = &encoder->components[i + 1];
-        done = quantise(encoder, component, encoder->tuning->chroma_lambda);
+        done = quantise(encoder, component, encoder->tuning->chroma_lambda, encoder->tuning->chroma_dc_lambda);
         encoder->decoded[i] = malloc((size_t)component->width * component->height);
         done = done && encoder->decoded[i];
         if (done) decode(component, encoder->decoded[i]);
@@ -207,7 +208,8 @@ static bool encode_luma(struct encoder *encoder) {
     bool done = cells && luma->weights && transform_luma(encoder, cells) &&
                 jpeg_masking(cells, luma->columns, luma->rows, tuning->visible, tuning->masking, luma->weights);
     free(cells);
-    return done && quantise(encoder, luma, tuning->luma_lambda);
+    done = done && jpeg_keep_texture(luma, tuning);
+    return done && quantise(encoder, luma, tuning->luma_lambda, tuning->luma_dc_lambda);
 }
 
 struct jpeg_frame {
@@ -231,6 +233,7 @@ static bool encode_components(struct encoder *encoder) {
     done = done && encode_luma(encoder);
     for (int i = 0; i < 2; i++) free(encoder->decoded[i]);
     free(encoder->components[0].weights);
+    free(encoder->components[0].sample_weights);
     return done;
 }
 

@@ -2,14 +2,17 @@
 #include "tuning.h"
 
 const struct jpeg_tuning JPEG_FITTED = {
-    .luma_lambda = 0.016f,
+    .luma_lambda = 0.06f,
     .chroma_lambda = 0.08755f,
-    .dc_lambda = 0.07831f,
+    .luma_dc_lambda = 0.2f,
+    .chroma_dc_lambda = 0.07831f,
     .sharpness = 0.5161f,
     .repeated = 0.2858f,
     .light = 1.000f,
     .visible = 440.939f,
     .masking = 0.7525f,
+    .texture = 0.4f,
+    .faint = 2.750f,
     .curves = {
         {{1.722f, 2.799f, 3.438f, 4.444f, 4.168f, 4.644f, 5.004f, 5.809f},
          {3.138f, 3.824f, 4.392f, 5.352f, 5.140f, 5.984f, 6.286f, 7.790f}},

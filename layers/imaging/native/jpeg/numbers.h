@@ -16,10 +16,10 @@ static inline int jpeg_category(int value) {
     return magnitude ? 32 - __builtin_clz(magnitude) : 0;
 }
 
+// 1.5 * 2 ** 23: a float of this size has no fraction.
+static const float JPEG_ROUNDING = 12582912.0f;
+
 // Rounds to the nearest integer, as a float; |x| < 2 ** 22.
-static inline float jpeg_round(float x) {
-    const float shift = 12582912.0f; // 1.5 * 2 ** 23: a float of this size has no fraction
-    return (x + shift) - shift;
-}
+static inline float jpeg_round(float x) { return (x + JPEG_ROUNDING) - JPEG_ROUNDING; }
 
 #endif

@@ -58,8 +58,14 @@ static void connect(const struct band *band, struct nodes *nodes, int index, con
     nodes->least[index] = best < nodes->least[index - 1] ? best : nodes->least[index - 1];
 }
 
+// Weights of a block's squared errors in units of the steps: `equal` for all coefficients, and for each by its step.
+struct weights {
+    float equal, by_step;
+    float ratios[64]; // of the squares of the steps to that of frequency (1, 1)
+};
+
 // Quantises the coefficients of a band that are `found`; returns those that are not zero.
-static uint64_t quantise_band(const int16_t block[64], const float scaled[64], uint64_t found, float weight,
+static uint64_t quantise_band(const int16_t block[64], const float scaled[64], uint64_t found, const struct weights *weights,
                               const struct band *band, int16_t quantised[64]) {
     struct nodes nodes;
     nodes.position[0] = band->first - 1;
@@ -68,6 +74,7 @@ static uint64_t quantise_band(const int16_t block[64], const float scaled[64], u
     float best = band->empty;
     for (uint64_t left = found; left; left &= left - 1) {
         int position = __builtin_ctzll(left);
+        float weight = weights->equal + weights->by_step * weights->ratios[position];
         struct change change = change_of(scaled[position], weight);
         nodes.position[++count] = position;
         connect(band, &nodes, count, &change);
@@ -85,13 +92,19 @@ static uint64_t quantise_band(const int16_t block[64], const float scaled[64], u
 
 void jpeg_quantise_ac(struct component *component, const struct rates *rates) {
     struct scales scales = jpeg_scales(component);
+    struct weights weights = {.equal = 1};
+    for (int k = 0; k < 64; k++) {
+        float ratio = (float)component->steps[k] / component->steps[4];
+        weights.ratios[k] = ratio * ratio;
+    }
     for (size_t i = 0; i < jpeg_block_count(component); i++) {
         int16_t *block = component->blocks[i], quantised[64] = {block[0]};
-        float weight = component->weights ? component->weights[i] : 1, scaled[64];
+        float scaled[64];
+        if (component->weights) weights.equal = component->weights[i], weights.by_step = component->sample_weights[i];
         uint64_t found = jpeg_scaled(block, &scales, 0, 0.5f, scaled), nonzero = 0;
         for (const struct band *band = rates->band; band < rates->band + rates->bands; band++) {
             uint64_t in_band = found & jpeg_band(band->first, band->last);
-            if (in_band) nonzero |= quantise_band(block, scaled, in_band, weight, band, quantised);
+            if (in_band) nonzero |= quantise_band(block, scaled, in_band, &weights, band, quantised);
         }
         memcpy(block, quantised, sizeof quantised);
         component->nonzero[i] = nonzero;

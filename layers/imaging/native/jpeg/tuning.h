@@ -13,13 +13,15 @@ struct jpeg_curve {
 
 struct jpeg_tuning {
     // Cost of a bit in squared quantisation steps.
-    float luma_lambda, chroma_lambda, dc_lambda;
+    float luma_lambda, chroma_lambda, luma_dc_lambda, chroma_dc_lambda;
     // Sharpening of 4:2:0 chroma, and the weight of decoders that repeat samples; see chroma.h.
     float sharpness, repeated;
     // Share of the correction of luma; see light.h.
     float light;
     // Masking of luma: the variance at which an error is half as visible, and an exponent; see masking.h.
     float visible, masking;
+    // Added weights of errors: where much texture would be lost, and where it is faint; see texture.h.
+    float texture, faint;
     struct jpeg_curve curves[3]; // luma, Cb, Cr
 };
 
