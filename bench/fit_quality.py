@@ -10,7 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import log, log2
+from math import log2
 from pathlib import Path
 from statistics import linear_regression, median
 from typing import Final
@@ -55,7 +55,6 @@ class Measured:
     growth: list[tuple[float, float]] = field(default_factory=list)  # from a width to the next
     sample: list[tuple[float, float]] = field(default_factory=list)  # from the whole to its sample
     small: list[tuple[int, float]] = field(default_factory=list)  # quality and score
-    cost: list[float] = field(default_factory=list)  # of a point, as a share of the bytes
 
     def typical(self) -> dict[int, float]:
         """Returns the median scores by quality, each above the one before."""
@@ -91,7 +90,7 @@ def measure(folder: Path) -> dict[Format, Measured]:
 def _measure_small(picture: Image.Image, wanted: Format, measured: Measured) -> None:
     encoder = encode.encoder(wanted, _SUBSAMPLINGS[wanted][1])
     for quality in _QUALITIES[wanted]:
-        score, _ = _encoded(picture, wanted, encoder.file, quality)
+        score = _score(picture, wanted, encoder.file, quality)
         if _LOWEST < score < _HIGHEST:
             measured.small.append((quality, score))
 
@@ -102,20 +101,16 @@ def _measure(
     """Returns doublings and score by quality, for the next width."""
     doublings, sample = log2(picture.width * picture.height), Sample(picture)
     found: dict[int, tuple[float, float]] = {}
-    last: tuple[float, float] | None = None
     for quality in _QUALITIES[wanted]:
         encoder = encode.encoder(wanted, _usual_subsampling(wanted, quality))
-        score, size = _encoded(picture, wanted, encoder.file, quality)
+        score = _score(picture, wanted, encoder.file, quality)
         measured.scores[quality].append(score)
         if not _LOWEST < score < _HIGHEST:
             continue
         if quality in before:
             measured.growth.append((doublings - before[quality][0], score - before[quality][1]))
         found[quality] = doublings, score
-        if last and score > last[0]:
-            measured.cost.append((size - last[1]) / (score - last[0]))
-        last = score, size
-        sampled, _ = _encoded(sample.picture, wanted, encoder.sample, quality)
+        sampled = _score(sample.picture, wanted, encoder.sample, quality)
         measured.sample.append((log2(sample.pixel_ratio), sampled - score))
     return found
 
@@ -126,12 +121,10 @@ def _usual_subsampling(wanted: Format, quality: int) -> str:
     return _SUBSAMPLINGS[wanted][0]
 
 
-def _encoded(
+def _score(
     picture: Image.Image, wanted: Format, encoder: Callable[[Image.Image, float], bytes], quality: int
-) -> tuple[float, float]:
-    """Returns the score, and the logarithm of the bytes."""
-    content = encoder(picture, quality)
-    return Ssimulacra2(picture).score(read_rendition(wanted, content)), log(len(content))
+) -> float:
+    return Ssimulacra2(picture).score(read_rendition(wanted, encoder(picture, quality)))
 
 
 def write(formats: dict[Format, Measured]) -> None:
@@ -160,11 +153,6 @@ def write(formats: dict[Format, Measured]) -> None:
     lines += _constants(
         "SMALL", "Points that pictures of up to SMALL_PIXELS score more.", formats, Measured.small_offset
     )
-    cost = median(formats[Format.JPEG].cost)
-    lines += [
-        "# The share of a JPEG's bytes that one point of score costs.",
-        f"BYTES_PER_POINT = {cost:.3f}",
-    ]
     (Path(darkroom.imaging.__file__).parent / "fitted.py").write_text("\n".join(lines) + "\n")
 
 

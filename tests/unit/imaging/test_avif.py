@@ -8,6 +8,7 @@ from PIL import Image, ImageChops, ImageStat
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import avif, encode
+from darkroom.imaging.planes import planes_of, subsampled
 from darkroom.imaging.quality import encode_ladder
 from darkroom.imaging.sniff import read_header
 from darkroom.imaging.sniff.coding import Coding
@@ -60,7 +61,7 @@ def test_the_file_states_srgb() -> None:
 
 
 def test_higher_qualities_take_more_bytes_and_slower_speeds_fewer() -> None:
-    planes = avif.planes_of(photograph(320, 240), "4:2:0")
+    planes = planes_of(photograph(320, 240), "4:2:0")
 
     sizes = [len(avif.encode(planes, quality, speed, {})) for quality, speed in ((80, 8), (50, 8), (50, 6))]
 
@@ -69,7 +70,7 @@ def test_higher_qualities_take_more_bytes_and_slower_speeds_fewer() -> None:
 
 def test_an_option_that_aom_does_not_know_is_an_error() -> None:
     with pytest.raises(avif.LibavifFailed):
-        avif.encode(avif.planes_of(scene(), "4:2:0"), 60, 8, {"no-such-option": "1"})
+        avif.encode(planes_of(scene(), "4:2:0"), 60, 8, {"no-such-option": "1"})
 
 
 def test_one_encoder_takes_several_pictures() -> None:
@@ -99,7 +100,7 @@ def test_prepared_planes_lose_less_than_averaged_ones() -> None:
 
     score = Ssimulacra2(picture).score
 
-    assert score(avif.subsampled(picture)) > score(usual) + 5
+    assert score(subsampled(picture)) > score(usual) + 5
 
 
 @pytest.mark.parametrize(("target", "subsampling"), [(60, "4:2:0"), (75, "4:2:0"), (90, "4:4:4")])

@@ -172,6 +172,18 @@ def test_colourful_pictures_are_not_subsampled(choice: FormatChoice) -> None:
     assert chosen == ["4:2:0", "4:4:4"]
 
 
+def test_a_jpeg_gets_all_colours_only_where_that_saves_bytes() -> None:
+    pale = Image.blend(confetti(640, 426), Image.new("RGB", (640, 426), "#808080"), 0.6)
+
+    chosen = [
+        made.subsampling
+        for target in (75, 90)
+        for made in encode_ladder(FormatChoice(Format.JPEG, None, target), [pale])
+    ]
+
+    assert chosen == ["4:2:0", "4:4:4"]
+
+
 def test_wider_pictures_are_subsampled_at_least_as_much() -> None:
     wide = a_scene(1280, 854)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from mozjpeg_lossless_optimization import optimize
 from PIL import Image, ImageChops
@@ -15,9 +15,7 @@ from darkroom.domain.renditions import Format
 from darkroom.imaging import libjpeg as by_libjpeg
 from darkroom.imaging.decoding import read_rendition
 from darkroom.imaging.pixels import Shown, pixels_of
-
-if TYPE_CHECKING:
-    from darkroom.imaging.avif import Planes
+from darkroom.imaging.planes import Planes, planes_of
 
 # JPEG: libjpeg's limit; PNG and WebP: the bitstream's; AVIF: the default limit of libavif's decoder; JPEG XL:
 # that of level 5, which every decoder supports (ISO/IEC 18181-1, annex M).
@@ -184,7 +182,6 @@ def encoder(
 
 
 def _avif_encoder(subsampling: str, settings: Avif) -> Encoder:
-    from darkroom.imaging.avif import Planes, planes_of  # imported only when needed: in the child process
 
     # A search encodes a picture at several qualities, from the same planes.
     last: list[tuple[Image.Image, Planes]] = []

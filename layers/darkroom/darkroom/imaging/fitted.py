@@ -74,5 +74,3 @@ SMALL = {
     Format.AVIF: -5.8,
     Format.JXL: -9.99,
 }
-# The share of a JPEG's bytes that one point of score costs.
-BYTES_PER_POINT = 0.054

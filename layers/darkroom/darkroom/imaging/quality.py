@@ -7,7 +7,7 @@ curve and its slope predict the quality of the next. Every score that is returne
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf, log, log2
+from math import inf, log2
 
 from PIL import Image
 
@@ -15,7 +15,8 @@ from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.decoding import read_rendition
-from darkroom.imaging.fitted import BYTES_PER_POINT, GROWTH, SAMPLE, SMALL, TYPICAL
+from darkroom.imaging.fitted import GROWTH, SAMPLE, SMALL, TYPICAL
+from darkroom.imaging.planes import subsampled
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
@@ -30,9 +31,9 @@ _NEAR = 4.0
 _TRIALS = 2
 # Changes of the score by those of the typical score; at most, a tiny picture's.
 _SLOPES = (0.4, 5.0)
-# AVIF: 4:2:0 takes less time and memory than 4:4:4; it takes more bytes only where its own loss leaves fewer
-# points than these above the target.
-_COLOUR_MARGIN = 9.0
+# Where the loss of 4:2:0 alone leaves these points above the target, it takes fewer bytes than 4:4:4, or for
+# AVIF as many in less time and memory.
+_COLOUR_MARGINS = {Format.JPEG: 2.5, Format.AVIF: 9.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +80,6 @@ class Search:
         self._level, self._slope = target, 1.0
         # The last picture's number of pixels, and its subsampling.
         self._pixels, self._subsampling = 0, ""
-        self._tried = False  # on a sample of the next picture
-        self._colour = 0.0  # points that a sample scored more with 4:4:4 than with 4:2:0
 
     def subsampling(self, image: Image.Image) -> str:
         """Returns the subsampling with the fewest bytes at the target; text gets 4:4:4."""
@@ -95,33 +94,9 @@ class Search:
             return "4:4:4"
         if self._subsampling == "4:2:0":
             return "4:2:0"  # wider pictures lose less
-        return self._smaller_avif(coloured) if self._format is Format.AVIF else self._smaller_jpeg(coloured)
-
-    def _smaller_avif(self, image: Image.Image) -> str:
-        """Measures what 4:2:0 alone costs, on a sample."""
-        from darkroom.imaging.avif import subsampled  # imported only when needed: in the child process
-
-        sample = Sample(image).picture
-        left = Ssimulacra2(sample).score(subsampled(sample))
-        return "4:2:0" if left >= self._target + _COLOUR_MARGIN else "4:4:4"
-
-    def _smaller_jpeg(self, image: Image.Image) -> str:
-        """Encodes a sample as JPEG with both kinds of chroma, and compares bytes at equal score."""
-        sample, quality = Sample(image), quality_at(Format.JPEG, self._level)
-        ssimulacra2, costs, scores = Ssimulacra2(sample.picture), {}, {}
-        for subsampling in ("4:2:0", "4:4:4"):
-            shown, write = encode.shown_jpeg(sample.picture, quality, subsampling)
-            scores[subsampling] = ssimulacra2.score(shown)
-            costs[subsampling] = log(len(write())) - BYTES_PER_POINT * scores[subsampling]
-        self._colour = scores["4:4:4"] - scores["4:2:0"]
-        missing = self._target + _bias(Format.JPEG, sample) - scores["4:2:0"]
-        out_of_reach = typical_score(Format.JPEG, quality) + missing > TYPICAL[Format.JPEG][-1][1]
-        chosen = "4:4:4" if out_of_reach else min(costs, key=lambda subsampling: costs[subsampling])
-        if not self._pixels:
-            self._level = typical_score(Format.JPEG, quality) + self._target
-            self._level -= scores[chosen] - _bias(Format.JPEG, sample)
-            self._tried = True
-        return chosen
+        sample = Sample(coloured).picture
+        left = Ssimulacra2(sample).score(subsampled(sample)) - self._target
+        return "4:2:0" if left >= _COLOUR_MARGINS[self._format] else "4:4:4"
 
     def run(self, image: Image.Image, encoder: encode.Encoder) -> Made:
         """Encodes the picture at the quality that comes nearest to the target."""
@@ -148,12 +123,9 @@ class Search:
         pixels = image.width * image.height
         if pixels <= SMALL_PIXELS:
             return quality_at(self._format, self._target - SMALL[self._format])
-        if self._pixels:
-            change = GROWTH[self._format] * log2(pixels / self._pixels)
-            if encoder.subsampling != self._subsampling:
-                change -= self._colour  # only wider pictures get 4:2:0
-            self._level -= change / self._slope
-        elif not self._tried:
+        if encoder.subsampling == self._subsampling:
+            self._level -= GROWTH[self._format] * log2(pixels / self._pixels) / self._slope
+        else:
             self._try(Sample(image), encoder)
         return quality_at(self._format, self._level)
 
