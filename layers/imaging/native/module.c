@@ -5,8 +5,8 @@
 #include "module_parts.h"
 
 // Larger blocks than these are given back to the system when they are freed; glibc's own limits are 128 KB at first.
-// 32 MiB is the most that glibc allows for a block of its own.
-enum { LARGEST_KEPT_BLOCK = 32 << 20, MOST_KEPT = 256 << 20 };
+// The buffers of a large picture are given back: keeping them would add a tenth to its peak.
+enum { LARGEST_KEPT_BLOCK = 4 << 20, MOST_KEPT = 64 << 20 };
 
 // Encoders take megabytes for each trial and free them again. Pages that come back from the system cost a fault each,
 // for small pictures a tenth of all time.
