@@ -6,12 +6,13 @@ from hashlib import sha256
 from random import Random
 
 import pytest
-from PIL import Image, ImageChops, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
+from bench.drawings import drawn
 from darkroom.domain.profile import FormatChoice, Ladder, Profile
 from darkroom.domain.renditions import Format
 from darkroom.imaging import render
-from darkroom.imaging.graphics import is_graphic
+from darkroom.imaging.graphics import has_flat_areas, is_graphic
 from darkroom.imaging.palette import reduced
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 from darkroom_cli.local.samples import photograph
@@ -67,10 +68,40 @@ def cut_out() -> Image.Image:
     return image
 
 
+def portrait(background: str, grain: float, blur: float = 12) -> Image.Image:
+    """Sets a photograph against a flat background that covers half of the picture."""
+    image, shape = Image.new("RGB", (640, 480), background), Image.new("L", (640, 480))
+    ImageDraw.Draw(shape).ellipse((120, 60, 520, 420), 255)
+    image.paste(photograph(640, 480, seed=3, grain=grain), mask=shape.filter(ImageFilter.GaussianBlur(blur)))
+    return image
+
+
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 def test_a_page_is_a_graphic_and_a_photograph_is_not(mode: str) -> None:
     assert is_graphic(page().convert(mode))
     assert not is_graphic(photograph(320, 240, seed=3).convert(mode))
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+@pytest.mark.parametrize("background", ["black", "white"])
+@pytest.mark.parametrize("grain", [0.02, 0.05])
+def test_a_photograph_with_a_flat_background_is_no_graphic(mode: str, background: str, grain: float) -> None:
+    picture = portrait(background, grain).convert(mode)
+
+    assert (has_flat_areas(picture), is_graphic(picture)) == (True, False)
+
+
+def test_a_cut_out_photograph_saved_as_a_jpeg_is_no_graphic() -> None:
+    assert not is_graphic(opened(encoded(portrait("white", 0.05, blur=1), "JPEG")))
+
+
+def test_every_drawing_is_a_graphic() -> None:
+    assert [name for name, picture in drawn().items() if not is_graphic(picture)] == []
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_picture_of_one_colour_is_a_graphic(mode: str) -> None:
+    assert is_graphic(Image.new(mode, (64, 48)))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (50, 1), (3, 3)])

@@ -22,7 +22,8 @@ class Plan:
     - `upright_size`: of the whole picture. `window`: the part of it to show.
     - `sizes`: of the renditions, widest first. `scale`: of the widest, relative to the window.
     - `side_limited`: the widest is limited by the longest side of a JPEG.
-    - `rungs`: the resized pictures, added by `step_down`.
+    - `rungs`: the resized pictures, added by `step_down`. `has_flat_areas`, `is_graphic`:
+      see graphics.py; False if the ladder has no format that depends on it.
     """
 
     ladder: Ladder
@@ -32,6 +33,8 @@ class Plan:
     scale: float
     side_limited: bool
     rungs: tuple[Image.Image, ...] = ()
+    has_flat_areas: bool = False
+    is_graphic: bool = False
 
     @property
     def looks_for_subject(self) -> bool:

@@ -13,7 +13,7 @@ from darkroom.domain.renditions import LOSSLESS, REFERENCE, Encoded, Format
 from darkroom.imaging import encode
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import flattened, without_opaque_alpha
-from darkroom.imaging.graphics import Lossless, is_graphic, lossless
+from darkroom.imaging.graphics import Lossless, lossless
 from darkroom.imaging.ladders import Plan
 from darkroom.imaging.quality import Made, encode_ladder
 from darkroom.imaging.resize import Size, resized
@@ -47,7 +47,7 @@ def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]], speed: int
     """Encodes each ladder from its narrowest rung on: at the deadline, its wide ones and later ladders are
     missing."""
     for plan, choice, rungs in batch:
-        settings = encode.Avif(speed, palette=is_graphic(plan.rungs[0]))
+        settings = encode.Avif(speed, palette=plan.has_flat_areas)
         for rung, made in zip(reversed(rungs), encode_ladder(choice, rungs, avif=settings), strict=True):
             yield _encoded(choice, plan, rung, made)
 
@@ -83,7 +83,7 @@ def encode_webp(work: Work) -> Work:
     for plan, choice in work.plans_with(Format.WEBP):
         animation = work.header.animation if plan.ladder.animation else None
         lossy = bool(animation or _wants_lossy_webp(work, plan))
-        if not animation and is_graphic(plan.rungs[0]):
+        if not animation and plan.is_graphic:
             work = _record_side_limit(work, plan, Format.WEBP)
             work = _graphic_webps(work, plan, choice, lossy=lossy)
         elif lossy:
@@ -176,7 +176,7 @@ _CHILD_SECONDS = 900.0
 def encode_png(work: Work) -> Work:
     """Encodes transparent pictures and graphics as PNG, in a child process: see `encode.png`."""
     for plan, choice in work.plans_with(Format.PNG):
-        if not (work.is_transparent or is_graphic(plan.rungs[0])):
+        if not (work.is_transparent or plan.is_graphic):
             why = "No PNG: for an opaque photograph, JPEG takes far fewer bytes."
             work = work.with_decision("png_skipped", why)
             continue
