@@ -270,7 +270,7 @@ def jxl(image: Image.Image, quality: float) -> bytes:
     return jxl.encode(image, quality)
 
 
-def _avif(planes: "Planes", quality: int, speed: int, *, palette: bool) -> bytes:
+def _avif(planes: Planes, quality: int, speed: int, *, palette: bool) -> bytes:
     from darkroom.imaging.avif import encode  # imported only when needed
 
     options = {**_AOM, "color:enable-palette": str(int(palette))}

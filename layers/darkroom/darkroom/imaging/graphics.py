@@ -33,13 +33,18 @@ def has_flat_areas(image: Image.Image) -> bool:
 
 
 def is_graphic(image: Image.Image) -> bool:
-    """True if a picture with flat areas has sharp edges beside them, so that a lossless file can be small."""
+    """True if a picture has flat areas that end sharply, so that a lossless file can be small."""
+    return has_flat_areas(image) and has_sharp_edges(image)
+
+
+def has_sharp_edges(image: Image.Image) -> bool:
+    """True if the flat areas of a picture that has them end within a pixel, as those of graphics do."""
     uneven_blocks = edges = 0
     for steps in _bands(image):
         uneven, sharp = (steps.point(kind).reduce(_SIDE).point(_STEP) for kind in (_STEP, _EDGE))
         uneven_blocks += uneven.histogram()[255]
         edges += ImageChops.subtract(sharp, uneven.filter(_WITH_NEIGHBOURS)).histogram()[255]
-    return edges >= _LEAST_EDGES_SHARE * uneven_blocks and has_flat_areas(image)
+    return edges >= _LEAST_EDGES_SHARE * uneven_blocks
 
 
 def _bands(image: Image.Image) -> Iterator[Image.Image]:

@@ -10,7 +10,7 @@ from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
 from darkroom.imaging.admission import animates
 from darkroom.imaging.decoding import flattened
-from darkroom.imaging.graphics import has_flat_areas, is_graphic
+from darkroom.imaging.graphics import has_flat_areas, has_sharp_edges
 from darkroom.imaging.ladders import Plan, planned
 from darkroom.imaging.placeholder import dominant_colour, placeholder
 from darkroom.imaging.resize import Size, resized, with_colours_spread
@@ -104,7 +104,7 @@ _FOR_GRAPHICS = (Format.AVIF, Format.PNG, Format.WEBP)
 def _stepped_down(work: Work, plan: Plan) -> Plan:
     rungs = _rungs(work, plan)
     flat = any(map(plan.ladder.choice, _FOR_GRAPHICS)) and has_flat_areas(rungs[0])
-    return replace(plan, rungs=rungs, has_flat_areas=flat, is_graphic=flat and is_graphic(rungs[0]))
+    return replace(plan, rungs=rungs, has_flat_areas=flat, is_graphic=flat and has_sharp_edges(rungs[0]))
 
 
 def _rungs(work: Work, plan: Plan) -> tuple[Image.Image, ...]:
