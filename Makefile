@@ -53,14 +53,16 @@ test: setup ## Run the tests: unit, contract, integration, template, end-to-end,
 # Two processes in parallel: the tests against a stack mostly wait. sed -u '' keeps their output lines whole.
 STACK_TESTS := tests/e2e tests/chaos $(filter-out %/test_pages.py %/test_fidelity.py,$(wildcard tests/browser/test_*.py))
 
+MARKED = not full
+
 test-no-stack:
-	@set -o pipefail; $(RUN) pytest -m "not full" $(STACK_TESTS:%=--deselect=%) | sed -u ''
+	@set -o pipefail; $(RUN) pytest -m "$(MARKED)" $(STACK_TESTS:%=--deselect=%) | sed -u ''
 
 test-stack:
-	@set -o pipefail; $(RUN) pytest -m "not full" $(STACK_TESTS) | sed -u ''
+	@set -o pipefail; $(RUN) pytest -m "$(MARKED)" $(STACK_TESTS) | sed -u ''
 
 test-full: setup plug-ins ## Run the slow tests that `make test` leaves out: mutations, long chaos runs, repeated stacks
-	$(RUN) pytest -m full
+	@$(MAKE) --no-print-directory --jobs 2 MARKED=full test-no-stack test-stack
 
 plug-ins: setup ## Install what the tests of the plug-ins need: Node, site generators, Django
 	@.ci/plug-ins.sh

@@ -188,3 +188,27 @@ def test_output_of_the_child_is_discarded(capfd: pytest.CaptureFixture[str]) -> 
 
     isolated(prints, memory_bytes=ENOUGH_BYTES, seconds=30)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_an_interruption_during_the_fork_ends_the_child_without_a_message(number: str) -> None:
+    program = f"""
+import os, signal, sys, time
+from darkroom.imaging.child import Child
+
+def leave(*_):
+    sys.exit(3)
+
+signal.signal(signal.{number}, leave)
+os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.{number}))
+try:
+    Child(lambda: iter([time.sleep(60)]), seconds=60)
+finally:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        print("no child is left")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (3, "no child is left\n", "")

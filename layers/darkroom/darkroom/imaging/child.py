@@ -22,6 +22,7 @@ _PIPE_BYTES = 1 << 20
 _LENGTH_BYTES = 8
 # A grandchild keeps the pipe open after the child's death, so the child's state is polled.
 _POLL_SECONDS = 0.1
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM)
 
 
 def isolated[Response](work: Callable[[], Response], *, memory_bytes: int, seconds: float) -> Response:
@@ -98,6 +99,8 @@ class Child[Result]:
         # A large pipe lets a child finish before its result is read.
         with suppress(OSError):
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        # A handler that raises would leave a child that nobody ends. The child itself is only ever killed.
+        handled = signal.pthread_sigmask(signal.SIG_BLOCK, _INTERRUPTIONS)
         self._pid = os.fork()
         if own_group:
             # In both processes: the group must exist before the child forks, and before `end` can be called.
@@ -106,6 +109,11 @@ class Child[Result]:
             os.close(self._pipe)
             _run_child(work, writing, seconds, memory_bytes)
         os.close(writing)
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, handled)
+        except BaseException:
+            self.end()
+            raise
 
     def results(self) -> Iterator[Result]:
         """Yields results as they arrive.
