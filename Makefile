@@ -51,7 +51,7 @@ test: setup ## Run the tests: unit, contract, integration, template, end-to-end,
 	@$(MAKE) --no-print-directory --jobs 2 test-no-stack test-stack
 
 # Two processes in parallel: the tests against a stack mostly wait. sed -u '' keeps their output lines whole.
-STACK_TESTS := tests/e2e tests/chaos $(filter-out %/test_pages.py %/test_fidelity.py,$(wildcard tests/browser/test_*.py))
+STACK_TESTS := tests/e2e tests/chaos/test_chaos.py $(filter-out %/test_pages.py %/test_fidelity.py,$(wildcard tests/browser/test_*.py))
 
 MARKED = not full
 
