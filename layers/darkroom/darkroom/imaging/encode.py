@@ -138,15 +138,16 @@ _AOM = {
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Encodes a picture at a quality: `file` finally, `sample` quickly, with similar pixels.
+    """Encodes a picture at a quality.
 
-    `shown` returns what a decoder shows of the same file, and a function that writes it.
+    `shown` returns what a decoder shows of the file that `file` makes, and a function that writes it.
+    `sample` returns nearly the same pixels, sooner.
     """
 
     subsampling: str
-    sample: Callable[[Image.Image, float], bytes]
     file: Callable[[Image.Image, float], bytes]
     shown: Callable[[Image.Image, float], tuple[Shown, Write]]
+    sample: Callable[[Image.Image, float], Shown]
 
 
 def encoder(
@@ -178,7 +179,7 @@ def encoder(
         content = file(image, quality)
         return read_rendition(wanted, content), lambda: content
 
-    return Encoder(subsampling, file, file, shown)
+    return Encoder(subsampling, file, shown, lambda image, quality: shown(image, quality)[0])
 
 
 def _avif_encoder(subsampling: str, settings: Avif) -> Encoder:
@@ -191,9 +192,6 @@ def _avif_encoder(subsampling: str, settings: Avif) -> Encoder:
             last[:] = [(image, planes_of(image, subsampling))]
         return _avif(last[0][1], round(quality), speed, palette=settings.palette)
 
-    def sample(image: Image.Image, quality: float) -> bytes:
-        return encoded(image, quality, _QUICKEST)
-
     def file(image: Image.Image, quality: float) -> bytes:
         return encoded(image, quality, settings.speed)
 
@@ -201,7 +199,10 @@ def _avif_encoder(subsampling: str, settings: Avif) -> Encoder:
         content = file(image, quality)
         return read_rendition(Format.AVIF, content), lambda: content
 
-    return Encoder(subsampling, sample, file, shown)
+    def sample(image: Image.Image, quality: float) -> Shown:
+        return read_rendition(Format.AVIF, encoded(image, quality, _QUICKEST))
+
+    return Encoder(subsampling, file, shown, sample)
 
 
 def reference(image: Image.Image) -> bytes:

@@ -1,7 +1,8 @@
 """Finds the quality whose file scores nearest to a target, by encoding and measuring.
 
-The narrowest picture of a ladder is searched first, from a trial on a sample; its distance from the typical
-curve and its slope predict the quality of the next. Every score that is returned is that of the whole file.
+The narrowest picture of a ladder is searched first. Its distance from the typical curve, and its slope,
+predict the quality of the next, or guide its trial on a sample. Every score that is returned is that of the
+whole file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,6 @@ from PIL import Image
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
-from darkroom.imaging.decoding import read_rendition
 from darkroom.imaging.fitted import GROWTH, SAMPLE, SMALL, TYPICAL
 from darkroom.imaging.planes import subsampled
 from darkroom.imaging.sample import Sample
@@ -123,7 +123,7 @@ class Search:
         pixels = image.width * image.height
         if pixels <= SMALL_PIXELS:
             return quality_at(self._format, self._target - SMALL[self._format])
-        if encoder.subsampling == self._subsampling:
+        if self._format in GROWTH and encoder.subsampling == self._subsampling:
             self._level -= GROWTH[self._format] * log2(pixels / self._pixels) / self._slope
         else:
             self._try(Sample(image), encoder)
@@ -135,8 +135,7 @@ class Search:
         scores: dict[float, float] = {}
         quality = quality_at(self._format, self._level)
         while quality not in scores and len(scores) < _TRIALS:
-            decoded = read_rendition(self._format, encoder.sample(sample.picture, quality))
-            scores[quality] = ssimulacra2.score(decoded) - bias
+            scores[quality] = ssimulacra2.score(encoder.sample(sample.picture, quality)) - bias
             self._level, self._slope = self._line(scores)
             if abs(scores[quality] - self._target) < _NEAR:
                 break
