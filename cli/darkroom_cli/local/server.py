@@ -16,6 +16,7 @@ if __name__ == "__main__":
     from ministack.services import cloudformation, lambda_svc, sts  # type: ignore[import-not-found]
 
     from darkroom_cli.local.loopback import restricted, with_session_token
+    from darkroom_cli.local.pollers import separate
     from darkroom_cli.local.saving import StateSaver
 
     # Saved last, so that a deployment is repeated if a kill interrupts the saving of its results.
@@ -32,6 +33,7 @@ if __name__ == "__main__":
 
     for module in (lambda_runtime, lambda_svc):
         module.execution_credentials = with_session_token(module.execution_credentials, sts._sessions)
+    separate(lambda_svc)
     saver = StateSaver(save, running_mark, is_consistent)
     emulator.app = saver.wrapped(restricted(emulator.app))
     emulator.main()
