@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.progress import Progress
 
 from bench import light, peers, scores
+from bench.before import Before
 from bench.page import write_sections
 from bench.pictures import opened_upright
 from darkroom.imaging.pipeline import ENGINE
@@ -23,8 +24,9 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=15, help="number of pictures, drawn with --seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of the timed runs")
+    parser.add_argument("--before", type=Path, help="another checkout to compare with")
     parser.add_argument(
-        "--only", choices=("scores", "light"), help="measure one half; keep the other's sections"
+        "--only", choices=("scores", "light", "before"), help="measure one part; keep the other sections"
     )
     arguments = parser.parse_args()
     cache = PROJECT / ".tools" / "bench"
@@ -36,9 +38,13 @@ def main() -> None:
     with Progress() as progress:
         if arguments.only != "light":
             bench = scores.Bench(scores.references(files, cache, progress), cache, progress)
+        if arguments.only in (None, "scores"):
             for compared in scores.SECTIONS:
                 write_sections([compared(bench)], heading)
-        if arguments.only != "scores":
+        if arguments.before and arguments.only in (None, "before"):
+            earlier = Before(arguments.before.resolve(), files, arguments.rounds)
+            write_sections([earlier.section(bench)], heading)
+        if arguments.only in (None, "light"):
             jpegs = [path for path in usable if path.suffix.lower() in (".jpg", ".jpeg")]
             whole = light.Bench(max(jpegs, key=lambda path: path.stat().st_size), cache, arguments.rounds)
             for section in progress.track(light.SECTIONS, description="light"):

@@ -9,6 +9,7 @@ from typing import Final
 
 from PIL import Image
 
+from bench.runs import Command
 from darkroom.domain.profile import FormatChoice
 from darkroom.domain.renditions import Format
 from darkroom.imaging.quality import encode_ladder
@@ -34,7 +35,7 @@ def install(cache: Path) -> None:
         )
 
 
-def node(cache: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+def node(cache: Path, *arguments: str) -> Command:
     """Returns a command line for peers.cjs, and its environment."""
     command = ["node", "--no-experimental-fetch", "--no-warnings", str(_SCRIPT), *arguments]
     return command, {**os.environ, "NODE_PATH": str(cache / "node_modules")}
@@ -56,13 +57,13 @@ def darkroom_avif(file: Path, quality: int) -> bytes:
 
 
 class Peer:
-    """A peer's encoder, in a process that runs until `end`."""
+    """A peer's encoder, in a process that runs until `end`: `command`, or the npm package `name`."""
 
-    def __init__(self, name: str, cache: Path) -> None:
-        command, environment = node(cache, "encode", name)
+    def __init__(self, name: str, cache: Path, command: Command | None = None) -> None:
+        line, environment = command or node(cache, "encode", name)
         self._out = cache / f"{name}.encoded"
         self._process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            line, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     def __call__(self, file: Path, quality: int) -> bytes:

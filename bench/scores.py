@@ -27,8 +27,8 @@ from darkroom.domain.renditions import Format
 from darkroom.imaging import quality
 from darkroom.imaging.steps.choosing import MAX_SHORTFALL
 
-_WIDTHS: Final = (640, 1280, 1920)
-_TARGETS: Final = (70.0, 80.0)
+WIDTHS: Final = (640, 1280, 1920)
+TARGETS: Final = (70.0, 80.0)
 _SEARCHED_TARGETS: Final = (70.0, 75.0, 80.0, 90.0)
 _CHARTED: Final = (50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0)
 _CHART_WIDTH: Final = 640
@@ -80,7 +80,7 @@ def equal_section(bench: Bench) -> str:
     smooth, rough = bench.scores("scores"), bench.scores("scores-unsmoothed")
     ratios: Ratios = defaultdict(list)
     with bench.peers("squoosh", "sharp") as others:
-        for width, path in bench.track(bench.files(*_WIDTHS), "JPEG at equal score"):
+        for width, path in bench.track(bench.files(*WIDTHS), "JPEG at equal score"):
             usual = Candidate(path, smooth)
             unsmooth = Candidate(path, rough, decode=unsmoothed.decoded)
             cases = (
@@ -88,7 +88,7 @@ def equal_section(bench: Bench) -> str:
                 ("unsmoothed", unsmooth, others["squoosh"]),
                 ("sharp", usual, others["sharp"]),
             )
-            for target, (name, candidate, peer) in product(_TARGETS, cases):
+            for target, (name, candidate, peer) in product(TARGETS, cases):
                 _add(ratios, (f"{target:g}", str(width), name), candidate, target, peers.darkroom, peer)
     names = ("squoosh", "unsmoothed", "sharp")
     lines = [
@@ -100,7 +100,7 @@ def equal_section(bench: Bench) -> str:
         "| score | width | Squoosh's MozJPEG | without interpolated chroma | sharp with `mozjpeg: true` |",
         "|---|---|---|---|---|",
     ]
-    for score, pixels in product((f"{target:g}" for target in _TARGETS), (*map(str, _WIDTHS), None)):
+    for score, pixels in product((f"{target:g}" for target in TARGETS), (*map(str, WIDTHS), None)):
         cells = [_mean(_matching(ratios, score, pixels, name)) for name in names]
         lines.append(f"| {score} | {pixels or 'all'} | {' | '.join(cells)} |")
     worst = max(_matching(ratios, None, None, "squoosh"), default=1.0)
@@ -115,11 +115,11 @@ def formats_section(bench: Bench) -> str:
     with bench.peers("sharp-webp", "sharp-avif") as others:
         for _, path in bench.track(bench.files(_CHART_WIDTH), "WebP and AVIF"):
             candidate = Candidate(path, scores)
-            for target, name in product(_TARGETS, ours):
+            for target, name in product(TARGETS, ours):
                 _add(ratios, (f"{target:g}", name), candidate, target, ours[name], others[f"sharp-{name}"])
     rows = [
         f"| {target:g} | {' | '.join(_mean(ratios[f'{target:g}', name]) for name in ours)} |"
-        for target in _TARGETS
+        for target in TARGETS
     ]
     return "\n".join(
         [
