@@ -80,17 +80,26 @@ def counting(encoder: encode.Encoder, tried: list[float]) -> encode.Encoder:
     return replace(encoder, shown=shown)
 
 
-@pytest.mark.parametrize(("wanted", "subsampling"), [(Format.JPEG, "4:2:0"), (Format.AVIF, "4:2:0")])
-def test_a_wider_picture_is_predicted_from_the_last_one(wanted: Format, subsampling: str) -> None:
-    scene, first, second = a_scene(1280, 854), list[float](), list[float]()
-    plain = encode.encoder(wanted, subsampling, repack=False)
+@pytest.mark.parametrize(
+    ("wanted", "samples"), [(Format.JPEG, 0), (Format.WEBP, 0), (Format.AVIF, 1), (Format.JXL, 1)]
+)
+def test_a_wider_picture_is_predicted_from_the_last_one_or_tried_on_a_sample(
+    wanted: Format, samples: int
+) -> None:
+    scene, first, second, sampled = a_scene(1280, 854), list[float](), list[float](), list[float]()
+    plain = encode.encoder(wanted, "4:4:4" if wanted is Format.JXL else "4:2:0", repack=False)
     search = Search(wanted, 80)
 
+    def sample(image: Image.Image, quality: float) -> Shown:
+        sampled.append(quality)
+        return plain.sample(image, quality)
+
     search.run(scene.reduce(2), counting(plain, first))
-    made = search.run(scene, counting(plain, second))
+    made = search.run(scene, counting(replace(plain, sample=sample), second))
 
     assert len(first) <= 3
     assert len(second) <= 2
+    assert len(sampled) == samples
     assert made.quality in second
     assert made.score == pytest.approx(80, abs=2)
 
