@@ -50,9 +50,8 @@ test: setup ## Run the tests: unit, contract, integration, template, end-to-end,
 	@command -v chromium chromium-browser >/dev/null || echo "Chromium is missing (Debian: apt-get install chromium). The browser tests are skipped."
 	@$(MAKE) --no-print-directory --jobs 2 test-no-stack test-stack
 
-# Two processes in parallel: the tests against a stack mostly wait. sed -u '' keeps their output lines whole.
-STACK_TESTS := tests/e2e tests/chaos/test_chaos.py $(filter-out %/test_pages.py %/test_fidelity.py,$(wildcard tests/browser/test_*.py))
-
+# Two processes in parallel: the tests with a stack or a browser mostly wait. sed -u '' keeps their output lines whole.
+STACK_TESTS := tests/e2e tests/chaos/test_chaos.py $(filter-out %/test_fidelity.py,$(wildcard tests/browser/test_*.py))
 MARKED = not full
 
 test-no-stack:
