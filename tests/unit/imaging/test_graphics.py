@@ -180,9 +180,34 @@ def test_a_lossy_webp_is_kept_if_it_is_smaller() -> None:
 def test_a_png_larger_than_the_jpeg_is_dropped() -> None:
     content = encoded(page_with_a_photograph(), "PNG")
 
-    rendered = render(content, a_profile(320, formats=JPEG_AND_PNG, quality=40))
+    rendered = render(content, a_profile(320, formats=JPEG_AND_PNG, quality=95))
 
     assert codes(rendered) == ["png_lossless", "png_dropped"]
+
+
+@pytest.mark.parametrize("wanted", [Format.WEBP, Format.PNG])
+def test_a_file_many_times_as_large_as_the_jpeg_is_not_made(wanted: Format) -> None:
+    content = encoded(page_with_a_photograph(), "PNG")
+    profile = a_profile(320, formats=(Format.JPEG, wanted), quality=40)
+    omitting = replace(profile, ladders=(replace(profile.ladders[0], opaque_webp=False),))
+
+    rendered = render(content, omitting)
+
+    [decision] = rendered.decisions
+    assert decision.code == f"{wanted.value}_skipped"
+    assert decision.why == (
+        f"No {wanted.label} 320 pixels wide: without loss it would have many times the"
+        f" {len(only(rendered, Format.JPEG).data):,} bytes of the JPEG."
+    )
+
+
+def test_a_transparent_page_with_a_photograph_gets_a_lossless_file() -> None:
+    see_through = page_with_a_photograph().convert("RGBA")
+    see_through.putpixel((0, 0), (0, 0, 0, 0))
+
+    rendered = render(encoded(see_through, "PNG"), a_profile(320, formats=JPEG_AND_PNG, quality=40))
+
+    assert "png_lossless" in codes(rendered)
 
 
 def test_without_webp_of_opaque_stills_a_graphic_gets_a_lossless_webp() -> None:

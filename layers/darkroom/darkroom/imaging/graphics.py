@@ -6,6 +6,8 @@ from functools import reduce
 
 from PIL import Image, ImageChops, ImageFilter
 
+from darkroom.imaging.sample import Sample
+
 # The smallest share of flat blocks of a graphic: screenshots with photographs in them have 0.3, photographs
 # 0 at the median.
 _LEAST_FLAT_SHARE = 0.15
@@ -58,6 +60,16 @@ def _bands(image: Image.Image) -> Iterator[Image.Image]:
 _STEP = [0, *[255] * 255]
 _EDGE = [0] * 32 + [255] * 224
 _WITH_NEIGHBOURS = ImageFilter.MinFilter(3)
+
+
+# For drawings whose lossless files have fewer bytes than their JPEGs, samples say at most 3.3 times as many.
+_MOST_BYTES = 5.0
+
+
+def can_be_smaller(picture: Image.Image, than_bytes: int, encode: Callable[[Image.Image], bytes]) -> bool:
+    """False if a lossless file has many times as many bytes, by a sample: of a page with photographs."""
+    sample = Sample(picture)
+    return len(encode(sample.picture)) * sample.pixel_ratio <= _MOST_BYTES * than_bytes
 
 
 @dataclass(frozen=True, slots=True)

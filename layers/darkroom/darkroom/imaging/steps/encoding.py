@@ -13,11 +13,12 @@ from darkroom.domain.renditions import LOSSLESS, REFERENCE, Encoded, Format
 from darkroom.imaging import encode
 from darkroom.imaging.child import Child, ChildDied, ChildFailed, ChildTimedOut
 from darkroom.imaging.decoding import flattened, without_opaque_alpha
-from darkroom.imaging.graphics import Lossless, lossless
+from darkroom.imaging.graphics import Lossless, can_be_smaller, lossless
 from darkroom.imaging.ladders import Plan
 from darkroom.imaging.quality import Made, encode_ladder
 from darkroom.imaging.resize import Size, resized
 from darkroom.imaging.sniff import Animation, Header
+from darkroom.imaging.steps.choosing import of_size
 from darkroom.imaging.steps.metadata import with_rights
 from darkroom.imaging.steps.reading import in_srgb, upright
 from darkroom.imaging.work import Work
@@ -113,6 +114,9 @@ def _graphic_webps(work: Work, plan: Plan, choice: FormatChoice, *, lossy: bool)
     rungs = _fitting(plan, Format.WEBP)
     others = reversed([*encode_ladder(choice, rungs)]) if lossy else repeat(None, len(rungs))
     for rung, other in zip(rungs, others, strict=True):
+        if not other and (why := _why_not_lossless(work, plan, rung)):
+            work = work.with_decision("webp_skipped", f"No WebP {rung.width} pixels wide: {why}")
+            continue
         found = lossless(rung, choice.target, encode.lossless_webp)
         code, made, why = "webp_lossless", _made_without_loss(choice, found), str(found)
         if other and len(other.content) < len(found.content):
@@ -122,6 +126,17 @@ def _graphic_webps(work: Work, plan: Plan, choice: FormatChoice, *, lossy: bool)
         work = work.with_decision(code, f"WebP {rung.width} pixels wide: {why}.")
         work = work.with_renditions(_encoded(choice, plan, rung, made))
     return work
+
+
+def _why_not_lossless(work: Work, plan: Plan, rung: Image.Image) -> str:
+    """Returns why a lossless file of a rung would be dropped for its JPEG; empty if it may be kept."""
+    jpegs = [made for made in of_size(work, plan, rung.size) if made.format is Format.JPEG]
+    if work.is_transparent or not jpegs:
+        return ""
+    jpeg_bytes = len(jpegs[0].data)
+    if can_be_smaller(rung, jpeg_bytes, partial(encode.lossless_webp, quick=True)):
+        return ""
+    return f"without loss it would have many times the {jpeg_bytes:,} bytes of the JPEG."
 
 
 def _made_without_loss(choice: FormatChoice, found: Lossless) -> Made:
@@ -180,9 +195,15 @@ def encode_png(work: Work) -> Work:
             why = "No PNG: for an opaque photograph, JPEG takes far fewer bytes."
             work = work.with_decision("png_skipped", why)
             continue
-        child = Child(partial(_pngs, choice, plan.rungs), seconds=_CHILD_SECONDS)
+        rungs = []
+        for rung in plan.rungs:
+            if why := _why_not_lossless(work, plan, rung):
+                work = work.with_decision("png_skipped", f"No PNG {rung.width} pixels wide: {why}")
+            else:
+                rungs.append(rung)
+        child = Child(partial(_pngs, choice, rungs), seconds=_CHILD_SECONDS)
         try:
-            for rung, found in zip(plan.rungs, child.results(), strict=True):
+            for rung, found in zip(rungs, child.results(), strict=True):
                 work = work.with_decision("png_lossless", f"PNG {rung.width} pixels wide: {found}.")
                 made = _made_without_loss(choice, found)
                 work = work.with_renditions(_encoded(choice, plan, rung, made))
@@ -191,7 +212,7 @@ def encode_png(work: Work) -> Work:
     return work
 
 
-def _pngs(choice: FormatChoice, rungs: tuple[Image.Image, ...]) -> Iterator[Lossless]:
+def _pngs(choice: FormatChoice, rungs: list[Image.Image]) -> Iterator[Lossless]:
     for rung in rungs:
         yield lossless(rung, choice.target, encode.png)
 
