@@ -105,6 +105,6 @@ def test_prepared_planes_lose_less_than_averaged_ones() -> None:
 
 @pytest.mark.parametrize(("target", "subsampling"), [(60, "4:2:0"), (75, "4:2:0"), (90, "4:4:4")])
 def test_high_targets_keep_all_colours(target: float, subsampling: str) -> None:
-    (made,) = encode_ladder(FormatChoice(Format.AVIF, None, target), [a_scene(320, 240)])
+    (made,) = encode_ladder(FormatChoice(Format.AVIF, None, target), [a_scene(1280, 854)])
 
     assert made.subsampling == subsampling

@@ -182,11 +182,18 @@ def confetti(width: int, height: int) -> Image.Image:
     ],
 )
 def test_colourful_pictures_are_not_subsampled(choice: FormatChoice) -> None:
-    soft, coloured = a_scene().convert("L").convert("RGB"), confetti(640, 426)
+    soft, coloured = a_scene(1280, 854).convert("L").convert("RGB"), confetti(1280, 854)
 
     chosen = [made.subsampling for scene in (soft, coloured) for made in encode_ladder(choice, [scene])]
 
     assert chosen == ["4:2:0", "4:4:4"]
+
+
+@pytest.mark.parametrize(("side", "subsampling"), [(880, "4:4:4"), (920, "4:2:0")])
+def test_small_avifs_keep_all_colours(side: int, subsampling: str) -> None:
+    (made,) = encode_ladder(FormatChoice(Format.AVIF, None, 75), [a_scene(side, side)])
+
+    assert made.subsampling == subsampling
 
 
 def test_a_jpeg_gets_all_colours_only_where_that_saves_bytes() -> None:
