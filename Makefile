@@ -111,7 +111,7 @@ build: setup ## Build for AWS, into .aws-sam/
 deploy: setup ## Deploy to AWS; the first time asks for a stack name and a region
 	@$(RUN) darkroom deploy
 
-bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder [BENCH="--only light --before checkout"]
+bench: setup ## Compare with Squoosh and sharp: make bench PICTURES=folder [BENCH="--before checkout"]
 	@$(RUN) python -m bench $(PICTURES) $(BENCH)
 
 fidelity: setup ## Compare renditions with what Chromium draws for the originals: make fidelity PICTURES=folder

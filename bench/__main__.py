@@ -29,6 +29,8 @@ def main() -> None:
         "--only", choices=("scores", "light", "before"), help="measure one part; keep the other sections"
     )
     arguments = parser.parse_args()
+    if arguments.only == "before" and not arguments.before:
+        parser.error("--only before needs --before CHECKOUT")
     cache = PROJECT / ".tools" / "bench"
     cache.mkdir(parents=True, exist_ok=True)
     peers.install(cache)

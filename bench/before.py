@@ -1,7 +1,6 @@
 """Compares this version with another checkout: bytes at equal score, and processor time of whole pictures."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from PIL import Image, ImageOps
 from bench import peers, scores
 from bench.equal import Candidate
 from bench.light import compiled
+from bench.page import commit_of
 from bench.pictures import opened_upright
 from bench.runs import Command, Run, paired
 from darkroom_cli.stack import PROJECT
@@ -40,20 +40,14 @@ class Before:
     rounds: int
 
     def section(self, bench: scores.Bench) -> str:
-        commit = subprocess.run(
-            ["git", "-C", self.checkout, "rev-parse", "--short", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
         return "\n".join(
             [
                 "## Compared with an earlier version",
                 "",
-                f"Relative to {commit}: geometric means (number of pictures), and the largest. Bytes are",
-                "those of JPEGs at equal score, 640, 1280 and 1920 pixels wide. Time, processor time and",
-                "memory (of the largest process) are those of whole pictures with the `default` profile,",
-                f"medians of {self.rounds} runs in turn.",
+                f"Relative to {commit_of(self.checkout)}: geometric means (number of pictures), and the",
+                "largest. Bytes are those of JPEGs at equal score, 640, 1280 and 1920 pixels wide. Time,",
+                "processor time and memory (of the largest process) are those of whole pictures with the",
+                f"`default` profile, medians of {self.rounds} runs in turn.",
                 "",
                 "| | mean | largest |",
                 "|---|---|---|",
@@ -65,8 +59,9 @@ class Before:
     def _bytes(self, bench: scores.Bench) -> Iterator[str]:
         earlier = peers.Peer("before", bench.cache, _python(self.checkout, bench.cache, "-c", _ENCODER))
         ratios: dict[float, list[float]] = {target: [] for target in scores.TARGETS}
+        known = bench.scores("scores")
         for _, path in bench.track(bench.files(*scores.WIDTHS), "JPEG of the earlier version"):
-            candidate = Candidate(path, bench.scores("scores"))
+            candidate = Candidate(path, known)
             for target, found in ratios.items():
                 ours, theirs = (candidate.bytes_at(target, e) for e in (peers.darkroom, earlier))
                 if ours and theirs:

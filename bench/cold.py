@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import memory
-from bench.page import machine, write_sections
+from bench.page import commit_of, machine, write_sections
 from bench.runs import Command, paired
 from darkroom import settings
 from darkroom_cli.faults import Fault
@@ -126,7 +126,7 @@ def _starts_section(rounds: int, before: Path | None) -> str:
     if before:
         starts |= {f"{function} before": starting(function, before) for function in FUNCTIONS}
     ratios = _ratios(starts, rounds)
-    commit = _commit(before) if before else ""
+    commit = commit_of(before) if before else ""
     rows = [
         f"| {function} | {work(function):.2f} | {ratios[function]:.2f} |"
         + (f" {ratios[f'{function} before']:.2f} |" if before else "")
@@ -146,11 +146,6 @@ def _starts_section(rounds: int, before: Path | None) -> str:
             *rows,
         ]
     )
-
-
-def _commit(project: Path) -> str:
-    line = ["git", "-C", str(project), "rev-parse", "--short", "HEAD"]
-    return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
 
 
 if __name__ == "__main__":

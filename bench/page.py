@@ -2,8 +2,10 @@
 
 import os
 import platform
+import subprocess
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from darkroom_cli.stack import PROJECT
 
@@ -23,6 +25,12 @@ def write_sections(made: Iterable[str], heading: str | None = None) -> str:
 
 def _title(section: str) -> str:
     return section.removeprefix("## ").splitlines()[0]
+
+
+def commit_of(project: Path) -> str:
+    """Returns the short hash of a checkout's commit."""
+    line = ["git", "-C", str(project), "rev-parse", "--short", "HEAD"]
+    return subprocess.run(line, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def machine() -> str:

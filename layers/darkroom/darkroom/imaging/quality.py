@@ -89,11 +89,11 @@ class Search:
             return "4:4:4"
         if self._format is Format.WEBP or image.mode in ("L", "LA"):
             return "4:2:0"
+        if self._format is Format.AVIF and image.width * image.height <= _FULL_COLOUR_PIXELS:
+            return "4:4:4"
         coloured = image if image.mode == "RGB" else image.convert("RGB")
         # SSIMULACRA2 weighs colour so much in such small pictures that 4:2:0 can't score above 63.
         if min(image.size) < encode.SMALL_SIDE or encode.loses_colour_when_subsampled(coloured):
-            return "4:4:4"
-        if self._format is Format.AVIF and image.width * image.height <= _FULL_COLOUR_PIXELS:
             return "4:4:4"
         if self._subsampling == "4:2:0":
             return "4:2:0"  # wider pictures lose less
