@@ -78,7 +78,7 @@ class Before:
             yield _row(f"memory, {name}", [now.peak_mb / then.peak_mb for now, then in runs])
 
     def _run(self, file: Path, cache: Path) -> tuple[Run, Run]:
-        commands = {str(checkout): _render(checkout, file, cache) for checkout in (PROJECT, self.checkout)}
+        commands = {"now": _render(PROJECT, file, cache), "then": _render(self.checkout, file, cache)}
         now, then = paired(commands, self.rounds).values()
         return now, then
 
