@@ -8,7 +8,7 @@ whole file.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf, log2
+from math import log2
 
 from PIL import Image
 
@@ -105,21 +105,23 @@ class Search:
         """Encodes the picture at the quality that comes nearest to the target."""
         pixels = image.width * image.height
         quality = self._first(image, encoder)
-        ssimulacra2, scores, least = Ssimulacra2(image), dict[float, float](), inf
-        while quality not in scores and len(scores) < _ENCODINGS:
+        ssimulacra2, scores = Ssimulacra2(image), dict[float, float]()
+        while True:
             shown, write = encoder.shown(image, quality)
             scores[quality] = ssimulacra2.score(shown)
-            del shown  # frees its memory for the next
-            miss = abs(scores[quality] - self._target)
-            if miss < least:
-                least, best, write_best = miss, quality, write  # the others can free their memory
-            if miss <= _TOLERANCES[self._format]:
+            following = self._next(scores)
+            is_near = abs(scores[quality] - self._target) <= _TOLERANCES[self._format]
+            if is_near or following in scores or len(scores) == _ENCODINGS:
                 break
-            quality = self._next(scores)
+            del shown, write  # frees their memory for the next trial
+            quality = following
+        best = min(scores, key=lambda tried: abs(scores[tried] - self._target))
+        if best != quality:
+            write = encoder.shown(image, best)[1]
         if pixels > SMALL_PIXELS:
             self._level, self._slope = self._line(scores)
             self._pixels, self._subsampling = pixels, encoder.subsampling
-        return Made(write_best(), best, scores[best], encoder.subsampling)
+        return Made(write(), best, scores[best], encoder.subsampling)
 
     def _first(self, image: Image.Image, encoder: encode.Encoder) -> float:
         """Predicts the quality from the last picture, or by a trial on a sample."""
