@@ -31,6 +31,8 @@ _REQUEST_TIMEOUT = ClientTimeout(total=60)
 # Creating a job of 10,000 uploads takes longer than one request may last; a retry continues the creation.
 _REQUESTS = Backoff(first_seconds=0.5, longest_seconds=10)
 _REQUEST_ATTEMPTS = 8
+# Each request at the same time can start an instance of the function, which takes longer than many receipts.
+_CONCURRENT_RECEIPTS = 2
 
 
 class DropRun:
@@ -172,7 +174,7 @@ class DropRun:
         """Fetches the receipts of the listed pictures; leaves out those with an error."""
         numbers = range(min(MOST_LISTED, len(self._progress.pictures)))
         rows = [row for number in numbers if (row := self._progress.rows.get(number))]
-        limit, receipts = asyncio.Semaphore(CONCURRENT_UPLOADS), {}
+        limit, receipts = asyncio.Semaphore(_CONCURRENT_RECEIPTS), {}
 
         async def fetch(row: JsonObject) -> None:
             async with limit:
