@@ -82,11 +82,8 @@ def _used(status: Status) -> dict[str, Used]:
 
 def _invoked(function: str, name: str, events: list[Any], ledger: str) -> Used:
     deployed = boto3.client("lambda").get_function_configuration(FunctionName=name)
-    built = PROJECT / ".aws-sam" / "build"
-    layers = ["DarkroomLayer", "ImagingLayer"] if function == "render" else ["DarkroomLayer"]
-    path = [built / f"{function.capitalize()}Function", *(built / layer / "python" for layer in layers)]
     # An empty ledger, so that nothing is done already.
-    changed = {"PYTHONPATH": ":".join(map(str, path)), "LEDGER_TABLE": ledger}
+    changed = {"PYTHONPATH": path_as_built(function), "LEDGER_TABLE": ledger}
     environment = os.environ | deployed["Environment"]["Variables"] | changed
     with tempfile.TemporaryDirectory() as folder:
         requests, report = Path(folder) / "events", Path(folder) / "report"
@@ -102,6 +99,13 @@ def _invoked(function: str, name: str, events: list[Any], ledger: str) -> Used:
             raise Fault(f"{function} ended with {process.returncode}.")
         start, _, *warm = json.loads(report.read_text())
     return Used(start, median(warm), peak, deployed["MemorySize"])
+
+
+def path_as_built(function: str, project: Path = PROJECT) -> str:
+    """Returns Python's path to a built function and its layers."""
+    layers = ["DarkroomLayer", "ImagingLayer"] if function == "render" else ["DarkroomLayer"]
+    parts = [f"{function.capitalize()}Function", *(f"{layer}/python" for layer in layers)]
+    return ":".join(str(project / ".aws-sam" / "build" / part) for part in parts)
 
 
 def _with_children(process: int) -> Iterator[int]:

@@ -1,4 +1,3 @@
-import compileall
 import os
 import subprocess
 from pathlib import Path
@@ -37,5 +36,4 @@ def runnable(built: tuple[str, Path]) -> tuple[str, Path]:
         if "CI" in os.environ and "GITHUB_ACTIONS" not in os.environ:
             pytest.fail(reason)
         pytest.skip(reason)
-    compileall.compile_dir(build, quiet=1)  # here, because it is slow in an emulator
     return architecture, build

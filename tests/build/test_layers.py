@@ -1,5 +1,6 @@
 """`sam build` for both architectures: the native libraries in the layers match the processor."""
 
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
@@ -35,6 +36,16 @@ def test_function_and_layers_fit_into_lambda(built: tuple[str, Path]) -> None:
     files = [path for part in parts for path in part.rglob("*") if path.is_file()]
 
     assert 10_000_000 < sum(path.stat().st_size for path in files) < 250 * 1024 * 1024
+
+
+def test_a_cold_start_compiles_nothing(built: tuple[str, Path]) -> None:
+    """SAM dates all files 1980-01-01, so only bytecode that ignores the date is valid (PEP 552)."""
+    _, folder = built
+    modules = [path for layer in ("DarkroomLayer", "ImagingLayer") for path in (folder / layer).rglob("*.py")]
+    kinds = {Path(cache_from_source(str(path))).read_bytes()[4:8] for path in modules}
+
+    assert len(modules) > 300
+    assert kinds == {b"\x01\0\0\0"}
 
 
 def native_libraries(folder: Path) -> list[Path]:
