@@ -70,7 +70,7 @@ def scratch_of(local_stack: LocalStack) -> Path:
 
 
 def remove_scratch(folder: Path) -> None:
-    """Removes the emulator's temporary files: 35 MB per function worker, which takes seconds."""
+    """Removes the emulator's temporary files."""
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -5,7 +5,10 @@ functions' roles a session token of realistic length.
 """
 
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parents[2]))
@@ -18,6 +21,7 @@ if __name__ == "__main__":
     from darkroom_cli.local.loopback import restricted, with_session_token
     from darkroom_cli.local.pollers import separate
     from darkroom_cli.local.saving import StateSaver
+    from darkroom_cli.local.unpacking import sharing
 
     # Saved last, so that a deployment is repeated if a kill interrupts the saving of its results.
     last = ("cloudformation", "ssm")
@@ -33,6 +37,8 @@ if __name__ == "__main__":
 
     for module in (lambda_runtime, lambda_svc):
         module.execution_credentials = with_session_token(module.execution_credentials, sts._sessions)
+    packages = Path(tempfile.gettempdir()) / "packages"
+    lambda_runtime.zipfile = SimpleNamespace(**vars(zipfile) | {"ZipFile": sharing(packages)})
     separate(lambda_svc)
     saver = StateSaver(save, running_mark, is_consistent)
     emulator.app = saver.wrapped(restricted(emulator.app))
