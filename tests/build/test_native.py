@@ -38,11 +38,11 @@ def score(width, height, amount):
 print(json.dumps([score(1, 1, 9), score(7, 9, 9), score(33, 65, 3), score(129, 500, 3), score(300, 200, 9)]))
 """
 SCORES = [
-    "0x1.8fa8148ba8ecep+6",
-    "0x1.53cbe53a15923p+6",
-    "0x1.f8a8adf2427f6p+5",
-    "0x1.6773a88f87ca3p+5",
-    "-0x1.fbf45b3a55be0p+2",
+    "0x1.8fa802f9569b4p+6",
+    "0x1.53cbe71352b50p+6",
+    "0x1.f8946ddc4f73ap+5",
+    "0x1.67664fdf73aaep+5",
+    "-0x1.fc34cb7f3e380p+2",
 ]
 
 

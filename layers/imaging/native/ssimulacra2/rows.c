@@ -2,28 +2,27 @@
 
 #include <stdlib.h>
 
+enum { LINEAR_ROWS = 2 * 2 * 3, XYB_ROWS = 2 * CHANNELS * XYB_SLOTS };
+// Of all rows, a column.
+enum { VALUES = LINEAR_ROWS + XYB_ROWS + CHANNELS * (ACROSS_SLOTS * SIGNALS + SIGNALS * STATES + TERMS) + SIGNALS };
+
 // Points a number of rows to the next parts of the memory.
 static float *lay(float **rows, size_t count, float *memory, size_t stride) {
-    for (size_t i = 0; i < count; i++, memory += stride) rows[i] = memory + MARGIN_BEFORE;
+    for (size_t i = 0; i < count; i++, memory += stride) rows[i] = memory;
     return memory;
 }
 
-#define COUNT(rows) (sizeof(rows) / sizeof(float *))
-
 int make_rows(Rows *rows, int width) {
-    size_t stride = MARGIN_BEFORE + (size_t)width + MARGIN_AFTER, count = COUNT(*rows) - 1;
-    rows->memory = calloc(count * stride, sizeof(float));
+    size_t stride = ((size_t)width + LANES - 1) / LANES * LANES + LANES;
+    rows->memory = calloc(VALUES * stride + LANES, sizeof(float));
     if (!rows->memory) return -1;
-    float *memory = rows->memory;
-    memory = lay(&rows->linear[0][0][0], COUNT(rows->linear), memory, stride);
-    memory = lay(&rows->xyb[0][0][0], COUNT(rows->xyb), memory, stride);
-    memory = lay(&rows->squares, 1, memory, stride);
-    memory = lay(&rows->product, 1, memory, stride);
-    memory = lay(&rows->across[0][0][0], COUNT(rows->across), memory, stride);
-    memory = lay(&rows->states[0][0][0], COUNT(rows->states), memory, stride);
-    memory = lay(&rows->blurred[0][0], COUNT(rows->blurred), memory, stride);
-    memory = lay(&rows->sums[0][0], COUNT(rows->sums), memory, stride);
-    lay(&rows->zeros, 1, memory, stride);
+    float *memory = (float *)(((uintptr_t)rows->memory | (sizeof(Lanes) - 1)) + 1); // aligned vectors
+    memory = lay(&rows->linear[0][0][0], LINEAR_ROWS, memory, stride);
+    memory = lay(&rows->xyb[0][0][0], XYB_ROWS, memory, stride);
+    memory = lay(&rows->across[0][0], CHANNELS * ACROSS_SLOTS, memory, SIGNALS * stride);
+    memory = lay(rows->states, CHANNELS, memory, SIGNALS * STATES * stride);
+    memory = lay(rows->sums, CHANNELS, memory, TERMS * stride);
+    lay(&rows->zeros, 1, memory, SIGNALS * stride);
     return 0;
 }
 

@@ -38,74 +38,111 @@ static void convert(const Scale *scale, int picture, int y) {
     if (scale->significant[B]) b_of_linear(linear, xyb[Y], xyb[B], scale->width);
 }
 
-static void multiply(
-    const float *first, const float *second, float *restrict squares, float *restrict product, int width
-) {
-    for (int i = 0; i < width; i++) {
-        squares[i] = first[i] * first[i] + second[i] * second[i];
-        product[i] = first[i] * second[i];
-    }
+// Takes the signals of LANES columns from both pictures.
+static inline void read_signals(const float *first, const float *second, Lanes signals[SIGNALS]) {
+    Lanes a = load(first), b = load(second);
+    signals[FIRST] = a;
+    signals[SECOND] = b;
+    signals[SQUARES] = a * a + b * b;
+    signals[PRODUCT] = a * b;
 }
 
 // Blurs row y along itself.
 static void blur_row(const Scale *scale, int channel, int y) {
     const Rows *rows = &scale->rows;
     const float *first = rows->xyb[0][channel][y % XYB_SLOTS], *second = rows->xyb[1][channel][y % XYB_SLOTS];
-    const float *signals[SIGNALS] = {first, second, rows->squares, rows->product};
-    multiply(first, second, rows->squares, rows->product, scale->width);
-    for (int signal = 0; signal < SIGNALS; signal++)
-        blur_across(signals[signal], rows->across[channel][signal][y % ACROSS_SLOTS], scale->width);
+    float *across = rows->across[channel][y % ACROSS_SLOTS];
+    Lanes before[SIGNALS] = {0}, here[SIGNALS], after[SIGNALS];
+    read_signals(first, second, here);
+    for (int i = 0; i < scale->width; i += LANES) {
+        read_signals(first + i + LANES, second + i + LANES, after);
+        for (int signal = 0; signal < SIGNALS; signal++, across += LANES) {
+            store(blur_across(before[signal], here[signal], after[signal]), across);
+            before[signal] = here[signal];
+            here[signal] = after[signal];
+        }
+    }
 }
 
 // A row that has been blurred along itself; outside the picture, zeros.
-static const float *row_across(const Scale *scale, int channel, int signal, int y) {
+static const float *row_across(const Scale *scale, int channel, int y) {
     const Rows *rows = &scale->rows;
-    return y >= 0 && y < scale->height ? rows->across[channel][signal][y % ACROSS_SLOTS] : rows->zeros;
+    return y >= 0 && y < scale->height ? rows->across[channel][y % ACROSS_SLOTS] : rows->zeros;
 }
 
-// Blurs a group of rows from y on down the columns.
-static void blur_columns(const Scale *scale, int channel, int y) {
-    const Rows *rows = &scale->rows;
-    for (int signal = 0; signal < SIGNALS; signal++) {
-        const float *before[GROUP], *after[GROUP];
-        for (int i = 0; i < GROUP; i++) {
-            before[i] = row_across(scale, channel, signal, y + i - BEFORE);
-            after[i] = row_across(scale, channel, signal, y + i + REACH);
-        }
-        blur_down(before, after, rows->states[channel][signal], rows->blurred[signal], scale->width);
-    }
-}
-
+// Adds the sums by column to the totals, and clears them.
 static void move_sums(Scale *scale, int channel) {
-    for (int term = 0; term < TERMS; term++) {
-        float *sums = scale->rows.sums[channel][term];
-        for (int i = 0; i < scale->width; i++) scale->totals[channel][term] += sums[i];
-        memset(sums, 0, (size_t)scale->width * sizeof *sums);
+    float *sums = scale->rows.sums[channel];
+    for (int term = 0; term < TERMS; term++)
+        if (scale->weights[channel][term] > 0)
+            for (int i = 0; i < scale->width; i++)
+                scale->totals[channel][term] += sums[i / LANES * TERMS * LANES + term * LANES + i % LANES];
+    memset(sums, 0, (size_t)(scale->width + LANES) * TERMS * sizeof *sums);
+}
+
+// A group of rows of one channel.
+typedef struct {
+    const float *before[GROUP], *after[GROUP]; // BEFORE rows above each, and REACH rows below
+    const float *first[GROUP], *second[GROUP];
+    int start, end; // those in the picture
+} Group;
+
+static Group group_of(const Scale *scale, int channel, int y) {
+    Group group = {.start = y < 0 ? -y : 0, .end = y + GROUP < scale->height ? GROUP : scale->height - y};
+    for (int row = 0; row < GROUP; row++) {
+        group.before[row] = row_across(scale, channel, y + row - BEFORE);
+        group.after[row] = row_across(scale, channel, y + row + REACH);
+        int slot = (y + row + XYB_SLOTS) % XYB_SLOTS;
+        group.first[row] = scale->rows.xyb[0][channel][slot];
+        group.second[row] = scale->rows.xyb[1][channel][slot];
+    }
+    return group;
+}
+
+// Blurs LANES columns of a group down.
+static void blur_columns(const Group *group, int column, float *states, Lanes blurred[GROUP][SIGNALS]) {
+    for (int signal = 0; signal < SIGNALS; signal++, states += STATES * LANES) {
+        Lanes state[STATES];
+        int place = column * SIGNALS + signal * LANES;
+        for (int s = 0; s < STATES; s++) state[s] = load(states + s * LANES);
+        for (int row = 0; row < GROUP; row++)
+            blurred[row][signal] = blur_down(load(group->before[row] + place) + load(group->after[row] + place), state);
+        for (int s = 0; s < STATES; s++) store(state[s], states + s * LANES);
     }
 }
 
-// Adds the errors of row y, which is in a place of its group.
-static void add_errors(Scale *scale, int channel, int y, int place) {
-    const Rows *rows = &scale->rows;
-    const double *weights = scale->weights[channel];
-    const float *first = rows->xyb[0][channel][y % XYB_SLOTS], *second = rows->xyb[1][channel][y % XYB_SLOTS];
-    const float *blurred[SIGNALS];
-    for (int signal = 0; signal < SIGNALS; signal++) blurred[signal] = rows->blurred[signal][place];
-    if (weights[STRUCTURE] > 0 || weights[KINDS + STRUCTURE] > 0)
-        add_structure(blurred, rows->sums[channel], scale->width);
-    if (weights[ADDED_EDGES] > 0 || weights[KINDS + ADDED_EDGES] > 0 || weights[LOST_EDGES] > 0 ||
-        weights[KINDS + LOST_EDGES] > 0)
-        add_edges(first, second, blurred, rows->sums[channel], scale->width);
-    if (y == scale->height - 1 || y % ROWS_PER_SUM == 0) move_sums(scale, channel);
+// Adds errors and their fourth powers to those of the sums that have a weight.
+static inline void add(Lanes errors, const int weighs[TERMS], Lanes sums[TERMS], int kind) {
+    Lanes error = positive(errors), square = error * error;
+    if (weighs[kind]) sums[kind] += error;
+    if (weighs[KINDS + kind]) sums[KINDS + kind] += square * square;
 }
 
 // Compares a group of rows from y on; it can begin above the picture and end below it.
 static void compare_rows(Scale *scale, int y) {
     for (int channel = 0; channel < CHANNELS; channel++) {
         if (!scale->significant[channel]) continue;
-        blur_columns(scale, channel, y);
-        for (int i = 0; i < GROUP; i++)
-            if (y + i >= 0 && y + i < scale->height) add_errors(scale, channel, y + i, i);
+        Group group = group_of(scale, channel, y);
+        int weighs[TERMS];
+        for (int term = 0; term < TERMS; term++) weighs[term] = scale->weights[channel][term] > 0;
+        int structure = weighs[STRUCTURE] || weighs[KINDS + STRUCTURE];
+        int added = weighs[ADDED_EDGES] || weighs[KINDS + ADDED_EDGES];
+        int lost = weighs[LOST_EDGES] || weighs[KINDS + LOST_EDGES];
+        float *states = scale->rows.states[channel], *stored = scale->rows.sums[channel];
+        for (int i = 0; i < scale->width; i += LANES, states += SIGNALS * STATES * LANES, stored += TERMS * LANES) {
+            Lanes blurred[GROUP][SIGNALS], sums[TERMS];
+            blur_columns(&group, i, states, blurred);
+            for (int term = 0; term < TERMS; term++) sums[term] = load(stored + term * LANES);
+            for (int row = group.start; row < group.end; row++) {
+                if (structure) add(structure_error(blurred[row]), weighs, sums, STRUCTURE);
+                if (!added && !lost) continue;
+                Lanes change = edge_change(load(group.first[row] + i), load(group.second[row] + i), blurred[row]);
+                if (added) add(change, weighs, sums, ADDED_EDGES);
+                if (lost) add(-change, weighs, sums, LOST_EDGES);
+            }
+            for (int term = 0; term < TERMS; term++) store(sums[term], stored + term * LANES);
+        }
+        if ((y + GROUP) % ROWS_PER_SUM == 0 || y + GROUP >= scale->height) move_sums(scale, channel);
     }
 }
 

@@ -10,7 +10,8 @@ typedef struct {
 } Rgb;
 
 // Scores how similar the second picture looks to the first: 100 the same, 90 hard to tell apart, 80 very good,
-// 70 good, 50 medium; very different pictures have negative scores. Takes 2.2 KB a column, and no memory that depends on the height. Returns -1 if there is no memory, else 0.
+// 70 good, 50 medium; very different pictures have negative scores. Takes 2.5 KB a column
+// whatever the height. Returns -1 if there is no memory, else 0.
 int ssimulacra2(const Rgb pictures[2], int width, int height, double *score);
 
 #endif
