@@ -8,6 +8,7 @@ import os
 import platform
 import tempfile
 import time
+import tomllib
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -70,11 +71,17 @@ Written by `make throughput` (bench/throughput.py); seed {SEED}.
 | profile | default: 4 widths at most, as JPEG and AVIF |
 | from the start of the drop to the last result | {seconds:.1f} s |
 | pictures a second | {pictures / seconds:.1f} |
-| concurrent renderings | 3 (`MaximumConcurrency` under `[local]` in samconfig.toml) |
+| concurrent renderings | {_concurrency()} (`MaximumConcurrency` under `[local]` in samconfig.toml) |
 | machine | {platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()} |
 | Python, Pillow | {platform.python_version()}, {version("pillow")} |
 | date | {datetime.now(UTC):%Y-%m-%d} |
 """
+
+
+def _concurrency() -> str:
+    settings = tomllib.loads((PROJECT / "samconfig.toml").read_text())
+    overrides = settings["local"]["deploy"]["parameters"]["parameter_overrides"].split()
+    return dict(override.split("=") for override in overrides)["MaximumConcurrency"]
 
 
 if __name__ == "__main__":
