@@ -4,7 +4,7 @@ libultrahdr (in imagecodecs) is the independent reader: it applies a map to its 
 """
 
 import struct
-from dataclasses import replace
+from copy import replace
 from io import BytesIO
 from math import log2
 

@@ -2,7 +2,8 @@
 
 import json
 import random
-from dataclasses import asdict, replace
+from copy import replace
+from dataclasses import asdict
 from io import BytesIO
 from itertools import pairwise
 

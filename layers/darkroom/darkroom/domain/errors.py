@@ -6,8 +6,7 @@ maps errors to HTTP statuses.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class DarkroomError(Exception):
@@ -63,8 +62,7 @@ class DecoderProcessDied(RejectedPicture):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(NamedTuple):
     """A flaw in a document; `path` has member names and list indexes, outermost first."""
 
     wrong: str

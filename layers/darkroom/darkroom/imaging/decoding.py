@@ -33,6 +33,8 @@ def import_codecs(profile: Profile) -> None:
         if choice.format in _CODECS and (choice.target is not None or choice.format is not Format.JPEG):
             for module in _CODECS[choice.format]:
                 import_module(module)
+        if choice.format is Format.JPEG and profile.repack:
+            import_module("mozjpeg_lossless_optimization")
 
 
 _CODECS = {

@@ -2,17 +2,14 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from io import BytesIO
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-from mozjpeg_lossless_optimization import optimize
 from PIL import Image, ImageChops
 
 from darkroom.domain.renditions import Format
-from darkroom.imaging import libjpeg as by_libjpeg
 from darkroom.imaging.decoding import read_rendition
 from darkroom.imaging.pixels import Shown, pixels_of
 from darkroom.imaging.planes import Planes, planes_of
@@ -102,13 +99,16 @@ def shown_jpeg(image: Image.Image, quality: float, subsampling: str = "4:2:0") -
 
 def _repacked(image: Image.Image, content: bytes) -> bytes:
     """Returns the smallest of equal files. Repacking never makes a large file of our own smaller."""
+    if image.width * image.height > _SMALL_PIXELS:
+        return content
+    from mozjpeg_lossless_optimization import optimize  # imported only when needed, as the other encoders
+
     # Hostile bytes would crash the repacking, so it only gets bytes from our own encoder.
-    is_small = image.width * image.height <= _SMALL_PIXELS
-    return min(content, optimize(content), key=len) if is_small else content
+    packed: bytes = optimize(content)
+    return min(content, packed, key=len)
 
 
-@dataclass(frozen=True, slots=True)
-class Avif:
+class Avif(NamedTuple):
     """aom's settings for a picture: its speed, 0 to 9 (quickest), and whether palettes can save bytes."""
 
     speed: int = 8
@@ -136,8 +136,7 @@ _AOM = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Encoder:
+class Encoder(NamedTuple):
     """Encodes a picture at a quality.
 
     `shown` returns what a decoder shows of the file that `file` makes, and a function that writes it.
@@ -168,7 +167,9 @@ def encoder(
         if wanted is Format.JXL:
             return jxl(image, quality)
         if libjpeg:
-            return by_libjpeg.encode(image, quality)
+            from darkroom.imaging.libjpeg import encode  # imported only when needed
+
+            return encode(image, quality)
         made = jpeg(image, quality, subsampling)
         return _repacked(image, made) if repack else made
 

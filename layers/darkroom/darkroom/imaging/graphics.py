@@ -1,8 +1,8 @@
 """Graphics: screenshots, logos, charts, line art. Lossless files keep their flat areas in few bytes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 from PIL import Image, ImageChops, ImageFilter
 
@@ -72,8 +72,7 @@ def can_be_smaller(picture: Image.Image, than_bytes: int, encode: Callable[[Imag
     return len(encode(sample.picture)) * sample.pixel_ratio <= _MOST_BYTES * than_bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Lossless:
+class Lossless(NamedTuple):
     """A lossless file of the picture, or of a copy with so many `colours` (0: all) that scores `score`.
 
     `exact_bytes` is the size of the file with all colours.

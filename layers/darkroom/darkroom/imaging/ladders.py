@@ -1,6 +1,7 @@
 """Plans each ladder of a profile: the part of the picture to show, and its sizes."""
 
-from dataclasses import dataclass, replace
+from copy import replace
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -15,8 +16,7 @@ FACES_SIDE = 640
 _LONGEST = SIDE_LIMITS[Format.JPEG]
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """One ladder's sizes for one picture, in pixels of the upright picture.
 
     - `upright_size`: of the whole picture. `window`: the part of it to show.

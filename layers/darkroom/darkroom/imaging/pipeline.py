@@ -3,7 +3,7 @@
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 
 import PIL
 

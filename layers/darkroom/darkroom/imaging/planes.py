@@ -1,14 +1,13 @@
 """Y, Cb and Cr of pictures, made by the native module."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from PIL import Image
 
 from darkroom.imaging.pixels import pixels_of
 
 
-@dataclass(frozen=True, slots=True)
-class Planes:
+class Planes(NamedTuple):
     """Y, Cb and Cr of a picture, and its alpha if it has any."""
 
     width: int

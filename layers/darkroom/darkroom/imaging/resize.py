@@ -3,7 +3,7 @@
 from functools import cache
 from math import ceil, floor
 
-from PIL import Image, ImageFilter, ImageMath
+from PIL import Image, ImageFilter
 
 from darkroom.imaging.pixels import is_in_one_piece, pixels_of
 
@@ -88,6 +88,8 @@ def _resized_in_linear_light(image: Image.Image, size: Size, box: Box | None) ->
 
 def _weighted_by_alpha(colour: Image.Image, alpha: Image.Image, size: Size, box: Box | None) -> Image.Image:
     """Resizes one channel in linear light, weighted by alpha."""
+    from PIL import ImageMath  # imported only when needed
+
     weighted = ImageMath.lambda_eval(
         lambda args: args["light"] * args["alpha"] / 255, light=_as_light(colour), alpha=alpha
     )

@@ -1,8 +1,8 @@
 """The state of one rendering, which the steps hand on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from copy import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import Image
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from darkroom.imaging.sniff.gain_map import GainMap
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """The state of one rendering. Steps fill in the `image`, the plans' rungs and the `renditions`.
 
     `slack` multiplies time limits. `jpeg` is the original without metadata, if it is a JPEG to be kept
@@ -34,7 +33,7 @@ class Work:
     slack: float = 1
     jpeg: bytes = b""
     plans: tuple[Plan, ...] = ()
-    image: Image.Image = field(default_factory=Image.Image)
+    image: Image.Image = Image.Image()
     rights: "Rights | None" = None
     gain_map: "GainMap | None" = None
     decoded_map: "DecodedMap | None" = None

@@ -4,7 +4,7 @@ Every read is bounds-checked: hostile bytes cause a RejectedPicture and no other
 """
 
 import re
-from dataclasses import replace
+from copy import replace
 from importlib import import_module
 
 from darkroom.imaging.sniff.header import PNG_MAGIC, Animation, Damaged, Header, Screen, corrupt, unsupported

@@ -1,6 +1,6 @@
 """Colour spaces by number: ITU-T H.273's primaries and transfer functions, in PNG, AVIF and ICC profiles."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from darkroom.imaging.sniff.header import Damaged, numbers
 
@@ -30,8 +30,7 @@ PRIMARIES: dict[int, tuple[tuple[float, float], ...]] = {
 _PEAK_NITS = 1000.0
 
 
-@dataclass(frozen=True, slots=True)
-class Coding:
+class Coding(NamedTuple):
     """Primaries and transfer function by H.273's numbers.
 
     `peak_nits` is the brightest level of a picture in PQ or HLG.

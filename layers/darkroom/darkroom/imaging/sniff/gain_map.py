@@ -4,8 +4,8 @@ Sources: ISO 21496-1:2025; Android's Ultra HDR image format 1.1; Apple's HDR gai
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import isfinite, log2
+from typing import NamedTuple
 
 from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.exif import BYTE_ORDERS, EXIF_NAME
@@ -27,8 +27,7 @@ _ENTRY_BYTES = 16
 _MOST_STOPS = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class GainMap:
+class GainMap(NamedTuple):
     """A gain map; gains and headroom are powers of 2, values are one for all channels or three.
 
     - `picture`: the header of the map itself.

@@ -1,8 +1,7 @@
 """The result of the header pass, and safe reads of hostile bytes."""
 
-from dataclasses import dataclass
 from struct import unpack_from
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from darkroom.domain.errors import RejectedPicture
 
@@ -22,8 +21,7 @@ MAX_METADATA_BYTES = 1_000_000
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Animation:
+class Animation(NamedTuple):
     """The frames of an animation.
 
     `durations` in milliseconds, one per frame, as browsers play them; played `loops` times, 0 means forever.
@@ -43,8 +41,7 @@ def played(milliseconds: int) -> int:
     return milliseconds if milliseconds > _TOO_SHORT_MS else _INSTEAD_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Screen:
+class Screen(NamedTuple):
     """The screen described by PNG's cHRM and gAMA.
 
     `points` are white, red, green and blue as CIE x and y. `gamma` is the exponent from light to stored
@@ -55,8 +52,7 @@ class Screen:
     gamma: float
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """The result of the header pass.
 
     - `width`, `height`: as stored; `orientation` (EXIF, 1 to 8) makes them upright. `aperture`: the part of
@@ -66,6 +62,7 @@ class Header:
       None if the file describes none, or sRGB's. A picture has at most one of the three.
     - `largest_pixels`: the largest canvas or frame that a decoder may allocate.
     - `too_few_bytes`: an arithmetic-coded JPEG has fewer bytes than its number of pixels takes at least.
+    - `trailing_bytes`: behind a JPEG, where other pictures can follow.
     - `channels`: of a JPEG. `arithmetic`: a JPEG with arithmetic coding.
     - `camera_raw`: the picture is the preview of a camera raw.
     - `masked`: a BMP whose channels have masks that Pillow does not know.
@@ -85,6 +82,7 @@ class Header:
     frames: int = 1
     largest_pixels: int = 0
     too_few_bytes: bool = False
+    trailing_bytes: int = 0
     channels: int = 0
     arithmetic: bool = False
     camera_raw: bool = False

@@ -60,6 +60,7 @@ def read_jpeg(content: bytes) -> Header:
         icc=_jpeg_profile(content, segments),
         arithmetic=is_arithmetic,
         too_few_bytes=is_arithmetic and 8 * (end - scans[0]) < width * height // _PIXELS_PER_BIT,
+        trailing_bytes=len(content) - end,
         channels=numbers(">B", frames[0], 9)[0],
     )
 

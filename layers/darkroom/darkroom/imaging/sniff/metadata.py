@@ -4,7 +4,6 @@ Only called for what is asked: the header pass itself reads no more of them than
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from itertools import islice
 from struct import calcsize
 
@@ -22,19 +21,19 @@ _JUMBF, _LABEL = b"JP", b"c2pa"
 _UUID = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 
 
-@dataclass(slots=True)
 class Metadata:
     """The blocks of metadata in a file; empty if it has none.
 
     `copyright` and `artist` are those of EXIF or of a PNG's texts. `credentials`: the file has some.
     """
 
-    xmp: bytes = b""
-    iim: bytes = b""
-    copyright: str = ""
-    artist: str = ""
-    credentials: bool = False
-    photoshop: list[bytes] = field(default_factory=list)
+    def __init__(self, xmp: bytes = b"", iim: bytes = b"") -> None:
+        self.xmp = xmp
+        self.iim = iim
+        self.copyright = ""
+        self.artist = ""
+        self.credentials = False
+        self.photoshop: list[bytes] = []
 
 
 def has_credentials(content: bytes) -> bool:
@@ -230,18 +229,18 @@ def _item_places(content: bytes, position: int, data: int) -> dict[int, list[tup
 _MAX_ITEM_PARTS = 16
 
 
-@dataclass(slots=True)
 class _Numbers:
     """Reads whole numbers of given sizes, one after another."""
 
-    content: bytes
-    position: int
+    def __init__(self, content: bytes, position: int) -> None:
+        self._content = content
+        self._position = position
 
     def next(self, size: int) -> int:
-        self.position += size
-        if self.position > len(self.content):
+        self._position += size
+        if self._position > len(self._content):
             raise Damaged("the file ends early")
-        return int.from_bytes(self.content[self.position - size : self.position])
+        return int.from_bytes(self._content[self._position - size : self._position])
 
 
 _READERS: dict[bytes, Callable[[bytes, Metadata], None]] = {

@@ -1,7 +1,8 @@
 """TIFF headers: revision 6.0, BigTIFF, and camera raw, which is TIFF with a large JPEG preview in it."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from struct import calcsize
 
 from darkroom.domain.errors import RejectedPicture

@@ -1,6 +1,6 @@
 """Which renditions are kept, and what the receipt says of their sizes."""
 
-from dataclasses import replace
+from copy import replace
 from itertools import pairwise
 
 from darkroom.domain.renditions import Encoded, Format

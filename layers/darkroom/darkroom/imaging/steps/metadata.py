@@ -1,7 +1,8 @@
 """What an original has beside its pixels: rights, content credentials and a gain map, kept or removed."""
 
-from dataclasses import replace
+from copy import replace
 from math import ceil
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageChops
 
@@ -11,15 +12,20 @@ from darkroom.domain.renditions import Encoded, Format
 from darkroom.imaging.decoding import plain, strictly
 from darkroom.imaging.resize import resized
 from darkroom.imaging.sniff import Header, corrupt
-from darkroom.imaging.sniff.gain_map import GainMap, read_gain_map
 from darkroom.imaging.sniff.metadata import find_metadata, has_credentials
 from darkroom.imaging.steps.reading import decoded_jpeg, in_srgb, in_stored_axes, upright
 from darkroom.imaging.work import Work
 
+if TYPE_CHECKING:
+    from darkroom.imaging.sniff.gain_map import GainMap
+
 
 def with_metadata(work: Work, content: bytes) -> Work:
     """Reads the gain map and the rights, if the profile keeps them; records what it removes."""
-    work = _with_gain_map(work, read_gain_map(content))
+    if work.header.trailing_bytes:
+        from darkroom.imaging.sniff.gain_map import read_gain_map  # imported only when needed
+
+        work = _with_gain_map(work, read_gain_map(content))
     if has_credentials(content):
         work = work.with_decision(
             "credentials_removed",
@@ -37,7 +43,7 @@ def with_metadata(work: Work, content: bytes) -> Work:
 _SMALL_MAP_PIXELS = 1_000_000
 
 
-def _with_gain_map(work: Work, found: GainMap | None) -> Work:
+def _with_gain_map(work: Work, found: "GainMap | None") -> Work:
     if found is None:
         return work
     if work.profile.hdr is Hdr.REDUCE:

@@ -1,6 +1,6 @@
 """From the file to one upright picture in sRGB, hardly larger than the widest rung."""
 
-from dataclasses import replace
+from copy import replace
 from math import ceil
 
 from PIL import Image

@@ -1,6 +1,6 @@
 """The rungs: planned before anything is decoded, and cut from the picture in sRGB."""
 
-from dataclasses import replace
+from copy import replace
 from typing import TYPE_CHECKING
 
 from PIL import Image
