@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -31,10 +30,7 @@ _KINDS = (
 )
 # No service is called before the first event, so none of these need to exist.
 _ENVIRONMENT = {
-    setting.name.upper(): "nowhere"
-    for kind in _KINDS
-    for setting in fields(kind)
-    if setting.default is MISSING
+    name.upper(): "nowhere" for kind in _KINDS for name in kind._fields if name not in kind._field_defaults
 } | {
     "LIVE_ENDPOINT": "https://127.0.0.1:9/nowhere",
     "LIVE_URL": "wss://127.0.0.1:9/live",
@@ -100,6 +96,13 @@ def _starting_as_built(function: str, project: Path) -> Command:
 def work(function: str, then: str = "") -> float:
     """Counts the bytecode instructions of a function's start, as a multiple of importing boto3 alone."""
     return _count(starting(function, first=_START_COUNTING, then=then + _PRINT_COUNT)) / _boto3_alone()
+
+
+def work_of_engine() -> float:
+    """Counts the bytecode instructions of importing the engine alone, as the same multiple."""
+    program = f"{_START_COUNTING}import darkroom.imaging{_PRINT_COUNT}"
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(PROJECT / "layers" / "darkroom")}
+    return _count(([sys.executable, "-c", program], environment)) / _boto3_alone()
 
 
 @cache

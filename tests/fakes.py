@@ -271,7 +271,7 @@ class FakeViews:
         views = (self.entries.get((view.new.picture_id, view.new.upload.version)) for view in commit.entries)
         rows = (self.all_rows.get(row.new.picture_id) for row in commit.rows)
         revisions = [stored.revision if stored else 0 for stored in (*views, *rows)]
-        expected = [replacement.before for replacement in (*commit.entries, *commit.rows)]
+        expected = [*(view.before for view in commit.entries), *(row.before for row in commit.rows)]
         if commit.job:
             revisions.append(self.jobs.get(commit.job_id, JobView(commit.job_id)).job_revision)
             expected.append(commit.job.before)

@@ -1,6 +1,6 @@
 """The contracts of ports.JobLedger and of commits to ports.Views: the fakes and DynamoDB."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 from types_boto3_dynamodb import DynamoDBClient

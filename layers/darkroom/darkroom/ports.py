@@ -4,8 +4,7 @@ The docstrings are the contract: tests/contract runs the same tests on every imp
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from darkroom.domain.entries import Entry, Latest, SupersededRenditions
 from darkroom.domain.jobs import AnnouncedUpload, IdempotentRequest, Job
@@ -18,40 +17,35 @@ from darkroom.domain.uploads import S3Change, Upload
 TRANSACTION_ITEMS = 100
 
 
-@dataclass(frozen=True, slots=True)
-class PostForm:
+class PostForm(NamedTuple):
     """A presigned POST: its URL, and the form fields to send before the file."""
 
     url: str
     fields: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredObject:
+class StoredObject(NamedTuple):
     """One object of the renditions bucket, and the time at which it was stored."""
 
     key: str
     since: str
 
 
-@dataclass(frozen=True, slots=True)
-class AliasMatch:
+class AliasMatch(NamedTuple):
     """An upload found by its alias."""
 
     picture_id: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(NamedTuple):
     """Allows a client to follow one job. `expires` is in seconds since 1970."""
 
     job_id: str
     expires: int
 
 
-@dataclass(frozen=True, slots=True)
-class SendResult:
+class SendResult(NamedTuple):
     """The outcome of sending to many connections: those that are gone, and the faults of others."""
 
     gone: frozenset[str] = frozenset()
@@ -212,16 +206,14 @@ class JobLedger(Protocol):
         """Marks a job as settled: `due` no longer returns it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement[T]:
+class Replacement[T](NamedTuple):
     """A new item, and the revision it replaces; 0 if there was none."""
 
     new: T
     before: int
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(NamedTuple):
     """One transaction on the views: at most 96 entries and rows together, of at most one job.
 
     `job` replaces the projected job. `job_delta` is added to the job's totals, `delta` to those of all
@@ -232,8 +224,8 @@ class Commit:
     rows: tuple[Replacement[Row], ...] = ()
     job_id: str = ""
     job: Replacement[Job] | None = None
-    job_delta: Tally = Tally()  # noqa: RUF009 - frozen
-    delta: Tally = Tally()  # noqa: RUF009
+    job_delta: Tally = Tally()
+    delta: Tally = Tally()
 
 
 class Views(Protocol):
@@ -339,8 +331,7 @@ class JobPush(Protocol):
         """Pushes a serialized job and its changed rows. Never raises."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One event. The same event sent again has the same id in its detail."""
 
     type: str
@@ -354,8 +345,7 @@ class EventBus(Protocol):
         """Sends events; returns those that were not accepted."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredDocument:
+class StoredDocument(NamedTuple):
     """A stored document, and the number of times it has been written."""
 
     document: str

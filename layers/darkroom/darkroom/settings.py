@@ -1,14 +1,13 @@
 """The settings of the functions: typed, and read once from the environment."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from typing import NamedTuple
 
 from darkroom.domain.auth import AuthMode
 from darkroom.domain.errors import BadSettings
 
 
-@dataclass(frozen=True, slots=True)
-class RenderSettings:
+class RenderSettings(NamedTuple):
     """`profile_application`, `profile_environment` and `live_profile` are AppConfig ids.
 
     Lambda itself sets `aws_lambda_function_memory_size`.
@@ -29,15 +28,13 @@ class RenderSettings:
         return self.aws_lambda_function_memory_size
 
 
-@dataclass(frozen=True, slots=True)
-class ParkSettings:
+class ParkSettings(NamedTuple):
     uploads_bucket: str
     ledger_table: str
     dead_letters_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class SweepSettings:
+class SweepSettings(NamedTuple):
     """`sweep_pages` is the minimum number of pages per run and bucket; a page has 1,000 objects."""
 
     uploads_bucket: str
@@ -50,8 +47,7 @@ class SweepSettings:
     sweep_pages: int = 10
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectSettings:
+class ProjectSettings(NamedTuple):
     """`live_endpoint` is the URL of the WebSocket API for messages to its connections."""
 
     views_table: str
@@ -60,15 +56,13 @@ class ProjectSettings:
     live_endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class LiveSettings:
+class LiveSettings(NamedTuple):
     views_table: str
     channels_table: str
     live_endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class WebSettings:
+class WebSettings(NamedTuple):
     """The settings of `web`.
 
     `post_limit_bytes` is the maximum size of a posted picture. `embed_limit_bytes` is that of a picture
@@ -102,28 +96,29 @@ class WebSettings:
     ticket_seconds: int = 60
 
 
-def read_settings[T](kind: type[T], environ: Mapping[str, str]) -> T:
+def read_settings[T: NamedTuple](kind: type[T], environ: Mapping[str, str]) -> T:
     """Reads the settings of one function, field `a_b` from variable `A_B`.
 
     An empty variable counts as not set. Raises BadSettings with every flaw.
     """
     values: dict[str, object] = {}
     flaws = []
-    for setting in fields(kind):  # type: ignore[arg-type]  # T is one of the dataclasses above
-        variable = setting.name.upper()
+    for name, type_ in kind.__annotations__.items():
+        variable = name.upper()
         text = environ.get(variable, "").strip()
         if not text:
-            if setting.default is MISSING:
+            if name not in kind._field_defaults:
                 flaws.append(f"{variable} is not set")
             continue
-        parse, expected = _PARSERS[setting.type]
+        parse, expected = _PARSERS[type_]
         try:
-            values[setting.name] = parse(text)
+            values[name] = parse(text)
         except ValueError:
             flaws.append(f"{variable} is {text!r}; it must be {expected}")
     if flaws:
         raise BadSettings(flaws)
-    return kind(**values)
+    make: Callable[..., T] = kind
+    return make(**values)
 
 
 def _flag(text: str) -> bool:

@@ -70,6 +70,28 @@ def test_the_codecs_of_a_profile_are_imported_before_the_fork(profile: str, code
     assert found == {f"PIL.{codec}ImagePlugin" for codec in codecs}
 
 
+def test_a_plain_photograph_needs_no_rare_module() -> None:
+    program = (
+        "import sys; from darkroom.domain.profile import built_in; from darkroom.imaging import render;"
+        "render(sys.stdin.buffer.read(), built_in('fast')); print(*sys.modules)"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program],
+        input=encoded(cornered(300, 200), "JPEG"),
+        capture_output=True,
+        check=True,
+    ).stdout
+
+    rare = {
+        "darkroom.imaging.sniff.gain_map",
+        "mozjpeg_lossless_optimization",
+        "PIL.ImageMath",
+        "hashlib",
+        "pickle",
+    }
+    assert not rare & {*printed.decode().split()}
+
+
 def test_a_rejection_in_the_child_keeps_its_evidence() -> None:
     with pytest.raises(RejectedPicture) as caught:
         isolated(rejecting, memory_bytes=ENOUGH_BYTES, seconds=30)

@@ -40,7 +40,8 @@ class Format(StrEnum):
 UNIVERSAL = frozenset({Format.JPEG, Format.PNG})
 
 
-@dataclass(frozen=True, slots=True)
+# Never made by itself: the two below it have these methods of their own.
+@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
 class _DerivedFile:
     """The facts about one derived file. `frames` is greater than 1 for an animation; `alpha` is True if the
     file keeps the picture's transparency.

@@ -10,6 +10,7 @@ import PIL
 from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Original, Rendered, Window
 from darkroom.imaging.admission import read_admissible_header
+from darkroom.imaging.decoding import import_codecs
 from darkroom.imaging.ladders import Plan
 from darkroom.imaging.sniff.jpeg import without_metadata
 from darkroom.imaging.steps.choosing import (
@@ -20,13 +21,14 @@ from darkroom.imaging.steps.choosing import (
 )
 from darkroom.imaging.steps.encoding import (
     add_lossless,
-    add_reference,
     begin_avif,
     collect_avif,
     encode_jpeg,
     encode_jxl,
     encode_png,
+    encode_reference,
     encode_webp,
+    keep_reference,
 )
 from darkroom.imaging.steps.metadata import add_rights, decode_gain_map, keep_gain_map, with_metadata
 from darkroom.imaging.steps.reading import decode, orient, shrink, to_srgb
@@ -52,6 +54,7 @@ def render(
     A picture that would need more than `memory_bytes` is rejected before it is decoded. `slack` multiplies
     AVIF's time limit, but not the speed chosen for it. Raises RejectedPicture.
     """
+    import_codecs(profile)  # before any child is forked: otherwise in every child again
     started = time.perf_counter()
     header = read_admissible_header(content, profile, memory_bytes)
     work = Work(header, profile, len(content), slack)
@@ -114,12 +117,13 @@ PIPELINE: tuple[Step, ...] = (
     decode_gain_map,  # when the picture itself is small
     place_windows,  # in sRGB, which the face detector expects
     step_down,
-    describe,
     begin_avif,
+    describe,  # beside AVIF, as all steps up to collect_avif
     encode_jpeg,
     encode_webp,
     encode_png,
     encode_jxl,
+    encode_reference,
     collect_avif,
     drop_below_target,
     add_rights,  # before sizes are compared
@@ -127,13 +131,14 @@ PIPELINE: tuple[Step, ...] = (
     keep_gain_map,  # after sizes are compared: other formats have none
     record_smaller_original,
     record_larger_narrower,
-    add_reference,  # after the comparisons: it must not be dropped
+    keep_reference,  # after the comparisons: it must not be dropped
     add_lossless,
 )
 
 
 # Receipts keep these names of steps for their clients.
 _NAMES_IN_RECEIPTS = {
+    "encode_reference": "add_reference",
     "collect_avif": "encode_avif",
     "drop_below_target": "drop_what_falls_short",
     "drop_larger_alternatives": "keep_the_smaller",

@@ -38,6 +38,7 @@ class Work(NamedTuple):
     gain_map: "GainMap | None" = None
     decoded_map: "DecodedMap | None" = None
     avif: tuple[Child[Encoded], ...] = ()
+    reference: Encoded | None = None
     renditions: tuple[Encoded, ...] = ()
     decisions: tuple[Decision, ...] = ()
     placeholder: str = ""

@@ -26,11 +26,12 @@ from darkroom.imaging.work import Work
 def begin_avif(work: Work) -> Work:
     """Starts the AVIF encoders in two child processes: one for the widest sizes, one for all others.
 
-    Each takes about as long as the other formats together. Processes, since a thread can't be stopped.
+    Each takes about as long as the other formats together, the widest longest, so they start first.
+    Processes, since a thread can't be stopped.
     """
     seconds = work.profile.limits.avif_seconds
-    children = []
-    for part in (slice(1, None), slice(1)):
+    children: list[Child[Encoded]] = []
+    for part in (slice(1), slice(1, None)):
         batch = [
             (plan, choice, rungs)
             for plan, choice in work.plans_with(Format.AVIF)
@@ -39,7 +40,7 @@ def begin_avif(work: Work) -> Work:
         if batch and seconds:
             pixels = sum(rung.width * rung.height for _, _, rungs in batch for rung in rungs)
             speed = encode.avif_speed(pixels, seconds, work.profile.avif_effort)
-            children.append(Child(partial(_avifs, batch, speed), seconds=seconds * work.slack))
+            children.insert(0, Child(partial(_avifs, batch, speed), seconds=seconds * work.slack))
     return replace(work, avif=tuple(children))
 
 
@@ -267,8 +268,8 @@ def collect_avif(work: Work) -> Work:
     return replace(work, avif=()).with_renditions(*made)
 
 
-def add_reference(work: Work) -> Work:
-    """Adds a JPEG without visible loss, to compare the others with by eye."""
+def encode_reference(work: Work) -> Work:
+    """Encodes a JPEG without visible loss, to compare the others with by eye."""
     if not work.profile.reference:
         return work
     main = work.plans[0]
@@ -276,7 +277,12 @@ def add_reference(work: Work) -> Work:
     made = Encoded(
         Format.JPEG, *flat.size, encode.REFERENCE_QUALITY, encode.reference(flat), ladder=REFERENCE
     )
-    return work.with_renditions(with_rights(work, made))
+    return replace(work, reference=made)
+
+
+def keep_reference(work: Work) -> Work:
+    """Adds the reference to the renditions."""
+    return work.with_renditions(with_rights(work, work.reference)) if work.reference else work
 
 
 # Recompressing 50 megapixels takes 2 s.
