@@ -81,7 +81,7 @@ Written by `make throughput` (bench/throughput.py); seed {SEED}.
 def _concurrency() -> str:
     settings = tomllib.loads((PROJECT / "samconfig.toml").read_text())
     overrides = settings["local"]["deploy"]["parameters"]["parameter_overrides"].split()
-    return dict(override.split("=") for override in overrides)["MaximumConcurrency"]
+    return str(dict(override.split("=") for override in overrides)["MaximumConcurrency"])
 
 
 if __name__ == "__main__":
