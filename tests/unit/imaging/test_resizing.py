@@ -1,5 +1,10 @@
 """The resize of the native module, compared with Pillow's."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import darkroom_native
 import pytest
 from PIL import Image, ImageChops
@@ -70,3 +75,22 @@ def test_other_sizes_channels_and_boxes_are_errors(
 def test_a_result_of_another_size_or_that_may_not_change_is_an_error(result: bytes | bytearray) -> None:
     with pytest.raises(ValueError, match="may not change"):
         darkroom_native.resize(bytes(16), 4, 4, 1, result, 2, 2, WHOLE)
+
+
+_LARGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage")
+_IN_LARGE_PAGES = r"^VmFlags:.* hg\b"  # proc(5), of /proc/pid/smaps
+
+
+@pytest.mark.skipif(not _LARGE_PAGES.exists(), reason="this system has no large pages")
+@pytest.mark.parametrize(("width", "expected"), [(3000, True), (300, False)])
+def test_a_large_result_is_written_to_large_pages(width: int, *, expected: bool) -> None:
+    program = (
+        "from PIL import Image; from darkroom.imaging.resize import resized;"
+        f"result = resized(Image.new('RGB', (100, 100)), ({width}, {width}));"
+        "print(open('/proc/self/smaps').read())"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert bool(re.search(_IN_LARGE_PAGES, printed, re.MULTILINE)) == expected

@@ -1,4 +1,5 @@
 #include "module_parts.h"
+#include "pages.h"
 #include "pixels.h"
 #include "resize/resize.h"
 
@@ -39,6 +40,7 @@ static PyObject *py_resize(PyObject *module, PyObject *arguments) {
     if (!failed) {
         picture.pixels = pixels.bytes;
         PyThreadState *state = PyEval_SaveThread();
+        use_large_pages(result.bytes, (size_t)result.size);
         has_memory = !resize(&picture, &box, (uint8_t *)result.bytes, width, height);
         PyEval_RestoreThread(state);
     }

@@ -1,6 +1,7 @@
 #include <stdbool.h>
 
 #include "module_parts.h"
+#include "pages.h"
 #include "pixels.h"
 #include "strict.h"
 
@@ -26,6 +27,7 @@ static PyObject *py_draw_jpeg(PyObject *module, PyObject *arguments) {
     bool is_valid = (eighths == 4 || eighths == 8) && !pixels.view.readonly;
     if (is_valid) {
         PyThreadState *state = PyEval_SaveThread();
+        use_large_pages(pixels.bytes, (size_t)pixels.size);
         found = jpeg_draw(content.buf, (size_t)content.len, eighths, (uint8_t *)pixels.bytes, (size_t)pixels.size);
         PyEval_RestoreThread(state);
     }
