@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import linear_regression, median
 from typing import Final
 
+import numpy as np
 from PIL import Image
 
 import darkroom.imaging
@@ -48,13 +49,22 @@ _LOWEST, _HIGHEST = 60.0, 90.0
 _LEAST_RISE = 0.1  # of the typical score, between two qualities
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An encoding: doublings of the number of pixels, bits a pixel, and the score."""
+
+    doublings: float
+    density: float
+    score: float
+
+
 @dataclass(slots=True)
 class Measured:
-    """The measurements of one format; the lists have doublings of the number of pixels, and points."""
+    """The measurements of one format."""
 
     scores: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))  # by quality
-    growth: list[tuple[float, float]] = field(default_factory=list)  # from a width to the next
-    sample: list[tuple[float, float]] = field(default_factory=list)  # from the whole to its sample
+    growth: list[tuple[Point, Point]] = field(default_factory=list)  # a width and the next
+    sample: list[tuple[float, float]] = field(default_factory=list)  # doublings and points, whole to sample
     small: list[tuple[int, float]] = field(default_factory=list)  # quality and score
 
     def typical(self) -> dict[int, float]:
@@ -76,7 +86,7 @@ def measure(folder: Path) -> dict[Format, Measured]:
         if whole is None:
             continue
         for wanted, measured in formats.items():
-            before: dict[int, tuple[float, float]] = {}
+            before: dict[int, Point] = {}
             for width in (width for width in _WIDTHS if width <= whole.width):
                 size = (width, round(whole.height * width / whole.width))
                 picture = whole.resize(size, Image.Resampling.LANCZOS)
@@ -97,21 +107,22 @@ def _measure_small(picture: Image.Image, wanted: Format, measured: Measured) -> 
 
 
 def _measure(
-    picture: Image.Image, wanted: Format, measured: Measured, before: dict[int, tuple[float, float]]
-) -> dict[int, tuple[float, float]]:
-    """Returns doublings and score by quality, for the next width."""
-    doublings, sample = log2(picture.width * picture.height), Sample(picture)
+    picture: Image.Image, wanted: Format, measured: Measured, before: dict[int, Point]
+) -> dict[int, Point]:
+    """Returns points by quality, for the next width."""
+    pixels, sample = picture.width * picture.height, Sample(picture)
     ssimulacra2, sampled = Ssimulacra2(picture), Ssimulacra2(sample.picture)
-    found: dict[int, tuple[float, float]] = {}
+    found: dict[int, Point] = {}
     for quality in _QUALITIES[wanted]:
         encoder = encode.encoder(wanted, _usual_subsampling(wanted, quality))
-        score = ssimulacra2.score(encoder.shown(picture, quality)[0])
+        shown, write_file = encoder.shown(picture, quality)
+        score = ssimulacra2.score(shown)
         measured.scores[quality].append(score)
         if not _LOWEST < score < _HIGHEST:
             continue
+        found[quality] = Point(log2(pixels), 8 * len(write_file()) / pixels, score)
         if quality in before:
-            measured.growth.append((doublings - before[quality][0], score - before[quality][1]))
-        found[quality] = doublings, score
+            measured.growth.append((before[quality], found[quality]))
         of_sample = sampled.score(encoder.sample(sample.picture, quality))
         measured.sample.append((log2(sample.pixel_ratio), of_sample - score))
     return found
@@ -139,7 +150,7 @@ def write(formats: dict[Format, Measured]) -> None:
     lines.append("}")
     lines += _constants(
         "GROWTH",
-        "Points that a picture scores more for each doubling of its pixels.",
+        "Points that each doubling of pixels adds: always, by doublings of bits a pixel, target, doublings.",
         {wanted: formats[wanted] for wanted in _GUIDED},
         _growth,
     )
@@ -155,8 +166,14 @@ def write(formats: dict[Format, Measured]) -> None:
     (Path(darkroom.imaging.__file__).parent / "fitted.py").write_text("\n".join(lines) + "\n")
 
 
-def _growth(measured: Measured) -> float:
-    return round(linear_regression(*zip(*measured.growth, strict=True), proportional=True).slope, 2)
+def _growth(measured: Measured) -> tuple[float, ...]:
+    features, points = [], []
+    for narrow, wide in measured.growth:
+        doublings = wide.doublings - narrow.doublings
+        values = 1, log2(narrow.density), narrow.score, narrow.doublings
+        features.append([doublings * value for value in values])
+        points.append(wide.score - narrow.score)
+    return tuple(round(float(factor), 3) for factor in np.linalg.lstsq(features, points)[0])
 
 
 def _sample(measured: Measured) -> tuple[float, float]:

@@ -105,6 +105,17 @@ def test_a_wider_picture_is_predicted_from_the_last_one_or_tried_on_a_sample(
     assert made.score == pytest.approx(80, abs=2)
 
 
+def test_pictures_of_nearly_equal_widths_do_not_mislead_the_next_prediction() -> None:
+    scene, tried = a_scene(1280, 854), list[float]()
+    plain, search = encode.encoder(Format.JPEG, "4:2:0", repack=False), Search(Format.JPEG, 80)
+    for width in (640, 641):
+        search.run(scene.resize((width, 427)), plain)
+
+    search.run(scene, counting(plain, tried))
+
+    assert len(tried) <= 2
+
+
 def test_the_file_is_one_that_was_measured() -> None:
     scene, tried = a_scene(1280, 854), list[float]()
     plain = encode.encoder(Format.JPEG, "4:2:0", repack=False)

@@ -1,8 +1,8 @@
 """Finds the quality whose file scores nearest to a target, by encoding and measuring.
 
-The narrowest picture of a ladder is searched first. Its distance from the typical curve, and its slope,
-predict the quality of the next, or guide its trial on a sample. Every score that is returned is that of the
-whole file.
+The narrowest picture of a ladder is searched first. Its distance from the typical curve, its slope, and its
+bits a pixel predict the quality of the next, or guide its trial on a sample. Every score that is returned is
+that of the whole file.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,6 +29,8 @@ SMALL_PIXELS = 40_000
 # Within this distance of the target, the typical curve predicts the quality as well as a second trial would.
 _NEAR = 4.0
 _TRIALS = 2
+# The share of a prediction's excess that the next one has too.
+_LASTING = 0.4
 # Changes of the score by those of the typical score; at most, a tiny picture's.
 _SLOPES = (0.4, 5.0)
 # Where the loss of 4:2:0 alone leaves these points above the target, it takes fewer bytes than 4:4:4, or for
@@ -80,8 +82,10 @@ class Search:
         self._target = target
         # The typical score at which the last picture reaches the target, and the slope of its curve there.
         self._level, self._slope = target, 1.0
-        # The last picture's number of pixels, and its subsampling.
-        self._pixels, self._subsampling = 0, ""
+        # The last picture's number of pixels, the bits of its file for each, and its subsampling.
+        self._pixels, self._density, self._subsampling = 0, 0.0, ""
+        # The doublings of pixels of the last prediction, 0 for a sample, and for each its excess of levels.
+        self._doublings, self._excess = 0.0, 0.0
 
     def subsampling(self, image: Image.Image) -> str:
         """Returns the subsampling with the fewest bytes at the target; text gets 4:4:4."""
@@ -118,21 +122,33 @@ class Search:
         best = min(scores, key=lambda tried: abs(scores[tried] - self._target))
         if best != quality:
             write = encoder.shown(image, best)[1]
+        content = write()
         if pixels > SMALL_PIXELS:
+            predicted = self._level
             self._level, self._slope = self._line(scores)
-            self._pixels, self._subsampling = pixels, encoder.subsampling
-        return Made(write(), best, scores[best], encoder.subsampling)
+            self._excess = (predicted - self._level) / max(self._doublings, 1) if self._doublings else 0.0
+            self._pixels, self._density = pixels, 8 * len(content) / pixels
+            self._subsampling = encoder.subsampling
+        return Made(content, best, scores[best], encoder.subsampling)
 
     def _first(self, image: Image.Image, encoder: encode.Encoder) -> float:
         """Predicts the quality from the last picture, or by a trial on a sample."""
         pixels = image.width * image.height
         if pixels <= SMALL_PIXELS:
             return quality_at(self._format, self._target - SMALL[self._format])
+        self._doublings = 0.0
         if self._format in GROWTH and encoder.subsampling == self._subsampling:
-            self._level -= GROWTH[self._format] * log2(pixels / self._pixels) / self._slope
+            self._doublings = log2(pixels / self._pixels)
+            self._level -= self._doublings * (self._growth() / self._slope + _LASTING * self._excess)
         else:
             self._try(Sample(image), encoder)
         return quality_at(self._format, self._level)
+
+    def _growth(self) -> float:
+        """Predicts the points that a picture with twice the pixels of the last scores more."""
+        always, by_density, by_target, by_pixels = GROWTH[self._format]
+        growth = always + by_density * log2(self._density) + by_pixels * log2(self._pixels)
+        return growth + by_target * self._target
 
     def _try(self, sample: Sample, encoder: encode.Encoder) -> None:
         """Corrects the level and the slope by trials on a sample."""
