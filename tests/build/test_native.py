@@ -215,6 +215,25 @@ def test_planes_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> N
     assert output_of(PLANES_PROGRAM, runnable) == PLANES
 
 
+# Prints the samples of noise that 4:2:0 changes, and hashes of what is shown of it.
+SUBSAMPLING_PROGRAM = """
+import hashlib, json, random
+from darkroom_native import colour_steps, shown_subsampled
+
+def found(width, height):
+    noise = random.Random(width).randbytes(width * height * 4)
+    shown = shown_subsampled(noise, width, height)
+    return [colour_steps(noise, width, height, 48), hashlib.sha256(shown).hexdigest()[:16]]
+
+print(json.dumps([found(*size) for size in [(1, 1), (97, 65), (64, 34)]]))
+"""
+SUBSAMPLING = [[0, "af359c54522dcbb7"], [6948, "e7ba40eef9c21517"], [2495, "20edf085e58fa708"]]
+
+
+def test_subsampled_colours_are_the_same_on_both_processors(runnable: tuple[str, Path]) -> None:
+    assert output_of(SUBSAMPLING_PROGRAM, runnable) == SUBSAMPLING
+
+
 # Prints the first faults of sound files, and of the same with a piece missing, zero, doubled and cut.
 DAMAGE_PROGRAM = """
 import json, random

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "avif/planes.h"
+#include "subsampling/shown.h"
+#include "subsampling/steps.h"
 
 #include "random.h"
 
@@ -14,6 +16,17 @@ static uint8_t *allocate(size_t bytes) {
     uint8_t *pixels = malloc(bytes);
     if (!pixels) exit(2);
     return pixels;
+}
+
+// Grey stays grey as it is shown, so that no step of colour is lost; of noise, at most every sample of both colours is.
+static int is_shown(const struct jpeg_picture *picture, int noisy, uint8_t level) {
+    size_t count = (size_t)picture->width * picture->height;
+    uint8_t *shown = allocate(4 * count), expected[] = {level, 128, 128, 255};
+    if (!shown_subsampled(picture, shown)) exit(2);
+    int steps = colour_steps(shown, picture->width, picture->height, 1 + (int)below(255)), fine = steps >= 0;
+    for (size_t i = 0; i < 4 * count; i++) fine &= noisy || shown[i] == expected[i % 4];
+    free(shown);
+    return fine && (size_t)steps <= (noisy ? 2 * count : 0);
 }
 
 // Noise or one grey: grey keeps its luma, and has no colour.
@@ -27,6 +40,7 @@ static int holds(struct jpeg_picture *picture, bool subsampled) {
     picture->pixels = pixels;
     if (!avif_planes(picture, subsampled, planes)) exit(2);
     for (size_t i = 0; i < planes_bytes; i++) fine &= noisy || planes[i] == (i < pixels_count ? level : 128);
+    fine &= is_shown(picture, noisy, level);
     free(pixels);
     free(planes);
     return fine;

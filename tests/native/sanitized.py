@@ -17,7 +17,7 @@ from tests.cloudformation import PROJECT
 SOURCES = PROJECT / "layers" / "imaging" / "native"
 # A fuzzer and its sources.
 PARTS = {
-    "avif": ("avif/*.c", "jpeg/chroma.c", "jpeg/colour.c", "jpeg/light.c"),
+    "avif": ("avif/*.c", "subsampling/*.c", "jpeg/chroma.c", "jpeg/colour.c", "jpeg/light.c"),
     "ssimulacra2": ("power.c", "ssimulacra2/*.c"),
     "jpeg": ("jpeg/*.c", "decoder/*.c"),
     "resize": ("resize/*.c",),

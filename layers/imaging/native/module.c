@@ -18,7 +18,7 @@ static void keep_freed_memory(void) {
 static int add_parts(PyObject *module) {
     keep_freed_memory();
     return add_avif(module) || add_faces(module) || add_jpeg(module) || add_resize(module) || add_saliency(module) ||
-                   add_ssimulacra2(module) || add_strict(module)
+                   add_ssimulacra2(module) || add_strict(module) || add_subsampling(module)
                ? -1
                : 0;
 }

@@ -11,5 +11,6 @@ int add_resize(PyObject *module);
 int add_saliency(PyObject *module);
 int add_ssimulacra2(PyObject *module);
 int add_strict(PyObject *module);
+int add_subsampling(PyObject *module);
 
 #endif

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from io import BytesIO
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 from darkroom.domain.renditions import Format
 from darkroom.imaging.decoding import read_rendition
@@ -41,17 +41,14 @@ _BAND_ROWS = 8
 
 def loses_colour_when_subsampled(image: Image.Image) -> bool:
     """True if 4:2:0 would be visible, as in saturated text and line art; samples evenly spaced rows."""
-    height = max(2, min(_BAND_ROWS, image.height // (4 * _BANDS)))
+    from darkroom_native import colour_steps  # imported only when needed, as the encoders
+
+    height = max(2, min(_BAND_ROWS, image.height // (4 * _BANDS)) // 2 * 2)
     pixels = steps = 0
     for top in range(0, image.height - height + 1, max(height, image.height // _BANDS)):
         band = image.crop((0, top, image.width, top + height)).convert("YCbCr")
-        for colour in (band.getchannel("Cb"), band.getchannel("Cr")):
-            pixels += colour.width * colour.height
-            low, high = cast("tuple[int, int]", colour.getextrema())
-            if high - low < _COLOUR_STEP:
-                continue  # no pixel can change by more
-            halved = colour.reduce(2).resize(colour.size, Image.Resampling.BILINEAR)
-            steps += sum(ImageChops.difference(colour, halved).histogram()[_COLOUR_STEP:])
+        pixels += 2 * band.width * band.height
+        steps += colour_steps(band, *band.size, _COLOUR_STEP)
     return steps > pixels / 2 * _COLOUR_STEPS_SHARE
 
 

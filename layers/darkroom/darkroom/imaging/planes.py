@@ -29,13 +29,9 @@ def planes_of(image: Image.Image, subsampling: str) -> Planes:
 
 
 def subsampled(image: Image.Image) -> Image.Image:
-    """Returns what a decoder would show of a picture's planes with 4:2:0, if an encoder lost nothing more."""
-    planes = planes_of(image, "4:2:0")
-    luma = Image.frombytes("L", image.size, planes.colours[: planes.width * planes.height])
-    columns, rows = (planes.width + 1) // 2, (planes.height + 1) // 2
-    chroma = []
-    for start in (planes.width * planes.height, len(planes.colours) - columns * rows):
-        halved = Image.frombytes("L", (columns, rows), planes.colours[start : start + columns * rows])
-        doubled = halved.resize((2 * columns, 2 * rows), Image.Resampling.BILINEAR)
-        chroma.append(doubled.crop((0, 0, *image.size)))
-    return Image.merge("YCbCr", (luma, *chroma)).convert("RGB")
+    """Returns what a decoder would show of an RGB picture's planes with 4:2:0 if nothing else were lost."""
+    from darkroom_native import shown_subsampled  # imported only when needed
+
+    pixels, _ = pixels_of(image)
+    shown = shown_subsampled(pixels, *image.size)
+    return Image.frombuffer("YCbCr", image.size, shown, "raw", "YCbCrX", 0, 1).convert("RGB")
