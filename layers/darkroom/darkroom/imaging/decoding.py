@@ -28,6 +28,8 @@ def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
 
 def import_codecs(profile: Profile) -> None:
     """Imports the codecs of a profile's renditions; those of an original are imported when it is read."""
+    for module in _FOR_DESCRIBING:
+        import_module(module)
     for choice in (choice for ladder in profile.ladders for choice in ladder.formats):
         # Without a target, a JPEG is encoded, but never decoded.
         if choice.format in _CODECS and (choice.target is not None or choice.format is not Format.JPEG):
@@ -37,6 +39,8 @@ def import_codecs(profile: Profile) -> None:
             import_module("mozjpeg_lossless_optimization")
 
 
+# For the placeholder and the dominant colour, of every picture.
+_FOR_DESCRIBING = ("PIL.WebPImagePlugin", "PIL.ImagePalette")
 _CODECS = {
     Format.JPEG: ("PIL.JpegImagePlugin",),
     Format.WEBP: ("PIL.WebPImagePlugin",),
