@@ -45,10 +45,12 @@ _NAMES: Final = (
     "masking",
     "texture",
     "faint",
+    "means",
 )
-# All of the correction; and for luma a cost of a bit that counts for a quarter where texture is faint: people
-# see that it is lost, and SSIMULACRA2 does not miss it.
-_CHOSEN: Final = ("light", "luma_lambda", "faint")
+# All of the correction; and for luma a cost of a bit that counts for a fifth where texture is faint: people
+# see that it is lost, and SSIMULACRA2 does not miss it. `means` only helps where the metric's squares are
+# quarters of the blocks.
+_CHOSEN: Final = ("light", "luma_lambda", "faint", "means")
 _KNOTS: Final = 8
 _COMPONENTS: Final = 3
 

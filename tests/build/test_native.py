@@ -70,26 +70,26 @@ print(json.dumps([
 ]))
 """
 FILES = [
-    "6350915c71c1905f",
-    "397a472313fa74f2",
-    "6f82f880bfdb71ac",
-    "574ffa4e6767aee2",
-    "748c0ab597184b18",
-    "c3bce804a8d379e4",
-    "0374a35075c19459",
-    "4c9f9561d95a731f",
-    "1989101a8bdcfdce",
-    "b0e3bf31c6bb6406",
-    "0eef621a7e4285f2",
-    "89d440349077fcb4",
-    "73324c4b01102fea",
-    "74ab7f2ca8908c3f",
-    "73324c4b01102fea",
-    "74ab7f2ca8908c3f",
-    "8c2e9c46e41452b3",
-    "ac331c3886de4c42",
-    "8330c0e6e5ea1539",
-    "50d20296e7c4cd5f",
+    "ba76cb936887e2ef",
+    "907ab44adc164eae",
+    "e56e221c46a969f3",
+    "a2894fa3c751db50",
+    "8df7a65caf7bfc41",
+    "9eb9b04e593c6f08",
+    "482113ba7760d5d4",
+    "d0aa535c4bed3af4",
+    "3bfe4859ca88792e",
+    "8ff0646f742eb64f",
+    "be4cfb8e0d2d490b",
+    "94ab4ae534832acd",
+    "61fec4674e10fe72",
+    "2d0262b55c20d803",
+    "61fec4674e10fe72",
+    "2d0262b55c20d803",
+    "f683cde6f31fa55b",
+    "6069de511e371a3b",
+    "720fcb9a7f9cab37",
+    "e3d99cda306862d4",
 ]
 
 
@@ -253,10 +253,10 @@ _SHORT, _SURPLUS = "the data ends before the last block", "data is left after th
 _OUTSIDE, _ZEROS = "a coefficient lies outside its block", "a block is made of zero bytes"
 _NO_CODE = "the table lacks a code"
 FAULTS = [
-    ["", _NO_CODE, _ZEROS, _SURPLUS, _SHORT],
+    ["", _SHORT, _ZEROS, _OUTSIDE, _SHORT],
     ["", _SHORT, _SURPLUS, _SURPLUS, _SHORT],
     ["", _OUTSIDE, _ZEROS, _NO_CODE, _SHORT],
-    ["", _SHORT, _SURPLUS, _SURPLUS, _SHORT],
+    ["", _SHORT, _SURPLUS, _OUTSIDE, _SHORT],
 ]
 
 # Prints the number of libjpeg's warnings about a sound JPEG and about one that lacks its second half.

@@ -188,6 +188,21 @@ def test_faint_texture_beside_strong_texture_is_kept() -> None:
     assert kept > 1.1 * lost
 
 
+def test_small_squares_keep_their_mean() -> None:
+    """The lowest frequencies make up for what higher ones lose."""
+    scene = photograph(320, 214).convert("L")
+    constants = bytearray(darkroom_native.jpeg_tuning())
+    struct.pack_into("f", constants, 4 * 11, 0)  # `means`
+    uncorrected = darkroom_native.encode_jpeg(scene.tobytes(), *scene.size, 1, 60, True, True, constants)
+
+    kept, lost = (
+        mean_difference(decoded(content).reduce(4), scene.reduce(4))
+        for content in (jpeg(scene, 60), uncorrected)
+    )
+
+    assert kept < 0.95 * lost
+
+
 def test_a_decoder_that_repeats_chroma_scores_nearly_as_well() -> None:
     scene = photograph(320, 214)
     reference, content = Ssimulacra2(scene), jpeg(scene, 80)

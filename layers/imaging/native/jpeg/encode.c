@@ -10,6 +10,7 @@
 #include "jpeg.h"
 #include "light.h"
 #include "masking.h"
+#include "means.h"
 #include "numbers.h"
 #include "rates.h"
 #include "ringing.h"
@@ -209,6 +210,7 @@ static bool encode_luma(struct encoder *encoder) {
                 jpeg_masking(cells, luma->columns, luma->rows, tuning->visible, tuning->masking, luma->weights);
     free(cells);
     done = done && jpeg_keep_texture(luma, tuning);
+    if (done) jpeg_keep_means(luma, tuning->means);
     return done && quantise(encoder, luma, tuning->luma_lambda, tuning->luma_dc_lambda);
 }
 

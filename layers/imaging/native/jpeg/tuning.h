@@ -22,6 +22,8 @@ struct jpeg_tuning {
     float visible, masking;
     // Added weights of errors: where much texture would be lost, and where it is faint; see texture.h.
     float texture, faint;
+    // Share of the correction of the lowest AC coefficients of luma; see means.h.
+    float means;
     struct jpeg_curve curves[3]; // luma, Cb, Cr
 };
 
