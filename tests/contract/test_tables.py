@@ -1,7 +1,7 @@
 """The contracts of ports.Ledger and ports.Views: the fakes and DynamoDB."""
 
 from collections import Counter
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

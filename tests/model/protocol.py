@@ -9,7 +9,8 @@ per version (they are written, named and removed together), and announced upload
 
 from collections.abc import Generator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple

@@ -1,6 +1,6 @@
 """What a change requires, by what is known of its key. tests/model checks that it always ends as S3 says."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -1,6 +1,7 @@
 """Lost uploads are enqueued once, and unused renditions are removed (design: rule 2)."""
 
-from dataclasses import dataclass, field, fields, replace
+from copy import replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from typing import Any

@@ -4,7 +4,8 @@ import json
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from copy import replace
+from dataclasses import asdict, dataclass
 from itertools import batched
 
 from darkroom.adapters.items import Key, item_of, job_item_of, job_key, job_of, keyed, to_wire

@@ -1,9 +1,10 @@
 """Ledger entries: the state of each upload, and the attempts to render it."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from darkroom.domain.errors import LeaseHeld
 from darkroom.domain.keys import alias_of
@@ -52,8 +53,7 @@ class Latest:
         return replace(self, live_versions=remaining)
 
 
-@dataclass(frozen=True, slots=True)
-class SupersededRenditions:
+class SupersededRenditions(NamedTuple):
     """Renditions of one version. Since the time `since` no page shows them."""
 
     picture_id: str
@@ -85,8 +85,7 @@ class Attempt:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """The reason an upload failed: a stable code, and a sentence for people."""
 
     reason: str

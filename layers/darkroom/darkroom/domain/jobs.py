@@ -1,6 +1,7 @@
 """Jobs: sets of uploads that belong together."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,7 @@ class AnnouncedUpload:
     folder: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A job as the ledger stores it.
 
     It is open (revision 1) until all of its `size` members have an entry, then sealed (revision 2).
@@ -34,8 +34,7 @@ class Job:
         return self.revision > 1
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotentRequest:
+class IdempotentRequest(NamedTuple):
     """The hash of an Idempotency-Key, the digest of the announced uploads, and the job created for them.
 
     `expires` is in seconds since 1970: DynamoDB's time to live.

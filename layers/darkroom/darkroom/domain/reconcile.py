@@ -6,13 +6,13 @@ An event only says that a key may have changed: what is done depends on S3's cur
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from darkroom.domain.entries import Entry, Latest, State
 from darkroom.domain.uploads import NO_VERSION, Removal, S3Change, Upload
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What is known of the key of a change. Read in the order of the fields.
 
     Because S3 is asked after the Latest item was read, a write on the condition that this item is unchanged
@@ -35,23 +35,20 @@ class Delete:
     """The key has no current version: everything of it ends as deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settle:
+class Settle(NamedTuple):
     """The current version has ended: make it the latest in the ledger."""
 
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Render:
+class Render(NamedTuple):
     """Render the current version; `entry` is None if the ledger does not know it yet."""
 
     current: Upload
     entry: Entry | None
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(NamedTuple):
     """What is to be done: end the change's own version in the state `own`, if that is not None; then act."""
 
     action: Nothing | Delete | Settle | Render

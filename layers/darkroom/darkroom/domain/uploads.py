@@ -34,7 +34,8 @@ def rendition_prefix(upload: "Upload", profile_hash: str, engine: str, generatio
     return f"{upload.picture_id}/{digest(*parts)}"
 
 
-@dataclass(frozen=True, slots=True)
+# Never made by itself: the two below it have these methods of their own.
+@dataclass(frozen=True, slots=True, init=False, repr=False, eq=False)
 class _ObjectVersion:
     """One version of one object in the uploads bucket.
 

@@ -7,7 +7,8 @@ condition that this has not changed since. See docs/adr/0013-events-are-hints.md
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from copy import replace
+from dataclasses import dataclass
 from itertools import batched
 
 from darkroom.domain.entries import Entry, Latest, Outcome, State, check_lease
