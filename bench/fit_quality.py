@@ -22,7 +22,7 @@ import darkroom.imaging
 from bench.pictures import opened_upright
 from darkroom.domain.renditions import Format
 from darkroom.imaging import encode
-from darkroom.imaging.quality import SMALL_PIXELS
+from darkroom.imaging.quality import FULL_COLOUR_PIXELS, SMALL_PIXELS
 from darkroom.imaging.sample import Sample
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 
@@ -33,7 +33,7 @@ _QUALITIES: Final = {
     Format.AVIF: (1, 20, 35, 50, 60, 70, 80, 90, 100),
     Format.JXL: (1, 10, 30, 50, 65, 80, 88, 94, 98, 100),
 }
-# The usual subsampling, and that of pictures of up to SMALL_PIXELS.
+# The usual subsampling of wide pictures, and that of pictures of up to SMALL_PIXELS.
 _SUBSAMPLINGS: Final = {
     Format.JPEG: ("4:2:0", "4:4:4"),
     Format.WEBP: ("4:2:0", "4:2:0"),
@@ -114,7 +114,7 @@ def _measure(
     ssimulacra2, sampled = Ssimulacra2(picture), Ssimulacra2(sample.picture)
     found: dict[int, Point] = {}
     for quality in _QUALITIES[wanted]:
-        encoder = encode.encoder(wanted, _usual_subsampling(wanted, quality))
+        encoder = encode.encoder(wanted, _usual_subsampling(wanted, quality, pixels))
         shown, write_file = encoder.shown(picture, quality)
         score = ssimulacra2.score(shown)
         measured.scores[quality].append(score)
@@ -128,8 +128,8 @@ def _measure(
     return found
 
 
-def _usual_subsampling(wanted: Format, quality: int) -> str:
-    if wanted is Format.AVIF and quality >= _FULL_COLOUR_QUALITY:
+def _usual_subsampling(wanted: Format, quality: int, pixels: int) -> str:
+    if wanted is Format.AVIF and (quality >= _FULL_COLOUR_QUALITY or pixels <= FULL_COLOUR_PIXELS):
         return "4:4:4"
     return _SUBSAMPLINGS[wanted][0]
 

@@ -6,16 +6,16 @@ from darkroom.domain.renditions import Format
 TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
     Format.JPEG: (
         (1, -36.6),
-        (15, 28.9),
-        (30, 47.6),
-        (45, 55.5),
-        (60, 61.2),
-        (72, 66.1),
-        (80, 70.3),
-        (86, 74.7),
-        (91, 79.6),
-        (95, 84.9),
-        (98, 89.7),
+        (15, 30.3),
+        (30, 49.6),
+        (45, 56.9),
+        (60, 62.6),
+        (72, 67.1),
+        (80, 71.6),
+        (86, 75.5),
+        (91, 80.3),
+        (95, 85.3),
+        (98, 89.9),
         (100, 92.7),
     ),
     Format.WEBP: (
@@ -30,14 +30,14 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
         (100, 88.2),
     ),
     Format.AVIF: (
-        (1, -26.5),
-        (20, 25.3),
-        (35, 49.1),
-        (50, 67.9),
-        (60, 76.0),
-        (70, 80.7),
+        (1, -23.9),
+        (20, 26.9),
+        (35, 49.8),
+        (50, 68.4),
+        (60, 76.2),
+        (70, 81.0),
         (80, 85.1),
-        (90, 89.9),
+        (90, 90.0),
         (100, 94.7),
     ),
     Format.JXL: (
@@ -55,20 +55,20 @@ TYPICAL: dict[Format, tuple[tuple[int, float], ...]] = {
 }
 # Points that each doubling of pixels adds: always, by doublings of bits a pixel, target, doublings.
 GROWTH = {
-    Format.JPEG: (3.23, 0.498, -0.076, 0.162),
+    Format.JPEG: (3.506, 0.498, -0.077, 0.152),
     Format.WEBP: (2.4, 0.474, -0.027, -0.033),
 }
 # Points that a sample scores more: always, and for each halving of pixels.
 SAMPLE = {
-    Format.JPEG: (-0.13, 0.64),
+    Format.JPEG: (-0.14, 0.65),
     Format.WEBP: (0.09, -0.26),
-    Format.AVIF: (-0.58, 0.38),
+    Format.AVIF: (-0.73, 0.44),
     Format.JXL: (-0.01, 0.62),
 }
 # Points that pictures of up to SMALL_PIXELS score more.
 SMALL = {
-    Format.JPEG: 8.07,
+    Format.JPEG: 7.14,
     Format.WEBP: -0.59,
-    Format.AVIF: -3.29,
+    Format.AVIF: -3.53,
     Format.JXL: -7.42,
 }

@@ -37,7 +37,7 @@ _SLOPES = (0.4, 5.0)
 # AVIF as many in less time and memory.
 _COLOUR_MARGINS = {Format.JPEG: 2.5, Format.AVIF: 9.0}
 # Up to this number of pixels, an AVIF has 2 to 4% fewer bytes as 4:4:4; at a million, 1%.
-_FULL_COLOUR_PIXELS = 800_000
+FULL_COLOUR_PIXELS = 800_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class Search:
         self._pixels, self._density, self._subsampling = 0, 0.0, ""
         # The doublings of pixels of the last prediction, 0 for a sample, and for each its excess of levels.
         self._doublings, self._excess = 0.0, 0.0
+        # 4:2:0 loses little of a picture so far; wider ones lose less.
+        self._loses_little = False
 
     def subsampling(self, image: Image.Image) -> str:
         """Returns the subsampling with the fewest bytes at the target; text gets 4:4:4."""
@@ -93,17 +95,17 @@ class Search:
             return "4:4:4"
         if self._format is Format.WEBP or image.mode in ("L", "LA"):
             return "4:2:0"
-        if self._format is Format.AVIF and image.width * image.height <= _FULL_COLOUR_PIXELS:
+        if self._format is Format.AVIF and image.width * image.height <= FULL_COLOUR_PIXELS:
             return "4:4:4"
         coloured = image if image.mode == "RGB" else image.convert("RGB")
         # SSIMULACRA2 weighs colour so much in such small pictures that 4:2:0 can't score above 63.
         if min(image.size) < encode.SMALL_SIDE or encode.loses_colour_when_subsampled(coloured):
             return "4:4:4"
-        if self._subsampling == "4:2:0":
-            return "4:2:0"  # wider pictures lose less
-        sample = Sample(coloured).picture
-        left = Ssimulacra2(sample).score(subsampled(sample)) - self._target
-        return "4:2:0" if left >= _COLOUR_MARGINS[self._format] else "4:4:4"
+        if not self._loses_little:
+            sample = Sample(coloured).picture
+            left = Ssimulacra2(sample).score(subsampled(sample)) - self._target
+            self._loses_little = left >= _COLOUR_MARGINS[self._format]
+        return "4:2:0" if self._loses_little else "4:4:4"
 
     def run(self, image: Image.Image, encoder: encode.Encoder) -> Made:
         """Encodes the picture at the quality that comes nearest to the target."""
