@@ -19,10 +19,10 @@ SOURCES = PROJECT / "layers" / "imaging" / "native"
 PARTS = {
     "avif": ("avif/*.c", "subsampling/*.c", "jpeg/chroma.c", "jpeg/colour.c", "jpeg/light.c"),
     "ssimulacra2": ("power.c", "ssimulacra2/*.c"),
-    "jpeg": ("jpeg/*.c", "decoder/*.c"),
+    "jpeg": ("pages.c", "jpeg/*.c", "decoder/*.c"),
     "resize": ("resize/*.c",),
     "focus": ("power.c", "faces/*.c", "saliency/*.c"),
-    "strict": ("jpeg/*.c", "strict/*.c", "decoder/*.c"),
+    "strict": ("pages.c", "jpeg/*.c", "strict/*.c", "decoder/*.c"),
 }
 FLAGS = (
     "-std=gnu11", "-O1", "-g", "-ffp-contract=off",

@@ -12,6 +12,7 @@
 #include "masking.h"
 #include "means.h"
 #include "numbers.h"
+#include "pages.h"
 #include "rates.h"
 #include "ringing.h"
 #include "scans.h"
@@ -54,7 +55,9 @@ static bool prepare(struct encoder *encoder, int index) {
     component->height = halved && index ? (picture->height + 1) / 2 : picture->height;
     component->columns = (component->width + 7) / 8;
     component->rows = (component->height + 7) / 8;
-    component->blocks = malloc(jpeg_block_count(component) * sizeof *component->blocks);
+    size_t bytes = jpeg_block_count(component) * sizeof *component->blocks;
+    component->blocks = malloc(bytes);
+    if (component->blocks) use_large_pages(component->blocks, bytes);
     component->nonzero = malloc(jpeg_block_count(component) * sizeof *component->nonzero);
     bool small = picture->width < SMALL || picture->height < SMALL;
     jpeg_table(encoder->tuning, index, encoder->options->quality, small, component->steps);

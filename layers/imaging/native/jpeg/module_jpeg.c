@@ -2,6 +2,7 @@
 
 #include "jpeg.h"
 #include "module_parts.h"
+#include "pages.h"
 #include "pixels.h"
 #include "tuning.h"
 
@@ -82,9 +83,11 @@ static PyObject *py_encode_jpeg(PyObject *module, PyObject *arguments) {
 // Makes a frame and the pixels that a decoder shows; NULL with a Python error if that fails.
 static PyObject *quantise_shown(const Pixels *pixels, struct jpeg_picture *picture, struct jpeg_options *options) {
     Py_ssize_t size = picture->width < 1 || picture->height < 1 ? 0 : (Py_ssize_t)picture->width * picture->height;
-    PyObject *shown = PyBytes_FromStringAndSize(NULL, picture->channels == 1 ? size : 4 * size), *both = NULL;
+    if (picture->channels > 1) size *= 4;
+    PyObject *shown = PyBytes_FromStringAndSize(NULL, size), *both = NULL;
     if (!shown) return NULL;
     options->shown = (uint8_t *)PyBytes_AsString(shown);
+    use_large_pages(options->shown, (size_t)size);
     PyObject *frame = encode_pixels(pixels, picture, options, &(Py_buffer){0});
     if (frame) {
         both = PyTuple_Pack(2, frame, shown);
