@@ -3,6 +3,7 @@
 Both this module and AppConfig validate documents with profile.schema.json. Every flaw is reported.
 """
 
+import hashlib
 import json
 import pathlib
 import re
@@ -162,8 +163,6 @@ class Profile:
     @property
     def hash(self) -> str:
         """16 hex digits of the SHA-256 of the profile."""
-        import hashlib  # imported only when needed: OpenSSL takes 3 ms
-
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
 

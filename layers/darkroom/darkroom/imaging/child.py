@@ -6,6 +6,7 @@ Uses pipes and fork only: multiprocessing needs /dev/shm, which Lambda does not 
 import fcntl
 import gc
 import os
+import pickle
 import resource
 import select
 import signal
@@ -91,8 +92,6 @@ class Child[Result]:
         `memory_bytes` limits the child's address space. With `own_group` the child leads a process group of
         its own, and `end` also ends its own children; otherwise it stays in the parent's group.
         """
-        import pickle  # noqa: F401 - here, before the fork, for both processes; many pictures need no child
-
         self._deadline = time.monotonic() + seconds
         self._own_group = own_group
         self._status: int | None = None
@@ -121,8 +120,6 @@ class Child[Result]:
 
         Raises ChildTimedOut, ChildDied or ChildFailed, or the work's own RejectedPicture or MemoryError.
         """
-        import pickle  # imported only when needed
-
         while (message := self._next_message()) is not None:
             kind, value = pickle.loads(message)  # noqa: S301 - our own fork, which has our rights anyway
             if kind == "result":
@@ -230,8 +227,6 @@ def _send_all[Result](work: Callable[[], Iterator[Result]], pipe: int) -> None:
 
 
 def _send(pipe: int, kind: str, value: object) -> None:
-    import pickle  # imported only when needed
-
     message = pickle.dumps((kind, value))
     rest = memoryview(len(message).to_bytes(_LENGTH_BYTES) + message)
     while rest:

@@ -1,5 +1,6 @@
 """The files of every rung, format by format."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from copy import replace
 from functools import partial
@@ -329,8 +330,6 @@ def _recompressed(jpeg: bytes, header: Header) -> Iterator[bytes]:
 
 
 def _with_lossless(work: Work, content: bytes) -> Work:
-    import hashlib  # imported only when needed
-
     length = len(work.jpeg)
     original = "the original" if length == work.size_bytes else "the original without its metadata"
     made = Encoded(Format.JXL, *work.header.upright_size, 100, content, ladder=LOSSLESS)
