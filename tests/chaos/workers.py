@@ -15,7 +15,7 @@ _ESTABLISHED = "01"
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """The workers of one function: children of MiniStack in folders with the function's name."""
+    """The workers of one function: children of MiniStack, with a program in the function's folder."""
 
     ministack: int
     function: str
@@ -62,9 +62,10 @@ def _descendants(process: int) -> list[int]:
 
 
 def _folder(process: int) -> str:
-    """Returns the name of the parent of a process's working directory."""
+    """Returns the name of the folder of a worker's program."""
     with suppress(OSError):
-        return (PROC / str(process) / "cwd").readlink().parent.name
+        arguments = (PROC / str(process) / "cmdline").read_text().split("\0")
+        return Path(arguments[1]).parent.name if len(arguments) > 1 else ""
     return ""
 
 
