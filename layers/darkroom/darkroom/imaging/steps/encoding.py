@@ -31,7 +31,7 @@ def begin_avif(work: Work) -> Work:
     Processes, since a thread can't be stopped.
     """
     seconds = work.profile.limits.avif_seconds
-    children: list[Child[Encoded]] = []
+    children = []
     for part in (slice(1), slice(1, None)):
         batch = [
             (plan, choice, rungs)
@@ -41,8 +41,8 @@ def begin_avif(work: Work) -> Work:
         if batch and seconds:
             pixels = sum(rung.width * rung.height for _, _, rungs in batch for rung in rungs)
             speed = encode.avif_speed(pixels, seconds, work.profile.avif_effort)
-            children.insert(0, Child(partial(_avifs, batch, speed), seconds=seconds * work.slack))
-    return replace(work, avif=tuple(children))
+            children.append(Child(partial(_avifs, batch, speed), seconds=seconds * work.slack))
+    return replace(work, avif=tuple(reversed(children)))  # collected from the narrowest on
 
 
 def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]], speed: int) -> Iterator[Encoded]:
