@@ -106,18 +106,52 @@ _STEP_BEFORE = {Step.FIRST: Step.DECODED, Step.COMMITTED: Step.WRITTEN}
 
 
 @dataclass
-class FaultProxy:
-    """A proxy to the local AWS, in its own thread. Injects faults as long as `fault_rng` is set.
+class Kills:
+    """Kills workers at steps of their uploads.
 
-    `kill_steps` are the steps at which an upload's attempts are killed, one for each attempt.
+    `steps` are still to come: an upload's attempts are killed at one each, in turn. A step waits for the next
+    attempt if something else kills the worker first. `done` are the steps of all kills.
     """
+
+    workers: Workers
+    steps: KillSteps = field(default_factory=dict)
+    done: list[Step] = field(default_factory=list)
+    _uploads: dict[int, str] = field(default_factory=dict)  # keys by worker
+
+    @property
+    def expected(self) -> bool:
+        """True if a worker has an upload that is to be killed."""
+        return bool(self._uploads)
+
+    def planned(self, keys: Iterable[str]) -> str | None:
+        """Returns the first key with a step to come."""
+        return next((key for key in keys if self.steps.get(key)), None)
+
+    def begin(self, worker: int, key: str | None) -> None:
+        """Notes the upload of a worker, or that its upload is not to be killed."""
+        self._uploads.pop(worker, None)
+        if key:
+            self._uploads[worker] = key
+
+    def at(self, worker: int | None, step: Step | None) -> bool:
+        """Kills a worker if its upload's next step to be killed at is this. Returns True if it was killed."""
+        key = self._uploads.get(worker or 0, "")
+        if not worker or not step or self.steps.get(key, ())[:1] != (step,) or not self.workers.kill(worker):
+            return False
+        del self._uploads[worker]
+        self.steps[key] = self.steps[key][1:]
+        self.done.append(step)
+        return True
+
+
+@dataclass
+class FaultProxy:
+    """A proxy to the local AWS, in its own thread. Injects faults as long as `fault_rng` is set."""
 
     status: Status
     port: int
-    workers: Workers
+    kills: Kills
     fault_rng: random.Random | None = None
-    kill_steps: KillSteps = field(default_factory=dict)
-    killed: list[Step] = field(default_factory=list)
     injected: list[Fault] = field(default_factory=list)
 
     def start(self) -> None:
@@ -133,7 +167,6 @@ class FaultProxy:
         self._loop.close()
 
     async def _serve(self) -> None:
-        self._step_of_worker: dict[int, Step] = {}
         self._client = ClientSession(
             auto_decompress=False,
             cookie_jar=DummyCookieJar(),
@@ -171,38 +204,26 @@ class FaultProxy:
             return error_response(call, fault, self.fault_rng)
         steps = steps_after(call, self.status)
         worker = self._worker(request, call, steps)
-        if steps and self._kill_at(worker, _STEP_BEFORE.get(steps[0])):
+        if steps and self.kills.at(worker, _STEP_BEFORE.get(steps[0])):
             return _disconnect(request)
         response = await self._forward(request, body)
-        if fault is Fault.NO_RESPONSE or (steps and self._kill_at(worker, steps[0])):
+        if fault is Fault.NO_RESPONSE or (steps and self.kills.at(worker, steps[0])):
             return _disconnect(request)
         if Step.RESPONDED in steps:
             await response.prepare(request)
             await response.write_eof()
-            self._kill_at(worker, Step.RESPONDED)
+            self.kills.at(worker, Step.RESPONDED)
         return response
 
     def _worker(self, request: web.Request, call: Call, steps: tuple[Step, ...]) -> int | None:
-        """Returns the calling process. When it begins an upload, takes the step to kill it at."""
-        keys = [key for key in call.written_states if self.kill_steps.get(key)] if Step.BEGUN in steps else []
-        if not request.transport or not steps or not (keys or self._step_of_worker):
+        """Returns the calling process if it may be killed. Notes which upload it begins."""
+        key = self.kills.planned(call.written_states) if Step.BEGUN in steps else None
+        if not request.transport or not steps or not (key or self.kills.expected):
             return None
-        worker = self.workers.owner_of(request.transport.get_extra_info("peername")[1])
+        worker = self.kills.workers.owner_of(request.transport.get_extra_info("peername")[1])
         if worker and Step.BEGUN in steps:
-            self._step_of_worker.pop(worker, None)
-            for key in keys:
-                self._step_of_worker[worker], *later = self.kill_steps[key]
-                self.kill_steps[key] = tuple(later)
+            self.kills.begin(worker, key)
         return worker
-
-    def _kill_at(self, worker: int | None, step: Step | None) -> bool:
-        """Kills a worker if it is to be killed at this step. Returns True if it was killed."""
-        if worker is None or step is None or self._step_of_worker.get(worker) is not step:
-            return False
-        del self._step_of_worker[worker]
-        if killed := self.workers.kill(worker):
-            self.killed.append(step)
-        return killed
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
         async with self._client.request(

@@ -172,13 +172,13 @@ def _faults(stage: Stage, group: tuple[Run, ...], timeout_seconds: float) -> Ite
     Yields a function that counts the injected faults. Call faults go on until `fault_rng` is reset.
     """
     proxy, kills = stage.proxy, sum(run.kills for run in group)
-    killer = Killer(proxy.workers, random.Random(group[0].seed), kills)
-    before = len(proxy.injected) + len(proxy.killed)
-    proxy.kill_steps = {key: steps for run in group for key, steps in run.kill_steps.items()}
+    killer = Killer(proxy.kills.workers, random.Random(group[0].seed), kills)
+    before = len(proxy.injected) + len(proxy.kills.done)
+    proxy.kills.steps = {key: steps for run in group for key, steps in run.kill_steps.items()}
     proxy.fault_rng = next((random.Random(run.seed) for run in group if run.faults), None)
     killer.start()
     try:
-        yield lambda: len(proxy.injected) + len(proxy.killed) + killer.kills - before
+        yield lambda: len(proxy.injected) + len(proxy.kills.done) + killer.kills - before
         killer.join(timeout_seconds)
     finally:
         killer.stop()

@@ -26,7 +26,7 @@ from tests.aws import free_port
 from tests.chaos.log import S3Step, Step
 from tests.chaos.pictures import content_of
 from tests.chaos.plan import Delete, DeleteVersion, Plan, Put, SendEvent
-from tests.chaos.proxy import FaultProxy
+from tests.chaos.proxy import FaultProxy, Kills
 from tests.chaos.stream import Stream
 from tests.chaos.verify import Snapshot
 from tests.chaos.workers import Workers
@@ -257,7 +257,7 @@ def prepared(stack: Stack, visibility_seconds: int | None = None) -> Iterator[St
         lambda: not _messages_in(stack.client("sqs"), status.queue_url), "S3's test events to be consumed"
     )
     outputs = _shorten(stack, status, visibility_seconds)
-    proxy = FaultProxy(status, free_port(), Workers(ministack, outputs["RenderFunction"]))
+    proxy = FaultProxy(status, free_port(), Kills(Workers(ministack, outputs["RenderFunction"])))
     stream = Stream(stack.client, status.ledger_table, outputs["ProjectFunction"])
     proxy.start()
     try:

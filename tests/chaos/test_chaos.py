@@ -38,7 +38,7 @@ def results(request: pytest.FixtureRequest) -> dict[str, Result]:
     for group in GROUPS:
         for result in perform(stage, tuple(RUNS[name] for name in group), expected, TIMEOUT_SECONDS):
             results[result.run.name] = result
-    assert set(stage.proxy.killed) == set(Step)
+    assert set(stage.proxy.kills.done) == set(Step)
     assert stage.proxy.injected
     assert results["exhausted"].failed
     return results

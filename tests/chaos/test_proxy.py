@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from tests.aws import free_port
 from tests.builders import a_status
-from tests.chaos.proxy import Call, Fault, FaultProxy, draw_fault, steps_after
+from tests.chaos.plan import Step
+from tests.chaos.proxy import Call, Fault, FaultProxy, Kills, draw_fault, steps_after
 from tests.chaos.workers import Workers
 
 STATUS = a_status()
@@ -39,7 +40,7 @@ def rng() -> FixedFault:
 
 @pytest.fixture
 def proxy(rng: FixedFault) -> Iterator[FaultProxy]:
-    proxy = FaultProxy(STATUS, free_port(), Workers(0, "render"), rng)
+    proxy = FaultProxy(STATUS, free_port(), Kills(Workers(0, "render")), rng)
     proxy.start()
     yield proxy
     proxy.stop()
@@ -117,3 +118,41 @@ def a_transaction(state: str) -> Call:
 )
 def test_steps_are_recognised_by_their_calls(call: Call, steps: list[str]) -> None:
     assert list(steps_after(call, STATUS)) == steps
+
+
+class Immortal(Workers):
+    """Workers that only seem to be killed."""
+
+    def kill(self, process: int) -> bool:
+        return True
+
+
+def test_each_attempt_is_killed_at_the_next_step() -> None:
+    kills = Kills(Immortal(0, "render"), {"a.png": (Step.READ, Step.WRITTEN)})
+
+    for worker in (1, 2, 3):
+        kills.begin(worker, kills.planned(["a.png"]))
+        for step in Step:
+            kills.at(worker, step)
+
+    assert kills.done == [Step.READ, Step.WRITTEN]
+
+
+def test_a_step_waits_for_the_next_attempt_if_something_else_kills_the_worker() -> None:
+    kills = Kills(Immortal(0, "render"), {"a.png": (Step.RESPONDED,)})
+    kills.begin(1, "a.png")
+    kills.at(1, Step.BEGUN)
+
+    kills.begin(2, kills.planned(["a.png"]))
+
+    assert kills.at(2, Step.RESPONDED)
+    assert not kills.planned(["a.png"])
+
+
+def test_a_worker_with_a_new_upload_is_not_killed_for_the_last_one() -> None:
+    kills = Kills(Immortal(0, "render"), {"a.png": (Step.RESPONDED,)})
+    kills.begin(1, "a.png")
+
+    kills.begin(1, kills.planned(["b.png"]))
+
+    assert not kills.at(1, Step.RESPONDED)
