@@ -93,8 +93,8 @@ class Limits:
     """Limits beyond which a picture is rejected, or AVIF is left out.
 
     `max_pixels` counts width x height of the original. `max_frames` and `max_animation_pixels` (frames x
-    width x height of the original) apply to animations. `avif_seconds` is the time for all AVIF renditions
-    of one picture together.
+    width x height of the original) apply to animations. `avif_seconds` is the time for the widest AVIF
+    renditions of one picture, and for all others.
     """
 
     max_bytes: int = 100_000_000

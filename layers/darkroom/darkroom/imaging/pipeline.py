@@ -22,6 +22,7 @@ from darkroom.imaging.steps.choosing import (
 from darkroom.imaging.steps.encoding import (
     add_lossless,
     begin_avif,
+    begin_narrower_avif,
     collect_avif,
     encode_jpeg,
     encode_jxl,
@@ -120,6 +121,7 @@ PIPELINE: tuple[Step, ...] = (
     begin_avif,
     describe,  # beside AVIF, as all steps up to collect_avif
     encode_jpeg,
+    begin_narrower_avif,  # after JPEG: the widest takes as long as both
     encode_webp,
     encode_png,
     encode_jxl,

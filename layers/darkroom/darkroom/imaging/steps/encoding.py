@@ -25,24 +25,31 @@ from darkroom.imaging.work import Work
 
 
 def begin_avif(work: Work) -> Work:
-    """Starts the AVIF encoders in two child processes: one for the widest sizes, one for all others.
+    """Starts the AVIF encoder of the widest sizes in a child process: a thread can't be stopped.
 
-    Each takes about as long as the other formats together, the widest longest, so they start first.
-    Processes, since a thread can't be stopped.
+    They take about as long as all other files, so two processors are busy until the end.
     """
+    return _with_avif_child(work, slice(1))
+
+
+def begin_narrower_avif(work: Work) -> Work:
+    """Starts the AVIF encoder of all other sizes in a second child process."""
+    return _with_avif_child(work, slice(1, None))
+
+
+def _with_avif_child(work: Work, part: slice) -> Work:
     seconds = work.profile.limits.avif_seconds
-    children = []
-    for part in (slice(1), slice(1, None)):
-        batch = [
-            (plan, choice, rungs)
-            for plan, choice in work.plans_with(Format.AVIF)
-            if (rungs := _fitting(plan, Format.AVIF)[part])
-        ]
-        if batch and seconds:
-            pixels = sum(rung.width * rung.height for _, _, rungs in batch for rung in rungs)
-            speed = encode.avif_speed(pixels, seconds, work.profile.avif_effort)
-            children.append(Child(partial(_avifs, batch, speed), seconds=seconds * work.slack))
-    return replace(work, avif=tuple(reversed(children)))  # collected from the narrowest on
+    batch = [
+        (plan, choice, rungs)
+        for plan, choice in work.plans_with(Format.AVIF)
+        if (rungs := _fitting(plan, Format.AVIF)[part])
+    ]
+    if not batch or not seconds:
+        return work
+    pixels = sum(rung.width * rung.height for _, _, rungs in batch for rung in rungs)
+    speed = encode.avif_speed(pixels, seconds, work.profile.avif_effort)
+    child = Child(partial(_avifs, batch, speed), seconds=seconds * work.slack)
+    return replace(work, avif=(child, *work.avif))  # collected from the narrowest on
 
 
 def _avifs(batch: list[tuple[Plan, FormatChoice, list[Image.Image]]], speed: int) -> Iterator[Encoded]:
@@ -247,7 +254,7 @@ def encode_jxl(work: Work) -> Work:
 
 
 def collect_avif(work: Work) -> Work:
-    """Collects the results of `begin_avif`; waits until the end of its time budget at most."""
+    """Collects the AVIFs; waits until the end of their time budget at most."""
     made: list[Encoded] = []
     seconds = work.profile.limits.avif_seconds
     reason = f"over its time budget of {seconds:g} s"
