@@ -4,23 +4,21 @@ The parsers here trust their input: it never is an upload.
 """
 
 import struct
-import zlib
 from collections.abc import Callable
 
-from darkroom.imaging.sniff.avif import boxes_within
+from darkroom.domain.renditions import Format
+from darkroom.imaging.sniff.avif import MAX_DEPTH, boxes_within
 from darkroom.imaging.sniff.header import PNG_MAGIC
 from darkroom.imaging.sniff.metadata import XMP_NAME
+from darkroom.imaging.sniff.png import png_chunk
 from darkroom.imaging.sniff.webp import webp_chunks
 
 _SOI, _APP0, _APP1 = b"\xff\xd8", b"\xff\xe0", 0xE1
 
 
-def with_xmp(content: bytes, packet: bytes) -> bytes:
-    """Returns the file with the packet; its pixels are the same. Raises ValueError for other formats."""
-    for begin, embed in _EMBEDDERS.items():
-        if content.startswith(begin) or content[4:8] == begin:
-            return embed(content, packet)
-    raise ValueError("no place for XMP in this format")
+def with_xmp(kind: Format, content: bytes, packet: bytes) -> bytes:
+    """Returns a file of this format with the packet; its pixels are the same."""
+    return _EMBEDDERS[kind](content, packet)
 
 
 def segment(marker: int, body: bytes) -> bytes:
@@ -45,11 +43,9 @@ def _in_jpeg(content: bytes, packet: bytes) -> bytes:
 
 
 def _in_png(content: bytes, packet: bytes) -> bytes:
-    kind_and_body = b"iTXtXML:com.adobe.xmp" + bytes(5) + packet
-    chunk = struct.pack(">I", len(kind_and_body) - 4) + kind_and_body
+    chunk = png_chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + packet)
     end_of_header = len(PNG_MAGIC) + 25
-    checked = chunk + struct.pack(">I", zlib.crc32(kind_and_body))
-    return content[:end_of_header] + checked + content[end_of_header:]
+    return content[:end_of_header] + chunk + content[end_of_header:]
 
 
 _XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10
@@ -76,8 +72,8 @@ def _in_webp(content: bytes, packet: bytes) -> bytes:
 
 def _in_avif(content: bytes, packet: bytes) -> bytes:
     """Adds an item for the packet to libavif's metadata, and its data at the end. ISO/IEC 23008-12."""
-    start, end = {kind: (start, end) for kind, start, end in _boxes(content, 0, len(content))}[b"meta"]
-    boxes = {kind: content[first:last] for kind, first, last in _boxes(content, start + 4, end)}
+    start, end = _boxes(content, 0, len(content))[b"meta"]
+    boxes = {kind: content[first:last] for kind, (first, last) in _boxes(content, start + 4, end).items()}
     primary = boxes[b"pitm"][4:6]
     places = boxes[b"iloc"]
     if places[:6] != b"\0\0\0\0\x44\0":
@@ -107,21 +103,16 @@ def _moved(entry: bytes, distance: int) -> bytes:
     return entry[:6] + struct.pack(">I", int.from_bytes(entry[6:10]) + distance) + entry[10:]
 
 
-def _boxes(content: bytes, start: int, end: int) -> list[tuple[bytes, int, int]]:
-    """Lists the boxes directly within a part of the file."""
-    found, position = [], start
-    for kind, begin, stop in boxes_within(content, start, end, 0):
-        if begin - 8 >= position:
-            found.append((kind, begin, stop))
-            position = stop
-    return found
+def _boxes(content: bytes, start: int, end: int) -> dict[bytes, tuple[int, int]]:
+    """Maps the kinds of the boxes directly within a part of the file to start and end of their bodies."""
+    return {kind: (begin, stop) for kind, begin, stop in boxes_within(content, start, end, MAX_DEPTH)}
 
 
 def _box(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + kind + body
 
 
-_JXL_CODESTREAM, _JXL_CONTAINER = b"\xff\x0a", b"JXL "
+_JXL_CODESTREAM = b"\xff\x0a"
 
 
 def _in_jxl(content: bytes, packet: bytes) -> bytes:
@@ -132,11 +123,10 @@ def _in_jxl(content: bytes, packet: bytes) -> bytes:
     return content + _box(b"xml ", packet)
 
 
-_EMBEDDERS: dict[bytes, Callable[[bytes, bytes], bytes]] = {
-    _SOI: _in_jpeg,
-    PNG_MAGIC: _in_png,
-    b"RIFF": _in_webp,
-    b"ftyp": _in_avif,
-    _JXL_CODESTREAM: _in_jxl,
-    _JXL_CONTAINER: _in_jxl,
+_EMBEDDERS: dict[Format, Callable[[bytes, bytes], bytes]] = {
+    Format.JPEG: _in_jpeg,
+    Format.PNG: _in_png,
+    Format.WEBP: _in_webp,
+    Format.AVIF: _in_avif,
+    Format.JXL: _in_jxl,
 }

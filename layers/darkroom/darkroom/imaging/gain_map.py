@@ -10,6 +10,7 @@ from math import ceil, log2
 
 from PIL import Image
 
+from darkroom.domain.renditions import Format
 from darkroom.imaging import embed, encode
 from darkroom.imaging.ladders import Plan
 from darkroom.imaging.resize import resized
@@ -98,13 +99,13 @@ def with_gain_map(
 
 def _joined(content: bytes, gain_map: bytes, facts: GainMap, descriptions: Sequence[str]) -> bytes:
     """Joins the picture and its map. Source: Android's Ultra HDR image format 1.1."""
-    gain_map = embed.with_xmp(gain_map, packet([_description(facts)]))
+    gain_map = embed.with_xmp(Format.JPEG, gain_map, packet([_description(facts)]))
     gain_map = embed.with_segments(gain_map, embed.segment(_APP2, ISO_NAME + _iso(facts)))
     listed = packet([_directory(len(gain_map)), *descriptions])
     version = embed.segment(_APP2, ISO_NAME + bytes(4))
     # The index states the place of the map from the index on, which does not depend on what it states.
     without_places = _index(0, 0, 0)
-    first = embed.with_xmp(embed.with_segments(content, without_places + version), listed)
+    first = embed.with_xmp(Format.JPEG, embed.with_segments(content, without_places + version), listed)
     at = first.index(without_places) + _INDEX_START
     index = _index(len(first), len(gain_map), len(first) - at)
     return first.replace(without_places, index, 1) + gain_map

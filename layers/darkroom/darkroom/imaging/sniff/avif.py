@@ -17,7 +17,7 @@ from darkroom.imaging.sniff.header import (
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif"}
 _BOXES = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0}
 
-_MAX_DEPTH = 8
+MAX_DEPTH = 8
 
 
 def read_avif(content: bytes) -> Header:
@@ -99,7 +99,7 @@ def _primary_properties(content: bytes, boxes: list[tuple[bytes, int, int]]) -> 
         return []
     start, _ = found[b"pitm"]
     (primary,) = numbers(">I" if content[start] else ">H", content, start + 4)
-    properties = list(islice(boxes_within(content, *found[b"ipco"], _MAX_DEPTH), MAX_PARTS))
+    properties = list(islice(boxes_within(content, *found[b"ipco"], MAX_DEPTH), MAX_PARTS))
     indices = _associations(content, found[b"ipma"][0]).get(primary, [])
     return [properties[index - 1] for index in indices if 1 <= index <= len(properties)]
 
@@ -170,6 +170,6 @@ def boxes_within(content: bytes, position: int, limit: int, depth: int) -> Itera
                 return  # trailing bytes or a truncated file: left to the decoder
             raise Damaged("a box is longer than its container")
         yield kind, start, end
-        if kind in _BOXES and depth < _MAX_DEPTH:
+        if kind in _BOXES and depth < MAX_DEPTH:
             yield from boxes_within(content, start + _BOXES[kind], end, depth + 1)
         position = end

@@ -223,18 +223,18 @@ def png_frames(stream: bytes) -> Iterator[PngFrame]:
         elif kind == b"IDAT":
             data.append(stream[start:end])
         elif kind in (b"PLTE", b"tRNS"):
-            before.append(_chunk(kind, stream[start:end]))
+            before.append(png_chunk(kind, stream[start:end]))
 
 
 def _png_frame(stream: bytes, control: bytes, before: list[bytes], data: list[bytes]) -> PngFrame:
     width, height, left, top = numbers(">IIII", control, 4)
-    header = _chunk(b"IHDR", pack(">II", width, height) + stream[24:29])
-    pixels = _chunk(b"IDAT", b"".join(data))
-    whole = b"".join([PNG_MAGIC, header, *before, pixels, _chunk(b"IEND", b"")])
+    header = png_chunk(b"IHDR", pack(">II", width, height) + stream[24:29])
+    pixels = png_chunk(b"IDAT", b"".join(data))
+    whole = b"".join([PNG_MAGIC, header, *before, pixels, png_chunk(b"IEND", b"")])
     return PngFrame(whole, left, top, *numbers(">BB", control, 24))
 
 
-def _chunk(kind: bytes, body: bytes) -> bytes:
+def png_chunk(kind: bytes, body: bytes) -> bytes:
     return pack(">I", len(body)) + kind + body + pack(">I", zlib.crc32(kind + body))
 
 

@@ -127,7 +127,7 @@ def with_rights(work: Work, rendition: Encoded) -> Encoded:
     from darkroom.imaging import embed, rights  # imported only when needed
 
     packet = rights.packet([rights.description(work.rights)])
-    return replace(rendition, data=embed.with_xmp(rendition.data, packet))
+    return replace(rendition, data=embed.with_xmp(rendition.format, rendition.data, packet))
 
 
 def keep_gain_map(work: Work) -> Work:
