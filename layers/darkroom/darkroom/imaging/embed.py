@@ -9,11 +9,12 @@ from collections.abc import Callable
 from darkroom.domain.renditions import Format
 from darkroom.imaging.sniff.avif import MAX_DEPTH, boxes_within
 from darkroom.imaging.sniff.header import PNG_MAGIC
+from darkroom.imaging.sniff.jpeg import JPEG_MAGIC
 from darkroom.imaging.sniff.metadata import XMP_NAME
 from darkroom.imaging.sniff.png import png_chunk
 from darkroom.imaging.sniff.webp import webp_chunks
 
-_SOI, _APP0, _APP1 = b"\xff\xd8", b"\xff\xe0", 0xE1
+_APP0, _APP1 = b"\xff\xe0", 0xE1
 
 
 def with_xmp(kind: Format, content: bytes, packet: bytes) -> bytes:
@@ -28,7 +29,7 @@ def segment(marker: int, body: bytes) -> bytes:
 
 def with_segments(content: bytes, segments: bytes) -> bytes:
     """Inserts segments into a JPEG, after JFIF's."""
-    at = len(_SOI)
+    at = len(JPEG_MAGIC)
     if content[at : at + 2] == _APP0:
         at += 2 + int.from_bytes(content[at + 2 : at + 4])
     return content[:at] + segments + content[at:]

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from darkroom.imaging.sniff.header import PNG_MAGIC, Animation, Damaged, Header, Screen, corrupt, unsupported
 
-__all__ = ["Animation", "Header", "Screen", "corrupt", "read_header"]
+__all__ = ["Animation", "Header", "Screen", "corrupt", "kind_of", "read_header"]
 
 
 def read_header(content: bytes) -> Header:
@@ -17,7 +17,7 @@ def read_header(content: bytes) -> Header:
 
     Raises RejectedPicture: unsupported_format, corrupt_image or too_many_scans.
     """
-    kind = next((kind for begin, kind in _FORMATS if re.match(begin, content, re.DOTALL)), "")
+    kind = kind_of(content)
     if content.startswith(_GZIP):
         raise unsupported("The file is compressed with gzip; upload the picture itself.")
     if not kind:
@@ -31,6 +31,11 @@ def read_header(content: bytes) -> Header:
     if header.width < 1 or header.height < 1:
         raise corrupt()
     return header
+
+
+def kind_of(content: bytes) -> str:
+    """Returns the format by its first bytes, like `jpeg`; empty for other files."""
+    return next((kind for begin, kind in _FORMATS if re.match(begin, content, re.DOTALL)), "")
 
 
 _GZIP = b"\x1f\x8b"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.exif import BYTE_ORDERS, EXIF_NAME
 from darkroom.imaging.sniff.header import Damaged, Header, numbers
-from darkroom.imaging.sniff.jpeg import jpeg_segments, read_jpeg
+from darkroom.imaging.sniff.jpeg import JPEG_MAGIC, jpeg_segments, read_jpeg
 from darkroom.imaging.sniff.metadata import XMP_NAME
 
 ISO_NAME = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -18,7 +18,7 @@ MPF_NAME = b"MPF\0"
 MPF_ENTRIES = 0xB002
 MANY_CHANNELS, BASE_COLOURS, BACKWARD, COMMON_DENOMINATOR = 0x80, 0x40, 4, 8
 _APP1, _APP2, _SCAN = 0xE1, 0xE2, 0xDA
-_START_OF_PICTURE = b"\xff\xd8\xff"
+_START_OF_PICTURE = JPEG_MAGIC + b"\xff"
 _HINTS = (ISO_NAME, b"hdrgm", b"HDRGainMap")
 # A camera writes four; every one is walked through.
 _MAX_PICTURES = 8
@@ -66,7 +66,7 @@ class GainMap(NamedTuple):
 
 def read_gain_map(content: bytes) -> GainMap | None:
     """Reads the gain map; None if the file is no JPEG, or has none that can be applied to it."""
-    if not content.startswith(b"\xff\xd8"):
+    if not content.startswith(JPEG_MAGIC):
         return None
     try:
         first = _Parts(content)
@@ -133,7 +133,7 @@ class _Parts:
         for number in range(1, min(size // _ENTRY_BYTES, _MAX_PICTURES)):
             length, offset = numbers(layout.order + "II", index, at + _ENTRY_BYTES * number + 4)
             start = self._index.start + offset
-            if offset and self._content.startswith(b"\xff\xd8", start):
+            if offset and self._content.startswith(JPEG_MAGIC, start):
                 yield start, start + length
 
 

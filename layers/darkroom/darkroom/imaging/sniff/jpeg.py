@@ -7,6 +7,7 @@ from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.exif import EXIF_NAME, exif_orientation
 from darkroom.imaging.sniff.header import MAX_PARTS, MAX_SCANS, Damaged, Header, numbers, unsupported
 
+JPEG_MAGIC = b"\xff\xd8"
 # A marker, except stuffing, fill bytes and restarts, which occur within entropy-coded bytes.
 _MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _HUFFMAN, _ARITHMETIC = (0xC0, 0xC1, 0xC2), (0xC9, 0xCA)
@@ -55,7 +56,7 @@ def read_jpeg(content: bytes) -> Header:
         format="jpeg",
         width=width,
         height=height,
-        stream=b"".join([b"\xff\xd8", *kept, memoryview(content)[scans[0] : end]]),
+        stream=b"".join([JPEG_MAGIC, *kept, memoryview(content)[scans[0] : end]]),
         orientation=next(filter(None, orientations), 1),
         icc=_jpeg_profile(content, segments),
         arithmetic=is_arithmetic,
@@ -71,7 +72,7 @@ def without_metadata(content: bytes) -> bytes:
 
     Its ICC profile stays: the pixels are in the profile's colours.
     """
-    kept, end, in_scan = [b"\xff\xd8"], 2, False
+    kept, end, in_scan = [JPEG_MAGIC], len(JPEG_MAGIC), False
     for marker, start, stop in jpeg_segments(content):
         if in_scan:
             kept.append(content[end:start])

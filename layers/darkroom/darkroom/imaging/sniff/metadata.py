@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from struct import calcsize
 
+from darkroom.imaging.sniff import kind_of
 from darkroom.imaging.sniff.exif import BYTE_ORDERS, EXIF_NAME
-from darkroom.imaging.sniff.header import MAX_METADATA_BYTES, MAX_PARTS, PNG_MAGIC, Damaged, numbers
+from darkroom.imaging.sniff.header import MAX_METADATA_BYTES, MAX_PARTS, Damaged, numbers
 from darkroom.imaging.sniff.iim import PHOTOSHOP_NAME, as_text, iim_of_photoshop
 from darkroom.imaging.sniff.jpeg import jpeg_segments
 
-_JPEG_MAGIC = b"\xff\xd8"
 XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
 _SCAN, _APP1, _APP11, _APP13 = 0xDA, 0xE1, 0xEB, 0xED
 _ARTIST, _XMP, _COPYRIGHT, _IPTC, _CREDENTIALS = 315, 700, 33432, 33723, 0xCD41
@@ -39,17 +39,14 @@ class Metadata:
 def has_credentials(content: bytes) -> bool:
     """True if the file has content credentials."""
     # C2PA's label is in all of them. A JPEG's are before its pixels: reading them is quicker than a search.
-    may_have_some = content.startswith(_JPEG_MAGIC) or _LABEL in content
+    may_have_some = kind_of(content) == "jpeg" or _LABEL in content
     return may_have_some and find_metadata(content).credentials
 
 
 def find_metadata(content: bytes) -> Metadata:
     """Finds the blocks, up to the first damage: metadata never causes a rejection."""
     found = Metadata()
-    read = next((read for begin, read in _READERS.items() if content.startswith(begin)), None)
-    if content[4:8] == b"ftyp":
-        read = _in_avif
-    if read:
+    if read := _READERS.get(kind_of(content)):
         try:
             read(content, found)
             found.iim = found.iim or iim_of_photoshop(b"".join(found.photoshop))
@@ -243,11 +240,11 @@ class _Numbers:
         return int.from_bytes(self._content[self._position - size : self._position])
 
 
-_READERS: dict[bytes, Callable[[bytes, Metadata], None]] = {
-    _JPEG_MAGIC: _in_jpeg,
-    PNG_MAGIC: _in_png,
-    b"RIFF": _in_webp,
-    b"GIF8": _in_gif,
-    b"II": _in_tiff,
-    b"MM": _in_tiff,
+_READERS: dict[str, Callable[[bytes, Metadata], None]] = {
+    "jpeg": _in_jpeg,
+    "png": _in_png,
+    "webp": _in_webp,
+    "gif": _in_gif,
+    "avif": _in_avif,
+    "tiff": _in_tiff,
 }
