@@ -25,7 +25,7 @@ def in_srgb(image: Image.Image, header: Header) -> Image.Image | None:
     if header.coding and header.coding.has_high_dynamic_range and image.mode != "CMYK":
         from darkroom.imaging import hdr  # imported only when needed
 
-        return hdr.reduced(image, header.coding)
+        return _with_mode_of(image, hdr.reduced(image.convert("RGB"), header.coding))
     if header.icc:
         return converted(image, header.icc)
     if header.coding:
@@ -44,12 +44,16 @@ def converted(image: Image.Image, icc: bytes) -> Image.Image | None:
         return None
     if in_srgb is None:
         return None
-    if image.mode in ("L", "LA"):
-        in_srgb = in_srgb.convert("L")
-    if image.mode in ("LA", "RGBA"):
-        in_srgb.putalpha(image.getchannel("A"))
     in_srgb.info = {}
-    return in_srgb
+    return _with_mode_of(image, in_srgb)
+
+
+def _with_mode_of(image: Image.Image, rgb: Image.Image) -> Image.Image:
+    """Returns RGB pixels as grey if a picture is, and with its alpha."""
+    result = rgb.convert("L") if image.mode in ("L", "LA") else rgb
+    if image.mode in ("LA", "RGBA"):
+        result.putalpha(image.getchannel("A"))
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,8 @@ def icc_of_coding(coding: Coding) -> bytes:
 
 def icc_of_screen(screen: Screen) -> bytes:
     """Returns the ICC profile of a screen; empty if its primaries span no colour space."""
-    white, *primaries = screen.points
     curve = _parametric(0, 1 / screen.gamma) if screen.gamma else _curve(SRGB)
-    return _profile((*primaries, white), curve)
+    return _profile(screen.points, curve)
 
 
 # Broadcasting's pictures are shown with the gamma of its screens: ITU-R BT.1886.

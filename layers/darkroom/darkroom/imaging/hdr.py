@@ -27,16 +27,11 @@ _LOWEST_PEAK = 1.001
 
 
 def reduced(image: Image.Image, coding: Coding) -> Image.Image:
-    """Converts a picture in PQ or HLG to sRGB; its mode (L, LA, RGB or RGBA) and alpha stay."""
-    rgb = image.convert("RGB")
+    """Converts an RGB picture in PQ or HLG to sRGB."""
     result = Image.new("RGB", image.size)
     for top in range(0, image.height, _BAND_ROWS):
-        band = rgb.crop((0, top, image.width, min(image.height, top + _BAND_ROWS)))
+        band = image.crop((0, top, image.width, min(image.height, top + _BAND_ROWS)))
         result.paste(_reduced_band(band, coding), (0, top))
-    if image.mode in ("L", "LA"):
-        result = result.convert("L")
-    if image.mode in ("LA", "RGBA"):
-        result.putalpha(image.getchannel("A"))
     return result
 
 

@@ -44,7 +44,7 @@ def played(milliseconds: int) -> int:
 class Screen(NamedTuple):
     """The screen described by PNG's cHRM and gAMA.
 
-    `points` are white, red, green and blue as CIE x and y. `gamma` is the exponent from light to stored
+    `points` are red, green, blue and white as CIE x and y. `gamma` is the exponent from light to stored
     levels; 0 means sRGB's curve.
     """
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from struct import calcsize, pack
 
-from darkroom.imaging.sniff.coding import Coding, peak_nits
+from darkroom.imaging.sniff.coding import PRIMARIES, Coding, peak_nits
 from darkroom.imaging.sniff.exif import exif_orientation, xmp_orientation
 from darkroom.imaging.sniff.header import (
     MAX_METADATA_BYTES,
@@ -132,7 +132,7 @@ def _png_coding(metadata: dict[tuple[bytes, bytes], bytes]) -> Coding | None:
     return None if matrix or full_range != 1 else Coding(primaries, transfer, peak)
 
 
-_SRGB_POINTS: tuple[tuple[float, float], ...] = ((0.3127, 0.3290), (0.64, 0.33), (0.30, 0.60), (0.15, 0.06))
+_SRGB_POINTS = PRIMARIES[1]
 _SRGB_GAMMA = 1 / 2.2
 # Smaller differences from sRGB are rounding errors of the writer, and not visible.
 _SAME_POINT, _SAME_GAMMA = 0.005, 0.025
@@ -143,7 +143,8 @@ def _png_screen(chromaticities: bytes, gamma: bytes) -> Screen | None:
     points, exponent = _SRGB_POINTS, 0.0
     if len(chromaticities) == calcsize(">8I"):
         shares = [number / 100_000 for number in numbers(">8I", chromaticities, 0)]
-        points = tuple(zip(shares[::2], shares[1::2], strict=True))
+        white, *primaries = zip(shares[::2], shares[1::2], strict=True)
+        points = (*primaries, white)
     if len(gamma) == calcsize(">I"):
         exponent = numbers(">I", gamma, 0)[0] / 100_000
     if abs(exponent - _SRGB_GAMMA) < _SAME_GAMMA:
