@@ -18,6 +18,7 @@ import boto3
 
 from bench.page import machine
 from bench.tables import table_like
+from bench.template import layers_of, load_template
 from darkroom.adapters.clients import dynamodb_client, s3_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.adapters.live import DynamoChannels
@@ -103,8 +104,9 @@ def _invoked(function: str, name: str, events: list[Any], ledger: str) -> Used:
 
 def path_as_built(function: str, project: Path = PROJECT) -> str:
     """Returns Python's path to a built function and its layers."""
-    layers = ["DarkroomLayer", "ImagingLayer"] if function == "render" else ["DarkroomLayer"]
-    parts = [f"{function.capitalize()}Function", *(f"{layer}/python" for layer in layers)]
+    name = f"{function.capitalize()}Function"
+    layers = reversed(layers_of(load_template(project / "template.yaml"), name))
+    parts = [name, *(f"{layer}/python" for layer in layers)]
     return ":".join(str(project / ".aws-sam" / "build" / part) for part in parts)
 
 

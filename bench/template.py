@@ -40,3 +40,9 @@ def of_type(template: Node, kind: str) -> dict[str, Node]:
     """Returns the properties of all resources of a type, by logical id."""
     resources = template["Resources"].items()
     return {name: resource["Properties"] for name, resource in resources if resource["Type"] == kind}
+
+
+def layers_of(template: Node, function: str) -> list[str]:
+    """Returns the logical ids of a function's layers; files of later ones replace those of earlier ones."""
+    parts = template["Globals"]["Function"], of_type(template, "AWS::Serverless::Function")[function]
+    return [layer["Ref"] for part in parts for layer in part.get("Layers", [])]

@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from darkroom.domain.prices import architecture
-from tests.cloudformation import PROJECT, load_template, of_type
+from tests.cloudformation import PROJECT, layers_of, load_template, of_type
 from tests.resolving import REGION, Resolver, arn_of
 
 TEMPLATE = load_template()
@@ -112,9 +112,7 @@ def python(architecture: str) -> list[Path | str]:
 def _environment(function: str, architecture: str, build: Path, api: str) -> dict[str, str]:
     resolver = Resolver(TEMPLATE, {"Architecture": architecture, "Open": "true"})  # Open: no tokens to read
     parts = TEMPLATE["Globals"]["Function"], FUNCTIONS[function]
-    layers = [layer["Ref"] for part in parts for layer in part.get("Layers", [])]
-    # All layers are unpacked into /opt, where the last one replaces files of those before it.
-    path = [build / layer / "python" for layer in reversed(layers)]
+    path = [build / layer / "python" for layer in reversed(layers_of(TEMPLATE, function))]
     own = {
         name: resolver.value(value)
         for part in parts

@@ -26,14 +26,13 @@ from darkroom.domain.keys import picture_id_of
 from darkroom.domain.prices import architecture
 from tests.aws import free_port
 from tests.builders import an_event
-from tests.cloudformation import PROJECT
+from tests.cloudformation import PROJECT, layers_of, load_template
 from tests.e2e.conftest import Stack, fetch, wait_for
 from tests.pictures import a_photograph
 
 pytestmark = pytest.mark.local("the test runs the local build")
 
 BUILT = PROJECT / ".aws-sam" / "build"
-LAYERS = {"RenderFunction": ["DarkroomLayer", "ImagingLayer"], "ProjectFunction": ["DarkroomLayer"]}
 # Packages of Lambda's Python 3.13 runtime; all others must come from a layer.
 RUNTIME = ("awslambdaric", "boto3")
 
@@ -95,7 +94,7 @@ def start(stack: Stack, emulator: Path, runtime_packages: Path, tmp_path: Path) 
     def started(function: str, timeout_seconds: int = 30, **changes: str) -> Invoke:
         port = free_port()
         code = BUILT / function
-        layers = [str(BUILT / layer / "python") for layer in LAYERS.get(function, ["DarkroomLayer"])]
+        layers = [str(BUILT / layer / "python") for layer in reversed(layers_of(load_template(), function))]
         environment = {
             "PATH": os.environ["PATH"],
             "LAMBDA_TASK_ROOT": str(code),
