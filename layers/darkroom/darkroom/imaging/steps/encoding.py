@@ -209,6 +209,8 @@ def encode_png(work: Work) -> Work:
                 work = work.with_decision("png_skipped", f"No PNG {rung.width} pixels wide: {why}")
             else:
                 rungs.append(rung)
+        if not rungs:
+            continue
         child = Child(partial(_pngs, choice, rungs), seconds=_CHILD_SECONDS)
         try:
             for rung, found in zip(rungs, child.results(), strict=True):
