@@ -8,7 +8,8 @@ from math import isfinite, log2
 from typing import NamedTuple
 
 from darkroom.domain.errors import RejectedPicture
-from darkroom.imaging.sniff.exif import BYTE_ORDERS, EXIF_NAME
+from darkroom.imaging.sniff.directories import directories_of, directory_at, layout_of
+from darkroom.imaging.sniff.exif import EXIF_NAME, TIFF_MAGICS
 from darkroom.imaging.sniff.header import Damaged, Header, numbers
 from darkroom.imaging.sniff.jpeg import JPEG_MAGIC, jpeg_segments, read_jpeg
 from darkroom.imaging.sniff.metadata import XMP_NAME
@@ -124,10 +125,8 @@ class _Parts:
     def _indexed(self) -> Iterator[tuple[int, int]]:
         """Reads the index of pictures. CIPA DC-007, 5.2.3."""
         index = self._content[self._index.start : self._index.stop]
-        if index[:4] not in BYTE_ORDERS:
+        if index[:4] not in TIFF_MAGICS:
             return
-        from darkroom.imaging.sniff.tiff import directories_of, layout_of  # imported only when needed
-
         layout = layout_of(index)
         at, size = next(directories_of(index, layout), {}).get(MPF_ENTRIES, (0, 0))
         for number in range(1, min(size // _ENTRY_BYTES, _MAX_PICTURES)):
@@ -213,12 +212,6 @@ def _apple_stops(exif: bytes) -> float:
 
     Source: Apple, "Applying Apple HDR effect to your photos". Raises Damaged if they are missing.
     """
-    from darkroom.imaging.sniff.tiff import (  # imported only when needed
-        directories_of,
-        directory_at,
-        layout_of,
-    )
-
     layout = layout_of(exif)
     (at, _) = next(directories_of(exif, layout), {}).get(_EXIF_DIRECTORY, (0, 0))
     start, size = directory_at(exif, layout, at)[0].get(_MAKER_NOTE, (0, 0))

@@ -8,7 +8,8 @@ from itertools import islice
 from struct import calcsize
 
 from darkroom.imaging.sniff import kind_of
-from darkroom.imaging.sniff.exif import BYTE_ORDERS, EXIF_NAME
+from darkroom.imaging.sniff.directories import directories_of, layout_of
+from darkroom.imaging.sniff.exif import EXIF_NAME, TIFF_MAGICS
 from darkroom.imaging.sniff.header import MAX_METADATA_BYTES, MAX_PARTS, Damaged, numbers
 from darkroom.imaging.sniff.iim import PHOTOSHOP_NAME, as_text, iim_of_photoshop
 from darkroom.imaging.sniff.jpeg import jpeg_segments
@@ -125,8 +126,6 @@ _GIF_TRAILER_BYTES = 258
 
 
 def _in_tiff(content: bytes, found: Metadata) -> None:
-    from darkroom.imaging.sniff.tiff import directories_of, layout_of  # imported only when needed
-
     layout = layout_of(content)
     tags = next(directories_of(content, layout), {})
     found.credentials = _CREDENTIALS in tags
@@ -149,7 +148,7 @@ def _in_tiff(content: bytes, found: Metadata) -> None:
 def _read_exif(exif: bytes, found: Metadata) -> None:
     """Reads EXIF, a TIFF within another file; a damaged one must not hide other blocks."""
     tiff = exif[len(EXIF_NAME) + 1 :] if exif.startswith(EXIF_NAME) else exif
-    if tiff[:4] in BYTE_ORDERS:
+    if tiff[:4] in TIFF_MAGICS:
         in_exif = Metadata()
         try:
             _in_tiff(tiff, in_exif)

@@ -2,19 +2,19 @@
 
 from collections.abc import Collection, Iterator
 from copy import replace
-from dataclasses import dataclass
 from struct import calcsize
 
 from darkroom.domain.errors import RejectedPicture
-from darkroom.imaging.sniff.exif import ORIENTATION
-from darkroom.imaging.sniff.header import (
-    MAX_PARTS,
-    MAX_PROFILE_BYTES,
-    Damaged,
-    Header,
-    numbers,
-    unsupported,
+from darkroom.imaging.sniff.directories import (
+    MAX_READ,
+    Directory,
+    Layout,
+    directories_of,
+    directory_at,
+    layout_of,
 )
+from darkroom.imaging.sniff.exif import ORIENTATION
+from darkroom.imaging.sniff.header import MAX_PROFILE_BYTES, Damaged, Header, numbers, unsupported
 from darkroom.imaging.sniff.jpeg import read_jpeg
 
 _SUBFILE, _WIDTH, _HEIGHT, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 259, 262
@@ -26,28 +26,6 @@ _JPEG = (6, 7)
 _SENSOR = (32803, 34892)
 # Each strip or tile takes the decoder about 5 microseconds and 200 bytes.
 _MAX_STRIPS = 100_000
-_MAX_SUB_DIRECTORIES = 20
-
-type Directory = dict[int, tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Layouts of offsets, of counts of entries, and of one entry."""
-
-    order: str
-    offset: str
-    entries: str
-    entry: str
-    entry_bytes: int
-    first: int
-
-
-def layout_of(content: bytes) -> Layout:
-    order = "<" if content[:2] == b"II" else ">"
-    if content[2:4] in (b"+\0", b"\0+"):
-        return Layout(order, order + "Q", order + "Q", order + "HHQ", 20, 8)
-    return Layout(order, order + "I", order + "H", order + "HHI", 12, 4)
 
 
 def read_tiff(content: bytes) -> Header:
@@ -83,47 +61,6 @@ def read_tiff(content: bytes) -> Header:
 
 def _value(tags: Directory, tag: int) -> int:
     return tags.get(tag, (0, 0))[0]
-
-
-def directories_of(content: bytes, layout: Layout) -> Iterator[Directory]:
-    """Yields the linked directories; stops at a loop, and after the first one at damage."""
-    (position,) = numbers(layout.offset, content, layout.first)
-    if position < 8:
-        raise Damaged("the directory lies in the header")
-    seen: set[int] = set()
-    while position and position not in seen and len(seen) < MAX_PARTS:
-        seen.add(position)
-        try:
-            # Only the first few are read: the others are counted.
-            directory, position = directory_at(
-                content, layout, position, read=len(seen) <= _MAX_SUB_DIRECTORIES
-            )
-        except Damaged:
-            if len(seen) == 1:
-                raise
-            return
-        yield directory
-
-
-def directory_at(content: bytes, layout: Layout, start: int, *, read: bool = True) -> tuple[Directory, int]:
-    """Maps a directory's tags to their value (or the offset of their values) and count; also its successor.
-
-    Entries outside the file are ignored: cameras write wrong counts.
-    """
-    (entries,) = numbers(layout.entries, content, start)
-    start += 2 if layout.first == 4 else 8
-    end = start + layout.entry_bytes * entries
-    tags: Directory = {}
-    last = min(end, len(content) - layout.entry_bytes + 1) if read else start
-    for at in range(start, last, layout.entry_bytes):
-        tag, kind, count = numbers(layout.entry, content, at)
-        value = {1: layout.order + "B", 3: layout.order + "H", 4: layout.order + "I"}.get(kind, layout.offset)
-        value_bytes = {1: 1, 3: 2, 4: 4}.get(kind, 8)
-        if count * value_bytes > layout.entry_bytes // 2 - 2:
-            value = layout.offset  # the values do not fit into the entry
-        tags.setdefault(tag, (numbers(value, content, at + layout.entry_bytes // 2 + 2)[0], count))
-    following = numbers(layout.offset, content, end)[0] if end + 4 <= len(content) else 0
-    return tags, following
 
 
 type Values = dict[int, tuple[int, ...]]
@@ -181,7 +118,7 @@ RAW_SENTENCE = "The file is a camera raw without a preview of full size; export 
 def _sub_directories(content: bytes, layout: Layout, directories: list[Directory]) -> Iterator[Directory]:
     for tags in directories:
         offset, count = tags.get(_SUB_DIRECTORIES, (0, 0))
-        for number in range(min(count, _MAX_SUB_DIRECTORIES)):
+        for number in range(min(count, MAX_READ)):
             try:
                 if count == 1:
                     start = offset
