@@ -19,7 +19,7 @@ sys.path[:0] = [str(PROJECT / "layers" / "darkroom"), str(PROJECT)]
 atheris = import_module("atheris")
 with atheris.instrument_imports(include=["darkroom.imaging", "darkroom.domain.errors"]):
     from darkroom.domain.errors import RejectedPicture
-    from darkroom.imaging import bmp as masked_bmp
+    from darkroom.imaging import bmp as bmp_decoder
     from darkroom.imaging import tiff as odd_tiff
     from darkroom.imaging.animation import whole_frames
     from darkroom.imaging.decoding import strictly
@@ -80,8 +80,9 @@ def take_apart(header: Header) -> None:
         elif header.format == "tiff":
             with strictly():
                 odd_tiff.decoded(header.stream)
-        elif header.masked:
-            assert masked_bmp.decoded(header.stream).size == (header.width, header.height)
+        elif header.format == "bmp":
+            with strictly():
+                assert bmp_decoder.decoded(header.stream).size == (header.width, header.height)
         elif header.arithmetic:
             with_spare_bytes(header.stream)
         elif header.format == "jpeg":

@@ -7,7 +7,7 @@ from darkroom.imaging.sniff import Header, read_header
 
 # Memory of the decoder, the picture and its first resize, in bytes per stored pixel: measured at
 # 48 megapixels (progressive JPEG 7.3, PNG with alpha 12.1, WebP 17.6, AVIF 12.7) and rounded up.
-_BYTES_PER_PIXEL = {"jpeg": 12, "png": 13, "webp": 18, "gif": 14, "avif": 14, "tiff": 12, "bmp": 10}
+_BYTES_PER_PIXEL = {"jpeg": 12, "png": 13, "webp": 18, "gif": 14, "avif": 14, "tiff": 12, "bmp": 16}
 # In addition for an animation: a whole frame, and the encoder's previous and current frame.
 _BYTES_PER_ANIMATED_PIXEL = 30
 # In addition for linear light: one channel in floating point, its alpha and their product.

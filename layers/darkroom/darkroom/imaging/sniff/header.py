@@ -65,7 +65,6 @@ class Header(NamedTuple):
     - `trailing_bytes`: behind a JPEG, where other pictures can follow.
     - `channels`: of a JPEG. `arithmetic`: a JPEG with arithmetic coding.
     - `camera_raw`: the picture is the preview of a camera raw.
-    - `masked`: a BMP whose channels have masks that Pillow does not know.
     - `composed`: the frames of a GIF or PNG that have to be composed, even if there is only one.
     - `animation`: for GIF, WebP and PNG of two frames or more.
     """
@@ -86,7 +85,6 @@ class Header(NamedTuple):
     channels: int = 0
     arithmetic: bool = False
     camera_raw: bool = False
-    masked: bool = False
     composed: Animation | None = None
     animation: Animation | None = None
 

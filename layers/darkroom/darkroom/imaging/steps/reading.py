@@ -38,7 +38,7 @@ def _first_frame(work: Work) -> Image.Image:
         from darkroom.imaging.animation import whole_frames  # imported only when needed
 
         return next(whole_frames(header, header.composed))
-    if header.masked:
+    if header.format == "bmp":
         from darkroom.imaging import bmp  # imported only when needed
 
         return bmp.decoded(header.stream)
