@@ -61,3 +61,14 @@ void release_pixels(Pixels *pixels) {
     else
         PyBuffer_Release(&pixels->view);
 }
+
+bool check_size(Py_ssize_t size, int width, int height, int channels, int longest_side) {
+    bool in_range = width > 0 && height > 0 && width <= longest_side && height <= longest_side;
+    if (!in_range || channels < 1 || channels > 4)
+        PyErr_Format(PyExc_ValueError, "a side must have 1 to %d pixels, and a pixel 1 to 4 channels", longest_side);
+    else if (size != (Py_ssize_t)width * height * channels)
+        PyErr_Format(PyExc_ValueError, "%d x %d pixels of %d channels have another number of bytes", width, height, channels);
+    else
+        return true;
+    return false;
+}

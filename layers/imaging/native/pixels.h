@@ -2,6 +2,7 @@
 #ifndef DARKROOM_PIXELS_H
 #define DARKROOM_PIXELS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "stable_abi.h"
@@ -17,5 +18,9 @@ typedef struct {
 int take_pixels(PyObject *source, void *pixels);
 
 void release_pixels(Pixels *pixels);
+
+// Raises ValueError and returns false if a side or the channels (1 to 4) are out of range, or so many pixels don't have
+// `size` bytes.
+bool check_size(Py_ssize_t size, int width, int height, int channels, int longest_side);
 
 #endif

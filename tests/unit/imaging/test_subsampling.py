@@ -57,7 +57,7 @@ def test_subsampled_planes_are_shown_as_by_pillow(size: tuple[int, int], *, is_n
 
 @pytest.mark.parametrize(("width", "height"), [(0, 4), (4, 0), (5, 4), (1 << 17, 1)])
 def test_other_sizes_are_errors(width: int, height: int) -> None:
-    with pytest.raises(ValueError, match="another size"):
+    with pytest.raises(ValueError, match="pixels"):
         darkroom_native.colour_steps(bytes(64), width, height, _STEP)
-    with pytest.raises(ValueError, match="another size"):
+    with pytest.raises(ValueError, match="pixels"):
         darkroom_native.shown_subsampled(bytes(64), width, height)

@@ -19,15 +19,10 @@ static PyObject *planes_of(const struct jpeg_picture *picture, bool subsampled) 
 }
 
 static PyObject *checked_planes_of(const Pixels *pixels, struct jpeg_picture *picture, bool subsampled) {
-    if (picture->width < 1 || picture->height < 1 || picture->channels < 3 || picture->width > LONGEST_SIDE ||
-        picture->height > LONGEST_SIDE || picture->channels > 4)
-        return PyErr_Format(PyExc_ValueError, "a side or the channels is out of range");
-    Py_ssize_t row = (Py_ssize_t)picture->width * picture->channels;
-    if (pixels->size != row * picture->height)
-        return PyErr_Format(PyExc_ValueError, "%d x %d pixels of %d channels have another number of bytes",
-                            picture->width, picture->height, picture->channels);
+    if (!check_size(pixels->size, picture->width, picture->height, picture->channels, LONGEST_SIDE)) return NULL;
+    if (picture->channels < 3) return PyErr_Format(PyExc_ValueError, "there must be 3 or 4 channels");
     picture->pixels = pixels->bytes;
-    picture->stride = (size_t)row;
+    picture->stride = (size_t)picture->width * picture->channels;
     return planes_of(picture, subsampled);
 }
 

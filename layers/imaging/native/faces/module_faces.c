@@ -2,13 +2,11 @@
 
 #include "faces/faces.h"
 #include "module_parts.h"
+#include "pixels.h"
 
 // Finds faces without the GIL; NULL with a Python error if that fails.
 static PyObject *faces_of(const Py_buffer *pixels, int width, int height, double threshold) {
-    if (width < 1 || height < 1 || width > FACES_MAX_SIDE || height > FACES_MAX_SIDE)
-        return PyErr_Format(PyExc_ValueError, "each side must have 1 to %d pixels", FACES_MAX_SIDE);
-    if (pixels->len != (Py_ssize_t)3 * width * height)
-        return PyErr_Format(PyExc_ValueError, "RGB of %d x %d pixels has another number of bytes", width, height);
+    if (!check_size(pixels->len, width, height, 3, FACES_MAX_SIDE)) return NULL;
     struct face *faces;
     size_t count;
     PyThreadState *state = PyEval_SaveThread();

@@ -5,25 +5,16 @@
 
 enum { LONGEST_SIDE = 1 << 20 };
 
-// Raises ValueError and returns -1 if the arguments don't fit together.
-static int check(const Pixels *pixels, const Picture *picture, const Box *box, const Pixels *result, int width, int height) {
-    int sides[] = {picture->width, picture->height, width, height};
-    for (int i = 0; i < 4; i++)
-        if (sides[i] < 1 || sides[i] > LONGEST_SIDE) {
-            PyErr_Format(PyExc_ValueError, "each side must have 1 to %d pixels", LONGEST_SIDE);
-            return -1;
-        }
-    Py_ssize_t size = (Py_ssize_t)picture->width * picture->height * picture->channels;
-    Py_ssize_t new_size = (Py_ssize_t)width * height * picture->channels;
-    const char *fault = NULL;
-    if (picture->channels < 1 || picture->channels > MAX_CHANNELS) fault = "there must be 1 to 4 channels";
-    else if (pixels->size != size || result->size != new_size || result->view.readonly)
-        fault = "a picture has another number of bytes for its channels, or may not change";
-    else if (!(box->left >= 0 && box->left < box->right && box->right <= picture->width && box->top >= 0 &&
-               box->top < box->bottom && box->bottom <= picture->height))
-        fault = "the box must be a part of the picture";
-    if (fault) PyErr_Format(PyExc_ValueError, fault);
-    return fault ? -1 : 0;
+// Raises ValueError and returns false if the arguments don't fit together.
+static bool check(const Pixels *pixels, const Picture *picture, const Box *box, const Pixels *result, int width, int height) {
+    if (!check_size(pixels->size, picture->width, picture->height, picture->channels, LONGEST_SIDE) ||
+        !check_size(result->size, width, height, picture->channels, LONGEST_SIDE))
+        return false;
+    bool is_inside = box->left >= 0 && box->left < box->right && box->right <= picture->width && box->top >= 0 &&
+                     box->top < box->bottom && box->bottom <= picture->height;
+    if (is_inside && !result->view.readonly) return true;
+    PyErr_Format(PyExc_ValueError, is_inside ? "the result may not change" : "the box must be a part of the picture");
+    return false;
 }
 
 static PyObject *py_resize(PyObject *module, PyObject *arguments) {
@@ -36,8 +27,8 @@ static PyObject *py_resize(PyObject *module, PyObject *arguments) {
                           &picture.channels, take_pixels, &result, &width, &height, &box.left, &box.top, &box.right,
                           &box.bottom))
         return NULL;
-    int failed = check(&pixels, &picture, &box, &result, width, height), has_memory = 1;
-    if (!failed) {
+    bool is_valid = check(&pixels, &picture, &box, &result, width, height), has_memory = true;
+    if (is_valid) {
         picture.pixels = pixels.bytes;
         PyThreadState *state = PyEval_SaveThread();
         use_large_pages(result.bytes, (size_t)result.size);
@@ -47,7 +38,7 @@ static PyObject *py_resize(PyObject *module, PyObject *arguments) {
     release_pixels(&pixels);
     release_pixels(&result);
     if (!has_memory) return PyErr_NoMemory();
-    return failed ? NULL : Py_BuildValue("");
+    return is_valid ? Py_BuildValue("") : NULL;
 }
 
 static PyMethodDef functions[] = {

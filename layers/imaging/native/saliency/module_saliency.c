@@ -1,15 +1,13 @@
 #include <stdlib.h>
 
 #include "module_parts.h"
+#include "pixels.h"
 #include "saliency/saliency.h"
 
 // Measures saliency without the GIL; NULL with a Python error if that fails.
 static PyObject *levels_of(const Py_buffer *pixels, int width, int height) {
-    if (width < 1 || height < 1 || width > SALIENCY_MAX_SIDE || height > SALIENCY_MAX_SIDE)
-        return PyErr_Format(PyExc_ValueError, "each side must have 1 to %d pixels", SALIENCY_MAX_SIDE);
+    if (!check_size(pixels->len, width, height, 3, SALIENCY_MAX_SIDE)) return NULL;
     size_t count = (size_t)width * (size_t)height;
-    if (pixels->len != (Py_ssize_t)(3 * count))
-        return PyErr_Format(PyExc_ValueError, "RGB of %d x %d pixels has another number of bytes", width, height);
     uint8_t *levels = malloc(count);
     if (!levels) return PyErr_NoMemory();
     PyThreadState *state = PyEval_SaveThread();

@@ -1,5 +1,3 @@
-#include <stdbool.h>
-
 #include "module_parts.h"
 #include "pixels.h"
 #include "subsampling/shown.h"
@@ -7,12 +5,12 @@
 
 enum { LONGEST_SIDE = 1 << 16, MOST_PIXELS = 1 << 28 };
 
-// Raises ValueError and returns false if the pixels don't have this size, or it is out of range.
-static bool has_size(const Pixels *pixels, int width, int height, int channels) {
-    bool is_valid = width > 0 && height > 0 && width <= LONGEST_SIDE && height <= LONGEST_SIDE &&
-                    (Py_ssize_t)width * height <= MOST_PIXELS && pixels->size == (Py_ssize_t)width * height * channels;
-    if (!is_valid) PyErr_Format(PyExc_ValueError, "the sides are out of range, or the pixels have another size");
-    return is_valid;
+// Raises ValueError and returns false if the pixels, of four bytes, don't have this size, or it is out of range.
+static bool has_size(const Pixels *pixels, int width, int height) {
+    if (!check_size(pixels->size, width, height, 4, LONGEST_SIDE)) return false;
+    if ((Py_ssize_t)width * height <= MOST_PIXELS) return true;
+    PyErr_Format(PyExc_ValueError, "there must be at most %d pixels", MOST_PIXELS);
+    return false;
 }
 
 static PyObject *py_colour_steps(PyObject *module, PyObject *arguments) {
@@ -20,7 +18,7 @@ static PyObject *py_colour_steps(PyObject *module, PyObject *arguments) {
     Pixels pixels;
     int width, height, step, steps = 0;
     if (!PyArg_ParseTuple(arguments, "O&iii:colour_steps", take_pixels, &pixels, &width, &height, &step)) return NULL;
-    bool is_valid = has_size(&pixels, width, height, 4);
+    bool is_valid = has_size(&pixels, width, height);
     if (is_valid) {
         PyThreadState *state = PyEval_SaveThread();
         steps = colour_steps(pixels.bytes, width, height, step);
@@ -51,7 +49,7 @@ static PyObject *py_shown_subsampled(PyObject *module, PyObject *arguments) {
     PyObject *shown = NULL;
     if (!PyArg_ParseTuple(arguments, "O&ii:shown_subsampled", take_pixels, &pixels, &picture.width, &picture.height))
         return NULL;
-    if (has_size(&pixels, picture.width, picture.height, 4)) {
+    if (has_size(&pixels, picture.width, picture.height)) {
         picture.pixels = pixels.bytes;
         picture.stride = 4 * (size_t)picture.width;
         shown = shown_pixels(&picture);
