@@ -73,7 +73,7 @@ def test_other_sizes_channels_and_boxes_are_errors(
 
 @pytest.mark.parametrize("result", [bytes(4), bytearray(5)])
 def test_a_result_of_another_size_or_that_may_not_change_is_an_error(result: bytes | bytearray) -> None:
-    with pytest.raises(ValueError, match="may not change|number of bytes"):
+    with pytest.raises(ValueError, match=r"may not change|number of bytes"):
         darkroom_native.resize(bytes(16), 4, 4, 1, result, 2, 2, WHOLE)
 
 
