@@ -37,6 +37,7 @@ from tests.unit.imaging.pictures import (
     rgb16_png,
     srgb,
 )
+from tests.unit.imaging.test_composing import Part, apng
 
 SPACES = {"display p3": DISPLAY_P3, "adobe rgb": ADOBE_RGB, "prophoto": PROPHOTO}
 # Within sRGB's gamut in each of the three spaces, so that no channel is clipped.
@@ -254,6 +255,84 @@ def test_a_transparent_png_colour_works_at_any_bit_depth(
     assert distance(half.convert("RGB").getpixel((12, 8)), (shown,) * 3) < 12  # type: ignore[arg-type]
 
 
+def small_png(colour_type: int, bits: int, *chunks: bytes, after: bytes = b"") -> bytes:
+    """Builds a PNG of 8 x 8 equal pixels, of bytes 0x5A or of the third colour of a palette."""
+    row_bytes = bits * {0: 1, 2: 3, 3: 1, 4: 2}[colour_type]
+    row = (b"\xaa" if colour_type == 3 else b"\x5a") * row_bytes
+    content = png_header(8, 8, bits=bits, colour_type=colour_type) + b"".join(chunks)
+    content += png_chunk(b"IDAT", zlib.compress((b"\0" + row) * 8))
+    return content + after + png_chunk(b"IEND", b"")
+
+
+def first_pixel(content: bytes) -> tuple[int, ...]:
+    rendered = render(content, a_profile(8, formats=(Format.WEBP,), quality=100))
+    return opened(only(rendered, Format.WEBP)).convert("RGBA").getpixel((3, 3))  # type: ignore[return-value]
+
+
+PALETTE = png_chunk(b"PLTE", bytes((9, 9, 9, 9, 9, 9, 90, 90, 90)))
+CLEAR = png_chunk(b"tRNS", b"\0\0\0")
+
+
+@pytest.mark.parametrize(
+    ("content", "alpha"),
+    [
+        *(
+            (small_png(0, 8, png_chunk(b"tRNS", b"\0\x5a"[:length])), alpha)
+            for length, alpha in ((2, 0), (1, 255))
+        ),
+        (small_png(0, 8, png_chunk(b"tRNS", b"\xff\x5a")), 0),
+        (small_png(2, 8, png_chunk(b"tRNS", b"\0\x5a" * 3)), 0),
+        (small_png(2, 8, png_chunk(b"tRNS", b"\0\x5a" * 2)), 255),
+        (small_png(2, 8, png_chunk(b"tRNS", b"")), 255),
+        (small_png(4, 8, png_chunk(b"tRNS", b"\0\x5a")), 90),
+        (small_png(3, 2, PALETTE, CLEAR), 0),
+        (small_png(3, 2, CLEAR, PALETTE), 255),
+        (small_png(3, 2, PALETTE, after=CLEAR), 255),
+        (small_png(3, 2, PALETTE, CLEAR, png_chunk(b"tRNS", b"\xff\xff\xff")), 0),
+        (small_png(3, 2, PALETTE, png_chunk(b"tRNS", bytes(300))), 255),
+    ],
+)
+def test_a_transparent_colour_in_another_place_or_of_another_length_is_ignored(
+    content: bytes, alpha: int
+) -> None:
+    """As in browsers; of the levels for 8 bits, only the low bytes count."""
+    assert first_pixel(content)[3] == alpha
+
+
+@pytest.mark.parametrize("key", [2, 4, 0x80, 0xFF00])
+def test_a_transparent_level_that_pixels_cannot_have_is_ignored(key: int) -> None:
+    content = png_header(8, 8, bits=2, colour_type=0) + png_chunk(b"tRNS", struct.pack(">H", key))
+    content += png_chunk(b"IDAT", zlib.compress(b"\0\x55\x55" * 8)) + png_chunk(b"IEND", b"")
+
+    assert first_pixel(content) == (85, 85, 85, 255)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_grey_profile_is_applied_beside_transparency(bits: int) -> None:
+    profile = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(grey_gamma(1.0)))
+    level = Space(SRGB.primaries, 1.0).in_srgb((90, 90, 90))
+
+    for found in (
+        first_pixel(small_png(4, bits, profile)),
+        first_pixel(small_png(0, bits, profile, png_chunk(b"tRNS", b"\0\1"))),
+        first_pixel(apng(Part(b"\x5a\x5a"), colour_type=4, before=profile)),
+    ):
+        assert distance(found[:3], level) <= 4  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        png_chunk(b"gAMA", struct.pack(">I", 100_000)),
+        png_chunk(b"cICP", bytes((9, 16, 0, 1))),
+        png_chunk(b"iCCP", b"x\0\0" + zlib.compress(grey_gamma(1.0))),
+    ],
+)
+def test_colours_described_after_the_pixels_are_ignored(chunk: bytes) -> None:
+    assert first_pixel(small_png(0, 8, chunk)) != first_pixel(small_png(0, 8))
+    assert first_pixel(small_png(0, 8, after=chunk)) == first_pixel(small_png(0, 8))
+
+
 P3_POINTS = (31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
 SRGB_POINTS = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
 
@@ -266,12 +345,27 @@ def png_for_a_screen(colour: Colour, *, points: tuple[int, ...] = (), gamma: int
     return content[:33] + chunks + content[33:]
 
 
-@pytest.mark.parametrize("gamma", [None, 45455])
-def test_png_primaries_are_converted(gamma: int | None) -> None:
+def test_png_primaries_are_converted() -> None:
     for colour in MILD:
-        content = png_for_a_screen(colour, points=P3_POINTS, gamma=gamma)
+        content = png_for_a_screen(colour, points=P3_POINTS, gamma=45_455)
 
         assert distance(middle_of(shown(content)), DISPLAY_P3.in_srgb(colour)) <= 4
+
+
+def test_primaries_in_the_corner_of_the_diagram_are_converted() -> None:
+    """Those of CIE XYZ, as Chromium shows them."""
+    content = png_for_a_screen((150, 150, 150), points=XYZ_POINTS, gamma=100_000)
+
+    assert distance(middle_of(shown(content)), (202, 202, 202)) <= 4
+
+
+def test_primaries_without_a_gamma_are_ignored() -> None:
+    """As in browsers."""
+    for colour in MILD:
+        assert distance(middle_of(shown(png_for_a_screen(colour, points=P3_POINTS))), colour) <= 4
+
+
+XYZ_POINTS = (33333, 33333, 100_000, 0, 0, 100_000, 0, 0)
 
 
 @pytest.mark.parametrize("gamma", [100_000, 55_556, 35_000])
@@ -292,9 +386,9 @@ def test_png_gamma_is_converted(points: tuple[int, ...], gamma: int) -> None:
         ((), 0),
         ((), 1),
         ((), 2**31),
-        ((0,) * 8, None),
-        ((2**31,) * 8, None),
-        (SRGB_POINTS[:-1], None),
+        ((0,) * 8, 100_000),
+        ((2**31,) * 8, 100_000),
+        (SRGB_POINTS[:-1], 45_455),
     ],
 )
 def test_srgb_like_or_impossible_screens_are_ignored(points: tuple[int, ...], gamma: int | None) -> None:
@@ -308,7 +402,7 @@ def test_srgb_like_or_impossible_screens_are_ignored(points: tuple[int, ...], ga
 
 
 def test_degenerate_primaries_count_as_srgb_with_a_decision() -> None:
-    content = png_for_a_screen((200, 120, 90), points=(31270, 32900) + 3 * (30000, 30000))
+    content = png_for_a_screen((200, 120, 90), points=(31270, 32900) + 3 * (30000, 30000), gamma=45_455)
     rendered = render(content, a_profile(40, quality=100))
 
     assert distance(middle_of(opened(only(rendered))), (200, 120, 90)) <= 2
@@ -324,7 +418,7 @@ def test_srgb_and_iccp_chunks_take_priority_over_chrm_and_gama() -> None:
         assert distance(middle_of(shown(content_with_both)), (200, 120, 90)) <= 2
 
 
-def test_a_png_profile_with_a_wrong_checksum_or_an_unknown_method_is_ignored() -> None:
+def test_a_broken_png_profile_is_ignored() -> None:
     """As in browsers; the following chunks count instead."""
     content = encoded(plain((40, 40), (255, 0, 0)), "PNG")
     chunk = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(red_and_green_swapped()))
@@ -333,5 +427,8 @@ def test_a_png_profile_with_a_wrong_checksum_or_an_unknown_method_is_ignored() -
     unknown_method = png_chunk(b"iCCP", b"x\0\1" + zlib.compress(red_and_green_swapped()))
 
     assert distance(middle_of(shown(sound)), (0, 255, 0)) <= 4
-    for broken in (wrong_checksum, content[:33] + unknown_method + content[33:]):
+    cut = png_chunk(b"iCCP", b"x\0\0" + zlib.compress(red_and_green_swapped())[:-4])
+    without_name = png_chunk(b"iCCP", b"\0\0" + zlib.compress(red_and_green_swapped()))
+    others = [content[:33] + other + content[33:] for other in (unknown_method, cut, without_name)]
+    for broken in (wrong_checksum, *others):
         assert distance(middle_of(shown(broken)), (255, 0, 0)) <= 4

@@ -37,7 +37,9 @@ def whole_frames(header: Header, animation: Animation) -> Iterator[Image.Image]:
     """Yields every frame as browsers show it, as large as the canvas; valid until the next is taken."""
     if header.format in _PARTS:
         parts = _PARTS[header.format](animation.stream)
-        yield from map(without_opaque_alpha, _composed((header.width, header.height), parts))
+        for canvas in _composed((header.width, header.height), parts):
+            stored = png.in_stored_colours(canvas, animation.stream) if header.format == "png" else canvas
+            yield without_opaque_alpha(stored)
     else:
         source = opened(header, animation.stream)
         for number in range(len(animation.durations)):

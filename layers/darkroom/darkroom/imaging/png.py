@@ -16,7 +16,7 @@ def decoded(image: ImageFile.ImageFile, stream: bytes) -> Image.Image:
         raise corrupt()
     key = image.info.get("transparency")
     if stream[24] != _SIXTEEN_BITS or not isinstance(key, int | tuple):
-        return plain(image)
+        return in_stored_colours(plain(image), stream)
     transparent = _equal_grey(image, key) if isinstance(key, int) else _equal_colour(image, stream, key)
     image.info = {}
     opaque = plain(image)
@@ -24,7 +24,13 @@ def decoded(image: ImageFile.ImageFile, stream: bytes) -> Image.Image:
     return opaque
 
 
+def in_stored_colours(image: Image.Image, stream: bytes) -> Image.Image:
+    """Converts RGBA to LA if the PNG is grey, for its profile is too."""
+    return image.convert("LA") if image.mode == "RGBA" and stream[25] in _GREY_TYPES else image
+
+
 _SIXTEEN_BITS = 16
+_GREY_TYPES = (0, 4)
 
 
 def _equal_grey(image: Image.Image, key: int) -> Image.Image:

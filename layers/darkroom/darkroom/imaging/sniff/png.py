@@ -39,7 +39,7 @@ def read_png(content: bytes) -> Header:
     # Only the first chunk of each name: inflating one can yield a thousand times its size.
     metadata: dict[tuple[bytes, bytes], bytes] = {}
     frames = 0
-    for kind, start, end in png_chunks(content):
+    for kind, start, end in _chunks_that_count(content):
         if kind in _PIXEL_CHUNKS:
             if not _is_sound(content, start, end):
                 raise Damaged("a checksum is wrong")
@@ -72,6 +72,31 @@ def read_png(content: bytes) -> Header:
     )
 
 
+def _chunks_that_count(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yields the chunks without those that browsers ignore for their place or length."""
+    before = set[bytes]()
+    for kind, start, end in png_chunks(content):
+        is_late = kind in _COLOUR_CHUNKS and b"IDAT" in before
+        if not is_late and (kind != b"tRNS" or _is_transparency(content, start, end, before)):
+            before.add(kind)
+            yield kind, start, end
+
+
+def _is_transparency(content: bytes, start: int, end: int, before: set[bytes]) -> bool:
+    """True if a tRNS has its place and length."""
+    (colour_type,) = numbers(">B", content, 25)
+    if before & {b"IDAT", b"tRNS"} or (colour_type == _INDEXED and b"PLTE" not in before):
+        return False
+    if colour_type == _INDEXED:
+        return 0 < end - start <= _MOST_COLOURS
+    return end - start == _KEY_BYTES.get(colour_type)
+
+
+_INDEXED, _MOST_COLOURS = 3, 256
+# Of the transparent colour of grey and of RGB.
+_KEY_BYTES = {0: 2, 2: 6}
+
+
 def _with_transparent_grey_in_eight_bits(content: bytes) -> bytes:
     """Converts tRNS's grey to 8 bits: Pillow compares it with pixels that it has converted to 8 bits."""
     bits, colour_type = numbers(">BB", content, 24)
@@ -82,15 +107,10 @@ def _with_transparent_grey_in_eight_bits(content: bytes) -> bytes:
         if kind == b"IDAT":
             break
         if kind == b"tRNS" and end - start == calcsize(layout) and _is_sound(content, start, end):
-            levels = numbers(layout, content, start)
-            colour = pack(layout, *(_in_eight_bits(level, bits) for level in levels))
+            # Of its low byte, as in browsers. A level that pixels can't have equals none of them afterwards.
+            colour = pack(layout, content[start + 1] * 255 // ((1 << bits) - 1))
             return content[:start] + colour + pack(">I", zlib.crc32(b"tRNS" + colour)) + content[end + 4 :]
     return content
-
-
-def _in_eight_bits(level: int, bits: int) -> int:
-    most = (1 << bits) - 1
-    return (level & most) * 255 // most
 
 
 def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, Coding | None, Screen | None]:
@@ -98,9 +118,9 @@ def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, Codi
     coding = _png_coding(metadata)
     if coding and coding.is_known:
         return b"", coding, None
-    method, deflated = _split_profile(metadata.get((b"iCCP", b""), b""))
-    if deflated and method == _DEFLATE:
-        return _inflated(deflated, MAX_PROFILE_BYTES), None, None
+    name, _, compressed = metadata.get((b"iCCP", b""), b"").partition(b"\0")
+    if name and compressed.startswith(_DEFLATE):
+        return _inflated(compressed[1:], MAX_PROFILE_BYTES), None, None
     if (b"sRGB", b"") in metadata:
         return b"", None, None
     screen = _png_screen(metadata.get((b"cHRM", b""), b""), metadata.get((b"gAMA", b""), b""))
@@ -108,12 +128,6 @@ def _png_colour(metadata: dict[tuple[bytes, bytes], bytes]) -> tuple[bytes, Codi
 
 
 _DEFLATE = b"\0"
-
-
-def _split_profile(body: bytes) -> tuple[bytes, bytes]:
-    """Returns iCCP's compression method and profile."""
-    compressed = body.partition(b"\0")[2]
-    return compressed[:1], compressed[1:]
 
 
 # Units of cLLI and mDCV. Third edition, 11.3.2.7 and 11.3.2.8.
@@ -139,17 +153,18 @@ _SAME_POINT, _SAME_GAMMA = 0.005, 0.025
 
 
 def _png_screen(chromaticities: bytes, gamma: bytes) -> Screen | None:
-    """Reads cHRM and gAMA; None if they describe sRGB, or values impossible for a screen."""
-    points, exponent = _SRGB_POINTS, 0.0
+    """Reads gAMA and cHRM, which browsers ignore without gAMA; None if they describe sRGB or no screen."""
+    if len(gamma) != calcsize(">I"):
+        return None
+    points, exponent = _SRGB_POINTS, numbers(">I", gamma, 0)[0] / 100_000
     if len(chromaticities) == calcsize(">8I"):
         shares = [number / 100_000 for number in numbers(">8I", chromaticities, 0)]
         white, *primaries = zip(shares[::2], shares[1::2], strict=True)
         points = (*primaries, white)
-    if len(gamma) == calcsize(">I"):
-        exponent = numbers(">I", gamma, 0)[0] / 100_000
+    is_screen = 0.1 <= exponent <= 10 and points[-1][1] > 0 and all(x + y <= 1 for x, y in points)
     if abs(exponent - _SRGB_GAMMA) < _SAME_GAMMA:
         exponent = 0.0
-    if not (exponent == 0 or 0.1 <= exponent <= 10) or not all(0 < y <= 1 and x + y <= 1 for x, y in points):
+    if not is_screen:
         return None
     pairs = zip(points, _SRGB_POINTS, strict=True)
     moved = max(abs(a - b) for point, known in pairs for a, b in zip(point, known, strict=True))
@@ -293,7 +308,7 @@ def _inflated(deflated: bytes, limit_bytes: int) -> bytes:
         inflated = inflater.decompress(deflated, limit_bytes)
     except zlib.error:
         return b""
-    return b"" if inflater.unconsumed_tail else inflated
+    return inflated if inflater.eof else b""
 
 
 _RAW_PROFILES = (b"Raw profile type exif", b"Raw profile type APP1")
