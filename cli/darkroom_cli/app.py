@@ -21,7 +21,7 @@ from darkroom.domain.focus import parse_focus
 from darkroom.web.pages.formatting import printable
 from darkroom_cli.commands import Commands
 from darkroom_cli.completion import complete_format, complete_profile, parse_format
-from darkroom_cli.faults import Fault, Terminated
+from darkroom_cli.faults import INTERNAL_ERROR, Fault, Terminated
 from darkroom_cli.stack import LocalStack, check_build
 from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_default
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 app = Commands("Make pictures smaller for the web: on this machine, or in a bucket.")
 
 
-INTERNAL_ERROR = 70  # sysexits.h
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="ID", help="Ids of failures, from `darkroom failures`.")
 ]

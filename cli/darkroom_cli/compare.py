@@ -20,10 +20,8 @@ from darkroom.imaging import compare_isolated, render_isolated
 from darkroom.imaging.comparing import Comparison, Decoded
 from darkroom.services.rendering import budget
 from darkroom.web.pages.formatting import duration, filesize, label, printable, savings
-from darkroom_cli.faults import Fault
-from darkroom_cli.files import NO_INPUT, decodable
-from darkroom_cli.render.command import DATA_ERROR
-from darkroom_cli.render.folder import CANNOT_CREATE
+from darkroom_cli.faults import CANNOT_CREATE, DATA_ERROR, NO_INPUT, Fault
+from darkroom_cli.files import decodable
 from darkroom_cli.render.limits import MEMORY_MB, SLACK, TIMEOUT_SECONDS
 from darkroom_cli.results import percent_saved
 

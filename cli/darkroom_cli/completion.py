@@ -22,6 +22,6 @@ def parse_format(text: str) -> str:
 
 def complete_profile(incomplete: str) -> list[str]:
     """Returns the built-in profiles that begin with a text."""
-    from darkroom.domain.profile import PROFILES
+    from darkroom.domain.profile import profile_texts
 
-    return sorted(file.stem for file in PROFILES.glob("*.json") if file.stem.startswith(incomplete))
+    return [name for name in profile_texts() if name.startswith(incomplete)]

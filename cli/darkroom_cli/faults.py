@@ -1,6 +1,8 @@
 """Errors of the command line."""
 
-UNAVAILABLE = 69  # sysexits.h
+# Exit codes: sysexits.h, and a shell's after Ctrl-C.
+DATA_ERROR, NO_INPUT, UNAVAILABLE, INTERNAL_ERROR, CANNOT_CREATE, BAD_CONFIGURATION = 65, 66, 69, 70, 73, 78
+INTERRUPTED = 130
 
 
 class Fault(Exception):

@@ -10,9 +10,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from darkroom.web.pages.formatting import printable
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import NO_INPUT, Fault
 
-NO_INPUT = 66  # sysexits.h
 _MOST_NAMED = 3
 # Files and folders of Windows and of Synology's servers.
 _NOT_PICTURES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir"}

@@ -12,7 +12,6 @@ from pathlib import Path, PurePath
 from urllib.parse import quote, unquote, urlsplit
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
-from rich.console import Console
 from rich.text import Text
 
 from darkroom.domain.entries import State
@@ -21,11 +20,10 @@ from darkroom.domain.renditions import MAIN
 from darkroom.web.pages.formatting import printable
 from darkroom_cli.client import ApiClient, JsonObject, NotFound, ServiceUnavailable, authentication
 from darkroom_cli.faults import Fault
-from darkroom_cli.results import ResultRow, results_table, sizes_at_full_width, totals
+from darkroom_cli.results import ResultRow, output_console, results_table, sizes_at_full_width, totals
 from darkroom_cli.stack import Status
 
 _TIMEOUT = ClientTimeout(total=120)
-_PIPED_WIDTH = 250
 _ADDRESS = re.compile(r"/(pictures|jobs)/([0-9a-f]{32})/?")
 
 
@@ -135,7 +133,7 @@ def list_pictures(status: Status, names: Sequence[str], count: int, *, as_json: 
         for picture in pictures:
             sys.stdout.write(json.dumps(picture) + "\n")
         return
-    console = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
+    console = output_console()
     if not pictures:
         console.print("There are no pictures.")
         return

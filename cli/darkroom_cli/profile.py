@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 from darkroom.domain.errors import BadProfile, Flaw
 from darkroom.domain.profile import Profile, parse_profile
 from darkroom.web.pages.formatting import printable
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import BAD_CONFIGURATION, NO_INPUT, Fault
 from darkroom_cli.stack import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
     from types_boto3_appconfig import AppConfigClient
 
-# sysexits.h
-NO_INPUT, BAD_CONFIGURATION = 66, 78
 # A deployment with a duration of 0 minutes completes after some seconds.
 _TIMEOUT_SECONDS = 300
 _ROLLED_BACK = {"ROLLING_BACK", "ROLLED_BACK", "REVERTED"}

@@ -1,10 +1,12 @@
 """The table and the totals of rendered pictures, for `darkroom drop` and `darkroom render`."""
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -34,6 +36,15 @@ class ResultRow:
     sizes: Mapping[str, int] = field(default_factory=dict)
     page: str = ""
     is_problem: bool = False
+
+
+_PIPED_WIDTH = 250  # without a terminal, lines are not wrapped
+
+
+def output_console(*, stderr: bool = False) -> Console:
+    """Returns the console of standard output, or of standard error."""
+    is_terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(width=None if is_terminal else _PIPED_WIDTH, highlight=False, stderr=stderr)
 
 
 def sizes_at_full_width(receipt: JsonObject | None) -> dict[str, int]:

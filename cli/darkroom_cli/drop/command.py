@@ -15,10 +15,9 @@ from darkroom_cli.drop.files import check_files
 from darkroom_cli.drop.resume import ResumeFile
 from darkroom_cli.drop.run import DropRun
 from darkroom_cli.drop.summary import Outcome, report
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import INTERRUPTED, Fault
+from darkroom_cli.results import output_console
 from darkroom_cli.stack import LocalStack, Status
-
-INTERRUPTED = 130
 
 
 def drop_pictures(
@@ -32,9 +31,7 @@ def drop_pictures(
     focus: Focus | None = None,
 ) -> bool:
     """Uploads the files found at these paths; True if all were rendered. Raises Fault."""
-    # Without a terminal, lines are not wrapped. JSON has standard output for itself.
-    is_terminal = (sys.stderr if as_json else sys.stdout).isatty()
-    console = Console(width=None if is_terminal else 250, highlight=False, stderr=as_json)
+    console = output_console(stderr=as_json)  # JSON has standard output for itself
     resume_file = ResumeFile.of(LocalStack.find(os.environ), status, paths, os.environ)
     if new:
         resume_file.delete()

@@ -13,15 +13,13 @@ from darkroom.domain.profile import Profile
 from darkroom.domain.receipts import Receipt, Rendered
 from darkroom.domain.serialization import JsonObject, serialize_receipt
 from darkroom.domain.timestamps import now
-from darkroom_cli.faults import Fault, Terminated
-from darkroom_cli.files import NO_INPUT, Found, find_pictures
+from darkroom_cli.faults import DATA_ERROR, INTERRUPTED, NO_INPUT, Fault, Terminated
+from darkroom_cli.files import Found, find_pictures
 from darkroom_cli.render.display import Display
 from darkroom_cli.render.folder import STANDARD_INPUT, OutputFolder, Record, digest_of_bytes
 from darkroom_cli.render.outcome import FAILED, NO_RENDITION, REJECTED, RENDERED, UP_TO_DATE, Outcome
 from darkroom_cli.render.task import Result, Task, check_engine, render_task
 from darkroom_cli.render.workers import Workers, worker_count
-
-DATA_ERROR = 65  # sysexits.h
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +113,7 @@ class _Run:
         return Fault(
             f"Interrupted: {done[RENDERED] + done[UP_TO_DATE]} of {size} pictures are rendered."
             " Run the same command again to render the rest.",
-            Terminated.EXIT_CODE if isinstance(interruption, Terminated) else 130,
+            Terminated.EXIT_CODE if isinstance(interruption, Terminated) else INTERRUPTED,
         )
 
     def _add(self, outcome: Outcome) -> None:

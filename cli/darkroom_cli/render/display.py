@@ -12,9 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from darkroom_cli.render.outcome import UP_TO_DATE, Outcome
-from darkroom_cli.results import MOST_LISTED, results_table, totals
-
-_PIPED_WIDTH = 250  # without a terminal, lines are not wrapped
+from darkroom_cli.results import MOST_LISTED, output_console, results_table, totals
 
 _NARROWEST_BAR, _WIDEST_BAR, _LABEL_WIDTH = 4, 40, 44
 
@@ -38,7 +36,7 @@ class Display:
     def __init__(self, size: int, *, as_json: bool) -> None:
         self._as_json = as_json
         self._errors = Console(stderr=True, highlight=False)
-        self._output = Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False)
+        self._output = output_console()
         # Not refreshed by a thread: a process that forks must have none.
         self._progress = Progress(
             BarColumn(max(_NARROWEST_BAR, min(_WIDEST_BAR, self._errors.width - _LABEL_WIDTH))),

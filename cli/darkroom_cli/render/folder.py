@@ -13,9 +13,8 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 from darkroom.domain.serialization import JsonObject
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import CANNOT_CREATE, Fault
 
-CANNOT_CREATE = 73  # sysexits.h
 RECORD = ".darkroom.jsonl"
 STANDARD_INPUT = "-"
 _SCRATCH = ".darkroom.new"

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.domain.errors import BadProfile, Flaw
-from darkroom.domain.profile import PROFILES, Profile, parse_profile
+from darkroom.domain.profile import Profile, parse_profile, profile_texts
 from darkroom.domain.renditions import MAIN
 from darkroom_cli.completion import parse_format
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import BAD_CONFIGURATION, Fault
 
-BAD_CONFIGURATION = 78  # sysexits.h
 _DEFAULT_TARGET = 75
 
 
@@ -50,27 +49,21 @@ def _option_of(flaw: Flaw) -> str:
 
 def _document(name: str) -> dict[str, Any]:
     """Returns a profile's document. Raises Fault."""
+    file, known = Path(name), profile_texts()
     try:
-        file, known = Path(name), sorted(path.stem for path in PROFILES.glob("*.json"))
         if not file.exists() and name not in known:
             raise Fault(f"{name} is neither a file nor one of {', '.join(known)}.", BAD_CONFIGURATION)
-        text = file.read_text() if file.exists() else json.dumps({"built_in": name})
+        text = file.read_text() if file.exists() else known[name]
+        parse_profile(text)
     except (OSError, UnicodeDecodeError) as fault:
         raise Fault(f"The profile is not valid:\n  {fault}", BAD_CONFIGURATION) from fault
-    _parsed(text)
+    except BadProfile as bad:
+        listed = "\n  ".join(map(str, bad.flaws))
+        raise Fault(f"The profile is not valid:\n  {listed}", BAD_CONFIGURATION) from bad
     document: dict[str, Any] = json.loads(text)
     if "built_in" in document:
-        document = json.loads((PROFILES / f"{document['built_in']}.json").read_text())
+        document = json.loads(known[document["built_in"]])
     return document
-
-
-def _parsed(text: str) -> Profile:
-    try:
-        return parse_profile(text)
-    except BadProfile as bad:
-        raise Fault(
-            "The profile is not valid:\n  " + "\n  ".join(map(str, bad.flaws)), BAD_CONFIGURATION
-        ) from bad
 
 
 def _listed(values: list[str]) -> list[str]:

@@ -19,8 +19,6 @@ from darkroom.domain.renditions import MAIN, Format
 
 # importlib.resources would add 5 ms to a cold start.
 _HERE = pathlib.Path(__file__).parent
-# The built-in profiles.
-PROFILES = _HERE / "profiles"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +181,15 @@ def parse_profile(document: str | bytes) -> Profile:
 
 def profile_texts() -> dict[str, str]:
     """Returns the documents of the built-in profiles, by name."""
-    return {source.stem: source.read_text() for source in sorted(PROFILES.glob("*.json"))}
+    return {source.stem: source.read_text() for source in sorted((_HERE / "profiles").glob("*.json"))}
 
 
 def built_in(name: str) -> Profile:
     """Returns a built-in profile. Raises BadProfile for any other name."""
-    source = PROFILES / f"{name}.json"
-    if not re.fullmatch(r"[a-z]+", name) or not source.is_file():
+    text = profile_texts().get(name)
+    if text is None:
         raise BadProfile([Flaw(f"there is no built-in profile named {name!r}")])
-    return parse_profile(source.read_text())
+    return parse_profile(text)
 
 
 @cache
