@@ -159,6 +159,57 @@ def test_cmyk_is_converted_by_its_profile(inks: tuple[int, ...], plugin: str) ->
     assert distance(middle_of(rendition), lab_in_srgb(*INKS[inks])) <= 4
 
 
+def in_jpeg(*parts: tuple[int, int, bytes]) -> bytes:
+    """Returns a red JPEG with the parts of a profile: number, count and bytes."""
+    content = encoded(plain((40, 40), (255, 0, 0)), "JPEG", quality=100)
+    bodies = [b"ICC_PROFILE\0" + bytes((number, count)) + part for number, count, part in parts]
+    segments = [b"\xff\xe2" + struct.pack(">H", 2 + len(body)) + body for body in bodies]
+    return content[:2] + b"".join(segments) + content[2:]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "is_applied"),
+    [
+        ([(1, 2), (2, 2)], True),
+        ([(2, 2), (1, 2)], True),
+        ([(1, 2)], False),
+        ([(1, 3), (2, 3)], False),
+        ([(1, 2), (2, 3)], False),
+        ([(0, 2), (1, 2)], False),
+        ([(1, 2), (1, 2), (2, 2)], False),
+    ],
+)
+def test_a_profile_counts_if_each_of_its_parts_is_there_once(
+    numbers: list[tuple[int, int]], is_applied: bool
+) -> None:
+    profile = red_and_green_swapped()
+    half = len(profile) // 2
+    halves = {0: profile[:half], 1: profile[:half], 2: profile[half:]}
+    if numbers[0] == (0, 2):
+        halves[1] = profile[half:]
+
+    content = in_jpeg(*((number, count, halves[number]) for number, count in numbers))
+
+    assert distance(middle_of(shown(content)), (0, 255, 0) if is_applied else (255, 0, 0)) <= 4
+
+
+def test_the_first_of_two_whole_profiles_counts() -> None:
+    content = in_jpeg((1, 1, red_and_green_swapped()), (1, 1, srgb()))
+
+    assert distance(middle_of(shown(content)), (0, 255, 0)) <= 4
+
+
+def test_a_profile_of_a_webp_without_its_flag_is_ignored() -> None:
+    """As in browsers."""
+    content = encoded(
+        plain((40, 40), (255, 0, 0)), "WEBP", lossless=True, icc_profile=red_and_green_swapped()
+    )
+
+    assert distance(middle_of(shown(content)), (0, 255, 0)) <= 4
+    without_flag = content[:20] + bytes([content[20] & ~0x20]) + content[21:]
+    assert distance(middle_of(shown(without_flag)), (255, 0, 0)) <= 4
+
+
 def test_the_darkest_colour_of_a_profile_stays_as_light_as_it_is() -> None:
     image = Image.new("CMYK", (40, 40), (0, 0, 0, 255))
     content = encoded(image, "JPEG", icc_profile=cmyk_press(INKS, darkest=15), quality=100)

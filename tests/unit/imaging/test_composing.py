@@ -196,7 +196,7 @@ def test_a_frame_against_the_rules_makes_the_png_a_still(second: Part) -> None:
     assert close(shown(apng(Part(bytes(RED)), second), (12, 12)), [[RED]])
 
 
-@pytest.mark.parametrize(("disposal", "after"), [(0, BLUE), (1, BLUE), (2, CLEAR), (3, RED)])
+@pytest.mark.parametrize(("disposal", "after"), [(0, BLUE), (1, BLUE), (2, CLEAR), (3, RED), (4, RED)])
 @pytest.mark.parametrize("background", [0, 2])
 def test_a_gif_frame_is_disposed_to_transparent_or_the_previous(
     disposal: int, after: Pixel, background: int

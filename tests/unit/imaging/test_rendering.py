@@ -104,6 +104,17 @@ def test_webp_and_avif_keep_alpha(wanted: Format) -> None:
     assert (alpha.getpixel((10, 30)), alpha.getpixel((50, 30))) == (255, 0)
 
 
+def test_a_lossless_webp_is_transparent_without_the_flag_of_the_file() -> None:
+    picture = plain((40, 40), mode="RGBA")
+    picture.putalpha(100)
+    content = encoded(picture, "WEBP", lossless=True, icc_profile=srgb())
+    without_flag = content[:20] + bytes([content[20] & ~0x10]) + content[21:]
+
+    found = opened(only(render(without_flag, a_profile(40, formats=(Format.WEBP,))), Format.WEBP))
+
+    assert found.getchannel("A").getextrema() == (100, 100)
+
+
 def test_a_resized_edge_has_no_fringe() -> None:
     image = Image.new("RGBA", (400, 400), (0, 0, 0, 0))
     ImageDraw.Draw(image).ellipse((50, 50, 350, 350), (255, 255, 255, 255))

@@ -117,6 +117,23 @@ def test_planes_of_16_bits_are_rendered(
     assert distance(shown(tiff(tags, planes=planes, order=order, big=big)), (200, 100, 50)) <= 4
 
 
+@pytest.mark.parametrize(("order", "big"), [("<", False), ("<", True), (">", False)])
+@pytest.mark.parametrize("extra", [[0], [0, 0], [2], [1]])
+def test_planes_of_8_bits_with_extra_ones_are_rendered(extra: list[int], order: str, big: bool) -> None:
+    planes = [bytes([level]) * SIDE * SIDE for level in (200, 100, 50, *[255] * len(extra))]
+    tags = tags_for(RGB, 8, len(planes), planar=True) | {338: ("H", extra)}
+
+    assert distance(shown(tiff(tags, planes=planes, order=order, big=big)), (200, 100, 50)) <= 4
+
+
+@pytest.mark.parametrize("compression", [34712, 50001, 50002, 65000])
+def test_an_unknown_compression_is_not_told_as_damage(compression: int) -> None:
+    tags = tags_for(RGB, 8, 3) | {259: ("H", [compression])}
+
+    rejected = rejection(tiff(tags, planes=[bytes(3 * SIDE * SIDE)]))
+    assert (rejected.reason, "compression" in rejected.sentence) == ("unsupported_format", True)
+
+
 @pytest.mark.parametrize(("level", "expected"), [(0, 0), (0x3FF, 63), (0x800, 128), (0xFFF, 255)])
 def test_grey_of_12_bits_has_its_whole_range(level: int, expected: int) -> None:
     pixels = bytes((level >> 4, (level & 15) << 4 | level >> 8, level & 255)) * (SIDE * SIDE // 2)

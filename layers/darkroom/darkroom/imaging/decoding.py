@@ -12,7 +12,7 @@ from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import Profile
 from darkroom.domain.renditions import Format
 from darkroom.imaging.sniff import Header, corrupt
-from darkroom.imaging.sniff.header import unsupported
+from darkroom.imaging.sniff.header import Damaged, unsupported
 
 
 def read_as(kind: str, stream: bytes) -> ImageFile.ImageFile:
@@ -66,7 +66,7 @@ def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:
     return image
 
 
-_PLANAR, _BITS, _PLANES = 284, 258, 2
+_PLANAR, _BITS, _SEPARATE = 284, 258, 2
 _UNKNOWN_PIXELS = "unknown pixel mode"
 # Kinds of pixels that Pillow can decode although its table lacks them.
 _MORE_PIXELS = {(b"MM", 0, (1,), 1, (16,), ()): ("I;16B", "I;16B")}
@@ -76,6 +76,8 @@ def _read_tiff(stream: bytes) -> ImageFile.ImageFile:
     """Opens a TIFF. Raises RejectedPicture for kinds of pixels that can't be decoded."""
     from PIL import TiffImagePlugin  # imported only when needed
 
+    from darkroom.imaging.sniff.tiff import read_values
+
     if stream.startswith(b"MM\0+"):
         raise unsupported(
             "This kind of BigTIFF in big-endian byte order is not supported; export it as JPEG."
@@ -83,20 +85,19 @@ def _read_tiff(stream: bytes) -> ImageFile.ImageFile:
     for kind, modes in _MORE_PIXELS.items():
         TiffImagePlugin.OPEN_INFO.setdefault(kind, modes)
     try:
-        image = read_as("tiff", stream)
-        bits = image.tag_v2.get(_BITS, ())  # type: ignore[attr-defined]
-        if max(bits, default=1) > 8 and image.tag_v2.get(_PLANAR) == _PLANES:  # type: ignore[attr-defined]
-            # Pillow's own reader takes each plane for 8 bits; libtiff's does not.
-            TiffImagePlugin.READ_LIBTIFF = True
-            try:
-                image = read_as("tiff", stream)
-            finally:
-                TiffImagePlugin.READ_LIBTIFF = False
+        planes = read_values(stream, (_PLANAR,)).get(_PLANAR)
+    except Damaged:
+        planes = None  # Pillow ignores wrong counts of entries
+    # Pillow's own reader takes each plane for 8 bits, and lacks extra ones; libtiff's does not.
+    TiffImagePlugin.READ_LIBTIFF = planes == (_SEPARATE,)
+    try:
+        return read_as("tiff", stream)
     except SyntaxError as fault:
         if str(fault) == _UNKNOWN_PIXELS:
             raise unsupported("The TIFF's kind of pixels is not supported; export it as JPEG.") from fault
         raise
-    return image
+    finally:
+        TiffImagePlugin.READ_LIBTIFF = False
 
 
 @contextmanager

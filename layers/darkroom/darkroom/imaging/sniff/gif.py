@@ -10,6 +10,8 @@ _GIF_BLOCK = re.compile(rb"[!,;]")
 _CONTROL, _IMAGE = 0xF9, 0x2C
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 RESTORE_BACKGROUND, RESTORE_PREVIOUS = 2, 3
+# Old encoders counted from the wrong bit; browsers show their files as meant.
+_RESTORE_PREVIOUS_OF_OLD = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ def gif_frames(content: bytes) -> Iterator[GifFrame]:
         elif content[start + 1] == _CONTROL:
             control, hundredths, index = numbers("<BHB", content, start + 3)
             duration, disposal = 10 * hundredths, control >> 2 & 7
+            if disposal == _RESTORE_PREVIOUS_OF_OLD:
+                disposal = RESTORE_PREVIOUS
             transparent = index if control & 1 else None
 
 

@@ -114,13 +114,19 @@ def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def _jpeg_profile(content: bytes, segments: list[tuple[int, int, int]]) -> bytes:
-    """Joins the numbered parts of the ICC profile."""
-    parts = {
-        content[start + 16]: content[start + 18 : stop]
-        for marker, start, stop in segments
-        if _is_profile(marker, content[start:stop])
-    }
-    return b"".join(parts[number] for number in sorted(parts))
+    """Joins the numbered parts of the ICC profile; empty if their numbers are wrong, as in browsers."""
+    parts: dict[int, bytes] = {}
+    first_count = 0
+    for marker, start, stop in segments:
+        if _is_profile(marker, content[start:stop]):
+            number, count = content[start + 16], content[start + 17]
+            first_count = first_count or count
+            if number in parts or not 1 <= number <= count == first_count:
+                return b""
+            parts[number] = content[start + 18 : stop]
+            if len(parts) == count:
+                return b"".join(parts[number] for number in sorted(parts))
+    return b""
 
 
 def _is_profile(marker: int, segment: bytes) -> bool:

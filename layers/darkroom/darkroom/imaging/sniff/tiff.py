@@ -22,6 +22,8 @@ _STRIPS, _STRIP_BYTES, _TILES = 273, 279, 324
 _SUB_DIRECTORIES, _PREVIEW, _PREVIEW_BYTES, _ICC, _DNG_VERSION = 330, 513, 514, 34675, 50706
 _REDUCED = 1
 _JPEG = (6, 7)
+# By their order: none, fax, LZW, JPEG, deflate, PackBits, ThunderScan, deflate, LogLuv, LZMA and Zstandard.
+_DECODED = (1, 2, 3, 4, 5, *_JPEG, 8, 32771, 32773, 32809, 32946, 34676, 34677, 34925, 50000)
 # Filter arrays of sensors, and their linear form: TIFF/EP and DNG.
 _SENSOR = (32803, 34892)
 # Each strip or tile takes the decoder about 5 microseconds and 200 bytes.
@@ -44,6 +46,8 @@ def read_tiff(content: bytes) -> Header:
             limit=_MAX_STRIPS,
             actual=strips,
         )
+    if tags.get(_COMPRESSION, (1, 1))[0] not in _DECODED:
+        raise unsupported("The TIFF's compression is not supported; export it as JPEG.")
     width, height = _value(tags, _WIDTH), _value(tags, _HEIGHT)
     icc_offset, icc_bytes = tags.get(_ICC, (0, 0))
     # Pillow's TIFF plugin turns pictures upright.

@@ -37,7 +37,7 @@ def read_webp(content: bytes) -> Header:
             largest = max(largest, size[0] * size[1])
             partial = partial or size != (width, height)
         elif kind in (b"ICCP", b"EXIF", b"XMP ", b"ANIM"):
-            bodies[kind] = content[start : min(end, start + MAX_PROFILE_BYTES)]
+            bodies.setdefault(kind, content[start : min(end, start + MAX_PROFILE_BYTES)])
     if not frames:
         raise Damaged("no picture in it")
     exif, xmp = bodies.get(b"EXIF", b""), bodies.get(b"XMP ", b"")
@@ -49,11 +49,16 @@ def read_webp(content: bytes) -> Header:
         height=height,
         stream=stream,
         orientation=exif_orientation(exif) or xmp_orientation(xmp) or 1,
-        icc=bodies.get(b"ICCP", b""),
+        icc=bodies.get(b"ICCP", b"") if _has_profile(content) else b"",
         frames=frames,
         largest_pixels=largest,
         animation=Animation(tuple(durations), loops, stream) if len(durations) > 1 else None,
     )
+
+
+def _has_profile(content: bytes) -> bool:
+    """Reads the profile's flag: without it, browsers ignore the profile."""
+    return content[12:16] == b"VP8X" and bool(content[20] & 0x20)
 
 
 def webp_with_alpha(content: bytes) -> bytes:
