@@ -292,18 +292,13 @@ def drop(
         raise typer.Exit(1)
 
 
-Names = Annotated[
-    list[str],
-    typer.Argument(metavar="PICTURE...", help="Names, ids or addresses of pictures, or ids of jobs."),
-]
+_NAMES = typer.Argument(metavar="PICTURE...", help="Names, ids or addresses of pictures, or ids of jobs.")
+Names = Annotated[list[str], _NAMES]
 
 
 @app.command("ls")
 def list_pictures(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="PICTURE...", help="Names, ids or addresses of pictures, or ids of jobs."),
-    ] = None,
+    names: Annotated[list[str] | None, _NAMES] = None,
     count: Annotated[int, typer.Option(min=1, metavar="N", help="How many of the newest pictures.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture.")] = False,
     stack: Stack = None,

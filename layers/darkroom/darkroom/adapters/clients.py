@@ -62,19 +62,17 @@ def events_client(region: str | None = None, endpoint: str | None = None) -> "Ev
     return boto3.client("events", region_name=region, endpoint_url=endpoint, config=_CALLS)
 
 
-def appconfigdata_client(region: str | None = None, endpoint: str | None = None) -> "AppConfigDataClient":
-    return boto3.client("appconfigdata", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS)
+def appconfigdata_client(endpoint: str | None = None) -> "AppConfigDataClient":
+    return boto3.client("appconfigdata", endpoint_url=endpoint, config=_QUICK_CALLS)
 
 
 def ssm_client(region: str | None = None, endpoint: str | None = None) -> "SSMClient":
     return boto3.client("ssm", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS)
 
 
-def connections_client(endpoint: str, region: str | None = None) -> "ApiGatewayManagementApiClient":
+def connections_client(endpoint: str) -> "ApiGatewayManagementApiClient":
     """Creates a client for the connections of the WebSocket API stage at `endpoint`."""
-    return boto3.client(
-        "apigatewaymanagementapi", region_name=region, endpoint_url=endpoint, config=_QUICK_CALLS
-    )
+    return boto3.client("apigatewaymanagementapi", endpoint_url=endpoint, config=_QUICK_CALLS)
 
 
 def lazy[C](create: Callable[[], C]) -> C:

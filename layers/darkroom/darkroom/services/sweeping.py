@@ -65,9 +65,8 @@ class Sweep:
 
     An upload is lost if it is S3's current one, but unfinished, superseded or deleted in the ledger, with its
     entry unchanged and without a lease for `after_minutes`. A delete marker is lost while the ledger still
-    has a latest version of its key. Unused
-    renditions are kept for `keep_hours`: open web pages still show them. Uploads announced in a
-    job fail after `job_timeout_minutes`.
+    has a latest version of its key. Unused renditions are kept for `keep_hours`: open web pages still show
+    them. Uploads announced in a job fail after `job_timeout_minutes`.
     """
 
     originals: Originals
