@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.filesize import decimal
 
+from darkroom.web.pages.formatting import counted
 from darkroom_cli.cloudformation import describe_stack, resources_of, template_resources
 from darkroom_cli.faults import Fault
 from darkroom_cli.tokens import tokens_parameter
@@ -195,8 +196,8 @@ def _describe(account: Account, resources: list[Resource]) -> list[str]:
     for resource in resources:
         if resource.kind == "AWS::S3::Bucket":
             found = contents(account, resource.id)
-            noun = "object" if found.objects == 1 else "objects"
-            lines.append(f"the bucket {resource.id}: {found.objects:,} {noun}, {decimal(found.size_bytes)}")
+            size = f"{counted(found.objects, 'object')}, {decimal(found.size_bytes)}"
+            lines.append(f"the bucket {resource.id}: {size}")
         elif resource.kind == "AWS::DynamoDB::Table":
             table = account.dynamodb.describe_table(TableName=resource.id)["Table"]
             # DynamoDB updates both numbers every six hours.

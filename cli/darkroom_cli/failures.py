@@ -14,7 +14,7 @@ from darkroom.adapters.sqs import SqsQueue
 from darkroom.domain.entries import Entry
 from darkroom.domain.serialization import serialize_failure
 from darkroom.services.parking import Failures
-from darkroom.web.pages.formatting import printable
+from darkroom.web.pages.formatting import counted, printable
 from darkroom_cli.faults import Fault
 from darkroom_cli.stack import Status
 
@@ -96,8 +96,3 @@ def for_each(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
     ) as bar:
         return sum(act(entry) for entry in bar.track(entries, description=description))
-
-
-def counted(count: int, noun: str) -> str:
-    """Returns the count with its noun, like "1 upload" or "2 uploads"."""
-    return f"1 {noun}" if count == 1 else f"{count} {noun}s"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
-from darkroom.web.pages.formatting import printable
+from darkroom.web.pages.formatting import counted, printable
 from darkroom_cli.faults import NO_INPUT, Fault
 
 _MOST_NAMED = 3
@@ -50,8 +50,7 @@ class Found:
 
 def _listed(names: Sequence[str], noun: str) -> str:
     more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
-    count = f"{len(names):,} {noun}{'s' if len(names) > 1 else ''}"
-    return printable(f"{count} ({', '.join(names[:_MOST_NAMED])}{more})")
+    return printable(f"{counted(len(names), noun)} ({', '.join(names[:_MOST_NAMED])}{more})")
 
 
 def find_pictures(paths: Sequence[Path], ignored: Sequence[str] = (), excluded: Path | None = None) -> Found:

@@ -17,7 +17,7 @@ from rich.text import Text
 from darkroom.domain.entries import State
 from darkroom.domain.keys import alias_of, is_id
 from darkroom.domain.renditions import MAIN
-from darkroom.web.pages.formatting import printable
+from darkroom.web.pages.formatting import counted, printable
 from darkroom_cli.client import ApiClient, JsonObject, NotFound, ServiceUnavailable, authentication
 from darkroom_cli.faults import Fault
 from darkroom_cli.results import ResultRow, output_console, results_table, sizes_at_full_width, totals
@@ -164,8 +164,7 @@ def delete_pictures(status: Status, names: Sequence[str], confirm: Callable[[str
     deleted = [picture for picture in pictures.values() if picture["status"] != State.DELETED]
     for picture in deleted:
         sys.stderr.write(printable(f"{picture['name']}  {status.web}/pictures/{picture['id']}") + "\n")
-    noun = "1 picture" if len(deleted) == 1 else f"{len(deleted):,} pictures"
-    if not deleted or not confirm(f"Delete {noun}?"):
+    if not deleted or not confirm(f"Delete {counted(len(deleted), 'picture')}?"):
         return 0
 
     async def delete(stack: Stack, _session: ClientSession) -> None:

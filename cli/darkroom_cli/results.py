@@ -12,7 +12,7 @@ from rich.text import Text
 
 from darkroom.domain.renditions import MAIN, Format
 from darkroom.domain.serialization import JsonObject
-from darkroom.web.pages.formatting import filesize, label, printable
+from darkroom.web.pages.formatting import counted, filesize, label, printable
 
 # Pictures beyond this number are only in the totals.
 MOST_LISTED = 50
@@ -96,8 +96,7 @@ def totals(rows: Sequence[ResultRow]) -> str:
     counts = ", ".join(
         f"{count:,} {name}" for name, count in Counter(row.outcome for row in rows).most_common()
     )
-    noun = "picture" if len(rows) == 1 else "pictures"
-    line = f"{len(rows):,} {noun}: {counts}."
+    line = f"{counted(len(rows), 'picture')}: {counts}."
     before, after = sum(row.before for row in rows), sum(row.after for row in rows)
     if not before:
         return line

@@ -23,7 +23,7 @@ from darkroom.domain.prices import (
 )
 from darkroom.domain.rows import Tally
 from darkroom.domain.serialization import serialize_totals
-from darkroom.web.pages.formatting import filesize
+from darkroom.web.pages.formatting import counted, filesize
 from darkroom_cli.cloudformation import functions_of
 from darkroom_cli.failures import failures_of
 from darkroom_cli.local.logs import json_object
@@ -177,8 +177,7 @@ def show(stats: Stats, as_json: bool, console: Console) -> None:
 
 def _show_totals(stats: Stats, console: Console) -> None:
     totals = stats.totals
-    noun = "picture" if totals.rendered == 1 else "pictures"
-    console.print(f"\n[bold]Total:[/] {totals.rendered:,} {noun} rendered.")
+    console.print(f"\n[bold]Total:[/] {counted(totals.rendered, 'picture')} rendered.")
     if totals.rendered:
         console.print(
             f"{filesize(totals.bytes_before)} became {filesize(totals.bytes_after)}:"
@@ -186,8 +185,7 @@ def _show_totals(stats: Stats, console: Console) -> None:
             " Each original is compared with its smallest rendition at full width."
         )
     if stats.failures:
-        noun = "upload" if stats.failures == 1 else "uploads"
-        console.print(f"{stats.failures:,} failed {noun}; list them with `darkroom failures`.")
+        console.print(f"{counted(stats.failures, 'failed upload')}; list them with `darkroom failures`.")
 
 
 def _show_period(period: Period, console: Console) -> None:

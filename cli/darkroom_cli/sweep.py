@@ -19,7 +19,8 @@ from darkroom.domain.profile import parse_profile
 from darkroom.services.notifications import notification_of
 from darkroom.services.sweeping import stale
 from darkroom.settings import SweepSettings, read_settings
-from darkroom_cli.failures import counted, for_each, render_queue
+from darkroom.web.pages.formatting import counted
+from darkroom_cli.failures import for_each, render_queue
 from darkroom_cli.faults import Fault
 from darkroom_cli.profile import read_live_profile
 from darkroom_cli.render.task import check_engine

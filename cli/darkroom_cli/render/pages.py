@@ -7,7 +7,7 @@ from pathlib import Path
 from darkroom.domain.receipts import Receipt
 from darkroom.domain.renditions import Rendition
 from darkroom.domain.serialization import parse_receipt
-from darkroom.web.pages.formatting import filesize, savings
+from darkroom.web.pages.formatting import counted, filesize, savings
 from darkroom.web.pages.markup import Link, fallback_link, markup_of, picture_embed
 from darkroom_cli.pages import SHOWN_BY_BROWSERS, page, relative_url
 from darkroom_cli.render.folder import STANDARD_INPUT, OutputFolder
@@ -41,12 +41,11 @@ def write_pages(output: OutputFolder, outcomes: Sequence[Outcome]) -> Path | Non
     tiles = [_write_page(output, outcome, index) for outcome in shown]
     rows = [outcome.result for outcome in shown]
     before, after = sum(row.before for row in rows), sum(row.after for row in rows)
-    count = f"{len(rows):,} picture{'' if len(rows) == 1 else 's'}"
     content = page(
         "local-index.html",
         root=index.name,
         command="render --html",
-        headline=f"{count}: {filesize(before)} became {filesize(after)}",
+        headline=f"{counted(len(rows), 'picture')}: {filesize(before)} became {filesize(after)}",
         tiles=tiles,
         before=before,
         after=after,

@@ -43,6 +43,11 @@ def share(percent: float) -> str:
     return f"{_short(99.9 if 99.9 < percent < 100 else percent)}%"
 
 
+def counted(count: int, noun: str) -> str:
+    """Returns a count with its noun, as in "1 picture" and "2,000 pictures"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def tied(text: str) -> str:
     """Joins each number to its unit with a no-break space, to keep them on one line."""
     return re.sub(r"(?<=\d) (?=[KMG]B|bytes?|px)", "\N{NO-BREAK SPACE}", text)

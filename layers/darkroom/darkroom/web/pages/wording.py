@@ -2,7 +2,7 @@
 
 from darkroom.domain.entries import Entry, State
 from darkroom.domain.serialization import JsonObject
-from darkroom.web.pages.formatting import filesize, savings
+from darkroom.web.pages.formatting import counted, filesize, savings
 
 STATES = {
     State.EXPECTED: "The picture has not arrived yet.",
@@ -92,14 +92,9 @@ def advice(entry: Entry) -> str | None:
     return _ADVICE.get(entry.state)
 
 
-def pictures(count: int) -> str:
-    """Returns a number of pictures, as in "1 picture" and "2,000 pictures"."""
-    return f"{count:,} {'picture' if count == 1 else 'pictures'}"
-
-
 def job_headline(job: JsonObject) -> str:
     """Returns the progress of a job, or its saving once it is complete."""
-    size = pictures(job["size"])
+    size = counted(job["size"], "picture")
     if job["state"] != "complete":
         return f"{size}, {job['size'] - job['waiting']:,} done"
     if not job["counts"].get("rendered"):
@@ -120,7 +115,7 @@ def failures_headline(count: int, *, more: bool, later: bool) -> str:
     """
     if later:
         return "More failed pictures"
-    return f"{'More than ' if more else ''}{pictures(count)} failed"
+    return f"{'More than ' if more else ''}{counted(count, 'picture')} failed"
 
 
 def row_text(row: JsonObject) -> str:
