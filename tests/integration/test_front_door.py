@@ -16,6 +16,8 @@ from tests.aws import free_port
 
 async def echo(request: web.Request) -> web.Response:
     """Returns the request as JSON; for a path with a number, that many bytes."""
+    if request.method == "HEAD":
+        return web.Response(headers={"Content-Length": "0"})  # as the emulator for a function without a body
     size = request.path.rsplit("/", 1)[-1]
     if size.isdigit():
         return web.Response(body=bytes(int(size)), content_type="image/png")
@@ -97,6 +99,14 @@ def test_bodies_and_end_to_end_headers_are_forwarded() -> None:
             assert content["headers"]["X-Keep"] == "2"
             assert content["headers"]["Host"] == door.removeprefix("http://")
             assert response.headers.getall("Set-Cookie") == ["a=1", "b=2"]
+
+    asyncio.run(exchange())
+
+
+def test_head_does_not_have_the_length_of_its_absent_body() -> None:
+    async def exchange() -> None:
+        async with front_door() as (client, door), client.head(door + "/3") as response:
+            assert "Content-Length" not in response.headers
 
     asyncio.run(exchange())
 

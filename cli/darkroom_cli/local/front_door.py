@@ -183,8 +183,7 @@ class FrontDoor:
             return self._unreachable()
         if self._limits and self._too_large(content, response.headers):
             return _message(500, "Internal Server Error")
-        if request.method != "HEAD":  # a HEAD response has the Content-Length of the GET
-            headers.popall("Content-Length", None)
+        headers.popall("Content-Length", None)  # that of HEAD is 0, since functions return it without a body
         return web.Response(status=response.status, reason=response.reason, headers=headers, body=content)
 
     async def _connect(self, request: web.Request) -> web.StreamResponse:
