@@ -12,7 +12,7 @@ from darkroom.imaging.sniff.header import PNG_MAGIC
 from darkroom.imaging.sniff.jpeg import JPEG_MAGIC
 from darkroom.imaging.sniff.metadata import XMP_NAME
 from darkroom.imaging.sniff.png import png_chunk
-from darkroom.imaging.sniff.webp import webp_chunks
+from darkroom.imaging.sniff.webp import ALPHA_FLAG, bitstream_size, webp_chunks
 
 _APP0, _APP1 = b"\xff\xe0", 0xE1
 
@@ -49,7 +49,7 @@ def _in_png(content: bytes, packet: bytes) -> bytes:
     return content[:end_of_header] + chunk + content[end_of_header:]
 
 
-_XMP_FLAG, _ALPHA_FLAG = 0x04, 0x10
+_XMP_FLAG = 0x04
 
 
 def _in_webp(content: bytes, packet: bytes) -> bytes:
@@ -58,14 +58,9 @@ def _in_webp(content: bytes, packet: bytes) -> bytes:
     if kind == b"VP8X":
         body = content[:start] + bytes([content[start] | _XMP_FLAG]) + content[start + 1 :]
     else:
-        if kind == b"VP8L":
-            bits = int.from_bytes(content[start + 1 : start + 5], "little")
-            width, height, alpha = bits & 0x3FFF, bits >> 14 & 0x3FFF, bits >> 28 & 1
-        else:
-            sides = struct.unpack_from("<HH", content, start + 6)
-            width, height, alpha = (sides[0] & 0x3FFF) - 1, (sides[1] & 0x3FFF) - 1, 0
-        canvas = width.to_bytes(3, "little") + height.to_bytes(3, "little")
-        flags = bytes([_XMP_FLAG | alpha * _ALPHA_FLAG, 0, 0, 0])
+        alpha = content[start + 4] & ALPHA_FLAG if kind == b"VP8L" else 0
+        canvas = b"".join((side - 1).to_bytes(3, "little") for side in bitstream_size(kind, content, start))
+        flags = bytes([_XMP_FLAG | alpha, 0, 0, 0])
         body = content[:12] + b"VP8X" + struct.pack("<I", 10) + flags + canvas + content[12:]
     body += b"XMP " + struct.pack("<I", len(packet)) + packet + b"\0" * (len(packet) & 1)
     return body[:4] + struct.pack("<I", len(body) - 8) + body[8:]

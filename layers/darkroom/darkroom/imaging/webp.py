@@ -5,9 +5,7 @@ import ctypes
 from PIL import Image, _webp
 
 from darkroom.imaging.sniff.header import numbers
-from darkroom.imaging.sniff.webp import webp_chunks
-
-_TRANSPARENT = 0x10
+from darkroom.imaging.sniff.webp import ALPHA_FLAG, webp_chunks
 
 
 def still(stream: bytes, size: tuple[int, int]) -> Image.Image | None:
@@ -33,7 +31,7 @@ def still(stream: bytes, size: tuple[int, int]) -> Image.Image | None:
 
 def _has_alpha(stream: bytes) -> bool:
     """Reads the alpha flags of the file and of a lossless picture. RFC 9649, 2.7 and 3.4."""
-    if stream[12:16] == b"VP8X" and stream[20] & _TRANSPARENT:
+    if stream[12:16] == b"VP8X" and stream[20] & ALPHA_FLAG:
         return True
     chunks = webp_chunks(stream, 8 + numbers("<I", stream, 4)[0])
-    return any(kind == b"VP8L" and stream[start + 4] & _TRANSPARENT for kind, start, _ in chunks)
+    return any(kind == b"VP8L" and stream[start + 4] & ALPHA_FLAG for kind, start, _ in chunks)

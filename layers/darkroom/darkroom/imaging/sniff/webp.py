@@ -13,6 +13,9 @@ from darkroom.imaging.sniff.header import (
     played,
 )
 
+# In the first byte of an extended file's first chunk, and in the fifth of a lossless picture.
+ALPHA_FLAG = 0x10
+
 
 def read_webp(content: bytes) -> Header:
     (riff_bytes,) = numbers("<I", content, 4)
@@ -27,7 +30,7 @@ def read_webp(content: bytes) -> Header:
             width, height = _three_bytes(content, start + 4) + 1, _three_bytes(content, start + 7) + 1
         elif kind in (b"VP8 ", b"VP8L"):
             frames += 1
-            coded = _webp_bitstream(kind, content, start)
+            coded = bitstream_size(kind, content, start)
             largest = max(largest, coded[0] * coded[1])
             width, height = (width, height) if width else coded
         elif kind == b"ANMF":
@@ -67,7 +70,7 @@ def webp_with_alpha(content: bytes) -> bytes:
     libwebp omits the flag if it crops every frame to its opaque part, and decoders then show the canvas
     around it in black. Source: RFC 9649, 2.7.
     """
-    return content[:20] + bytes([content[20] | 0x10]) + content[21:]
+    return content[:20] + bytes([content[20] | ALPHA_FLAG]) + content[21:]
 
 
 def webp_chunks(content: bytes, end_of_riff: int) -> Iterator[tuple[bytes, int, int]]:
@@ -84,7 +87,8 @@ def webp_chunks(content: bytes, end_of_riff: int) -> Iterator[tuple[bytes, int, 
     raise Damaged("too many chunks")
 
 
-def _webp_bitstream(kind: bytes, content: bytes, start: int) -> tuple[int, int]:
+def bitstream_size(kind: bytes, content: bytes, start: int) -> tuple[int, int]:
+    """Reads width and height of a chunk `VP8 ` or `VP8L`. Raises Damaged."""
     if kind == b"VP8 ":
         if content[start + 3 : start + 6] != b"\x9d\x01\x2a":
             raise Damaged("no key frame")
