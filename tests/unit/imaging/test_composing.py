@@ -196,6 +196,18 @@ def test_a_frame_against_the_rules_makes_the_png_a_still(second: Part) -> None:
     assert close(shown(apng(Part(bytes(RED)), second), (12, 12)), [[RED]])
 
 
+@pytest.mark.parametrize(("stated", "played"), [(1, 1), (2, 2), (3, 3), (4, 3), (2**31, 3)])
+def test_as_many_frames_are_played_as_are_stated_and_there(stated: int, played: int) -> None:
+    """As in Chromium."""
+    content = apng(Part(bytes(RED)), Part(bytes(BLUE)), Part(bytes(GREEN)))
+    count = content.index(b"acTL")
+    chunk = png_chunk(b"acTL", struct.pack(">II", stated, 0))
+
+    found = shown(content[: count - 4] + chunk + content[count + 16 :], (8, 8))
+
+    assert close(found, [[RED], [BLUE], [GREEN]][:played])
+
+
 @pytest.mark.parametrize(("disposal", "after"), [(0, BLUE), (1, BLUE), (2, CLEAR), (3, RED), (4, RED)])
 @pytest.mark.parametrize("background", [0, 2])
 def test_a_gif_frame_is_disposed_to_transparent_or_the_previous(

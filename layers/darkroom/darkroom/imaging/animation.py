@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from PIL import Image, ImageFile
 
@@ -36,7 +37,7 @@ def animated_webp(header: Header, animation: Animation, quality: int, finish: Fi
 def whole_frames(header: Header, animation: Animation) -> Iterator[Image.Image]:
     """Yields every frame as browsers show it, as large as the canvas; valid until the next is taken."""
     if header.format in _PARTS:
-        parts = _PARTS[header.format](animation.stream)
+        parts = islice(_PARTS[header.format](animation.stream), len(animation.durations))
         for canvas in _composed((header.width, header.height), parts):
             stored = png.in_stored_colours(canvas, animation.stream) if header.format == "png" else canvas
             yield without_opaque_alpha(stored)

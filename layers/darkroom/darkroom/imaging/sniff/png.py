@@ -56,6 +56,7 @@ def read_png(content: bytes) -> Header:
             frames += 1
     icc, coding, screen = _png_colour(metadata)
     composed = _png_animation(content, animation_chunks) if frames else None
+    shown_frames = len(composed.durations) if composed else frames
     return Header(
         format="png",
         width=width,
@@ -66,9 +67,9 @@ def read_png(content: bytes) -> Header:
         icc=icc,
         coding=coding,
         screen=screen,
-        frames=max(1, frames),
+        frames=max(1, shown_frames),
         composed=composed,
-        animation=composed if frames > 1 else None,
+        animation=composed if shown_frames > 1 else None,
     )
 
 
@@ -189,12 +190,13 @@ def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Anim
     if b"acTL" not in before_pixels or kinds.count(b"acTL") > 1:
         return None
     frames, plays = numbers(">II", content, chunks[kinds.index(b"acTL")][1])
-    controls = [start for kind, start, _ in chunks if kind == b"fcTL"]
+    # Browsers play as many frames as are stated and there.
+    controls = [start for kind, start, _ in chunks if kind == b"fcTL"][:frames]
     numbered = [numbers(">I", content, start)[0] for kind, start, _ in chunks if kind in (b"fcTL", b"fdAT")]
     in_sequence = numbered == list(range(len(numbered)))
     are_sound = all(_is_sound(content, start, end) for _, start, end in chunks)
     are_inside = all(_is_inside(content, start) for start in controls)
-    if len(controls) != frames or not in_sequence or not are_sound or not are_inside:
+    if not controls or not in_sequence or not are_sound or not are_inside:
         return None
     view = memoryview(content)
     delays = (numbers(">HH", content, start + 20) for start in controls)
