@@ -44,7 +44,14 @@ Ignored = Annotated[
 def main() -> None:
     """Runs the command line; prints a fault as one message and exits with its code."""
     signal.signal(signal.SIGTERM, _terminate)
+    # A closed terminal; Windows has no such signal, and nohup ignores it.
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up and signal.getsignal(hang_up) is signal.SIG_DFL:
+        signal.signal(hang_up, _terminate)
     try:
+        if "" in sys.argv[1:]:
+            # Else `render album "$FOLDER"` would write into the current folder.
+            raise Fault("An argument is empty.", 2)
         app(prog_name="darkroom")
     except Fault as fault:
         _exit(str(fault), fault.exit_code)

@@ -79,13 +79,12 @@ class Display:
         self._progress.refresh()
 
     def report(self, outcomes: Sequence[Outcome], index: Path | None) -> None:
-        """Prints the table, the problems, the totals, and the path of the pages' index."""
-        if self._as_json:
+        """Prints the table, the problems, the totals, and the path of the pages' index, if there are any."""
+        if self._as_json or not outcomes:
             return
         outcomes = sorted(outcomes, key=lambda outcome: outcome.name)
         rows = [outcome.result for outcome in outcomes]
-        if rows:
-            self._output.print(results_table(rows[:MOST_LISTED], self._output.width))
+        self._output.print(results_table(rows[:MOST_LISTED], self._output.width))
         if len(rows) > MOST_LISTED:
             self._output.print(f"... and {len(rows) - MOST_LISTED:,} more pictures.")
         # Elsewhere they have their lines already.

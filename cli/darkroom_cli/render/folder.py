@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -156,6 +157,8 @@ class OutputFolder:
             scratch.write_bytes(content)
             scratch.replace(target)
         except OSError as fault:
+            with suppress(OSError):
+                scratch.unlink()
             raise self._fault(fault) from fault
 
     def _is_taken(self, name: str, stem: str) -> bool:

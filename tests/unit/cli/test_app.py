@@ -107,7 +107,7 @@ def test_a_fault_is_one_sentence_and_its_exit_code(
     assert capsys.readouterr().err == "darkroom: It does not work \\x1b[2J.\n"
 
 
-@pytest.mark.parametrize("focus", ["", "left", "0.5", "0.5,1.5", "1,2,3"])
+@pytest.mark.parametrize("focus", ["left", "0.5", "0.5,1.5", "1,2,3"])
 def test_a_focus_that_is_none_is_a_wrong_option(focus: str, tmp_path: Path) -> None:
     done = run("drop", "--focus", focus, str(tmp_path))
 

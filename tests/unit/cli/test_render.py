@@ -391,6 +391,21 @@ def test_the_last_argument_is_the_folder(picture: Path) -> None:
     assert done.stderr == "darkroom: Give the pictures and, last, the folder for their renditions.\n"
 
 
+def test_an_empty_argument_is_not_the_current_folder(picture: Path) -> None:
+    done = subprocess.run([*COMMAND, str(picture), ""], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (2, "darkroom: An argument is empty.\n")
+
+
+def test_without_any_readable_picture_only_the_reason_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to("nowhere")
+    line = [*COMMAND, str(tmp_path / "link.png"), str(tmp_path / "out")]
+    done = subprocess.run(line, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (66, "")
+    assert done.stderr == "link.png: can't be read: the symbolic link leads nowhere\n"
+
+
 def descendants(process_id: int) -> list[int]:
     """The ids of a process's children, and of theirs."""
     found = []
@@ -404,7 +419,9 @@ def descendants(process_id: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_an_interruption_ends_all_processes_with_one_line(
     tmp_path: Path, number: signal.Signals, exit_code: int
 ) -> None:
