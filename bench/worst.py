@@ -18,6 +18,8 @@ from darkroom.domain.errors import RejectedPicture
 from darkroom.domain.profile import FormatChoice, Ladder, Limits, Profile
 from darkroom.domain.renditions import Format
 from darkroom.imaging import render_isolated
+from darkroom.imaging.sniff.header import PNG_MAGIC
+from darkroom.imaging.sniff.png import png_chunk
 
 LIMITS = Limits()
 # 50 megapixels, and 512 frames of together 100.
@@ -46,10 +48,6 @@ def moving(plugin: str, mode: str, **options: object) -> bytes:
     return saved(frames[0], plugin, save_all=True, append_images=frames[1:], duration=20, **options)
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
 def png(bits: int, colour_type: int, channels: int, *, interlaced: bool = False, more: bytes = b"") -> bytes:
     """Builds a PNG of zeros, with more bytes than any interlacing has."""
     width, height = LARGE
@@ -58,7 +56,7 @@ def png(bits: int, colour_type: int, channels: int, *, interlaced: bool = False,
         rows += deflater.compress(bytes(width * channels * bits // 8 + 8))
     header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, interlaced)
     idat = rows + deflater.flush()
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + more + chunk(b"IDAT", idat) + chunk(b"IEND", b"")
+    return PNG_MAGIC + png_chunk(b"IHDR", header) + more + png_chunk(b"IDAT", idat) + png_chunk(b"IEND", b"")
 
 
 def many_scans(scans: int = 99) -> bytes:
@@ -122,7 +120,7 @@ def many_strips(strips: int = 100_000) -> bytes:
     return b"II*\0\x08\0\0\0" + struct.pack("<H", 9) + directory + bytes(4) + offsets
 
 
-PQ = chunk(b"cICP", bytes((9, 16, 0, 1)))
+PQ = png_chunk(b"cICP", bytes((9, 16, 0, 1)))
 FILES: dict[str, Callable[[], bytes]] = {
     "JPEG, plain, 50 megapixels": partial(flat, "JPEG"),
     "JPEG, progressive": partial(flat, "JPEG", progressive=True),
@@ -133,7 +131,7 @@ FILES: dict[str, Callable[[], bytes]] = {
     "PNG, interlaced": partial(png, 8, 2, 3, interlaced=True),
     "PNG in PQ": partial(png, 8, 2, 3, more=PQ),
     "PNG with a table-based profile": partial(
-        png, 8, 2, 3, more=chunk(b"iCCP", b"a\0\0" + zlib.compress(table_profile()))
+        png, 8, 2, 3, more=png_chunk(b"iCCP", b"a\0\0" + zlib.compress(table_profile()))
     ),
     "animated PNG, 512 frames": partial(moving, "PNG", "RGBA"),
     "animated PNG with a table-based profile": partial(moving, "PNG", "RGB", icc_profile=table_profile()),

@@ -14,6 +14,7 @@ from darkroom.domain.profile import Crop, FormatChoice, Ladder, Limits, Profile
 from darkroom.domain.receipts import Rendered
 from darkroom.domain.renditions import Encoded, Format
 from darkroom.imaging import jxl
+from darkroom_cli.local.samples import photograph
 
 Colour = tuple[int, int, int]
 
@@ -42,6 +43,13 @@ def a_profile(
         linear_light=linear_light,
         reference=reference,
     )
+
+
+def scene(mode: str = "RGB") -> Image.Image:
+    picture = photograph(120, 81)
+    if "A" in mode:
+        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    return picture.convert(mode)
 
 
 def plain(size: tuple[int, int], colour: Colour = (120, 80, 200), mode: str = "RGB") -> Image.Image:

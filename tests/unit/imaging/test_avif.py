@@ -14,15 +14,8 @@ from darkroom.imaging.sniff import read_header
 from darkroom.imaging.sniff.coding import Coding
 from darkroom.imaging.ssimulacra2 import Ssimulacra2
 from darkroom_cli.local.samples import photograph
-from tests.unit.imaging.pictures import distance
+from tests.unit.imaging.pictures import distance, scene
 from tests.unit.imaging.test_quality import a_scene
-
-
-def scene(mode: str = "RGB") -> Image.Image:
-    picture = photograph(120, 81)
-    if "A" in mode:
-        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
-    return picture.convert(mode)
 
 
 def encoded(picture: Image.Image, subsampling: str, quality: int = 90) -> Image.Image:

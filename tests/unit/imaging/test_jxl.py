@@ -29,17 +29,11 @@ from tests.unit.imaging.pictures import (
     encoded,
     multi_picture_jpeg,
     oriented,
+    scene,
 )
 
 CODESTREAM, CONTAINER = b"\xff\x0a", b"\0\0\0\x0cJXL "
 KEEPING = replace(a_profile(64), lossless=True)
-
-
-def scene(mode: str = "RGB") -> Image.Image:
-    picture = photograph(120, 81)
-    if "A" in mode:
-        picture.putalpha(Image.linear_gradient("L").resize(picture.size))
-    return picture.convert(mode)
 
 
 def difference(left: Image.Image, right: Image.Image) -> float:
