@@ -343,7 +343,7 @@ def get(
     for file in files:
         typer.echo(printable(str(file)))
     if lacking:
-        raise Fault("No such rendition of " + ", ".join(lacking) + ".")
+        raise Fault("\n".join(lacking))
 
 
 @app.command("rm")

@@ -204,10 +204,14 @@ class Wanted:
     every: bool = False
 
     def of(self, picture: JsonObject) -> list[JsonObject]:
-        """Returns the chosen renditions of a picture, narrowest first; none without such a rendition."""
-        main = [file for file in picture.get("renditions", []) if file["ladder"] == MAIN]
-        usable = [file for file in main if not self.format or file["format"] == self.format]
-        usable.sort(key=lambda file: (file["width"], file["size_bytes"]))
+        """Returns the chosen renditions of a picture, narrowest first; none without such a rendition.
+
+        All renditions include those of other ladders, after those of the main one.
+        """
+        usable = [file for file in self._files(picture) if not self.format or file["format"] == self.format]
+        usable.sort(
+            key=lambda file: (file["ladder"] != MAIN, file["ladder"], file["width"], file["size_bytes"])
+        )
         if self.every or not usable:
             return usable
         enough = [file["width"] for file in usable if self.width and file["width"] >= self.width]
@@ -216,11 +220,21 @@ class Wanted:
         # As on the pages: an animation stays one, and a transparent picture stays transparent.
         return [min(chosen, key=lambda file: (file["frames"] == 1, not file["alpha"], file["size_bytes"]))]
 
+    def why_none_of(self, picture: JsonObject) -> str:
+        """Returns the reason why no rendition of a picture was chosen, in a sentence."""
+        made = sorted({file["format"] for file in self._files(picture)})
+        if not made:
+            return f"{picture['name']} has no renditions: it is {picture['status']}."
+        return f"{picture['name']} has no {self.format}; it has {', '.join(made)}."
+
+    def _files(self, picture: JsonObject) -> list[JsonObject]:
+        return [file for file in picture.get("renditions", []) if self.every or file["ladder"] == MAIN]
+
 
 def download(
     status: Status, names: Sequence[str], folder: Path, wanted: Wanted
 ) -> tuple[list[Path], list[str]]:
-    """Downloads renditions; returns the files, and the names of pictures without such a rendition.
+    """Downloads renditions; returns the files, and a sentence for each picture without such a rendition.
 
     An existing file is never overwritten: the new one gets a number. Raises Fault.
     """
@@ -230,9 +244,11 @@ def download(
         files = []
         for name in names:
             for picture in (await stack.select(name)).pictures:
-                renditions = wanted.of(await stack.receipt(picture))
+                # A deleted picture has no document.
+                document = picture if picture["status"] == State.DELETED else await stack.receipt(picture)
+                renditions = wanted.of(document)
                 if not renditions:
-                    lacking.append(f"{picture['name']} ({picture['status']})")
+                    lacking.append(wanted.why_none_of(document))
                 for rendition in renditions:
                     content = await _content(session, rendition["url"])
                     files.append(_saved(folder, alias_of(picture["name"]), rendition, content))
@@ -252,9 +268,13 @@ async def _content(session: ClientSession, url: str) -> bytes:
 
 
 def _saved(folder: Path, alias: str, rendition: JsonObject, content: bytes) -> Path:
-    """Writes a file like `beach-640.webp`, with a number if there is one already. Raises Fault."""
+    """Writes a file like `beach-640.webp` or `beach-card-300.webp`, with a number if there is one already.
+
+    Raises Fault.
+    """
     extension = "jpg" if rendition["format"] == "jpeg" else rendition["format"]
-    stem, number = f"{PurePath(alias).stem}-{rendition['width']}", 1
+    ladder = "" if rendition["ladder"] == MAIN else f"{rendition['ladder']}-"
+    stem, number = f"{PurePath(alias).stem}-{ladder}{rendition['width']}", 1
     path = folder / f"{stem}.{extension}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

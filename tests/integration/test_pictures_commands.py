@@ -16,15 +16,15 @@ from darkroom_cli.pictures import Wanted
 from darkroom_cli.stack import Status
 from tests.builders import a_status
 
-BEACH, TORN, JOB = "b" * 32, "c" * 32, "d" * 32
+BEACH, TORN, JOB, THINNED_JOB = "b" * 32, "c" * 32, "d" * 32, "f" * 31 + "0"
 
 
-def a_rendition(url: str, kind: str, width: int, size: int) -> dict[str, object]:
+def a_rendition(url: str, kind: str, width: int, size: int, ladder: str = "main") -> dict[str, object]:
     facts = {
         "format": kind,
         "width": width,
         "size_bytes": size,
-        "ladder": "main",
+        "ladder": ladder,
         "frames": 1,
         "alpha": False,
     }
@@ -48,6 +48,7 @@ class SmallStack:
                 ("avif", 1280, 200),
             )
         ]
+        renditions.append(a_rendition(self.url, "jpeg", 300, 40, "card"))
         beach = {
             "id": BEACH,
             "name": "Beach 1.png",
@@ -66,6 +67,13 @@ class SmallStack:
             },
             {"name": "torn.jpg", "picture": TORN, "state": "rejected", "bytes_before": 0, "bytes_after": 0},
         ]
+        gone = {
+            "name": "old.jpg",
+            "picture": "e" * 32,
+            "state": "deleted",
+            "bytes_before": 0,
+            "bytes_after": 0,
+        }
         deleted = {"id": "e" * 32, "name": "old.jpg", "status": "deleted"}
         return {
             "/": {"recent": [deleted, beach], "cursor": "next"},
@@ -75,6 +83,8 @@ class SmallStack:
             "/Beach 1.jpg": beach | {"renditions": renditions},
             f"/pictures/{TORN}": torn,
             f"/jobs/{JOB}": {"id": JOB},
+            f"/jobs/{THINNED_JOB}": {"id": THINNED_JOB},
+            f"/jobs/{THINNED_JOB}/uploads?cursor=": {"uploads": [gone, rows[0]], "cursor": ""},
             f"/jobs/{JOB}/uploads?cursor=": {"uploads": rows[:1], "cursor": "1"},
             f"/jobs/{JOB}/uploads?cursor=1": {"uploads": rows[1:], "cursor": ""},
         }.get(unquote(path))
@@ -187,6 +197,14 @@ def test_an_unknown_name_is_a_fault(status: Status) -> None:
             Wanted(format="avif", every=True),
             {"Beach 1-640.avif": b"/files/avif-640", "Beach 1-1280.avif": b"/files/avif-1280"},
         ),
+        (
+            Wanted(format="jpeg", every=True),
+            {
+                "Beach 1-640.jpg": b"/files/jpeg-640",
+                "Beach 1-1280.jpg": b"/files/jpeg-1280",
+                "Beach 1-card-300.jpg": b"/files/jpeg-300",
+            },
+        ),
     ],
 )
 def test_the_wanted_renditions_are_downloaded(
@@ -222,7 +240,21 @@ def test_the_pictures_of_a_job_are_downloaded_and_those_without_renditions_named
     paths, lacking = pictures.download(status, [JOB], tmp_path, Wanted())
 
     assert [path.name for path in paths] == ["Beach 1-1280.avif"]
-    assert lacking == ["torn.jpg (rejected)"]
+    assert lacking == ["torn.jpg has no renditions: it is rejected."]
+
+
+def test_a_deleted_picture_of_a_job_does_not_stop_the_download(status: Status, tmp_path: Path) -> None:
+    paths, lacking = pictures.download(status, [THINNED_JOB], tmp_path, Wanted())
+
+    assert [path.name for path in paths] == ["Beach 1-1280.avif"]
+    assert lacking == ["old.jpg has no renditions: it is deleted."]
+
+
+def test_a_format_that_a_picture_lacks_is_named_with_those_it_has(status: Status, tmp_path: Path) -> None:
+    paths, lacking = pictures.download(status, [BEACH], tmp_path, Wanted(format="webp"))
+
+    assert paths == []
+    assert lacking == ["Beach 1.png has no webp; it has avif, jpeg."]
 
 
 def test_pictures_are_deleted_after_confirmation(stack: SmallStack, status: Status) -> None:
