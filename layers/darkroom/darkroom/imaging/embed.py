@@ -9,12 +9,12 @@ from collections.abc import Callable
 from darkroom.domain.renditions import Format
 from darkroom.imaging.sniff.avif import MAX_DEPTH, boxes_within
 from darkroom.imaging.sniff.header import PNG_MAGIC
-from darkroom.imaging.sniff.jpeg import JPEG_MAGIC
+from darkroom.imaging.sniff.jpeg import APP1, JPEG_MAGIC
 from darkroom.imaging.sniff.metadata import XMP_NAME
 from darkroom.imaging.sniff.png import png_chunk
 from darkroom.imaging.sniff.webp import ALPHA_FLAG, bitstream_size, webp_chunks
 
-_APP0, _APP1 = b"\xff\xe0", 0xE1
+_JFIF = b"\xff\xe0"
 
 
 def with_xmp(kind: Format, content: bytes, packet: bytes) -> bytes:
@@ -30,7 +30,7 @@ def segment(marker: int, body: bytes) -> bytes:
 def with_segments(content: bytes, segments: bytes) -> bytes:
     """Inserts segments into a JPEG, after JFIF's."""
     at = len(JPEG_MAGIC)
-    if content[at : at + 2] == _APP0:
+    if content[at : at + 2] == _JFIF:
         at += 2 + int.from_bytes(content[at + 2 : at + 4])
     return content[:at] + segments + content[at:]
 
@@ -40,7 +40,7 @@ def _in_jpeg(content: bytes, packet: bytes) -> bytes:
     at = content.find(XMP_NAME)
     if at >= 0:
         content = content[: at - 4] + content[at - 2 + int.from_bytes(content[at - 2 : at]) :]
-    return with_segments(content, segment(_APP1, XMP_NAME + packet))
+    return with_segments(content, segment(APP1, XMP_NAME + packet))
 
 
 def _in_png(content: bytes, packet: bytes) -> bytes:

@@ -23,6 +23,7 @@ from darkroom.imaging.sniff.gain_map import (
     MPF_NAME,
     GainMap,
 )
+from darkroom.imaging.sniff.jpeg import APP2
 from darkroom.imaging.sniff.xmp import NAMESPACES
 
 # The map has half the sides of its picture at most: gains are smooth, and screens interpolate them.
@@ -34,7 +35,6 @@ _MOST_BYTES_SHARE, _ALWAYS_ALLOWED_BYTES = 0.5, 4_000
 # Exponent from levels to light in Apple's maps, as in Chromium.
 _APPLE_GAMMA = 1.961
 _WEIGHTS = (0.2126, 0.7152, 0.0722)
-_APP2 = 0xE2
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,9 @@ def with_gain_map(
 def _joined(content: bytes, gain_map: bytes, facts: GainMap, descriptions: Sequence[str]) -> bytes:
     """Joins the picture and its map. Source: Android's Ultra HDR image format 1.1."""
     gain_map = embed.with_xmp(Format.JPEG, gain_map, packet([_description(facts)]))
-    gain_map = embed.with_segments(gain_map, embed.segment(_APP2, ISO_NAME + _iso(facts)))
+    gain_map = embed.with_segments(gain_map, embed.segment(APP2, ISO_NAME + _iso(facts)))
     listed = packet([_directory(len(gain_map)), *descriptions])
-    version = embed.segment(_APP2, ISO_NAME + bytes(4))
+    version = embed.segment(APP2, ISO_NAME + bytes(4))
     # The index states the place of the map from the index on, which does not depend on what it states.
     without_places = _index(0, 0, 0)
     first = embed.with_xmp(Format.JPEG, embed.with_segments(content, without_places + version), listed)
@@ -125,7 +125,7 @@ def _index(picture_bytes: int, map_bytes: int, map_offset: int) -> bytes:
     directory += struct.pack(">HHII", MPF_ENTRIES, _UNDEFINED, 32, len(directory) + 16)
     entries = struct.pack(">IIIHH", _PRIMARY, picture_bytes, 0, 0, 0)
     entries += struct.pack(">IIIHH", 0, map_bytes, map_offset, 0, 0)
-    return embed.segment(_APP2, MPF_NAME + directory + bytes(4) + entries)
+    return embed.segment(APP2, MPF_NAME + directory + bytes(4) + entries)
 
 
 _DENOMINATOR = 1_000_000

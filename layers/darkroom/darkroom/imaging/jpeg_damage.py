@@ -16,6 +16,7 @@ from PIL import Image, _imaging
 from darkroom.imaging.child import Child, ChildDied
 from darkroom.imaging.pixels import is_in_one_piece
 from darkroom.imaging.sniff import corrupt
+from darkroom.imaging.sniff.jpeg import END, SCAN
 
 # libjpeg's ABI as Pillow builds it, and the size of jpeg_decompress_struct: libjpeg checks both.
 _ABI_VERSION, _STRUCT_BYTES = 62, 632
@@ -34,7 +35,6 @@ _SECONDS = 900.0
 _SPARE, _MOST_READ = 48, 40
 # Later intervals of a file are checked by warnings alone.
 _MOST_INTERVALS = 100_000
-_SCAN, _END = 0xDA, 0xD9
 _RESTARTS = range(0xD0, 0xD8)
 _MARKER = re.compile(rb"\xff+[^\0\xff]")
 
@@ -89,16 +89,16 @@ def with_spare_bytes(stream: bytes) -> tuple[bytes, int]:
     parts, intervals, at, spare = [stream[:2]], 0, 2, b""
     while intervals < _MOST_INTERVALS and (found := _MARKER.match(stream, at)):
         kind, end = found[0][-1], found.end()
-        if kind == _END:
+        if kind == END:
             break
         if kind not in _RESTARTS:
             size = int.from_bytes(stream[end : end + 2])
             body = stream[end + 2 : end + size]
             end += size
-        if kind == _SCAN:
+        if kind == SCAN:
             is_dc_refined = len(body) > 2 and body[-3] == 0 and body[-1] >> 4
             spare = b"" if is_dc_refined else bytes(_SPARE)
-        if kind == _SCAN or kind in _RESTARTS:
+        if kind == SCAN or kind in _RESTARTS:
             following = _MARKER.search(stream, end)
             if not following:
                 break

@@ -11,14 +11,13 @@ from darkroom.domain.errors import RejectedPicture
 from darkroom.imaging.sniff.directories import directories_of, directory_at, layout_of
 from darkroom.imaging.sniff.exif import EXIF_NAME, TIFF_MAGICS
 from darkroom.imaging.sniff.header import Damaged, Header, numbers
-from darkroom.imaging.sniff.jpeg import JPEG_MAGIC, jpeg_segments, read_jpeg
+from darkroom.imaging.sniff.jpeg import APP1, APP2, JPEG_MAGIC, SCAN, jpeg_segments, read_jpeg
 from darkroom.imaging.sniff.metadata import XMP_NAME
 
 ISO_NAME = b"urn:iso:std:iso:ts:21496:-1\0"
 MPF_NAME = b"MPF\0"
 MPF_ENTRIES = 0xB002
 MANY_CHANNELS, BASE_COLOURS, BACKWARD, COMMON_DENOMINATOR = 0x80, 0x40, 4, 8
-_APP1, _APP2, _SCAN = 0xE1, 0xE2, 0xDA
 _START_OF_PICTURE = JPEG_MAGIC + b"\xff"
 _HINTS = (ISO_NAME, b"hdrgm", b"HDRGainMap")
 # A camera writes four; every one is walked through.
@@ -96,16 +95,16 @@ class _Parts:
         self._segments = jpeg_segments(content)
         self._scans = len(content)
         for marker, start, end in self._segments:
-            if marker == _SCAN:
+            if marker == SCAN:
                 self._scans = start
                 break
-            if marker == _APP1 and content.startswith(XMP_NAME, start + 4):
+            if marker == APP1 and content.startswith(XMP_NAME, start + 4):
                 self.xmp = self.xmp or content[start + 4 + len(XMP_NAME) : end]
-            elif marker == _APP1 and content.startswith(EXIF_NAME, start + 4):
+            elif marker == APP1 and content.startswith(EXIF_NAME, start + 4):
                 self.exif = self.exif or content[start + 4 + len(EXIF_NAME) + 1 : end]
-            elif marker == _APP2 and content.startswith(ISO_NAME, start + 4):
+            elif marker == APP2 and content.startswith(ISO_NAME, start + 4):
                 self.iso = self.iso or content[start + 4 + len(ISO_NAME) : end]
-            elif marker == _APP2 and content.startswith(MPF_NAME, start + 4):
+            elif marker == APP2 and content.startswith(MPF_NAME, start + 4):
                 self._index = range(start + 4 + len(MPF_NAME), end)
 
     @property

@@ -15,9 +15,10 @@ _HUFFMAN, _ARITHMETIC = (0xC0, 0xC1, 0xC2), (0xC9, 0xCA)
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xDE, 0xF7}
 # Arithmetic coding takes about one bit for 64 plain blocks; libjpeg fills missing ones without a warning.
 _PIXELS_PER_BIT = 64 * 64
-_START, _END, _SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
-_APP0, _APP1, _APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
-_WITHOUT_BODY = (_START, _END, _TEMPORARY)
+# Markers: the second bytes.
+_START, END, SCAN, _TEMPORARY = 0xD8, 0xD9, 0xDA, 0x01
+_APP0, APP1, APP2, _APP14 = 0xE0, 0xE1, 0xE2, 0xEE
+_WITHOUT_BODY = (_START, END, _TEMPORARY)
 # JFIF and Adobe segments define the coding of the channels; other application segments and comments do not.
 _METADATA = frozenset(range(0xE0, 0xF0)) | {0xFE}
 # JFIF's segment in its shortest form; Adobe's has 12 bytes. As in libjpeg, shorter ones mean nothing.
@@ -33,7 +34,7 @@ def read_jpeg(content: bytes) -> Header:
             frames.append(content[start:stop])
             # At once: the data of other codings may look damaged.
             _check_frame(frames[0])
-    scans = [start for marker, start, _ in segments if marker == _SCAN]
+    scans = [start for marker, start, _ in segments if marker == SCAN]
     if len(frames) != 1 or not scans:
         raise Damaged("there must be one frame, with scans")
     if len(scans) > MAX_SCANS:
@@ -44,13 +45,13 @@ def read_jpeg(content: bytes) -> Header:
             actual=len(scans),
         )
     kept = [_for_decoder(marker, content[start:stop]) for marker, start, stop in segments if start < scans[0]]
-    end = segments[-1][2] if segments[-1][0] == _END else len(content)
+    end = segments[-1][2] if segments[-1][0] == END else len(content)
     height, width = numbers(">HH", frames[0], 5)
     is_arithmetic = frames[0][1] in _ARITHMETIC
     orientations = (
         exif_orientation(content[start + 4 : stop])
         for marker, start, stop in segments
-        if marker == _APP1 and content[start + 4 : stop].startswith(EXIF_NAME)
+        if marker == APP1 and content[start + 4 : stop].startswith(EXIF_NAME)
     )
     return Header(
         format="jpeg",
@@ -76,7 +77,7 @@ def without_metadata(content: bytes) -> bytes:
     for marker, start, stop in jpeg_segments(content):
         if in_scan:
             kept.append(content[end:start])
-        segment, in_scan, end = content[start:stop], marker == _SCAN, stop
+        segment, in_scan, end = content[start:stop], marker == SCAN, stop
         is_plain_jfif = segment.startswith(_JFIF[:9]) and len(segment) == len(_JFIF)
         is_kept = is_plain_jfif or _is_profile(marker, segment)
         kept.append(segment if is_kept else _for_decoder(marker, segment))
@@ -108,7 +109,7 @@ def jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
             if length < 2 or position > len(content):
                 raise Damaged("a segment is longer than the file")
         yield marker, found.start(), position
-        if marker == _END:
+        if marker == END:
             return
     raise Damaged("too many segments")
 
@@ -130,7 +131,7 @@ def _jpeg_profile(content: bytes, segments: list[tuple[int, int, int]]) -> bytes
 
 
 def _is_profile(marker: int, segment: bytes) -> bool:
-    return marker == _APP2 and segment[4:16] == b"ICC_PROFILE\0" and len(segment) > 18
+    return marker == APP2 and segment[4:16] == b"ICC_PROFILE\0" and len(segment) > 18
 
 
 def _check_frame(frame: bytes) -> None:

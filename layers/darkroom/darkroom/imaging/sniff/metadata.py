@@ -12,10 +12,10 @@ from darkroom.imaging.sniff.directories import directories_of, layout_of
 from darkroom.imaging.sniff.exif import EXIF_NAME, TIFF_MAGICS
 from darkroom.imaging.sniff.header import MAX_METADATA_BYTES, MAX_PARTS, Damaged, numbers
 from darkroom.imaging.sniff.iim import PHOTOSHOP_NAME, as_text, iim_of_photoshop
-from darkroom.imaging.sniff.jpeg import jpeg_segments
+from darkroom.imaging.sniff.jpeg import APP1, SCAN, jpeg_segments
 
 XMP_NAME = b"http://ns.adobe.com/xap/1.0/\0"
-_SCAN, _APP1, _APP11, _APP13 = 0xDA, 0xE1, 0xEB, 0xED
+_APP11, _APP13 = 0xEB, 0xED
 _ARTIST, _XMP, _COPYRIGHT, _IPTC, _CREDENTIALS = 315, 700, 33432, 33723, 0xCD41
 # Names of content credentials: C2PA's specification 2.2, annex A.
 _JUMBF, _LABEL = b"JP", b"c2pa"
@@ -58,12 +58,12 @@ def find_metadata(content: bytes) -> Metadata:
 
 def _in_jpeg(content: bytes, found: Metadata) -> None:
     for marker, start, end in jpeg_segments(content):
-        if marker == _SCAN:
+        if marker == SCAN:
             return
         body = content[start + 4 : end]
-        if marker == _APP1 and body.startswith(XMP_NAME):
+        if marker == APP1 and body.startswith(XMP_NAME):
             found.xmp = found.xmp or body[len(XMP_NAME) :]
-        elif marker == _APP1 and body.startswith(EXIF_NAME):
+        elif marker == APP1 and body.startswith(EXIF_NAME):
             _read_exif(body, found)
         elif marker == _APP13 and body.startswith(PHOTOSHOP_NAME):
             found.photoshop.append(body[len(PHOTOSHOP_NAME) :])
