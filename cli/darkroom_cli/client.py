@@ -29,6 +29,10 @@ class NotFound(Fault):
     """The server answered 404."""
 
 
+class Gone(Fault):
+    """The server answered 410: the picture was deleted."""
+
+
 def authentication(status: Status, environment: Mapping[str, str]) -> Authenticate:
     """Returns the stack's kind of authentication. Raises Fault if DARKROOM_TOKEN is required and not set."""
     if status.auth == "iam":
@@ -73,7 +77,7 @@ class ApiClient:
     authenticate: Authenticate = field(default_factory=bearer)
 
     async def get(self, path: str) -> JsonObject:
-        """Returns the JSON object at a path. Raises NotFound."""
+        """Returns the JSON object at a path. Raises NotFound and Gone."""
         return await self._request("GET", path, {}, b"")
 
     async def create_job(self, uploads: list[JsonObject], idempotency_key: str) -> JsonObject:
@@ -99,6 +103,8 @@ class ApiClient:
                     raise Fault(f"{self.root} refused the request (401). {_TOKEN_ADVICE}")
                 if response.status == 404:
                     raise NotFound(f"{url} does not exist (404).")
+                if response.status == 410:
+                    raise Gone(f"{url} was deleted (410).")
                 if response.status not in (200, 201, 202):
                     detail = _detail(await response.text())
                     raise Fault(f"{method} {url} failed with status {response.status}. {detail}".strip())

@@ -18,7 +18,7 @@ from darkroom.domain.entries import State
 from darkroom.domain.keys import alias_of, is_id
 from darkroom.domain.renditions import MAIN
 from darkroom.web.pages.formatting import counted, printable
-from darkroom_cli.client import ApiClient, JsonObject, NotFound, ServiceUnavailable, authentication
+from darkroom_cli.client import ApiClient, Gone, JsonObject, NotFound, ServiceUnavailable, authentication
 from darkroom_cli.faults import Fault
 from darkroom_cli.results import ResultRow, output_console, results_table, sizes_at_full_width, totals
 from darkroom_cli.stack import Status
@@ -63,6 +63,8 @@ class Stack:
             if found_id or is_id(name):
                 return await self._picture(f"pictures/{found_id or name}")
             return await self._picture(_alias_path(unquote(path) if path else name))
+        except Gone:
+            raise Fault(f"{name} was deleted; list the other pictures with `darkroom ls`.") from None
         except NotFound:
             if is_id(name):
                 return await self._job(name)

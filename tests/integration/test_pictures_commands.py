@@ -16,7 +16,7 @@ from darkroom_cli.pictures import Wanted
 from darkroom_cli.stack import Status
 from tests.builders import a_status
 
-BEACH, TORN, JOB, THINNED_JOB = "b" * 32, "c" * 32, "d" * 32, "f" * 31 + "0"
+BEACH, TORN, GONE, JOB, THINNED_JOB = "b" * 32, "c" * 32, "e" * 32, "d" * 32, "f" * 31 + "0"
 
 
 def a_rendition(url: str, kind: str, width: int, size: int, ladder: str = "main") -> dict[str, object]:
@@ -69,12 +69,12 @@ class SmallStack:
         ]
         gone = {
             "name": "old.jpg",
-            "picture": "e" * 32,
+            "picture": GONE,
             "state": "deleted",
             "bytes_before": 0,
             "bytes_after": 0,
         }
-        deleted = {"id": "e" * 32, "name": "old.jpg", "status": "deleted"}
+        deleted = {"id": GONE, "name": "old.jpg", "status": "deleted"}
         return {
             "/": {"recent": [deleted, beach], "cursor": "next"},
             "/?cursor=next": {"recent": [torn], "cursor": ""},
@@ -93,6 +93,8 @@ class SmallStack:
         self.requests.append(f"{method} {unquote(path)}")
         if path.startswith("/files/"):
             return 200, path.encode()
+        if path == f"/pictures/{GONE}":
+            return 410, b"{}"
         document = self.document(path)
         if document is None:
             return 404, b"{}"
@@ -178,6 +180,13 @@ def test_a_picture_is_found_by_name_id_and_address(status: Status, name: str) ->
 def test_the_page_of_a_job_and_of_the_stack_can_be_opened(status: Status) -> None:
     assert pictures.address_of(status, JOB) == f"{status.web}/jobs/{JOB}"
     assert pictures.address_of(status, "") == f"{status.web}/"
+
+
+def test_a_deleted_picture_is_a_fault_that_says_so(status: Status) -> None:
+    with pytest.raises(Fault) as fault:
+        pictures.address_of(status, GONE)
+
+    assert str(fault.value) == f"{GONE} was deleted; list the other pictures with `darkroom ls`."
 
 
 def test_an_unknown_name_is_a_fault(status: Status) -> None:
