@@ -20,12 +20,16 @@ _MAX_AGE_SECONDS = 30  # of the tokens that a warm function has cached
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of one stack. Every method raises TokensUnavailable if an AWS request fails."""
+    """The tokens of one stack; one that is open needs none.
+
+    Every method raises TokensUnavailable if an AWS request fails.
+    """
 
     document: TokenDocument
     stack: str
     web: str
     region: str
+    is_open: bool = False
     clock: Callable[[], float] = time.time
 
     def new(self) -> None:
@@ -75,6 +79,9 @@ class Tokens:
         self._write(tokens, version)
         _note(f"Token {tokens.tokens[-1].id} of {self.stack}. Save it now: it is shown only once.")
         typer.echo(secret)
+        if self.is_open:
+            _note(f"{self.web} serves every client: it needs no token.")
+            return
         _note(f"In a browser, sign in with it at {self.web}/")
         _note("For `darkroom drop`, first run: export DARKROOM_TOKEN=...")
         _note("With curl:")
@@ -114,7 +121,7 @@ def tokens_of(status: Status) -> Tokens:
         raise Fault(f"{status.stack} uses IAM signatures (Auth=iam), not tokens.")
     client = ssm_client(status.region, status.aws_endpoint)
     document = SsmTokenDocument(tokens_parameter(status.stack), client)
-    return Tokens(document, status.stack, status.web, status.region)
+    return Tokens(document, status.stack, status.web, status.region, is_open=status.auth == "open")
 
 
 def ensure_first_token(status: Status) -> bool:

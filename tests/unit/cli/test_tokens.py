@@ -1,5 +1,7 @@
 """`darkroom token`: creating, listing and revoking tokens."""
 
+from dataclasses import replace
+
 import pytest
 
 from darkroom.domain.tokens import parse_tokens
@@ -54,6 +56,16 @@ def test_a_token_is_printed_once_and_stored_as_a_hash(
     assert secret not in created.err + listed.out + listed.err + document.written.document
     assert "https://pictures.example/" in created.err
     assert listed.out.endswith("created 2027-01-15T08:00:00Z\n")
+
+
+def test_an_open_stack_says_that_it_needs_no_token(
+    tokens: Tokens, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace(tokens, is_open=True).new()
+
+    shown = capsys.readouterr().err
+    assert shown.endswith("https://pictures.example serves every client: it needs no token.\n")
+    assert "sign in" not in shown
 
 
 def test_a_new_token_ends_all_but_the_newest_earlier_token(
