@@ -126,6 +126,46 @@ def test_planes_of_8_bits_with_extra_ones_are_rendered(extra: list[int], order: 
     assert distance(shown(tiff(tags, planes=planes, order=order, big=big)), (200, 100, 50)) <= 4
 
 
+def with_bits_reversed(content: bytes) -> bytes:
+    return bytes(int(f"{byte:08b}"[::-1], 2) for byte in content)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("scale", [1, 257])
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_colours_of_a_palette_of_8_or_16_bits(bits: int, scale: int, order: str, is_reversed: bool) -> None:
+    """The palette's last colour is drawn."""
+    padded = [level * scale for last in (200, 100, 50) for level in (*[9] * ((1 << bits) - 1), last)]
+    row = packed([255] * SIDE, bits, order)
+    pixels = (with_bits_reversed(row) if is_reversed else row) * SIDE
+    tags = tags_for(3, bits, 1) | {320: ("H", padded), 266: ("H", [1 + is_reversed])}
+
+    assert distance(shown(tiff(tags, planes=[pixels], order=order)), (200, 100, 50)) <= 4
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(
+    ("sampling", "stored"), [([1, 1], (100, 90, 160)), ([2, 2], (100, 100, 100, 100, 90, 160))]
+)
+def test_uncompressed_luma_and_chroma_are_rendered(
+    sampling: list[int], stored: tuple[int, ...], order: str
+) -> None:
+    pixels = bytes(stored) * (SIDE * SIDE // (sampling[0] * sampling[1]))
+    tags = tags_for(6, 8, 3) | {530: ("H", sampling), 531: ("H", [1])}
+
+    # ITU-R BT.601
+    assert distance(shown(tiff(tags, planes=[pixels], order=order)), (145, 90, 33)) <= 4
+
+
+def test_premultiplied_alpha_of_grey_is_divided_out() -> None:
+    content = tiff(tags_for(GREY, 8, 2) | {338: ("H", [1])}, planes=[bytes((50, 128)) * SIDE * SIDE])
+
+    rendered = render(content, a_profile(SIDE, formats=(Format.WEBP,), quality=100))
+    level, *_, alpha = opened(only(rendered, Format.WEBP)).convert("RGBA").getpixel((9, 9))  # type: ignore[misc]
+    assert (abs(level - 100) <= 3, alpha) == (True, 128)
+
+
 @pytest.mark.parametrize("compression", [34712, 50001, 50002, 65000])
 def test_an_unknown_compression_is_not_told_as_damage(compression: int) -> None:
     tags = tags_for(RGB, 8, 3) | {259: ("H", [compression])}
@@ -187,7 +227,7 @@ def test_rgb_of_any_depth_is_rendered(bits: int, order: str, planar: bool) -> No
 
 
 @pytest.mark.parametrize("photometric", [0, 1])
-@pytest.mark.parametrize("bits", [3, 9, 10, 14])
+@pytest.mark.parametrize("bits", [3, 9, 10, 12, 14])
 def test_grey_of_any_depth_is_rendered(bits: int, photometric: int) -> None:
     pixels = packed([200] * SIDE, bits, "<") * SIDE
 
@@ -218,6 +258,7 @@ def test_an_unusual_tiff_without_all_rows_is_rejected() -> None:
         (GREY, 14, 1, {274: ("H", [6])}),
         (RGB, 12, 3, {266: ("H", [2])}),
         (RGB, 12, 4, {338: ("H", [1])}),
+        (0, 8, 2, {338: ("H", [2])}),
         (GREY, 16, 2, {338: ("H", [0])}),
         (RGB, 32, 3, {339: ("H", [3, 3, 3])}),
         (GREY, 64, 1, {339: ("H", [3])}),

@@ -66,7 +66,10 @@ def opened(header: Header, stream: bytes) -> ImageFile.ImageFile:
     return image
 
 
-_PLANAR, _BITS, _SEPARATE = 284, 258, 2
+_BITS, _COLOURS, _SIXTEEN_BITS = 258, 320, 0xFFFF
+# Tags with values for which Pillow's own reader of uncompressed pixels is wrong: the order of bits, Y'CbCr,
+# and planes, of which it takes each for 8 bits and lacks extra ones.
+_BY_LIBTIFF = {266: 2, 262: 6, 284: 2}
 _UNKNOWN_PIXELS = "unknown pixel mode"
 # Kinds of pixels that Pillow can decode although its table lacks them.
 _MORE_PIXELS = {(b"MM", 0, (1,), 1, (16,), ()): ("I;16B", "I;16B")}
@@ -74,7 +77,7 @@ _MORE_PIXELS = {(b"MM", 0, (1,), 1, (16,), ()): ("I;16B", "I;16B")}
 
 def _read_tiff(stream: bytes) -> ImageFile.ImageFile:
     """Opens a TIFF. Raises RejectedPicture for kinds of pixels that can't be decoded."""
-    from PIL import TiffImagePlugin  # imported only when needed
+    from PIL import ImagePalette, TiffImagePlugin  # imported only when needed
 
     from darkroom.imaging.sniff.tiff import read_values
 
@@ -85,19 +88,22 @@ def _read_tiff(stream: bytes) -> ImageFile.ImageFile:
     for kind, modes in _MORE_PIXELS.items():
         TiffImagePlugin.OPEN_INFO.setdefault(kind, modes)
     try:
-        planes = read_values(stream, (_PLANAR,)).get(_PLANAR)
+        tags = read_values(stream, (*_BY_LIBTIFF, _COLOURS))
     except Damaged:
-        planes = None  # Pillow ignores wrong counts of entries
-    # Pillow's own reader takes each plane for 8 bits, and lacks extra ones; libtiff's does not.
-    TiffImagePlugin.READ_LIBTIFF = planes == (_SEPARATE,)
+        tags = {}  # Pillow ignores wrong counts of entries
+    TiffImagePlugin.READ_LIBTIFF = any(tags.get(tag) == (value,) for tag, value in _BY_LIBTIFF.items())
     try:
-        return read_as("tiff", stream)
+        image = read_as("tiff", stream)
     except SyntaxError as fault:
         if str(fault) == _UNKNOWN_PIXELS:
             raise unsupported("The TIFF's kind of pixels is not supported; export it as JPEG.") from fault
         raise
     finally:
         TiffImagePlugin.READ_LIBTIFF = False
+    if image.mode == "P" and max(tags.get(_COLOURS, (_SIXTEEN_BITS,))) < 1 << 8:
+        # As in libtiff: writers store levels of 8 bits instead of 16.
+        image.palette = ImagePalette.raw("RGB;L", bytes(tags[_COLOURS]))
+    return image
 
 
 @contextmanager
@@ -121,6 +127,8 @@ def may_lack_rows(image: Image.Image) -> bool:
 
 def plain(image: Image.Image) -> Image.Image:
     """Converts the picture to one of the modes L, LA, RGB, RGBA and CMYK."""
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode.startswith("I;16"):
         image = _in_eight_bits(image)
     if image.mode in ("I", "F", "LAB", "HSV"):

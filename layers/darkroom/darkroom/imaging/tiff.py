@@ -65,7 +65,7 @@ def _mode(stream: bytes, tags: Values) -> str | None:
     usual = {_COMPRESSION: (1,), _FILL_ORDER: (1,), _ORIENTATION: (1,), _SAMPLES: (samples,)}
     is_usual = all(tags.get(tag, value) == value for tag, value in usual.items())
     is_integer = set(tags.get(_FORMAT, (1,))) == {1}
-    by_pillow = (bits in (8, 16) and samples != 2) or (bits in (1, 2, 4, 12) and samples == 1)
+    by_pillow = (bits in (8, 16) and samples != 2) or (bits in (1, 2, 4) and samples == 1)
     if by_pillow and not stream.startswith(b"MM\0+"):
         return None
     if not is_usual or not is_integer or not 1 <= bits <= 16:
