@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import ClientError, ClientSession
 from yarl import URL
 
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import NO_CREDENTIALS, Fault
 from darkroom_cli.stack import Status
 
 type JsonObject = dict[str, Any]
@@ -57,7 +57,7 @@ def signer(region: str) -> Authenticate:
 
     credentials = boto3.Session().get_credentials()
     if credentials is None:
-        raise Fault("No AWS credentials were found; configure them with `aws configure` or `aws sso login`.")
+        raise Fault(NO_CREDENTIALS)
 
     def sign(method: str, url: str, headers: Mapping[str, str], body: bytes) -> Mapping[str, str]:
         request = AWSRequest(method, url, data=body, headers=dict(headers))

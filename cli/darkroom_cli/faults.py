@@ -4,6 +4,8 @@
 DATA_ERROR, NO_INPUT, UNAVAILABLE, INTERNAL_ERROR, CANNOT_CREATE, BAD_CONFIGURATION = 65, 66, 69, 70, 73, 78
 INTERRUPTED = 130
 
+NO_CREDENTIALS = "No AWS credentials were found; configure them with `aws configure` or `aws sso login`."
+
 
 class Fault(Exception):
     """A command's error: one sentence with the remedy, and the exit code."""

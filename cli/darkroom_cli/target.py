@@ -9,7 +9,7 @@ import typer
 
 from darkroom.domain.errors import TokensUnavailable
 from darkroom_cli.cloudformation import outputs_of
-from darkroom_cli.faults import Fault
+from darkroom_cli.faults import NO_CREDENTIALS, Fault
 from darkroom_cli.stack import LocalStack, Status, check_checkout, status_from, use_local
 
 Stack = Annotated[
@@ -57,9 +57,11 @@ def region_or_default(region: str | None) -> str:
 @contextmanager
 def aws_faults() -> Iterator[None]:
     """Turns errors of AWS requests into Faults."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
         yield
+    except NoCredentialsError as fault:
+        raise Fault(NO_CREDENTIALS) from fault
     except (BotoCoreError, ClientError, TokensUnavailable) as fault:
         raise Fault(f"AWS request failed: {fault}") from fault

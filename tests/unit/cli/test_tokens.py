@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from darkroom.domain.tokens import parse_tokens
 from darkroom_cli.faults import Fault
@@ -161,6 +162,11 @@ def test_failed_requests_and_invalid_documents_are_faults(
     document.broken = True
     with pytest.raises(Fault, match="AWS request failed"), aws_faults():
         tokens.new()
+
+
+def test_missing_credentials_are_a_fault_with_the_remedy() -> None:
+    with pytest.raises(Fault, match="configure them with `aws configure` or `aws sso login`"), aws_faults():
+        raise NoCredentialsError
 
 
 def test_a_stack_with_iam_has_no_tokens() -> None:
