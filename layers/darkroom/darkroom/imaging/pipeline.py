@@ -37,7 +37,7 @@ from darkroom.imaging.steps.rungs import describe, place_windows, plan, step_dow
 from darkroom.imaging.work import Work
 
 # Increase it with each change that gives different bytes for the same upload and profile.
-_REVISION = "r12"
+_REVISION = "r13"
 
 
 # A test compares it with the installed version: importlib.metadata would cost every cold start 25 ms.
