@@ -845,6 +845,11 @@ def test_chart_omits_terminal_uploads_without_renditions() -> None:
     assert [column["height"] for column in page.all("rect")[:4]] == ["0.0", "0.0", "100.0", "0.0"]
 
 
+def test_job_without_renditions_has_no_chart() -> None:
+    assert "hidden" in job_page(a_row(0, State.REJECTED)).all("figure")[0]
+    assert "hidden" not in job_page(a_row()).all("figure")[0]
+
+
 def test_chart_of_many_pictures_sums_neighbours() -> None:
     page = job_page(*(a_row(number) for number in range(250)))
 

@@ -29,6 +29,7 @@ if (jobPage) {
     }
     const highest = Math.max(1, ...sums.flat());
     find("[data-highest]").textContent = filesize(highest);
+    find(".chart").hidden = highest <= 1; // no picture has renditions, and none will have any
     chart.setAttribute("viewBox", `0 0 ${bins} 100`);
     while (chart.children.length < 2 * bins) {
       const column = document.createElementNS(chart.namespaceURI, "rect");
