@@ -23,15 +23,8 @@ def rendition_prefix(upload: "Upload", profile_hash: str, engine: str, generatio
     `Entry`.
     """
     content = upload.etag if upload.version == NO_VERSION else upload.version
-    parts = (
-        upload.bucket,
-        upload.key,
-        content,
-        profile_hash,
-        engine,
-        *([str(generation)] * (generation > 0)),
-    )
-    return f"{upload.picture_id}/{digest(*parts)}"
+    later = [str(generation)] if generation else []
+    return f"{upload.picture_id}/{digest(upload.bucket, upload.key, content, profile_hash, engine, *later)}"
 
 
 # Never made by itself: the two below it have these methods of their own.
