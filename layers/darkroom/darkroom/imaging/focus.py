@@ -12,7 +12,7 @@ from darkroom_native import find_faces, saliency
 from PIL import Image
 
 from darkroom.imaging.ladders import FACES_SIDE
-from darkroom.imaging.resize import Size
+from darkroom.imaging.resize import Size, within
 
 # The longest side of the map of what stands out.
 _MAP_SIDE = 160
@@ -85,11 +85,8 @@ def _limited(
     image: Image.Image, side: int, resampling: Image.Resampling = Image.Resampling.LANCZOS
 ) -> Image.Image:
     """Resizes to at most `side` pixels."""
-    scale = side / max(image.size)
-    if scale >= 1:
-        return image
-    width, height = (max(1, round(length * scale)) for length in image.size)
-    return image.resize((width, height), resampling, reducing_gap=3.0)
+    size = within(image.size, side)
+    return image if size == image.size else image.resize(size, resampling, reducing_gap=3.0)
 
 
 def _faces_in(image: Image.Image) -> list[FoundFace]:

@@ -6,7 +6,7 @@ from typing import Any
 from PIL import Image
 
 from darkroom.imaging import encode
-from darkroom.imaging.resize import resized
+from darkroom.imaging.resize import resized, within
 
 _SIDE = 16
 _QUALITY = 30
@@ -19,13 +19,13 @@ def placeholder(image: Image.Image) -> str:
 
     A WebP, since a ThumbHash would need a script; WebP keeps alpha.
     """
-    tiny = resized(image, _within(image, _SIDE))
+    tiny = resized(image, within(image.size, _SIDE))
     return "data:image/webp;base64," + b64encode(encode.webp(tiny, _QUALITY)).decode("ascii")
 
 
 def dominant_colour(image: Image.Image) -> str:
     """Returns the most frequent of eight colours, like #336699; transparent pixels don't count."""
-    small = image.resize(_within(image, _COLOUR_SIDE), Image.Resampling.BOX)
+    small = image.resize(within(image.size, _COLOUR_SIDE), Image.Resampling.BOX)
     few = _opaque(small).quantize(_COLOURS)
     # Pairs of pixel count and palette index.
     _, index = max((count, int(str(entry))) for count, entry in few.getcolors() or [])
@@ -45,8 +45,3 @@ def _opaque(image: Image.Image) -> Image.Image:
     row = Image.new("RGB", (len(opaque), 1))
     row.putdata(opaque)
     return row
-
-
-def _within(image: Image.Image, side: int) -> tuple[int, int]:
-    scale = min(1.0, side / max(image.size))
-    return max(1, round(image.width * scale)), max(1, round(image.height * scale))

@@ -19,6 +19,12 @@ _SPREAD_PIXELS = 4
 _NEARLY_TRANSPARENT = 8
 
 
+def within(size: Size, side: int) -> Size:
+    """Returns the size reduced to at most `side` pixels a side."""
+    scale = min(1.0, side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
 def resized(image: Image.Image, size: Size, box: Box | None = None, *, linear: bool = False) -> Image.Image:
     """Resizes the picture, or the `box` of it, to `size`, with premultiplied alpha.
 
