@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from darkroom.domain.focus import parse_focus
-from darkroom.web.pages.formatting import printable
+from darkroom.web.pages.formatting import counted, printable
 from darkroom_cli.commands import Commands
 from darkroom_cli.completion import complete_format, complete_profile, parse_format
 from darkroom_cli.faults import INTERNAL_ERROR, Fault, Terminated
@@ -32,7 +32,7 @@ app = Commands("Make pictures smaller for the web: on this machine, or in a buck
 
 
 Ids = Annotated[
-    list[str] | None, typer.Argument(metavar="ID", help="Ids of failures, from `darkroom failures`.")
+    list[str] | None, typer.Argument(metavar="ID...", help="Ids of failures, from `darkroom failures`.")
 ]
 All = Annotated[bool, typer.Option("--all", help="All failures.")]
 Ignored = Annotated[
@@ -104,7 +104,7 @@ def options(
 def terminal() -> "Console":
     from rich.console import Console
 
-    return Console()
+    return Console(highlight=False)
 
 
 @app.command()
@@ -326,9 +326,17 @@ def get(
     ] = Path(),
     format_: Annotated[
         str,
-        typer.Option("--format", metavar="FORMAT", help="This format.", autocompletion=complete_format),
+        typer.Option("--format", metavar="FORMAT", help="Only this format.", autocompletion=complete_format),
     ] = "",
-    width: Annotated[int, typer.Option(min=0, metavar="PIXELS", help="The narrowest that is this wide.")] = 0,
+    width: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            show_default=False,
+            metavar="PIXELS",
+            help="The narrowest of at least this width; else the widest.",
+        ),
+    ] = 0,
     every: Annotated[bool, typer.Option("--all", help="All renditions.")] = False,
     stack: Stack = None,
     region: Region = None,
@@ -359,7 +367,7 @@ def delete_pictures(
     with connect(stack, region) as status:
         confirm = (lambda _: True) if yes else typer.confirm
         deleted = pictures.delete_pictures(status, names, confirm)
-    typer.echo(f"Deleted {deleted:,}.")
+    typer.echo(f"Deleted {counted(deleted, 'picture')}.")
 
 
 @app.command("open")

@@ -147,5 +147,5 @@ def test_a_dropped_picture_is_listed_downloaded_and_deleted(stack: Stack, tmp_pa
 
     assert json.loads(listed.stdout)["id"] == result["page"].rpartition("/")[2]
     assert Path(got.stdout.strip()).read_bytes()[:2] == b"\xff\xd8"
-    assert removed.stdout == "Deleted 1.\n"
+    assert removed.stdout == "Deleted 1 picture.\n"
     wait_for(lambda: fetch(result["page"]).status == 410, "the deletion")
