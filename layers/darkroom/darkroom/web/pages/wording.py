@@ -36,7 +36,7 @@ _SAVE_AGAIN = "Open it in a picture editor, save it again as a plain JPEG or PNG
 
 # By reason of rejection, or by state.
 _ADVICE = {
-    "empty_file": "This file is empty: choose the picture again.",
+    "empty_file": "Choose the picture again, or get it again from its source.",
     "unsupported_format": "Save it as JPEG or PNG and upload that. To take JPEG pictures with an iPhone, "
     "set Settings > Camera > Formats to Most Compatible.",
     "corrupt_image": "Open it on your computer. If it opens, save a new copy and upload that; "
