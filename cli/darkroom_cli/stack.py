@@ -14,9 +14,9 @@ PROJECT = Path(__file__).parents[2]
 REGION = "us-east-1"
 
 
-def check_checkout(remedy: str = "run `make up` or `make deploy` there", project: Path = PROJECT) -> None:
+def check_checkout(remedy: str = "run `make up` or `make deploy` there") -> None:
     """Raises Fault without a checkout: a wheel has neither the template nor the functions."""
-    if not (project / "template.yaml").exists():
+    if not (PROJECT / "template.yaml").exists():
         raise Fault(f"This command needs a checkout of Darkroom; {remedy}.")
 
 
@@ -165,13 +165,13 @@ class LocalStack:
             )
         return f"No local stack is running on port {self.aws_port}; start one with `darkroom up --detach`."
 
-    def check_emulator(self, timeout_seconds: float = 5) -> None:
+    def check_emulator(self) -> None:
         """Sends a request to the running emulator. Raises Fault if it does not respond."""
         from urllib.request import ProxyHandler, build_opener  # with http, ssl and email: for stacks only
 
         direct = build_opener(ProxyHandler({}))  # no proxy
         try:
-            with direct.open(f"{self.aws_endpoint}/_ministack/health", timeout=timeout_seconds):
+            with direct.open(f"{self.aws_endpoint}/_ministack/health", timeout=5):
                 pass
         except OSError as fault:
             raise Fault(
