@@ -24,7 +24,7 @@ def decoded(stream: bytes) -> Image.Image:
     pixels = pixels.ljust(row_bytes * layout.height, b"\0")
     rows = row_bytes, -1 if layout.is_bottom_up else 1
     if layout.masks:
-        return _by_masks(pixels, row_bytes, layout)
+        return _by_masks(pixels, rows, layout)
     if layout.bits in _INDICES:
         return _coloured(Image.frombytes("P", size, pixels, "raw", _INDICES[layout.bits], *rows), layout)
     return Image.frombytes("RGB", size, pixels, "raw", "BGR", *rows)
@@ -38,21 +38,25 @@ def _coloured(indices: Image.Image, layout: BmpLayout) -> Image.Image:
     return indices.convert("L" if is_grey else "RGB")
 
 
-def _by_masks(pixels: bytes, row_bytes: int, layout: BmpLayout) -> Image.Image:
-    """Extracts each channel's highest bits, at most 8, from whole rows."""
-    used_bytes, pixel_bytes = layout.width * layout.bits // 8, layout.bits // 8
+def _by_masks(pixels: bytes, rows: tuple[int, int], layout: BmpLayout) -> Image.Image:
+    """Extracts each channel's highest bits, at most 8, from many pixels at once."""
+    pixel_bytes = layout.bits // 8
     bands = [bytearray() for _ in layout.masks]
     lows = [max((mask & -mask).bit_length() - 1, mask.bit_length() - 8) for mask in layout.masks]
     tables = [_table(mask >> low) for mask, low in zip(layout.masks, lows, strict=True)]
-    starts = range(0, len(pixels), row_bytes)
-    for at in reversed(starts) if layout.is_bottom_up else starts:
-        row = int.from_bytes(pixels[at : at + used_bytes], "little")
+    for at in range(0, len(pixels), _BLOCK_BYTES):
+        block = pixels[at : at + _BLOCK_BYTES]
+        number = int.from_bytes(block, "little")
         for band, low, table in zip(bands, lows, tables, strict=True):
-            band += (row >> low).to_bytes(used_bytes, "little")[::pixel_bytes].translate(table)
-    levels = [Image.frombytes("L", (layout.width, layout.height), band) for band in bands]
+            band += (number >> low).to_bytes(len(block), "little")[::pixel_bytes].translate(table)
+    size, stride = (layout.width, layout.height), (rows[0] // pixel_bytes, rows[1])
+    levels = [Image.frombytes("L", size, band, "raw", "L", *stride) for band in bands]
     if levels[-1].getextrema() == (0, 0):
         levels = levels[:3]  # as in browsers: many writers leave alpha empty
     return Image.merge("RGBA" if len(levels) > 3 else "RGB", levels)
+
+
+_BLOCK_BYTES = 1 << 14
 
 
 def _table(most: int) -> bytes:
@@ -65,41 +69,41 @@ _END_OF_ROW, _END, _MOVE = 0, 1, 2
 
 def _by_runs(stream: bytes, layout: BmpLayout) -> Image.Image:
     """Decodes runs of indices. Pixels that they leave out are transparent, as in browsers."""
-    width, height = layout.width, layout.height
-    indices, shown = bytearray(width * height), bytearray(width * height)
-    at, row, column, ended = layout.start, 0, 0, False
-    while row < height and not ended and at < len(stream):
+    width, height, at = layout.width, layout.height, layout.start
+    indices, shown, row, column = bytearray(), bytearray(), 0, 0
+    patterns = [_indices(bytes([value]), layout.bits) for value in range(256)]
+    while len(indices) < width * height:
         count, value = stream[at : at + 2]
         at += 2
-        if not count and value <= _MOVE:
-            ended = value == _END
-            right, up = stream[at : at + 2] if value == _MOVE else (-column, value == _END_OF_ROW)
-            at += 2 * (value == _MOVE)
-            row, column = row + up, column + right
-            continue
         if count:
-            drawn = _indices(bytes([value]) * count, layout.bits)[:count]
+            drawn = (patterns[value] * count)[:count]
+        elif value > _MOVE:
+            stored_bytes = -(-value * layout.bits // 8)
+            drawn = _indices(stream[at : at + stored_bytes], layout.bits)[:value]
+            at += stored_bytes + stored_bytes % 2
         else:
-            stored = -(-value * layout.bits // 8)
-            drawn = _indices(stream[at : at + stored], layout.bits)[:value]
-            at += stored + stored % 2
-        visible = drawn[: max(0, width - column)]
-        place = row * width + column
-        indices[place : place + len(visible)] = visible
-        shown[place : place + len(visible)] = b"\xff" * len(visible)
+            if value == _MOVE:
+                right, up = stream[at : at + 2]
+                at, row, column = at + 2, row + up, column + right
+            else:
+                row, column = height if value == _END else row + 1, 0
+            begin, end = len(indices), min(row * width + min(column, width), width * height)
+            shown += b"\xff" * (begin - len(shown)) + bytes(end - begin)
+            indices += bytes(end - begin)
+            continue
         column += len(drawn)
-    if row < height and not ended and 0 in shown:
-        raise corrupt()
-    rows = width, -1 if layout.is_bottom_up else 1
-    images = [
-        Image.frombytes(mode, (width, height), band, "raw", mode, *rows)
-        for mode, band in (("P", indices), ("L", shown))
-    ]
-    picture = _coloured(images[0], layout)
+        # The end of a run can lie beyond its row.
+        indices += drawn if column <= width else drawn[: width - column]
+    rows = "P", width, -1 if layout.is_bottom_up else 1
+    picture = _coloured(Image.frombytes("P", (width, height), indices, "raw", *rows), layout)
     if 0 in shown:
-        picture.putalpha(images[1])
+        shown += b"\xff" * (len(indices) - len(shown))
+        picture.putalpha(Image.frombytes("L", (width, height), shown, "raw", "L", *rows[1:]))
     return picture
 
 
 def _indices(packed: bytes, bits: int) -> bytes:
-    return packed if bits == 8 else bytes(int(digit, 16) for digit in packed.hex())
+    return packed if bits == 8 else packed.hex().encode().translate(_DIGITS)
+
+
+_DIGITS = bytes.maketrans(b"0123456789abcdef", bytes(range(16)))
