@@ -13,7 +13,7 @@ from rich.console import Console
 from darkroom.adapters.clients import dynamodb_client
 from darkroom.adapters.dynamodb import DynamoLedger
 from darkroom.bootstrap.sweep import sweep_with
-from darkroom.domain.entries import Entry
+from darkroom.domain.entries import Entry, State
 from darkroom.domain.prices import LAMBDA_GB_SECOND
 from darkroom.domain.profile import parse_profile
 from darkroom.services.notifications import notification_of
@@ -84,10 +84,12 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
     _check_deployed(engine, entries, datetime.fromisoformat(render["LastModified"]))
     found = list(stale(iter(entries), profile.hash, engine))
     if not found:
-        console.print(f"No stale uploads: all use the live profile {profile.name} and {engine}.")
+        console.print(f"No stale uploads: all use the live profile, {profile.name}, and the engine {engine}.")
         return
+    rejected = sum(entry.state is State.REJECTED for entry in found)
+    among = f" ({rejected:,} of them rejected)" if rejected else ""
     console.print(
-        f"{len(found)} {_noun(len(found))} rendered with another profile or engine."
+        f"{counted(len(found), 'upload')}{among} used another profile or engine."
         f" Live profile: {profile.name}. Engine: {engine}."
     )
     seconds = _seconds_per_picture(found)
@@ -95,7 +97,7 @@ def sweep_stale(status: Status, confirm: Callable[[str], bool] | None, console: 
     [architecture] = render["Architectures"]
     dollars = LAMBDA_GB_SECOND[architecture].of(len(found) * seconds * gigabytes)
     console.print(
-        f"Estimated Lambda cost: US$ {dollars:,.2f}"
+        f"Estimated Lambda cost: {f'US$ {dollars:,.2f}' if dollars >= 0.01 else 'less than US$ 0.01'}"
         f" ({seconds:.1f} s per picture, from the receipts, at {gigabytes:.1f} GB)."
     )
     if confirm is None or not confirm(f"Render {counted(len(found), 'upload')} again?"):
