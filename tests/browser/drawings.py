@@ -327,6 +327,20 @@ CASES |= {
 }
 
 
+ALPHA_MASKS = {
+    16: ((0x7C00, 0x3E0, 0x1F, 0x8000), (0xF00, 0xF0, 0xF, 0xF000)),
+    32: ((0xFF0000, 0xFF00, 0xFF, 0xFF000000), (0x3FF00000, 0xFFC00, 0x3FF, 0xC0000000)),
+}
+CASES |= {
+    f"bmp masks {masks} of {bits} bits, alpha {'in half' if shown else 'nowhere'}, {header_bytes}": (
+        "bmp",
+        partial(bmp, masks[0], masks[1] | masks[3] * shown, masks, bits=bits, header_bytes=header_bytes),
+    )
+    for bits, of_bits in ALPHA_MASKS.items()
+    for masks, shown, header_bytes in product(of_bits, (0, 1), (56, 108, 124))
+}
+
+
 def blended(colour_type: int, bits: int, dispose: int, blend: int) -> bytes:
     """Builds an animation of four overlapping parts, half transparent where the type allows it."""
     most = (1 << bits) - 1
