@@ -129,7 +129,16 @@ def _scored(original: bytes, other: bytes, names: tuple[Path, Path]) -> Comparis
     try:
         return compare_isolated(original, other, memory_bytes=_MEMORY_BYTES, seconds=_SECONDS)
     except RejectedPicture as fault:
-        raise Fault(f"{names[0]} and {names[1]}: {fault.sentence}", DATA_ERROR) from fault
+        rejected = names[1] if _can_be_scored(original) else names[0]
+        raise Fault(f"{rejected}: {fault.sentence}", DATA_ERROR) from fault
+
+
+def _can_be_scored(content: bytes) -> bool:
+    try:
+        compare_isolated(content, content, memory_bytes=_MEMORY_BYTES, seconds=_SECONDS)
+    except RejectedPicture:
+        return False
+    return True
 
 
 def _side(path: Path, decoded: Decoded, size_bytes: int) -> Side:

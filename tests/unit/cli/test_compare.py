@@ -84,9 +84,12 @@ def test_a_file_that_is_no_picture_is_a_fault(original: Path, tmp_path: Path) ->
 
     with pytest.raises(Fault) as rejected:
         compare_files(original, tmp_path / "notes.jpg")
+    with pytest.raises(Fault, match=f"^{tmp_path}/notes.jpg: The file is not a JPEG"):
+        compare_files(tmp_path / "notes.jpg", original)
     with pytest.raises(Fault) as missing:
         compare_files(original, tmp_path / "none.jpg")
 
+    assert str(rejected.value).startswith(f"{tmp_path}/notes.jpg: The file is not a JPEG")
     assert (rejected.value.exit_code, missing.value.exit_code) == (65, 66)
 
 
