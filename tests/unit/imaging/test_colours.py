@@ -193,6 +193,13 @@ def test_a_profile_counts_if_each_of_its_parts_is_there_once(
     assert distance(middle_of(shown(content)), (0, 255, 0) if is_applied else (255, 0, 0)) <= 4
 
 
+@pytest.mark.parametrize("length", [0, 128, 200])
+def test_a_profile_that_states_too_small_a_length_is_applied(length: int) -> None:
+    profile = length.to_bytes(4) + red_and_green_swapped()[4:]
+
+    assert distance(middle_of(shown(in_jpeg((1, 1, profile)))), (0, 255, 0)) <= 4
+
+
 def test_the_first_of_two_whole_profiles_counts() -> None:
     content = in_jpeg((1, 1, red_and_green_swapped()), (1, 1, srgb()))
 

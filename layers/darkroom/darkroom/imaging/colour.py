@@ -68,8 +68,10 @@ class _Transform:
 # Cached: an animation applies it to every frame of every width, and a profile of 6 MB takes 40 ms to read.
 @lru_cache(maxsize=1)
 def _transform(icc: bytes) -> _Transform | None:
+    # Browsers ignore a stated length that is too small; Little CMS refuses the profile.
+    length = max(len(icc), int.from_bytes(icc[:4]))
     try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(icc))
+        profile = ImageCms.ImageCmsProfile(BytesIO(length.to_bytes(4) + icc[4:]))
         mode, modes = _SPACES.get(profile.profile.xcolor_space.strip(), ("", ()))
         if not modes:
             return None
