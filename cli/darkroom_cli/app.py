@@ -19,6 +19,7 @@ import typer
 
 from darkroom.domain.focus import parse_focus
 from darkroom.web.pages.formatting import counted, printable
+from darkroom_cli.asking import confirmation, prompt
 from darkroom_cli.commands import Commands
 from darkroom_cli.completion import complete_format, complete_profile, parse_format
 from darkroom_cli.faults import INTERNAL_ERROR, Fault, Terminated
@@ -365,8 +366,7 @@ def delete_pictures(
     from darkroom_cli import pictures
 
     with connect(stack, region) as status:
-        confirm = (lambda _: True) if yes else typer.confirm
-        deleted = pictures.delete_pictures(status, names, confirm)
+        deleted = pictures.delete_pictures(status, names, confirmation(yes=yes))
     typer.echo(f"Deleted {counted(deleted, 'picture')}.")
 
 
@@ -455,8 +455,7 @@ def sweep(
         raise Fault("--dry-run and --yes need --stale.", 2)
     with connect(stack, region) as status:
         if stale:
-            confirm = None if dry_run else (lambda _: True) if yes else typer.confirm
-            command.sweep_stale(status, confirm, terminal())
+            command.sweep_stale(status, None if dry_run else confirmation(yes=yes), terminal())
         else:
             command.sweep(status, after_minutes, keep_hours, terminal())
 
@@ -525,7 +524,7 @@ def destroy(
 
     with aws_faults():
         account = command.Account.of(region_or_default(region))
-        command.destroy(account, stack, everything, None if yes else command.prompt, terminal())
+        command.destroy(account, stack, everything, None if yes else prompt, terminal())
 
 
 profiles = Commands("Show, check or deploy a rendering profile.")
@@ -607,7 +606,7 @@ def revoke_token(
     from darkroom_cli.tokens import tokens_of
 
     with connect(stack, region) as status:
-        tokens_of(status).revoke(token_id, (lambda _: True) if yes else typer.confirm)
+        tokens_of(status).revoke(token_id, confirmation(yes=yes))
 
 
 @app.command()

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import boto3
-import typer
 from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.filesize import decimal
@@ -339,7 +338,3 @@ _DELETE: dict[str, Callable[[Account, str, Console], None]] = {
 }
 RETAINED_KINDS = _DELETE.keys()
 _ORDER = list(_DELETE)
-
-
-def prompt(question: str) -> str:
-    return str(typer.prompt(question))
