@@ -40,6 +40,14 @@ def test_an_alias_matches_with_an_escaped_or_a_decoded_percent_sign() -> None:
     assert alias_of("100%.jpg".replace("%25", "%")) == alias_of("100%.png")
 
 
+@pytest.mark.parametrize(
+    "key", ["x" * 1024, "\U0001d160" * 256, "é" * 512]
+)  # NFC makes the second 3,072 bytes
+def test_the_alias_of_the_longest_key_fits_a_partition_key_of_dynamodb(key: str) -> None:
+    assert len(alias_of(key).encode()) <= 1024
+    assert alias_of(alias_of(key)) == alias_of(key)
+
+
 @given(st.text(min_size=1))
 def test_the_alias_of_an_alias_is_itself(key: str) -> None:
     assert alias_of(alias_of(key)) == alias_of(key)

@@ -290,6 +290,18 @@ def test_a_failure_is_found_by_its_id_until_it_is_resolved(setup: Setup) -> None
     assert setup.failures.find("nonsense") is None
 
 
+@pytest.mark.parametrize(
+    "entry_id", [".v1", "x" * 2049 + ".v1", f"{'5f' * 16}.{'v' * 1025}", f"{'5f' * 16}."]
+)
+def test_no_failure_has_an_id_that_the_ledger_cannot_hold(setup: Setup, entry_id: str) -> None:
+    class Refusing(FakeLedger):
+        def find(self, picture_id: str, version: str) -> Entry | None:
+            raise AssertionError("DynamoDB would refuse this request")
+
+    setup.ledger = Refusing()
+    assert setup.failures.find(entry_id) is None
+
+
 REMOVAL = Removal(UPLOADS, "image.png", "v2", marker=True)
 
 

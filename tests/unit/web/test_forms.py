@@ -54,6 +54,31 @@ def test_an_encoded_file_name_is_decoded() -> None:
     assert posted.name == "ü x.png"
 
 
+def test_a_file_name_in_the_code_page_of_windows_is_decoded() -> None:
+    content_type, body = form(('name="upload"; filename="NAME"', b"1"))
+
+    posted = posted_file(content_type, body.replace(b"NAME", b"gr\xf6\xdfe \x80.png"))
+    assert posted.name == "größe €.png"
+
+
+def test_a_text_in_another_encoding_does_not_spoil_the_form() -> None:
+    posted = posted_file(*form(('name="note"', b"\xf6\xff"), ('name="f"; filename="a.png"', b"1")))
+
+    assert posted.content == b"1"
+
+
+def test_a_file_input_without_a_chosen_file_is_no_file() -> None:
+    not_chosen, chosen = ('name="a"; filename=""', b""), ('name="b"; filename="b.png"', b"2")
+
+    with pytest.raises(BadRequest, match="no file"):
+        posted_file(*form(not_chosen))
+    assert posted_file(*form(not_chosen, chosen)).name == "b.png"
+
+
+def test_an_empty_file_is_a_file() -> None:
+    assert posted_file(*form(('name="a"; filename="a.png"', b""))).content == b""
+
+
 @pytest.mark.parametrize("encoded", ["unicode_escape''%5Cud800.png", "utf-7''%2B2AA-.png"])
 def test_invalid_characters_in_a_file_name_are_removed(encoded: str) -> None:
     posted = posted_file(*form((f'name="upload"; filename*={encoded}', b"1")))

@@ -33,6 +33,10 @@ AXIOS = "application/json, text/plain, */*"
         ("*/*;q=0", Wanted.PAGE),
         ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", Wanted.PAGE),
         ("application/json;q=high, text/html;q=0.9", Wanted.JSON),
+        ("application/json;q=0", Wanted.PAGE),  # refuses JSON, and names nothing else
+        ("image/png;q=0", Wanted.PAGE),
+        ("text/html;q=0, application/json;q=0, image/avif;q=0, */*", Wanted.IMAGE),
+        ("image/avif;q=0, image/*", Wanted.IMAGE),
     ],
 )
 def test_the_accept_header_selects_page_receipt_or_image(accept: str, expected: Wanted) -> None:
@@ -49,6 +53,8 @@ def test_the_accept_header_selects_page_receipt_or_image(accept: str, expected: 
         (CHROMIUM_PAGE, Wanted.PAGE),
         ("application/json", Wanted.JSON),
         (AXIOS, Wanted.JSON),
+        ("text/html;q=0", Wanted.TEXT),
+        ("application/json;q=0", Wanted.TEXT),
     ],
 )
 def test_a_client_that_accepts_anything_gets_text_where_it_is_the_default(

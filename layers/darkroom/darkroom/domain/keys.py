@@ -10,6 +10,8 @@ from darkroom.domain.limits import ID_PATTERN
 # Characters that become "_" in an alias. API Gateway's HTTP API leaves %25 escaped in a path, and cuts the
 # path at a decoded "?".
 _NOT_IN_ALIASES = re.compile(r"[%?\\\x00-\x1f\x7f]")
+# DynamoDB limits the partition key of an index to 2,048 bytes, and NFC can triple the length of a name.
+_MAX_STEM_BYTES = 1020
 
 # Keys that Darkroom assigns: an id that nobody can guess, a slash and the name.
 _ASSIGNED = re.compile(f"{ID_PATTERN}/[^/]+")
@@ -61,14 +63,15 @@ def is_folder(key: str, size_bytes: int) -> bool:
 def alias_of(path: str) -> str:
     """Returns the alias of a key or a requested path: the stem of its last segment plus `.jpg`, in NFC.
 
-    File names of macOS are often in NFD.
+    File names of macOS are often in NFD. A stem is cut after 1,020 bytes.
 
     >>> alias_of("holiday/Beach 1.PNG")
     'Beach 1.jpg'
     """
     _, name = split_key(path)
     stem, dot, _ = name.rpartition(".")
-    return unicodedata.normalize("NFC", _NOT_IN_ALIASES.sub("_", stem if dot and stem else name)) + ".jpg"
+    stem = unicodedata.normalize("NFC", _NOT_IN_ALIASES.sub("_", stem if dot and stem else name))
+    return stem.encode(errors="replace")[:_MAX_STEM_BYTES].decode(errors="ignore") + ".jpg"
 
 
 MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]{0,60}/[A-Za-z0-9][A-Za-z0-9.+-]{0,60}")

@@ -8,6 +8,10 @@ PAGE_SIZE = 100
 # S3 allows keys of 1,024 bytes. In a key, an id of 32 characters and a slash precede the name.
 MAX_NAME_BYTES = 900
 
+# S3's version ids have 32 characters, but it documents only a limit of 1,024 bytes. In range keys of the
+# ledger, which have at most 1,024 bytes, a time and an id of 32 characters precede a version.
+MAX_VERSION_BYTES = 900
+
 # The longest `Idempotency-Key`, in characters.
 MAX_IDEMPOTENCY_KEY = 255
 

@@ -9,6 +9,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from darkroom.domain.focus import parse_focus
 from darkroom.domain.keys import digest, is_folder, is_id
+from darkroom.domain.limits import MAX_VERSION_BYTES
 from darkroom.domain.timestamps import now, timestamp
 from darkroom.domain.uploads import NO_VERSION, Removal, S3Change, Upload
 
@@ -81,7 +82,7 @@ def trial_message(trial_id: str) -> str:
 _TRIAL = "darkroomTrial"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-how-to-event-types-and-destinations.html
 _MARKERS = {"ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:DeleteMarkerCreated"}
-_MAX_TEXT_BYTES = 1024  # of a key, a version and an ETag
+_MAX_TEXT_BYTES = 1024  # of a key and an ETag
 _REQUEST = "x-amz-request-id"
 _FOCUS = "darkroomFocus"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -99,7 +100,8 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
         # characters stay in the key.
         key = unquote_plus(item["key"], errors="strict")
         version, etag = str(item.get("versionId") or NO_VERSION), str(item.get("eTag") or "").strip('"')
-        longest = max(len(text.encode()) for text in (key, version, etag))
+        longest = max(len(text.encode()) for text in (key, etag))
+        version_bytes = len(version.encode())
         size = item.get("size")
         size_bytes = -1 if size is None else int(size)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
@@ -107,7 +109,7 @@ def _parse_record(record: Any, bucket: str, message_id: str) -> S3Change | str:
     if not key:
         return "a record without a key"
     # The ledger could not store these.
-    if longest > _MAX_TEXT_BYTES or abs(size_bytes) > _MAX_SIZE_BYTES:
+    if longest > _MAX_TEXT_BYTES or version_bytes > MAX_VERSION_BYTES or abs(size_bytes) > _MAX_SIZE_BYTES:
         return "an invalid record"
     request_id = _request_id_of(record) or message_id
     if source != bucket:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from darkroom.domain.entries import Entry, Latest, State, check_lease
 from darkroom.domain.errors import RevisionConflict
+from darkroom.domain.keys import is_id
+from darkroom.domain.limits import MAX_VERSION_BYTES
 from darkroom.domain.reconcile import Delete, Known, Render, Settle, Steps, decide
-from darkroom.domain.uploads import Removal, S3Change, Upload
+from darkroom.domain.uploads import REMOVAL_PREFIX, Removal, S3Change, Upload
 from darkroom.ports import Ledger, Queue, Views
 from darkroom.services.keys import MAX_ROUNDS, Keys
 
@@ -91,7 +93,11 @@ class Failures:
     def find(self, entry_id: str) -> Entry | None:
         """Returns the entry with this id (see Entry.id) if it is a failed upload."""
         picture_id, _, version = entry_id.partition(".")
-        entry = self.ledger.find(picture_id, version) if version else None
+        version_bytes = len(version.removeprefix(REMOVAL_PREFIX).encode(errors="replace"))
+        # The ledger can't look up other ids.
+        if not is_id(picture_id) or not 1 <= version_bytes <= MAX_VERSION_BYTES:
+            return None
+        entry = self.ledger.find(picture_id, version)
         return entry if entry and entry.state is State.FAILED and not entry.is_announcement else None
 
     def retry(self, entry: Entry) -> bool:

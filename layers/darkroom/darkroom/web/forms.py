@@ -65,15 +65,17 @@ def posted_form(content_type: str, body: bytes) -> PostedForm:
         raise BadRequest(f"The request is not a form with a file. {_HOW}")
     # The body is in memory already: never spool parts to temporary files.
     limit = len(body) + 1
-    parser = MultipartParser(BytesIO(body), boundary, len(body), spool_limit=limit, memory_limit=limit)
+    parser = MultipartParser(
+        BytesIO(body), boundary, len(body), charset="latin-1", spool_limit=limit, memory_limit=limit
+    )
     fields: dict[str, str] = {}
     files = []
     try:
         for part in parser:
             filename = _filename(part.filename, part.disposition)
             if filename is None:
-                fields[part.name] = part.value
-            else:
+                fields[_text(part.name.encode("latin-1"))] = _text(part.raw)
+            elif filename or part.raw:  # without a chosen file, browsers send an empty one without a name
                 media_type = part.content_type if MEDIA_TYPE.fullmatch(part.content_type or "") else None
                 files.append((filename, media_type or "application/octet-stream", part.raw))
     except (MultipartError, ValueError) as fault:  # ValueError: an unknown text encoding
@@ -86,11 +88,21 @@ def posted_form(content_type: str, body: bytes) -> PostedForm:
 
 def _filename(plain: str | None, disposition: str) -> str | None:
     """File name of a part. Some clients send only `filename*` for names that are not ASCII (RFC 5987)."""
-    if plain is not None or "filename*=" not in disposition:
-        return plain
+    if plain is not None:
+        return _text(plain.encode("latin-1"))
+    if "filename*=" not in disposition:
+        return None
     header = Message()
     header["Content-Disposition"] = disposition
     return header.get_filename()
+
+
+def _text(sent: bytes) -> str:
+    """Decodes UTF-8, or else the code page in which older clients on Windows send names."""
+    try:
+        return sent.decode()
+    except UnicodeDecodeError:
+        return sent.decode("cp1252", errors="replace")
 
 
 def _base_name(filename: str) -> str:

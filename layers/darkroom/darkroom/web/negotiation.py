@@ -19,14 +19,15 @@ def wanted(accept: str, default: Wanted = Wanted.PAGE) -> Wanted:
 
     If several have it, those that the header names come before those that it covers by a wildcard, and a page
     before JSON. The `default` is for clients that accept anything, or nothing of all this. Text is a kind of
-    response only if it is the default, and an image only if it is not.
+    response only if it is the default, and an image only if it is not. A kind of quality 0 is never selected.
     """
     ranges = _media_ranges(accept)
     other = Wanted.TEXT if default is Wanted.TEXT else Wanted.IMAGE
     qualities = {kind: _quality(ranges, kind) for kind in (Wanted.PAGE, Wanted.JSON, other)}
     best = max(qualities, key=lambda kind: qualities[kind])  # the first of several
-    _, specificity = qualities[best]
-    return default if specificity == 0 and qualities[default] == qualities[best] else best
+    quality, specificity = qualities[best]
+    by_wildcard = specificity == 0 and qualities[default] == qualities[best]
+    return default if quality == 0 or by_wildcard else best
 
 
 def accepted_formats(accept: str) -> Iterator[frozenset[Format]]:
@@ -69,7 +70,7 @@ def _quality(ranges: Mapping[str, float], media_type: str) -> tuple[float, int]:
     kind = media_type.partition("/")[0]
     if media_type == Wanted.IMAGE:  # any format will do
         named = [quality for name, quality in ranges.items() if name.startswith("image/")]
-        if named:
+        if any(named):  # a format with q=0 leaves the others
             return max(named), 2
     for specificity, media_range in ((2, media_type), (1, f"{kind}/*"), (0, "*/*")):
         if media_range in ranges:
