@@ -372,11 +372,13 @@ def test_every_page_has_one_main_one_heading_and_a_language(kind: str) -> None:
 
 
 def test_picture_page_shows_the_saving() -> None:
-    page = Parsed(picture_page(a_rendered_entry()))
+    shown = picture_page(a_rendered_entry())
+    page = Parsed(shown)
 
     assert page.texts["h1"] == ["1.9\u00a0MB became 144\u00a0KB at 1920\u00a0px: 92.6% smaller"]
     assert "smallest rendition at full width is AVIF, 1920 × 1280" in page.text  # noqa: RUF001
     assert "1920 × 1280; the original is PNG, 6000 × 4000." in page.text  # noqa: RUF001
+    assert "1920\u00a0\u00d7\u00a01280" in shown  # on one line
 
 
 def test_picture_page_shows_the_embedded_rendition_or_the_fallback() -> None:

@@ -3,6 +3,7 @@
 import re
 from urllib.parse import quote
 
+from darkroom.domain.receipts import Original
 from darkroom.domain.renditions import Format, Rendition
 
 
@@ -51,6 +52,11 @@ def counted(count: int, noun: str) -> str:
 def tied(text: str) -> str:
     """Joins each number to its unit with a no-break space, to keep them on one line."""
     return re.sub(r"(?<=\d) (?=[KMG]B|bytes?|px)", "\N{NO-BREAK SPACE}", text)
+
+
+def sides(picture: Rendition | Original) -> str:
+    """Returns the width and height of a picture, joined by no-break spaces."""
+    return f"{picture.width}\N{NO-BREAK SPACE}\N{MULTIPLICATION SIGN}\N{NO-BREAK SPACE}{picture.height}"
 
 
 def duration(milliseconds: float) -> str:

@@ -82,6 +82,7 @@ TEMPLATES.filters |= {
     "share": formatting.share,
     "label": formatting.label,
     "tied": formatting.tied,
+    "sides": formatting.sides,
     "saved_percent": formatting.saved_percent,
     "duration": formatting.duration,
     "row_name": wording.row_name,
