@@ -138,6 +138,51 @@ def test_a_broken_profile_counts_as_srgb_with_a_decision(profile: bytes) -> None
     assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 6
 
 
+SWAPPED = red_and_green_swapped()
+
+
+def with_tag(profile: bytes, name: bytes, body: bytes) -> bytes:
+    """Overwrites the beginning of a tag."""
+    entry = profile.index(name)
+    (start,) = struct.unpack_from(">I", profile, entry + 4)
+    return profile[:start] + body + profile[start + len(body) :]
+
+
+NO_LIGHT, NO_CURVE = b"XYZ ".ljust(20, b"\0"), b"curv".ljust(12, b"\0")
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        *(with_tag(SWAPPED, name, NO_LIGHT) for name in (b"rXYZ", b"gXYZ", b"bXYZ")),
+        *(with_tag(SWAPPED, name, NO_CURVE) for name in (b"rTRC", b"gTRC", b"bTRC")),
+        *(SWAPPED[:8] + bytes([version]) + SWAPPED[9:] for version in (0, 1, 5, 6)),
+        SWAPPED[:12] + bytes(4) + SWAPPED[16:],
+    ],
+)
+def test_an_implausible_profile_counts_as_srgb_with_a_decision(profile: bytes) -> None:
+    """As in browsers: black primaries, empty curves, unknown versions, no class."""
+    rendered = render(encoded(plain((40, 40), (200, 100, 50)), "PNG", icc_profile=profile), a_profile(40))
+
+    assert "profile_ignored" in codes(rendered)
+    assert distance(middle_of(opened(only(rendered))), (200, 100, 50)) <= 6
+
+
+def test_a_grey_profile_with_an_empty_curve_counts_as_srgb() -> None:
+    profile = with_tag(grey_gamma(1.0), b"kTRC", NO_CURVE)
+    content = encoded(plain((40, 40), (128, 128, 128), "L"), "PNG", icc_profile=profile)
+
+    assert distance(middle_of(shown(content)), (128, 128, 128)) <= 2
+
+
+@pytest.mark.parametrize("name", [b"A2B1", b"A2B2"])
+def test_the_table_of_any_intent_is_applied(name: bytes) -> None:
+    profile = cmyk_press(INKS).replace(b"A2B0", name)
+    content = encoded(Image.new("CMYK", (40, 40), (255, 0, 0, 0)), "JPEG", icc_profile=profile, quality=100)
+
+    assert distance(middle_of(shown(content)), lab_in_srgb(*INKS[1, 0, 0, 0])) <= 4
+
+
 INKS: dict[tuple[int, ...], tuple[int, int, int]] = {
     (0, 0, 0, 0): (100, 0, 0),
     (1, 0, 0, 0): (60, -20, -30),

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from darkroom.imaging.sniff.header import Damaged, numbers
-
 SRGB, LINEAR, PQ, HLG = 13, 8, 16, 18
 # One curve for all of broadcasting.
 BT_709 = (1, 6, 14, 15)
@@ -78,17 +76,20 @@ def profile_coding(icc: bytes) -> Coding | None:
     """
     if icc[16:20] != b"RGB " or icc[36:40] != b"acsp":
         return None
-    try:
-        (tags,) = numbers(">I", icc, 128)
-        for at in range(132, 132 + 12 * min(tags, _MAX_TAGS), 12):
-            if icc[at : at + 4] == b"cicp":
-                (start,) = numbers(">I", icc, at + 4)
-                primaries, transfer, matrix, full_range = numbers(">BBBB", icc, start + 8)
-                coding = Coding(primaries, SRGB if transfer in (*BT_709, 11) else transfer)
-                return coding if coding.is_known and not matrix and full_range == 1 else None
-    except Damaged:
-        pass
-    return None
+    start = profile_tags(icc).get(b"cicp")
+    if start is None or len(icc) < start + 12:
+        return None
+    primaries, transfer, matrix, full_range = icc[start + 8 : start + 12]
+    coding = Coding(primaries, SRGB if transfer in (*BT_709, 11) else transfer)
+    return coding if coding.is_known and not matrix and full_range == 1 else None
+
+
+def profile_tags(icc: bytes) -> dict[bytes, int]:
+    """Returns the offsets of an ICC profile's tags, the first of each name. ICC.1:2022, 7.3."""
+    found: dict[bytes, int] = {}
+    for at in range(132, min(132 + 12 * int.from_bytes(icc[128:132]), len(icc) - 11), 12)[:_MAX_TAGS]:
+        found.setdefault(icc[at : at + 4], int.from_bytes(icc[at + 4 : at + 8]))
+    return found
 
 
 _MAX_TAGS = 100
