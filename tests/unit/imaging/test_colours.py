@@ -402,6 +402,17 @@ def test_a_transparent_colour_in_another_place_or_of_another_length_is_ignored(
     assert first_pixel(content)[3] == alpha
 
 
+@pytest.mark.parametrize("bits", [2, 4, 8])
+@pytest.mark.parametrize(("stored", "alpha"), [(b"", 255), (b"\0", 255), (b"\0\xff", 255), (b"\xff\0", 0)])
+def test_indices_beyond_a_palette_have_its_last_colour(bits: int, stored: bytes, alpha: int) -> None:
+    palette = png_chunk(b"PLTE", bytes((9, 9, 9, 200, 100, 50)))
+    transparency = png_chunk(b"tRNS", stored) if stored else b""
+    found = first_pixel(small_png(3, bits, palette, transparency))
+
+    assert found[3] == alpha
+    assert alpha == 0 or distance(found[:3], (200, 100, 50)) <= 8  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("key", [2, 4, 0x80, 0xFF00])
 def test_a_transparent_level_that_pixels_cannot_have_is_ignored(key: int) -> None:
     content = png_header(8, 8, bits=2, colour_type=0) + png_chunk(b"tRNS", struct.pack(">H", key))
@@ -448,11 +459,15 @@ def png_for_a_screen(colour: Colour, *, points: tuple[int, ...] = (), gamma: int
     return content[:33] + chunks + content[33:]
 
 
-def test_png_primaries_are_converted() -> None:
-    for colour in MILD:
-        content = png_for_a_screen(colour, points=P3_POINTS, gamma=45_455)
+@pytest.mark.parametrize(
+    ("points", "space"), [(P3_POINTS, DISPLAY_P3), (SRGB_POINTS, SRGB)], ids=["p3", "srgb"]
+)
+def test_png_primaries_are_converted_with_a_power(points: tuple[int, ...], space: Space) -> None:
+    """As in browsers: beside primaries, a gamma of 1/2.2 is not sRGB's curve."""
+    for colour in (*MILD, (10, 10, 10)):
+        content = png_for_a_screen(colour, points=points, gamma=45_455)
 
-        assert distance(middle_of(shown(content)), DISPLAY_P3.in_srgb(colour)) <= 4
+        assert distance(middle_of(shown(content)), Space(space.primaries, 2.2).in_srgb(colour)) <= 4
 
 
 def test_primaries_in_the_corner_of_the_diagram_are_converted() -> None:
@@ -484,8 +499,8 @@ def test_png_gamma_is_converted(points: tuple[int, ...], gamma: int) -> None:
 @pytest.mark.parametrize(
     ("points", "gamma"),
     [
-        (SRGB_POINTS, 45_455),
-        (SRGB_POINTS, 45_000),
+        ((), 45_455),
+        ((), 45_000),
         ((), 0),
         ((), 1),
         ((), 2**31),

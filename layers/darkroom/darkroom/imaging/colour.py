@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from darkroom.imaging.primaries import WHITE, as_xyz
 from darkroom.imaging.sniff import Header, Screen
-from darkroom.imaging.sniff.coding import BT_709, LINEAR, PRIMARIES, SRGB, Coding, profile_tags
+from darkroom.imaging.sniff.coding import BT_709, LINEAR, PRIMARIES, Coding, profile_tags
 
 # A profile's colour space -> the mode of its pixels, and the modes that can be converted to it.
 _SPACES = {
@@ -120,8 +120,7 @@ def icc_of_coding(coding: Coding) -> bytes:
 
 def icc_of_screen(screen: Screen) -> bytes:
     """Returns the ICC profile of a screen; empty if its primaries span no colour space."""
-    curve = _parametric(0, 1 / screen.gamma) if screen.gamma else _curve(SRGB)
-    return _profile(screen.points, curve)
+    return _profile(screen.points, _parametric(0, 1 / screen.gamma))
 
 
 # Broadcasting's pictures are shown with the gamma of its screens: ITU-R BT.1886.

@@ -14,6 +14,8 @@ def decoded(image: ImageFile.ImageFile, stream: bytes) -> Image.Image:
     image.load()
     if may_lack_rows(image) and not holds_every_row(stream):
         raise corrupt()
+    if image.mode == "P":
+        _extend_palette(image)
     key = image.info.get("transparency")
     if stream[24] != _SIXTEEN_BITS or not isinstance(key, int | tuple):
         return in_stored_colours(plain(image), stream)
@@ -22,6 +24,20 @@ def decoded(image: ImageFile.ImageFile, stream: bytes) -> Image.Image:
     opaque = plain(image)
     opaque.putalpha(ImageChops.invert(transparent))
     return opaque
+
+
+def _extend_palette(image: Image.Image) -> None:
+    """Gives indices beyond the palette its last colour and transparency, as browsers do."""
+    palette = image.getpalette() or []
+    colours, most = len(palette) // 3, 1 << 8
+    if not 0 < colours < most:
+        return
+    image.putpalette(palette + palette[-3:] * (most - colours))
+    alpha = image.info.get("transparency", b"")
+    if isinstance(alpha, int):
+        alpha = b"\xff" * alpha + b"\0"  # the index of the only transparent colour
+    if len(alpha) >= colours:
+        image.info["transparency"] = alpha[:colours].ljust(most, alpha[colours - 1 : colours])
 
 
 def in_stored_colours(image: Image.Image, stream: bytes) -> Image.Image:

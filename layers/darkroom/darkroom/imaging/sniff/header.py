@@ -45,7 +45,7 @@ class Screen(NamedTuple):
     """The screen described by PNG's cHRM and gAMA.
 
     `points` are red, green, blue and white as CIE x and y. `gamma` is the exponent from light to stored
-    levels; 0 means sRGB's curve.
+    levels.
     """
 
     points: tuple[tuple[float, float], ...]

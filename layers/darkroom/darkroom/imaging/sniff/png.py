@@ -147,29 +147,27 @@ def _png_coding(metadata: dict[tuple[bytes, bytes], bytes]) -> Coding | None:
     return None if matrix or full_range != 1 else Coding(primaries, transfer, peak)
 
 
-_SRGB_POINTS = PRIMARIES[1]
 _SRGB_GAMMA = 1 / 2.2
 # Smaller differences from sRGB are rounding errors of the writer, and not visible.
-_SAME_POINT, _SAME_GAMMA = 0.005, 0.025
+_SAME_GAMMA = 0.05 * _SRGB_GAMMA
 
 
 def _png_screen(chromaticities: bytes, gamma: bytes) -> Screen | None:
-    """Reads gAMA and cHRM, which browsers ignore without gAMA; None if they describe sRGB or no screen."""
+    """Reads gAMA and cHRM, which browsers ignore without gAMA; None if they describe sRGB or no screen.
+
+    As in browsers, gAMA for sRGB's curve is a power of 2.2 beside primaries, and sRGB's curve without them.
+    """
     if len(gamma) != calcsize(">I"):
         return None
-    points, exponent = _SRGB_POINTS, numbers(">I", gamma, 0)[0] / 100_000
+    points, exponent = PRIMARIES[1], numbers(">I", gamma, 0)[0] / 100_000
     if len(chromaticities) == calcsize(">8I"):
         shares = [number / 100_000 for number in numbers(">8I", chromaticities, 0)]
         white, *primaries = zip(shares[::2], shares[1::2], strict=True)
         points = (*primaries, white)
-    is_screen = 0.1 <= exponent <= 10 and points[-1][1] > 0 and all(x + y <= 1 for x, y in points)
-    if abs(exponent - _SRGB_GAMMA) < _SAME_GAMMA:
-        exponent = 0.0
-    if not is_screen:
+    elif abs(exponent - _SRGB_GAMMA) < _SAME_GAMMA:
         return None
-    pairs = zip(points, _SRGB_POINTS, strict=True)
-    moved = max(abs(a - b) for point, known in pairs for a, b in zip(point, known, strict=True))
-    return Screen(points, exponent) if exponent or moved > _SAME_POINT else None
+    is_screen = 0.1 <= exponent <= 10 and points[-1][1] > 0 and all(x + y <= 1 for x, y in points)
+    return Screen(points, exponent) if is_screen else None
 
 
 def _png_orientation(metadata: dict[tuple[bytes, bytes], bytes]) -> int:
