@@ -208,6 +208,36 @@ def test_as_many_frames_are_played_as_are_stated_and_there(stated: int, played: 
     assert close(found, [[RED], [BLUE], [GREEN]][:played])
 
 
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        ("fRfBf", [RED, BLUE]),
+        ("fRfBff", [RED, BLUE]),
+        ("fRffB", [RED, BLUE]),
+        ("ffRfB", [RED, BLUE]),
+        ("fRf", [RED]),
+        ("RffB", [BLUE]),
+        ("Rf", [RED]),
+    ],
+)
+def test_frames_without_data_are_left_out(order: str, expected: list[Pixel]) -> None:
+    """As in Chromium; `f` is an fcTL, the others are data of one colour."""
+    content = png_header(*SIZE, colour_type=6)
+    content += png_chunk(b"acTL", struct.pack(">II", order.count("f"), 0))
+    number = 0
+    for letter in order:
+        if letter == "R":
+            content += png_chunk(b"IDAT", Part(bytes(RED)).pixels)
+            continue
+        body = Part(b"").control if letter == "f" else Part(bytes(BLUE)).pixels
+        content += png_chunk(b"fcTL" if letter == "f" else b"fdAT", struct.pack(">I", number) + body)
+        number += 1
+
+    found = shown(content + png_chunk(b"IEND", b""), (8, 8))
+
+    assert close(found, [[colour] for colour in expected])
+
+
 @pytest.mark.parametrize(("disposal", "after"), [(0, BLUE), (1, BLUE), (2, CLEAR), (3, RED), (4, RED)])
 @pytest.mark.parametrize("background", [0, 2])
 def test_a_gif_frame_is_disposed_to_transparent_or_the_previous(

@@ -189,7 +189,8 @@ def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Anim
         return None
     frames, plays = numbers(">II", content, chunks[kinds.index(b"acTL")][1])
     # Browsers play as many frames as are stated and there.
-    controls = [start for kind, start, _ in chunks if kind == b"fcTL"][:frames]
+    empty = _controls_without_data(chunks)
+    controls = [start for kind, start, _ in chunks if kind == b"fcTL" and start not in empty][:frames]
     numbered = [numbers(">I", content, start)[0] for kind, start, _ in chunks if kind in (b"fcTL", b"fdAT")]
     in_sequence = numbered == list(range(len(numbered)))
     are_sound = all(_is_sound(content, start, end) for _, start, end in chunks)
@@ -198,11 +199,28 @@ def _png_animation(content: bytes, chunks: list[tuple[bytes, int, int]]) -> Anim
         return None
     view = memoryview(content)
     delays = (numbers(">HH", content, start + 20) for start in controls)
+    kept = (view[start - 8 : end + 4] for _, start, end in chunks if start not in empty)
     return Animation(
         durations=tuple(played(round(1000 * delay / (of or 100))) for delay, of in delays),
         loops=plays,
-        stream=b"".join([PNG_MAGIC, *(view[start - 8 : end + 4] for _, start, end in chunks)]),
+        stream=b"".join([PNG_MAGIC, *kept]),
     )
+
+
+def _controls_without_data(chunks: list[tuple[bytes, int, int]]) -> set[int]:
+    """Returns where the fcTLs start that no data follows before the next."""
+    empty, last = set[int](), None
+    for kind, start, end in chunks:
+        if kind in (b"fcTL", b"IEND"):
+            if last is not None:
+                empty.add(last)
+            last = start
+        elif kind == b"IDAT" or (kind == b"fdAT" and end - start > _NUMBER_BYTES):
+            last = None
+    return empty
+
+
+_NUMBER_BYTES = 4  # before fdAT's data
 
 
 def _is_inside(content: bytes, control: int) -> bool:
