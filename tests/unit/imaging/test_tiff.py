@@ -251,6 +251,7 @@ def test_an_unusual_tiff_without_all_rows_is_rejected() -> None:
     assert rejection(tiff(tags_for(GREY, 10, 1), planes=[pixels])).reason == "corrupt_image"
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize(
     ("photometric", "bits", "samples", "extra"),
     [
@@ -262,14 +263,17 @@ def test_an_unusual_tiff_without_all_rows_is_rejected() -> None:
         (GREY, 16, 2, {338: ("H", [0])}),
         (RGB, 32, 3, {339: ("H", [3, 3, 3])}),
         (GREY, 64, 1, {339: ("H", [3])}),
+        (GREY, 8, 1, {339: ("H", [2])}),
+        (GREY, 16, 2, {259: ("H", [8]), 338: ("H", [2])}),
     ],
 )
 def test_pixels_that_can_not_be_decoded_are_not_told_as_damaged(
-    photometric: int, bits: int, samples: int, extra: Tags
+    photometric: int, bits: int, samples: int, extra: Tags, order: str
 ) -> None:
     pixels = bytes(SIDE * SIDE * samples * bits // 8)
+    tags = tags_for(photometric, bits, samples) | extra
 
-    rejected = rejection(tiff(tags_for(photometric, bits, samples) | extra, planes=[pixels]))
+    rejected = rejection(tiff(tags, planes=[pixels], order=order))
     assert (rejected.reason, "kind of pixels" in rejected.sentence) == ("unsupported_format", True)
 
 

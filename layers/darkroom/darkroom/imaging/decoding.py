@@ -73,6 +73,8 @@ _BY_LIBTIFF = {266: 2, 262: 6, 284: 2}
 _UNKNOWN_PIXELS = "unknown pixel mode"
 # Kinds of pixels that Pillow can decode although its table lacks them.
 _MORE_PIXELS = {(b"MM", 0, (1,), 1, (16,), ()): ("I;16B", "I;16B")}
+# Signed grey of 8 bits, which Pillow takes for unsigned.
+_WRONG_PIXELS = [(order, 1, (2,), 1, (8,), ()) for order in (b"II", b"MM")]
 
 
 def _read_tiff(stream: bytes) -> ImageFile.ImageFile:
@@ -87,6 +89,8 @@ def _read_tiff(stream: bytes) -> ImageFile.ImageFile:
         )
     for kind, modes in _MORE_PIXELS.items():
         TiffImagePlugin.OPEN_INFO.setdefault(kind, modes)
+    for kind in _WRONG_PIXELS:
+        TiffImagePlugin.OPEN_INFO.pop(kind, None)
     try:
         tags = read_values(stream, (*_BY_LIBTIFF, _COLOURS))
     except Damaged:
