@@ -4,6 +4,7 @@ Each command imports its own modules: `--help`, `--version` and `profile check` 
 Pillow and Rich.
 """
 
+import errno
 import json
 import os
 import signal
@@ -22,7 +23,7 @@ from darkroom.web.pages.formatting import counted, printable
 from darkroom_cli.asking import confirmation, prompt
 from darkroom_cli.commands import Commands
 from darkroom_cli.completion import complete_format, complete_profile, parse_format
-from darkroom_cli.faults import INTERNAL_ERROR, Fault, Terminated
+from darkroom_cli.faults import CANNOT_CREATE, INTERNAL_ERROR, Fault, Terminated
 from darkroom_cli.stack import LocalStack, check_build
 from darkroom_cli.target import Region, Stack, aws_faults, connect, region_or_default
 
@@ -59,6 +60,8 @@ def main() -> None:
     except Terminated:
         _exit("Terminated.", Terminated.EXIT_CODE)
     except Exception as fault:  # noqa: BLE001 - nobody should see a traceback
+        if isinstance(fault, OSError) and fault.errno in _UNWRITABLE and fault.filename is None:
+            _exit(f"The output can't be written: {fault.strerror}.", CANNOT_CREATE)
         _exit(_internal_error(fault), INTERNAL_ERROR)
 
 
@@ -66,11 +69,18 @@ def _terminate(_number: int, _frame: object) -> NoReturn:
     raise Terminated
 
 
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 def _exit(message: str, exit_code: int) -> NoReturn:
-    with suppress(BrokenPipeError):
+    try:
         sys.stdout.flush()
+    except OSError:
+        # Else Python tries again at its end, and prints a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     # The message may quote a server's response.
-    typer.echo("darkroom: " + "\n".join(map(printable, message.splitlines())), err=True)
+    with suppress(OSError):
+        typer.echo("darkroom: " + "\n".join(map(printable, message.splitlines())), err=True)
     raise SystemExit(exit_code) from None
 
 

@@ -153,6 +153,23 @@ def test_an_internal_error_names_a_file_with_the_traceback(
     assert "Traceback" in file.read_text()
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_standard_output_is_one_sentence(unbuffered: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+        )
+
+    sentence = "darkroom: The output can't be written: No space left on device.\n"
+    assert (done.returncode, done.stderr) == (73, sentence)
+
+
 def test_nothing_is_printed_when_the_reader_of_a_pipe_ends() -> None:
     reading, writing = os.pipe()
     os.close(reading)
