@@ -245,6 +245,14 @@ def test_grey_of_16_bits_with_alpha_is_rendered(order: str) -> None:
     assert max(abs(a - b) for a, b in zip(found, (90, 90, 90, 128), strict=True)) <= 4  # type: ignore[arg-type]
 
 
+def test_strips_that_overlap_are_read_only_as_far_as_needed() -> None:
+    strips, strip_bytes = 50_000, 1_000_000  # 50 GB together
+    tags = tags_for(GREY, 10, 1) | {273: ("I", [8] * strips), 279: ("I", [strip_bytes] * strips)}
+
+    rendered = render(tiff(tags) + bytes(strip_bytes), a_profile(SIDE))
+    assert only(rendered).width == SIDE
+
+
 def test_an_unusual_tiff_without_all_rows_is_rejected() -> None:
     pixels = packed([200] * SIDE, 10, "<") * (SIDE - 1)
 

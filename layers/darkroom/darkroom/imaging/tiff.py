@@ -40,11 +40,14 @@ def decoded(stream: bytes) -> Image.Image | None:
     planes = samples if tags.get(_PLANAR) == (_SEPARATE,) else 1
     row_samples = size[0] * samples // planes
     row_bytes = -(-row_samples * bits // 8)
-    strips = zip(tags[_STRIPS], tags[_STRIP_BYTES], strict=False)
-    stored = b"".join(stream[start : start + length] for start, length in strips)
-    if len(stored) < row_bytes * size[1] * planes:
+    needed_bytes = row_bytes * size[1] * planes
+    stored = bytearray()
+    for start, length in zip(tags[_STRIPS], tags[_STRIP_BYTES], strict=False):
+        # No more than needed: strips can overlap, so that their sum is far larger than the file.
+        stored += stream[start : start + min(length, needed_bytes - len(stored))]
+    if len(stored) < needed_bytes:
         raise corrupt()
-    rows = (stored[at : at + row_bytes] for at in range(0, row_bytes * size[1] * planes, row_bytes))
+    rows = (bytes(stored[at : at + row_bytes]) for at in range(0, needed_bytes, row_bytes))
     is_little = stream.startswith(b"II")
     levels = b"".join(_eight_bits(row, bits, row_samples, is_little=is_little) for row in rows)
     if planes > 1:
