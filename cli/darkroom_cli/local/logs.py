@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from darkroom.domain.entries import State
+from darkroom.domain.keys import split_key
 from darkroom.web.pages.formatting import printable, savings
 from darkroom_cli.cloudformation import functions_of
 
@@ -83,7 +84,7 @@ def _outcome(function: str, entry: Mapping[str, Any]) -> str:
     """Returns the outcome of a picture in a few words, or an empty text for another line."""
     if function != "render" or entry.get("message") not in _OUTCOMES:
         return ""
-    name = str(entry.get("key", "")).rpartition("/")[2]
+    name = split_key(str(entry.get("key", "")))[1]
     with suppress(UnicodeDecodeError):
         name = name.encode("ascii", "ignore").decode("unicode_escape")
     if "saved_percent" in entry and entry["message"] == State.RENDERED:

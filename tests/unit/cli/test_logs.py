@@ -108,6 +108,7 @@ def test_control_characters_in_logs_are_escaped(text: str) -> None:
     ("fields", "brief"),
     [
         ({"key": "ab12/a b.png", "saved_percent": 81.5}, "a b.png: 81.5% smaller"),
+        ({"key": "holiday/", "saved_percent": 81.5}, "holiday: 81.5% smaller"),
         ({"key": "holiday/b\\xe4r.png", "saved_percent": -2.0}, "b\xe4r.png: 2% larger"),
         (
             {"message": "rejected", "key": "k/a.png", "reason": "corrupt_image"},

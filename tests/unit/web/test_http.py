@@ -34,6 +34,8 @@ def test_a_problem_is_a_page_or_json() -> None:
         return Responder().problem(request, TOO_LARGE, "It is 9 MB.", {"id": 1}, advice="Go elsewhere.")
 
     page, document = problem("text/html"), problem("application/json")
+    assert problem("application/problem+json") == problem("image/*, Application/Problem+JSON") == document
+    assert problem("text/html, application/problem+json;q=0.9") == page
 
     assert (page.status, document.status) == (413, 413)
     assert "Go elsewhere." in page.text

@@ -21,7 +21,7 @@ from darkroom.ports import PostForm
 from darkroom.services.trials import Cost, Trial, TrialResult
 from darkroom.web.http import Request, Visitor
 from darkroom.web.pages import views as pages
-from darkroom.web.pages.formatting import filesize, path_segment, savings, visible
+from darkroom.web.pages.formatting import filesize, path_segment, printable, savings, visible
 from darkroom.web.pages.markup import Link, markup_of, picture_embed, redirect_embed
 from darkroom.web.pages.templating import content_security_policy
 from tests.unit.imaging.gain_maps import scene, ultra_hdr
@@ -288,6 +288,26 @@ def test_characters_that_change_the_direction_of_text_are_escaped(kind: str) -> 
 
     assert "exe.\\u202egnp \\u2067x\\u061c \u0645.png" in page
     assert not set("\u061c\u202e\u2067") & set(page)
+
+
+@pytest.mark.parametrize("kind", NAMED)
+def test_control_characters_are_escaped(kind: str) -> None:
+    page = every_page("a\x1b[31m\x7f\x9b.png")[kind]
+
+    assert "a\\x1b[31m\\x7f\\x9b.png" in page
+    assert not set("\x1b\x7f\x9b") & set(page)
+
+
+def test_a_terminal_shows_the_spaces_of_a_name() -> None:
+    assert printable("at 3.04\u202fPM\u3000\xa0.png\u2028\x1b") == "at 3.04\u202fPM\u3000\xa0.png\\u2028\\x1b"
+
+
+def test_a_form_sends_its_values_unchanged() -> None:
+    key = "ab/\u200e\u202egnp \"'<&%41\u0645.png"
+    form = PostForm(FORM.url, {"key": key})
+
+    page = Parsed(pages.too_large(Request("/"), "Too large.", "x.png", form, 100_000_000))
+    assert [field["value"] for field in page.all("input") if field.get("name") == "key"] == [key]
 
 
 @pytest.mark.parametrize("name", HOSTILE)

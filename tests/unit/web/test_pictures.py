@@ -386,7 +386,7 @@ def test_curl_gets_the_reason_and_advice_for_a_rejected_picture(api: Api) -> Non
 def test_a_name_in_a_terminal_has_no_control_characters(api: Api) -> None:
     text = api.post("a\x9b2J\u202egnp.exe").text
 
-    assert text.startswith("a\\x9b2J\\u202egnp.exe: ")
+    assert text.startswith("a2J\\u202egnp.exe: ")
 
 
 def test_a_browser_gets_a_page_for_its_post(api: Api) -> None:

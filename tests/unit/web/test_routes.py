@@ -32,6 +32,16 @@ def test_a_handler_gets_the_path_values_in_order() -> None:
     assert json.loads(response.text) == {"retried": "x.1"}
 
 
+@pytest.mark.parametrize(
+    ("encoding", "status"), [("identity", 201), ("Identity", 201), ("", 201), ("gzip", 415), ("x", 415)]
+)
+def test_a_body_with_a_content_encoding_is_refused(encoding: str, status: int) -> None:
+    handlers: dict[str, Handler] = {"new_job": lambda request: Responder().json(201, {})}
+    request = Request("/jobs", method="POST", headers={"content-encoding": encoding})
+
+    assert dispatch(route_of("new_job"), handlers, AUTHORIZER, request, {}).status == status
+
+
 def test_a_path_that_only_looks_like_a_route_is_an_alias() -> None:
     picture = route_of("picture")
 

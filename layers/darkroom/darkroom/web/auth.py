@@ -150,7 +150,7 @@ class Authorizer:
     def _refuse(self, request: Request) -> Response:
         if request.visitor is Visitor.UNCHECKED:
             return tokens_unavailable(self.responder, request)
-        if request.wants is not Wanted.PAGE or request.method not in SAFE_METHODS:
+        if request.wants_of_problem is not Wanted.PAGE or request.method not in SAFE_METHODS:
             return unauthorized(self.responder, request)
         # The cookie is SameSite=Strict: browsers leave it out when a link on another site is followed.
         # The sign-in page reloads itself once; that request has the cookie.
@@ -164,7 +164,7 @@ def unauthorized(responder: Responder, request: Request, next_path: str = "", **
     `next_path` and `form` are passed to `pages.sign_in`.
     """
     challenge = {"WWW-Authenticate": _CHALLENGE}
-    if request.wants is Wanted.PAGE:
+    if request.wants_of_problem is Wanted.PAGE:
         return responder.page(401, pages.sign_in(request, next_path, **form), challenge)
     sentence = "Send a valid token, as in: Authorization: Bearer TOKEN. In a browser, sign in."
     return responder.problem(request, problems.UNAUTHORIZED, sentence, headers=challenge)

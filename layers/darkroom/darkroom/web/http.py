@@ -73,7 +73,17 @@ class Request:
     @property
     def wants(self) -> Wanted:
         """The kind of response for the client; text for one that changes something and accepts anything."""
-        return wanted(self.accept, Wanted.PAGE if self.method in SAFE_METHODS else Wanted.TEXT)
+        return wanted(self.accept, self._default)
+
+    @property
+    def wants_of_problem(self) -> Wanted:
+        """The kind of response for a problem; for JSON, its own media type can be accepted as well."""
+        accept = self.accept.lower().replace(PROBLEM_MEDIA_TYPE, Wanted.JSON)
+        return wanted(accept, self._default)
+
+    @property
+    def _default(self) -> Wanted:
+        return Wanted.PAGE if self.method in SAFE_METHODS else Wanted.TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +106,7 @@ class Response:
     cookies: tuple[Cookie, ...] = ()
 
 
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 # No content sniffing, no scripts, no frames, no referrer to other sites. Sent with every response; pages have
@@ -196,13 +207,13 @@ class Responder:
         Without a `sentence`, the response states the meaning of the problem.
         """
         sentence = sentence or kind.meaning
-        if request.wants is Wanted.PAGE:
+        if request.wants_of_problem is Wanted.PAGE:
             page = pages.problem(request, kind.title, sentence, advice)
             return self.page(kind.status, page, headers)
-        if request.wants is Wanted.TEXT:
+        if request.wants_of_problem is Wanted.TEXT:
             return self.lines(kind.status, [f"{kind.title}. {sentence}", advice or ""], headers)
         document = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": sentence}
-        return self.json(kind.status, document | (extra or {}), headers, "application/problem+json")
+        return self.json(kind.status, document | (extra or {}), headers, PROBLEM_MEDIA_TYPE)
 
     def not_found(self, request: Request) -> Response:
         """Returns 404, or redirects from a path with a trailing slash to the path without it."""

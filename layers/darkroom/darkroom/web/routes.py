@@ -125,7 +125,8 @@ def dispatch(
     request = replace(request, visitor=authorizer.visitor(request))
     if refusal := authorizer.refusal(request, route.public, route.keys):
         return refusal
-    if route.request_body and request.headers.get("content-encoding", "identity") != "identity":
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if route.request_body and encoding not in ("", "identity"):
         return authorizer.responder.problem(request, problems.ENCODED)
     if route.method == "GET" and not route.matches(values):  # such as jobs/x.jpg, a picture's key
         response = handlers[_CATCH_ALL](request)

@@ -1,6 +1,7 @@
 """Sizes, percentages, durations and names as text."""
 
 import re
+import unicodedata
 from urllib.parse import quote
 
 from darkroom.domain.receipts import Original
@@ -75,17 +76,30 @@ def saved_percent(rendition: Rendition, original_bytes: int) -> float:
 
 
 # The characters of Unicode's property Bidi_Control.
-_DIRECTION = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIRECTION = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+# Also control characters that are no white space: curl prints pages to terminals.
+_INVISIBLE = re.compile(rf"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f{_DIRECTION}]")
 
 
 def visible[T: str](text: T) -> T:
-    """Escapes characters that change the direction of text: `exe.\u202egnp` would read `exe.png`."""
-    return type(text)(_DIRECTION.sub(lambda found: ascii(found[0])[1:-1], text))
+    """Escapes control characters, and those that change the direction of text.
+
+    `exe.\u202egnp` would read `exe.png`.
+    """
+    return type(text)(_INVISIBLE.sub(lambda found: ascii(found[0])[1:-1], text))
 
 
 def printable(text: str) -> str:
-    """Escapes control characters, which could change a terminal's state, and those of `visible`."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+    """Escapes control characters, which could change a terminal's state, and those of `visible`.
+
+    Spaces stay as they are: the names of screenshots on macOS have narrow ones.
+    """
+    return "".join(
+        character
+        if character.isprintable() or unicodedata.category(character) == "Zs"
+        else ascii(character)[1:-1]
+        for character in text
+    )
 
 
 def path_segment(text: str) -> str:

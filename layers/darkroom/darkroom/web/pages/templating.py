@@ -67,6 +67,14 @@ def _code(text: str) -> Markup:
     return Markup("").join(parts)
 
 
+def _form_value(text: str) -> Markup:
+    """Escapes text so that a browser sends it unchanged: the characters of `visible` by their numbers."""
+    return Markup("").join(
+        character if formatting.visible(character) == character else Markup("&#{};").format(ord(character))
+        for character in text
+    )
+
+
 TEMPLATES = Environment(
     loader=FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
@@ -77,6 +85,7 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters |= {
     "segment": formatting.path_segment,
+    "form_value": _form_value,
     "filesize": formatting.filesize,
     "savings": formatting.savings,
     "share": formatting.share,
