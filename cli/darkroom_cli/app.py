@@ -13,6 +13,7 @@ import tempfile
 import traceback
 from contextlib import suppress
 from dataclasses import asdict
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -50,6 +51,9 @@ def main() -> None:
     hang_up = getattr(signal, "SIGHUP", None)
     if hang_up and signal.getsignal(hang_up) is signal.SIG_DFL:
         signal.signal(hang_up, _terminate)
+    # A pipe on Windows, or a C locale, can't encode every name.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         if "" in sys.argv[1:]:
             # Else `render album "$FOLDER"` would write into the current folder.

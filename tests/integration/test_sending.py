@@ -197,7 +197,7 @@ def test_files_changed_after_the_announcement_are_not_sent(pictures: list[Pictur
 
     assert list(bucket.objects) == [key(0)]
     assert "changed" in progress.faults[1]
-    assert "No such file" in progress.faults[2]
+    assert progress.faults[2] == "not sent: No such file or directory"
 
 
 def test_a_resumed_job_skips_arrived_pictures(pictures: list[Picture]) -> None:

@@ -73,7 +73,7 @@ def check_files(
                 raise InvalidJobRequest("The file is empty.")
             read_announcements(json.dumps({"uploads": [picture.announcement]}).encode())
         except OSError as fault:
-            refused[name] = f"not sent: {fault}"
+            refused[name] = f"not sent: {fault.strerror}"
         except InvalidJobRequest as fault:
             refused[name] = f"not sent: {fault.sentence}"
         else:

@@ -150,7 +150,7 @@ def _check_unchanged(picture: Picture) -> None:
         if picture.unchanged:
             return
     except OSError as fault:
-        raise _PermanentError(str(fault)) from fault
+        raise _PermanentError(str(fault.strerror)) from fault
     raise _PermanentError("the file changed during the upload")
 
 

@@ -170,6 +170,19 @@ def test_a_full_disk_behind_standard_output_is_one_sentence(unbuffered: str) -> 
     assert (done.returncode, done.stderr) == (73, sentence)
 
 
+def test_names_that_the_encoding_of_the_output_lacks_are_escaped() -> None:
+    program = r"import darkroom_cli.app as cli; cli.app = lambda **_: print('\u5199.png'); cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "\\u5199.png\n", "")
+
+
 def test_nothing_is_printed_when_the_reader_of_a_pipe_ends() -> None:
     reading, writing = os.pipe()
     os.close(reading)
