@@ -142,6 +142,15 @@ def test_a_palette_of_any_depth_and_stated_size(bits: int, row: int, colours: in
     assert found == [(*RED, 255), (*GREEN, 255), (*BLUE, 255), BROWN]
 
 
+@pytest.mark.parametrize(("bits", "compression"), [(8, 1), (4, 2)])
+def test_thousands_of_runs_in_a_row_end_with_it(bits: int, compression: int) -> None:
+    green, blue = (bytes((1, 1)), bytes((1, 2))) if bits == 8 else (bytes((1, 0x11)), bytes((1, 0x22)))
+    data = green * 2999 + blue * 2000 + b"\0\0" + blue * 3000
+
+    found = pixels_of(indexed(data, (3000, 2), bits, compression=compression), (2998, 1), (2999, 1), (0, 0))
+    assert found == [(*GREEN, 255), (*BLUE, 255), (*BLUE, 255)]
+
+
 @pytest.mark.parametrize(
     ("bits", "compression", "data"),
     [
