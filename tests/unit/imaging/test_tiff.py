@@ -319,6 +319,24 @@ def test_the_preview_of_a_camera_raw_is_rendered_with_a_decision(where: str) -> 
     assert (only(rendered).width, distance(middle_of(opened(only(rendered))), RED) < 8) == (100, True)
 
 
+@pytest.mark.parametrize("large_at", [0, 19])
+def test_the_largest_of_many_previews_is_rendered(large_at: int) -> None:
+    small, large = encoded(plain((60, 40)), "JPEG"), encoded(plain((120, 80), RED), "JPEG")
+    previews = [small] * 30
+    previews[large_at] = large
+    raw = b""
+    for _ in range(2):  # the first time only to know the length
+        ends = [len(raw) + sum(map(len, previews[: n + 1])) for n in range(len(previews))]
+        entries: list[Tags] = [
+            {513: ("I", [end - len(preview)]), 514: ("I", [len(preview)])}
+            for end, preview in zip(ends, previews, strict=True)
+        ]
+        first = tags_for(RGB, 8, 3) | {50706: ("B", [1, 4, 0, 0])} | entries[0]
+        raw = tiff(first, *entries[1:], planes=[bytes(3 * SIDE * SIDE)], sub_directories=entries)
+
+    assert only(render(raw + b"".join(previews), a_profile(120))).width == 120
+
+
 def test_the_preview_of_a_camera_raw_is_turned_upright() -> None:
     rendered = render(camera_raw(oriented(6, plain((80, 120), RED), "JPEG")), a_profile(80))
 
