@@ -332,12 +332,12 @@ ALPHA_MASKS = {
     32: ((0xFF0000, 0xFF00, 0xFF, 0xFF000000), (0x3FF00000, 0xFFC00, 0x3FF, 0xC0000000)),
 }
 CASES |= {
-    f"bmp masks {masks} of {bits} bits, alpha {'in half' if shown else 'nowhere'}, {header_bytes}": (
+    f"bmp masks {masks} of {bits} bits, alpha in half, {header_bytes}": (
         "bmp",
-        partial(bmp, masks[0], masks[1] | masks[3] * shown, masks, bits=bits, header_bytes=header_bytes),
+        partial(bmp, masks[0], masks[1] | masks[3], masks, bits=bits, header_bytes=header_bytes),
     )
     for bits, of_bits in ALPHA_MASKS.items()
-    for masks, shown, header_bytes in product(of_bits, (0, 1), (56, 108, 124))
+    for masks, header_bytes in product(of_bits, (56, 108, 124))
 }
 
 

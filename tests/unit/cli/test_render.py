@@ -427,8 +427,9 @@ def test_an_interruption_ends_all_processes_with_one_line(
 ) -> None:
     for index in range(8):
         a_picture(tmp_path / f"album/{index}.png", 1500)
-    # A shell starts its background jobs with SIGINT ignored, and they pass that on.
-    program = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND[2]}"
+    # A shell starts its background jobs with SIGINT ignored, nohup with SIGHUP, and they pass that on.
+    handled = "signal.signal(signal.SIGINT, signal.default_int_handler); signal.signal(1, signal.SIG_DFL)"
+    program = f"import signal; {handled}; {COMMAND[2]}"
     line = [*COMMAND[:2], program, "render", str(tmp_path / "album"), str(tmp_path / "out")]
     # A group of its own, to which a terminal's Ctrl-C goes.
     process = subprocess.Popen(

@@ -53,7 +53,7 @@ def _by_masks(pixels: bytes, rows: tuple[int, int], layout: BmpLayout) -> Image.
     size, stride = (layout.width, layout.height), (rows[0] // pixel_bytes, rows[1])
     levels = [Image.frombytes("L", size, band, "raw", "L", *stride) for band in bands]
     if levels[-1].getextrema() == (0, 0):
-        levels = levels[:3]  # as in browsers: many writers leave alpha empty
+        levels = levels[:3]  # many writers leave alpha empty
     return Image.merge("RGBA" if len(levels) > 3 else "RGB", levels)
 
 
