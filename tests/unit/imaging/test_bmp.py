@@ -97,6 +97,13 @@ def test_alpha_beside_usual_masks_makes_pixels_transparent(
     assert pixels_of(bytes(content), (9, 3), (9, 14)) == [(*RED, 0), (*GREEN, 255)]
 
 
+def test_masks_without_a_kind_of_pixels_that_has_them_are_ignored() -> None:
+    content = bytearray(bmp(0xFF0000, 0xFF00FF00, USUAL[32], bits=32, header_bytes=56))
+    content[30] = 0
+
+    assert pixels_of(bytes(content), (9, 3), (9, 14)) == [(*RED, 255), (*GREEN, 255)]
+
+
 @pytest.mark.parametrize("bits", [16, 32])
 def test_alpha_that_is_empty_everywhere_is_ignored(bits: int) -> None:
     red, green, *_ = USUAL[bits]

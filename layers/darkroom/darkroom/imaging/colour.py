@@ -68,15 +68,13 @@ class _Transform:
 # Cached: an animation applies it to every frame of every width, and a profile of 6 MB takes 40 ms to read.
 @lru_cache(maxsize=1)
 def _transform(icc: bytes) -> _Transform | None:
-    # Browsers ignore a stated length that is too small; Little CMS refuses the profile.
-    length = max(len(icc), int.from_bytes(icc[:4]))
     tags = profile_tags(icc)
-    if not _is_used_by_browsers(icc, tags):
+    if not _is_plausible(icc, tags):
         return None
     # Little CMS reads the table of an intent, or of the first; browsers use any.
     intent = next((number for number, name in enumerate(_TABLES) if name in tags), 0)
     try:
-        profile = ImageCms.ImageCmsProfile(BytesIO(length.to_bytes(4) + icc[4:]))
+        profile = ImageCms.ImageCmsProfile(BytesIO(icc))
         mode, modes = _SPACES.get(profile.profile.xcolor_space.strip(), ("", ()))
         if not modes:
             return None
@@ -86,19 +84,15 @@ def _transform(icc: bytes) -> _Transform | None:
     return _Transform(transform, mode, modes)
 
 
-def _is_used_by_browsers(icc: bytes, tags: dict[bytes, int]) -> bool:
-    """True for versions 2 to 4, if no primary is black, and no curve is empty."""
-    is_known = 2 <= icc[8] <= 4 and any(icc[12:16]) if len(icc) > _HEADER_BYTES else False
-    if not is_known or any(name in tags for name in _TABLES):
-        return is_known
-    bodies = [icc[start : start + len(_BLACK)] for name, start in tags.items() if name in _OF_CHANNELS]
-    return not any(body == _BLACK or body.startswith(_NO_CURVE) for body in bodies)
+def _is_plausible(icc: bytes, tags: dict[bytes, int]) -> bool:
+    """False for a profile without a class, or with a black primary, which would make pictures black."""
+    primaries = [icc[start : start + len(_BLACK)] for name, start in tags.items() if name in _PRIMARIES]
+    return any(icc[12:16]) and (_BLACK not in primaries or any(name in tags for name in _TABLES))
 
 
-_HEADER_BYTES = 128
 _TABLES = (b"A2B0", b"A2B1", b"A2B2")
-_OF_CHANNELS = (b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"kTRC")
-_BLACK, _NO_CURVE = b"XYZ ".ljust(20, b"\0"), b"curv".ljust(12, b"\0")
+_PRIMARIES = (b"rXYZ", b"gXYZ", b"bXYZ")
+_BLACK = b"XYZ ".ljust(20, b"\0")
 
 
 @cache

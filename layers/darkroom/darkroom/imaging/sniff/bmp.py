@@ -71,7 +71,8 @@ def _masks(content: bytes, header_bytes: int, bits: int, compression: int) -> tu
     if bits not in _USUAL_MASKS:
         return ()
     masks = numbers("<III", content, _MASKS) if compression in _BITFIELDS else _USUAL_MASKS[bits]
-    has_alpha = compression == _ALPHA_BITFIELDS or header_bytes in (56, 108, _NEWEST_BYTES)
+    with_alpha = (56, 108, _NEWEST_BYTES) if compression in _BITFIELDS else (108, _NEWEST_BYTES)
+    has_alpha = compression == _ALPHA_BITFIELDS or header_bytes in with_alpha
     alpha = numbers("<I", content, _MASKS + 12) if has_alpha else ()
     return masks + alpha if any(alpha) else masks
 
